@@ -1,0 +1,14 @@
+"""The bytes that are shipped with the code: where each file lies, and the one picture that is sent.
+
+Knows nothing of what the files mean. Origins, versions and licences: docs/data-files.md.
+"""
+
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+
+COUNTRIES = _HERE / "dbip-country.mmdb"
+BOT_PATTERNS = _HERE / "isbot-patterns.json"
+
+# One transparent pixel, GIF89a: the answer to every noscript event.
+GIF = bytes.fromhex("4749463839610100010000000021f90401000000002c00000000010001000002010000")

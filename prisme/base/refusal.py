@@ -1,0 +1,31 @@
+"""The closed list of reasons for which a request is turned down; a refusal is a value, never an exception."""
+
+import msgspec
+
+
+class Refusal(msgspec.Struct, frozen=True, gc=False):
+    """`name` labels the metric, `status` and `reason` answer the client; `retry_after` is in seconds, 0 for none."""
+
+    name: str
+    status: int
+    reason: str
+    retry_after: int = 0
+
+
+NOT_FOUND = Refusal("not_found", 404, "no such endpoint")
+METHOD_NOT_ALLOWED = Refusal("method_not_allowed", 405, "method not allowed")
+RATE_LIMITED = Refusal("rate_limited", 429, "rate limit exceeded")
+ORIGIN_UNKNOWN = Refusal("origin_not_registered", 400, "origin not registered")
+PAGE_MISSING = Refusal("page_url_missing", 400, "page URL is missing: send X-Prisme-Referrer or Referer")
+PAGE_INVALID = Refusal(
+    "page_url_invalid", 400, "page URL is not an absolute http(s) URL with a host, or is over 8192 bytes"
+)
+REFERRER_INVALID = Refusal(
+    "document_referrer_invalid", 400, "document referrer is not an absolute URL with a host, or is over 8192 bytes"
+)
+VISITOR_INVALID = Refusal("visitor_id_invalid", 400, "visitor id is over 256 bytes, or is not UTF-8")
+STATUS_INVALID = Refusal("status_invalid", 400, "status is not a number from 100 to 599")
+QUERY_TOO_LONG = Refusal("query_too_long", 400, "query string is over 32768 bytes")
+BOT = Refusal("bot", 400, "bot session filtered")
+INTERNAL_ERROR = Refusal("internal_error", 500, "internal error")
+JOURNAL_UNAVAILABLE = Refusal("journal_unavailable", 503, "event cannot be stored now", retry_after=5)

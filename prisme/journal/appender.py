@@ -1,0 +1,151 @@
+"""The journal's write end: what `append` took is in the kernel's hands, and survives the death of this process.
+
+Belongs to the event loop's thread; only `fdatasync` runs elsewhere. It must never drop what it took.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from prisme.journal.segment import Segment, segment_path
+
+
+class Sealed(NamedTuple):
+    """A segment on its way to the store, with what it holds."""
+
+    segment: Segment
+    events: int
+    size: int
+    file: int
+
+
+class Appender:
+    """The open segment. `failure` says why the last write failed; None while all is well."""
+
+    def __init__(self, folder: Path, first: int, max_events: int) -> None:
+        self._folder = folder
+        self._directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._max_events = max_events
+        self._sealed: list[Sealed] = []
+        self._round: asyncio.Future[bool] | None = None
+        self._syncing: asyncio.Task[None] | None = None
+        self.full = asyncio.Event()
+        self.failure: str | None = None
+        self._lead = b""
+        self._number = first
+        self._file = self._open(first)
+        self._size = 0
+        self._events = 0
+
+    @property
+    def has_sealed(self) -> bool:
+        """Whether `take` would return anything."""
+        return bool(self._sealed)
+
+    @property
+    def pending_events(self) -> int:
+        """Events in the open segment and in sealed ones that nobody has taken yet."""
+        return self._events + sum(sealed.events for sealed in self._sealed)
+
+    def append(self, line: bytes) -> bool:
+        """Write one line, line feed included. False: nothing of it stays, and `failure` says why."""
+        try:
+            written = os.write(self._file, self._lead + line if self._lead else line)
+        except OSError as error:
+            self.failure = f"journal: {error.strerror}"
+            return False
+        if written < len(line):
+            return self._take_back()
+        self._lead = b""
+        self.failure = None
+        self._size += written
+        self._events += 1
+        if self._events >= self._max_events and not self.full.is_set():
+            self.full.set()
+        return True
+
+    def probe(self) -> bool:
+        """Whether a write would work now. Leaves an empty line, which readers skip."""
+        events = self._events
+        works = self.append(b"\n")
+        self._events = events
+        return works
+
+    def seal(self) -> None:
+        """Close the segment to writing, where it holds anything, and open the next one."""
+        self.full.clear()
+        if not self._events:
+            return
+        try:
+            file = self._open(self._number + 1)
+        except OSError as error:
+            # No room for one more file: go on in the one we have.
+            self.failure = f"journal: {error.strerror}"
+            return
+        segment = Segment(self._number, segment_path(self._folder, self._number))
+        self._sealed.append(Sealed(segment, self._events, self._size, self._file))
+        self._number += 1
+        self._file, self._size, self._events, self._lead = file, 0, 0, b""
+
+    def take(self) -> list[Sealed]:
+        """The segments sealed since the last call, oldest first. The caller closes their files."""
+        taken, self._sealed = self._sealed, []
+        return taken
+
+    async def commit(self) -> bool:
+        """Wait until all that was appended so far is on the disk itself; False where the disk refused.
+
+        Callers of one moment share one `fdatasync` (group commit).
+        """
+        if self._round is None:
+            self._round = asyncio.get_running_loop().create_future()
+        mine = self._round
+        if self._syncing is None:
+            self._syncing = asyncio.create_task(self._sync())
+        return await asyncio.shield(mine)
+
+    async def close(self) -> None:
+        """Let go of the files. An open segment that holds nothing is removed."""
+        if self._syncing is not None:
+            await self._syncing
+        os.close(self._file)
+        if not self._events:
+            segment_path(self._folder, self._number).unlink(missing_ok=True)
+        os.close(self._directory)
+
+    async def _sync(self) -> None:
+        while (waiting := self._round) is not None:
+            self._round = None
+            # Copies of the descriptors: a segment may be closed by its loader while the disk works.
+            files = [os.dup(file) for file in (*(sealed.file for sealed in self._sealed), self._file, self._directory)]
+            try:
+                await asyncio.to_thread(_sync_all, files)
+            except OSError as error:
+                self.failure = f"journal: {error.strerror}"
+                waiting.set_result(False)
+            else:
+                waiting.set_result(True)
+        self._syncing = None
+
+    def _open(self, number: int) -> int:
+        path = segment_path(self._folder, number)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def _take_back(self) -> bool:
+        """Half a line was written, the disk is full: cut it off, so that the next line starts on its own."""
+        self.failure = "journal: No space left on device"
+        try:
+            os.ftruncate(self._file, self._size)
+        except OSError:
+            self._lead = b"\n"  # it stays: end it, and the reader counts it as torn
+        return False
+
+
+def _sync_all(files: list[int]) -> None:
+    try:
+        for file in files:
+            os.fsync(file)
+    finally:
+        for file in files:
+            os.close(file)

@@ -1,0 +1,41 @@
+"""One event, one JSON line (ndjson.org): what `store/load.sql` reads back. The two change together."""
+
+import msgspec
+
+from prisme.base.events import Session
+
+
+class PageviewLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="pageview"):
+    """A pageview and the state of its session after it; no `device` where the session is not remembered."""
+
+    device: int | None
+    session: Session
+
+
+class CopyLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="copy"):
+    """A session that is remembered but not stored: a reload or a second tab, real with its next pageview."""
+
+    device: int
+    session: Session
+
+
+class SessionName(msgspec.Struct, frozen=True, gc=False):
+    """A session by its id alone."""
+
+    uuid: str
+
+
+class ForgetLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="forget"):
+    """A session that memory had no room for any more."""
+
+    session: SessionName
+
+
+Line = PageviewLine | CopyLine | ForgetLine
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encode(line: Line) -> bytes:
+    """The line's bytes, its line feed included."""
+    return _encode(line) + b"\n"

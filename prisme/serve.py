@@ -1,0 +1,216 @@
+"""The wiring: builds every object, starts them, and stops them in reverse order. No rule lives here."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+from collections.abc import Callable
+from random import SystemRandom
+
+import duckdb
+import uvloop
+
+from prisme import __version__, assets
+from prisme.ingest.pageview import pageviews
+from prisme.ingest.services import Services
+from prisme.journal.appender import Appender
+from prisme.journal.segment import Segment, leftovers
+from prisme.runtime.clock import Clock
+from prisme.runtime.config import Config
+from prisme.runtime.folder import Folder, FolderError
+from prisme.runtime.log import open_log
+from prisme.store.database import Database, Limits, StoreError
+from prisme.store.loader import Loader
+from prisme.store.secrets import Secrets
+from prisme.store.writer import Pace, Writer
+from prisme.visit.geo import Geo, GeoError
+from prisme.visit.identity import Identity
+from prisme.visit.origins import OriginError, Origins
+from prisme.visit.ratelimit import RateLimiter
+from prisme.visit.salts import Salts
+from prisme.visit.sessions import CAPACITY, Sessions
+from prisme.visit.useragent import UserAgents
+from prisme.web.app import EVENTS, HEALTHCHECK, NOSCRIPT, App, healthcheck, refuser
+from prisme.web.events import Doors, noscript_pageview, post_pageview
+from prisme.web.gate import Gate
+from prisme.web.request import Proxy
+from prisme.web.server import claim, server
+
+SECOND = 1_000_000  # microseconds
+# What is under way may take so long after a stop was asked for; a supervisor's patience is often 10 s in all.
+_DRAIN_SECONDS = 5.0
+_TEND_SECONDS = 1.0
+_REFRESH_EVERY = 60  # tends between two looks at the country file
+
+
+class StartError(Exception):
+    """The server cannot start; the message says why and what to do."""
+
+
+def run(config: Config, notices: list[str]) -> int:
+    """Serve until SIGTERM or SIGINT. The exit code: 0 after a clean stop, 1 where the start failed."""
+    os.umask(0o077)  # what DuckDB and SQLite write is for the owner's eyes as well
+    log = open_log(config.debug)
+    for notice in notices:
+        log.warning(notice)
+    try:
+        with Folder(config.data_dir) as folder:
+            uvloop.run(_serve_until_signal(config, folder, log))
+    except (StartError, FolderError, StoreError, GeoError, OriginError) as error:
+        log.critical("cannot start: %s", error)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+async def _serve_until_signal(config: Config, folder: Folder, log: logging.Logger) -> None:
+    stop = asyncio.Event()
+
+    def on_signal(number: int) -> None:
+        if stop.is_set():
+            # Asked twice: leave at once. The journal has whatever the database has not.
+            os._exit(128 + number)
+        log.info("stopping; a second signal stops at once")
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
+    await serve(config, folder, log, stop)
+
+
+async def serve(
+    config: Config, folder: Folder, log: logging.Logger, stop: asyncio.Event, clock: Clock | None = None
+) -> None:
+    """Build all, serve until `stop` is set, then answer what is under way, load the last segment and checkpoint."""
+    clock = clock or Clock()
+    microseconds = _microseconds(clock)
+    try:
+        claim(config.host, config.port)
+    except OSError as error:
+        raise StartError(
+            f"cannot listen on {config.host}:{config.port}: {error.strerror}; choose others with --host and --port"
+        ) from error
+
+    with contextlib.ExitStack() as closing:
+        secrets = Secrets(folder.path / "secrets.sqlite", log)
+        closing.callback(secrets.close)
+        salts = Salts(secrets, microseconds())
+        if not salts.saved:
+            raise StartError(f"the salts cannot be kept in {folder.path}; is the disk full?")
+        geo = Geo(config.geoip_db or assets.COUNTRIES)
+        closing.callback(geo.close)
+        origins = Origins(config.origins)
+        limits = Limits(config.duckdb_memory_limit, config.duckdb_threads)
+        database = Database(folder.path / "prisme.duckdb", limits, folder.path / "tmp")
+        closing.callback(database.close)
+        loader = Loader(database)
+        closing.callback(loader.close)
+
+        ttl = int(config.sessionstorage_session_inactive_ttl * SECOND)
+        waiting, first = await _load_leftovers(loader, folder, microseconds, log)
+        sessions = Sessions(ttl, config.sessionstorage_max_sessions_per_visitor)
+        for device, session in loader.open_sessions(microseconds() - ttl, CAPACITY):
+            sessions.put(device, session)
+
+        journal = Appender(folder.journal, first, config.eventstore_max_batch_size)
+        fsync = config.eventstore_fsync
+        pace = Pace(config.eventstore_max_batch_timeout, fsync != "never", ttl)
+        writer = Writer(journal, loader, pace, microseconds, log)
+        writer.queue(waiting)
+
+        identity = Identity(salts)
+        noise = SystemRandom().getrandbits
+        user_agents = UserAgents(config.bot_filter, config.bot_allow)
+        services = Services(identity, sessions, user_agents, geo, journal, lambda: noise(62))
+        proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
+        gate = Gate(proxy, RateLimiter(config.api_events_rate_limit), origins, clock.steady)
+        doors = Doors(
+            gate, proxy, clock, refuser(proxy, gif=False), refuser(proxy, gif=True),
+            journal.commit if fsync == "always" else None,
+        )  # fmt: skip
+        record = pageviews(services)
+        app = App(
+            {
+                EVENTS + b"pageviews": {"POST": post_pageview(doors, record)},
+                NOSCRIPT + b"events/pageviews": {"GET": noscript_pageview(doors, record)},
+                HEALTHCHECK: healthcheck(lambda: journal.failure or writer.failure),
+            },
+            doors,
+            log,
+        )
+
+        async def tend() -> None:
+            """What time alone brings about: a new day's salt, ended sessions, a disk that has room again."""
+            ticks = 0
+            while True:
+                await asyncio.sleep(_TEND_SECONDS)
+                now = microseconds()
+                salts.daily(now)
+                if not salts.saved:
+                    salts.save()
+                if journal.failure is not None and journal.probe():
+                    log.info("the journal can be written again")
+                sessions.sweep(now)
+                ticks += 1
+                if ticks % _REFRESH_EVERY == 0:
+                    geo.refresh()
+
+        await _serve(app, config, stop, writer, tend, log)
+        await journal.close()
+    log.info("stopped", extra={"events_stored": writer.stored})
+
+
+async def _serve(
+    app: App,
+    config: Config,
+    stop: asyncio.Event,
+    writer: Writer,
+    tend: Callable[[], "asyncio.Future[None]"],
+    log: logging.Logger,
+) -> None:
+    public = server(app, config.host, config.port)
+    # All that was built so far lives until the end: no garbage collection need look at it again.
+    gc.collect()
+    gc.freeze()
+    serving = asyncio.create_task(public.serve())
+    writing = asyncio.create_task(writer.run())
+    tending = asyncio.ensure_future(tend())
+    stopped = asyncio.create_task(stop.wait())
+    log.info("prisme %s listens on http://%s:%d", __version__, config.host, config.port)
+    await asyncio.wait({serving, stopped, tending, writing}, return_when=asyncio.FIRST_COMPLETED)
+    public.stop()
+    await serving
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while app.active:
+                await asyncio.sleep(0.01)
+    tending.cancel()
+    writer.stop()
+    await writing
+
+
+async def _load_leftovers(
+    loader: Loader, folder: Folder, clock: Callable[[], int], log: logging.Logger
+) -> tuple[list[Segment], int]:
+    """Load what an earlier process left. Gives the segments that could not be, and the next free number."""
+    segments, foreign = leftovers(folder.journal)
+    for path in foreign:
+        log.warning("%s is no segment of the journal, it is left alone", path)
+    waiting = []
+    for segment in segments:
+        try:
+            loaded = await asyncio.to_thread(loader.load, segment, clock())
+        except (OSError, duckdb.Error) as error:
+            log.error("segment %d waits, will be loaded later: %s", segment.number, error)
+            waiting.append(segment)
+        else:
+            log.info("segment %d of an earlier run loaded", segment.number, extra=loaded._asdict())
+    highest = max([segment.number for segment in segments], default=0)
+    return waiting, max(highest, loader.last_segment()) + 1
+
+
+def _microseconds(clock: Clock) -> Callable[[], int]:
+    return lambda: clock.wall() // 1000

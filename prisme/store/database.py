@@ -1,0 +1,76 @@
+"""The DuckDB file: opened, migrated, checkpointed and closed here. Other rooms get cursors."""
+
+import importlib.resources
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+
+MIGRATIONS = importlib.resources.files("prisme.store") / "migrations"
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message says why and what to do."""
+
+
+class Limits(NamedTuple):
+    """What DuckDB may use: bytes of memory, threads."""
+
+    memory: int
+    threads: int
+
+
+class Database:
+    """The events' file, in the newest schema. Only one process can hold it."""
+
+    def __init__(self, path: Path, limits: Limits, temporary: Path) -> None:
+        try:
+            self._connection = connect(path, limits, temporary)
+        except duckdb.Error as error:
+            raise StoreError(
+                f"database {path} cannot be opened: {error}. "
+                "If it is damaged, move it away and start again: journal segments that wait are kept and loaded"
+            ) from error
+        migrate(self._connection)
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own to the same file, for one thread."""
+        return self._connection.cursor()
+
+    def close(self) -> None:
+        """Move what the write-ahead log holds into the file, then close it."""
+        self._connection.execute("CHECKPOINT")
+        self._connection.close()
+
+
+def connect(path: Path, limits: Limits, temporary: Path) -> duckdb.DuckDBPyConnection:
+    """Open the file, which is made where there is none; `temporary` is where DuckDB puts what its memory cannot hold."""
+    return duckdb.connect(
+        str(path),
+        config={
+            "memory_limit": f"{limits.memory}B",
+            "threads": limits.threads,
+            "temp_directory": str(temporary),
+            # Everything needed is in the wheel; nothing is fetched from anywhere.
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        },
+    )
+
+
+def migrate(connection: duckdb.DuckDBPyConnection) -> int:
+    """Bring the schema to the newest version, one transaction a step; returns that version."""
+    steps = sorted((step for step in MIGRATIONS.iterdir() if step.name.endswith(".sql")), key=lambda step: step.name)
+    connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+    row = connection.execute("SELECT max(version) FROM schema_version").fetchone()
+    current = (row and row[0]) or 0
+    if current > len(steps):
+        raise StoreError(
+            f"the database has schema version {current}, this Prisme knows {len(steps)}: start the newer Prisme again"
+        )
+    for version, step in enumerate(steps[current:], start=current + 1):
+        connection.begin()
+        connection.execute(step.read_text())
+        connection.execute("INSERT INTO schema_version VALUES (?)", [version])
+        connection.commit()
+    return len(steps)

@@ -1,0 +1,86 @@
+-- One journal segment into the tables: the statements of one transaction, in order.
+-- Segments may arrive out of order (one that could not be read is tried again later),
+-- so that a session's row is replaced by a newer state only: its pageviews never fall.
+
+CREATE OR REPLACE TEMP TABLE line AS
+SELECT
+    kind,
+    device,
+    session.uuid AS session_uuid,
+    session.domain AS domain,
+    make_timestamp(session.entry) AS entry_timestamp,
+    session.entry_path AS entry_path,
+    make_timestamp(session."exit") AS exit_timestamp,
+    session.latest AS exit_path,
+    session.status AS exit_status,
+    session.visitor AS visitor_id,
+    session.client.os AS operating_system,
+    session.client.browser AS browser_family,
+    session.client.device AS client_device,
+    session.referrer AS referrer_domain,
+    session.country AS country_code,
+    session.utm.source AS utm_source,
+    session.utm.medium AS utm_medium,
+    session.utm.campaign AS utm_campaign,
+    session.utm.term AS utm_term,
+    session.utm.content AS utm_content,
+    session.pageviews AS pageviews,
+    make_timestamp(session.active) AS active,
+    CASE kind WHEN 'copy' THEN CAST(to_json(session) AS VARCHAR) END AS copy
+FROM read_json(
+    $path,
+    format = 'newline_delimited',
+    ignore_errors = true,
+    -- The longest line is a session whose texts are all at their limits, some 100 kB; the default reserves 32 MB.
+    maximum_object_size = 1048576,
+    columns = {
+        kind: 'VARCHAR',
+        device: 'UBIGINT',
+        session: 'STRUCT(
+            uuid UUID, domain VARCHAR, entry BIGINT, entry_path VARCHAR, "exit" BIGINT, latest VARCHAR,
+            status USMALLINT, visitor VARCHAR, client STRUCT(os VARCHAR, browser VARCHAR, device VARCHAR),
+            country VARCHAR, referrer VARCHAR,
+            utm STRUCT(source VARCHAR, medium VARCHAR, campaign VARCHAR, term VARCHAR, content VARCHAR),
+            pageviews UINTEGER, active BIGINT
+        )'
+    }
+);
+
+INSERT INTO state.segments
+SELECT $number, $now, count(*) FILTER (kind = 'pageview'), count(*) FILTER (kind IS NULL) FROM line;
+
+INSERT INTO pageviews BY NAME
+SELECT exit_timestamp AS "timestamp", domain, exit_path AS path, visitor_id, session_uuid, exit_status AS status
+FROM line WHERE kind = 'pageview';
+
+CREATE OR REPLACE TEMP TABLE newest AS
+SELECT line.* FROM line
+SEMI JOIN (SELECT max(rowid) AS last FROM line WHERE kind = 'pageview' GROUP BY session_uuid) AS state
+    ON line.rowid = state.last;
+
+DELETE FROM sessions USING newest
+WHERE sessions.session_uuid = newest.session_uuid AND sessions.pageviews < newest.pageviews;
+
+INSERT INTO sessions BY NAME
+SELECT
+    domain, entry_timestamp, entry_path, exit_timestamp, exit_path, exit_status, visitor_id, session_uuid,
+    operating_system, browser_family, client_device AS device, referrer_domain, country_code,
+    utm_source, utm_medium, utm_campaign, utm_term, utm_content, pageviews
+FROM newest ANTI JOIN sessions ON newest.session_uuid = sessions.session_uuid;
+
+CREATE OR REPLACE TEMP TABLE newest AS
+SELECT kind, device, session_uuid, active, copy FROM line
+SEMI JOIN (SELECT max(rowid) AS last FROM line WHERE kind IS NOT NULL GROUP BY session_uuid) AS state
+    ON line.rowid = state.last;
+
+DELETE FROM state.open_sessions USING newest
+WHERE open_sessions.session_uuid = newest.session_uuid
+    AND (newest.kind = 'forget' OR open_sessions.active <= newest.active);
+
+INSERT INTO state.open_sessions BY NAME
+SELECT device, session_uuid, active, copy
+FROM newest ANTI JOIN state.open_sessions AS known ON newest.session_uuid = known.session_uuid
+WHERE kind <> 'forget' AND device IS NOT NULL;
+
+DROP TABLE line;
+DROP TABLE newest;

@@ -1,0 +1,123 @@
+"""Journal segments into DuckDB, each in one transaction and each exactly once. Runs in a worker thread."""
+
+import datetime
+import importlib.resources
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import msgspec
+
+from prisme.base.events import Session
+from prisme.journal.segment import Segment
+from prisme.store.database import Database
+
+_HERE = importlib.resources.files("prisme.store")
+# One entry a statement, each with the parameters that it names: DuckDB binds no parameters across several.
+_STATEMENTS = [
+    (text, re.findall(r"\$(\w+)", re.sub(r"--.*", "", text)))
+    for text in (_HERE / "load.sql").read_text().split(";\n")
+    if text.strip()
+]
+_OPEN_SESSIONS = (_HERE / "open_sessions.sql").read_text()
+_decode = msgspec.json.Decoder(Session).decode
+# Far more than segments can ever wait beside one that was loaded.
+_REMEMBERED_SEGMENTS = 10_000
+
+
+class Loaded(NamedTuple):
+    """What a load did: events stored, lines that were no events (torn by a power cut). None stored if `known`."""
+
+    events: int
+    rejected: int
+    known: bool = False
+
+
+class Loader:
+    """The one writer of the database. Not for two threads at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._cursor = database.cursor()
+
+    def load(self, segment: Segment, now: int) -> Loaded:
+        """Load a segment and remove its file; `now` is in microseconds. Raises duckdb.Error or OSError, all undone.
+
+        A segment with a line that is no event, other than one torn at the very end, is kept beside as
+        `<name>.rejected`: such a line is a defect somewhere, and must not vanish.
+        """
+        known = self._cursor.execute(
+            "SELECT events, rejected FROM state.segments WHERE number = ?", [segment.number]
+        ).fetchone()
+        if known:
+            segment.path.unlink()
+            return Loaded(0, 0, known=True)
+        loaded = self._insert(segment, now)
+        if loaded.rejected > _torn_lines(segment.path):
+            segment.path.rename(segment.path.with_name(segment.path.name + ".rejected"))
+        else:
+            segment.path.unlink()
+        return loaded
+
+    def expire(self, before: int) -> None:
+        """Forget which device had the sessions that saw nothing since `before` (microseconds)."""
+        self._cursor.execute("DELETE FROM state.open_sessions WHERE active < make_timestamp(?)", [before])
+        self._cursor.execute(
+            "DELETE FROM state.segments WHERE number + ? < (SELECT max(number) FROM state.segments)",
+            [_REMEMBERED_SEGMENTS],
+        )
+
+    def last_segment(self) -> int:
+        """The highest segment number ever loaded, 0 for none."""
+        row = self._cursor.execute("SELECT max(number) FROM state.segments").fetchone()
+        return int(row[0]) if row and row[0] is not None else 0
+
+    def open_sessions(self, since: int, at_most: int) -> Iterator[tuple[int, Session]]:
+        """Each open session with its device, the least recently active first; the newest `at_most` of them."""
+        self._cursor.execute(_OPEN_SESSIONS, {"since": since, "at_most": at_most})
+        while rows := self._cursor.fetchmany(10_000):
+            for device, session in rows:
+                yield device, _decode(session)
+
+    def close(self) -> None:
+        """Give the cursor back."""
+        self._cursor.close()
+
+    def _insert(self, segment: Segment, now: int) -> Loaded:
+        values = {
+            "path": str(segment.path),
+            "number": segment.number,
+            "now": datetime.datetime.fromtimestamp(now / 1e6, datetime.UTC).replace(tzinfo=None),
+        }
+        cursor = self._cursor
+        cursor.begin()
+        try:
+            for statement, names in _STATEMENTS:
+                cursor.execute(statement, {name: values[name] for name in names})
+            row = cursor.execute(
+                "SELECT events, rejected FROM state.segments WHERE number = ?", [segment.number]
+            ).fetchone()
+            cursor.commit()
+        except BaseException:
+            _roll_back(cursor)
+            raise
+        assert row is not None
+        return Loaded(*row)
+
+
+def _roll_back(cursor: duckdb.DuckDBPyConnection) -> None:
+    try:
+        cursor.rollback()
+    except duckdb.TransactionException:
+        pass  # a commit that failed has already undone all
+
+
+def _torn_lines(path: Path) -> int:
+    """1 where the file ends in the middle of a line, as a power cut leaves it."""
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return 0
+        file.seek(-1, os.SEEK_END)
+        return int(file.read() != b"\n")

@@ -1,0 +1,42 @@
+"""What no reader of the events may ever see: the salts, in an SQLite file of their own beside the DuckDB file."""
+
+import logging
+import sqlite3
+from pathlib import Path
+
+from prisme.store.database import StoreError
+
+
+class Secrets:
+    """The SQLite file. `secure_delete` overwrites with zeros what is replaced (sqlite.org/pragma.html)."""
+
+    def __init__(self, path: Path, log: logging.Logger) -> None:
+        self._log = log
+        try:
+            path.touch(mode=0o600)
+            self._connection = sqlite3.connect(path, isolation_level=None)
+            self._connection.execute("PRAGMA secure_delete = ON")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute(
+                "CREATE TABLE IF NOT EXISTS salts (name TEXT PRIMARY KEY, day INTEGER NOT NULL, salt BLOB NOT NULL)"
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"{path} cannot be opened: {error}") from error
+
+    def read(self, name: str) -> tuple[int, bytes] | None:
+        """The salt of that name with the day that it is for; None where there is none yet."""
+        row = self._connection.execute("SELECT day, salt FROM salts WHERE name = ?", (name,)).fetchone()
+        return (int(row[0]), bytes(row[1])) if row else None
+
+    def write(self, name: str, day: int, salt: bytes) -> bool:
+        """Keep a salt and erase the one before it; False, and a line in the log, where the disk refuses."""
+        try:
+            self._connection.execute("INSERT OR REPLACE INTO salts VALUES (?, ?, ?)", (name, day, salt))
+        except sqlite3.Error as error:
+            self._log.error("salt %s cannot be kept, will be tried again: %s", name, error)
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()

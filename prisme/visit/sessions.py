@@ -1,0 +1,76 @@
+"""The open sessions, in memory, by device. It remembers and forgets; what a session is, others decide."""
+
+from prisme.base.events import Session
+
+# Small dicts grow and are swept in well under a millisecond each, where one of a million entries
+# would hold the event loop for some 40 ms whenever it doubles.
+SHARDS = 256
+# About 600 bytes a session: 150 MB. A site with more visitors a day forgets the oldest first.
+CAPACITY = 262_144
+
+
+class Sessions:
+    """At most `per_device` sessions a device, each until `ttl` microseconds pass without an event."""
+
+    def __init__(self, ttl: int, per_device: int, capacity: int = CAPACITY) -> None:
+        self._ttl = ttl
+        self._per_device = per_device
+        self._shard_capacity = max(1, capacity // SHARDS)
+        self._shards: list[dict[int, tuple[Session, ...]]] = [{} for _ in range(SHARDS)]
+        self._counts = [0] * SHARDS
+        self._next_sweep = 0
+
+    def __len__(self) -> int:
+        return sum(self._counts)
+
+    def at(self, device: int, path: str, now: int) -> Session | None:
+        """The device's open session whose latest path is `path`; the least recently active, where several match."""
+        found = None
+        for session in self._shards[device % SHARDS].get(device, ()):
+            if session.latest == path and now - session.active < self._ttl:  # noqa: SIM102 (the likely no first)
+                if found is None or session.active < found.active:
+                    found = session
+        return found
+
+    def has_room(self, device: int, now: int) -> bool:
+        """Whether the device may have one more session."""
+        sessions = self._shards[device % SHARDS].get(device, ())
+        return len(sessions) < self._per_device or len(self._alive(sessions, now)) < self._per_device
+
+    def put(self, device: int, session: Session) -> tuple[Session, ...]:
+        """Remember a session (see `has_room`); returns the sessions forgotten in its place, mostly none."""
+        index = device % SHARDS
+        shard = self._shards[index]
+        forgotten: tuple[Session, ...] = ()
+        if self._counts[index] >= self._shard_capacity:
+            forgotten = shard.pop(next(iter(shard)))
+            self._counts[index] -= len(forgotten)
+        present = self._alive(shard.get(device, ()), session.active)
+        self._set(index, device, (*present, session))
+        return forgotten
+
+    def replace(self, device: int, old: Session, new: Session) -> None:
+        """Put a session's new state in place of its old one."""
+        shard = self._shards[device % SHARDS]
+        present = shard[device]
+        shard[device] = (new,) if len(present) == 1 else tuple(new if one is old else one for one in present)
+
+    def sweep(self, now: int) -> None:
+        """Drop the expired sessions of one shard; the next call takes the next shard."""
+        index = self._next_sweep
+        self._next_sweep = (index + 1) % SHARDS
+        for device, sessions in list(self._shards[index].items()):
+            self._set(index, device, self._alive(sessions, now))
+
+    def _alive(self, sessions: tuple[Session, ...], now: int) -> tuple[Session, ...]:
+        if all(now - session.active < self._ttl for session in sessions):
+            return sessions
+        return tuple(session for session in sessions if now - session.active < self._ttl)
+
+    def _set(self, index: int, device: int, sessions: tuple[Session, ...]) -> None:
+        shard = self._shards[index]
+        self._counts[index] += len(sessions) - len(shard.get(device, ()))
+        if sessions:
+            shard[device] = sessions
+        else:
+            shard.pop(device, None)

@@ -1,0 +1,161 @@
+"""What a browser says of itself: families of browser, system and device, and whether it is a bot.
+
+The names are ua-parser's (its extractors are asked directly: two to three times faster than its public API, hence the
+pinned `ua-parser-rs`). Never keeps or logs a User-Agent beyond the bounded cache.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from operator import attrgetter
+from typing import Final, Literal, Protocol
+
+import msgspec
+from ua_parser import load_lazy_builtins
+from ua_parser_rs import DeviceExtractor, OSExtractor, UserAgentExtractor
+
+from prisme.assets import BOT_PATTERNS
+from prisme.base.events import Client
+
+BotFilter = Literal["strict", "basic", "off"]
+
+OTHER: Final = "Other"
+
+# Real User-Agents end well before: the longest of 10,000 current browsers' has 268 bytes. Bounds the work of the regular
+# expressions and the keys of the cache.
+_LONGEST = 512
+# About 1 kB each, so 10 MB at the very most; a busy day of a site brings fewer distinct User-Agents than this.
+_CACHED = 10_000
+# Sec-CH-UA-Model comes from the visitor and is stored: names of devices are far shorter.
+_LONGEST_MODEL = 128
+
+# Chrome's reduced User-Agent says `K` for every device: https://www.chromium.org/updates/ua-reduction/
+_NO_DEVICE = frozenset({"", "K"})
+_BOT_FAMILY = ("Bot", "Spider", "Crawl", "Headless")
+_PLATFORMS = {
+    b'"Android"': "Android",
+    b'"Chrome OS"': "Chrome OS",
+    b'"Chromium OS"': "Chrome OS",
+    b'"Linux"': "Linux",
+    b'"Windows"': "Windows",
+    b'"iOS"': "iOS",
+    b'"macOS"': "macOS",
+}
+
+_ESCAPED = re.compile(r"\\([\\\"])")
+_LOOK_BEHIND_CHOICE = re.compile(r"\(\?<!([^()|]*\|[^()]*)\)")
+# One of these is in every text that a pattern with look-around can match; no current browser's User-Agent has any.
+_LOOK_AROUND_WORDS = ("news", "google", "bot", "scan", "http", "java")
+
+
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """What one visitor's headers say."""
+
+    client: Client
+    is_bot: bool
+
+
+class BotPatterns:
+    """The strict list, in the Rust engine; what that cannot do (look-around) in `re`, behind a gate of plain words.
+
+    Equal to trying each pattern with `re`, ASCII and case-insensitive, in a hundredth of the time.
+    """
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        around = [pattern for pattern in patterns if "(?!" in pattern or "(?<" in pattern]
+        plain = [pattern for pattern in patterns if pattern not in around]
+        # One alternation: half the time and half the memory of 200 separate patterns.
+        self._plain = UserAgentExtractor([("(?i)" + _any_of(plain), "bot", None, None, None, None)])
+        self._around = re.compile(_any_of([_fixed_width(pattern) for pattern in around]), re.ASCII | re.IGNORECASE)
+
+    def match(self, ua: str) -> bool:
+        # The patterns know ASCII only. Without this the two engines would disagree on letters such as the Kelvin sign.
+        ascii_ua = ua.encode("ascii", "replace").decode()
+        if self._plain.extract(ascii_ua):
+            return True
+        lower = ascii_ua.lower()
+        return any(word in lower for word in _LOOK_AROUND_WORDS) and self._around.search(ascii_ua) is not None
+
+
+class UserAgents:
+    """Reads User-Agents and client hints. `bot_allow` are regular expressions, searched without regard to case.
+
+    Raises ValueError where one of them is none. Loading takes about 0.2 s and 35 MB.
+    """
+
+    def __init__(self, bot_filter: BotFilter, bot_allow: Sequence[str]) -> None:
+        self._filter = bot_filter
+        self._allow = [_compile(pattern) for pattern in bot_allow]
+        self._patterns = BotPatterns(_load_patterns()) if bot_filter == "strict" else None
+        browsers, systems, devices = load_lazy_builtins()
+        fields = attrgetter("regex", "family", "major", "minor", "patch", "patch_minor")
+        self._browser = UserAgentExtractor(map(fields, browsers))
+        self._os = OSExtractor(map(fields, systems))
+        self._device = DeviceExtractor(map(attrgetter("regex", "regex_flag", "family", "brand", "model"), devices))
+        self._parse_cached = lru_cache(_CACHED)(self._parse)
+
+    def read(self, user_agent: bytes, platform: bytes | None, model: bytes | None) -> Reading:
+        """Read the headers User-Agent (empty where absent), Sec-CH-UA-Platform and Sec-CH-UA-Model, as they came."""
+        reading = self._parse_cached(user_agent[:_LONGEST])
+        if platform is None and model is None:
+            return reading
+        client = reading.client
+        os = _PLATFORMS.get(platform or b"", client.os)
+        return Reading(Client(os, client.browser, _read_model(model or b"") or client.device), reading.is_bot)
+
+    def _parse(self, user_agent: bytes) -> Reading:
+        ua = user_agent.decode("utf-8", "replace")
+        browser = _family(self._browser.extract(ua))
+        device = _family(self._device.extract(ua))
+        if device in _NO_DEVICE:
+            device = OTHER
+        return Reading(Client(_family(self._os.extract(ua)), browser, device), self._is_bot(ua, browser, device))
+
+    def _is_bot(self, ua: str, browser: str, device: str) -> bool:
+        if self._filter == "off" or any(allowed.search(ua) for allowed in self._allow):
+            return False
+        if not ua.strip() or any(word in browser or word in device for word in _BOT_FAMILY):
+            return True
+        return self._patterns is not None and self._patterns.match(ua)
+
+
+class _Found(Protocol):
+    family: str
+
+
+def _family(found: _Found | None) -> str:
+    return (found.family if found else "") or OTHER
+
+
+def _read_model(header: bytes) -> str:
+    """The device of a Sec-CH-UA-Model header, a quoted string; empty where it names none or nothing printable."""
+    if len(header) > _LONGEST_MODEL:
+        return ""
+    try:
+        model = header.decode()
+    except UnicodeDecodeError:
+        return ""
+    if len(model) >= 2 and model[0] == model[-1] == '"':
+        model = _ESCAPED.sub(r"\1", model[1:-1])
+    model = model.strip()
+    return model if model.isprintable() and model not in _NO_DEVICE else ""
+
+
+def _load_patterns() -> list[str]:
+    return msgspec.json.decode(BOT_PATTERNS.read_bytes(), type=list[str])
+
+
+def _any_of(patterns: Iterable[str]) -> str:
+    return "|".join(f"(?:{pattern})" for pattern in patterns)
+
+
+def _fixed_width(pattern: str) -> str:
+    """`(?<!ab|c)` as `(?<!ab)(?<!c)`, the same to JavaScript, but `re` looks behind by a fixed width only."""
+    return _LOOK_BEHIND_CHOICE.sub(lambda found: "".join(f"(?<!{part})" for part in found[1].split("|")), pattern)
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern, re.IGNORECASE)
+    except re.error as error:
+        raise ValueError(f"bot_allow: {pattern!r} is no regular expression: {error}") from error

@@ -1,0 +1,37 @@
+"""Version 7 UUIDs: their time, their order, their bits."""
+
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prisme.base.uuid7 import uuid7
+
+MOMENTS = st.integers(0, 2**48 * 1000 - 1)
+NOISE = st.integers(0, 2**62 - 1)
+
+
+@given(MOMENTS, NOISE)
+def test_holds_its_time_and_its_noise(now: int, noise: int) -> None:
+    made = uuid.UUID(uuid7(now, noise))
+    assert (made.version, made.variant) == (7, uuid.RFC_4122)
+    assert made.int >> 80 == now // 1000
+    assert made.int & 2**62 - 1 == noise
+
+
+@given(MOMENTS, NOISE, NOISE)
+def test_later_ones_sort_later(now: int, first: int, second: int) -> None:
+    assert uuid7(now, first) < uuid7(now + 1, second) or now + 1 == 2**48 * 1000
+
+
+@pytest.mark.parametrize(
+    ("now", "text"),
+    [
+        (0, "00000000-0000-7000-8000-000000000000"),
+        (1_645_557_742_000_000, "017f22e2-79b0-7000-8000-000000000000"),  # the time of RFC 9562's own example
+        (1_645_557_742_000_500, "017f22e2-79b0-7800-8000-000000000000"),
+    ],
+)
+def test_known_ones(now: int, text: str) -> None:
+    assert uuid7(now, 0) == text

@@ -1,0 +1,270 @@
+"""Whatever dies when: what was answered is stored exactly once, and visitors go on where they were."""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.process import Process
+from tests.server import CHROME, browser, wait_until
+
+PAGEVIEWS = "/api/v1/events/pageviews"
+KILLS = int(os.environ.get("PRISME_TEST_KILLS", "30"))
+BATCH = 40  # requests on the wire at once, a connection
+HOME = "https://example.com"
+
+
+class Load:
+    """Pageviews on one connection, pipelined, until the server is gone. `answered` holds the paths answered 200."""
+
+    def __init__(self, port: int, name: str) -> None:
+        self.answered: list[str] = []
+        self.unexpected: list[bytes] = []
+        self._port = port
+        self._name = name
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def join(self) -> None:
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            with socket.create_connection(("127.0.0.1", self._port), timeout=10) as wire:
+                number = 0
+                while number < 1_000_000:
+                    paths = [f"/{self._name}-{number + step}" for step in range(BATCH)]
+                    wire.sendall(b"".join(self._request(path, number + step) for step, path in enumerate(paths)))
+                    number += BATCH
+                    self._read(wire, paths)
+        except OSError:
+            pass  # the server was killed, as it should be
+
+    def _request(self, path: str, number: int) -> bytes:
+        # A visitor for every four requests, who walks from page to page.
+        referrer = f"{HOME}/{self._name}-{number - 1}" if number % 4 else ""
+        return (
+            f"POST {PAGEVIEWS} HTTP/1.1\r\nHost: x\r\nOrigin: {HOME}\r\nContent-Length: 0\r\nUser-Agent: {CHROME}\r\n"
+            f"X-Forwarded-For: 10.{number // 4 >> 16 & 255}.{number // 4 >> 8 & 255}.{number // 4 & 255}\r\n"
+            f"X-Prisme-Referrer: {HOME}{path}\r\nX-Prisme-Document-Referrer: {referrer}\r\n\r\n"
+        ).encode()
+
+    def _read(self, wire: socket.socket, paths: list[str]) -> None:
+        buffer = b""
+        waiting = iter(paths)
+        for path in waiting:
+            while b"\r\n\r\n" not in buffer:
+                received = wire.recv(65536)
+                if not received:
+                    raise ConnectionResetError
+                buffer += received
+            head, _, buffer = buffer.partition(b"\r\n\r\n")
+            if head.startswith(b"HTTP/1.1 200 "):
+                self.answered.append(path)
+            else:
+                self.unexpected.append(head)
+                raise ConnectionResetError
+
+
+def kill_somewhere(server: Process, dice: random.Random) -> None:
+    """Kill the server: mostly in the middle of its work, sometimes while it stops or starts."""
+    moment = dice.random()
+    if moment < 0.6:
+        time.sleep(dice.uniform(0.0, 0.8))
+    else:
+        time.sleep(dice.uniform(0.1, 0.4))
+        assert server.process is not None
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(dice.uniform(0.0, 0.25))  # drains, loads the last segment, checkpoints
+    server.kill()
+    if moment < 0.2:
+        server.start(ready=False)
+        time.sleep(dice.uniform(0.2, 1.0))  # opens, replays the write-ahead log, loads what was left
+        server.kill()
+
+
+def test_nothing_answered_is_lost_or_stored_twice(tmp_path: Path) -> None:
+    seed = random.randrange(2**32)
+    dice = random.Random(seed)
+    answered: list[str] = []
+    with Process(tmp_path / "data", trust_proxy="true", eventstore_max_batch_timeout="20ms") as server:
+        for life in range(KILLS):
+            server.start()
+            # One visitor lives through it all.
+            referrer = f"{HOME}/life-{life - 1}" if life else ""
+            headers = browser(f"{HOME}/life-{life}", X_Prisme_Document_Referrer=referrer)
+            assert server.http.post(PAGEVIEWS, headers=headers).status_code == 200
+            loads = [Load(server.port, f"{life}-{number}") for number in range(2)]
+            kill_somewhere(server, dice)
+            for load in loads:
+                load.join()
+                assert load.unexpected == [], seed
+                answered += load.answered
+        server.start()
+        assert server.stop() == 0
+
+        assert len(answered) > KILLS * BATCH, f"too few to mean anything (seed {seed})"
+        paths = dict(server.rows("SELECT path, count(*) FROM pageviews GROUP BY path"))
+        assert [path for path, times in paths.items() if times != 1] == [], seed
+        assert [path for path in answered if path not in paths] == [], seed
+        wrong = """
+            SELECT session_uuid, sessions.pageviews, views FROM sessions
+            FULL JOIN (SELECT session_uuid, count(*) AS views FROM pageviews GROUP BY session_uuid) USING (session_uuid)
+            WHERE sessions.pageviews IS DISTINCT FROM views
+        """
+        assert server.rows(wrong) == [], seed
+        alive = "SELECT pageviews, entry_path, exit_path FROM sessions WHERE entry_path LIKE '/life%'"
+        assert server.rows(alive) == [(KILLS, "/life-0", f"/life-{KILLS - 1}")], seed
+        assert not list((tmp_path / "data" / "journal").iterdir())
+
+
+@pytest.fixture
+def crashed(tmp_path: Path) -> Process:
+    """A server killed with two answered pageviews in its journal and none in its tables."""
+    server = Process(tmp_path / "data", eventstore_max_batch_timeout="1m")
+    server.start()
+    for step, referrer in enumerate(("", f"{HOME}/0")):
+        headers = browser(f"{HOME}/{step}", X_Prisme_Document_Referrer=referrer)
+        assert server.http.post(PAGEVIEWS, headers=headers).status_code == 200
+    server.kill()
+    return server
+
+
+def segments(server: Process) -> list[Path]:
+    return sorted((server.folder / "journal").iterdir())
+
+
+def test_torn_last_line_is_dropped_and_told(crashed: Process) -> None:
+    (segment,) = segments(crashed)
+    whole = segment.read_bytes()
+    segment.write_bytes(whole + whole.splitlines()[0][:-20])
+    with crashed:
+        crashed.start()
+        assert crashed.stop() == 0
+        assert crashed.rows("SELECT path FROM pageviews ORDER BY path") == [("/0",), ("/1",)]
+        assert crashed.rows("SELECT events, rejected FROM state.segments") == [(2, 1)]
+        assert segments(crashed) == []
+
+
+def test_damaged_line_is_kept_aside(crashed: Process) -> None:
+    (segment,) = segments(crashed)
+    segment.write_bytes(b"\0\0\0{]\n" + segment.read_bytes())
+    with crashed:
+        crashed.start()
+        assert crashed.stop() == 0
+        assert crashed.rows("SELECT count(*) FROM pageviews") == [(2,)]
+        assert [path.suffix for path in segments(crashed)] == [".rejected"]
+
+
+def test_loaded_segment_is_not_loaded_again(crashed: Process) -> None:
+    (segment,) = segments(crashed)
+    aside = crashed.folder / "aside"
+    shutil.copy(segment, aside)
+    with crashed:
+        crashed.start()
+        assert crashed.stop() == 0
+        assert not segment.exists()
+        aside.rename(segment)  # as if the process had died between commit and delete
+        crashed.start()
+        assert crashed.stop() == 0
+        assert crashed.rows("SELECT path, count(*) FROM pageviews GROUP BY path ORDER BY path") == [
+            ("/0", 1),
+            ("/1", 1),
+        ]
+        assert crashed.rows("SELECT pageviews FROM sessions") == [(2,)]
+        assert not segment.exists()
+
+
+def test_foreign_entries_are_left_alone(crashed: Process) -> None:
+    journal = crashed.folder / "journal"
+    (journal / "notes.txt").write_text("mine")
+    (journal / "12.ndjson").write_text("{}")
+    (journal / "000000000777.ndjson").mkdir()
+    with crashed:
+        crashed.start()
+        assert crashed.stop() == 0
+        assert crashed.rows("SELECT count(*) FROM pageviews") == [(2,)]
+    assert {path.name for path in journal.iterdir()} == {"notes.txt", "12.ndjson", "000000000777.ndjson"}
+    told = [line["msg"] for line in crashed.log() if line["level"] == 40]
+    assert all(any(name in line for line in told) for name in ("notes.txt", "12.ndjson", "777.ndjson"))
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv: apt-get install util-linux")
+def test_unreadable_segment_waits_and_holds_up_nobody(crashed: Process, tmp_path: Path) -> None:
+    (segment,) = segments(crashed)
+    segment.chmod(0)
+    # Root reads everything, unless these capabilities are taken away.
+    powers = "-dac_override,-dac_read_search"
+    prefix = ("setpriv", f"--bounding-set={powers}", f"--inh-caps={powers}") if os.geteuid() == 0 else ()
+    with Process(tmp_path / "data", prefix=prefix, eventstore_max_batch_timeout="20ms") as server:
+        server.start()
+        wait_until(lambda: server.http.get("/api/v1/healthcheck").status_code == 503, "the health check to tell")
+        assert "store" in server.http.get("/api/v1/healthcheck").text
+        # The session of the waiting segment goes on in a later one: what is loaded last must not win.
+        assert server.http.post(PAGEVIEWS, headers=browser(f"{HOME}/later")).status_code == 200
+        segment.chmod(0o600)
+        wait_until(lambda: server.http.get("/api/v1/healthcheck").status_code == 200, "the segment to be loaded")
+        assert server.stop() == 0
+        assert sorted(server.rows("SELECT path FROM pageviews")) == [("/0",), ("/1",), ("/later",)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stops_cleanly_when_asked(tmp_path: Path, number: signal.Signals) -> None:
+    with Process(tmp_path / "data", trust_proxy="true", eventstore_max_batch_timeout="1m") as server:
+        server.start()
+        loads = [Load(server.port, str(name)) for name in range(2)]
+        time.sleep(0.5)
+        assert server.stop(number) == 0
+        for load in loads:
+            load.join()
+        answered = {path for load in loads for path in load.answered}
+        assert [load.unexpected for load in loads] == [[], []]
+        assert len(answered) > BATCH
+        assert answered <= {path for (path,) in server.rows("SELECT path FROM pageviews")}
+        assert segments(server) == []
+        assert not (server.folder / "prisme.duckdb.wal").exists()
+
+
+def test_second_signal_stops_at_once_and_loses_nothing(tmp_path: Path) -> None:
+    with Process(tmp_path / "data", eventstore_max_batch_timeout="1m") as server:
+        process = server.start()
+        assert server.http.post(PAGEVIEWS, headers=browser(f"{HOME}/kept")).status_code == 200
+        # Held for a moment, so that both signals arrive before the first one is acted on.
+        for number in (signal.SIGSTOP, signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
+            process.send_signal(number)
+        assert process.wait(20) == 128 + signal.SIGTERM
+        assert len(segments(server)) == 1
+        server.start()
+        assert server.stop() == 0
+        assert server.rows("SELECT path FROM pageviews") == [("/kept",)]
+
+
+def test_one_folder_one_process(tmp_path: Path) -> None:
+    with Process(tmp_path / "data") as first, Process(tmp_path / "data") as second:
+        process = first.start()
+        assert second.start(ready=False).wait(20) == 1
+        (told,) = [line["msg"] for line in second.log() if line["level"] == 60]
+        assert f"process {process.pid}" in told
+        assert first.answers()
+
+
+def test_a_taken_port_is_a_failed_start(tmp_path: Path) -> None:
+    with Process(tmp_path / "one") as first, Process(tmp_path / "two") as second:
+        first.start()
+        second.port = first.port
+        assert second.start(ready=False).wait(20) == 1
+        (told,) = [line["msg"] for line in second.log() if line["level"] == 60]
+        assert "--port" in told
+
+
+def test_files_are_for_their_owner_alone(crashed: Process) -> None:
+    paths = [crashed.folder, *crashed.folder.rglob("*")]
+    assert {"prisme.duckdb", "secrets.sqlite", "lock", "journal"} <= {path.name for path in paths}
+    assert [path for path in paths if path.stat().st_mode & 0o077] == []

@@ -1,0 +1,170 @@
+"""A whole Prisme inside the test process: real Granian, real files, and a clock that a test can move."""
+
+import asyncio
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+import httpx
+import uvloop
+
+from prisme.runtime.clock import Clock
+from prisme.runtime.config import Config, load
+from prisme.runtime.folder import Folder
+from prisme.serve import serve
+from prisme.store.database import Limits, connect
+
+PATIENCE = 20.0  # seconds until a test gives up on something that should take a moment
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class MovableClock:
+    """The real time, plus what a test adds to it (seconds)."""
+
+    def __init__(self) -> None:
+        self.offset = 0.0
+
+    def clock(self) -> Clock:
+        """For the server."""
+        return Clock(
+            lambda: time.time_ns() + int(self.offset * 1e9), lambda: time.monotonic_ns() + int(self.offset * 1e9)
+        )
+
+    def move(self, seconds: float) -> None:
+        """Let so much time pass at once."""
+        self.offset += seconds
+
+
+def config_for(folder: Path, port: int, **options: str) -> Config:
+    """A configuration as flags would give it, quick to flush."""
+    flags = {
+        "host": "127.0.0.1",
+        "port": str(port),
+        "data_dir": str(folder),
+        "origins": "example.com,*.example.com",
+        "eventstore_max_batch_timeout": "50ms",
+        "api_events_rate_limit": "0",
+        "duckdb_memory_limit": "512MB",
+        **options,
+    }
+    return load(flags, {}, None)[0]
+
+
+class LiveServer:
+    """`with LiveServer(folder) as server:` serves until the block ends, then stops cleanly."""
+
+    def __init__(self, folder: Path, **options: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.config = config_for(folder, self.port, **options)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.time = MovableClock()
+        self.http = httpx.Client(base_url=self.url, timeout=PATIENCE)
+        self._failure: BaseException | None = None
+
+    def __enter__(self) -> "LiveServer":
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(ready,))
+        self._thread.start()
+        ready.wait(PATIENCE)
+        wait_until(lambda: not self._thread.is_alive() or self._answers(), "the server to answer")
+        if self._failure:
+            raise self._failure
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop cleanly; a failure in the server's thread is raised here."""
+        self.http.close()
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(PATIENCE)
+            assert not self._thread.is_alive(), "the server did not stop"
+        if self._failure:
+            raise self._failure
+
+    def rows(self, query: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Ask the tables, once everything that was answered so far is loaded."""
+        self.settle()
+        with open_tables(self.config) as tables:
+            return tables.execute(query, parameters).fetchall()
+
+    def settle(self) -> None:
+        """Wait until no segment holds an event."""
+        journal = self.folder / "journal"
+        wait_until(lambda: not any(_size(path) for path in journal.glob("*.ndjson")), "the journal to be loaded")
+
+    def _answers(self) -> bool:
+        try:
+            return self.http.get("/api/v1/healthcheck").status_code in {200, 503}
+        except httpx.TransportError:
+            return False
+
+    def _run(self, ready: threading.Event) -> None:
+        async def main() -> None:
+            self._loop = asyncio.get_running_loop()
+            self._stop = asyncio.Event()
+            ready.set()
+            with Folder(self.folder) as folder:
+                await serve(self.config, folder, logging.getLogger("prisme"), self._stop, self.time.clock())
+
+        try:
+            uvloop.run(main())
+        except BaseException as failure:  # handed to the test's thread
+            self._failure = failure
+
+
+@contextmanager
+def open_tables(config: Config) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The tables of a server in this process, or of one that has stopped."""
+    limits = Limits(config.duckdb_memory_limit, config.duckdb_threads)
+    connection = connect(config.data_dir / "prisme.duckdb", limits, config.data_dir / "tmp")
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def wait_until(condition: Any, what: str) -> None:
+    """Wait for a condition; a test fails where it takes `PATIENCE`."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.01)
+
+
+def browser(page: str, *, user_agent: str = CHROME, **more: str) -> Mapping[str, str]:
+    """The headers that a browser sends with a pageview of `page`; others by name, `_` for `-`, empty drops one."""
+    scheme, _, rest = page.partition("://")
+    headers = {
+        "Origin": f"{scheme}://{rest.partition('/')[0]}",
+        "X-Prisme-Referrer": page,
+        "User-Agent": user_agent,
+    } | {name.replace("_", "-"): value for name, value in more.items()}
+    return {name: value for name, value in headers.items() if value}
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,154 @@
+"""Segments into a real DuckDB file: once each, in any order, all or nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from prisme.base.events import Client, Session, Utm
+from prisme.base.uuid7 import uuid7
+from prisme.journal.record import CopyLine, ForgetLine, Line, PageviewLine, SessionName, encode
+from prisme.journal.segment import Segment, segment_path
+from prisme.store.database import Database, Limits, StoreError
+from prisme.store.loader import Loaded, Loader
+
+NOW = 1_795_471_000_000_000
+LIMITS = Limits(256 * 2**20, 2)
+
+
+class Store:
+    """A database with its loader, and a folder to put segments into."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.database = Database(folder / "prisme.duckdb", LIMITS, folder / "tmp")
+        self.loader = Loader(self.database)
+
+    def segment(self, number: int, *lines: Line, raw: bytes = b"") -> Segment:
+        path = segment_path(self.folder, number)
+        path.write_bytes(b"".join(encode(line) for line in lines) + raw)
+        return Segment(number, path)
+
+    def load(self, number: int, *lines: Line) -> Loaded:
+        return self.loader.load(self.segment(number, *lines), NOW)
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        with self.database.cursor() as cursor:
+            return cursor.execute(query).fetchall()
+
+    def close(self) -> None:
+        self.loader.close()
+        self.database.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path)
+    yield store
+    store.close()
+
+
+def session(number: int, path: str = "/") -> Session:
+    utm = Utm("news", "mail", 'a "quoted" \\ \N{SNOWMAN}', "", "\x00\x1f\u2028")
+    client = Client("Linux", "Firefox", "Other")
+    uuid = uuid7(NOW + number, number)
+    return Session(
+        uuid, "a.example:81", NOW + number, path, NOW + number, path, 200, "v", client, "FR", "direct", utm, 1,
+        NOW + number,
+    )  # fmt: skip
+
+
+def test_open_sessions_come_back_as_they_were(store: Store) -> None:
+    one, two = session(1), session(2)
+    turned = one.turn("/next", NOW + 9, 404, "w")
+    copy = two.fork(uuid7(NOW + 3, 3), "/copy", NOW + 3, 0)
+    store.load(1, PageviewLine(2**64 - 1, one), PageviewLine(5, two), CopyLine(5, copy))
+    store.load(2, PageviewLine(2**64 - 1, turned))
+    assert list(store.loader.open_sessions(0, 10)) == [(5, two), (5, copy), (2**64 - 1, turned)]
+    assert list(store.loader.open_sessions(0, 1)) == [(2**64 - 1, turned)]
+    assert list(store.loader.open_sessions(NOW + 4, 10)) == [(2**64 - 1, turned)]
+    assert store.rows("SELECT count(*) FROM sessions") == [(2,)]
+
+    real = copy.turn("/more", NOW + 20, 200, "v")
+    store.load(3, PageviewLine(5, real))
+    assert list(store.loader.open_sessions(NOW + 4, 10)) == [(2**64 - 1, turned), (5, real)]
+    assert store.rows("SELECT count(*), sum(pageviews) FROM sessions") == [(3, 4)]
+
+
+def test_forgotten_and_unremembered_sessions_are_not_open(store: Store) -> None:
+    one, two, three = session(1), session(2), session(3)
+    store.load(1, PageviewLine(1, one), PageviewLine(None, two), PageviewLine(3, three))
+    store.load(2, ForgetLine(SessionName(one.uuid)))
+    assert list(store.loader.open_sessions(0, 10)) == [(3, three)]
+    assert store.rows("SELECT count(*) FROM sessions") == [(3,)]
+    store.loader.expire(NOW + 4)
+    assert store.rows("SELECT count(*) FROM state.open_sessions") == [(0,)]
+
+
+def test_late_segment_does_not_turn_back_a_session(store: Store) -> None:
+    first = session(1)
+    second = first.turn("/b", NOW + 5, 200, "v")
+    third = second.turn("/c", NOW + 6, 404, "v")
+    late = store.segment(1, PageviewLine(1, first), PageviewLine(1, second))
+    store.load(2, PageviewLine(1, third))
+    assert store.loader.load(late, NOW) == Loaded(2, 0)
+    assert store.rows("SELECT pageviews, exit_path, exit_status FROM sessions") == [(3, "/c", 404)]
+    assert store.rows("SELECT path FROM pageviews ORDER BY path") == [("/",), ("/b",), ("/c",)]
+    assert list(store.loader.open_sessions(0, 10)) == [(1, third)]
+
+
+def test_texts_are_exact(store: Store) -> None:
+    strange = session(1, "/%22")
+    store.load(1, PageviewLine(1, strange))
+    assert store.rows("SELECT utm_campaign, utm_content FROM sessions") == [(strange.utm.campaign, strange.utm.content)]
+
+
+def test_loads_a_segment_once(store: Store) -> None:
+    assert store.load(4, PageviewLine(1, session(1))) == Loaded(1, 0)
+    assert store.load(4, PageviewLine(1, session(1))) == Loaded(0, 0, known=True)
+    assert store.rows("SELECT count(*) FROM pageviews") == [(1,)]
+    assert store.loader.last_segment() == 4
+    assert list(store.folder.glob("*.ndjson")) == []
+
+
+def test_failed_load_leaves_no_trace(store: Store) -> None:
+    with store.database.cursor() as cursor:
+        cursor.execute("ALTER TABLE sessions RENAME TO hidden")
+        segment = store.segment(1, PageviewLine(1, session(1)))
+        with pytest.raises(duckdb.Error):
+            store.loader.load(segment, NOW)
+        cursor.execute("ALTER TABLE hidden RENAME TO sessions")
+    assert store.rows("SELECT count(*) FROM pageviews") == [(0,)]
+    assert segment.path.exists()
+    assert store.loader.load(segment, NOW) == Loaded(1, 0)
+
+
+@pytest.mark.parametrize(
+    ("raw", "rejected", "kept"),
+    [
+        pytest.param(b'{"kind":"pagev', 1, False, id="torn"),
+        pytest.param(b"\n\n", 0, False, id="empty lines of probes"),
+        pytest.param(b"nothing\n", 1, True, id="damaged"),
+        pytest.param(b"null\n[1]\n{}", 3, True, id="no events"),
+    ],
+)
+def test_lines_that_are_no_events(store: Store, raw: bytes, rejected: int, kept: bool) -> None:
+    segment = store.segment(1, PageviewLine(1, session(1)), raw=raw)
+    assert store.loader.load(segment, NOW) == Loaded(1, rejected)
+    assert [path.name for path in store.folder.glob("*.ndjson*")] == ([f"{segment.path.name}.rejected"] if kept else [])
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.rows("INSERT INTO schema_version VALUES (999)")
+    store.close()
+    with pytest.raises(StoreError, match="999"):
+        Store(tmp_path)
+
+
+def test_no_database_is_refused_with_the_way_back(tmp_path: Path) -> None:
+    (tmp_path / "prisme.duckdb").write_bytes(b"this is no database" * 1000)
+    with pytest.raises(StoreError, match="move it away"):
+        Store(tmp_path)
+

@@ -1,0 +1,137 @@
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prisme.visit import address
+
+
+@pytest.mark.parametrize(
+    ("text", "ip"),
+    [
+        pytest.param("1.2.3.4", "1.2.3.4", id="IPv4"),
+        pytest.param("0.0.0.0", "0.0.0.0", id="first IPv4"),
+        pytest.param("255.255.255.255", "255.255.255.255", id="last IPv4"),
+        pytest.param("1.2.3.4:5678", "1.2.3.4", id="IPv4, port"),
+        pytest.param("1.2.3.4:", "1.2.3.4", id="IPv4, empty port"),
+        pytest.param("[1.2.3.4]:80", "1.2.3.4", id="IPv4, brackets"),
+        pytest.param('"1.2.3.4:5678"', "1.2.3.4", id="IPv4, quotes"),
+        pytest.param("  1.2.3.4\t", "1.2.3.4", id="IPv4, blanks"),
+        pytest.param("2001:db8::1", "2001:db8::1", id="IPv6"),
+        pytest.param("2001:DB8:0:0:0:0:0:1", "2001:db8::1", id="IPv6, long and upper-case"),
+        pytest.param("2001:db8::1:443", "2001:db8::1:443", id="IPv6 has no port without brackets"),
+        pytest.param("[2001:db8::1]", "2001:db8::1", id="IPv6, brackets"),
+        pytest.param("[2001:db8::1]:443", "2001:db8::1", id="IPv6, port"),
+        pytest.param(' "[2001:db8::1]:443" ', "2001:db8::1", id="IPv6, all of it"),
+        pytest.param("fe80::1%eth0", "fe80::1", id="IPv6, zone"),
+        pytest.param("[fe80::1%25eth0]:80", "fe80::1", id="IPv6, zone and port"),
+        pytest.param("fe80::1%" + "x" * 100, "fe80::1", id="IPv6, longer than what is remembered"),
+        pytest.param("::ffff:1.2.3.4", "1.2.3.4", id="IPv4 in IPv6"),
+        pytest.param("::FFFF:102:304", "1.2.3.4", id="IPv4 in IPv6, hex"),
+        pytest.param("[::ffff:1.2.3.4]:80", "1.2.3.4", id="IPv4 in IPv6, port"),
+        pytest.param("::1", "::1", id="IPv6 loopback"),
+        pytest.param("::", "::", id="IPv6 unspecified"),
+    ],
+)
+def test_parse(text: str, ip: str) -> None:
+    for _ in range(2):  # the second may come from the cache
+        found = address.parse(text)
+        assert (found.text, found.ip) == (ip, ip_address(ip))
+        assert isinstance(found.key, int)
+        assert (found.key < 0) == (":" in ip)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("unknown", id="unknown"),
+        pytest.param("_hidden", id="hidden"),
+        pytest.param("localhost:80", id="name"),
+        pytest.param("1.2.3", id="IPv4 cut short"),
+        pytest.param("1.2.3.4.5", id="IPv4 too long"),
+        pytest.param("1.2.3.256", id="IPv4 out of range"),
+        pytest.param("01.2.3.4", id="IPv4, leading zero"),
+        pytest.param("1.2.3.4:x", id="IPv4, port of letters"),
+        pytest.param("1.2.3.4:123456", id="IPv4, port too long"),
+        pytest.param("\u0661.2.3.4", id="IPv4, digits of another script"),
+        pytest.param("1.2.3.4/24", id="network"),
+        pytest.param("1.2.3.4, 5.6.7.8", id="list"),
+        pytest.param("1::2::3", id="IPv6 of two gaps"),
+        pytest.param("12345::", id="IPv6 out of range"),
+        pytest.param("[2001:db8::1", id="bracket left open"),
+        pytest.param("2001:db8::1]:80", id="bracket never opened"),
+        pytest.param("[]", id="empty brackets"),
+        pytest.param("\x00", id="NUL"),
+        pytest.param("z" * 10_000, id="10,000 letters"),
+        pytest.param(":" * 10_000, id="10,000 colons"),
+    ],
+)
+def test_parse_keeps_what_is_no_address(text: str) -> None:
+    assert address.parse(text) == address.Address(text, text[:64], None)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param("1.2.3.4", "1.2.3.4:5678", True, id="port"),
+        pytest.param("1.2.3.4", "::ffff:1.2.3.4", True, id="IPv4 in IPv6"),
+        pytest.param("1.2.3.4", "1.2.3.5", False, id="other IPv4"),
+        pytest.param("2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", True, id="same /64"),
+        pytest.param("2001:db8:1:2::1", "2001:db8:1:3::1", False, id="next /64"),
+        pytest.param("fe80::1%eth0", "fe80::1%eth1", True, id="zone"),
+        pytest.param("::1", "0.0.0.0", False, id="first /64 and first IPv4"),
+        pytest.param("0:0:102:304::", "1.2.3.4", False, id="same number"),
+        pytest.param("unknown", "hidden", False, id="other text"),
+        pytest.param("x" * 64 + "1", "x" * 64 + "2", True, id="same first 64 characters"),
+    ],
+)
+def test_key(one: str, other: str, same: bool) -> None:
+    assert (address.parse(one).key == address.parse(other).key) is same
+
+
+@given(st.ip_addresses())
+def test_text_is_canonical(ip: IPv4Address | IPv6Address) -> None:
+    found = address.parse(ip.exploded.upper())
+    assert found.ip == (getattr(ip, "ipv4_mapped", None) or ip)
+    assert found.text == str(found.ip)
+    assert address.parse(found.text) == found
+
+
+@given(st.text() | st.text(st.sampled_from('0123456789abcdef:.[]%" ')))
+def test_parse_never_fails(text: str) -> None:
+    found = address.parse(text)
+    assert found.ip is not None or found.text == text
+
+
+@pytest.mark.parametrize(
+    ("value", "hops", "text"),
+    [
+        pytest.param("1.1.1.1", 1, "1.1.1.1", id="single"),
+        pytest.param("1.1.1.1, 2.2.2.2, 3.3.3.3", 1, "3.3.3.3", id="one hop"),
+        pytest.param("1.1.1.1, 2.2.2.2, 3.3.3.3", 2, "2.2.2.2", id="two hops"),
+        pytest.param("1.1.1.1, 2.2.2.2, 3.3.3.3", 3, "1.1.1.1", id="three hops"),
+        pytest.param("1.1.1.1, 2.2.2.2, 3.3.3.3", 9, "1.1.1.1", id="more hops than entries"),
+        pytest.param("1.1.1.1", 3, "1.1.1.1", id="more hops than the single entry"),
+        pytest.param("1.1.1.1,2.2.2.2", 1, "2.2.2.2", id="no space"),
+        pytest.param("  1.1.1.1 ,\t2.2.2.2  ", 2, "1.1.1.1", id="blanks"),
+        pytest.param("1.1.1.1, ", 1, "1.1.1.1", id="empty last entry"),
+        pytest.param("1.1.1.1, , ,2.2.2.2,,", 2, "1.1.1.1", id="empty entries do not count"),
+        pytest.param(", ,1.1.1.1, 2.2.2.2", 3, "1.1.1.1", id="empty first entries"),
+        pytest.param("1.1.1.1, [2001:db8::1]:443", 1, "2001:db8::1", id="IPv6 with a port"),
+        pytest.param('"1.1.1.1:80"', 1, "1.1.1.1", id="quotes"),
+        pytest.param("1.1.1.1, ::ffff:2.2.2.2", 1, "2.2.2.2", id="IPv4 in IPv6"),
+        pytest.param("1.1.1.1, unknown", 1, "unknown", id="no address is not skipped"),
+        pytest.param("1.1.1.1" + "," * 60_000, 2, "1.1.1.1", id="60,000 empty entries"),
+        pytest.param("9.9.9.9," * 8_000 + "1.1.1.1", 1, "1.1.1.1", id="8,000 entries"),
+    ],
+)
+def test_forwarded(value: str, hops: int, text: str) -> None:
+    assert address.forwarded(value, hops) == address.parse(text)
+
+
+@pytest.mark.parametrize("hops", [1, 2, 3])
+@pytest.mark.parametrize("value", ["", "  ", ",", " , ,\t"], ids=["empty", "blank", "comma", "commas"])
+def test_forwarded_needs_an_entry(value: str, hops: int) -> None:
+    assert address.forwarded(value, hops) is None

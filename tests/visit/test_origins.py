@@ -1,0 +1,182 @@
+import pytest
+
+from prisme.visit.origins import OriginError, Origins, split
+
+REGISTRY = (
+    "example.com",
+    " Shop.Example.COM ",
+    "*.example.org",
+    "münchen.de",
+    "*.bücher.example",
+    "localhost",
+    "127.0.0.1",
+    "[0:0::1]",
+    "root.example.",
+)
+
+
+@pytest.mark.parametrize(
+    ("origin", "admitted"),
+    [
+        pytest.param(b"https://example.com", True, id="exact"),
+        pytest.param(b"http://example.com", True, id="either scheme"),
+        pytest.param(b"https://example.com:8443", True, id="any port"),
+        pytest.param(b"HTTPS://EXAMPLE.COM", True, id="any case"),
+        pytest.param(b"https://example.com.", True, id="root's dot"),
+        pytest.param(b"https://example.com/page?x", True, id="whole Referer"),
+        pytest.param(b"https://www.example.com", False, id="below an exact host"),
+        pytest.param(b"https://shop.example.com", True, id="entry's case and blanks"),
+        pytest.param(b"https://com", False, id="above an exact host"),
+        pytest.param(b"https://notexample.com", False, id="same ending"),
+        pytest.param(b"https://example.com.evil.net", False, id="same beginning"),
+        pytest.param(b"https://www.example.org", True, id="wildcard"),
+        pytest.param(b"https://a.b.c.example.org:1", True, id="wildcard, any depth"),
+        pytest.param(b"https://example.org", False, id="wildcard's apex"),
+        pytest.param(b"https://notexample.org", False, id="wildcard needs a dot"),
+        pytest.param(b"https://.example.org", False, id="wildcard, empty label"),
+        pytest.param(b"https://org", False, id="above the wildcard"),
+        pytest.param(b"https://xn--mnchen-3ya.de", True, id="punycode"),
+        pytest.param("https://MÜNCHEN.de".encode(), True, id="IDN"),
+        pytest.param(b"https://a.xn--bcher-kva.example", True, id="wildcard over an IDN"),
+        pytest.param(b"https://xn--bcher-kva.example", False, id="IDN wildcard's apex"),
+        pytest.param(b"http://localhost:3000", True, id="localhost"),
+        pytest.param(b"http://127.0.0.1:8000", True, id="IPv4"),
+        pytest.param(b"http://127.0.0.2", False, id="other IPv4"),
+        pytest.param(b"http://[::1]:8000", True, id="IPv6"),
+        pytest.param(b"http://[::2]", False, id="other IPv6"),
+        pytest.param(b"http://root.example", True, id="entry with the root's dot"),
+        pytest.param(b"null", False, id="null"),
+        pytest.param(b"", False, id="empty"),
+        pytest.param(b"example.com", False, id="no scheme"),
+        pytest.param(b"//example.com", False, id="empty scheme"),
+        pytest.param(b"ftp://example.com", False, id="other scheme"),
+        pytest.param(b"chrome-extension://example.com", False, id="extension"),
+        pytest.param(b"https://example.com@evil.net", False, id="user info"),
+        pytest.param(b"https://evil.net\\@example.com", False, id="backslash"),
+        pytest.param(b"https://evil.net https://example.com", False, id="two origins"),
+        pytest.param(b"https://example.com\n", False, id="newline"),
+        pytest.param(b"https://\xff.example.org", False, id="not UTF-8"),
+        pytest.param(b"https://" + b"a." * 120 + b"example.org", True, id="long"),
+        pytest.param(b"https://example.com/" + b"x" * 300, True, id="longer than what is remembered"),
+        pytest.param(b"https://evil.net/" + b"x" * 300, False, id="longer than what is remembered, refused"),
+    ],
+)
+def test_admits(origin: bytes, admitted: bool) -> None:
+    origins = Origins(REGISTRY)
+    for _ in range(2):  # the second may come from the cache
+        assert origins.admits(origin) is admitted
+
+
+@pytest.mark.parametrize(
+    ("host", "admitted"),
+    [
+        ("example.com", True),
+        ("EXAMPLE.com", True),
+        ("www.example.com", False),
+        ("www.example.org", True),
+        ("example.org", False),
+        ("münchen.de", True),
+        ("[::1]", True),
+        ("example.com:80", False),
+        ("", False),
+    ],
+)
+def test_admits_host(host: str, admitted: bool) -> None:
+    assert Origins(REGISTRY).admits_host(host) is admitted
+
+
+def test_registries_do_not_share_answers() -> None:
+    one, other = Origins(["a.example"]), Origins(["b.example"])
+    assert (one.admits(b"https://a.example"), other.admits(b"https://a.example")) == (True, False)
+
+
+FAULTS = [
+    pytest.param("https://example.com", "has a scheme: write example.com", id="scheme"),
+    pytest.param("https://example.com:80/x", "has a scheme: write example.com", id="scheme, port and path"),
+    pytest.param("https://*.example.com", "has a scheme: write *.example.com", id="scheme and wildcard"),
+    pytest.param("//example.com", "has a scheme: write example.com", id="empty scheme"),
+    pytest.param("https://", "has a scheme: write the host alone, such as example.com", id="scheme alone"),
+    pytest.param("example.com/blog", "has a path: write example.com", id="path"),
+    pytest.param("example.com/", "has a path: write example.com", id="slash"),
+    pytest.param("example.com:8080", "has a port: write example.com", id="port"),
+    pytest.param("*.example.com:8080", "has a port: write *.example.com", id="wildcard and port"),
+    pytest.param("example.com:", "has a port: write example.com", id="empty port"),
+    pytest.param("[::1]:80", "has a port: write [::1]", id="IPv6 and port"),
+    pytest.param("::1", "is an IPv6 address without brackets: write [::1]", id="IPv6 without brackets"),
+    pytest.param("*", "may have a wildcard only in front of a domain", id="wildcard alone"),
+    pytest.param("*example.com", "may have a wildcard only in front of a domain", id="wildcard without a dot"),
+    pytest.param("www.*.com", "may have a wildcard only in front of a domain", id="wildcard in the middle"),
+    pytest.param("example.*", "may have a wildcard only in front of a domain", id="wildcard at the end"),
+    pytest.param("*.*.example.com", "may have a wildcard only in front of a domain", id="two wildcards"),
+    pytest.param("*.com", "has a wildcard over a single label", id="wildcard over a single label"),
+    pytest.param("*.com.", "has a wildcard over a single label", id="the same with the root's dot"),
+    pytest.param("*.localhost", "has a wildcard over a single label", id="wildcard over localhost"),
+    pytest.param("*.", "has an empty label", id="wildcard over nothing"),
+    pytest.param("*.127.0.0.1", "has a wildcard before an address: write 127.0.0.1", id="wildcard over IPv4"),
+    pytest.param("*.[::1]", "has a wildcard before an address: write [::1]", id="wildcard over IPv6"),
+    pytest.param("example..com", "has an empty label", id="empty label"),
+    pytest.param(".example.com", "has an empty label", id="empty first label"),
+    pytest.param("example.com..", "has an empty label", id="empty last label"),
+    pytest.param("127.0.0", "is no IPv4 address", id="IPv4 cut short"),
+    pytest.param("256.0.0.1", "is no IPv4 address", id="IPv4 out of range"),
+    pytest.param("[::g]", "is no host", id="IPv6 misspelt"),
+    pytest.param("exa mple.com", "is no host", id="space"),
+    pytest.param("user@example.com", "is no host", id="user info"),
+    pytest.param("example.com;example.org", "is no host", id="wrong separator"),
+    pytest.param("a" * 64 + ".com", "is no host", id="label too long"),
+    pytest.param("http://\ud800", "has a scheme", id="half a surrogate pair"),
+]
+
+
+@pytest.mark.parametrize(("entry", "fault"), FAULTS)
+def test_bad_entries_are_named_with_their_fault(entry: str, fault: str) -> None:
+    with pytest.raises(OriginError) as caught:
+        Origins(["example.com", entry])
+    assert str(caught.value).startswith(f"{entry!r} {fault}")
+    assert "example.com' " not in str(caught.value).replace(repr(entry), "")
+
+
+@pytest.mark.parametrize("read", [Origins, lambda entries: split(",".join(entries))], ids=["registry", "split"])
+def test_all_bad_entries_are_named_at_once(read: type[Origins]) -> None:
+    with pytest.raises(ValueError, match="no ") as caught:
+        read(["*.com", "example.com", "", "http://a.b", " ", "no host"])
+    assert [fault.split(" ")[:2] for fault in str(caught.value).split("; ")] == [
+        ["'*.com'", "has"],
+        ["entry", "3"],
+        ["'http://a.b'", "has"],
+        ["entry", "5"],
+        ["'no", "host'"],
+    ]
+
+
+@pytest.mark.parametrize("entries", [[], [""], [" ", ""]], ids=["none", "empty", "blanks"])
+def test_a_registry_needs_an_entry(entries: list[str]) -> None:
+    with pytest.raises(OriginError, match="no origins: name at least one host"):
+        Origins(entries)
+
+
+@pytest.mark.parametrize(
+    ("value", "entries"),
+    [
+        pytest.param("a.example", ["a.example"], id="one"),
+        pytest.param("a.example,*.b.example", ["a.example", "*.b.example"], id="two"),
+        pytest.param("  a.example ,\t[::1]\n", ["a.example", "[::1]"], id="blanks around"),
+    ],
+)
+def test_split(value: str, entries: list[str]) -> None:
+    assert split(value) == entries
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        pytest.param("", "no origins", id="empty"),
+        pytest.param(" , ", "no origins", id="commas alone"),
+        pytest.param("a.example,,b.example", "entry 2 is empty", id="between"),
+        pytest.param(",a.example", "entry 1 is empty", id="in front"),
+        pytest.param("a.example, ", "entry 2 is empty", id="at the end"),
+    ],
+)
+def test_split_refuses_empty_entries(value: str, fault: str) -> None:
+    with pytest.raises(OriginError, match=f"^{fault}"):
+        split(value)
