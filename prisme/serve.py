@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import gc
+import itertools
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from random import SystemRandom
 
 import duckdb
@@ -32,7 +33,7 @@ from prisme.visit.ratelimit import RateLimiter
 from prisme.visit.salts import Salts
 from prisme.visit.sessions import CAPACITY, Sessions
 from prisme.visit.useragent import UserAgents
-from prisme.web.app import EVENTS, HEALTHCHECK, NOSCRIPT, App, healthcheck, refuser
+from prisme.web.app import EVENTS, HEALTHCHECK, NOSCRIPT, App, Methods, healthcheck, refuser
 from prisme.web.events import Doors, noscript_pageview, post_pageview
 from prisme.web.gate import Gate
 from prisme.web.request import Proxy
@@ -86,110 +87,114 @@ async def serve(
 ) -> None:
     """Build all, serve until `stop` is set, then answer what is under way, load the last segment and checkpoint."""
     clock = clock or Clock()
-    microseconds = _microseconds(clock)
-    try:
-        claim(config.host, config.port)
-    except OSError as error:
-        raise StartError(
-            f"cannot listen on {config.host}:{config.port}: {error.strerror}; choose others with --host and --port"
-        ) from error
-
+    now = _microseconds(clock)
+    _claim(config)
     with contextlib.ExitStack() as closing:
         secrets = Secrets(folder.path / "secrets.sqlite", log)
         closing.callback(secrets.close)
-        salts = Salts(secrets, microseconds())
+        salts = Salts(secrets, now())
         if not salts.saved:
             raise StartError(f"the salts cannot be kept in {folder.path}; is the disk full?")
-        geo = Geo(config.geoip_db or assets.COUNTRIES)
+        geo = Geo(config.geoip_db or assets.COUNTRIES, folder.path)
         closing.callback(geo.close)
-        origins = Origins(config.origins)
         limits = Limits(config.duckdb_memory_limit, config.duckdb_threads)
         database = Database(folder.path / "prisme.duckdb", limits, folder.path / "tmp")
         closing.callback(database.close)
         loader = Loader(database)
         closing.callback(loader.close)
 
+        waiting, first = await _load_leftovers(loader, folder, now, log)
         ttl = int(config.sessionstorage_session_inactive_ttl * SECOND)
-        waiting, first = await _load_leftovers(loader, folder, microseconds, log)
         sessions = Sessions(ttl, config.sessionstorage_max_sessions_per_visitor)
-        for device, session in loader.open_sessions(microseconds() - ttl, CAPACITY):
+        for device, session in loader.open_sessions(now() - ttl, CAPACITY):
             sessions.put(device, session)
-
         journal = Appender(folder.journal, first, config.eventstore_max_batch_size)
-        fsync = config.eventstore_fsync
-        pace = Pace(config.eventstore_max_batch_timeout, fsync != "never", ttl)
-        writer = Writer(journal, loader, pace, microseconds, log)
+        pace = Pace(config.eventstore_max_batch_timeout, config.eventstore_fsync != "never", ttl)
+        writer = Writer(journal, loader, pace, now, log)
         writer.queue(waiting)
 
-        identity = Identity(salts)
-        noise = SystemRandom().getrandbits
         user_agents = UserAgents(config.bot_filter, config.bot_allow)
-        services = Services(identity, sessions, user_agents, geo, journal, lambda: noise(62))
-        proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
-        gate = Gate(proxy, RateLimiter(config.api_events_rate_limit), origins, clock.steady)
-        doors = Doors(
-            gate, proxy, clock, refuser(proxy, gif=False), refuser(proxy, gif=True),
-            journal.commit if fsync == "always" else None,
-        )  # fmt: skip
-        record = pageviews(services)
-        app = App(
-            {
-                EVENTS + b"pageviews": {"POST": post_pageview(doors, record)},
-                NOSCRIPT + b"events/pageviews": {"GET": noscript_pageview(doors, record)},
-                HEALTHCHECK: healthcheck(lambda: journal.failure or writer.failure),
-            },
-            doors,
-            log,
-        )
-
-        async def tend() -> None:
-            """What time alone brings about: a new day's salt, ended sessions, a disk that has room again."""
-            ticks = 0
-            while True:
-                await asyncio.sleep(_TEND_SECONDS)
-                now = microseconds()
-                salts.daily(now)
-                if not salts.saved:
-                    salts.save()
-                if journal.failure is not None and journal.probe():
-                    log.info("the journal can be written again")
-                sessions.sweep(now)
-                ticks += 1
-                if ticks % _REFRESH_EVERY == 0:
-                    geo.refresh()
-
-        await _serve(app, config, stop, writer, tend, log)
+        noise = SystemRandom().getrandbits
+        services = Services(Identity(salts), sessions, user_agents, geo, journal, lambda: noise(62))
+        app = _build_app(config, services, clock, lambda: journal.failure or writer.failure, log)
+        await _run(app, config, stop, writer, _tend(services, salts, now, log), log)
         await journal.close()
     log.info("stopped", extra={"events_stored": writer.stored})
 
 
-async def _serve(
+def _build_app(
+    config: Config, services: Services, clock: Clock, failure: Callable[[], str | None], log: logging.Logger
+) -> App:
+    """The public server's routes."""
+    proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
+    gate = Gate(proxy, RateLimiter(config.api_events_rate_limit), Origins(config.origins), clock.steady)
+    commit = services.journal.commit if config.eventstore_fsync == "always" else None
+    doors = Doors(gate, proxy, clock, refuser(proxy, gif=False), refuser(proxy, gif=True), commit)
+    record = pageviews(services)
+    routes: dict[bytes, Methods] = {
+        EVENTS + b"pageviews": {"POST": post_pageview(doors, record)},
+        NOSCRIPT + b"events/pageviews": {"GET": noscript_pageview(doors, record)},
+        HEALTHCHECK: healthcheck(failure),
+    }
+    return App(routes, doors, log)
+
+
+async def _run(
     app: App,
     config: Config,
     stop: asyncio.Event,
     writer: Writer,
-    tend: Callable[[], "asyncio.Future[None]"],
+    tend: Coroutine[None, None, None],
     log: logging.Logger,
 ) -> None:
+    """Serve until `stop`, or until something that should never end has ended."""
     public = server(app, config.host, config.port)
     # All that was built so far lives until the end: no garbage collection need look at it again.
     gc.collect()
     gc.freeze()
     serving = asyncio.create_task(public.serve())
     writing = asyncio.create_task(writer.run())
-    tending = asyncio.ensure_future(tend())
+    tending = asyncio.create_task(tend)
     stopped = asyncio.create_task(stop.wait())
     log.info("prisme %s listens on http://%s:%d", __version__, config.host, config.port)
     await asyncio.wait({serving, stopped, tending, writing}, return_when=asyncio.FIRST_COMPLETED)
-    public.stop()
+    public.stop()  # type: ignore[no-untyped-call]  # Granian has no types here
     await serving
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):
-            while app.active:
+            while app.active:  # noqa: ASYNC110  # an event would cost every request something
                 await asyncio.sleep(0.01)
     tending.cancel()
     writer.stop()
     await writing
+    gc.unfreeze()  # or DuckDB's modules would call themselves leaked
+
+
+async def _tend(services: Services, salts: Salts, now: Callable[[], int], log: logging.Logger) -> None:
+    """What time alone brings about: a new day's salt, ended sessions, a disk with room again, new countries."""
+    geo, journal = services.geo, services.journal
+    for tick in itertools.count(1):
+        await asyncio.sleep(_TEND_SECONDS)
+        salts.daily(now())
+        if not salts.saved:
+            salts.save()
+        if journal.failure is not None and journal.probe():
+            log.info("the journal can be written again")
+        services.sessions.sweep(now())
+        if tick % _REFRESH_EVERY == 0:
+            if geo.refresh():
+                log.info("the country database was replaced")
+            elif geo.failure is not None:
+                log.error("the country database stays the one before: %s", geo.failure)
+
+
+def _claim(config: Config) -> None:
+    try:
+        claim(config.host, config.port)
+    except OSError as error:
+        raise StartError(
+            f"cannot listen on {config.host}:{config.port}: {error.strerror}; choose others with --host and --port"
+        ) from error
 
 
 async def _load_leftovers(

@@ -55,14 +55,14 @@ def config_for(folder: Path, port: int, **options: str) -> Config:
     flags = {
         "host": "127.0.0.1",
         "port": str(port),
-        "data_dir": str(folder),
+        "data-dir": str(folder),
         "origins": "example.com,*.example.com",
-        "eventstore_max_batch_timeout": "50ms",
-        "api_events_rate_limit": "0",
-        "duckdb_memory_limit": "512MB",
-        **options,
+        "eventstore-max-batch-timeout": "50ms",
+        "api-events-rate-limit": "0",
+        "duckdb-memory-limit": "512MB",
+        **{name.replace("_", "-"): value for name, value in options.items()},
     }
-    return load(flags, {}, None)[0]
+    return load({f"--{name}": value for name, value in flags.items()}, {}, folder)[0]
 
 
 class LiveServer:

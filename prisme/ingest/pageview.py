@@ -59,7 +59,7 @@ def _opener(services: Services) -> Callable[[Hit, int, Uri | None, str, int], Se
     """Begins sessions: the costly part, a new User-Agent and the country are looked up here alone."""
 
     def open_session(hit: Hit, device: int, referrer: Uri | None, visitor: str, status: int) -> Session | Refusal:
-        reading = services.user_agents.read(hit.user_agent, hit.platform, hit.model)
+        reading = services.user_agents.read(hit.user_agent, hit.platform or None, hit.model or None)
         if reading.is_bot:
             return refusal.BOT
         page, now, address = hit.page, hit.now, hit.address
@@ -121,7 +121,7 @@ def read_visitor(raw: bytes) -> str | Refusal:
         return refusal.VISITOR_INVALID
 
 
-def read_referrer(raw: bytes) -> Uri | None | Refusal:
+def read_referrer(raw: bytes) -> Uri | Refusal | None:
     """Where the visitor comes from; None for nowhere, which is `direct`."""
     if not raw:
         return None

@@ -44,7 +44,7 @@ class Database:
 
 
 def connect(path: Path, limits: Limits, temporary: Path) -> duckdb.DuckDBPyConnection:
-    """Open the file, which is made where there is none; `temporary` is where DuckDB puts what its memory cannot hold."""
+    """Open the file, which is made where there is none; what memory cannot hold goes to the folder `temporary`."""
     return duckdb.connect(
         str(path),
         config={

@@ -1,5 +1,6 @@
 """Journal segments into DuckDB, each in one transaction and each exactly once. Runs in a worker thread."""
 
+import contextlib
 import datetime
 import importlib.resources
 import os
@@ -48,10 +49,7 @@ class Loader:
         A segment with a line that is no event, other than one torn at the very end, is kept beside as
         `<name>.rejected`: such a line is a defect somewhere, and must not vanish.
         """
-        known = self._cursor.execute(
-            "SELECT events, rejected FROM state.segments WHERE number = ?", [segment.number]
-        ).fetchone()
-        if known:
+        if self._known(segment.number):
             segment.path.unlink()
             return Loaded(0, 0, known=True)
         loaded = self._insert(segment, now)
@@ -96,22 +94,18 @@ class Loader:
         try:
             for statement, names in _STATEMENTS:
                 cursor.execute(statement, {name: values[name] for name in names})
-            row = cursor.execute(
-                "SELECT events, rejected FROM state.segments WHERE number = ?", [segment.number]
-            ).fetchone()
+            loaded = self._known(segment.number)
             cursor.commit()
         except BaseException:
-            _roll_back(cursor)
+            with contextlib.suppress(duckdb.TransactionException):  # a commit that failed has undone all already
+                cursor.rollback()
             raise
-        assert row is not None
-        return Loaded(*row)
+        return loaded or Loaded(0, 0)
 
-
-def _roll_back(cursor: duckdb.DuckDBPyConnection) -> None:
-    try:
-        cursor.rollback()
-    except duckdb.TransactionException:
-        pass  # a commit that failed has already undone all
+    def _known(self, number: int) -> Loaded | None:
+        query = "SELECT events, rejected FROM state.segments WHERE number = ?"
+        row = self._cursor.execute(query, [number]).fetchone()
+        return Loaded(*row) if row else None
 
 
 def _torn_lines(path: Path) -> int:

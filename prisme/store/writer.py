@@ -17,7 +17,7 @@ _EXPIRE_EVERY = 60_000_000  # microseconds
 
 
 class Pace(NamedTuple):
-    """`interval`: seconds between two flushes; `sync`: whether a flush waits for the disk; `ttl`: a session's, in us."""
+    """`interval`: seconds from flush to flush; `sync`: whether a flush waits for the disk; `ttl`: a session's, us."""
 
     interval: float
     sync: bool

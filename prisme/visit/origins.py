@@ -88,7 +88,7 @@ def _shape_fault(entry: str) -> str:
         return "may have a wildcard only in front of a domain: write it as in *.example.com"
     if uri.normalise_host(f"[{host}]"):
         return f"is an IPv6 address without brackets: write [{host}]"
-    if colon and (not port or port.isdigit()) and "]" not in port:
+    if colon and (not port or port.isdigit()):
         return f"has a port: {_advise(entry)}"
     return ""
 

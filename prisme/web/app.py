@@ -31,21 +31,22 @@ class App:
         self._log = log
         self.active = 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         """One request of Granian's (`ASGINL`, so never a lifespan); routed by `raw_path`, which is not decoded."""
         self.active += 1
         try:
-            methods = self._routes.get(scope["raw_path"])
-            endpoint = methods.get(scope["method"]) if methods else None
-            answer = endpoint(scope) if endpoint else self._lost(scope, methods)
-            start, body = answer if isinstance(answer, tuple) else await answer
-        except Exception:
-            self._log.exception("request failed")
-            start, body = self._refuse(scope, refusal.INTERNAL_ERROR)
+            try:
+                methods = self._routes.get(scope["raw_path"])
+                endpoint = methods.get(scope["method"]) if methods else None
+                answer = endpoint(scope) if endpoint else self._lost(scope, methods)
+                start, body = answer if isinstance(answer, tuple) else await answer
+            except Exception:
+                self._log.exception("request failed")
+                start, body = self._refuse(scope, refusal.INTERNAL_ERROR)
+            await send(start)
+            await send(body)
         finally:
             self.active -= 1
-        await send(start)
-        await send(body)
 
     def _lost(self, scope: Scope, methods: Methods | None) -> Answer:
         if not methods:

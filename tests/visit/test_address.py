@@ -72,6 +72,13 @@ def test_parse_keeps_what_is_no_address(text: str) -> None:
     assert address.parse(text) == address.Address(text, text[:64], None)
 
 
+@pytest.mark.parametrize(("length", "kept"), [(64, 1), (65, 0)])
+def test_only_short_input_is_remembered(length: int, kept: int) -> None:
+    address._remember.cache_clear()
+    address.parse("x" * length)
+    assert address._remember.cache_info().currsize == kept
+
+
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [

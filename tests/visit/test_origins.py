@@ -85,6 +85,13 @@ def test_admits_host(host: str, admitted: bool) -> None:
     assert Origins(REGISTRY).admits_host(host) is admitted
 
 
+@pytest.mark.parametrize(("length", "kept"), [(256, 1), (257, 0)])
+def test_only_short_input_is_remembered(length: int, kept: int) -> None:
+    origins = Origins(["a.example"])
+    assert origins.admits(b"http://a.example/".ljust(length, b"x"))
+    assert origins._remember.cache_info().currsize == kept
+
+
 def test_registries_do_not_share_answers() -> None:
     one, other = Origins(["a.example"]), Origins(["b.example"])
     assert (one.admits(b"https://a.example"), other.admits(b"https://a.example")) == (True, False)
@@ -121,6 +128,7 @@ FAULTS = [
     pytest.param("256.0.0.1", "is no IPv4 address", id="IPv4 out of range"),
     pytest.param("[::g]", "is no host", id="IPv6 misspelt"),
     pytest.param("exa mple.com", "is no host", id="space"),
+    pytest.param("exa mple.com.", "is no host", id="space and the root's dot"),
     pytest.param("user@example.com", "is no host", id="user info"),
     pytest.param("example.com;example.org", "is no host", id="wrong separator"),
     pytest.param("a" * 64 + ".com", "is no host", id="label too long"),

@@ -1,0 +1,227 @@
+"""Kinds of option values: how what an operator wrote is read, and what may be written. No option is known here.
+
+A kind reads a text (of a flag, a variable or the file) or a value of TOML's own; ValueError says what to write instead.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from prisme.runtime.machine import Machine
+
+_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+_DURATION_PART = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h)"
+# As DuckDB has it: MB is a million bytes, MiB is 2^20.
+_BYTES = {
+    unit.lower(): base**power
+    for base, units in ((1000, "KB MB GB TB"), (1024, "KiB MiB GiB TiB"))
+    for power, unit in enumerate(units.split(), start=1)
+}
+_SIZE = rf"([0-9]{{1,12}}(?:\.[0-9]{{1,6}})?) ?({'|'.join(_BYTES)})"
+_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_WHOLE = r"-?[0-9]{1,18}"
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # a token of RFC 9110, section 5.6.2
+# DuckDB needs some room, however small the machine.
+_SHARE_FLOOR = 128_000_000
+
+
+class MisfitError(ValueError):
+    """Not of the kind's form; there is nothing more to say."""
+
+
+class Kind(NamedTuple):
+    """`shape` stands for a value in the help; `form` says what may be written, and follows the words "is not"."""
+
+    shape: str
+    form: str
+    scan: Callable[[Any], Any]  # raises MisfitError, or a ValueError with words of its own
+    natives: tuple[type, ...] = ()  # TOML's own types that are taken besides text
+    bare: str | None = None  # what a flag without a value means
+
+    def read(self, raw: object) -> Any:
+        """The value of `raw`, or a function of the machine that gives it; ValueError where it is not of this kind."""
+        try:
+            if isinstance(raw, str):
+                return self.scan(raw.strip())
+            if type(raw) in self.natives:
+                return self.scan(raw)
+        except MisfitError:
+            pass
+        if raw == "":
+            raise ValueError(f"the value is missing: write {self.form}")
+        raise ValueError(f"{_show(raw)} is not {self.form}")
+
+
+def whole(least: int, most: int = 1_000_000) -> Kind:
+    """A whole number. The default of `most` is far above any use: beyond it, a finger slipped."""
+
+    def scan(raw: object) -> int:
+        if re.fullmatch(_WHOLE, str(raw)) and least <= int(str(raw)) <= most:
+            return int(str(raw))
+        raise MisfitError
+
+    return Kind("NUMBER", f"a whole number from {least} to {most}", scan, (int,))
+
+
+def _scan_port(raw: object) -> int:
+    if str(raw).startswith("tcp://"):
+        raise ValueError(
+            f"{raw!r} is what Kubernetes sets for a service of this name: "
+            "say enableServiceLinks: false in the pod, or give the port as a flag"
+        )
+    if str(raw) == "0":
+        raise ValueError(
+            "0 would take another free port at every start, and no page would know it: write a port from 1 to 65535"
+        )
+    port: int = whole(1, 65535).scan(raw)
+    return port
+
+
+def _scan_boolean(raw: object) -> bool:
+    value = _BOOLEANS.get(str(raw).lower())
+    if value is None:
+        raise MisfitError
+    return value
+
+
+def duration(least: str, most: str) -> Kind:
+    """Seconds, as float, from a text like 500ms, 10s or 1h30m."""
+    low, high = _milliseconds(least), _milliseconds(most)
+
+    def scan(text: str) -> float:
+        if low <= _milliseconds(text) <= high:
+            return _milliseconds(text) / 1000
+        raise MisfitError
+
+    return Kind("DURATION", f"a duration from {least} to {most}, such as 500ms, 10s, 1m or 24h", scan)
+
+
+def _milliseconds(text: str) -> float:
+    if not re.fullmatch(f"(?:{_DURATION_PART})+", text):
+        raise MisfitError
+    return sum(float(amount) * _MILLISECONDS[unit] for amount, unit in re.findall(_DURATION_PART, text))
+
+
+def memory(least: str, most: str) -> Kind:
+    """Bytes, as int, from a text like 512MB; a text like 25% gives a function of the machine instead."""
+    low, high = _bytes(least), _bytes(most)
+
+    def scan(text: str) -> int | Callable[[Machine], int]:
+        if re.fullmatch("[1-9][0-9]?%|100%", text):
+            percent = int(text.removesuffix("%"))
+            return lambda machine: max(_SHARE_FLOOR, machine.memory * percent // 100)
+        if low <= _bytes(text) <= high:
+            return _bytes(text)
+        raise MisfitError
+
+    return Kind("SIZE", f"a size from {least} to {most}, such as 512MB, or a share of the memory, such as 25%", scan)
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(_SIZE, text.lower())
+    if not found:
+        raise MisfitError
+    return int(float(found[1]) * _BYTES[found[2]])
+
+
+def _scan_threads(raw: object) -> int | Callable[[Machine], int]:
+    if raw == "all":
+        return lambda machine: machine.cores
+    threads: int = whole(1, 1024).scan(raw)
+    return threads
+
+
+def choice(*words: str) -> Kind:
+    """One of some words."""
+
+    def scan(text: str) -> str:
+        if text in words:
+            return text
+        raise MisfitError
+
+    return Kind("|".join(words), f"one of {', '.join(words)}", scan)
+
+
+def _scan_address(text: str) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        raise MisfitError from None
+    return text
+
+
+def _scan_header(text: str) -> str:
+    if re.fullmatch(_HEADER_NAME, text):
+        return text
+    raise MisfitError
+
+
+def _scan_path(text: str) -> Path:
+    if not text or "\0" in text:
+        raise MisfitError
+    if text.startswith("~"):
+        raise ValueError(f"the ~ in {text!r} stands for nothing here: write the whole path")
+    return Path(text)
+
+
+def _scan_file(text: str) -> Path | None:
+    if not text:
+        return None
+    path = _scan_path(text)
+    try:
+        if path.is_file():
+            return path
+    except OSError as error:
+        raise ValueError(f"{text!r} cannot be read ({error.strerror}): name a file that this user may read") from None
+    raise ValueError(f"there is no file {text!r}: correct the path, or leave the option out")
+
+
+def _split(raw: str | list[object]) -> list[str]:
+    """The entries of a comma-separated text, or of TOML's own list, where a comma separates nothing."""
+    entries: Sequence[object] = raw.split(",") if isinstance(raw, str) else raw
+    texts = [entry.strip() for entry in entries if isinstance(entry, str)]
+    if len(texts) < len(entries):
+        raise MisfitError
+    return texts
+
+
+def _scan_patterns(raw: str | list[object]) -> tuple[str, ...]:
+    patterns = _split(raw) if raw else []
+    faults = [fault for place, pattern in enumerate(patterns, 1) if (fault := _fault(place, pattern))]
+    if faults:
+        raise ValueError(f"{'; '.join(faults)}: correct this, and write a pattern with a comma in a list in the file")
+    return tuple(patterns)
+
+
+def _fault(place: int, pattern: str) -> str:
+    if not pattern:
+        return f"pattern {place} is empty and would match everything"
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        return f"{pattern!r} is no regular expression ({error})"
+    return ""
+
+
+def _show(raw: object) -> str:
+    """`raw` as the operator wrote it, or nearly."""
+    if isinstance(raw, dict):
+        return "a table"
+    return str(raw).lower() if isinstance(raw, bool) else repr(raw) if isinstance(raw, str | list) else str(raw)
+
+
+BOOLEAN = Kind("true|false", "true or false", _scan_boolean, (bool,), "true")
+PORT = Kind("NUMBER", "a port from 1 to 65535", _scan_port, (int,))
+ADDRESS = Kind(
+    "ADDRESS", "an IP address: 0.0.0.0 for all of IPv4, :: for IPv6, 127.0.0.1 for this machine alone", _scan_address
+)
+HEADER = Kind("NAME", "a header's name, without a colon", _scan_header)
+THREADS = Kind("NUMBER", "a whole number from 1 to 1024, or all", _scan_threads, (int,))
+FOLDER = Kind("FOLDER", "a path", _scan_path)
+FILE = Kind("FILE", "the path of a file, or empty", _scan_file)
+HOSTS = Kind(
+    "HOSTS", "hosts separated by commas, such as example.com,*.example.org", lambda raw: tuple(_split(raw)), (list,)
+)
+PATTERNS = Kind("PATTERNS", "regular expressions separated by commas", _scan_patterns, (list,))

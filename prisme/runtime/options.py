@@ -1,0 +1,181 @@
+"""The table of options: each name, kind, default and help once. Flags, file, environment, docs and checks read it."""
+
+from typing import NamedTuple
+
+from prisme.runtime.kind import (
+    ADDRESS,
+    BOOLEAN,
+    FILE,
+    FOLDER,
+    HEADER,
+    HOSTS,
+    PATTERNS,
+    PORT,
+    THREADS,
+    Kind,
+    choice,
+    duration,
+    memory,
+    whole,
+)
+
+
+class Option(NamedTuple):
+    """One row. `default` is written as in the file; `alias` is a second name, `unset` a notice for who sets neither."""
+
+    group: str
+    name: str
+    kind: Kind
+    default: str | int | bool
+    help: str
+    alias: str = ""
+    unset: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that it answers to."""
+        return (self.name, self.alias) if self.alias else (self.name,)
+
+
+def flag(name: str) -> str:
+    """The name of an option on the command line."""
+    return "--" + name.replace("_", "-")
+
+
+def variable(name: str) -> str:
+    """The name of an option in the environment."""
+    return "PRISME_" + name.upper()
+
+
+def key(name: str) -> str:
+    """The name of an option in the file."""
+    return name
+
+
+# Names the file itself, so it stands in no file.
+CONFIG = "config"
+CONFIG_HELP = "The file to read; without it, prisme.toml in the folder that Prisme is started in, where there is one."
+
+_SERVER = "Server"
+_PROXY = "Reverse proxy"
+_VISITS = "Visits"
+_STORE = "Storage"
+
+OPTIONS = (
+    Option(
+        _SERVER,
+        "origins",
+        HOSTS,
+        "localhost,127.0.0.1",
+        "The hosts whose pages are counted. *.example.com stands for every host below example.com, but not for "
+        "example.com itself.",
+        alias="origin_registry_origins",
+        unset="origins is not set, so only pages on localhost and 127.0.0.1 are counted: name your hosts with "
+        "--origins, PRISME_ORIGINS or the key origins in prisme.toml, such as example.com,www.example.com",
+    ),
+    Option(_SERVER, "host", ADDRESS, "0.0.0.0", "The address to listen on."),  # noqa: S104  # visitors come from outside
+    Option(_SERVER, "port", PORT, 8000, "The port to listen on."),
+    Option(
+        _SERVER,
+        "data_dir",
+        FOLDER,
+        "./prisme-data",
+        "Everything that Prisme writes is in this folder, which is made where there is none. A relative path starts at "
+        "the folder that Prisme is started in.",
+    ),
+    Option(_SERVER, "debug", BOOLEAN, False, "Write debug lines to the log too."),
+    Option(
+        _PROXY,
+        "trust_proxy",
+        BOOLEAN,
+        False,
+        "Take the visitor's address and the request's id from the headers below. Only for a server that nobody can "
+        "reach but through your proxy: anyone else could write these headers too.",
+    ),
+    Option(_PROXY, "proxy_header", HEADER, "X-Forwarded-For", "The header that holds the visitor's address."),
+    Option(
+        _PROXY,
+        "proxy_hops",
+        whole(1, 100),
+        1,
+        "How many proxies stand one behind the other. Each adds an address on the right of the header: with 1, the "
+        "rightmost is the visitor's; with 2, the one before it.",
+    ),
+    Option(_PROXY, "proxy_request_id_header", HEADER, "X-Request-Id", "The header that holds the request's id."),
+    Option(
+        _VISITS,
+        "api_events_rate_limit",
+        whole(0),
+        60,
+        "Events a minute that one address may send; more are refused. 0 means no limit.",
+    ),
+    Option(
+        _VISITS,
+        "bot_filter",
+        choice("strict", "basic", "off"),
+        "strict",
+        "Whom to refuse as a bot: strict asks the User-Agent's family and a list of patterns, basic the family only, "
+        "off nobody. strict also refuses programs such as curl and okhttp.",
+    ),
+    Option(
+        _VISITS,
+        "bot_allow",
+        PATTERNS,
+        "",
+        "Regular expressions (Python's) of User-Agents that are never bots, such as your own app's. Where a pattern "
+        "has a comma, write a list in the file.",
+    ),
+    Option(
+        _VISITS,
+        "geoip_db",
+        FILE,
+        "",
+        "A file in MaxMind's format (MMDB) that tells the country of an address; empty for the one that comes with "
+        "Prisme.",
+    ),
+    Option(
+        _VISITS,
+        "sessionstorage_session_inactive_ttl",
+        duration("10ms", "8760h"),
+        "24h",
+        "A session without any event for so long is over.",
+    ),
+    Option(
+        _VISITS,
+        "sessionstorage_max_sessions_per_visitor",
+        whole(1),
+        64,
+        "Open sessions remembered for one device; more are stored, but their later events begin new ones.",
+    ),
+    Option(
+        _STORE,
+        "eventstore_max_batch_size",
+        whole(1),
+        65536,
+        "At so many waiting events they move from the journal to the database.",
+    ),
+    Option(
+        _STORE,
+        "eventstore_max_batch_timeout",
+        duration("10ms", "1h"),
+        "1s",
+        "Waiting events move to the database after so long, however few they are.",
+    ),
+    Option(
+        _STORE,
+        "eventstore_fsync",
+        choice("always", "interval", "never"),
+        "interval",
+        "What a power cut may take; a crash of Prisme takes nothing. always: nothing, as every event is on the disk "
+        "before its answer. interval: what came since the last batch. never: what the system had not written yet.",
+    ),
+    Option(
+        _STORE,
+        "duckdb_memory_limit",
+        memory("64MB", "1000TB"),
+        "25%",
+        "Memory for the database: a size, or a share of what the process may use, where a container's limit counts. A "
+        "share is at least 128MB.",
+    ),
+    Option(_STORE, "duckdb_threads", THREADS, "all", "Threads for the database; all means one a core."),
+)
