@@ -7,17 +7,22 @@ import itertools
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable, Coroutine
+from functools import partial
 from random import SystemRandom
 
 import duckdb
 import uvloop
 
 from prisme import __version__, assets
+from prisme.ingest.custom import custom_events
+from prisme.ingest.links import file_downloads, outbound_links
 from prisme.ingest.pageview import pageviews
-from prisme.ingest.services import Services
+from prisme.ingest.services import Services, Tallies
 from prisme.journal.appender import Appender
 from prisme.journal.segment import Segment, leftovers
+from prisme.runtime.accesslog import AccessLog
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder, FolderError
@@ -33,11 +38,22 @@ from prisme.visit.ratelimit import RateLimiter
 from prisme.visit.salts import Salts
 from prisme.visit.sessions import CAPACITY, Sessions
 from prisme.visit.useragent import UserAgents
-from prisme.web.app import EVENTS, HEALTHCHECK, NOSCRIPT, App, Methods, healthcheck, refuser
-from prisme.web.events import Doors, noscript_pageview, post_pageview
+from prisme.visit.waiters import Waiters
+from prisme.web.admin import Admin, gather
+from prisme.web.app import EVENTS, HEALTHCHECK, NAME, NOSCRIPT, App, Methods, healthcheck
+from prisme.web.events import (
+    Doors,
+    noscript_custom,
+    noscript_outbound,
+    noscript_pageview,
+    post_custom,
+    post_link,
+    post_pageview,
+)
 from prisme.web.gate import Gate
 from prisme.web.request import Proxy
 from prisme.web.server import claim, server
+from prisme.web.traffic import SOURCE_IP, Traffic
 
 SECOND = 1_000_000  # microseconds
 # What is under way may take so long after a stop was asked for; a supervisor's patience is often 10 s in all.
@@ -113,56 +129,110 @@ async def serve(
         writer = Writer(journal, loader, pace, now, log)
         writer.queue(waiting)
 
-        user_agents = UserAgents(config.bot_filter, config.bot_allow)
-        noise = SystemRandom().getrandbits
-        services = Services(Identity(salts), sessions, user_agents, geo, journal, lambda: noise(62))
-        app = _build_app(config, services, clock, lambda: journal.failure or writer.failure, log)
-        await _run(app, config, stop, writer, _tend(services, salts, now, log), log)
+        services = Services(
+            Identity(salts),
+            sessions,
+            UserAgents(config.bot_filter, config.bot_allow),
+            geo,
+            journal,
+            Waiters(config.api_events_timeout),
+            Tallies(),
+            partial(SystemRandom().getrandbits, 62),
+        )
+        access_log = _open_access_log(config, clock)
+        if access_log:
+            closing.callback(access_log.close)
+            _reopen_on_hangup(access_log, log)
+        public, admin = _build_apps(config, services, writer, clock, access_log, log)
+        await _run(config, public, admin, writer, _tend(services, salts, now, log), stop, log)
         await journal.close()
-    log.info("stopped", extra={"events_stored": writer.stored})
+    log.info("stopped", extra={"events_stored": writer.stored.total()})
 
 
-def _build_app(
-    config: Config, services: Services, clock: Clock, failure: Callable[[], str | None], log: logging.Logger
-) -> App:
-    """The public server's routes."""
+def _open_access_log(config: Config, clock: Clock) -> AccessLog | None:
+    if config.access_log is None:
+        return None
+    try:
+        return AccessLog(str(config.access_log), clock.wall)
+    except OSError as error:
+        raise StartError(f"access log {config.access_log} cannot be opened: {error.strerror}") from error
+
+
+def _reopen_on_hangup(access_log: AccessLog, log: logging.Logger) -> None:
+    def reopen() -> None:
+        try:
+            access_log.reopen()
+        except OSError as error:
+            log.error("the access log cannot be opened anew, the old file stays in use: %s", error)
+
+    if threading.current_thread() is threading.main_thread():  # signals reach no other
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reopen)
+
+
+def _build_apps(
+    config: Config,
+    services: Services,
+    writer: Writer,
+    clock: Clock,
+    access_log: AccessLog | None,
+    log: logging.Logger,
+) -> tuple[App, Admin]:
+    """The public server's routes, and the admin server's."""
     proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
+    traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
     gate = Gate(proxy, RateLimiter(config.api_events_rate_limit), Origins(config.origins), clock.steady)
     commit = services.journal.commit if config.eventstore_fsync == "always" else None
-    doors = Doors(gate, proxy, clock, refuser(proxy, gif=False), refuser(proxy, gif=True), commit)
-    record = pageviews(services)
-    routes: dict[bytes, Methods] = {
-        EVENTS + b"pageviews": {"POST": post_pageview(doors, record)},
-        NOSCRIPT + b"events/pageviews": {"GET": noscript_pageview(doors, record)},
+    doors = Doors(gate, proxy, clock, commit)
+    view, custom = pageviews(services), custom_events(services)
+    download, outbound = file_downloads(services), outbound_links(services)
+
+    def failure() -> str | None:
+        return services.journal.failure or writer.failure
+
+    events: dict[str, Methods] = {
+        EVENTS + "pageviews": {"POST": post_pageview(doors, view)},
+        EVENTS + "custom/" + NAME: {"POST": post_custom(doors, custom)},
+        EVENTS + "file-downloads": {"POST": post_link(doors, download)},
+        EVENTS + "outbound-links": {"POST": post_link(doors, outbound)},
+        NOSCRIPT + "events/pageviews": {"GET": noscript_pageview(doors, view)},
+        NOSCRIPT + "events/custom/" + NAME: {"GET": noscript_custom(doors, custom)},
+        NOSCRIPT + "events/outbound-links": {"GET": noscript_outbound(doors, outbound)},
         HEALTHCHECK: healthcheck(failure),
     }
-    return App(routes, doors, log)
+    # `mode = ingestion` stops here. What the other mode shows besides is not built yet.
+    app = App(events, proxy, traffic, log)
+    return app, Admin(gather(app, traffic, writer, services, access_log), failure)
 
 
 async def _run(
-    app: App,
     config: Config,
-    stop: asyncio.Event,
+    public: App,
+    admin: Admin,
     writer: Writer,
     tend: Coroutine[None, None, None],
+    stop: asyncio.Event,
     log: logging.Logger,
 ) -> None:
     """Serve until `stop`, or until something that should never end has ended."""
-    public = server(app, config.host, config.port)
+    servers = [server(public, config.host, config.port)]
+    log.info("prisme %s listens on http://%s:%d", __version__, config.host, config.port)
+    if config.admin_hostport:
+        servers.append(server(admin, *config.admin_hostport))
+        log.info("metrics and health on http://%s:%d", *config.admin_hostport)
     # All that was built so far lives until the end: no garbage collection need look at it again.
     gc.collect()
     gc.freeze()
-    serving = asyncio.create_task(public.serve())
+    serving = [asyncio.create_task(one.serve()) for one in servers]
     writing = asyncio.create_task(writer.run())
     tending = asyncio.create_task(tend)
     stopped = asyncio.create_task(stop.wait())
-    log.info("prisme %s listens on http://%s:%d", __version__, config.host, config.port)
-    await asyncio.wait({serving, stopped, tending, writing}, return_when=asyncio.FIRST_COMPLETED)
-    public.stop()  # type: ignore[no-untyped-call]  # Granian has no types here
-    await serving
+    await asyncio.wait({*serving, stopped, tending, writing}, return_when=asyncio.FIRST_COMPLETED)
+    for one in servers:
+        one.stop()  # type: ignore[no-untyped-call]  # Granian has no types here
+    await asyncio.gather(*serving)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):
-            while app.active:  # noqa: ASYNC110  # an event would cost every request something
+            while public.active:  # noqa: ASYNC110  # an event would cost every request something
                 await asyncio.sleep(0.01)
     tending.cancel()
     writer.stop()
@@ -189,12 +259,14 @@ async def _tend(services: Services, salts: Salts, now: Callable[[], int], log: l
 
 
 def _claim(config: Config) -> None:
-    try:
-        claim(config.host, config.port)
-    except OSError as error:
-        raise StartError(
-            f"cannot listen on {config.host}:{config.port}: {error.strerror}; choose others with --host and --port"
-        ) from error
+    wanted = [(config.host, config.port, "--host and --port")]
+    if config.admin_hostport:
+        wanted.append((*config.admin_hostport, "--admin-hostport"))
+    for host, port, flags in wanted:
+        try:
+            claim(host, port)
+        except OSError as error:
+            raise StartError(f"cannot listen on {host}:{port}: {error.strerror}; choose others with {flags}") from error
 
 
 async def _load_leftovers(
@@ -212,7 +284,11 @@ async def _load_leftovers(
             log.error("segment %d waits, will be loaded later: %s", segment.number, error)
             waiting.append(segment)
         else:
-            log.info("segment %d of an earlier run loaded", segment.number, extra=loaded._asdict())
+            log.info(
+                "segment %d of an earlier run loaded",
+                segment.number,
+                extra={"events": loaded.events, "rejected": loaded.rejected},
+            )
     highest = max([segment.number for segment in segments], default=0)
     return waiting, max(highest, loader.last_segment()) + 1
 

@@ -34,6 +34,8 @@ class Process:
             "data-dir": str(self.folder),
             "origins": "example.com",
             "api-events-rate-limit": "0",
+            "admin-hostport": "",
+            "access-log": "",
             **{name.replace("_", "-"): value for name, value in self._options.items()},
         }
         command = [*self._prefix, sys.executable, "-m", "prisme", "serve", *(f"--{n}={v}" for n, v in flags.items())]

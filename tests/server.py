@@ -60,6 +60,8 @@ def config_for(folder: Path, port: int, **options: str) -> Config:
         "eventstore-max-batch-timeout": "50ms",
         "api-events-rate-limit": "0",
         "duckdb-memory-limit": "512MB",
+        "admin-hostport": "",
+        "access-log": "",
         **{name.replace("_", "-"): value for name, value in options.items()},
     }
     return load({f"--{name}": value for name, value in flags.items()}, {}, folder)[0]

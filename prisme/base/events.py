@@ -30,7 +30,10 @@ NO_UTM = Utm()
 
 
 class Session(msgspec.Struct, frozen=True, gc=False):
-    """One session's newest state. `latest` is the path last seen, `active` the time of its last event."""
+    """One session's newest state. `latest` is the path last seen, `active` the time of its last event.
+
+    `real` is false for a copy that waits for its first pageview: no row of it is stored yet.
+    """
 
     uuid: str
     domain: str
@@ -46,6 +49,7 @@ class Session(msgspec.Struct, frozen=True, gc=False):
     utm: Utm
     pageviews: int
     active: int
+    real: bool = True
 
     def turn(self, path: str, now: int, status: int, visitor: str) -> "Session":
         """The session after one more pageview; `visitor` is the id it carries from here on."""
@@ -83,4 +87,25 @@ class Session(msgspec.Struct, frozen=True, gc=False):
             self.utm,
             pageviews,
             now,
+            False,
+        )
+
+    def touch(self, now: int) -> "Session":
+        """The session after an event that is no pageview."""
+        return Session(
+            self.uuid,
+            self.domain,
+            self.entry,
+            self.entry_path,
+            self.exit,
+            self.latest,
+            self.status,
+            self.visitor,
+            self.client,
+            self.country,
+            self.referrer,
+            self.utm,
+            self.pageviews,
+            max(self.active, now),
+            self.real,
         )

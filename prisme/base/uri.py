@@ -29,6 +29,10 @@ class Uri(msgspec.Struct, frozen=True, gc=False):
     path: str
     query: str
 
+    def __str__(self) -> str:
+        """The URL in normal form, without user info and fragment."""
+        return f"{self.scheme}://{self.domain}{self.path}" + (f"?{self.query}" if self.query else "")
+
     @property
     def is_web(self) -> bool:
         """Whether it is `http` or `https`; only these can be a page or a link to follow."""

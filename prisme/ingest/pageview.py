@@ -6,7 +6,7 @@ from prisme.base import refusal, uri
 from prisme.base.events import DIRECT, Session
 from prisme.base.refusal import Refusal
 from prisme.base.uri import Uri
-from prisme.base.uuid7 import uuid7
+from prisme.base.uuids import uuid7
 from prisme.ingest.campaign import read_utm
 from prisme.ingest.hit import Hit
 from prisme.ingest.services import Services
@@ -19,7 +19,7 @@ _VISITOR_BYTES = 256
 
 def pageviews(services: Services) -> Record:
     """The function that records one pageview, or says why not."""
-    identity, sessions, journal = services.identity, services.sessions, services.journal
+    identity, sessions, journal, waiters = services.identity, services.sessions, services.journal, services.waiters
     open_session = _opener(services)
     remember = _rememberer(services)
 
@@ -44,6 +44,7 @@ def pageviews(services: Services) -> Record:
                 if not journal.append(encode(PageviewLine(device, turned))):
                     return refusal.JOURNAL_UNAVAILABLE
                 sessions.replace(device, session, turned)
+                waiters.wake(device)
                 return None
         session = sessions.at(device, page.path, now)
         if session is not None:
@@ -60,9 +61,12 @@ def _opener(services: Services) -> Callable[[Hit, int, Uri | None, str, int], Se
 
     def open_session(hit: Hit, device: int, referrer: Uri | None, visitor: str, status: int) -> Session | Refusal:
         reading = services.user_agents.read(hit.user_agent, hit.platform or None, hit.model or None)
+        services.tallies.bots[reading.is_bot] += 1
         if reading.is_bot:
             return refusal.BOT
         page, now, address = hit.page, hit.now, hit.address
+        country = services.geo.country(address.ip)
+        services.tallies.countries[country, str(address.ip.version) if address.ip else ""] += 1
         return Session(
             uuid7(now, services.noise()),
             page.domain,
@@ -73,7 +77,7 @@ def _opener(services: Services) -> Callable[[Hit, int, Uri | None, str, int], Se
             status,
             visitor or services.identity.visitor(hit.user_agent, address.text, page.domain, device, now),
             reading.client,
-            services.geo.country(address.ip),
+            country,
             DIRECT if referrer is None else referrer.domain,
             read_utm(page.query),
             1,
@@ -95,6 +99,7 @@ def _rememberer(services: Services) -> Callable[..., Refusal | None]:
         if room:
             for forgotten in sessions.put(device, session):
                 journal.append(encode(ForgetLine(SessionName(forgotten.uuid))))
+            services.waiters.wake(device)
         return None
 
     return remember

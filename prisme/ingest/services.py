@@ -1,5 +1,6 @@
 """The collaborators of every event, in one struct: what the wiring hands down."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
@@ -9,6 +10,15 @@ from prisme.visit.geo import Geo
 from prisme.visit.identity import Identity
 from prisme.visit.sessions import Sessions
 from prisme.visit.useragent import UserAgents
+from prisme.visit.waiters import Waiters
+
+
+class Tallies:
+    """What was looked up: User-Agents by whether they were bots', addresses by country and IP version."""
+
+    def __init__(self) -> None:
+        self.bots: Counter[bool] = Counter()
+        self.countries: Counter[tuple[str, str]] = Counter()
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -19,4 +29,6 @@ class Services(msgspec.Struct, frozen=True):
     user_agents: UserAgents
     geo: Geo
     journal: Appender
+    waiters: Waiters
+    tallies: Tallies
     noise: Callable[[], int]

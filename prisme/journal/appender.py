@@ -12,12 +12,12 @@ from prisme.journal.segment import Segment, segment_path
 
 
 class Sealed(NamedTuple):
-    """A segment on its way to the store, with what it holds."""
+    """A segment on its way to the store, with what it holds; no `file` where an earlier process left it."""
 
     segment: Segment
     events: int
     size: int
-    file: int
+    file: int | None
 
 
 class Appender:
@@ -47,6 +47,11 @@ class Appender:
     def pending_events(self) -> int:
         """Events in the open segment and in sealed ones that nobody has taken yet."""
         return self._events + sum(sealed.events for sealed in self._sealed)
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes in these segments."""
+        return self._size + sum(sealed.size for sealed in self._sealed)
 
     def append(self, line: bytes) -> bool:
         """Write one line, line feed included. False: nothing of it stays, and `failure` says why."""
@@ -118,7 +123,8 @@ class Appender:
         while (waiting := self._round) is not None:
             self._round = None
             # Copies of the descriptors: a segment may be closed by its loader while the disk works.
-            files = [os.dup(file) for file in (*(sealed.file for sealed in self._sealed), self._file, self._directory)]
+            open_files = (*(sealed.file for sealed in self._sealed), self._file, self._directory)
+            files = [os.dup(file) for file in open_files if file is not None]
             try:
                 await asyncio.to_thread(_sync_all, files)
             except OSError as error:

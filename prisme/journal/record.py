@@ -19,6 +19,34 @@ class CopyLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="cop
     session: Session
 
 
+class CustomLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="custom"):
+    """A custom event, at `at` (microseconds). `properties` is the JSON object's own text, kept to the byte."""
+
+    device: int
+    session: Session
+    at: int
+    name: str
+    properties: str
+
+
+class DownloadLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="download"):
+    """A file that was downloaded."""
+
+    device: int
+    session: Session
+    at: int
+    url: str
+
+
+class OutboundLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="outbound"):
+    """A link to elsewhere that was followed."""
+
+    device: int
+    session: Session
+    at: int
+    url: str
+
+
 class SessionName(msgspec.Struct, frozen=True, gc=False):
     """A session by its id alone."""
 
@@ -31,7 +59,7 @@ class ForgetLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="f
     session: SessionName
 
 
-Line = PageviewLine | CopyLine | ForgetLine
+Line = PageviewLine | CopyLine | CustomLine | DownloadLine | OutboundLine | ForgetLine
 
 _encode = msgspec.json.Encoder().encode
 

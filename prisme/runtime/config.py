@@ -19,15 +19,20 @@ class Config(msgspec.Struct, frozen=True):
     """One field for each option: durations in seconds, sizes in bytes, paths as written."""
 
     origins: tuple[str, ...]
+    mode: Literal["default", "ingestion"]
     host: str
     port: int
     data_dir: Path
+    admin_hostport: tuple[str, int] | None  # None is off
+    access_log: Path | None  # None is off
+    access_log_ip: Literal["full", "masked", "none"]
     debug: bool
     trust_proxy: bool
     proxy_header: str
     proxy_hops: int
     proxy_request_id_header: str
     api_events_rate_limit: int  # events a minute; 0 is no limit
+    api_events_timeout: float
     bot_filter: Literal["strict", "basic", "off"]
     bot_allow: tuple[str, ...]
     geoip_db: Path | None  # None is the bundled one

@@ -152,6 +152,19 @@ def _scan_address(text: str) -> str:
     return text
 
 
+def _scan_listener(text: str) -> tuple[str, int] | None:
+    if not text:
+        return None
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        raise MisfitError
+    return _scan_address(host.removeprefix("[").removesuffix("]")), _scan_port(port)
+
+
+def _scan_log(text: str) -> Path | None:
+    return _scan_path(text) if text else None
+
+
 def _scan_header(text: str) -> str:
     if re.fullmatch(_HEADER_NAME, text):
         return text
@@ -217,6 +230,10 @@ PORT = Kind("NUMBER", "a port from 1 to 65535", _scan_port, (int,))
 ADDRESS = Kind(
     "ADDRESS", "an IP address: 0.0.0.0 for all of IPv4, :: for IPv6, 127.0.0.1 for this machine alone", _scan_address
 )
+LISTENER = Kind(
+    "ADDRESS:PORT", "an IP address and a port, such as 127.0.0.1:9090 or [::1]:9090, or empty", _scan_listener
+)
+LOG = Kind("FILE", "the path of a file, or empty", _scan_log)
 HEADER = Kind("NAME", "a header's name, without a colon", _scan_header)
 THREADS = Kind("NUMBER", "a whole number from 1 to 1024, or all", _scan_threads, (int,))
 FOLDER = Kind("FOLDER", "a path", _scan_path)

@@ -9,6 +9,8 @@ from prisme.runtime.kind import (
     FOLDER,
     HEADER,
     HOSTS,
+    LISTENER,
+    LOG,
     PATTERNS,
     PORT,
     THREADS,
@@ -73,6 +75,13 @@ OPTIONS = (
         unset="origins is not set, so only pages on localhost and 127.0.0.1 are counted: name your hosts with "
         "--origins, PRISME_ORIGINS or the key origins in prisme.toml, such as example.com,www.example.com",
     ),
+    Option(
+        _SERVER,
+        "mode",
+        choice("default", "ingestion"),
+        "default",
+        "default serves everything; ingestion takes events and answers health checks, and shows nothing to anybody.",
+    ),
     Option(_SERVER, "host", ADDRESS, "0.0.0.0", "The address to listen on."),  # noqa: S104  # visitors come from outside
     Option(_SERVER, "port", PORT, 8000, "The port to listen on."),
     Option(
@@ -82,6 +91,28 @@ OPTIONS = (
         "./prisme-data",
         "Everything that Prisme writes is in this folder, which is made where there is none. A relative path starts at "
         "the folder that Prisme is started in.",
+    ),
+    Option(
+        _SERVER,
+        "admin_hostport",
+        LISTENER,
+        "127.0.0.1:9090",
+        "Where metrics (/metrics) and health (/healthcheck) are for monitoring, apart from the public server; empty "
+        "turns it off. Nothing there asks for a password: leave it on an address that visitors cannot reach.",
+    ),
+    Option(
+        _SERVER,
+        "access_log",
+        LOG,
+        "/dev/stdout",
+        "The file that gets a line for each request; empty turns it off. SIGHUP opens it anew, for log rotation.",
+    ),
+    Option(
+        _SERVER,
+        "access_log_ip",
+        choice("full", "masked", "none"),
+        "full",
+        "The visitor's address in the access log: full, masked (the first 24 bits, or 48 of IPv6) or none.",
     ),
     Option(_SERVER, "debug", BOOLEAN, False, "Write debug lines to the log too."),
     Option(
@@ -108,6 +139,13 @@ OPTIONS = (
         whole(0),
         60,
         "Events a minute that one address may send; more are refused. 0 means no limit.",
+    ),
+    Option(
+        _VISITS,
+        "api_events_timeout",
+        duration("10ms", "1m"),
+        "3s",
+        "How long an event waits for the pageview that it overtook.",
     ),
     Option(
         _VISITS,

@@ -26,12 +26,17 @@ SELECT
     session.utm.content AS utm_content,
     session.pageviews AS pageviews,
     make_timestamp(session.active) AS active,
-    CASE kind WHEN 'copy' THEN CAST(to_json(session) AS VARCHAR) END AS copy
+    CASE WHEN NOT session.real THEN CAST(to_json(session) AS VARCHAR) END AS copy,
+    make_timestamp("at") AS "timestamp",
+    name,
+    properties,
+    url
 FROM read_json(
     $path,
     format = 'newline_delimited',
     ignore_errors = true,
-    -- The longest line is a session whose texts are all at their limits, some 100 kB; the default reserves 32 MB.
+    -- The longest line is a custom event with 64 KiB of properties, escaped, in a session whose texts are all at
+    -- their limits: some 600 kB. The default reserves 32 MB.
     maximum_object_size = 1048576,
     columns = {
         kind: 'VARCHAR',
@@ -41,17 +46,33 @@ FROM read_json(
             status USMALLINT, visitor VARCHAR, client STRUCT(os VARCHAR, browser VARCHAR, device VARCHAR),
             country VARCHAR, referrer VARCHAR,
             utm STRUCT(source VARCHAR, medium VARCHAR, campaign VARCHAR, term VARCHAR, content VARCHAR),
-            pageviews UINTEGER, active BIGINT
-        )'
+            pageviews UINTEGER, active BIGINT, real BOOLEAN
+        )',
+        "at": 'BIGINT',
+        name: 'VARCHAR',
+        properties: 'VARCHAR',
+        url: 'VARCHAR'
     }
 );
 
 INSERT INTO state.segments
-SELECT $number, $now, count(*) FILTER (kind = 'pageview'), count(*) FILTER (kind IS NULL) FROM line;
+SELECT $number, $now, count(*) FILTER (kind NOT IN ('copy', 'forget')), count(*) FILTER (kind IS NULL) FROM line;
 
 INSERT INTO pageviews BY NAME
 SELECT exit_timestamp AS "timestamp", domain, exit_path AS path, visitor_id, session_uuid, exit_status AS status
 FROM line WHERE kind = 'pageview';
+
+INSERT INTO events_custom BY NAME
+SELECT "timestamp", domain, exit_path AS path, visitor_id, session_uuid, name, properties
+FROM line WHERE kind = 'custom';
+
+INSERT INTO file_downloads BY NAME
+SELECT "timestamp", domain, exit_path AS path, visitor_id, session_uuid, url
+FROM line WHERE kind = 'download';
+
+INSERT INTO outbound_link_clicks BY NAME
+SELECT "timestamp", domain, exit_path AS path, visitor_id, session_uuid, url AS link
+FROM line WHERE kind = 'outbound';
 
 CREATE OR REPLACE TEMP TABLE newest AS
 SELECT line.* FROM line
@@ -82,5 +103,4 @@ SELECT device, session_uuid, active, copy
 FROM newest ANTI JOIN state.open_sessions AS known ON newest.session_uuid = known.session_uuid
 WHERE kind <> 'forget' AND device IS NOT NULL;
 
-DROP TABLE line;
 DROP TABLE newest;

@@ -5,7 +5,7 @@ import datetime
 import importlib.resources
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,17 +24,25 @@ _STATEMENTS = [
     if text.strip()
 ]
 _OPEN_SESSIONS = (_HERE / "open_sessions.sql").read_text()
+EVENT_KINDS = ("pageview", "custom", "download", "outbound")
 _decode = msgspec.json.Decoder(Session).decode
 # Far more than segments can ever wait beside one that was loaded.
 _REMEMBERED_SEGMENTS = 10_000
 
 
 class Loaded(NamedTuple):
-    """What a load did: events stored, lines that were no events (torn by a power cut). None stored if `known`."""
+    """What a load did: events stored, by kind; lines that were no events (torn by a power cut)."""
 
-    events: int
-    rejected: int
-    known: bool = False
+    kinds: Mapping[str, int]
+    rejected: int = 0
+
+    @property
+    def events(self) -> int:
+        """All events."""
+        return sum(self.kinds.values())
+
+
+KNOWN = Loaded({})
 
 
 class Loader:
@@ -46,12 +54,15 @@ class Loader:
     def load(self, segment: Segment, now: int) -> Loaded:
         """Load a segment and remove its file; `now` is in microseconds. Raises duckdb.Error or OSError, all undone.
 
+        One that was loaded before is only removed.
+
         A segment with a line that is no event, other than one torn at the very end, is kept beside as
         `<name>.rejected`: such a line is a defect somewhere, and must not vanish.
         """
-        if self._known(segment.number):
+        query = "SELECT true FROM state.segments WHERE number = ?"
+        if self._cursor.execute(query, [segment.number]).fetchone():
             segment.path.unlink()
-            return Loaded(0, 0, known=True)
+            return KNOWN
         loaded = self._insert(segment, now)
         if loaded.rejected > _torn_lines(segment.path):
             segment.path.rename(segment.path.with_name(segment.path.name + ".rejected"))
@@ -94,18 +105,15 @@ class Loader:
         try:
             for statement, names in _STATEMENTS:
                 cursor.execute(statement, {name: values[name] for name in names})
-            loaded = self._known(segment.number)
+            kinds = dict(cursor.execute("SELECT kind, count(*) FROM line GROUP BY kind").fetchall())
+            cursor.execute("DROP TABLE line")
             cursor.commit()
         except BaseException:
             with contextlib.suppress(duckdb.TransactionException):  # a commit that failed has undone all already
                 cursor.rollback()
             raise
-        return loaded or Loaded(0, 0)
-
-    def _known(self, number: int) -> Loaded | None:
-        query = "SELECT events, rejected FROM state.segments WHERE number = ?"
-        row = self._cursor.execute(query, [number]).fetchone()
-        return Loaded(*row) if row else None
+        rejected = kinds.pop(None, 0)
+        return Loaded({kind: kinds[kind] for kind in EVENT_KINDS if kind in kinds}, rejected)
 
 
 def _torn_lines(path: Path) -> int:

@@ -21,7 +21,8 @@ SELECT device, session FROM (
                 'term': utm_term, 'content': utm_content
             },
             'pageviews': pageviews,
-            'active': epoch_us(open.active)
+            'active': epoch_us(open.active),
+            'real': true
         }) AS VARCHAR)) AS session
     FROM state.open_sessions AS open LEFT JOIN sessions USING (session_uuid)
     WHERE open.active >= make_timestamp($since) AND (open.copy IS NOT NULL OR sessions.session_uuid IS NOT NULL)

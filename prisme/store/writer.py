@@ -3,17 +3,22 @@
 import asyncio
 import logging
 import os
+import time
+from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
 import duckdb
 
-from prisme.journal.appender import Appender
+from prisme.journal.appender import Appender, Sealed
 from prisme.journal.segment import Segment
+from prisme.runtime.metrics import Histogram
 from prisme.store.loader import Loader
 
 _LONGEST_PAUSE = 10.0  # seconds between two tries of a load that fails
 _EXPIRE_EVERY = 60_000_000  # microseconds
+_SIZES = (1, 10, 100, 1_000, 10_000, 65_536, 100_000, 1_000_000)  # events
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Pace(NamedTuple):
@@ -25,7 +30,10 @@ class Pace(NamedTuple):
 
 
 class Writer:
-    """One task, and one worker thread while it loads. `failure` says why segments wait; None while all is well."""
+    """One task, and one worker thread while it loads. `failure` says why segments wait; None while all is well.
+
+    `stored` counts events by kind, `retries` failed loads; `sizes` (events) and `durations` (seconds) are of loads.
+    """
 
     def __init__(
         self, journal: Appender, loader: Loader, pace: Pace, clock: Callable[[], int], log: logging.Logger
@@ -35,18 +43,31 @@ class Writer:
         self._pace = pace
         self._clock = clock
         self._log = log
-        self._waiting: list[tuple[Segment, int | None]] = []
+        self._waiting: list[Sealed] = []
         self._stopping = asyncio.Event()
         self._loading: asyncio.Task[None] | None = None
         self._tries = 0
         self._next_try = 0.0
         self._expired_at = 0
         self.failure: str | None = None
-        self.stored = 0
+        self.stored: Counter[str] = Counter()
+        self.retries = 0
+        self.sizes = Histogram(_SIZES)
+        self.durations = Histogram(_SECONDS)
 
     def queue(self, segments: list[Segment]) -> None:
         """Take over segments that could not be loaded at start; they are tried again with the others."""
-        self._waiting.extend((segment, None) for segment in segments)
+        self._waiting.extend(Sealed(segment, 0, segment.path.stat().st_size, None) for segment in segments)
+
+    @property
+    def pending_events(self) -> int:
+        """Events that were answered and are not loaded yet; those of an earlier run are not counted."""
+        return self._journal.pending_events + sum(sealed.events for sealed in self._waiting)
+
+    @property
+    def pending_bytes(self) -> int:
+        """The size of the journal."""
+        return self._journal.pending_bytes + sum(sealed.size for sealed in self._waiting)
 
     async def run(self) -> None:
         """Flush until `stop`, then once more."""
@@ -73,43 +94,44 @@ class Writer:
         self._journal.seal()
         if self._pace.sync and self._journal.has_sealed:
             await self._journal.commit()
-        self._waiting.extend((sealed.segment, sealed.file) for sealed in self._journal.take())
+        self._waiting.extend(self._journal.take())
         idle = self._loading is None or self._loading.done()
         if idle and (force or asyncio.get_running_loop().time() >= self._next_try):
             self._loading = asyncio.create_task(self._load())
 
     async def _load(self) -> None:
         """Try each segment that waits, oldest first; one that fails does not hold up the others."""
-        self.failure = None
-        failed: list[tuple[Segment, int | None]] = []
-        while self._waiting:
-            segment, file = self._waiting.pop(0)
-            if not await self._load_one(segment):
-                failed.append((segment, file))
-            elif file is not None:
-                os.close(file)
-        self._waiting[:0] = failed
-        self._tries = self._tries + 1 if failed else 0
-        self._next_try = asyncio.get_running_loop().time() + min(
-            _LONGEST_PAUSE, self._pace.interval * (2**self._tries - 1)
-        )
+        failure = None
+        for sealed in tuple(self._waiting):
+            try:
+                await self._load_one(sealed.segment)
+            except Exception as error:
+                # Whatever it is, the segment is still there: nothing is dropped, and it is tried again.
+                failure = self.failure = f"store: {str(error).partition(chr(10))[0]}"
+                self.retries += 1
+                self._log.error("segment %d waits, will be loaded later: %s", sealed.segment.number, error)
+            else:
+                self._waiting.remove(sealed)
+                if sealed.file is not None:
+                    os.close(sealed.file)
+        self.failure = failure
+        self._tries = self._tries + 1 if failure else 0
+        pause = min(_LONGEST_PAUSE, self._pace.interval * (2 ** min(self._tries, 20) - 1))
+        self._next_try = asyncio.get_running_loop().time() + pause
         await self._expire()
 
-    async def _load_one(self, segment: Segment) -> bool:
-        try:
-            loaded = await asyncio.to_thread(self._loader.load, segment, self._clock())
-        except (OSError, duckdb.Error) as error:
-            self.failure = f"store: {str(error).splitlines()[0]}"
-            self._log.error("segment %d waits, will be loaded later: %s", segment.number, error)
-            return False
-        self.stored += loaded.events
+    async def _load_one(self, segment: Segment) -> None:
+        started = time.perf_counter()
+        loaded = await asyncio.to_thread(self._loader.load, segment, self._clock())
+        self.stored.update(loaded.kinds)
+        self.sizes.observe(loaded.events)
+        self.durations.observe(time.perf_counter() - started)
         if loaded.rejected:
             self._log.warning(
                 "segment %d: %d lines were no events (torn by a crash), %d events stored",
                 segment.number, loaded.rejected, loaded.events,
             )  # fmt: skip
         self._log.debug("segment %d loaded", segment.number, extra={"events": loaded.events})
-        return True
 
     async def _expire(self) -> None:
         now = self._clock()

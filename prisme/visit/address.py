@@ -5,7 +5,7 @@ It does not decide whom to trust: `forwarded` is for headers that a trusted prox
 
 import re
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
 import msgspec
 
@@ -74,3 +74,13 @@ def forwarded(value: str, hops: int) -> Address | None:
         rest, _, entry = rest.rstrip(", \t").rpartition(",")
         found = entry.strip(" \t") or found
     return parse(found) if found else None
+
+
+def mask(address: Address) -> str:
+    """The first 24 bits of an IPv4 address, or 48 of IPv6, as a network; empty for what is no address."""
+    return "" if address.ip is None else _remember_mask(address.ip)
+
+
+@lru_cache(maxsize=16_384)
+def _remember_mask(ip: IPv4Address | IPv6Address) -> str:
+    return str(ip_network((ip, 24 if ip.version == 4 else 48), strict=False))

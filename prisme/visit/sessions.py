@@ -1,12 +1,28 @@
 """The open sessions, in memory, by device. It remembers and forgets; what a session is, others decide."""
 
+from collections.abc import Iterable
+
 from prisme.base.events import Session
+from prisme.runtime.metrics import Histogram
 
 # Small dicts grow and are swept in well under a millisecond each, where one of a million entries
 # would hold the event loop for some 40 ms whenever it doubles.
 SHARDS = 256
 # About 600 bytes a session: 150 MB. A site with more visitors a day forgets the oldest first.
 CAPACITY = 262_144
+_PAGEVIEWS = (1, 2, 3, 5, 10, 20, 50, 100)
+
+
+class Counts:
+    """What happened since the start; `pageviews` is of sessions that ended."""
+
+    def __init__(self) -> None:
+        self.inserted = 0
+        self.expired = 0
+        self.devices_inserted = 0
+        self.devices_deleted = 0
+        self.cycles = 0
+        self.pageviews = Histogram(_PAGEVIEWS)
 
 
 class Sessions:
@@ -19,6 +35,7 @@ class Sessions:
         self._shards: list[dict[int, tuple[Session, ...]]] = [{} for _ in range(SHARDS)]
         self._counts = [0] * SHARDS
         self._next_sweep = 0
+        self.counts = Counts()
 
     def __len__(self) -> int:
         return sum(self._counts)
@@ -45,7 +62,10 @@ class Sessions:
         if self._counts[index] >= self._shard_capacity:
             forgotten = shard.pop(next(iter(shard)))
             self._counts[index] -= len(forgotten)
+            self._end(forgotten)
+            self.counts.devices_deleted += 1
         present = self._alive(shard.get(device, ()), session.active)
+        self.counts.inserted += 1
         self._set(index, device, (*present, session))
         return forgotten
 
@@ -60,7 +80,10 @@ class Sessions:
         index = self._next_sweep
         self._next_sweep = (index + 1) % SHARDS
         for device, sessions in list(self._shards[index].items()):
-            self._set(index, device, self._alive(sessions, now))
+            alive = self._alive(sessions, now)
+            if alive is not sessions:
+                self._set(index, device, alive)
+        self.counts.cycles += 1
 
     def _alive(self, sessions: tuple[Session, ...], now: int) -> tuple[Session, ...]:
         if all(now - session.active < self._ttl for session in sessions):
@@ -69,8 +92,17 @@ class Sessions:
 
     def _set(self, index: int, device: int, sessions: tuple[Session, ...]) -> None:
         shard = self._shards[index]
-        self._counts[index] += len(sessions) - len(shard.get(device, ()))
+        before = shard.get(device, ())
+        self._counts[index] += len(sessions) - len(before)
+        self._end([session for session in before if session not in sessions])
         if sessions:
+            self.counts.devices_inserted += not before
             shard[device] = sessions
-        else:
-            shard.pop(device, None)
+        elif before:
+            self.counts.devices_deleted += 1
+            del shard[device]
+
+    def _end(self, sessions: Iterable[Session]) -> None:
+        for session in sessions:
+            self.counts.expired += 1
+            self.counts.pageviews.observe(session.pageviews)

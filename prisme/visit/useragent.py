@@ -42,6 +42,7 @@ _PLATFORMS = {
     b'"macOS"': "macOS",
 }
 
+_NOTHING = r"[^\s\S]"
 _ESCAPED = re.compile(r"\\([\\\"])")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _LOOK_BEHIND_CHOICE = re.compile(r"\(\?<!([^()|]*\|[^()]*)\)")
@@ -59,7 +60,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 class BotPatterns:
     """The strict list, in the Rust engine; what that cannot do (look-around) in `re`, behind a gate of plain words.
 
-    Equal to trying each pattern with `re`, ASCII and case-insensitive, in a hundredth of the time.
+    Equal to trying each pattern with `re`, ASCII and case-insensitive, in a fortieth of the time.
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
@@ -71,7 +72,7 @@ class BotPatterns:
 
     def match(self, ua: str) -> bool:
         # The patterns know ASCII only; else the two engines would disagree on letters such as the Kelvin sign.
-        ascii_ua = _NOT_ASCII.sub("~", ua)
+        ascii_ua = ua if ua.isascii() else _NOT_ASCII.sub("~", ua)
         if self._plain.extract(ascii_ua):
             return True
         lower = ascii_ua.lower()
@@ -147,7 +148,7 @@ def _load_patterns() -> list[str]:
 
 
 def _any_of(patterns: Iterable[str]) -> str:
-    return "|".join(f"(?:{pattern})" for pattern in patterns)
+    return "|".join(f"(?:{pattern})" for pattern in patterns) or _NOTHING
 
 
 def _fixed_width(pattern: str) -> str:

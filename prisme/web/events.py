@@ -1,60 +1,67 @@
 """The event endpoints: bytes to a Hit, by script or without; the rules behind both doors are the same."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.base.uri import Uri, parse
+from prisme.ingest import custom, links, pageview
+from prisme.ingest.event import Recorded
 from prisme.ingest.hit import Hit
-from prisme.ingest.pageview import Record
 from prisme.runtime.clock import Clock
 from prisme.visit.address import Address
 from prisme.web import response
 from prisme.web.gate import Gate
 from prisme.web.request import (
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
     DOCUMENT_REFERRER,
+    LINK,
+    MAX_QUERY,
     MODEL,
     ORIGIN,
     PAGE,
+    PING_FROM,
     PLATFORM,
     REFERER,
     STATUS,
     USER_AGENT,
     VISITOR_ID,
+    Pairs,
     Proxy,
+    Receive,
     Scope,
     Slots,
+    read_body,
     read_parameters,
 )
 from prisme.web.response import Answer
 
-Endpoint = Callable[[Scope], Answer | Awaitable[Answer]]
-Refuse = Callable[[Scope, Refusal], Answer]
+Endpoint = Callable[[Scope, Receive], Answer | Awaitable[Answer]]
 Commit = Callable[[], Awaitable[bool]]
+Settle = Callable[[Scope, Recorded, Answer], Answer | Awaitable[Answer]]
 
-# A URL of 8,192 bytes with each byte percent-encoded would be 24,576; two of them do not come from a browser.
-_QUERY_BYTES = 32_768
+_PING = b"PING"
 
 
 class Doors(msgspec.Struct, frozen=True):
-    """What both doors need. `commit` is there where an answer must wait for the disk."""
+    """What all endpoints need. `commit` is there where an answer must wait for the disk."""
 
     gate: Gate
     proxy: Proxy
     clock: Clock
-    refuse: Refuse
-    refuse_gif: Refuse
     commit: Commit | None
 
 
-def post_pageview(doors: Doors, record: Record) -> Endpoint:
+def post_pageview(doors: Doors, record: pageview.Record) -> Endpoint:
     """`POST /api/v1/events/pageviews`."""
     scan, admit, wall = doors.proxy.scanner(), doors.gate.admit, doors.clock.wall
-    refuse, answer = doors.refuse, _answerer(doors, response.ACCEPTED, doors.refuse)
+    refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
 
-    def endpoint(scope: Scope) -> Answer | Awaitable[Answer]:
+    def endpoint(scope: Scope, _: Receive) -> Answer | Awaitable[Answer]:
         found = scan(scope["headers"])
         address = admit(scope, found, found[ORIGIN])
         if isinstance(address, Refusal):
@@ -62,34 +69,56 @@ def post_pageview(doors: Doors, record: Record) -> Endpoint:
         page = read_page(found[PAGE] or found[REFERER])
         if isinstance(page, Refusal):
             return refuse(scope, page)
-        return answer(scope, record(read_hit(found, address, page, wall())))
+        return settle(scope, record(read_hit(found, address, page, wall())), response.ACCEPTED)
 
     return endpoint
 
 
-def noscript_pageview(doors: Doors, record: Record) -> Endpoint:
+def post_custom(doors: Doors, record: custom.Record) -> Endpoint:
+    """`POST /api/v1/events/custom/:name`."""
+
+    def read(scope: Scope, found: Slots, hit: Hit, body: bytes) -> Recorded:
+        if body and found[CONTENT_TYPE].partition(b";")[0].strip().lower() != b"application/json":
+            return refusal.NOT_JSON
+        properties = custom.read_properties(body)
+        return properties if isinstance(properties, Refusal) else record(hit, scope["name"], properties)
+
+    return _post(doors, read)
+
+
+def post_link(doors: Doors, record: links.Record) -> Endpoint:
+    """`POST /api/v1/events/file-downloads` and `/outbound-links`: the body is the URL, or `PING` of an `<a ping>`."""
+
+    def read(_: Scope, found: Slots, hit: Hit, body: bytes) -> Recorded:
+        return record(hit, found[LINK], True) if body == _PING else record(hit, body.strip(), False)
+
+    return _post(doors, read)
+
+
+def noscript_pageview(doors: Doors, record: pageview.Record) -> Endpoint:
     """`GET /api/v1/noscript/events/pageviews`."""
-    scan, admit, wall = doors.proxy.scanner(noscript=True), doors.gate.admit, doors.clock.wall
-    refuse, answer = doors.refuse_gif, _answerer(doors, response.ACCEPTED_GIF, doors.refuse_gif)
+    return _get(doors, lambda _scope, _found, hit, _properties: (record(hit), response.ACCEPTED_GIF))
 
-    def endpoint(scope: Scope) -> Answer | Awaitable[Answer]:
-        found = scan(scope["headers"])
-        query = scope["query_string"]
-        if len(query) > _QUERY_BYTES:
-            query = b""
-        read_parameters(query, found)
-        # Browsers send no `Origin` with `<img>` and `<a>`: the page's own URL stands in.
-        address = admit(scope, found, found[ORIGIN] or found[REFERER] or found[PAGE])
-        if isinstance(address, Refusal):
-            return refuse(scope, address)
-        if len(scope["query_string"]) > _QUERY_BYTES:
-            return refuse(scope, refusal.QUERY_TOO_LONG)
-        page = read_page(found[PAGE] or found[REFERER])
-        if isinstance(page, Refusal):
-            return refuse(scope, page)
-        return answer(scope, record(read_hit(found, address, page, wall())))
 
-    return endpoint
+def noscript_custom(doors: Doors, record: custom.Record) -> Endpoint:
+    """`GET /api/v1/noscript/events/custom/:name`."""
+
+    def read(scope: Scope, _: Slots, hit: Hit, properties: Pairs) -> tuple[Recorded, Answer]:
+        joined = custom.join_properties(properties)
+        recorded = joined if isinstance(joined, Refusal) else record(hit, scope["name"], joined)
+        return recorded, response.ACCEPTED_GIF
+
+    return _get(doors, read)
+
+
+def noscript_outbound(doors: Doors, record: links.Record) -> Endpoint:
+    """`GET /api/v1/noscript/events/outbound-links`: on to the link, once the click is stored."""
+
+    def read(_: Scope, found: Slots, hit: Hit, __: Pairs) -> tuple[Recorded, Answer]:
+        # No header can be split by it: `record` refuses a URL with a control character.
+        return record(hit, found[LINK], True), response.redirect(found[LINK].strip())
+
+    return _get(doors, read)
 
 
 def read_page(raw: bytes) -> Uri | Refusal:
@@ -115,21 +144,64 @@ def read_hit(found: Slots, address: Address, page: Uri, now: int) -> Hit:
     )
 
 
-def _answerer(
-    doors: Doors, accepted: Answer, refuse: Refuse
-) -> Callable[[Scope, Refusal | None], Answer | Awaitable[Answer]]:
-    """Answers what was recorded: at once, or, where so configured, when the disk has it."""
-    commit = doors.commit
+def _post(doors: Doors, read: Callable[[Scope, Slots, Hit, bytes], Recorded]) -> Endpoint:
+    """An endpoint with a body."""
+    scan, admit, wall = doors.proxy.scanner(), doors.gate.admit, doors.clock.wall
+    refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
 
-    def answer(scope: Scope, refused: Refusal | None) -> Answer:
+    async def endpoint(scope: Scope, receive: Receive) -> Answer:
+        found = scan(scope["headers"])
+        address = admit(scope, found, found[ORIGIN])
+        if isinstance(address, Refusal):
+            return refuse(scope, address)
+        body = await read_body(receive, found[CONTENT_LENGTH])
+        if isinstance(body, Refusal):
+            return refuse(scope, body)
+        page = read_page(found[PING_FROM] if body == _PING else found[PAGE] or found[REFERER])
+        if isinstance(page, Refusal):
+            return refuse(scope, page)
+        answer = settle(scope, read(scope, found, read_hit(found, address, page, wall()), body), response.ACCEPTED)
+        return answer if isinstance(answer, tuple) else await answer
+
+    return endpoint
+
+
+def _get(doors: Doors, read: Callable[[Scope, Slots, Hit, Pairs], tuple[Recorded, Answer]]) -> Endpoint:
+    """A noscript endpoint: what scripts say in headers, it has in its query."""
+    scan, admit, wall = doors.proxy.scanner(noscript=True), doors.gate.admit, doors.clock.wall
+    refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
+
+    def endpoint(scope: Scope, _: Receive) -> Answer | Awaitable[Answer]:
+        found = scan(scope["headers"])
+        query = scope["query_string"]
+        properties = read_parameters(query, found) if len(query) <= MAX_QUERY else []
+        # Browsers send no `Origin` with `<img>` and `<a>`: the page's own URL stands in.
+        address = admit(scope, found, found[ORIGIN] or found[REFERER] or found[PAGE])
+        if isinstance(address, Refusal):
+            return refuse(scope, address)
+        if len(query) > MAX_QUERY:
+            return refuse(scope, refusal.QUERY_TOO_LONG)
+        page = read_page(found[PAGE] or found[REFERER])
+        if isinstance(page, Refusal):
+            return refuse(scope, page)
+        return settle(scope, *read(scope, found, read_hit(found, address, page, wall()), properties))
+
+    return endpoint
+
+
+def _settler(doors: Doors) -> Settle:
+    """Answers what was recorded: at once, or when its session has come, or when the disk has it."""
+    commit, refuse = doors.commit, partial(response.refuse, doors.proxy)
+
+    def settle(scope: Scope, recorded: Recorded, accepted: Answer) -> Answer | Awaitable[Answer]:
+        if recorded is None and commit is None:
+            return accepted
+        return refuse(scope, recorded) if isinstance(recorded, Refusal) else settle_later(scope, recorded, accepted)
+
+    async def settle_later(scope: Scope, recorded: Awaitable[Refusal | None] | None, accepted: Answer) -> Answer:
+        refused = None if recorded is None else await recorded
+        if refused is None and commit is not None and not await commit():
+            refused = refusal.JOURNAL_UNAVAILABLE
         return accepted if refused is None else refuse(scope, refused)
 
-    if commit is None:
-        return answer
-
-    async def answer_committed(scope: Scope, refused: Refusal | None) -> Answer:
-        if refused is None and not await commit():
-            refused = refusal.JOURNAL_UNAVAILABLE
-        return answer(scope, refused)
-
-    return answer_committed
+    return settle

@@ -9,7 +9,7 @@ from prisme.base.refusal import Refusal
 from prisme.visit.address import Address
 from prisme.visit.origins import Origins
 from prisme.visit.ratelimit import RateLimiter
-from prisme.web.request import FORWARDED, Proxy, Scope, Slots
+from prisme.web.request import Proxy, Scope, Slots
 
 
 class Gate:
@@ -23,7 +23,7 @@ class Gate:
 
     def admit(self, scope: Scope, found: Slots, origin: bytes) -> Address | Refusal:
         """The client's address, or why it may not come in. `origin` may be any URL of the origin's."""
-        address = self._client(scope["client"][0], found[FORWARDED])
+        address = scope["address"] = self._client(scope, found)
         wait = self._wait(address.key, self._clock())
         if wait:
             return msgspec.structs.replace(refusal.RATE_LIMITED, retry_after=wait)

@@ -1,17 +1,30 @@
-"""What a request says, read once: wanted headers and search parameters by slot, and the client's address.
+"""What a request says, read once: wanted headers and search parameters by slot, the body, and the client's address.
 
-Values stay bytes as they came; nothing is judged here.
+Values stay bytes as they came; nothing is judged here but lengths.
 """
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from random import Random
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from prisme.base import refusal
+from prisme.base.refusal import Refusal
+from prisme.base.uuids import uuid4
 from prisme.visit import address
 from prisme.visit.address import Address
 
 Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
 Slots = list[bytes]
+Pairs = list[tuple[bytes, bytes]]
+
+MAX_BODY = 65_536
+# A URL of 8,192 bytes with each byte percent-encoded is 24,576; two of them do not come from a browser.
+MAX_QUERY = 32_768
+MAX_NAME = 256
+MAX_REQUEST_ID = 128
 
 # A slot for each value that a request may bring, whichever way it brings it.
 (
@@ -24,10 +37,14 @@ Slots = list[bytes]
     USER_AGENT,
     PLATFORM,
     MODEL,
+    PING_FROM,
+    LINK,
+    CONTENT_TYPE,
+    CONTENT_LENGTH,
     FORWARDED,
     REQUEST_ID,
-) = range(11)
-_EMPTY: Slots = [b""] * 11
+) = range(15)
+_EMPTY: Slots = [b""] * 15
 
 _HEADERS = {
     b"origin": ORIGIN,
@@ -39,15 +56,28 @@ _HEADERS = {
     b"user-agent": USER_AGENT,
     b"sec-ch-ua-platform": PLATFORM,
     b"sec-ch-ua-model": MODEL,
+    b"ping-from": PING_FROM,
+    b"ping-to": LINK,
+    b"content-type": CONTENT_TYPE,
+    b"content-length": CONTENT_LENGTH,
 }
 # What a noscript request says in its query instead.
-_INSTEAD = {b"x-prisme-referrer", b"x-prisme-document-referrer", b"x-prisme-visitor-id", b"x-prisme-status"}
+_INSTEAD = {
+    b"x-prisme-referrer",
+    b"x-prisme-document-referrer",
+    b"x-prisme-visitor-id",
+    b"x-prisme-status",
+    b"ping-from",
+    b"ping-to",
+}
 _PARAMETERS = {
     b"referrer": PAGE,
     b"document-referrer": DOCUMENT_REFERRER,
     b"visitor-id": VISITOR_ID,
     b"status": STATUS,
+    b"url": LINK,
 }
+_PROPERTY = b"prop-"
 
 Scan = Callable[[Iterable[tuple[bytes, bytes]]], Slots]
 
@@ -56,11 +86,13 @@ class Proxy:
     """Which headers of a trusted reverse proxy count; without trust, none does."""
 
     def __init__(self, trusted: bool, header: str, hops: int, request_id_header: str) -> None:
-        self.trusted = trusted
-        self.hops = hops
+        self._trusted = trusted
+        self._hops = hops
+        self._noise = Random(os.urandom(32)).getrandbits  # noqa: S311  # ids are no secrets
         self._slots = (
-            {header.lower().encode(): FORWARDED, request_id_header.lower().encode(): REQUEST_ID} if trusted else {}
+            {request_id_header.lower().encode(): REQUEST_ID, header.lower().encode(): FORWARDED} if trusted else {}
         )
+        self._scan = self.scanner()
 
     def scanner(self, noscript: bool = False) -> Scan:
         """The function that sorts a request's headers into slots.
@@ -80,19 +112,65 @@ class Proxy:
 
         return scan
 
-    def client(self, peer: str, forwarded: bytes) -> Address:
+    def request_id(self, scope: Scope) -> str:
+        """The id that a trusted proxy gave the request, else a new UUIDv4; the same one when asked again."""
+        known: str | None = scope.get("request_id")
+        if known is None:
+            given = self._scan(scope["headers"])[REQUEST_ID] if self._trusted else b""
+            known = scope["request_id"] = given[:MAX_REQUEST_ID].decode("latin-1") or uuid4(self._noise(128))
+        return known
+
+    def client(self, scope: Scope, found: Slots | None = None) -> Address:
         """The client's address: the socket's peer, or what a trusted proxy says of it."""
+        forwarded = (found or self._scan(scope["headers"]))[FORWARDED]
         if forwarded:
-            told = address.forwarded(forwarded.decode("latin-1"), self.hops)
+            told = address.forwarded(forwarded.decode("latin-1"), self._hops)
             if told is not None:
                 return told
-        return address.parse(peer)
+        return address.parse(scope["client"][0])
 
 
-def read_parameters(query: bytes, found: Slots) -> None:
-    """Put a noscript request's search parameters into their slots; the last of a repeated one counts."""
+def read_parameters(query: bytes, found: Slots) -> Pairs:
+    """Put a noscript request's search parameters into their slots, the last of each; gives the `prop-` ones."""
+    properties: Pairs = []
     for pair in query.split(b"&"):
         name, _, value = pair.partition(b"=")
         slot = _PARAMETERS.get(name)
         if slot is not None:
-            found[slot] = unquote_to_bytes(value.replace(b"+", b" ")) if b"%" in value or b"+" in value else value
+            found[slot] = _decode(value)
+        elif name.startswith(_PROPERTY):
+            properties.append((_decode(name[len(_PROPERTY) :]), _decode(value)))
+    return properties
+
+
+async def read_body(receive: Receive, length: bytes) -> bytes | Refusal:
+    """The whole body, unless it is too long: `length`, the Content-Length, is asked first, and never trusted."""
+    if length and (not length.isdigit() or len(length) > 5 or int(length) > MAX_BODY):
+        return refusal.BODY_TOO_LONG
+    body: bytes = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return refusal.BODY_CUT
+        body = body + message["body"] if body else message["body"]
+        if len(body) > MAX_BODY:
+            return refusal.BODY_TOO_LONG
+        if not message["more_body"]:
+            return body
+
+
+def read_name(segment: bytes) -> str | None:
+    """A path segment, percent-decoded; None where it is empty, too long, or not UTF-8."""
+    decoded = unquote_to_bytes(segment) if b"%" in segment else segment
+    if not 0 < len(decoded) <= MAX_NAME:
+        return None
+    try:
+        return decoded.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _decode(value: bytes) -> bytes:
+    if b"+" in value:
+        value = value.replace(b"+", b" ")
+    return unquote_to_bytes(value) if b"%" in value else value

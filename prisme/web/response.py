@@ -1,14 +1,17 @@
 """Answers: two ASGI messages each, built once where they never change."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from prisme.assets import GIF
 from prisme.base.refusal import Refusal
+from prisme.web.request import Proxy, Scope
 
 Message = dict[str, Any]
 Answer = tuple[Message, Message]
-Headers = list[tuple[bytes, bytes]]
+Header = tuple[bytes, bytes]
 
+NOSCRIPT = b"/api/v1/noscript/"
 CORS = (b"access-control-allow-origin", b"*")
 _GIF_HEADERS = [
     CORS,
@@ -21,7 +24,7 @@ _EXPOSE = (b"access-control-expose-headers", b"X-Prisme-Error, X-Prisme-Request-
 _DAY = b"86400"
 
 
-def answer(status: int, headers: Headers, body: bytes = b"") -> Answer:
+def answer(status: int, headers: list[Header], body: bytes = b"") -> Answer:
     """The messages of one answer."""
     return (
         {"type": "http.response.start", "status": status, "headers": headers},
@@ -34,24 +37,33 @@ ACCEPTED_GIF = answer(200, _GIF_HEADERS, GIF)
 HEALTHY = answer(200, _TEXT_HEADERS, b"ok\n")
 
 
-def unhealthy(reason: str) -> Answer:
-    """503 with the reason as text."""
-    return answer(503, _TEXT_HEADERS, f"{reason}\n".encode())
+def health(failure: str | None) -> Answer:
+    """200, or 503 with the reason as text."""
+    return HEALTHY if failure is None else answer(503, _TEXT_HEADERS, f"{failure}\n".encode())
 
 
-def refused(refusal: Refusal, request_id: bytes, *, gif: bool, more: Headers | None = None) -> Answer:
-    """A refusal with its reason: as text, or with the GIF, so that no page shows a broken image."""
+def refuse(proxy: Proxy, scope: Scope, why: Refusal, more: Sequence[Header] = ()) -> Answer:
+    """A refusal with its reason: as text, or with the GIF, so that no page shows a broken image.
+
+    Metrics and log read of it in the scope.
+    """
+    scope["refusal"] = why
+    gif = scope["raw_path"].startswith(NOSCRIPT)
     headers = [
         *(_GIF_HEADERS if gif else _TEXT_HEADERS),
         _EXPOSE,
-        (b"x-prisme-error", refusal.reason.encode()),
-        (b"x-prisme-request-id", request_id),
+        (b"x-prisme-error", why.reason.encode()),
+        (b"x-prisme-request-id", proxy.request_id(scope).encode("latin-1")),
+        *more,
     ]
-    if refusal.retry_after:
-        headers.append((b"retry-after", b"%d" % refusal.retry_after))
-    if more:
-        headers.extend(more)
-    return answer(refusal.status, headers, GIF if gif else f"{refusal.reason}\n".encode())
+    if why.retry_after:
+        headers.append((b"retry-after", b"%d" % why.retry_after))
+    return answer(why.status, headers, GIF if gif else f"{why.reason}\n".encode())
+
+
+def redirect(location: bytes) -> Answer:
+    """302 to where a link leads. No cache may keep it: each click counts."""
+    return answer(302, [CORS, (b"location", location), (b"cache-control", b"no-store")])
 
 
 def preflight(methods: bytes, requested_headers: bytes) -> Answer:

@@ -7,11 +7,11 @@ import duckdb
 import pytest
 
 from prisme.base.events import Client, Session, Utm
-from prisme.base.uuid7 import uuid7
+from prisme.base.uuids import uuid7
 from prisme.journal.record import CopyLine, ForgetLine, Line, PageviewLine, SessionName, encode
 from prisme.journal.segment import Segment, segment_path
 from prisme.store.database import Database, Limits, StoreError
-from prisme.store.loader import Loaded, Loader
+from prisme.store.loader import KNOWN, Loaded, Loader
 
 NOW = 1_795_471_000_000_000
 LIMITS = Limits(256 * 2**20, 2)
@@ -92,7 +92,7 @@ def test_late_segment_does_not_turn_back_a_session(store: Store) -> None:
     third = second.turn("/c", NOW + 6, 404, "v")
     late = store.segment(1, PageviewLine(1, first), PageviewLine(1, second))
     store.load(2, PageviewLine(1, third))
-    assert store.loader.load(late, NOW) == Loaded(2, 0)
+    assert store.loader.load(late, NOW) == Loaded({"pageview": 2})
     assert store.rows("SELECT pageviews, exit_path, exit_status FROM sessions") == [(3, "/c", 404)]
     assert store.rows("SELECT path FROM pageviews ORDER BY path") == [("/",), ("/b",), ("/c",)]
     assert list(store.loader.open_sessions(0, 10)) == [(1, third)]
@@ -105,8 +105,8 @@ def test_texts_are_exact(store: Store) -> None:
 
 
 def test_loads_a_segment_once(store: Store) -> None:
-    assert store.load(4, PageviewLine(1, session(1))) == Loaded(1, 0)
-    assert store.load(4, PageviewLine(1, session(1))) == Loaded(0, 0, known=True)
+    assert store.load(4, PageviewLine(1, session(1))) == Loaded({"pageview": 1})
+    assert store.load(4, PageviewLine(1, session(1))) == KNOWN
     assert store.rows("SELECT count(*) FROM pageviews") == [(1,)]
     assert store.loader.last_segment() == 4
     assert list(store.folder.glob("*.ndjson")) == []
@@ -121,7 +121,7 @@ def test_failed_load_leaves_no_trace(store: Store) -> None:
         cursor.execute("ALTER TABLE hidden RENAME TO sessions")
     assert store.rows("SELECT count(*) FROM pageviews") == [(0,)]
     assert segment.path.exists()
-    assert store.loader.load(segment, NOW) == Loaded(1, 0)
+    assert store.loader.load(segment, NOW) == Loaded({"pageview": 1})
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_failed_load_leaves_no_trace(store: Store) -> None:
 )
 def test_lines_that_are_no_events(store: Store, raw: bytes, rejected: int, kept: bool) -> None:
     segment = store.segment(1, PageviewLine(1, session(1)), raw=raw)
-    assert store.loader.load(segment, NOW) == Loaded(1, rejected)
+    assert store.loader.load(segment, NOW) == Loaded({"pageview": 1}, rejected)
     assert [path.name for path in store.folder.glob("*.ndjson*")] == ([f"{segment.path.name}.rejected"] if kept else [])
 
 
@@ -151,4 +151,3 @@ def test_no_database_is_refused_with_the_way_back(tmp_path: Path) -> None:
     (tmp_path / "prisme.duckdb").write_bytes(b"this is no database" * 1000)
     with pytest.raises(StoreError, match="move it away"):
         Store(tmp_path)
-

@@ -19,13 +19,15 @@ LINUX = "Mozilla/5.0 (X11; Linux x86_64)"
 REDUCED = "Mozilla/5.0 (Linux; Android 10; K)"
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X)"
 IPAD = "Mozilla/5.0 (iPad; CPU OS 17_6 like Mac OS X)"
-CHROME_ON_MAC = f"{MAC} {WEBKIT} Chrome/143.0.0.0 Safari/537.36"
-CHROME_ON_ANDROID = f"{REDUCED} {WEBKIT} Chrome/143.0.0.0 Mobile Safari/537.36"
+CHROME = "Chrome/143.0.0.0 Safari/537.36"
+CHROME_MOBILE = "Chrome/143.0.0.0 Mobile Safari/537.36"
+CHROME_ON_MAC = f"{MAC} {WEBKIT} {CHROME}"
+CHROME_ON_ANDROID = f"{REDUCED} {WEBKIT} {CHROME_MOBILE}"
 
 # User-Agent, system, browser, device
 BROWSERS = [
-    (f"{WINDOWS} {WEBKIT} Chrome/143.0.0.0 Safari/537.36", "Windows", "Chrome", "Other"),
-    (f"{WINDOWS} {WEBKIT} Chrome/143.0.0.0 Safari/537.36 Edg/143.0.0.0", "Windows", "Edge", "Other"),
+    (f"{WINDOWS} {WEBKIT} {CHROME}", "Windows", "Chrome", "Other"),
+    (f"{WINDOWS} {WEBKIT} {CHROME} Edg/143.0.0.0", "Windows", "Edge", "Other"),
     (f"{WINDOWS} {WEBKIT} Chrome/142.0.0.0 Safari/537.36 OPR/126.0.0.0", "Windows", "Opera", "Other"),
     ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0", "Windows", "Firefox", "Other"),
     ("Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko", "Windows", "IE", "Other"),
@@ -37,19 +39,14 @@ BROWSERS = [
         "Firefox",
         "Mac",
     ),
-    (f"{LINUX} {WEBKIT} Chrome/143.0.0.0 Safari/537.36", "Linux", "Chrome", "Other"),
+    (f"{LINUX} {WEBKIT} {CHROME}", "Linux", "Chrome", "Other"),
     ("Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Ubuntu", "Firefox", "Other"),
     ("Mozilla/5.0 (X11; Fedora; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Fedora", "Firefox", "Other"),
     ("Mozilla/5.0 (X11; FreeBSD amd64; rv:145.0) Gecko/20100101 Firefox/145.0", "FreeBSD", "Firefox", "Other"),
-    (
-        f"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) {WEBKIT} Chrome/143.0.0.0 Safari/537.36",
-        "Chrome OS",
-        "Chrome",
-        "Other",
-    ),
-    (f"{LINUX} {WEBKIT} Chrome/143.0.0.0 Safari/537.36 Vivaldi/7.6.3797.63", "Linux", "Vivaldi", "Other"),
+    (f"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) {WEBKIT} {CHROME}", "Chrome OS", "Chrome", "Other"),
+    (f"{LINUX} {WEBKIT} {CHROME} Vivaldi/7.6.3797.63", "Linux", "Vivaldi", "Other"),
     (CHROME_ON_ANDROID, "Android", "Chrome Mobile", "Other"),
-    (f"{REDUCED} {WEBKIT} Chrome/143.0.0.0 Safari/537.36", "Android", "Chrome", "Other"),
+    (f"{REDUCED} {WEBKIT} {CHROME}", "Android", "Chrome", "Other"),
     (f"{REDUCED} {WEBKIT} Chrome/142.0.0.0 Mobile Safari/537.36 EdgA/142.0.0.0", "Android", "Edge Mobile", "Other"),
     (f"{REDUCED} {WEBKIT} Chrome/142.0.0.0 Mobile Safari/537.36 OPR/93.0.0.0", "Android", "Opera Mobile", "Other"),
     (
@@ -64,26 +61,16 @@ BROWSERS = [
         "Firefox Mobile",
         "Generic Smartphone",
     ),
+    (f"Mozilla/5.0 (Linux; Android 15; Pixel 8) {WEBKIT} {CHROME_MOBILE}", "Android", "Chrome Mobile", "Pixel 8"),
     (
-        f"Mozilla/5.0 (Linux; Android 15; Pixel 8) {WEBKIT} Chrome/143.0.0.0 Mobile Safari/537.36",
-        "Android",
-        "Chrome Mobile",
-        "Pixel 8",
-    ),
-    (
-        f"Mozilla/5.0 (Linux; Android 14; SM-S918B) {WEBKIT} Chrome/143.0.0.0 Mobile Safari/537.36",
+        f"Mozilla/5.0 (Linux; Android 14; SM-S918B) {WEBKIT} {CHROME_MOBILE}",
         "Android",
         "Chrome Mobile",
         "Samsung SM-S918B",
     ),
+    (f"Mozilla/5.0 (Linux; Android 9; CUBOT NOTE 20) {WEBKIT} {CHROME_MOBILE}", "Android", "Chrome Mobile", "NOTE 20"),
     (
-        f"Mozilla/5.0 (Linux; Android 9; CUBOT NOTE 20) {WEBKIT} Chrome/143.0.0.0 Mobile Safari/537.36",
-        "Android",
-        "Chrome Mobile",
-        "NOTE 20",
-    ),
-    (
-        f"Mozilla/5.0 (Linux; Android 13; Redmi Note 12 Build/TKQ1.221114.001; wv) {WEBKIT} Version/4.0 Chrome/143.0.0.0 Mobile Safari/537.36",
+        f"Mozilla/5.0 (Linux; Android 13; Redmi Note 12; wv) {WEBKIT} Version/4.0 {CHROME_MOBILE}",
         "Android",
         "Chrome Mobile WebView",
         "XiaoMi Redmi Note 12",
@@ -94,7 +81,7 @@ BROWSERS = [
     (f"{IPHONE} {APPLE} GSA/398.0.839183710 Mobile/15E148 Safari/604.1", "iOS", "Google", "iPhone"),
     (f"{IPHONE} {APPLE} Version/18.5 EdgiOS/143.0.3650.75 Mobile/15E148 Safari/604.1", "iOS", "Edge Mobile", "iPhone"),
     (
-        f"{IPHONE} {APPLE} Mobile/22F76 Instagram 392.0.0.22.84 (iPhone15,2; iOS 18_5; en_GB; en; scale=3.00; 1179x2556; 770529383)",
+        f"{IPHONE} {APPLE} Mobile/22F76 Instagram 392.0.0.22.84 (iPhone15,2; iOS 18_5; en_GB)",
         "iOS",
         "Instagram",
         "iPhone",
@@ -109,14 +96,14 @@ BROWSERS = [
     ),
     (f"Mozilla/5.0 (PlayStation 5 5.10) {APPLE} Version/15.4 Safari/605.1.15", "Other", "Safari", "PlayStation 5"),
     (
-        f"Mozilla/5.0 (Linux; U; Android 14; en-US; CPH2557) {WEBKIT} Version/4.0 Chrome/123.0.0.0 UCBrowser/15.0 Mobile Safari/537.36",
+        f"Mozilla/5.0 (Linux; U; Android 14; en-US; CPH2557) {WEBKIT} Version/4.0 UCBrowser/15.0 {CHROME_MOBILE}",
         "Android",
         "Chrome Mobile WebView",
         "Oppo CPH2557",
     ),
     (f"{WINDOWS} {WEBKIT} Chrome/142.0.0.0 Safari/537.36 Whale/4.34.340.19", "Windows", "Whale", "Other"),
     (f"{WINDOWS} {WEBKIT} Chrome/142.0.0.0 YaBrowser/25.10.0.0 Safari/537.36", "Windows", "Yandex Browser", "Other"),
-    (f"Mozilla/5.0 (X11; Linux aarch64) {WEBKIT} Chrome/143.0.0.0 Safari/537.36", "Linux", "Chrome", "Other"),
+    (f"Mozilla/5.0 (X11; Linux aarch64) {WEBKIT} {CHROME}", "Linux", "Chrome", "Other"),
     (
         f"Mozilla/5.0 (Linux; Android 12; KFTRWI) {WEBKIT} Silk/130.4.1 like Chrome/130.0.6723.102 Safari/537.36",
         "Android",
@@ -149,7 +136,7 @@ BROWSERS = [
 # Found by ua-parser's families already.
 FAMILY_BOTS = [
     "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
-    f"{REDUCED} {WEBKIT} Chrome/143.0.0.0 Mobile Safari/537.36 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    f"{REDUCED} {WEBKIT} {CHROME_MOBILE} (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
     "Googlebot-Image/1.0",
     "AdsBot-Google (+http://www.google.com/adsbot.html)",
     "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
@@ -172,11 +159,12 @@ FAMILY_BOTS = [
     "TelegramBot (like TwitterBot)",
     "CCBot/2.0 (https://commoncrawl.org/faq/)",
     "ia_archiver (+http://www.alexa.com/site/help/webmasters; crawler@alexa.com)",
-    f"{LINUX} {WEBKIT} HeadlessChrome/143.0.0.0 Safari/537.36",
+    f"{LINUX} {WEBKIT} Headless{CHROME}",
     "Mozilla/5.0 (compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)",
     "Mozilla/5.0 (compatible; Bytespider; spider-feedback@bytedance.com)",
     "Sogou web spider/4.0(+http://www.sogou.com/docs/help/webmasters.htm#07)",
     "Scrapy/2.11.1 (+https://scrapy.org)",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) daum/4.1",
     "Java/21.0.2",
     "WordPress/6.8; https://blog.example.com",
     "WhatsApp/2.23.20.0",
@@ -210,7 +198,7 @@ LISTED_BOTS = [
     "Prometheus/3.5.0",
     "Blackbox Exporter/0.27.0",
     "W3C_Validator/1.3 http://validator.w3.org/services",
-    f"{LINUX} {WEBKIT} Chrome/143.0.0.0 Safari/537.36 Chrome-Lighthouse",
+    f"{LINUX} {WEBKIT} {CHROME} Chrome-Lighthouse",
     f"{MAC} {WEBKIT} Chrome/119.0.0.0 Safari/537.36 Playwright/1.55",
     f"{LINUX} {WEBKIT} PhantomJS/2.1.1 Safari/538.1",
     "Mozilla/5.0",
@@ -230,6 +218,12 @@ LISTED_BOTS = [
     "FreshRSS/1.26.3 (Linux; https://freshrss.org)",
     "Tiny Tiny RSS/25.01 (https://tt-rss.org/)",
     "claude-code/1.0.62",
+    "ClamAV/1.4.3 (OS: Linux, ARCH: x86_64, CPU: x86_64)",
+    "DDG_Android/5.240.0 (com.duckduckgo.mobile.android; Android API 35)",
+    "Dispatch/0.11.1-SNAPSHOT",
+    "remove.bg/1.0",
+    "ZDM/4.0; Windows Mobile 8.1",
+    "Mozilla/5.0 (compatible; Mail.RU/1.0)",
 ]
 
 
@@ -425,21 +419,14 @@ def test_the_fast_verdict_is_that_of_re(ua: str) -> None:
 def test_every_pattern_is_at_work(pattern: str) -> None:
     """Each alone finds the same as in `re`, so that none hides behind the others."""
     fast, reference = BotPatterns([pattern]), REFERENCE[PATTERNS.index(pattern)]
-    for ua in [*EVERY, *WORDS]:
-        assert fast.match(ua) == (reference.search(ua) is not None), ua
+    found = [ua for ua in [*EVERY, *WORDS] if reference.search(ua)]
+    assert [ua for ua in [*EVERY, *WORDS] if fast.match(ua)] == found
+    assert found
 
 
 # The patterns' own words, without their signs: " daum", "deusu/", "cu", "bots", "channel/", "google/" ...
 WORDS = sorted({word for pattern in PATTERNS for word in re.findall(r"[\w ./;@-]+", re.sub(r"\\[bwdsS]", "", pattern))})
-SIGNS = list(" ;/()_-.,:@|<?+%0123456789") + [
-    "Mozilla/5.0 ",
-    "compatible;",
-    " Build/",
-    "\u00e9",
-    "\u212a",
-    "\u017f",
-    "\u2003",
-]
+SIGNS = [*" ;/()_-.,:@|<?+%0123456789\u00e9\u212a\u017f\u2003", "Mozilla/5.0 ", "compatible;", " Build/"]
 MIXTURES = st.lists(st.sampled_from([*WORDS, *map(str.upper, WORDS), *SIGNS]), max_size=8).map("".join)
 
 

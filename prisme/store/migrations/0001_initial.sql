@@ -37,6 +37,40 @@ CREATE TABLE pageviews (
     status USMALLINT NOT NULL
 );
 
+CREATE TABLE events_custom (
+    "timestamp" TIMESTAMP NOT NULL,
+    domain VARCHAR NOT NULL,
+    path VARCHAR NOT NULL,
+    visitor_id VARCHAR NOT NULL,
+    is_anon BOOLEAN GENERATED ALWAYS AS (starts_with(visitor_id, 'prisme_') OR starts_with(visitor_id, 'anon_')) VIRTUAL,
+    session_uuid UUID NOT NULL,
+    session_timestamp TIMESTAMP GENERATED ALWAYS AS (uuid_extract_timestamp(session_uuid) AT TIME ZONE 'UTC') VIRTUAL,
+    name VARCHAR NOT NULL,
+    properties JSON NOT NULL
+);
+
+CREATE TABLE file_downloads (
+    "timestamp" TIMESTAMP NOT NULL,
+    domain VARCHAR NOT NULL,
+    path VARCHAR NOT NULL,
+    visitor_id VARCHAR NOT NULL,
+    is_anon BOOLEAN GENERATED ALWAYS AS (starts_with(visitor_id, 'prisme_') OR starts_with(visitor_id, 'anon_')) VIRTUAL,
+    session_uuid UUID NOT NULL,
+    session_timestamp TIMESTAMP GENERATED ALWAYS AS (uuid_extract_timestamp(session_uuid) AT TIME ZONE 'UTC') VIRTUAL,
+    url VARCHAR NOT NULL
+);
+
+CREATE TABLE outbound_link_clicks (
+    "timestamp" TIMESTAMP NOT NULL,
+    domain VARCHAR NOT NULL,
+    path VARCHAR NOT NULL,
+    visitor_id VARCHAR NOT NULL,
+    is_anon BOOLEAN GENERATED ALWAYS AS (starts_with(visitor_id, 'prisme_') OR starts_with(visitor_id, 'anon_')) VIRTUAL,
+    session_uuid UUID NOT NULL,
+    session_timestamp TIMESTAMP GENERATED ALWAYS AS (uuid_extract_timestamp(session_uuid) AT TIME ZONE 'UTC') VIRTUAL,
+    link VARCHAR NOT NULL
+);
+
 CREATE SCHEMA state;
 
 -- A journal segment whose number stands here is loaded, and never loaded again.

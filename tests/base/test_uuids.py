@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prisme.base.uuid7 import uuid7
+from prisme.base.uuids import uuid7
 
 MOMENTS = st.integers(0, 2**48 * 1000 - 1)
 NOISE = st.integers(0, 2**62 - 1)

@@ -1,0 +1,52 @@
+"""What happens on a page: it belongs to the session that is at the page, and may have to wait for it."""
+
+from collections.abc import Awaitable, Callable
+
+from prisme.base import refusal
+from prisme.base.events import Session
+from prisme.base.refusal import Refusal
+from prisme.ingest.hit import Hit
+from prisme.ingest.services import Services
+from prisme.journal.record import Line, encode
+
+Outcome = Refusal | None
+Recorded = Outcome | Awaitable[Outcome]
+# The journal's line for the device and the session that the event belongs to.
+Write = Callable[[int, Session], Line]
+
+# A referrer policy may have cut the pageview's URL to its origin: a browser's own requests then know more than it did.
+ORIGIN_TOO = ("/",)
+
+
+def events(services: Services) -> Callable[..., Recorded]:
+    """The function that records one event at its page, or at one of `also`, the other paths that will do."""
+    identity, sessions, journal, waiters = services.identity, services.sessions, services.journal, services.waiters
+
+    def record(hit: Hit, write: Write, also: tuple[str, ...] = ()) -> Recorded:
+        page, now = hit.page, hit.now
+        device = identity.device(hit.user_agent, hit.address.text, page.domain)
+
+        def find() -> Session | None:
+            for path in (page.path, *also):
+                session = sessions.at(device, path, now)
+                if session is not None:
+                    return session
+            return None
+
+        session = find()
+        if session is not None:
+            return keep(device, session, write, now)
+        return refusal.WAITERS_FULL if waiters.full else keep_later(device, find, write, now)
+
+    def keep(device: int, session: Session, write: Write, now: int) -> Outcome:
+        touched = session.touch(now)
+        if not journal.append(encode(write(device, touched))):
+            return refusal.JOURNAL_UNAVAILABLE
+        sessions.replace(device, session, touched)
+        return None
+
+    async def keep_later(device: int, find: Callable[[], Session | None], write: Write, now: int) -> Outcome:
+        session = await waiters.wait(device, find)
+        return refusal.SESSION_NOT_FOUND if session is None else keep(device, session, write, now)
+
+    return record

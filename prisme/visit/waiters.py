@@ -1,0 +1,51 @@
+"""Events that overtook their pageview wait here for its session, in slots that are counted."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+Found = TypeVar("Found")
+
+# A slot is some 3 kB of task, coroutine and answer: 12 MB at most. An honest burst has a few at once.
+CAPACITY = 4096
+
+
+class Waiters:
+    """Who waits, by device. `wake` costs a request nothing but a look while nobody does."""
+
+    def __init__(self, timeout: float, capacity: int = CAPACITY) -> None:
+        self._timeout = timeout
+        self._capacity = capacity
+        self._waiting: dict[int, list[asyncio.Event]] = {}
+        self.count = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether nobody more may wait."""
+        return self.count >= self._capacity
+
+    def wake(self, device: int) -> None:
+        """A session of the device's moved: whoever waits looks again, in the order of arrival."""
+        for waker in self._waiting.get(device, ()):
+            waker.set()
+
+    async def wait(self, device: int, find: Callable[[], Found | None]) -> Found | None:
+        """What `find` finds, now or after a `wake`; None after `timeout` seconds. Check `full` first."""
+        waker = asyncio.Event()
+        self._waiting.setdefault(device, []).append(waker)
+        self.count += 1
+        try:
+            async with asyncio.timeout(self._timeout):
+                while (found := find()) is None:
+                    await waker.wait()
+                    waker.clear()
+        except TimeoutError:
+            return None
+        else:
+            return found
+        finally:
+            self.count -= 1
+            wakers = self._waiting[device]
+            wakers.remove(waker)
+            if not wakers:
+                del self._waiting[device]

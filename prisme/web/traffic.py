@@ -1,0 +1,67 @@
+"""What the public server did: counted for the metrics, and told to the access log."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable
+
+from prisme.runtime.accesslog import AccessLog
+from prisme.runtime.metrics import Histogram
+from prisme.visit.address import Address, mask
+from prisme.web.request import Proxy, Scope
+
+# Seconds, as the Go original has them.
+_BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0, 5.0, 10.0)
+_NANOSECONDS = tuple(int(bound * 1e9) for bound in _BOUNDS)
+# Anyone may send any method: only these are told apart.
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+
+
+# What the access log says of an address, by the option.
+SOURCE_IP: dict[str, Callable[[Address], str]] = {
+    "full": lambda address: address.text,
+    "masked": mask,
+    "none": lambda _: "",
+}
+
+
+class Traffic:
+    """Counts requests; `refused` is by the refusal's name."""
+
+    def __init__(self, log: AccessLog | None, source_ip: Callable[[Address], str], proxy: Proxy) -> None:
+        self._log = log
+        self._source_ip = source_ip
+        self._proxy = proxy
+        self._series: dict[tuple[str, str, int], Histogram] = {}
+        self.refused: Counter[str] = Counter()
+
+    def count(self, scope: Scope, pattern: str, status: int, nanoseconds: int) -> None:
+        """One answered request."""
+        method = scope["method"]
+        series = self._series.get((pattern, method, status)) or self._begin(pattern, method, status)
+        series.counts[bisect_left(_NANOSECONDS, nanoseconds)] += 1
+        series.sum += nanoseconds
+        refusal = scope.get("refusal")
+        if refusal is not None:
+            self.refused[refusal.name] += 1
+        if self._log is not None:
+            self._log.add(
+                self._proxy.request_id(scope),
+                nanoseconds / 1e6,
+                self._source_ip(scope.get("address") or self._proxy.client(scope)),
+                method,
+                scope["raw_path"].decode("latin-1"),
+                status,
+                "" if refusal is None else refusal.reason,
+            )
+
+    def durations(self) -> dict[tuple[str, ...], Histogram]:
+        """Seconds, by route pattern, method and status."""
+        read: dict[tuple[str, ...], Histogram] = {}
+        for (pattern, method, status), series in self._series.items():
+            histogram = read[pattern, method, str(status)] = Histogram(_BOUNDS)
+            histogram.counts, histogram.sum = series.counts, series.sum / 1e9
+        return read
+
+    def _begin(self, pattern: str, method: str, status: int) -> Histogram:
+        key = (pattern, method if method in _METHODS else "other", status)
+        return self._series.setdefault(key, Histogram(_NANOSECONDS))

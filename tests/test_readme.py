@@ -1,0 +1,119 @@
+"""The README's commands, as they stand, in a fresh clone: what it promises, it does."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.checkout import ROOT, copy_checkout
+from tests.requirements import need
+from tests.server import PATIENCE, free_port
+
+README = (ROOT / "README.md").read_text()
+COMMANDS = re.findall(r"^```sh\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+# A fresh environment is filled from the package index, which may be slow.
+INSTALL_PATIENCE = 600.0
+
+
+def command(part: str) -> str:
+    """The README's only command that has `part` in it."""
+    (found,) = (command for command in COMMANDS if part in command)
+    return found.strip()
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This one, without what this run of the tests brought into it."""
+    own = re.compile(r"PRISME_.*|PYTEST_.*|PYTHON.*|VIRTUAL_ENV|COLUMNS")
+    return {name: value for name, value in os.environ.items() if not own.fullmatch(name)} | more
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A fresh clone."""
+    need("git", "git")
+    return copy_checkout(tmp_path / "prisme")
+
+
+@contextmanager
+def started(clone: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The first command under way and healthy; at the end, whatever is left of it is killed."""
+    with (clone.parent / "log").open("wb") as log:
+        process = subprocess.Popen(
+            ["sh", "-c", command("prisme serve")],
+            cwd=clone,
+            env=environment(PRISME_PORT=str(port)),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + INSTALL_PATIENCE
+        while not _is_healthy(port):
+            assert process.poll() is None, Path(log.name).read_text()
+            assert time.monotonic() < deadline, Path(log.name).read_text()
+            time.sleep(0.1)
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _is_healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/healthcheck", timeout=PATIENCE) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def test_each_setup_is_one_line() -> None:
+    assert [len(command(part).splitlines()) for part in ("prisme serve", "-m pytest")] == [1, 1]
+
+
+def test_picture_names_the_endpoint_and_keeps_the_path() -> None:
+    (picture,) = re.findall(r"^```html\n(<img .*>)\n```$", README, re.MULTILINE)
+    assert "/api/v1/noscript/events/pageviews" in picture
+    assert 'referrerpolicy="no-referrer-when-downgrade"' in picture
+
+
+def test_first_visit(clone: Path) -> None:
+    need("curl", "curl")
+    port = free_port()
+    with started(clone, port) as process:
+        sent = subprocess.run(
+            ["sh", "-c", command("curl").replace(":8000", f":{port}")],
+            env=environment(),
+            capture_output=True,
+            text=True,
+        )
+        assert sent.stdout.startswith("HTTP/1.1 200 OK"), sent
+        # The process itself, as the shell in front of it hands no signal on.
+        os.kill(int((clone / "prisme-data" / "lock").read_text()), signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    seen = subprocess.run(["sh", "-c", command("duckdb")], cwd=clone, env=environment(), capture_output=True, text=True)
+    shown = re.search(r"^```text\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    assert shown is not None
+    assert seen.stdout.strip() == shown[1].strip(), seen
+
+
+def test_development(clone: Path) -> None:
+    # Not all tests: these would run this one again.
+    told = environment(PYTEST_ADDOPTS="tests/base")
+    done = subprocess.run(
+        ["sh", "-c", command("-m pytest")],
+        cwd=clone,
+        env=told,
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_PATIENCE,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert re.search(r"\b\d+ passed\b", done.stdout), done.stdout
