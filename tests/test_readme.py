@@ -24,14 +24,26 @@ INSTALL_PATIENCE = 600.0
 
 def command(part: str) -> str:
     """The README's only command that has `part` in it."""
-    (found,) = (command for command in COMMANDS if part in command)
-    return found.strip()
+    (found,) = (str(command).strip() for command in COMMANDS if part in command)
+    return found
 
 
 def environment(**more: str) -> dict[str, str]:
     """This one, without what this run of the tests brought into it."""
     own = re.compile(r"PRISME_.*|PYTEST_.*|PYTHON.*|VIRTUAL_ENV|COLUMNS")
     return {name: value for name, value in os.environ.items() if not own.fullmatch(name)} | more
+
+
+def shell(line: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a command line to its end."""
+    return subprocess.run(
+        ["sh", "-c", line],
+        cwd=folder,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_PATIENCE,
+    )
 
 
 @pytest.fixture
@@ -48,7 +60,7 @@ def started(clone: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
         process = subprocess.Popen(
             ["sh", "-c", command("prisme serve")],
             cwd=clone,
-            env=environment(PRISME_PORT=str(port)),
+            env=environment(PRISME_PORT=str(port), PRISME_ADMIN_HOSTPORT=f"127.0.0.1:{free_port()}"),
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -88,32 +100,18 @@ def test_first_visit(clone: Path) -> None:
     need("curl", "curl")
     port = free_port()
     with started(clone, port) as process:
-        sent = subprocess.run(
-            ["sh", "-c", command("curl").replace(":8000", f":{port}")],
-            env=environment(),
-            capture_output=True,
-            text=True,
-        )
+        sent = shell(command("curl").replace(":8000", f":{port}"), clone)
         assert sent.stdout.startswith("HTTP/1.1 200 OK"), sent
         # The process itself, as the shell in front of it hands no signal on.
         os.kill(int((clone / "prisme-data" / "lock").read_text()), signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
-    seen = subprocess.run(["sh", "-c", command("duckdb")], cwd=clone, env=environment(), capture_output=True, text=True)
-    shown = re.search(r"^```text\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-    assert shown is not None
-    assert seen.stdout.strip() == shown[1].strip(), seen
+    seen = shell(command("duckdb"), clone)
+    (shown,) = re.findall(r"^```text\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    assert seen.stdout.strip() == shown.strip(), seen
 
 
 def test_development(clone: Path) -> None:
     # Not all tests: these would run this one again.
-    told = environment(PYTEST_ADDOPTS="tests/base")
-    done = subprocess.run(
-        ["sh", "-c", command("-m pytest")],
-        cwd=clone,
-        env=told,
-        capture_output=True,
-        text=True,
-        timeout=INSTALL_PATIENCE,
-    )
+    done = shell(command("-m pytest"), clone, PYTEST_ADDOPTS="tests/base")
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     assert re.search(r"\b\d+ passed\b", done.stdout), done.stdout

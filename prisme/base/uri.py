@@ -28,15 +28,11 @@ class Uri(msgspec.Struct, frozen=True, gc=False):
     domain: str
     path: str
     query: str
+    is_web: bool  # `http` or `https`: only these can be a page or a link to follow
 
     def __str__(self) -> str:
         """The URL in normal form, without user info and fragment."""
         return f"{self.scheme}://{self.domain}{self.path}" + (f"?{self.query}" if self.query else "")
-
-    @property
-    def is_web(self) -> bool:
-        """Whether it is `http` or `https`; only these can be a page or a link to follow."""
-        return self.scheme in _WEB
 
 
 # The parts of RFC 3986 section 3. Control characters fit nowhere, so they need no scan of their own. A backslash ends a
@@ -78,7 +74,8 @@ def _read(raw: bytes) -> Uri | None:
         if len(digits) > 5 or int(digits) > 65535:  # int() of any number of digits would be slow, or raise
             return None
         domain = f"{host}:{digits.decode()}"
-    return Uri(scheme.decode().lower(), host, domain, normalise_path(path), query.decode("latin-1"))
+    kind = scheme.decode().lower()
+    return Uri(kind, host, domain, normalise_path(path), query.decode("latin-1"), kind in _WEB)
 
 
 _remember = lru_cache(maxsize=8192)(_read)

@@ -6,11 +6,12 @@ from prisme.base.events import NO_UTM, Utm
 
 
 def read_utm(query: str) -> Utm:
-    """The UTM parameters of a raw query string; the first of a repeated one counts, an empty one is absent."""
+    """The UTM parameters of a raw query (latin-1); the first of a repeated one counts, an empty one is absent."""
     if "utm_" not in query and "ref=" not in query:
         return NO_UTM
     found: dict[str, str] = {}
-    for key, value in parse_qsl(query, errors="replace"):
+    # A page's URL may hold bytes that are not escaped.
+    for key, value in parse_qsl(query.encode("latin-1").decode(errors="replace"), errors="replace"):
         found.setdefault(key, value)
     read = found.get
     utm = Utm(

@@ -1,6 +1,7 @@
 """What happens on a page: it belongs to the session that is at the page, and may have to wait for it."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from prisme.base import refusal
 from prisme.base.events import Session
@@ -24,7 +25,7 @@ def events(services: Services) -> Callable[..., Recorded]:
 
     def record(hit: Hit, write: Write, also: tuple[str, ...] = ()) -> Recorded:
         page, now = hit.page, hit.now
-        device = identity.device(hit.user_agent, hit.address.text, page.domain)
+        device = identity.device(identity.parts(hit.user_agent, hit.address.text, page.domain))
 
         def find() -> Session | None:
             for path in (page.path, *also):
@@ -35,18 +36,20 @@ def events(services: Services) -> Callable[..., Recorded]:
 
         session = find()
         if session is not None:
-            return keep(device, session, write, now)
+            keep(device, session, write, now)
+            return None
         return refusal.WAITERS_FULL if waiters.full else keep_later(device, find, write, now)
 
-    def keep(device: int, session: Session, write: Write, now: int) -> Outcome:
+    def keep(device: int, session: Session, write: Write, now: int) -> None:
         touched = session.touch(now)
-        if not journal.append(encode(write(device, touched))):
-            return refusal.JOURNAL_UNAVAILABLE
         sessions.replace(device, session, touched)
-        return None
+        journal.append(encode(write(device, touched)), partial(sessions.replace, device, touched, session))
 
     async def keep_later(device: int, find: Callable[[], Session | None], write: Write, now: int) -> Outcome:
         session = await waiters.wait(device, find)
-        return refusal.SESSION_NOT_FOUND if session is None else keep(device, session, write, now)
+        if session is None:
+            return refusal.SESSION_NOT_FOUND
+        keep(device, session, write, now)
+        return None
 
     return record

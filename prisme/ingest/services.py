@@ -1,6 +1,6 @@
 """The collaborators of every event, in one struct: what the wiring hands down."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 
 import msgspec
@@ -14,11 +14,11 @@ from prisme.visit.waiters import Waiters
 
 
 class Tallies:
-    """What was looked up: User-Agents by whether they were bots', addresses by country and IP version."""
+    """What was looked up: User-Agents by whether they were bots', addresses by country and IP version (0: none)."""
 
     def __init__(self) -> None:
-        self.bots: Counter[bool] = Counter()
-        self.countries: Counter[tuple[str, str]] = Counter()
+        self.bots: defaultdict[bool, int] = defaultdict(int)
+        self.countries: defaultdict[tuple[str, int], int] = defaultdict(int)
 
 
 class Services(msgspec.Struct, frozen=True):

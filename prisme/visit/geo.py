@@ -6,9 +6,10 @@ The address is asked for and forgotten: nothing here keeps, caches or logs it.
 import shutil
 import tempfile
 from bisect import bisect_right
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import ip_network
 from itertools import islice
 from pathlib import Path
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import Final
 
 import maxminddb
@@ -56,15 +57,16 @@ class Geo:
         # Why the file that is there now is not in use; None while it is.
         self.failure: str | None = None
 
-    def country(self, ip: IPv4Address | IPv6Address | None) -> str:
+    def country(self, address: str) -> str:
         """ISO 3166-1 alpha-2, upper-case; `XX` where it is unknown. IPv4 addresses come as such, not mapped."""
-        if ip is None or bisect_right(_NOWHERE[ip.version], int(ip)) % 2 or ip.version > self._version:
-            return UNKNOWN
+        version, family = (6, AF_INET6) if ":" in address else (4, AF_INET)
         try:
-            record = self._reader.get(ip)
-        except (maxminddb.InvalidDatabaseError, ValueError):  # a damaged corner of an operator's file
-            return UNKNOWN
-        return _code(record) or UNKNOWN
+            number = int.from_bytes(inet_pton(family, address))
+            if version > self._version or bisect_right(_NOWHERE[version], number) % 2:
+                return UNKNOWN
+            return _code(self._reader.get(address)) or UNKNOWN
+        except (OSError, maxminddb.InvalidDatabaseError, ValueError):
+            return UNKNOWN  # no address, or a damaged corner of an operator's file
 
     def refresh(self) -> bool:
         """Follow the file; true where a new one came into use. Where that fails the old one stays: see `failure`.

@@ -6,19 +6,20 @@ from prisme.visit.salts import Salts
 
 
 class Identity:
-    """BLAKE2b keyed with the salts; the parts are separated by their lengths, so that no two lists look alike."""
+    """BLAKE2b keyed with the salts."""
 
     def __init__(self, salts: Salts) -> None:
         self._salts = salts
 
-    def device(self, user_agent: bytes, address: str, host: str) -> int:
+    def parts(self, user_agent: bytes, address: str, host: str) -> bytes:
+        """What both hashes are of, separated by lengths, so that no two lists look alike."""
+        return f"{len(user_agent)},{len(address)},{address}{host}".encode() + user_agent
+
+    def device(self, parts: bytes) -> int:
         """64 bits that name one browser at one address on one site, for as long as the data directory lives."""
-        parts = b"%d,%d,%b%b%b" % (len(user_agent), len(address), user_agent, address.encode(), host.encode())
         return int.from_bytes(blake2b(parts, digest_size=8, key=self._salts.static).digest(), "little")
 
-    def visitor(self, user_agent: bytes, address: str, host: str, device: int, now: int) -> str:
+    def visitor(self, parts: bytes, device: int, now: int) -> str:
         """The anonymous visitor id of the day: `prisme_` and 16 upper-case hex digits."""
-        parts = b"%d,%d,%d,%b%b%b%x" % (
-            len(user_agent), len(address), len(host), user_agent, address.encode(), host.encode(), device,
-        )  # fmt: skip
-        return "prisme_" + blake2b(parts, digest_size=8, key=self._salts.daily(now)).hexdigest().upper()
+        digest = blake2b(parts + device.to_bytes(8, "little"), digest_size=8, key=self._salts.daily(now)).hexdigest()
+        return "prisme_" + digest.upper()

@@ -57,23 +57,26 @@ class Sessions:
     def put(self, device: int, session: Session) -> tuple[Session, ...]:
         """Remember a session (see `has_room`); returns the sessions forgotten in its place, mostly none."""
         index = device % SHARDS
-        shard = self._shards[index]
-        forgotten: tuple[Session, ...] = ()
-        if self._counts[index] >= self._shard_capacity:
-            forgotten = shard.pop(next(iter(shard)))
-            self._counts[index] -= len(forgotten)
-            self._end(forgotten)
-            self.counts.devices_deleted += 1
-        present = self._alive(shard.get(device, ()), session.active)
+        forgotten = self._make_room(index) if self._counts[index] >= self._shard_capacity else ()
+        present = self._shards[index].get(device)
+        self._set(index, device, (*self._alive(present, session.active), session) if present else (session,))
         self.counts.inserted += 1
-        self._set(index, device, (*present, session))
         return forgotten
 
     def replace(self, device: int, old: Session, new: Session) -> None:
-        """Put a session's new state in place of its old one."""
+        """Put a session's new state in place of its old one; nothing where the old one is not there any more."""
         shard = self._shards[device % SHARDS]
-        present = shard[device]
-        shard[device] = (new,) if len(present) == 1 else tuple(new if one is old else one for one in present)
+        present = shard.get(device, ())
+        if len(present) == 1 and present[0] is old:
+            shard[device] = (new,)
+        elif present:
+            shard[device] = tuple(new if one is old else one for one in present)
+
+    def remove(self, device: int, session: Session) -> None:
+        """Take back a `put`."""
+        index = device % SHARDS
+        present = self._shards[index].get(device, ())
+        self._set(index, device, tuple(one for one in present if one is not session))
 
     def sweep(self, now: int) -> None:
         """Drop the expired sessions of one shard; the next call takes the next shard."""
@@ -90,15 +93,28 @@ class Sessions:
             return sessions
         return tuple(session for session in sessions if now - session.active < self._ttl)
 
+    def _make_room(self, index: int) -> tuple[Session, ...]:
+        """Forget the shard's oldest device."""
+        shard = self._shards[index]
+        device = next(iter(shard))
+        forgotten = shard[device]
+        self._set(index, device, ())
+        return forgotten
+
     def _set(self, index: int, device: int, sessions: tuple[Session, ...]) -> None:
         shard = self._shards[index]
-        before = shard.get(device, ())
+        before = shard.get(device)
+        if before is None:
+            if sessions:
+                shard[device] = sessions
+                self._counts[index] += len(sessions)
+                self.counts.devices_inserted += 1
+            return
         self._counts[index] += len(sessions) - len(before)
         self._end([session for session in before if session not in sessions])
         if sessions:
-            self.counts.devices_inserted += not before
             shard[device] = sessions
-        elif before:
+        else:
             self.counts.devices_deleted += 1
             del shard[device]
 

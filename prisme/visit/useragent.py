@@ -95,15 +95,20 @@ class UserAgents:
         self._os = OSExtractor(map(fields, systems))
         self._device = DeviceExtractor(map(attrgetter("regex", "regex_flag", "family", "brand", "model"), devices))
         self._parse_cached = lru_cache(_CACHED)(self._parse)
+        self._read_cached = lru_cache(_CACHED)(self._read)
 
-    def read(self, user_agent: bytes, platform: bytes | None, model: bytes | None) -> Reading:
-        """Read the headers User-Agent (empty where absent), Sec-CH-UA-Platform and Sec-CH-UA-Model, as they came."""
-        reading = self._parse_cached(user_agent[:_LONGEST])
-        if platform is None and model is None:
+    def read(self, user_agent: bytes, platform: bytes, model: bytes) -> Reading:
+        """Read the headers User-Agent, Sec-CH-UA-Platform and Sec-CH-UA-Model, as they came; empty where absent."""
+        model = model if len(model) <= _LONGEST_MODEL else b""
+        return self._read_cached(user_agent[:_LONGEST], platform if platform in _PLATFORMS else b"", model)
+
+    def _read(self, user_agent: bytes, platform: bytes, model: bytes) -> Reading:
+        reading = self._parse_cached(user_agent)
+        if not platform and not model:
             return reading
         client = reading.client
-        os = _PLATFORMS.get(platform or b"", client.os)
-        return Reading(Client(os, client.browser, _read_model(model or b"") or client.device), reading.is_bot)
+        os = _PLATFORMS.get(platform, client.os)
+        return Reading(Client(os, client.browser, _read_model(model) or client.device), reading.is_bot)
 
     def _parse(self, user_agent: bytes) -> Reading:
         ua = user_agent.decode("utf-8", "replace")
@@ -131,8 +136,6 @@ def _family(found: _Found | None) -> str:
 
 def _read_model(header: bytes) -> str:
     """The device of a Sec-CH-UA-Model header, a quoted string; empty where it names none or nothing printable."""
-    if len(header) > _LONGEST_MODEL:
-        return ""
     try:
         model = header.decode()
     except UnicodeDecodeError:

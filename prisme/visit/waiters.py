@@ -11,12 +11,12 @@ CAPACITY = 4096
 
 
 class Waiters:
-    """Who waits, by device. `wake` costs a request nothing but a look while nobody does."""
+    """Who waits, by device: `waiting` is empty mostly, so that a request need only look before it calls `wake`."""
 
     def __init__(self, timeout: float, capacity: int = CAPACITY) -> None:
         self._timeout = timeout
         self._capacity = capacity
-        self._waiting: dict[int, list[asyncio.Event]] = {}
+        self.waiting: dict[int, list[asyncio.Event]] = {}
         self.count = 0
 
     @property
@@ -26,13 +26,13 @@ class Waiters:
 
     def wake(self, device: int) -> None:
         """A session of the device's moved: whoever waits looks again, in the order of arrival."""
-        for waker in self._waiting.get(device, ()):
+        for waker in self.waiting.get(device, ()):
             waker.set()
 
     async def wait(self, device: int, find: Callable[[], Found | None]) -> Found | None:
         """What `find` finds, now or after a `wake`; None after `timeout` seconds. Check `full` first."""
         waker = asyncio.Event()
-        self._waiting.setdefault(device, []).append(waker)
+        self.waiting.setdefault(device, []).append(waker)
         self.count += 1
         try:
             async with asyncio.timeout(self._timeout):
@@ -45,7 +45,7 @@ class Waiters:
             return found
         finally:
             self.count -= 1
-            wakers = self._waiting[device]
+            wakers = self.waiting[device]
             wakers.remove(waker)
             if not wakers:
-                del self._waiting[device]
+                del self.waiting[device]

@@ -105,7 +105,7 @@ def gather(app: App, traffic: Traffic, writer: Writer, services: Services, log: 
                 "ipgeolocator_search_total",
                 "Look-ups of a country.",
                 ("country_code", "ip_version"),
-                lambda: {(code, version): count for (code, version), count in tallies.countries.items()},
+                lambda: {(code, str(version)): count for (code, version), count in tallies.countries.items()},
             ),
             Counter(
                 "uaparser_parse_total",

@@ -1,15 +1,15 @@
 """The ASGI callable: one table of routes, one place where an answer is sent, and the last resort."""
 
-import logging
-import time
 from collections.abc import Awaitable, Callable
+from logging import Logger
 from typing import Any, NamedTuple
 
 from prisme.base import refusal
+from prisme.runtime.clock import Now
 from prisme.web import response
 from prisme.web.events import Endpoint
 from prisme.web.request import Proxy, Receive, Scope, read_name
-from prisme.web.response import Answer, refuse
+from prisme.web.response import Answer, Pending, refuse
 from prisme.web.traffic import Traffic
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -33,37 +33,47 @@ UNKNOWN = Route("unknown", {})
 
 
 class App:
-    """Bytes in, bytes out. `active` counts requests under way."""
+    """The public server. `asgi` is its callable, `active` counts requests under way."""
 
-    def __init__(self, routes: dict[str, Methods], proxy: Proxy, traffic: Traffic, log: logging.Logger) -> None:
+    def __init__(self, routes: dict[str, Methods], proxy: Proxy, traffic: Traffic, clock: Now, log: Logger) -> None:
         table = [Route(pattern, _with_preflight(pattern, methods)) for pattern, methods in routes.items()]
         self._exact = {route.pattern.encode(): route for route in table if not route.pattern.endswith(NAME)}
         self._named = {
             route.pattern.removesuffix(NAME).encode(): route for route in table if route.pattern.endswith(NAME)
         }
         self._proxy = proxy
-        self._traffic = traffic
         self._log = log
         self.active = 0
+        self.asgi = self._bind(traffic.count, clock)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request of Granian's (`ASGINL`, so never a lifespan); routed by `raw_path`, which is not decoded."""
-        started = time.perf_counter_ns()
-        self.active += 1
-        try:
-            route = self._exact.get(scope["raw_path"]) or self._find_named(scope)
+    def _bind(self, count: Callable[[Scope, str, int, int], None], clock: Now) -> Callable[..., Awaitable[None]]:
+        exact, find_named, lost, proxy = self._exact.get, self._find_named, self._lost, self._proxy
+
+        async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+            """One request of Granian's (`ASGINL`, so never a lifespan); routed by `raw_path`, which is not decoded."""
+            started = clock()
+            self.active += 1
             try:
-                endpoint = route.methods.get(scope["method"])
-                answer = endpoint(scope, receive) if endpoint else self._lost(scope, route)
-                start, body = answer if isinstance(answer, tuple) else await answer
-            except Exception:
-                self._log.exception("request failed")
-                start, body = refuse(self._proxy, scope, refusal.INTERNAL_ERROR)
-            await send(start)
-            await send(body)
-            self._traffic.count(scope, route.pattern, start["status"], time.perf_counter_ns() - started)
-        finally:
-            self.active -= 1
+                route = exact(scope["raw_path"]) or find_named(scope)
+                try:
+                    endpoint = route.methods.get(scope["method"])
+                    outcome = endpoint(scope, receive) if endpoint else lost(scope, route)
+                    if not isinstance(outcome, Pending | tuple):
+                        outcome = await outcome
+                    if isinstance(outcome, Pending):
+                        written = await outcome.written
+                        outcome = outcome.accepted if written else refuse(proxy, scope, refusal.JOURNAL_UNAVAILABLE)
+                    start, body = outcome
+                except Exception:
+                    self._log.exception("request failed")
+                    start, body = refuse(proxy, scope, refusal.INTERNAL_ERROR)
+                await send(start)
+                await send(body)
+                count(scope, route.pattern, start["status"], clock() - started)
+            finally:
+                self.active -= 1
+
+        return asgi
 
     def _find_named(self, scope: Scope) -> Route:
         head, slash, segment = scope["raw_path"].rpartition(b"/")

@@ -14,7 +14,7 @@ from prisme.ingest.hit import Hit
 from prisme.runtime.clock import Clock
 from prisme.visit.address import Address
 from prisme.web import response
-from prisme.web.gate import Gate
+from prisme.web.gate import Admit
 from prisme.web.request import (
     CONTENT_LENGTH,
     CONTENT_TYPE,
@@ -38,30 +38,31 @@ from prisme.web.request import (
     read_body,
     read_parameters,
 )
-from prisme.web.response import Answer
+from prisme.web.response import Answer, Pending
 
-Endpoint = Callable[[Scope, Receive], Answer | Awaitable[Answer]]
+Outcome = Answer | Pending | Awaitable[Answer | Pending]
+Endpoint = Callable[[Scope, Receive], Outcome]
 Commit = Callable[[], Awaitable[bool]]
-Settle = Callable[[Scope, Recorded, Answer], Answer | Awaitable[Answer]]
+Settle = Callable[[Scope, Recorded, Answer], Outcome]
 
 _PING = b"PING"
 
 
 class Doors(msgspec.Struct, frozen=True):
-    """What all endpoints need. `commit` is there where an answer must wait for the disk."""
+    """What all endpoints need. `commit` is awaited before an event is answered: is it safe?"""
 
-    gate: Gate
+    admit: Admit
     proxy: Proxy
     clock: Clock
-    commit: Commit | None
+    commit: Commit
 
 
 def post_pageview(doors: Doors, record: pageview.Record) -> Endpoint:
     """`POST /api/v1/events/pageviews`."""
-    scan, admit, wall = doors.proxy.scanner(), doors.gate.admit, doors.clock.wall
+    scan, admit, wall = doors.proxy.scanner(), doors.admit, doors.clock.wall
     refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
 
-    def endpoint(scope: Scope, _: Receive) -> Answer | Awaitable[Answer]:
+    def endpoint(scope: Scope, _: Receive) -> Outcome:
         found = scan(scope["headers"])
         address = admit(scope, found, found[ORIGIN])
         if isinstance(address, Refusal):
@@ -92,7 +93,7 @@ def post_link(doors: Doors, record: links.Record) -> Endpoint:
     def read(_: Scope, found: Slots, hit: Hit, body: bytes) -> Recorded:
         return record(hit, found[LINK], True) if body == _PING else record(hit, body.strip(), False)
 
-    return _post(doors, read)
+    return _post(doors, read, pings=True)
 
 
 def noscript_pageview(doors: Doors, record: pageview.Record) -> Endpoint:
@@ -144,12 +145,12 @@ def read_hit(found: Slots, address: Address, page: Uri, now: int) -> Hit:
     )
 
 
-def _post(doors: Doors, read: Callable[[Scope, Slots, Hit, bytes], Recorded]) -> Endpoint:
-    """An endpoint with a body."""
-    scan, admit, wall = doors.proxy.scanner(), doors.gate.admit, doors.clock.wall
+def _post(doors: Doors, read: Callable[[Scope, Slots, Hit, bytes], Recorded], *, pings: bool = False) -> Endpoint:
+    """An endpoint with a body; with `pings`, a browser itself may have sent it, and says the page elsewhere."""
+    scan, admit, wall = doors.proxy.scanner(), doors.admit, doors.clock.wall
     refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
 
-    async def endpoint(scope: Scope, receive: Receive) -> Answer:
+    async def endpoint(scope: Scope, receive: Receive) -> Answer | Pending:
         found = scan(scope["headers"])
         address = admit(scope, found, found[ORIGIN])
         if isinstance(address, Refusal):
@@ -157,21 +158,21 @@ def _post(doors: Doors, read: Callable[[Scope, Slots, Hit, bytes], Recorded]) ->
         body = await read_body(receive, found[CONTENT_LENGTH])
         if isinstance(body, Refusal):
             return refuse(scope, body)
-        page = read_page(found[PING_FROM] if body == _PING else found[PAGE] or found[REFERER])
+        page = read_page(found[PING_FROM] if pings and body == _PING else found[PAGE] or found[REFERER])
         if isinstance(page, Refusal):
             return refuse(scope, page)
-        answer = settle(scope, read(scope, found, read_hit(found, address, page, wall()), body), response.ACCEPTED)
-        return answer if isinstance(answer, tuple) else await answer
+        outcome = settle(scope, read(scope, found, read_hit(found, address, page, wall()), body), response.ACCEPTED)
+        return outcome if isinstance(outcome, Pending | tuple) else await outcome
 
     return endpoint
 
 
 def _get(doors: Doors, read: Callable[[Scope, Slots, Hit, Pairs], tuple[Recorded, Answer]]) -> Endpoint:
     """A noscript endpoint: what scripts say in headers, it has in its query."""
-    scan, admit, wall = doors.proxy.scanner(noscript=True), doors.gate.admit, doors.clock.wall
+    scan, admit, wall = doors.proxy.scanner(noscript=True), doors.admit, doors.clock.wall
     refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
 
-    def endpoint(scope: Scope, _: Receive) -> Answer | Awaitable[Answer]:
+    def endpoint(scope: Scope, _: Receive) -> Outcome:
         found = scan(scope["headers"])
         query = scope["query_string"]
         properties = read_parameters(query, found) if len(query) <= MAX_QUERY else []
@@ -190,18 +191,16 @@ def _get(doors: Doors, read: Callable[[Scope, Slots, Hit, Pairs], tuple[Recorded
 
 
 def _settler(doors: Doors) -> Settle:
-    """Answers what was recorded: at once, or when its session has come, or when the disk has it."""
+    """Answers what was recorded, when the journal has it; and before that, when its session has come."""
     commit, refuse = doors.commit, partial(response.refuse, doors.proxy)
 
-    def settle(scope: Scope, recorded: Recorded, accepted: Answer) -> Answer | Awaitable[Answer]:
-        if recorded is None and commit is None:
-            return accepted
+    def settle(scope: Scope, recorded: Recorded, accepted: Answer) -> Outcome:
+        if recorded is None:
+            return Pending(commit(), accepted)
         return refuse(scope, recorded) if isinstance(recorded, Refusal) else settle_later(scope, recorded, accepted)
 
-    async def settle_later(scope: Scope, recorded: Awaitable[Refusal | None] | None, accepted: Answer) -> Answer:
-        refused = None if recorded is None else await recorded
-        if refused is None and commit is not None and not await commit():
-            refused = refusal.JOURNAL_UNAVAILABLE
-        return accepted if refused is None else refuse(scope, refused)
+    async def settle_later(scope: Scope, recorded: Awaitable[Refusal | None], accepted: Answer) -> Answer | Pending:
+        refused = await recorded
+        return Pending(commit(), accepted) if refused is None else refuse(scope, refused)
 
     return settle

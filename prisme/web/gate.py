@@ -6,25 +6,24 @@ import msgspec
 
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
+from prisme.runtime.clock import Now
 from prisme.visit.address import Address
 from prisme.visit.origins import Origins
 from prisme.visit.ratelimit import RateLimiter
 from prisme.web.request import Proxy, Scope, Slots
 
+Admit = Callable[[Scope, Slots, bytes], Address | Refusal]
 
-class Gate:
-    """Who may come in."""
 
-    def __init__(self, proxy: Proxy, limiter: RateLimiter, origins: Origins, clock: Callable[[], int]) -> None:
-        self._client = proxy.client
-        self._wait = limiter.wait
-        self._admits = origins.admits
-        self._clock = clock
+def gate(proxy: Proxy, limiter: RateLimiter, origins: Origins, clock: Now) -> Admit:
+    """The function that gives the client's address, or why it may not come in; any URL will do for an origin."""
+    client, wait, admits = proxy.client, limiter.wait, origins.admits
 
-    def admit(self, scope: Scope, found: Slots, origin: bytes) -> Address | Refusal:
-        """The client's address, or why it may not come in. `origin` may be any URL of the origin's."""
-        address = scope["address"] = self._client(scope, found)
-        wait = self._wait(address.key, self._clock())
-        if wait:
-            return msgspec.structs.replace(refusal.RATE_LIMITED, retry_after=wait)
-        return address if self._admits(origin) else refusal.ORIGIN_UNKNOWN
+    def admit(scope: Scope, found: Slots, origin: bytes) -> Address | Refusal:
+        address = client(scope, found)
+        seconds = wait(address.key, clock())
+        if seconds:
+            return msgspec.structs.replace(refusal.RATE_LIMITED, retry_after=seconds)
+        return address if admits(origin) else refusal.ORIGIN_UNKNOWN
+
+    return admit

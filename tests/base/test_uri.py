@@ -124,7 +124,7 @@ def test_parse_refuses(raw: bytes) -> None:
 def test_parse_takes_any_length_up_to_the_cap(length: int) -> None:
     path = "/" + "x" * (length - 11)
     for _ in range(2):  # the second may come from the cache
-        assert uri.parse(f"http://a.b{path}".encode()) == uri.Uri("http", "a.b", "a.b", path, "")
+        assert uri.parse(f"http://a.b{path}".encode()) == uri.Uri("http", "a.b", "a.b", path, "", True)
 
 
 @pytest.mark.parametrize(("length", "kept"), [(256, 1), (257, 0)])

@@ -1,0 +1,116 @@
+"""`python -m bench`: reads the flags, runs, prints, keeps. README.md beside this file has the method."""
+
+import argparse
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from bench import table
+from bench.contest import Contest, run
+from bench.result import Result, kept, read, save
+from bench.server import ServerError
+from bench.wrk import Load, WrkError, works
+
+QUICK_ROUNDS, QUICK_SECONDS = 2, 2
+
+
+def main(words: list[str]) -> int:
+    """The exit code: 0 fine, 1 a failure in what was measured, 2 wrong usage or a missing tool, 130 interrupted."""
+    flags = _parser().parse_args(words)
+    if flags.command == "table":
+        return _print_table(flags.files, flags.write)
+    missing = _missing()
+    if missing:
+        print(f"bench: {missing}", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return max([_measure(flags, work) for work in (works() if flags.work == "all" else [flags.work])])
+    except KeyboardInterrupt:
+        print("bench: interrupted, all servers are stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m bench", description=__doc__)
+    flag = parser.add_argument
+    flag("--work", choices=["all", *works()], default="pageviews", help="what is sent (default: pageviews)")
+    flag("--rounds", type=_whole, default=5, help="rounds of each server, in turns (default: 5)")
+    flag("--seconds", type=_whole, default=5, help="seconds of a round (default: 5)")
+    flag("--connections", type=_whole, default=64, help="connections, kept open (default: 64)")
+    flag("--threads", type=_whole, default=1, help="threads of wrk (default: 1)")
+    flag(
+        "--addresses",
+        type=_whole,
+        default=200_000,
+        help="client addresses (default: 200000, enough for 100,000 requests a second under the limit of each address)",
+    )
+    flag("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds of {QUICK_SECONDS} s: a check, not a measurement")
+    flag("--noise", action="store_true", help="bare against bare: how far the ratio is off 1 by chance")
+    flag("--keep", metavar="NAME", help="keep the result as bench/results/NAME.json (with --work all: NAME-WORK.json)")
+    commands = parser.add_subparsers(dest="command", metavar="table", help="tables of kept results; see `table --help`")
+    tables = commands.add_parser("table", help="print the tables of results")
+    tables.add_argument("files", nargs="*", type=Path, help="results (default: all kept ones)")
+    tables.add_argument("--write", action="store_true", help="put them into bench/README.md")
+    return parser
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _missing() -> str:
+    if not sys.platform.startswith("linux"):
+        return "Linux is needed: CPU and memory are read from /proc"
+    if shutil.which("wrk") is None:
+        return "wrk is needed: `apt install wrk` on Debian and Ubuntu, `dnf install wrk` on Fedora"
+    return ""
+
+
+def _measure(flags: argparse.Namespace, work: str) -> int:
+    rounds, seconds = (QUICK_ROUNDS, QUICK_SECONDS) if flags.quick else (flags.rounds, flags.seconds)
+    if flags.connections < flags.threads:
+        print("bench: wrk needs at least one connection a thread", file=sys.stderr)
+        return 2
+    load = Load(work, seconds, flags.connections - flags.connections % flags.threads, flags.threads, flags.addresses)
+    print(f"{work}: {rounds} rounds of {seconds} s, each server in turn", flush=True)
+    try:
+        result = run(Contest(load, rounds, flags.noise), lambda line: print(line, flush=True))
+    except (ServerError, WrkError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    return _finish(result, flags)
+
+
+def _finish(result: Result, flags: argparse.Namespace) -> int:
+    """Print and store the result; figures of a failed run are stored, for a look, but neither printed nor kept."""
+    name = f"{result.work}-noise" if flags.noise else result.work
+    path = save(result, f"latest-{name}")
+    if result.failures:
+        print("\n".join(f"FAILED: {failure}" for failure in result.failures), file=sys.stderr)
+        return 1
+    print(f"\n{table.render(result)}\nwritten to {path}")
+    if flags.keep:
+        print(f"kept as {save(result, f'{flags.keep}-{result.work}' if flags.work == 'all' else flags.keep)}")
+    return 0
+
+
+def _print_table(files: list[Path], write: bool) -> int:
+    results = [read(path) for path in files or kept()]
+    print(table.section(results), end="")
+    if write:
+        table.README.write_text(table.fill(table.README.read_text(), results))
+    return 0
+
+
+def _interrupt(number: int, _: object) -> NoReturn:
+    raise KeyboardInterrupt(number)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,40 @@
+"""What makes a run worthless. Each failure is a sentence; none means that the figures may be read."""
+
+from bench.result import Report, Stored
+
+# Beyond this share of its threads' time, wrk measures itself.
+WRK_BUSY = 0.9
+# Cores that others may use while a round runs.
+OTHERS_BUSY = 0.2
+
+
+def check_report(who: str, report: Report, refusals_expected: int) -> list[str]:
+    """What is wrong with one round of one server."""
+    faults = {
+        f"{report.sent - report.answered} of {report.sent} requests were not answered": report.answered != report.sent,
+        f"{report.refusals} answers were no success, {refusals_expected} should be": report.refusals
+        != refusals_expected,
+        f"{report.socket_errors} socket errors or timeouts": bool(report.socket_errors),
+        "no request was accepted": not report.accepted,
+    }
+    return [f"{who}: {fault}" for fault, found in faults.items() if found]
+
+
+def check_stored(stored: Stored) -> list[str]:
+    """What is wrong with what the database holds."""
+    failures = []
+    if stored.pageviews != stored.accepted:
+        failures.append(f"{stored.pageviews} pageviews stored, {stored.accepted} accepted")
+    if stored.pageviews_of_sessions != stored.pageviews:
+        failures.append(f"sessions count {stored.pageviews_of_sessions} pageviews, {stored.pageviews} are stored")
+    return failures
+
+
+def doubts(wrk_cpu_share: float, threads: int, others_cpu: float) -> list[str]:
+    """What makes one round's figures doubtful, though not wrong."""
+    said = []
+    if wrk_cpu_share > WRK_BUSY * threads:
+        said.append(f"wrk used {wrk_cpu_share:.0%} of a core: it may have been the limit")
+    if others_cpu > OTHERS_BUSY:
+        said.append(f"others used {others_cpu:.2f} cores meanwhile")
+    return said

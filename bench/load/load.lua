@@ -1,0 +1,254 @@
+-- One load: who visits, in which order, and when to stop. How a request looks is the work's file's to say.
+--
+-- wrk loads the work's file once for itself (there, `setup` and `done` are called) and once for each of its threads
+-- (there, `init` and `request`). Arguments after `--`: threads, first visit's number, seconds of load, addresses.
+--
+-- A visit is one device (an address and a User-Agent, together never used before), one to ten pages, no page twice.
+-- So each request is a pageview of its own: no reload, no duplicated tab, nothing that is answered but not stored.
+local ffi = require("ffi")
+local floor, random, format = math.floor, math.random, string.format
+
+ffi.cdef [[
+  typedef struct { long seconds; long nanoseconds; } bench_time;
+  int clock_gettime(int clock, bench_time *time);
+]]
+local MONOTONIC, PROCESS_CPU = 1, 2 -- Linux's numbers
+
+local load = {}
+
+-- Visits under way at a time, in each thread. One visitor's requests are so many requests apart: with a few hundred
+-- connections at most, no request overtakes the one before it.
+local UNDER_WAY = 1024
+local PAGES = 4000
+-- From a page to the visit's next one. Ten such steps end far from where they began, among 4,000.
+local STEP = 7
+-- Pages of a visit: 40% have one page, the mean is 3, so that a third of all requests begins a session.
+local LENGTHS = { 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 4, 5, 7, 8, 10 }
+local ORIGIN = "https://example.com"
+
+local time = ffi.new("bench_time")
+local function clock(which)
+  ffi.C.clock_gettime(which, time)
+  return tonumber(time.seconds) + tonumber(time.nanoseconds) * 1e-9
+end
+
+-- 4,000 paths; one in fifty is percent-encoded, as pages in other scripts are.
+local function make_pages()
+  local nouns = { "garden", "harbour", "kernel", "lantern", "meadow", "notebook", "orchard", "pepper", "quarry", "river" }
+  local verbs = { "build", "choose", "clean", "draw", "find", "grow", "keep", "measure", "repair", "write" }
+  local pages = { "/", "/about", "/pricing", "/contact", "/blog/", "/docs/" }
+  for i = #pages + 1, PAGES do
+    local noun, verb = nouns[i % 10 + 1], verbs[floor(i / 10) % 10 + 1]
+    if i % 50 == 0 then
+      pages[i] = format("/wiki/%%D0%%A1%%D1%%82%%D1%%80%%D0%%B0%%D0%%BD%%D0%%B8%%D1%%86%%D0%%B0_%d", i)
+    elseif i % 3 == 0 then
+      pages[i] = format("/docs/%s/how-to-%s-%d", noun, verb, i)
+    elseif i % 3 == 1 then
+      pages[i] = format("/blog/2026/how-to-%s-a-%s-%d/", verb, noun, i)
+    else
+      pages[i] = format("/products/%s-%d", noun, i)
+    end
+  end
+  return pages
+end
+
+local function make_campaigns()
+  local campaigns = {}
+  for _, source in ipairs({ "newsletter", "google", "bing", "mastodon", "partner" }) do
+    for _, campaign in ipairs({ "spring", "launch", "autumn_sale", "webinar" }) do
+      campaigns[#campaigns + 1] = format("?utm_source=%s&utm_medium=link&utm_campaign=%s", source, campaign)
+    end
+  end
+  return campaigns
+end
+
+local REFERRERS = {
+  "https://www.google.com/", "https://www.google.de/", "https://www.google.co.uk/", "https://www.bing.com/",
+  "https://duckduckgo.com/", "https://search.yahoo.com/", "https://www.ecosia.org/", "https://search.brave.com/",
+  "https://www.reddit.com/", "https://old.reddit.com/r/selfhosted/", "https://news.ycombinator.com/",
+  "https://lobste.rs/", "https://t.co/AbCdEf0123", "https://www.linkedin.com/", "https://www.facebook.com/",
+  "https://l.instagram.com/", "https://www.youtube.com/", "https://github.com/", "https://mastodon.social/",
+  "https://medium.com/", "https://en.wikipedia.org/wiki/Web_analytics", "https://stackoverflow.com/questions/1",
+  "https://blog.example.org/links", "https://mail.example.net/", "https://chatgpt.com/", "https://www.perplexity.ai/",
+}
+
+-- About 850 browsers: the User-Agent, and the client hints that Chromium's children send along.
+local function make_browsers()
+  local browsers = {}
+  local desktops = {
+    { "Windows NT 10.0; Win64; x64", "Windows" }, { "Macintosh; Intel Mac OS X 10_15_7", "macOS" },
+    { "X11; Linux x86_64", "Linux" }, { "X11; CrOS x86_64 14541.0.0", "Chrome OS" },
+  }
+  local models = {
+    "SM-A515F", "SM-A536B", "SM-G991B", "SM-S911B", "Pixel 6", "Pixel 8 Pro", "Redmi Note 9S", "M2101K6G",
+    "moto g(30)", "CPH2211", "V2031", "RMX3085",
+  }
+  local function add(ua, brand, version, platform, mobile)
+    local hints = ""
+    if brand then
+      hints = format(
+        'Sec-CH-UA: "Chromium";v="%d", "%s";v="%d", "Not?A_Brand";v="24"\r\nSec-CH-UA-Mobile: %s\r\n'
+          .. 'Sec-CH-UA-Platform: "%s"\r\n', version, brand, version, mobile and "?1" or "?0", platform)
+    end
+    browsers[#browsers + 1] = "User-Agent: Mozilla/5.0 " .. ua .. "\r\n" .. hints
+  end
+  for version = 118, 147 do
+    for _, desktop in ipairs(desktops) do
+      local chrome = format("(%s) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%d.0.0.0 Safari/537.36", desktop[1], version)
+      add(chrome, "Google Chrome", version, desktop[2])
+      add(format("%s Edg/%d.0.0.0", chrome, version), "Microsoft Edge", version, desktop[2])
+      add(format("%s OPR/%d.0.0.0", chrome, version - 15), "Opera", version, desktop[2])
+    end
+    for _, android in ipairs({ "Linux; Android 10; K", "Linux; Android 13; " .. models[version % #models + 1] }) do
+      local mobile = format("(%s) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%d.0.0.0 Mobile Safari/537.36", android, version)
+      add(mobile, "Google Chrome", version, "Android", true)
+      add(format("(%s) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/%d.0 Chrome/%d.0.0.0 Mobile Safari/537.36",
+        android, version - 95, version), "Samsung Internet", version, "Android", true)
+    end
+    for _, system in ipairs({ "Windows NT 10.0; Win64; x64", "Macintosh; Intel Mac OS X 10.15", "X11; Linux x86_64",
+      "X11; Ubuntu; Linux x86_64" }) do
+      add(format("(%s; rv:%d.0) Gecko/20100101 Firefox/%d.0", system, version, version))
+    end
+    add(format("(Android 14; Mobile; rv:%d.0) Gecko/%d.0 Firefox/%d.0", version, version, version))
+    for _, apple in ipairs({ "iPhone; CPU iPhone OS", "iPad; CPU OS" }) do
+      local os = format("(%s 17_%d like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)", apple, version % 8)
+      add(format("%s CriOS/%d.0.6000.60 Mobile/15E148 Safari/604.1", os, version))
+      add(format("%s FxiOS/%d.0 Mobile/15E148 Safari/605.1.15", os, version))
+    end
+  end
+  for major = 15, 18 do
+    for minor = 0, 7 do
+      for _, apple in ipairs({ "iPhone; CPU iPhone OS", "iPad; CPU OS" }) do
+        add(format("(%s %d_%d like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/%d.%d Mobile/15E148 Safari/604.1",
+          apple, major, minor, major, minor))
+      end
+      add(format("(Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/%d.%d Safari/605.1.15",
+        major, minor))
+    end
+  end
+  return browsers
+end
+
+-- The same addresses in each thread and round: three of four IPv4, one IPv6 with a /64 of its own.
+local function make_addresses(count)
+  local special = { [10] = true, [100] = true, [127] = true, [169] = true, [172] = true, [192] = true, [198] = true, [203] = true }
+  local blocks = { "2001:8", "2003:c", "2405:2", "2409:4", "2600:1", "2601:1", "2804:1", "2a00:1", "2a01:c", "2a02:8" }
+  local addresses, seen = {}, {}
+  math.randomseed(1)
+  while #addresses < count do
+    local address
+    if #addresses % 4 == 3 then
+      address = format("%s%02x:%x:%x::%x", blocks[random(#blocks)], random(255), random(65535), random(65535), random(65535))
+    else
+      local first = random(1, 223)
+      address = not special[first] and format("%d.%d.%d.%d", first, random(0, 255), random(0, 255), random(1, 254))
+    end
+    if address and not seen[address] then
+      seen[address] = true
+      addresses[#addresses + 1] = address
+    end
+  end
+  return addresses
+end
+
+-- Percent-encode a text for use as a search parameter.
+function load.encode(text)
+  return (text:gsub("[^%w%-%._~]", function(byte) return format("%%%02X", byte:byte()) end))
+end
+
+local function encode_all(texts, encode)
+  local encoded = {}
+  for i, text in ipairs(texts) do encoded[i] = encode(text) end
+  return encoded
+end
+
+-- Makes the function that gives each request's text in turn. `encode` is applied to each part of a URL, once, before
+-- the load; `write(browser, address, page, referrer)` gives the text, the referrer is nil where the visit is direct.
+local function make_turn(work, id, threads, first, address_count)
+  local encode, write = work.encode, work.write
+  local origin, pages = encode(ORIGIN), encode_all(make_pages(), encode)
+  local campaigns, referrers = encode_all(make_campaigns(), encode), encode_all(REFERRERS, encode)
+  local browsers, addresses = make_browsers(), make_addresses(address_count)
+  local browser, address, page, url, left = {}, {}, {}, {}, {}
+  for slot = 1, UNDER_WAY do left[slot] = 0 end
+  math.randomseed(first + id)
+  local slot = 0
+
+  local function begin()
+    local number = first + visits * threads + id - 1
+    visits = visits + 1
+    local place = number % address_count
+    address[slot] = addresses[place + 1]
+    browser[slot] = browsers[(floor(number / address_count) + place * 7919) % #browsers + 1]
+    left[slot] = LENGTHS[random(#LENGTHS)]
+    page[slot] = floor(#pages * random() * random()) -- some pages are more popular than others
+    local campaign = random(10) == 1 and campaigns[random(#campaigns)] or ""
+    url[slot] = origin .. pages[page[slot] + 1] .. campaign
+    return random(2) == 1 and referrers[random(#referrers)] or nil
+  end
+
+  return function()
+    slot = slot % UNDER_WAY + 1
+    local referrer
+    if left[slot] == 0 then
+      referrer = begin()
+    else
+      referrer = url[slot]
+      page[slot] = (page[slot] + STEP) % #pages
+      url[slot] = origin .. pages[page[slot] + 1]
+    end
+    left[slot] = left[slot] - 1
+    return write(browser[slot], address[slot], url[slot], referrer)
+  end
+end
+
+-- Defines wrk's callbacks. After the seconds of load, `request` gives empty texts: wrk then writes nothing and waits
+-- for nothing on that connection, so that each request that was sent is answered when wrk stops, and counted.
+function load.drive(work)
+  local threads = {}
+
+  function setup(thread)
+    threads[#threads + 1] = thread
+    thread:set("id", #threads)
+  end
+
+  function init(arguments)
+    -- Global, for `done` to get: counts of this thread, and the process's CPU seconds when its load began.
+    sent, refused, visits, cpu = 0, 0, 0, 0
+    local turn = make_turn(work, id, tonumber(arguments[1]), tonumber(arguments[2]), tonumber(arguments[4]))
+    local seconds, stop = tonumber(arguments[3]), nil
+    local tried = id ~= 1 -- wrk asks its first thread for one request that it only parses
+
+    function request()
+      if not tried then
+        tried = true
+        return "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+      end
+      local now = clock(MONOTONIC)
+      if not stop then
+        stop = now + seconds
+        cpu = clock(PROCESS_CPU)
+      end
+      if now >= stop then return "" end
+      sent = sent + 1
+      return turn()
+    end
+  end
+
+  function done(summary, latency)
+    local total = { sent = 0, refused = 0, visits = 0 }
+    for _, thread in ipairs(threads) do
+      for name, count in pairs(total) do total[name] = count + thread:get(name) end
+    end
+    local errors = summary.errors
+    io.write(format(
+      '\nreport: {"sent": %d, "refusals_expected": %d, "visits": %d, "answered": %d, "refusals": %d, '
+        .. '"socket_errors": %d, "cpu_seconds": %.3f, '
+        .. '"latency_us": {"p50": %d, "p90": %d, "p99": %d, "p99.9": %d, "max": %d}}\n',
+      total.sent, total.refused, total.visits, summary.requests, errors.status,
+      errors.connect + errors.read + errors.write + errors.timeout, clock(PROCESS_CPU) - threads[1]:get("cpu"),
+      latency:percentile(50), latency:percentile(90), latency:percentile(99), latency:percentile(99.9), latency.max))
+  end
+end
+
+return load

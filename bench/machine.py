@@ -1,0 +1,74 @@
+"""What the run runs on: names and versions, and how busy the whole machine is."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PACKAGES = ("prisme", "granian", "duckdb", "msgspec", "uvloop")
+
+
+def describe(folder: Path) -> dict[str, str]:
+    """The machine; `folder` is where the data goes."""
+    return {
+        "cpu": _field(Path("/proc/cpuinfo"), "model name"),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "memory": f"{int(_field(Path('/proc/meminfo'), 'MemTotal').split()[0]) / 2**20:.1f} GiB",
+        "kernel": f"{platform.system()} {platform.release()}",
+        "filesystem": _filesystem(folder),
+    }
+
+
+def versions() -> dict[str, str]:
+    """What is measured, and with what."""
+    told = subprocess.run(["wrk", "-v"], capture_output=True, text=True).stdout
+    words = told.split() or ["", "unknown"]
+    return {
+        "python": platform.python_version(),
+        **{name: version(name) for name in _PACKAGES},
+        "wrk": words[1],
+        "commit": _commit(),
+    }
+
+
+def busy_seconds() -> float:
+    """CPU seconds that the machine has spent so far on anything, all cores together."""
+    user, nice, system, _, _, *rest = map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:9])
+    return (user + nice + system + sum(rest)) / _TICKS
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU seconds that a process has spent so far, in user mode and in the kernel."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def peak_memory(pid: int) -> int:
+    """The most bytes that a process has had in memory so far."""
+    return int(_field(Path(f"/proc/{pid}/status"), "VmHWM").split()[0]) * 1024
+
+
+def _field(path: Path, name: str) -> str:
+    for line in path.read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == name:
+            return value.strip()
+    return "unknown"
+
+
+def _filesystem(folder: Path) -> str:
+    kinds = {}
+    for line in Path("/proc/mounts").read_text().splitlines():
+        _, where, kind, *_ = line.split()
+        kinds[Path(where)] = kind
+    return next((kinds[path] for path in (folder.resolve(), *folder.resolve().parents) if path in kinds), "unknown")
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip() or "unknown"
+    except OSError:
+        return "unknown"

@@ -1,0 +1,126 @@
+"""A run as it is kept: what was measured, on what, and what follows from it. Values only."""
+
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import msgspec
+
+RESULTS = Path(__file__).parent / "results"
+PERCENTILES = ("p50", "p90", "p99", "p99.9")
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What wrk and its script counted in one round. Latencies in microseconds, by percentile."""
+
+    sent: int
+    refusals_expected: int
+    visits: int
+    answered: int
+    refusals: int
+    socket_errors: int
+    cpu_seconds: float
+    latency_us: dict[str, float]
+
+    @property
+    def accepted(self) -> int:
+        """Requests answered with success."""
+        return self.answered - self.refusals
+
+
+class Round(msgspec.Struct, frozen=True):
+    """One server's round. CPU in seconds; the server's includes what it caught up on afterwards.
+
+    `others_cpu` is what the rest of the machine used at that time.
+    """
+
+    report: Report
+    load_seconds: float
+    server_cpu: float
+    wrk_cpu_share: float
+    others_cpu: float
+    catch_up_seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Requests accepted per second."""
+        return self.report.accepted / self.load_seconds
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One server: its rounds, and its peak memory (VmHWM) in bytes."""
+
+    name: str
+    rounds: list[Round]
+    peak_memory: int
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU of all rounds."""
+        return sum(one.server_cpu for one in self.rounds)
+
+    @property
+    def cpu_per_request(self) -> float:
+        """Microseconds of CPU per request accepted."""
+        return self.cpu_seconds / sum(one.report.accepted for one in self.rounds) * 1e6
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """What was in the database after the stop, against what was accepted, warm-up included."""
+
+    accepted: int
+    pageviews: int
+    visits: int
+    sessions: int
+    pageviews_of_sessions: int
+    stop_seconds: float
+    database_bytes: int
+
+
+class Result(msgspec.Struct, frozen=True):
+    """A whole run. `stored` is None where nothing stores (bare against bare)."""
+
+    work: str
+    at: str
+    machine: dict[str, str]
+    versions: dict[str, str]
+    options: dict[str, int | float | str]
+    bare: Side
+    other: Side
+    stored: Stored | None
+    failures: list[str]
+
+    @property
+    def rate_ratios(self) -> list[float]:
+        """Of each round, the other's rate by the bare one's."""
+        return self.ratios(lambda one: one.rate)
+
+    def ratios(self, figure: Callable[[Round], float]) -> list[float]:
+        """Of each round, the other's figure by the bare one's."""
+        return [
+            figure(other) / (figure(bare) or 1e-9)
+            for bare, other in zip(self.bare.rounds, self.other.rounds, strict=True)
+        ]
+
+
+def middle(side: Side, figure: Callable[[Round], float]) -> float:
+    """The median of the rounds' figures."""
+    return median(figure(one) for one in side.rounds)
+
+
+def save(result: Result, name: str) -> Path:
+    """Write a result; gives the file."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    return path
+
+
+def read(path: Path) -> Result:
+    """Read a result that was saved."""
+    return msgspec.json.decode(path.read_bytes(), type=Result)
+
+
+def kept() -> list[Path]:
+    """The results that were kept, not just the latest ones."""
+    return sorted(path for path in RESULTS.glob("*.json") if not path.name.startswith("latest-"))

@@ -1,0 +1,155 @@
+"""The servers under load, each a process of its own on a free port of loopback."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import machine
+
+_ROOT = Path(__file__).parent.parent
+_START_SECONDS = 30.0
+_CATCH_UP_SECONDS = 60.0
+_STOP_SECONDS = 120.0
+_CLOSE_SECONDS = 5.0  # where nobody wants its data any more
+
+
+class ServerError(Exception):
+    """A server did not do as it was told; the message says which, and ends with the end of its log."""
+
+
+class Server:
+    """A running server; `close` leaves nothing behind."""
+
+    def __init__(self, name: str, command: list[str], port: int, folder: Path, caught_up: Callable[[], bool]) -> None:
+        self.name = name
+        self.port = port
+        self._caught_up = caught_up
+        self._log = folder / f"{name}-{port}.log"
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("PRISME_")}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), environment.get("PYTHONPATH", "")]))
+        with self._log.open("wb") as log:
+            # In a session of its own: Ctrl-C is for the bench, which then stops its servers in order.
+            # In an empty folder: a prisme.toml where the bench was started is not the one to be measured.
+            self._process = subprocess.Popen(
+                [sys.executable, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                cwd=folder,
+                start_new_session=True,
+            )
+
+    def wait_ready(self) -> None:
+        """Wait until it answers its health check with 200."""
+        self._wait(self._answers, _START_SECONDS, "did not answer its health check")
+
+    def wait_caught_up(self) -> None:
+        """Wait until nothing that was accepted waits to be stored."""
+        self._wait(self._caught_up, _CATCH_UP_SECONDS, "had not stored all that it accepted")
+
+    def cpu_seconds(self) -> float:
+        """CPU spent so far."""
+        return machine.cpu_seconds(self._process.pid)
+
+    def peak_memory(self) -> int:
+        """The most bytes in memory so far."""
+        return machine.peak_memory(self._process.pid)
+
+    def check_alive(self) -> None:
+        """Raise where it has ended by itself."""
+        if self._process.poll() is not None:
+            raise self._error(f"ended by itself with exit code {self._process.returncode}")
+
+    def stop(self) -> float:
+        """Ask it to stop, wait until it has; gives the seconds that it took. A clean stop is exit code 0."""
+        began = time.monotonic()
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            code = self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise self._error(f"did not stop within {_STOP_SECONDS:.0f} s") from None
+        if code:
+            raise self._error(f"stopped with exit code {code}")
+        return time.monotonic() - began
+
+    def close(self) -> None:
+        """End it, where it still runs: kindly, then not."""
+        try:
+            if self._process.poll() is None:
+                self._process.terminate()
+                self._process.wait(_CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:  # a second Ctrl-C comes this way too
+            self._process.kill()
+            self._process.wait()
+
+    def _wait(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            self.check_alive()
+            if time.monotonic() > deadline:
+                raise self._error(f"{what} within {seconds:.0f} s")
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            connection.request("GET", "/api/v1/healthcheck")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _error(self, what: str) -> ServerError:
+        log = self._log.read_text(errors="replace").splitlines()[-10:]
+        return ServerError("\n".join([f"{self.name} {what}; the end of its log:", *log]))
+
+
+def start_bare(folder: Path, name: str = "bare") -> Server:
+    """The bare callable."""
+    port = _free_port()
+    return Server(name, ["-m", "bench.bare", str(port)], port, folder, lambda: True)
+
+
+def start_prisme(folder: Path) -> Server:
+    """`prisme serve` with its defaults, except what the load needs: many visitors of one site, from one machine."""
+    port = _free_port()
+    data = folder / "data"
+    options = {
+        "host": "127.0.0.1",
+        "port": port,
+        "admin-hostport": f"127.0.0.1:{_free_port()}",
+        "data-dir": data,
+        "origins": "example.com",
+        "trust-proxy": "true",
+    }
+    command = ["-m", "prisme", "serve", *(f"--{name}={value}" for name, value in options.items())]
+    return Server("prisme", command, port, folder, lambda: not any(map(_size, (data / "journal").glob("*.ndjson"))))
+
+
+def database(folder: Path) -> Path:
+    """The database that `start_prisme` fills."""
+    return folder / "data" / "prisme.duckdb"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

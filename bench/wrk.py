@@ -1,0 +1,77 @@
+"""One round of load by wrk, and what it reports."""
+
+import resource
+import subprocess
+from pathlib import Path
+
+import msgspec
+
+from bench.result import Report
+
+LOADS = Path(__file__).parent / "load"
+# At the end of its time, wrk drops what is under way. So the script stops sending so long before.
+DRAIN_SECONDS = 0.5
+_PATIENCE = 30
+_MARK = "report: "
+
+
+class WrkError(Exception):
+    """wrk did not give a report."""
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What wrk is to do; `seconds` include the time to drain. `addresses` is how many client addresses there are."""
+
+    work: str
+    seconds: int
+    connections: int
+    threads: int
+    addresses: int
+
+    @property
+    def sending(self) -> float:
+        """Seconds of load."""
+        return self.seconds - DRAIN_SECONDS
+
+
+def works() -> list[str]:
+    """The works that there is a load for."""
+    return sorted(path.stem for path in LOADS.glob("*.lua") if path.stem != "load")
+
+
+def drive(load: Load, port: int, first_visit: int) -> Report:
+    """Send one round to a server. Visits are numbered from `first_visit`, so that no two rounds have the same."""
+    command = ["wrk", f"-t{load.threads}", f"-c{load.connections}", f"-d{load.seconds}s"]
+    command += ["-s", str(LOADS / f"{load.work}.lua"), f"http://127.0.0.1:{port}/", "--"]
+    command += [str(number) for number in (load.threads, first_visit, load.sending, load.addresses)]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for the bench
+    )
+    try:
+        output, _ = process.communicate(timeout=load.seconds + _PATIENCE)
+    except subprocess.TimeoutExpired:
+        raise WrkError(f"wrk did not end within {load.seconds + _PATIENCE} s") from None
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    return read_report(output)
+
+
+def read_report(output: str) -> Report:
+    """The script's report in wrk's output; raises WrkError where there is none."""
+    for line in output.splitlines():
+        if line.startswith(_MARK):
+            return msgspec.json.decode(line.removeprefix(_MARK), type=Report)
+    raise WrkError(f"wrk gave no report, but:\n{output.strip()[-2000:]}")
+
+
+def spent() -> float:
+    """CPU seconds of all wrk processes so far. (Servers count only once they have ended.)"""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

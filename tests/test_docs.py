@@ -1,0 +1,144 @@
+"""The docs are true: examples run, tables are whole, links lead somewhere, versions agree."""
+
+import re
+import subprocess
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from prisme import __version__
+from prisme.base import refusal, uri
+from prisme.base.refusal import Refusal
+from tests.checkout import ROOT
+from tests.requirements import need
+from tests.server import LiveServer
+
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+HTTP_API = (DOCS / "http-api.md").read_text()
+TABLES = (DOCS / "tables.md").read_text()
+
+# An example, and the answer that follows it.
+EXAMPLES = re.findall(r"^```sh\n(curl .*?)^```\n\n```text\n(.*?)^```$", HTTP_API, re.DOTALL | re.MULTILINE)
+QUESTIONS = re.findall(r"^```sql\n(.*?)^```$", TABLES, re.DOTALL | re.MULTILINE)
+
+
+def rows(text: str, heading: str) -> list[list[str]]:
+    """The cells of the first table under a heading, its head left out; code marks are cut."""
+    section = re.split(r"^#", text.partition(f"\n{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    lines = re.findall(r"^\|(.*)\|$", section, re.MULTILINE)[2:]
+    assert lines, heading
+    return [[cell.strip().strip("`") for cell in line.split("|")] for line in lines]
+
+
+def project() -> dict[str, list[str]]:
+    """The names of what `pyproject.toml` asks for, by purpose."""
+    read = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = {
+        "## To run": read["project"]["dependencies"],
+        "## To build": read["build-system"]["requires"],
+        "## To test": read["project"]["optional-dependencies"]["test"],
+    }
+    return {purpose: [re.split(r"[^\w-]", line)[0] for line in lines] for purpose, lines in wanted.items()}
+
+
+@pytest.mark.parametrize("purpose", project())
+def test_dependencies_are_explained(purpose: str) -> None:
+    explained = [name for name, _ in rows((DOCS / "dependencies.md").read_text(), purpose)]
+    assert sorted(explained) == sorted(project()[purpose])
+
+
+def test_dependencies_are_pinned() -> None:
+    lock = (ROOT / ".ci" / "lock.txt").read_text()
+    pinned = set(re.findall(r"^([\w-]+)==\S+", lock, re.MULTILINE))
+    assert {name for purpose in ("## To run", "## To test") for name in project()[purpose]} <= pinned
+    assert not re.search(r"://|^-|@|file:", lock, re.MULTILINE), "names an index or a machine"
+
+
+def test_changelog_begins_with_this_version() -> None:
+    (head, *_) = re.findall(r"^## \[(.+)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert head == __version__
+
+
+def links(page: Path) -> Iterator[tuple[Path, str]]:
+    """The files of this repository that a page links to, with anchors."""
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        if not re.match(r"[a-z]+:", target):
+            path, _, anchor = target.partition("#")
+            yield (page.parent / path).resolve() if path else page, anchor
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    lost = [(target, anchor) for target, anchor in links(page) if not _is_there(target, anchor)]
+    assert lost == []
+
+
+def _is_there(target: Path, anchor: str) -> bool:
+    return target.exists() and (not anchor or anchor in anchors(target))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    reached: set[Path] = set()
+    waiting = [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page not in reached:
+            reached.add(page)
+            waiting += [target for target, _ in links(page) if target.suffix == ".md" and target.exists()]
+    assert set(PAGES) <= reached
+
+
+def test_http_examples_answer_as_written(start: Callable[..., LiveServer]) -> None:
+    need("curl", "curl")
+    server = start(origins="example.com")
+    assert len(EXAMPLES) == HTTP_API.count("\ncurl ")
+    for command, answer in EXAMPLES:
+        line = command.replace("http://localhost:8000", server.url)
+        told = subprocess.run(["sh", "-c", line], capture_output=True, text=True).stdout.splitlines()
+        missing = [expected for expected in answer.splitlines() if expected not in told]
+        assert not missing, (command, told)
+
+
+@pytest.mark.parametrize(("sent", "domain", "path"), rows(HTTP_API, "## URLs"))
+def test_urls_are_stored_as_written(sent: str, domain: str, path: str) -> None:
+    read = uri.parse(sent.encode())
+    assert read is not None
+    assert (read.domain, read.path) == (domain, path)
+
+
+def test_refusals_are_all_explained() -> None:
+    known = {(str(one.status), one.reason) for one in vars(refusal).values() if isinstance(one, Refusal)}
+    explained = [(status, reason) for status, reason, _ in rows(HTTP_API, "## Refusals")]
+    assert sorted(explained) == sorted(known)
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server that has stored what the examples of the HTTP API send."""
+    need("curl", "curl")
+    with LiveServer(tmp_path_factory.mktemp("asked"), origins="example.com") as server:
+        for command, _ in EXAMPLES:
+            subprocess.run(["sh", "-c", command.replace("http://localhost:8000", server.url)], capture_output=True)
+        yield server
+
+
+def test_tables_have_the_columns_that_are_explained(asked: LiveServer) -> None:
+    tables = [name for (name,) in asked.rows("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main'")]
+    assert set(tables) == {*re.findall(r"^## `(\w+)`$", TABLES, re.MULTILINE), "schema_version"}
+    for table in set(tables) - {"schema_version"}:
+        columns = [column[:2] for column in asked.rows(f"DESCRIBE {table}")]
+        assert columns == [(name, kind) for name, kind, _ in rows(TABLES, f"## `{table}`")]
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.partition("\n")[0])
+def test_questions_have_answers(asked: LiveServer, question: str) -> None:
+    assert asked.rows(question)

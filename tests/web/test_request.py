@@ -1,0 +1,215 @@
+"""What is read from a request's bytes, whatever they are."""
+
+import asyncio
+from typing import Any
+from urllib.parse import quote_from_bytes, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prisme.base import refusal
+from prisme.base.refusal import Refusal
+from prisme.web import request
+from prisme.web.request import Pairs, Proxy, Slots, read_body, read_name, read_parameters
+
+DIRECT = Proxy(False, "X-Forwarded-For", 1, "X-Request-Id")
+TRUSTED = Proxy(True, "X-Real-IP", 2, "X-Trace")
+
+headers = st.lists(st.tuples(st.sampled_from([*request._HEADERS, b"x-real-ip", b"x-trace"]) | st.binary(), st.binary()))
+
+
+def filled(found: Slots) -> dict[int, bytes]:
+    return {slot: value for slot, value in enumerate(found) if value}
+
+
+# ----- headers
+
+
+@pytest.mark.parametrize(
+    ("sent", "script", "noscript"),
+    [
+        pytest.param([], {}, {}, id="none"),
+        pytest.param([(b"accept", b"*/*"), (b"cookie", b"a=b")], {}, {}, id="others"),
+        pytest.param([(b"origin", b"o")], {request.ORIGIN: b"o"}, {request.ORIGIN: b"o"}, id="both doors"),
+        pytest.param([(b"x-prisme-referrer", b"p")], {request.PAGE: b"p"}, {}, id="page"),
+        pytest.param([(b"x-prisme-status", b"404")], {request.STATUS: b"404"}, {}, id="status"),
+        pytest.param([(b"ping-from", b"p"), (b"ping-to", b"l")], {9: b"p", 10: b"l"}, {}, id="ping"),
+        pytest.param([(b"origin", b"a"), (b"origin", b"b")], {0: b"a, b"}, {0: b"a, b"}, id="twice"),
+        pytest.param([(b"origin", b""), (b"origin", b"b")], {0: b"b"}, {0: b"b"}, id="empty and once"),
+        pytest.param([(b"user-agent", b"\xff\x00")], {6: b"\xff\x00"}, {6: b"\xff\x00"}, id="any bytes"),
+        pytest.param([(b"x-forwarded-for", b"8.8.8.8"), (b"x-real-ip", b"8.8.8.8")], {}, {}, id="no proxy is trusted"),
+    ],
+)
+def test_headers_by_slot(sent: Pairs, script: dict[int, bytes], noscript: dict[int, bytes]) -> None:
+    assert filled(DIRECT.scanner()(sent)) == script
+    assert filled(DIRECT.scanner(noscript=True)(sent)) == noscript
+
+
+@given(headers)
+def test_any_headers_are_read(sent: Pairs) -> None:
+    for proxy in (DIRECT, TRUSTED):
+        found = proxy.scanner()(sent)
+        assert all(value in b", ".join(v for _, v in sent) or b", " in value for value in found)
+        assert proxy.client({"headers": sent, "client": ("127.0.0.1", "1")}).text
+    assert filled(DIRECT.scanner()([])) == {}
+
+
+@pytest.mark.parametrize(
+    ("proxy", "sent", "text"),
+    [
+        pytest.param(DIRECT, [(b"x-forwarded-for", b"8.8.8.8")], "192.0.2.1", id="not trusted"),
+        pytest.param(TRUSTED, [(b"x-forwarded-for", b"8.8.8.8")], "192.0.2.1", id="another header"),
+        pytest.param(TRUSTED, [(b"x-real-ip", b"8.8.8.8, 10.0.0.1")], "8.8.8.8", id="two hops"),
+        pytest.param(
+            TRUSTED, [(b"x-real-ip", b"8.8.8.8"), (b"x-real-ip", b"10.0.0.1")], "8.8.8.8", id="in two headers"
+        ),
+        pytest.param(TRUSTED, [(b"x-real-ip", b"1.1.1.1, 8.8.8.8, 10.0.0.1")], "8.8.8.8", id="forged on the left"),
+        pytest.param(TRUSTED, [(b"x-real-ip", b"")], "192.0.2.1", id="empty"),
+        pytest.param(TRUSTED, [(b"x-real-ip", b" , ")], "192.0.2.1", id="no entry"),
+        pytest.param(TRUSTED, [(b"x-real-ip", b"\xe9\xff, 10.0.0.1")], "éÿ", id="no address"),
+    ],
+)
+def test_client(proxy: Proxy, sent: Pairs, text: str) -> None:
+    scope: dict[str, Any] = {"headers": sent, "client": ("192.0.2.1", "40000")}
+    assert proxy.client(scope).text == text
+    assert proxy.client(scope, proxy.scanner()(sent)).text == text
+
+
+def test_request_ids() -> None:
+    sent = [(b"x-trace", b"abc"), (b"x-request-id", b"def")]
+    scope: dict[str, Any] = {"headers": sent, "client": ("192.0.2.1", "40000")}
+    assert TRUSTED.request_id(dict(scope)) == "abc"
+    assert len(TRUSTED.request_id(scope | {"headers": [(b"x-trace", b"a" * 10_000)]})) == 128
+    made = DIRECT.request_id(scope)
+    assert made not in {"abc", "def"}
+    assert DIRECT.request_id(scope) == made
+    assert DIRECT.request_id({"headers": sent, "client": ("192.0.2.1", "40000")}) != made
+
+
+# ----- the query
+
+
+@pytest.mark.parametrize(
+    ("query", "slots", "properties"),
+    [
+        pytest.param(b"", {}, [], id="empty"),
+        pytest.param(b"referrer=a&url=b", {request.PAGE: b"a", request.LINK: b"b"}, [], id="two"),
+        pytest.param(b"document-referrer=a&visitor-id=b&status=c", {3: b"a", 4: b"b", 5: b"c"}, [], id="three"),
+        pytest.param(b"url=a&url=b", {request.LINK: b"b"}, [], id="the last counts"),
+        pytest.param(b"url=a&url=", {}, [], id="an empty last counts"),
+        pytest.param(b"url", {}, [], id="no value"),
+        pytest.param(b"url=a=b&=&&", {request.LINK: b"a=b"}, [], id="odd signs"),
+        pytest.param(b"url=%41+%2B%zz%", {request.LINK: b"A +%zz%"}, [], id="decoded"),
+        pytest.param(b"url=%FF\xff%00", {request.LINK: b"\xff\xff\x00"}, [], id="any bytes"),
+        pytest.param(b"url=%2541", {request.LINK: b"%41"}, [], id="decoded once"),
+        pytest.param(b"URL=a&urls=b&ur%6C=c", {}, [], id="other names"),
+        pytest.param(b"prop-a=1&prop-b+%41=%22+%22", {}, [(b"a", b"1"), (b"b A", b'" "')], id="properties"),
+        pytest.param(b"prop-a=1&prop-a=2&prop-", {}, [(b"a", b"1"), (b"a", b"2"), (b"", b"")], id="as they came"),
+    ],
+)
+def test_parameters_by_slot(query: bytes, slots: dict[int, bytes], properties: Pairs) -> None:
+    found = DIRECT.scanner()([])
+    assert read_parameters(query, found) == properties
+    assert filled(found) == slots
+
+
+@given(st.binary() | st.lists(st.sampled_from([*b"&=%+purl-2fF", *b"\x00\xff"])).map(bytes))
+def test_any_query_is_read(query: bytes) -> None:
+    found = DIRECT.scanner()([])
+    read_parameters(query, found)
+    assert len(b"".join(found)) <= len(query)
+
+
+@given(st.lists(st.tuples(st.text(), st.text())), st.text())
+def test_what_browsers_encode_is_decoded(properties: list[tuple[str, str]], link: str) -> None:
+    found = DIRECT.scanner()([])
+    query = urlencode([*((f"prop-{name}", value) for name, value in properties), ("url", link)], errors="surrogatepass")
+    assert read_parameters(query.encode(), found) == [
+        (name.encode("utf-8", "surrogatepass"), value.encode("utf-8", "surrogatepass")) for name, value in properties
+    ]
+    assert found[request.LINK] == link.encode("utf-8", "surrogatepass")
+
+
+# ----- names
+
+
+@pytest.mark.parametrize(
+    ("segment", "name"),
+    [
+        pytest.param(b"sign_up", "sign_up", id="plain"),
+        pytest.param(b"a%20b+c", "a b+c", id="space"),
+        pytest.param(b"%C3%BC", "ü", id="escaped UTF-8"),
+        pytest.param("ü".encode(), "ü", id="UTF-8"),
+        pytest.param(b"%zz%", "%zz%", id="no escapes"),
+        pytest.param(b"%00", "\0", id="zero"),
+        pytest.param(b"a" * 256, "a" * 256, id="longest"),
+        pytest.param(b"%61" * 256, "a" * 256, id="longest, escaped"),
+        pytest.param(b"a" * 257, None, id="too long"),
+        pytest.param(b"%C3%BC" * 129, None, id="too long in bytes"),
+        pytest.param(b"", None, id="empty"),
+        pytest.param(b"%FF", None, id="no UTF-8"),
+        pytest.param(b"%C3", None, id="half a character"),
+        pytest.param(b"%ED%A0%80", None, id="surrogate"),
+    ],
+)
+def test_names(segment: bytes, name: str | None) -> None:
+    assert read_name(segment) == name
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_a_name_is_1_to_256_bytes_of_utf_8(raw: bytes) -> None:
+    name = read_name(quote_from_bytes(raw, safe="").encode())
+    assert (name is not None) == (0 < len(raw) <= 256 and raw.decode(errors="replace").encode() == raw)
+    assert name is None or name.encode() == raw
+    read_name(raw)
+
+
+# ----- the body
+
+
+def part(body: bytes, more: bool = False) -> dict[str, Any]:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+GONE = {"type": "http.disconnect"}
+
+
+@pytest.mark.parametrize(
+    ("length", "messages", "outcome"),
+    [
+        pytest.param(b"0", [part(b"")], b"", id="empty"),
+        pytest.param(b"4", [part(b"PING")], b"PING", id="whole"),
+        pytest.param(b"4", [part(b"PI", True), part(b"NG")], b"PING", id="halves"),
+        pytest.param(b"4", [part(b"PING", True), part(b"")], b"PING", id="empty end"),
+        pytest.param(b"", [part(b"", True), part(b"a", True), part(b"", True), part(b"b")], b"ab", id="no length"),
+        pytest.param(b"65536", [part(b"x" * 65_536)], b"x" * 65_536, id="longest"),
+        pytest.param(b"", [part(b"x" * 65_535, True), part(b"x")], b"x" * 65_536, id="longest in parts"),
+        pytest.param(b"", [part(b"x" * 65_537)], refusal.BODY_TOO_LONG, id="too long"),
+        pytest.param(b"", [part(b"x" * 65_536, True), part(b"x")], refusal.BODY_TOO_LONG, id="too long in parts"),
+        pytest.param(b"1", [part(b"x" * 65_537)], refusal.BODY_TOO_LONG, id="longer than said"),
+        pytest.param(b"65537", [], refusal.BODY_TOO_LONG, id="said to be too long"),
+        pytest.param(b"9" * 5000, [], refusal.BODY_TOO_LONG, id="length of 5,000 digits"),
+        pytest.param(b"4", [GONE], refusal.BODY_CUT, id="gone"),
+        pytest.param(b"4", [part(b"PI", True), GONE], refusal.BODY_CUT, id="gone on the way"),
+    ],
+)
+def test_body(length: bytes, messages: list[dict[str, Any]], outcome: bytes | Refusal) -> None:
+    coming = iter(messages)
+
+    async def receive() -> dict[str, Any]:
+        return next(coming)
+
+    assert asyncio.run(read_body(receive, length)) == outcome
+
+
+def test_body_without_end_is_not_read_on() -> None:
+    received = 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal received
+        received += 1
+        return part(b"x" * 4096, True)
+
+    assert asyncio.run(read_body(receive, b"")) == refusal.BODY_TOO_LONG
+    assert received == 17
