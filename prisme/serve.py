@@ -236,9 +236,9 @@ async def _run(
     await asyncio.wait({*serving, stopped, tending, writing}, return_when=asyncio.FIRST_COMPLETED)
     for one in servers:
         one.stop()  # type: ignore[no-untyped-call]  # Granian has no types here
-    await asyncio.gather(*serving)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):
+            await asyncio.gather(*serving)  # Granian waits for all that is under way, however long it takes
             while public.active:  # noqa: ASYNC110  # an event would cost every request something
                 await asyncio.sleep(0.01)
     tending.cancel()

@@ -14,6 +14,9 @@ import msgspec
 
 MAX_BYTES = 8192
 
+# What cannot stand in a query (RFC 3986 section 3.4): it is escaped byte by byte. Escapes stay as they are.
+_ODD_IN_QUERY = re.compile(r"[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]")
+
 _WEB = frozenset(("http", "https"))
 
 
@@ -32,7 +35,8 @@ class Uri(msgspec.Struct, frozen=True, gc=False):
 
     def __str__(self) -> str:
         """The URL in normal form, without user info and fragment."""
-        return f"{self.scheme}://{self.domain}{self.path}" + (f"?{self.query}" if self.query else "")
+        query = _ODD_IN_QUERY.sub(lambda odd: f"%{ord(odd[0]):02X}", self.query)
+        return f"{self.scheme}://{self.domain}{self.path}" + (f"?{query}" if query else "")
 
 
 # The parts of RFC 3986 section 3. Control characters fit nowhere, so they need no scan of their own. A backslash ends a

@@ -20,7 +20,10 @@ ORIGIN_TOO = ("/",)
 
 
 def events(services: Services) -> Callable[..., Recorded]:
-    """The function that records one event at its page, or at one of `also`, the other paths that will do."""
+    """The function that records one event at its page, or at one of `also`, the other paths that will do.
+
+    Where the page is not known beyond its origin, the device's newest session will do.
+    """
     identity, sessions, journal, waiters = services.identity, services.sessions, services.journal, services.waiters
 
     def record(hit: Hit, write: Write, also: tuple[str, ...] = ()) -> Recorded:
@@ -32,7 +35,7 @@ def events(services: Services) -> Callable[..., Recorded]:
                 session = sessions.at(device, path, now)
                 if session is not None:
                     return session
-            return None
+            return None if hit.page_known else sessions.newest(device, now)
 
         session = find()
         if session is not None:

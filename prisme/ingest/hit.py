@@ -7,7 +7,10 @@ from prisme.visit.address import Address
 
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
-    """`now` in microseconds. An absent field is empty. `platform` and `model` are the client hints' raw values."""
+    """`now` in microseconds. An absent field is empty. `platform` and `model` are the client hints' raw values.
+
+    `page_known` is false where the browser told the page's origin alone.
+    """
 
     now: int
     address: Address
@@ -18,3 +21,4 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     document_referrer: bytes
     visitor_id: bytes
     status: bytes
+    page_known: bool = True

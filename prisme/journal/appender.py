@@ -37,7 +37,7 @@ class Appender:
         self.failure: str | None = None
         self._lines: list[bytes] = []
         self._undo: list[Undo] = []
-        self._turn: asyncio.Future[bool]
+        self._turn: _Turn
         self._lead = b""
         self._number = first
         self._file = self._open(first)
@@ -67,7 +67,7 @@ class Appender:
         """
         if not self._lines:
             loop = asyncio.get_running_loop()
-            self._turn = loop.create_future()
+            self._turn = _Turn(loop=loop)
             loop.call_soon(self._write)
         self._lines.append(line)
         if undo is not None:
@@ -75,7 +75,7 @@ class Appender:
 
     def written(self) -> Awaitable[bool]:
         """Whether the lines of this turn were written, once they are: in the kernel's hands, whatever dies then."""
-        return self._turn
+        return self._turn if self._lines else _nothing_to_write()
 
     def probe(self) -> bool:
         """Whether a write would work now. Leaves an empty line, which readers skip."""
@@ -105,7 +105,7 @@ class Appender:
 
     async def committed(self) -> bool:
         """Whether the lines of this turn are on the disk itself, once they are."""
-        return await self._turn and await self.commit()
+        return await self.written() and await self.commit()
 
     async def commit(self) -> bool:
         """Wait until all that was written so far is on the disk itself; False where the disk refused.
@@ -187,6 +187,17 @@ class Appender:
     def _open(self, number: int) -> int:
         path = segment_path(self._folder, number)
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+class _Turn(asyncio.Future[bool]):
+    """What all requests of a turn wait for: one that is cancelled must not take the others along."""
+
+    def cancel(self, msg: object | None = None) -> bool:  # noqa: ARG002
+        return False
+
+
+async def _nothing_to_write() -> bool:
+    return True
 
 
 def _sync_all(files: list[int]) -> None:

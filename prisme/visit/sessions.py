@@ -49,6 +49,11 @@ class Sessions:
                     found = session
         return found
 
+    def newest(self, device: int, now: int) -> Session | None:
+        """The device's most recently active open session."""
+        alive = self._alive(self._shards[device % SHARDS].get(device, ()), now)
+        return max(alive, key=lambda session: session.active, default=None)
+
     def has_room(self, device: int, now: int) -> bool:
         """Whether the device may have one more session."""
         sessions = self._shards[device % SHARDS].get(device, ())

@@ -130,7 +130,7 @@ def read_page(raw: bytes) -> Uri | Refusal:
     return page if page is not None and page.is_web else refusal.PAGE_INVALID
 
 
-def read_hit(found: Slots, address: Address, page: Uri, now: int) -> Hit:
+def read_hit(found: Slots, address: Address, page: Uri, now: int, page_known: bool = True) -> Hit:
     """The event as ingest wants it; `now` in nanoseconds."""
     return Hit(
         now // 1000,
@@ -142,6 +142,7 @@ def read_hit(found: Slots, address: Address, page: Uri, now: int) -> Hit:
         found[DOCUMENT_REFERRER],
         found[VISITOR_ID],
         found[STATUS],
+        page_known,
     )
 
 
@@ -158,10 +159,13 @@ def _post(doors: Doors, read: Callable[[Scope, Slots, Hit, bytes], Recorded], *,
         body = await read_body(receive, found[CONTENT_LENGTH])
         if isinstance(body, Refusal):
             return refuse(scope, body)
-        page = read_page(found[PING_FROM] if pings and body == _PING else found[PAGE] or found[REFERER])
+        ping = pings and body == _PING
+        # A page that came by https tells other origins in a ping nothing but its origin (HTML, "hyperlink auditing").
+        page = read_page((found[PING_FROM] or found[ORIGIN]) if ping else found[PAGE] or found[REFERER])
         if isinstance(page, Refusal):
             return refuse(scope, page)
-        outcome = settle(scope, read(scope, found, read_hit(found, address, page, wall()), body), response.ACCEPTED)
+        hit = read_hit(found, address, page, wall(), page_known=not ping or bool(found[PING_FROM]))
+        outcome = settle(scope, read(scope, found, hit, body), response.ACCEPTED)
         return outcome if isinstance(outcome, Pending | tuple) else await outcome
 
     return endpoint

@@ -347,3 +347,16 @@ def test_parse_agrees_with_yarl(scheme: str, host: str, port: int | None, path: 
     assert found.host == peer.host_subcomponent
     assert found.domain == found.host + ("" if peer.explicit_port is None else f":{peer.explicit_port}")
     assert found.path == peer.raw_path
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("HTTPS://User@X.example:443/a/../b?q=1#top", "https://x.example:443/b?q=1"),
+        ("https://x.example?", "https://x.example/"),
+        ("https://x.example/?q=ü&r=%c3%bc", "https://x.example/?q=%C3%BC&r=%c3%bc"),
+        ('https://x.example/?q="<a b>"|{}', "https://x.example/?q=%22%3Ca%20b%3E%22%7C%7B%7D"),
+    ],
+)
+def test_text_is_in_normal_form(raw: str, text: str) -> None:
+    assert str(uri.parse(raw.encode())) == text

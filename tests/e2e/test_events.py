@@ -781,13 +781,25 @@ def test_origin_and_page_in_headers(
 
 
 @pytest.mark.parametrize("door", ["download ping", "outbound ping"])
+def test_pings_of_https_pages_tell_the_origin_alone(server: LiveServer, site: str, door: str) -> None:
+    sent: dict[str, str | None] = {"Ping_From": None, "Origin": f"https://{site}"}
+    assert_refused(send(server, door, f"https://{site}/a", **sent), NO_SESSION)
+    view(server, f"https://{site}/a")
+    view(server, f"https://{site}/b")
+    assert_accepted(send(server, door, f"https://{site}/a", **sent))
+    assert rows(server, door, site, "path") == [("/b",)]  # the device's newest session
+    view(server, f"https://{site}/")
+    view(server, f"https://{site}/c")
+    assert_accepted(send(server, door, f"https://{site}/a", **sent))
+    assert rows(server, door, site, "path") == [("/b",), ("/",)]  # the one that is at the origin's own page
+
+
+@pytest.mark.parametrize("door", ["download ping", "outbound ping"])
 @pytest.mark.parametrize(
     ("headers", "reason"),
     [
         pytest.param({"Origin": None}, NO_ORIGIN, id="no origin"),
         pytest.param({"Origin": "null"}, NO_ORIGIN, id="null origin"),
-        pytest.param({"Ping_From": None}, NO_PAGE, id="no page"),
-        pytest.param({"Ping_From": None, "Referer": "https://example.com/a"}, NO_PAGE, id="referer"),
         pytest.param({"Ping_From": "about:blank"}, BAD_PAGE, id="from nowhere"),
         pytest.param({"Ping_From": "/a"}, BAD_PAGE, id="from a path"),
         pytest.param({"Ping_To": None}, NO_LINK, id="to nothing"),
@@ -1032,7 +1044,7 @@ def test_events_of_a_copy_have_its_id(start: Callable[..., LiveServer], stop: bo
             [
                 ({}, NO_ORIGIN),
                 ({"Origin": "https://{site}"}, TOO_LONG),
-                ({"body": b"PING"}, NO_PAGE),
+                ({"body": b"PING"}, NO_LINK),
                 ({"Ping-From": "https://{site}/none"}, NO_LINK),
                 ({"Ping-To": "https://{site}/"}, "internal link"),
                 ({"Ping-To": LINK}, NO_SESSION),

@@ -1,44 +1,105 @@
-"""The journal's write end on real files: sealing, committing, and a disk that is full."""
+"""The journal's write end on real files: one write a turn, sealing, committing, and a disk that is full."""
 
 import asyncio
 import os
-import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from prisme.journal.appender import Appender
 from prisme.journal.segment import Segment, leftovers, segment_path
+from tests.requirements import miss, need
+
+
+def run(scene: Callable[[], Awaitable[None]]) -> None:
+    """Play a scene in an event loop."""
+
+    async def play() -> None:
+        await scene()
+
+    asyncio.run(play())
+
+
+async def append(journal: Appender, line: bytes, undo: Callable[[], None] | None = None) -> bool:
+    journal.append(line, undo)
+    return await journal.written()
+
+
+def close_files(journal: Appender) -> list[Segment]:
+    """What was sealed; its files are closed."""
+    taken = journal.take()
+    for sealed in taken:
+        assert sealed.file is not None
+        os.close(sealed.file)
+    return [sealed.segment for sealed in taken]
 
 
 def test_seals_what_it_holds_and_goes_on(tmp_path: Path) -> None:
-    journal = Appender(tmp_path, 7, 2)
-    journal.seal()
-    assert journal.take() == []
-    assert journal.append(b"one\n")
-    assert not journal.full.is_set()
-    assert journal.append(b"two\n")
-    assert journal.full.is_set()
-    assert journal.pending_events == 2
-    journal.seal()
-    assert journal.append(b"three\n")
-    assert not journal.full.is_set()
-    assert journal.pending_events == 3
-    (sealed,) = journal.take()
-    assert (sealed.segment, sealed.events, sealed.size) == (Segment(7, segment_path(tmp_path, 7)), 2, 8)
-    assert sealed.segment.path.read_bytes() == b"one\ntwo\n"
-    os.close(sealed.file)
-    asyncio.run(journal.close())
+    async def scene() -> None:
+        journal = Appender(tmp_path, 7, 2)
+        journal.seal()
+        assert not journal.has_sealed
+        assert await append(journal, b"one\n")
+        assert not journal.full.is_set()
+        assert await append(journal, b"two\n")
+        assert journal.full.is_set()
+        assert (journal.pending_events, journal.pending_bytes) == (2, 8)
+        journal.seal()
+        assert await append(journal, b"three\n")
+        assert not journal.full.is_set()
+        assert (journal.pending_events, journal.pending_bytes) == (3, 14)
+        assert close_files(journal) == [Segment(7, segment_path(tmp_path, 7))]
+        await journal.close()
+
+    run(scene)
+    assert segment_path(tmp_path, 7).read_bytes() == b"one\ntwo\n"
     segments, foreign = leftovers(tmp_path)
     assert ([segment.number for segment in segments], foreign) == ([7, 8], [])
 
 
+def test_lines_of_a_turn_are_written_before_anyone_hears_of_it(tmp_path: Path) -> None:
+    async def scene() -> None:
+        journal = Appender(tmp_path, 1, 100)
+        path = segment_path(tmp_path, 1)
+
+        async def event(number: int) -> int:
+            journal.append(b"%d\n" % number)
+            assert path.read_bytes() == b""
+            assert await journal.written()
+            return path.read_bytes().count(b"\n")
+
+        assert await asyncio.gather(*(event(number) for number in range(50))) == [50] * 50
+        await journal.close()
+
+    run(scene)
+
+
+def test_sealing_takes_the_lines_of_the_turn_along(tmp_path: Path) -> None:
+    async def scene() -> None:
+        journal = Appender(tmp_path, 1, 100)
+        journal.append(b"one\n")
+        turn = journal.written()
+        journal.seal()
+        journal.append(b"two\n")
+        assert await turn
+        assert await journal.written()
+        close_files(journal)
+        await journal.close()
+
+    run(scene)
+    assert [segment_path(tmp_path, number).read_bytes() for number in (1, 2)] == [b"one\n", b"two\n"]
+
+
 def test_leaves_no_empty_segment(tmp_path: Path) -> None:
-    journal = Appender(tmp_path, 1, 10)
-    assert journal.probe()
-    asyncio.run(journal.close())
+    async def scene() -> None:
+        journal = Appender(tmp_path, 1, 10)
+        assert journal.probe()
+        await journal.close()
+
+    run(scene)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -48,62 +109,65 @@ def test_never_writes_into_a_segment_that_is_there(tmp_path: Path) -> None:
         Appender(tmp_path, 1, 10)
 
 
-def test_is_for_its_owner_alone(tmp_path: Path) -> None:
-    journal = Appender(tmp_path, 1, 10)
-    assert segment_path(tmp_path, 1).stat().st_mode & 0o077 == 0
-    asyncio.run(journal.close())
-
-
 def test_commits_for_many_at_once(tmp_path: Path) -> None:
-    async def main() -> None:
+    async def scene() -> None:
         journal = Appender(tmp_path, 1, 1000)
 
         async def event(number: int) -> bool:
             journal.append(b"%d\n" % number)
-            return await journal.commit()
+            return await journal.committed()
 
         assert await asyncio.gather(*(event(number) for number in range(500))) == [True] * 500
         journal.seal()
         assert journal.has_sealed
         assert await journal.commit()
-        for sealed in journal.take():
-            os.close(sealed.file)
+        close_files(journal)
         await journal.close()
 
-    asyncio.run(main())
+    run(scene)
     assert segment_path(tmp_path, 1).read_bytes().splitlines() == [b"%d" % number for number in range(500)]
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 KiB."""
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        if os.environ.get("CI"):
-            pytest.fail("needs root, to mount a small file system")
-        pytest.skip("needs root, to mount a small file system")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], check=True)
+    mount = need("mount", "mount")
+    if os.geteuid() != 0:
+        miss("needs root, to mount a small file system")
+    subprocess.run([mount, "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], check=True)
     yield tmp_path
     subprocess.run(["umount", tmp_path], check=True)
 
 
-def test_full_disk_takes_whole_lines_only_and_recovers(small_disk: Path) -> None:
+def test_full_disk_takes_whole_turns_or_nothing_and_recovers(small_disk: Path) -> None:
     filler = small_disk / "filler"
     filler.write_bytes(b"x" * 40_000)
-    journal = Appender(small_disk, 1, 10**6)
     line = b"y" * 999 + b"\n"
-    taken = 0
-    while journal.append(line):
-        taken += 1
-    assert 0 < taken < 64
-    assert journal.failure == "journal: No space left on device"
-    assert not journal.append(line)
     path = segment_path(small_disk, 1)
-    assert path.read_bytes() == line * taken
 
-    filler.unlink()
-    assert journal.probe()
-    assert journal.failure is None
-    assert journal.append(line)
-    assert path.read_bytes() == line * taken + b"\n" + line
-    assert journal.pending_events == taken + 1
-    asyncio.run(journal.close())
+    async def scene() -> None:
+        journal = Appender(small_disk, 1, 10**6)
+        taken = 0
+        while await append(journal, line):
+            taken += 1
+        assert 0 < taken < 64
+        assert str(journal.failure) == "journal: No space left on device"
+        assert path.read_bytes() == line * taken
+
+        undone: list[int] = []
+        for number in range(3):
+            journal.append(line, partial(undone.append, number))
+        assert not await journal.written()
+        assert undone == [2, 1, 0]
+        assert path.read_bytes() == line * taken
+
+        filler.unlink()
+        assert journal.probe()
+        assert journal.failure is None
+        assert await append(journal, line, partial(undone.append, 3))
+        assert undone == [2, 1, 0]
+        assert path.read_bytes() == line * taken + b"\n" + line
+        assert journal.pending_events == taken + 1
+        await journal.close()
+
+    run(scene)
