@@ -4,6 +4,7 @@ import asyncio
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
+from urllib.parse import quote
 
 from prisme.runtime.accesslog import AccessLog
 from prisme.runtime.metrics import Histogram
@@ -15,7 +16,7 @@ _BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0, 5.0, 10.0)
 _NANOSECONDS = tuple(int(bound * 1e9) for bound in _BOUNDS)
 # Anyone may send any method: only these are told apart.
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-
+_ASCII = bytes(range(128))
 
 # What the access log says of an address, by the option.
 SOURCE_IP: dict[str, Callable[[Address], str]] = {
@@ -63,7 +64,7 @@ class Traffic:
                 nanoseconds / 1e6,
                 source_ip(client(scope)),
                 scope["method"],
-                scope["raw_path"].decode("latin-1"),
+                _show(scope["raw_path"]),
                 status,
                 "" if refusal is None else refusal.reason,
             )
@@ -79,3 +80,8 @@ class Traffic:
     def _begin(self, pattern: str, method: str, status: int) -> Histogram:
         key = (pattern, method if method in _METHODS else "other", status)
         return self._series.setdefault(key, Histogram(_NANOSECONDS))
+
+
+def _show(path: bytes) -> str:
+    """A path as it came; what is not ASCII percent-encoded, or it could send a terminal control characters."""
+    return path.decode() if path.isascii() else quote(path, safe=_ASCII)

@@ -1,4 +1,4 @@
-"""Browsers that tests share: one Playwright for all, as a thread can have no second."""
+"""Browsers that a module's tests share: one Playwright at a time, as a thread can have no second."""
 
 from collections.abc import Iterator
 
@@ -11,14 +11,14 @@ from tests.requirements import need
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     """Steers browsers."""
     with sync_playwright() as driver:
         yield driver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     """Debian's Chromium, headless. Pages that are left wait in the back/forward cache, as they do for users."""
     browser = playwright.chromium.launch(

@@ -3,9 +3,13 @@
 import http.client
 import http.server
 import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
+
+from tests.server import PATIENCE
 
 HERE = Path(__file__).parent
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".pdf": "application/pdf"}
@@ -30,6 +34,8 @@ class Sites:
     def __init__(self, prisme: str) -> None:
         self._prisme = prisme
         self._pages: dict[tuple[str, str], tuple[str, dict[str, str]]] = {}
+        self._held = "nothing"
+        self._go_on = threading.Event()
         self.asked: list[Asked] = []
         sites = self
 
@@ -42,24 +48,26 @@ class Sites:
                 else:
                     self._answer(*sites.find(host, path))
 
-            do_POST = do_OPTIONS = do_GET
+            do_POST = do_OPTIONS = do_GET  # noqa: N815  # names that the base class asks for
 
             def _pass_on(self) -> None:
-                upstream = http.client.HTTPConnection(prisme.removeprefix("http://"))
+                if sites._held in self.path:
+                    sites._go_on.wait(PATIENCE)
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                upstream.request(self.command, self.path.removeprefix(PROXY), body, dict(self.headers))
-                answer = upstream.getresponse()
-                content = answer.read()
+                with closing(http.client.HTTPConnection(prisme.removeprefix("http://"))) as upstream:
+                    upstream.request(self.command, self.path.removeprefix(PROXY), body, dict(self.headers))
+                    answer = upstream.getresponse()
+                    content = answer.read()
                 headers = {name: value for name, value in answer.getheaders() if name not in {"date", "server"}}
                 self._answer(answer.status, content, headers)
-                upstream.close()
 
             def _answer(self, status: int, content: bytes, headers: dict[str, str]) -> None:
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
+                with suppress(ConnectionError):  # whoever asked may have left
+                    self.end_headers()
+                    self.wfile.write(content)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -73,6 +81,19 @@ class Sites:
         """Put a page on a host; gives its URL."""
         self._pages[host, path] = html, {name.replace("_", "-"): value for name, value in headers.items()}
         return f"http://{host}{path}"
+
+    def was_asked(self, host: str, start: str, times: int = 1) -> bool:
+        """Whether a host got requests for what begins like that, and so many."""
+        return sum(one.host == host and one.path.startswith(start) for one in self.asked) >= times
+
+    @contextmanager
+    def hold(self, part: str) -> Iterator[None]:
+        """While this lasts, the reverse proxy sits on requests with `part` in their path."""
+        self._go_on.clear()
+        self._held = part
+        yield
+        self._held = "nothing"
+        self._go_on.set()
 
     def fill(self, text: str) -> str:
         """A page's text with real origins in it."""
