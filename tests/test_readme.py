@@ -90,8 +90,9 @@ def test_each_setup_is_one_line() -> None:
     assert [len(command(part).splitlines()) for part in ("prisme serve", "-m pytest")] == [1, 1]
 
 
-def test_picture_names_the_endpoint_and_keeps_the_path() -> None:
-    (picture,) = re.findall(r"^```html\n(<img .*>)\n```$", README, re.MULTILINE)
+def test_script_and_picture_name_their_endpoints() -> None:
+    script, picture = re.findall(r"^```html\n(<(?:script|noscript).*>)\n```$", README, re.MULTILINE)
+    assert script == '<script src="https://prisme.example.com/static/wa.js" defer></script>'
     assert "/api/v1/noscript/events/pageviews" in picture
     assert 'referrerpolicy="no-referrer-when-downgrade"' in picture
 
