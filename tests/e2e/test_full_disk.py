@@ -1,5 +1,6 @@
 """A journal without room: refused events leave no trace, neither on disk nor in memory, and it heals by itself."""
 
+import contextlib
 import itertools
 import os
 import subprocess
@@ -34,6 +35,15 @@ def fill(filler: Path) -> None:
         file.writelines(itertools.repeat(b"x" * 4096))
 
 
+def held(folder: Path) -> list[str]:
+    """The removed files of a folder that this process, and so the server in it, still has open."""
+    links = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            links.append(str(descriptor.readlink()))
+    return [link for link in links if link.startswith(f"{folder}/") and link.endswith(" (deleted)")]
+
+
 def test_full_disk_refuses_and_recovers(small_journal: Path) -> None:
     filler = small_journal / "journal" / "filler"
     with LiveServer(small_journal) as server:
@@ -44,6 +54,7 @@ def test_full_disk_refuses_and_recovers(small_journal: Path) -> None:
 
         assert view("a") == 200
         server.settle()
+        wait_until(lambda: not held(filler.parent), "the loaded segment to be let go, which frees its room")
         fill(filler)
         answer = server.http.post(PAGEVIEWS, headers=browser(f"{HOME}/b", X_Prisme_Document_Referrer=f"{HOME}/a"))
         assert answer.status_code == 503
