@@ -263,6 +263,7 @@ def test_full_file_costs_lines_but_no_later_ones(tmp_path: Path) -> None:
         await turn()
         length = path.stat().st_size
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        # It holds for all of this process, where nothing else writes at this moment.
         resource.setrlimit(resource.RLIMIT_FSIZE, (length * 5 // 2, hard))
         try:
             add(log, "secnd", "third", "forth")  # the limit is in the middle of the third
