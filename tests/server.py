@@ -104,7 +104,7 @@ class LiveServer:
         if self._failure:
             raise self._failure
 
-    def rows(self, query: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, parameters: list[Any] | dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Ask the tables, once everything that was answered so far is loaded."""
         self.settle()
         with open_tables(self.config) as tables:

@@ -1,6 +1,7 @@
 """The docs are true: examples run, tables are whole, links lead somewhere, versions agree."""
 
 import re
+import sqlite3
 import subprocess
 import tomllib
 from collections.abc import Callable, Iterator
@@ -13,12 +14,13 @@ from prisme.base import refusal, uri
 from prisme.base.refusal import Refusal
 from tests.checkout import ROOT
 from tests.requirements import need
-from tests.server import LiveServer
+from tests.server import LiveServer, browser, open_tables
 
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
 HTTP_API = (DOCS / "http-api.md").read_text()
 TABLES = (DOCS / "tables.md").read_text()
+PRIVACY = (DOCS / "privacy.md").read_text()
 
 # An example, and the answer that follows it.
 EXAMPLES = re.findall(r"^```sh\n(curl .*?)^```\n\n```text\n(.*?)^```$", HTTP_API, re.DOTALL | re.MULTILINE)
@@ -108,6 +110,38 @@ def test_http_examples_answer_as_written(start: Callable[..., LiveServer]) -> No
         assert not missing, (command, told)
 
 
+def test_http_examples_are_stored_as_written(asked: LiveServer) -> None:
+    """One row for each example of an event, in the order of the page."""
+    order = "ORDER BY timestamp"
+    assert asked.rows(f"SELECT domain, path, status FROM pageviews {order}") == [
+        ("example.com", "/pricing", 200),
+        ("example.com", "/lost", 404),
+    ]
+    assert asked.rows(f"SELECT path, name, properties FROM events_custom {order}") == [
+        ("/lost", "sign_up", '{"plan": "pro", "seats": 3}'),
+        ("/lost", "sign_up", '{"plan":"pro","seats":3}'),
+    ]
+    assert asked.rows("SELECT path, url FROM file_downloads") == [("/lost", "https://example.com/brochure.pdf")]
+    assert asked.rows(f"SELECT path, link FROM outbound_link_clicks {order}") == [
+        ("/lost", "https://www.example.org/"),
+        ("/lost", "https://www.example.org/a?b=c"),
+    ]
+    columns = "entry_path, exit_path, exit_status, pageviews, referrer_domain, utm_source, browser_family"
+    assert asked.rows(f"SELECT {columns} FROM sessions") == [
+        ("/pricing", "/lost", 404, 2, "www.example.org", "letter", "Firefox")
+    ]
+
+
+def test_every_endpoint_has_an_example() -> None:
+    asked_for = {command.replace("custom/sign_up", "custom/:name") for command, _ in EXAMPLES}
+    endpoints = [cell for row in rows(f"\n{HTTP_API}", "# HTTP API") for cell in row[1:]]
+    paths = {path for cell in endpoints for path in re.findall(r"/api/v1/[\w/:-]+", cell)} | {"/api/v1/healthcheck"}
+    assert len(paths) == 8
+    assert [
+        path for path in paths if not any(f"8000{path} " in command.replace("\n", " ") for command in asked_for)
+    ] == []
+
+
 @pytest.mark.parametrize(("sent", "domain", "path"), rows(HTTP_API, "## URLs"))
 def test_urls_are_stored_as_written(sent: str, domain: str, path: str) -> None:
     read = uri.parse(sent.encode())
@@ -142,3 +176,41 @@ def test_tables_have_the_columns_that_are_explained(asked: LiveServer) -> None:
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.partition("\n")[0])
 def test_questions_have_answers(asked: LiveServer, question: str) -> None:
     assert asked.rows(question)
+
+
+@pytest.mark.parametrize("deletion", re.findall(r"^```sql\n(.*?)^```$", PRIVACY, re.DOTALL | re.MULTILINE))
+def test_deletions_leave_nothing(start: Callable[..., LiveServer], deletion: str) -> None:
+    """Of two visitors, the one that is old and has an id goes; the other one stays."""
+    server = start(origins="example.com")
+
+    def visit(page: str, visitor: str) -> None:
+        headers = browser(f"https://example.com/{page}", X_Prisme_Visitor_Id=visitor)
+        for path, body in (
+            ("pageviews", b""),
+            ("custom/x", b""),
+            ("file-downloads", b"https://example.com/a"),
+            ("outbound-links", b"https://example.org/a"),
+        ):
+            answer = server.http.post(f"/api/v1/events/{path}", headers=headers, content=body)
+            assert answer.status_code == 200
+
+    server.time.move(-400 * 86_400)
+    visit("old", "member-17")
+    server.time.move(400 * 86_400)
+    visit("new", "member-18")
+    server.settle()
+    with open_tables(server.config) as tables:
+        tables.execute(deletion)
+    for table in re.findall(r"^## `(\w+)`$", TABLES, re.MULTILINE):
+        assert server.rows(f"SELECT visitor_id FROM {table}") == [("member-18",)], table
+
+
+def test_privacy_names_what_is_there(asked: LiveServer) -> None:
+    asked.settle()
+    keys = sqlite3.connect(asked.folder / "secrets.sqlite").execute("SELECT name, length(salt) FROM salts").fetchall()
+    assert sorted(keys) == [("daily", 16), ("static", 16)]
+    places = " ".join(row[0] for row in rows(PRIVACY, "## What is where, and for how long"))
+    kept = {path.name for path in asked.folder.iterdir()}
+    unnamed = {name for name in kept if name not in places and not name.startswith("prisme.duckdb")}
+    # The first has the process's id; DuckDB's scratch files go with it.
+    assert unnamed <= {"lock", "tmp"}, "say in docs/privacy.md what is in it"
