@@ -184,7 +184,7 @@ def _build_apps(
     traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
     admit = gate(proxy, RateLimiter(config.api_events_rate_limit), Origins(config.origins), clock.steady)
     journal = services.journal
-    commit = journal.committed if config.eventstore_fsync == "always" else journal.written
+    commit = journal.commit if config.eventstore_fsync == "always" else None
     doors = Doors(admit, proxy, clock, commit)
     view, custom = pageviews(services), custom_events(services)
     download, outbound = file_downloads(services), outbound_links(services)

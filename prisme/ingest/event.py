@@ -1,7 +1,6 @@
 """What happens on a page: it belongs to the session that is at the page, and may have to wait for it."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 from prisme.base import refusal
 from prisme.base.events import Session
@@ -39,20 +38,18 @@ def events(services: Services) -> Callable[..., Recorded]:
 
         session = find()
         if session is not None:
-            keep(device, session, write, now)
-            return None
+            return keep(device, session, write, now)
         return refusal.WAITERS_FULL if waiters.full else keep_later(device, find, write, now)
 
-    def keep(device: int, session: Session, write: Write, now: int) -> None:
+    def keep(device: int, session: Session, write: Write, now: int) -> Outcome:
         touched = session.touch(now)
+        if not journal.append(encode(write(device, touched))):
+            return refusal.JOURNAL_UNAVAILABLE
         sessions.replace(device, session, touched)
-        journal.append(encode(write(device, touched)), partial(sessions.replace, device, touched, session))
+        return None
 
     async def keep_later(device: int, find: Callable[[], Session | None], write: Write, now: int) -> Outcome:
         session = await waiters.wait(device, find)
-        if session is None:
-            return refusal.SESSION_NOT_FOUND
-        keep(device, session, write, now)
-        return None
+        return refusal.SESSION_NOT_FOUND if session is None else keep(device, session, write, now)
 
     return record

@@ -1,7 +1,6 @@
 """What a pageview means: which session it continues, copies or begins."""
 
 from collections.abc import Callable
-from functools import partial
 
 from prisme.base import refusal
 from prisme.base.events import DIRECT, NO_UTM, Session
@@ -44,8 +43,9 @@ def pageviews(services: Services) -> Record:
         session = at(device, referrer.path, now) if referrer is not None and internal else None
         if session is not None:
             turned = session.turn(page.path, now, status, visitor or session.visitor)
+            if not append(encode(PageviewLine(device, turned))):
+                return refusal.JOURNAL_UNAVAILABLE
             replace(device, session, turned)
-            append(encode(PageviewLine(device, turned)), partial(replace, device, turned, session))
             if waiting:
                 wake(device)
             return None
@@ -88,38 +88,38 @@ def _beginner(services: Services) -> Callable[[Hit, bytes, int, str, str, int], 
             now,
         )
         if has_room(device, now):
-            remember(device, session, PageviewLine(device, session))
-        else:
-            append(encode(PageviewLine(None, session)))
-        return None
+            return remember(device, session, PageviewLine(device, session))
+        return None if append(encode(PageviewLine(None, session))) else refusal.JOURNAL_UNAVAILABLE
 
     return begin
 
 
-def _copier(services: Services) -> Callable[[int, Session, str, int, int], None]:
+def _copier(services: Services) -> Callable[[int, Session, str, int, int], Refusal | None]:
     """Remembers copies: a reload or a second tab. Nothing is stored until its next pageview."""
     sessions, remember = services.sessions, _rememberer(services)
 
-    def copy(device: int, session: Session, path: str, now: int, pageviews: int) -> None:
-        if sessions.has_room(device, now):
-            fork = session.fork(uuid7(now, services.noise()), path, now, pageviews)
-            remember(device, fork, CopyLine(device, fork))
+    def copy(device: int, session: Session, path: str, now: int, pageviews: int) -> Refusal | None:
+        if not sessions.has_room(device, now):
+            return None
+        fork = session.fork(uuid7(now, services.noise()), path, now, pageviews)
+        return remember(device, fork, CopyLine(device, fork))
 
     return copy
 
 
-def _rememberer(services: Services) -> Callable[[int, Session, Line], None]:
-    """Remembers a session that is new, in memory and in the journal."""
-    put, remove, append = services.sessions.put, services.sessions.remove, services.journal.append
+def _rememberer(services: Services) -> Callable[[int, Session, Line], Refusal | None]:
+    """Remembers a session that is new, in the journal and then in memory."""
+    put, append = services.sessions.put, services.journal.append
     waiting, wake = services.waiters.waiting, services.waiters.wake
 
-    def remember(device: int, session: Session, line: Line) -> None:
-        forgotten = put(device, session)
-        append(encode(line), partial(remove, device, session))
-        for old in forgotten:
+    def remember(device: int, session: Session, line: Line) -> Refusal | None:
+        if not append(encode(line)):
+            return refusal.JOURNAL_UNAVAILABLE
+        for old in put(device, session):
             append(encode(ForgetLine(SessionName(old.uuid))))
         if waiting:
             wake(device)
+        return None
 
     return remember
 

@@ -1,17 +1,21 @@
-"""The journal's write end: what `written` confirmed is in the kernel's hands, and survives the death of this process.
+"""The journal's write end: what `append` took is in the kernel's hands, and survives the death of this process.
 
 Belongs to the event loop's thread; only `fdatasync` runs elsewhere. It must never drop what it took.
 """
 
 import asyncio
+import ctypes
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from prisme.journal.segment import Segment, segment_path
 
-Undo = Callable[[], None]
+# write(2), with Python's lock kept. `os.write` lets go of it, another thread takes it, and at full load the way back
+# takes longer than the write, which only copies a line to the kernel. `PyDLL` is ctypes' name for keeping the lock.
+_write = ctypes.PyDLL(None, use_errno=True).write
+_write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
+_write.restype = ctypes.c_ssize_t
 
 
 class Sealed(NamedTuple):
@@ -35,9 +39,6 @@ class Appender:
         self._syncing: asyncio.Task[None] | None = None
         self.full = asyncio.Event()
         self.failure: str | None = None
-        self._lines: list[bytes] = []
-        self._undo: list[Undo] = []
-        self._turn: _Turn
         self._lead = b""
         self._number = first
         self._file = self._open(first)
@@ -59,23 +60,14 @@ class Appender:
         """Bytes in these segments."""
         return self._size + sum(sealed.size for sealed in self._sealed)
 
-    def append(self, line: bytes, undo: Undo | None = None) -> None:
-        """Take one line, line feed included, for the write at the end of this turn of the event loop.
-
-        One `write` for all lines of a turn: each costs 2 us, and hands Python's lock to another thread and back. Where
-        it fails, nothing of them stays, `undo` is called, the last one first, and `written` is false.
-        """
-        if not self._lines:
-            loop = asyncio.get_running_loop()
-            self._turn = _Turn(loop=loop)
-            loop.call_soon(self._write)
-        self._lines.append(line)
-        if undo is not None:
-            self._undo.append(undo)
-
-    def written(self) -> Awaitable[bool]:
-        """Whether the lines of this turn were written, once they are: in the kernel's hands, whatever dies then."""
-        return self._turn if self._lines else _nothing_to_write()
+    def append(self, line: bytes) -> bool:
+        """Write one line, line feed included. False: nothing of it stays, and `failure` says why."""
+        if not self._put(line):
+            return False
+        self._events += 1
+        if self._events == self._max_events:
+            self.full.set()
+        return True
 
     def probe(self) -> bool:
         """Whether a write would work now. Leaves an empty line, which readers skip."""
@@ -83,7 +75,6 @@ class Appender:
 
     def seal(self) -> None:
         """Close the segment to writing, where it holds anything, and open the next one."""
-        self._write()
         self.full.clear()
         if not self._events:
             return
@@ -103,12 +94,8 @@ class Appender:
         taken, self._sealed = self._sealed, []
         return taken
 
-    async def committed(self) -> bool:
-        """Whether the lines of this turn are on the disk itself, once they are."""
-        return await self.written() and await self.commit()
-
     async def commit(self) -> bool:
-        """Wait until all that was written so far is on the disk itself; False where the disk refused.
+        """Wait until all that was appended so far is on the disk itself; False where the disk refused.
 
         Callers of one moment share one `fdatasync` (group commit).
         """
@@ -121,7 +108,6 @@ class Appender:
 
     async def close(self) -> None:
         """Let go of the files. An open segment that holds nothing is removed."""
-        self._write()
         if self._syncing is not None:
             await self._syncing
         os.close(self._file)
@@ -144,37 +130,20 @@ class Appender:
                 waiting.set_result(True)
         self._syncing = None
 
-    def _write(self) -> None:
-        """Write the lines of the turn."""
-        if not self._lines:
-            return  # `seal` was quicker
-        lines, undo, turn = self._lines, self._undo, self._turn
-        self._lines, self._undo = [], []
-        works = self._put(b"".join(lines))
-        if works:
-            self._events += len(lines)
-            if self._events >= self._max_events:
-                self.full.set()
+    def _put(self, line: bytes) -> bool:
+        data = self._lead + line if self._lead else line
+        size = len(data)
+        written = _write(self._file, data, size)
+        if written == size:
+            self._size += size
+            self._lead = b""
+            self.failure = None
+            return True
+        if written < 0:
+            self.failure = f"journal: {os.strerror(ctypes.get_errno())}"
         else:
-            for take_back in reversed(undo):
-                take_back()
-        turn.set_result(works)
-
-    def _put(self, data: bytes) -> bool:
-        """Append all of `data`, or nothing."""
-        data = self._lead + data
-        try:
-            written = os.write(self._file, data)
-        except OSError as error:
-            self.failure = f"journal: {error.strerror}"
-            return False
-        if written < len(data):
             self._cut()
-            return False
-        self._lead = b""
-        self._size += written
-        self.failure = None
-        return True
+        return False
 
     def _cut(self) -> None:
         """The disk is full, and took a part: cut it off, so that the next line starts on its own."""
@@ -187,17 +156,6 @@ class Appender:
     def _open(self, number: int) -> int:
         path = segment_path(self._folder, number)
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-
-
-class _Turn(asyncio.Future[bool]):
-    """What all requests of a turn wait for: one that is cancelled must not take the others along."""
-
-    def cancel(self, msg: object | None = None) -> bool:  # noqa: ARG002
-        return False
-
-
-async def _nothing_to_write() -> bool:
-    return True
 
 
 def _sync_all(files: list[int]) -> None:

@@ -77,12 +77,6 @@ class Sessions:
         elif present:
             shard[device] = tuple(new if one is old else one for one in present)
 
-    def remove(self, device: int, session: Session) -> None:
-        """Take back a `put`."""
-        index = device % SHARDS
-        present = self._shards[index].get(device, ())
-        self._set(index, device, tuple(one for one in present if one is not session))
-
     def sweep(self, now: int) -> None:
         """Drop the expired sessions of one shard; the next call takes the next shard."""
         index = self._next_sweep

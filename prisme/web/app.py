@@ -9,7 +9,7 @@ from prisme.runtime.clock import Now
 from prisme.web import response
 from prisme.web.events import Endpoint
 from prisme.web.request import Proxy, Receive, Scope, read_name
-from prisme.web.response import Answer, Pending, refuse
+from prisme.web.response import Answer, refuse
 from prisme.web.traffic import Traffic
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -58,12 +58,7 @@ class App:
                 try:
                     endpoint = route.methods.get(scope["method"])
                     outcome = endpoint(scope, receive) if endpoint else lost(scope, route)
-                    if not isinstance(outcome, Pending | tuple):
-                        outcome = await outcome
-                    if isinstance(outcome, Pending):
-                        written = await outcome.written
-                        outcome = outcome.accepted if written else refuse(proxy, scope, refusal.JOURNAL_UNAVAILABLE)
-                    start, body = outcome
+                    start, body = outcome if isinstance(outcome, tuple) else await outcome
                 except Exception:
                     self._log.exception("request failed")
                     start, body = refuse(proxy, scope, refusal.INTERNAL_ERROR)

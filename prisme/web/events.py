@@ -38,9 +38,9 @@ from prisme.web.request import (
     read_body,
     read_parameters,
 )
-from prisme.web.response import Answer, Pending
+from prisme.web.response import Answer
 
-Outcome = Answer | Pending | Awaitable[Answer | Pending]
+Outcome = Answer | Awaitable[Answer]
 Endpoint = Callable[[Scope, Receive], Outcome]
 Commit = Callable[[], Awaitable[bool]]
 Settle = Callable[[Scope, Recorded, Answer], Outcome]
@@ -49,12 +49,12 @@ _PING = b"PING"
 
 
 class Doors(msgspec.Struct, frozen=True):
-    """What all endpoints need. `commit` is awaited before an event is answered: is it safe?"""
+    """What all endpoints need. `commit`, where there is one, is awaited before an event is answered: is it safe?"""
 
     admit: Admit
     proxy: Proxy
     clock: Clock
-    commit: Commit
+    commit: Commit | None
 
 
 def post_pageview(doors: Doors, record: pageview.Record) -> Endpoint:
@@ -151,7 +151,7 @@ def _post(doors: Doors, read: Callable[[Scope, Slots, Hit, bytes], Recorded], *,
     scan, admit, wall = doors.proxy.scanner(), doors.admit, doors.clock.wall
     refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
 
-    async def endpoint(scope: Scope, receive: Receive) -> Answer | Pending:
+    async def endpoint(scope: Scope, receive: Receive) -> Answer:
         found = scan(scope["headers"])
         address = admit(scope, found, found[ORIGIN])
         if isinstance(address, Refusal):
@@ -166,7 +166,7 @@ def _post(doors: Doors, read: Callable[[Scope, Slots, Hit, bytes], Recorded], *,
             return refuse(scope, page)
         hit = read_hit(found, address, page, wall(), page_known=not ping or bool(found[PING_FROM]))
         outcome = settle(scope, read(scope, found, hit, body), response.ACCEPTED)
-        return outcome if isinstance(outcome, Pending | tuple) else await outcome
+        return outcome if isinstance(outcome, tuple) else await outcome
 
     return endpoint
 
@@ -195,16 +195,18 @@ def _get(doors: Doors, read: Callable[[Scope, Slots, Hit, Pairs], tuple[Recorded
 
 
 def _settler(doors: Doors) -> Settle:
-    """Answers what was recorded, when the journal has it; and before that, when its session has come."""
+    """Answers what was recorded; where its session has to come first, or the disk itself has to have it, after that."""
     commit, refuse = doors.commit, partial(response.refuse, doors.proxy)
 
     def settle(scope: Scope, recorded: Recorded, accepted: Answer) -> Outcome:
-        if recorded is None:
-            return Pending(commit(), accepted)
+        if recorded is None and commit is None:
+            return accepted
         return refuse(scope, recorded) if isinstance(recorded, Refusal) else settle_later(scope, recorded, accepted)
 
-    async def settle_later(scope: Scope, recorded: Awaitable[Refusal | None], accepted: Answer) -> Answer | Pending:
-        refused = await recorded
-        return Pending(commit(), accepted) if refused is None else refuse(scope, refused)
+    async def settle_later(scope: Scope, recorded: Awaitable[Refusal | None] | None, accepted: Answer) -> Answer:
+        refused = None if recorded is None else await recorded
+        if refused is None and commit is not None and not await commit():
+            refused = refusal.JOURNAL_UNAVAILABLE
+        return accepted if refused is None else refuse(scope, refused)
 
     return settle

@@ -1,9 +1,7 @@
 """Answers: two ASGI messages each, built once where they never change."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-import msgspec
 
 from prisme.assets import GIF
 from prisme.base.refusal import Refusal
@@ -12,14 +10,6 @@ from prisme.web.request import Proxy, Scope
 Message = dict[str, Any]
 Answer = tuple[Message, Message]
 Header = tuple[bytes, bytes]
-
-
-class Pending(msgspec.Struct, frozen=True):
-    """An answer to give once the journal has the event; a refusal where it cannot."""
-
-    written: Awaitable[bool]
-    accepted: Answer
-
 
 NOSCRIPT = b"/api/v1/noscript/"
 CORS = (b"access-control-allow-origin", b"*")

@@ -1,10 +1,10 @@
-"""The journal's write end on real files: one write a turn, sealing, committing, and a disk that is full."""
+"""The journal's write end on real files: a write for each line, sealing, committing, and a disk that is full."""
 
 import asyncio
 import os
+import resource
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,11 +23,6 @@ def run(scene: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(play())
 
 
-async def append(journal: Appender, line: bytes, undo: Callable[[], None] | None = None) -> bool:
-    journal.append(line, undo)
-    return await journal.written()
-
-
 def close_files(journal: Appender) -> list[Segment]:
     """What was sealed; its files are closed."""
     taken = journal.take()
@@ -42,13 +37,13 @@ def test_seals_what_it_holds_and_goes_on(tmp_path: Path) -> None:
         journal = Appender(tmp_path, 7, 2)
         journal.seal()
         assert not journal.has_sealed
-        assert await append(journal, b"one\n")
+        assert journal.append(b"one\n")
         assert not journal.full.is_set()
-        assert await append(journal, b"two\n")
+        assert journal.append(b"two\n")
         assert journal.full.is_set()
         assert (journal.pending_events, journal.pending_bytes) == (2, 8)
         journal.seal()
-        assert await append(journal, b"three\n")
+        assert journal.append(b"three\n")
         assert not journal.full.is_set()
         assert (journal.pending_events, journal.pending_bytes) == (3, 14)
         assert close_files(journal) == [Segment(7, segment_path(tmp_path, 7))]
@@ -60,37 +55,38 @@ def test_seals_what_it_holds_and_goes_on(tmp_path: Path) -> None:
     assert ([segment.number for segment in segments], foreign) == ([7, 8], [])
 
 
-def test_lines_of_a_turn_are_written_before_anyone_hears_of_it(tmp_path: Path) -> None:
+def test_a_line_is_in_the_file_at_once(tmp_path: Path) -> None:
     async def scene() -> None:
         journal = Appender(tmp_path, 1, 100)
-        path = segment_path(tmp_path, 1)
-
-        async def event(number: int) -> int:
-            journal.append(b"%d\n" % number)
-            assert path.read_bytes() == b""
-            assert await journal.written()
-            return path.read_bytes().count(b"\n")
-
-        assert await asyncio.gather(*(event(number) for number in range(50))) == [50] * 50
+        for number in range(50):
+            assert journal.append(b"%d\n" % number)
+            assert segment_path(tmp_path, 1).read_bytes().count(b"\n") == number + 1
+        # NUL is a byte like any other.
+        assert journal.append(b"a\0b\n")
+        assert segment_path(tmp_path, 1).read_bytes().endswith(b"\na\0b\n")
         await journal.close()
 
     run(scene)
 
 
-def test_sealing_takes_the_lines_of_the_turn_along(tmp_path: Path) -> None:
+def test_failure_is_the_systems_own_word(tmp_path: Path) -> None:
     async def scene() -> None:
         journal = Appender(tmp_path, 1, 100)
-        journal.append(b"one\n")
-        turn = journal.written()
-        journal.seal()
-        journal.append(b"two\n")
-        assert await turn
-        assert await journal.written()
-        close_files(journal)
+        assert journal.append(b"one\n")
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4, hard))
+        try:
+            assert not journal.append(b"two\n")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert str(journal.failure) == "journal: File too large"
+        assert journal.append(b"three\n")
+        assert journal.failure is None
+        assert journal.pending_events == 2
         await journal.close()
 
     run(scene)
-    assert [segment_path(tmp_path, number).read_bytes() for number in (1, 2)] == [b"one\n", b"two\n"]
+    assert segment_path(tmp_path, 1).read_bytes() == b"one\nthree\n"
 
 
 def test_leaves_no_empty_segment(tmp_path: Path) -> None:
@@ -114,8 +110,7 @@ def test_commits_for_many_at_once(tmp_path: Path) -> None:
         journal = Appender(tmp_path, 1, 1000)
 
         async def event(number: int) -> bool:
-            journal.append(b"%d\n" % number)
-            return await journal.committed()
+            return journal.append(b"%d\n" % number) and await journal.commit()
 
         assert await asyncio.gather(*(event(number) for number in range(500))) == [True] * 500
         journal.seal()
@@ -139,7 +134,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", tmp_path], check=True)
 
 
-def test_full_disk_takes_whole_turns_or_nothing_and_recovers(small_disk: Path) -> None:
+def test_full_disk_takes_whole_lines_or_nothing_and_recovers(small_disk: Path) -> None:
     filler = small_disk / "filler"
     filler.write_bytes(b"x" * 40_000)
     line = b"y" * 999 + b"\n"
@@ -148,24 +143,19 @@ def test_full_disk_takes_whole_turns_or_nothing_and_recovers(small_disk: Path) -
     async def scene() -> None:
         journal = Appender(small_disk, 1, 10**6)
         taken = 0
-        while await append(journal, line):
+        while journal.append(line):
             taken += 1
         assert 0 < taken < 64
         assert str(journal.failure) == "journal: No space left on device"
         assert path.read_bytes() == line * taken
 
-        undone: list[int] = []
-        for number in range(3):
-            journal.append(line, partial(undone.append, number))
-        assert not await journal.written()
-        assert undone == [2, 1, 0]
+        assert not journal.append(line)
         assert path.read_bytes() == line * taken
 
         filler.unlink()
         assert journal.probe()
         assert journal.failure is None
-        assert await append(journal, line, partial(undone.append, 3))
-        assert undone == [2, 1, 0]
+        assert journal.append(line)
         assert path.read_bytes() == line * taken + b"\n" + line
         assert journal.pending_events == taken + 1
         await journal.close()
