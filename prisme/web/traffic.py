@@ -62,7 +62,7 @@ class Traffic:
             add(
                 request_id(scope),
                 nanoseconds / 1e6,
-                source_ip(client(scope)),
+                source_ip(scope.get("address") or client(scope)),
                 scope["method"],
                 _show(scope["raw_path"]),
                 status,
