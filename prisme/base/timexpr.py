@@ -1,0 +1,198 @@
+"""Moments and spans as people write them: RFC 3339, dates, Unix seconds, and expressions such as `now-7d/d`.
+
+Moments are integers, microseconds since the Unix epoch, UTC. A span begins with its first moment and ends before its
+last one. Days and what is made of them are those of a time zone: some have 23 hours, some 25, and some do not exist.
+"""
+
+import datetime
+import re
+from collections.abc import Callable
+from typing import Final, Literal, get_args
+
+Unit = Literal["s", "m", "h", "d", "w", "M", "Q", "y"]
+Interval = Literal["minute", "hour", "day", "week", "month", "year"]
+INTERVALS: Final[tuple[Interval, ...]] = ("minute", "hour", "day", "week", "month", "year")
+
+SECOND: Final = 1_000_000
+_FIXED: Final[dict[str, int]] = {"s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
+_DAYS: Final[dict[str, int]] = {"d": 1, "w": 7}
+_MONTHS: Final[dict[str, int]] = {"M": 1, "Q": 3, "y": 12}
+_UNITS: Final[dict[str, Unit]] = {unit: unit for unit in get_args(Unit)}
+_UNIT_OF: Final[dict[Interval, Unit]] = {
+    "minute": "m",
+    "hour": "h",
+    "day": "d",
+    "week": "w",
+    "month": "M",
+    "year": "y",
+}
+# The longest span, in seconds, that each is the default for: some hundred points at most, as many as a chart can show.
+_LONGEST: Final[tuple[tuple[Interval, int], ...]] = (
+    ("minute", 3 * 3600),
+    ("hour", 4 * 86_400),
+    ("day", 100 * 86_400),
+    ("week", 400 * 86_400),
+    ("month", 10 * 366 * 86_400),
+)
+
+_EXAMPLES: Final = "such as 2026-11-24, 2026-11-24T08:00:00Z, 1795507200, now-7d/d"
+_LONGEST_TEXT: Final = 64
+# Four digits are a year: as seconds they would be in the first hours of 1970.
+_UNIX = re.compile(r"\d{1,11}(?:\.\d{1,9})?", re.ASCII)
+_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
+# RFC 3339, section 5.6, and the same without an offset: a time of the time zone.
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?([Zz]|[+-]\d\d:\d\d)?",
+    re.ASCII,
+)
+_STEP = re.compile(r"(?:([+-])(\d{0,9})|/)([smhdwMQy])", re.ASCII)
+
+
+def parse(text: str, now: int, zone: datetime.tzinfo, *, ends: bool = False) -> int:
+    """The moment that `text` means; with `ends`, it is the end of a span, which whole units belong to.
+
+    So `2026-11-24` and `now/d` are a day's first moment where a span begins, and the next day's where it ends.
+    Expressions are Grafana's: `now`, then any of `+1d`, `-2h`, `/w` (rounding); units s, m, h, d, w (from Monday),
+    M, Q, y. Raises ValueError that names an example, also for moments before 1970 or after 9998.
+    """
+    text = text.strip()
+    try:
+        moment = _read(text[: _LONGEST_TEXT + 1], now, zone, ends)
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None or len(text) > _LONGEST_TEXT or not 0 <= moment <= _LATEST:
+        shown = text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "..."
+        raise ValueError(f"{shown!r} is no time, {_EXAMPLES}")
+    return moment
+
+
+def floor(moment: int, unit: Unit, zone: datetime.tzinfo) -> int:
+    """The first moment of the unit that `moment` is in."""
+    local = _local(moment, zone)
+    if unit in _FIXED:
+        # Of the wall clock, as some zones are half an hour off, but without asking which of two such hours it is.
+        past = local.microsecond
+        past += local.second * SECOND if unit in ("m", "h") else 0
+        past += local.minute * _FIXED["m"] if unit == "h" else 0
+        return moment - past
+    return _moment(_first(local.date(), unit), zone)
+
+
+def step(moment: int, unit: Unit, count: int, zone: datetime.tzinfo) -> int:
+    """The moment `count` units later, at the same time of day; the last day of a month where it has no such day."""
+    if unit in _FIXED:
+        return moment + count * _FIXED[unit]
+    local = _local(moment, zone)
+    day = _step_day(local.date(), unit, count)
+    return _moment(datetime.datetime.combine(day, local.time()), zone)
+
+
+def choose_interval(start: int, end: int) -> Interval:
+    """The interval that a span is best shown by."""
+    seconds = (end - start) / SECOND
+    return next((interval for interval, longest in _LONGEST if seconds <= longest), "year")
+
+
+def edges(start: int, end: int, interval: Interval, zone: datetime.tzinfo, at_most: int) -> list[int]:
+    """Where the buckets of a span begin, and where the last one ends: one more than there are buckets.
+
+    The first and the last bucket are whole, though the span may begin and end inside of them. A span without any
+    moment has no bucket, and one edge. Raises ValueError for more than `at_most` buckets.
+    """
+    unit = _UNIT_OF[interval]
+    found = [floor(start, unit, zone)]
+    while found[-1] < end > start:
+        if len(found) > at_most:
+            longer = INTERVALS[min(INTERVALS.index(interval) + 1, len(INTERVALS) - 1)]
+            raise ValueError(f"{interval} has over {at_most} values between these times: choose {longer}, or less time")
+        found.append(_following(found[-1], unit, zone))
+    return found
+
+
+def _read(text: str, now: int, zone: datetime.tzinfo, ends: bool) -> int | None:
+    if text.startswith("now"):
+        return _evaluate(text[3:], now, zone, ends)
+    if date := _DATE.fullmatch(text):
+        year, month, day = (int(part or 1) for part in date.groups())
+        first = datetime.datetime.combine(datetime.date(year, month, day), datetime.time())
+        unit: Unit = "d" if date[3] else "M" if date[2] else "y"
+        return _moment(
+            datetime.datetime.combine(_step_day(first.date(), unit, 1), first.time()) if ends else first, zone
+        )
+    if _UNIX.fullmatch(text):
+        seconds, _, fraction = text.partition(".")
+        return int(seconds) * SECOND + int(fraction[:6].ljust(6, "0"))
+    if time := _TIME.fullmatch(text):
+        day_text, minutes, seconds, fraction, offset = time.groups()
+        local = datetime.datetime.fromisoformat(f"{day_text}T{minutes}:{seconds or '00'}")
+        local = local.replace(microsecond=int((fraction or "")[:6].ljust(6, "0")))
+        if offset is None:
+            return _moment(local, zone)
+        told = datetime.datetime.fromisoformat(f"{day_text}T{minutes}{offset.upper().replace('Z', '+00:00')}").tzinfo
+        return _moment(local, told or zone)
+    return None
+
+
+def _evaluate(text: str, moment: int, zone: datetime.tzinfo, ends: bool) -> int | None:
+    at = 0
+    while at < len(text):
+        part = _STEP.match(text, at)
+        if part is None:
+            return None
+        sign, count, letter = part.groups()
+        unit = _UNITS[letter]
+        if sign is None:
+            first = floor(moment, unit, zone)
+            moment = _following(first, unit, zone) if ends else first
+        else:
+            moment = step(moment, unit, int(sign + (count or "1")), zone)
+        at = part.end()
+    return moment
+
+
+def _following(first: int, unit: Unit, zone: datetime.tzinfo) -> int:
+    """The first moment of the unit after the one that begins at `first`."""
+    if unit in _FIXED:
+        # An hour later is the same hour again where clocks are set back by less than an hour.
+        following = floor(first + _FIXED[unit], unit, zone)
+        return following if following > first else first + _FIXED[unit]
+    day = _local(first, zone).date()
+    count = 1
+    # A day that a zone has left out begins where the next one does.
+    while (following := _moment(_first(_step_day(day, unit, count), unit), zone)) <= first:
+        count += 1
+    return following
+
+
+def _first(day: datetime.date, unit: Unit) -> datetime.datetime:
+    firsts: dict[Unit, Callable[[], datetime.date]] = {
+        "d": lambda: day,
+        "w": lambda: day - datetime.timedelta(days=day.weekday()),
+        "M": lambda: day.replace(day=1),
+        "Q": lambda: day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1),
+        "y": lambda: day.replace(month=1, day=1),
+    }
+    return datetime.datetime.combine(firsts[unit](), datetime.time())
+
+
+def _step_day(day: datetime.date, unit: Unit, count: int) -> datetime.date:
+    if unit in _DAYS:
+        return day + datetime.timedelta(days=count * _DAYS[unit])
+    year, month = divmod(day.year * 12 + day.month - 1 + count * _MONTHS[unit], 12)
+    first = datetime.date(year, month + 1, 1)
+    last = datetime.date(year + month // 11, (month + 1) % 12 + 1, 1) - datetime.timedelta(days=1)
+    return first.replace(day=min(day.day, last.day))
+
+
+def _local(moment: int, zone: datetime.tzinfo) -> datetime.datetime:
+    return (_EPOCH + datetime.timedelta(microseconds=moment)).astimezone(zone)
+
+
+def _moment(local: datetime.datetime, zone: datetime.tzinfo) -> int:
+    """Of two moments with the same time of day, the first; a time that is left out counts from before the gap."""
+    return (local.replace(tzinfo=zone, fold=0) - _EPOCH) // datetime.timedelta(microseconds=1)
+
+
+_EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+# A year of room for what is computed from it.
+_LATEST: Final = _moment(datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC), datetime.UTC)
