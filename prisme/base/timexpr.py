@@ -68,7 +68,7 @@ def parse(text: str, now: int, zone: datetime.tzinfo, *, ends: bool = False) -> 
 
 def floor(moment: int, unit: Unit, zone: datetime.tzinfo) -> int:
     """The first moment of the unit that `moment` is in."""
-    local = _local(moment, zone)
+    local = localise(moment, zone)
     if unit in _FIXED:
         # Of the wall clock, as some zones are half an hour off, but without asking which of two such hours it is.
         past = local.microsecond
@@ -82,9 +82,14 @@ def step(moment: int, unit: Unit, count: int, zone: datetime.tzinfo) -> int:
     """The moment `count` units later, at the same time of day; the last day of a month where it has no such day."""
     if unit in _FIXED:
         return moment + count * _FIXED[unit]
-    local = _local(moment, zone)
+    local = localise(moment, zone)
     day = _step_day(local.date(), unit, count)
     return _moment(datetime.datetime.combine(day, local.time()), zone)
+
+
+def localise(moment: int, zone: datetime.tzinfo) -> datetime.datetime:
+    """The moment by the zone's clock."""
+    return (_EPOCH + datetime.timedelta(microseconds=moment)).astimezone(zone)
 
 
 def choose_interval(start: int, end: int) -> Interval:
@@ -156,7 +161,7 @@ def _following(first: int, unit: Unit, zone: datetime.tzinfo) -> int:
         # An hour later is the same hour again where clocks are set back by less than an hour.
         following = floor(first + _FIXED[unit], unit, zone)
         return following if following > first else first + _FIXED[unit]
-    day = _local(first, zone).date()
+    day = localise(first, zone).date()
     count = 1
     # A day that a zone has left out begins where the next one does.
     while (following := _moment(_first(_step_day(day, unit, count), unit), zone)) <= first:
@@ -182,10 +187,6 @@ def _step_day(day: datetime.date, unit: Unit, count: int) -> datetime.date:
     first = datetime.date(year, month + 1, 1)
     last = datetime.date(year + month // 11, (month + 1) % 12 + 1, 1) - datetime.timedelta(days=1)
     return first.replace(day=min(day.day, last.day))
-
-
-def _local(moment: int, zone: datetime.tzinfo) -> datetime.datetime:
-    return (_EPOCH + datetime.timedelta(microseconds=moment)).astimezone(zone)
 
 
 def _moment(local: datetime.datetime, zone: datetime.tzinfo) -> int:

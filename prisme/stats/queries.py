@@ -1,0 +1,242 @@
+"""The questions themselves: one query for each name, over the sessions and rows that the filters leave.
+
+A session counts in the bucket of its entry, a pageview or event in that of its own time. A session counts when it has
+what each filter names; of its pageviews, those count that `path` and `status` match, of its custom events, those that
+`event` matches.
+"""
+# What is put together here is ours; what was sent is bound.
+# ruff: noqa: S608
+
+import datetime
+import itertools
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from prisme.base.timexpr import SECOND, localise
+from prisme.stats.filters import EVENT_COLUMNS, SESSION_COLUMNS, VIEW_COLUMNS, Filters, condition
+from prisme.stats.frames import Frame
+from prisme.store.reader import Reader, Row
+
+LIVE: Final = 15 * 60 * SECOND
+# Since 1972, the offset of every time zone is so many seconds, or a multiple of it.
+_QUARTER: Final = 15 * 60 * SECOND
+WEEK: Final = [f"{weekday}-{hour:02d}" for weekday in range(1, 8) for hour in range(24)]
+
+
+class Span(msgspec.Struct, frozen=True):
+    """From `start` to before `end`, microseconds; `edges` are where its buckets begin, and where the last one ends."""
+
+    start: int
+    end: int
+    edges: list[int]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Which rows of a sorted list."""
+
+    limit: int = 10
+    offset: int = 0
+
+
+class Question:
+    """Filters on their way into SQL: the conditions on each table, and the parameters that they name."""
+
+    def __init__(self, filters: Filters, start: int, end: int) -> None:
+        self.parameters: dict[str, Any] = {}
+        self._views = self._conditions(VIEW_COLUMNS, filters)
+        self._events = self._conditions(EVENT_COLUMNS, filters)
+        self._sessions = self._conditions(SESSION_COLUMNS, filters)
+        self._start = f"make_timestamp({self.bind(start)})"
+        self._end = f"make_timestamp({self.bind(end)})"
+
+    def bind(self, value: Any) -> str:
+        """A parameter, by the name that SQL has for it."""
+        name = f"p{len(self.parameters)}"
+        self.parameters[name] = value
+        return f"${name}"
+
+    def sessions(self) -> str:
+        """The sessions that began in the span, as a FROM and WHERE."""
+        parts = [*self._within("entry_timestamp"), *self._sessions]
+        if self._views:
+            parts.append(f"session_uuid IN (SELECT session_uuid FROM pageviews WHERE {_all(self._views)})")
+        if self._events:
+            parts.append(self._has_event())
+        return f"FROM sessions WHERE {_all(parts)}"
+
+    def views(self) -> str:
+        """The pageviews of the span, as a FROM and WHERE."""
+        parts = [*self._within("timestamp"), *self._views, *self._of_session()]
+        if self._events:
+            parts.append(self._has_event())
+        return f"FROM pageviews WHERE {_all(parts)}"
+
+    def events(self, table: str) -> str:
+        """The rows of another table of events in the span, as a FROM and WHERE."""
+        parts = [*self._within("timestamp"), *self._of_session()]
+        if self._views:
+            parts.append(f"session_uuid IN (SELECT session_uuid FROM pageviews WHERE {_all(self._views)})")
+        if self._events:
+            parts.extend(self._events if table == "events_custom" else [self._has_event()])
+        return f"FROM {table} WHERE {_all(parts)}"
+
+    def _within(self, column: str) -> list[str]:
+        return [f'"{column}" >= {self._start}', f'"{column}" < {self._end}']
+
+    def _of_session(self) -> list[str]:
+        if not self._sessions:
+            return []
+        return [f"session_uuid IN (SELECT session_uuid FROM sessions WHERE {_all(self._sessions)})"]
+
+    def _has_event(self) -> str:
+        return f"session_uuid IN (SELECT session_uuid FROM events_custom WHERE {_all(self._events)})"
+
+    def _conditions(self, columns: dict[str, str], filters: Filters) -> list[str]:
+        return [condition(columns[name], one, self.bind) for name, one in filters.items() if name in columns]
+
+
+Source = Callable[[Question], str]
+
+
+def _rows(table: str) -> Source:
+    return lambda question: question.events(table)
+
+
+# What is counted, of which rows, at which time of theirs.
+SERIES: Final[dict[str, tuple[str, Source, str]]] = {
+    "visitors": ("count(DISTINCT visitor_id)", Question.views, "timestamp"),
+    "sessions": ("count(*)", Question.sessions, "entry_timestamp"),
+    "pageviews": ("count(*)", Question.views, "timestamp"),
+    "bounces": ("count(*) FILTER (is_bounce)", Question.sessions, "entry_timestamp"),
+    # Seconds, on average.
+    "sessions-duration": (
+        "avg(epoch_us(exit_timestamp) - epoch_us(entry_timestamp)) / 1e6",
+        Question.sessions,
+        "entry_timestamp",
+    ),
+}
+# By which column rows are counted, and which rows.
+TOPS: Final[dict[str, tuple[str, Source]]] = {
+    "top-pages": ("path", Question.views),
+    "top-entry-pages": ("entry_path", Question.sessions),
+    "top-exit-pages": ("exit_path", Question.sessions),
+    "top-referrers": ("referrer_domain", Question.sessions),
+    "top-utm-sources": ("utm_source", Question.sessions),
+    "top-utm-mediums": ("utm_medium", Question.sessions),
+    "top-utm-campaigns": ("utm_campaign", Question.sessions),
+    "top-utm-terms": ("utm_term", Question.sessions),
+    "top-utm-contents": ("utm_content", Question.sessions),
+    "top-countries": ("country_code", Question.sessions),
+    "top-operating-systems": ("operating_system", Question.sessions),
+    "top-browsers": ("browser_family", Question.sessions),
+    "top-devices": ("device", Question.sessions),
+    "top-statuses": ("CAST(status AS VARCHAR)", Question.views),
+    "top-custom-events": ("name", _rows("events_custom")),
+    "top-outbound-links": ("link", _rows("outbound_link_clicks")),
+    "top-file-downloads": ("url", _rows("file_downloads")),
+}
+
+
+class Stats:
+    """Answers questions. `Reader` says which errors they may raise."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def series(self, name: str, filters: Filters, span: Span) -> Frame:
+        """One of `SERIES`: a value for each bucket, 0 for those without rows."""
+        value, source, column = SERIES[name]
+        question = Question(filters, span.start, span.end)
+        starts = span.edges[:-1]
+        values: list[int | float] = [0] * len(starts)
+        if starts:
+            rows = self._ask(
+                f"SELECT {_bucket(column, span.edges)} AS bucket, {value} {source(question)} GROUP BY bucket",
+                question,
+            )
+            for bucket, figure in rows:
+                values[bucket] = figure
+        return _frame(span, [start // SECOND for start in starts], values)
+
+    def top(self, name: str, filters: Filters, span: Span, page: Page) -> Frame:
+        """One of `TOPS`: what is most frequent, by count and then by name; an empty text is none."""
+        column, source = TOPS[name]
+        question = Question(filters, span.start, span.end)
+        return self._top(column, f"{source(question)} AND {column} <> ''", question, span, page)
+
+    def properties(self, filters: Filters, span: Span, page: Page, name: str = "") -> Frame:
+        """The properties of custom events by how many events have them; with a `name`, its values, as text."""
+        question = Question(filters, span.start, span.end)
+        rows = question.events("events_custom")
+        if not name:
+            return self._top("key", f"FROM (SELECT unnest(json_keys(properties)) AS key {rows})", question, span, page)
+        # JSON Pointer (RFC 6901): a name may hold anything.
+        pointer = question.bind("/" + name.replace("~", "~0").replace("/", "~1"))
+        values = f"FROM (SELECT properties->>{pointer} AS value {rows}) WHERE value IS NOT NULL"
+        return self._top("value", values, question, span, page)
+
+    def week(self, filters: Filters, span: Span, zone: datetime.tzinfo) -> Frame:
+        """Pageviews by weekday (1 is Monday) and hour of the zone's clock: `WEEK`."""
+        question = Question(filters, span.start, span.end)
+        values: list[int | float] = [0] * len(WEEK)
+        rows = self._ask(
+            f"SELECT epoch_us(timestamp) // {_QUARTER} AS quarter, count(*) {question.views()} GROUP BY quarter",
+            question,
+        )
+        for quarter, count in rows:
+            there = localise(quarter * _QUARTER, zone)
+            values[there.weekday() * 24 + there.hour] += count
+        return _frame(span, list(WEEK), values)
+
+    def live(self, filters: Filters, now: int) -> Frame:
+        """Visitors with any event in the last 15 minutes, at `now`."""
+        span = Span(now - LIVE, now + 1, [])
+        question = Question(filters, span.start, span.end)
+        tables = ("events_custom", "file_downloads", "outbound_link_clicks")
+        sources = [question.views(), *(question.events(table) for table in tables)]
+        union = " UNION ALL ".join(f"SELECT visitor_id {source}" for source in sources)
+        ((count,),) = self._ask(f"SELECT count(DISTINCT visitor_id) FROM ({union})", question)
+        return _frame(span, [now // SECOND], [count])
+
+    def _top(self, column: str, source: str, question: Question, span: Span, page: Page) -> Frame:
+        limit, offset = question.bind(page.limit), question.bind(page.offset)
+        rows = self._ask(
+            f"SELECT {column} AS key, count(*) AS count {source} GROUP BY key ORDER BY count DESC, key "
+            f"LIMIT {limit} OFFSET {offset}",
+            question,
+        )
+        return _frame(span, [key for key, _ in rows], [count for _, count in rows])
+
+    def _ask(self, query: str, question: Question) -> list[Row]:
+        # DuckDB takes no parameter that the query does not name.
+        named = set(re.findall(r"\$(\w+)", query))
+        return self._reader.ask(query, {name: value for name, value in question.parameters.items() if name in named})
+
+
+def _frame(span: Span, keys: list[Any], values: list[int | float]) -> Frame:
+    return Frame(span.start // SECOND, span.end // SECOND, keys, values)
+
+
+def _bucket(column: str, edges: list[int]) -> str:
+    """The number of the bucket that a time is in, all times being in one."""
+    microseconds = f"epoch_us({column})"
+    width = edges[1] - edges[0]
+    if all(after - before == width for before, after in itertools.pairwise(edges)):
+        return f"({microseconds} - {edges[0]}) // {width}"
+    return _search(microseconds, edges, 0, len(edges) - 1)
+
+
+def _search(value: str, edges: list[int], low: int, high: int) -> str:
+    """A binary search as nested CASEs: as fast as arithmetic, and days may have any length."""
+    if high - low == 1:
+        return str(low)
+    middle = (low + high) // 2
+    below, above = _search(value, edges, low, middle), _search(value, edges, middle, high)
+    return f"CASE WHEN {value} < {edges[middle]} THEN {below} ELSE {above} END"
+
+
+def _all(parts: list[str]) -> str:
+    return " AND ".join(f"({part})" for part in parts) or "true"
