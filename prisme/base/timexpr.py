@@ -108,8 +108,7 @@ def edges(start: int, end: int, interval: Interval, zone: datetime.tzinfo, at_mo
     found = [floor(start, unit, zone)]
     while found[-1] < end > start:
         if len(found) > at_most:
-            longer = INTERVALS[min(INTERVALS.index(interval) + 1, len(INTERVALS) - 1)]
-            raise ValueError(f"{interval} has over {at_most} values between these times: choose {longer}, or less time")
+            raise ValueError(f"over {at_most} times {interval} between these times")
         found.append(_following(found[-1], unit, zone))
     return found
 

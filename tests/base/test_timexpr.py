@@ -181,9 +181,9 @@ def test_buckets_are_counted(start: str, end: str, interval: Interval, expected:
 
 def test_too_many_buckets_are_refused() -> None:
     assert len(edges(0, 10 * DAY, "day", UTC, 10)) == 11
-    with pytest.raises(ValueError, match=r"^hour has over 10 values between these times: choose day, or less time$"):
+    with pytest.raises(ValueError, match=r"^over 10 times hour between these times$"):
         edges(0, 10 * DAY, "hour", UTC, 10)
-    with pytest.raises(ValueError, match=r"^year has over 2 "):
+    with pytest.raises(ValueError, match=r"^over 2 times year "):
         edges(0, 10_000 * DAY, "year", UTC, 2)
 
 
