@@ -10,8 +10,8 @@ what each filter names; of its pageviews, those count that `path` and `status` m
 import datetime
 import itertools
 import re
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Collection
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -99,9 +99,11 @@ class Question:
 
 
 Source = Callable[[Question], str]
+Group = TypeVar("Group", bound=tuple[Any, ...])
 
 
 def _rows(table: str) -> Source:
+    """Another source for each call."""
     return lambda question: question.events(table)
 
 
@@ -133,7 +135,7 @@ TOPS: Final[dict[str, tuple[str, Source]]] = {
     "top-operating-systems": ("operating_system", Question.sessions),
     "top-browsers": ("browser_family", Question.sessions),
     "top-devices": ("device", Question.sessions),
-    "top-statuses": ("CAST(status AS VARCHAR)", Question.views),
+    "top-statuses": ("status", Question.views),
     "top-custom-events": ("name", _rows("events_custom")),
     "top-outbound-links": ("link", _rows("outbound_link_clicks")),
     "top-file-downloads": ("url", _rows("file_downloads")),
@@ -146,26 +148,48 @@ class Stats:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    def series(self, name: str, filters: Filters, span: Span) -> Frame:
-        """One of `SERIES`: a value for each bucket, 0 for those without rows."""
-        value, source, column = SERIES[name]
-        question = Question(filters, span.start, span.end)
-        starts = span.edges[:-1]
-        values: list[int | float] = [0] * len(starts)
-        if starts:
+    def series(self, names: Collection[str], filters: Filters, span: Span) -> dict[str, Frame]:
+        """Some of `SERIES`: a value for each bucket, 0 for those without rows."""
+        keys: list[Any] = [start // SECOND for start in span.edges[:-1]]
+        frames = {name: _frame(span, keys, [0] * len(keys)) for name in names}
+        for (source, column), some in _by_source(names, lambda name: SERIES[name][1:]).items():
+            question = Question(filters, span.start, span.end)
+            values = ", ".join(SERIES[name][0] for name in some)
+            if keys:
+                bucket = _bucket(column, span.edges)
+                rows = self._ask(f"SELECT {bucket} AS bucket, {values} {source(question)} GROUP BY bucket", question)
+                for index, *figures in rows:
+                    for name, figure in zip(some, figures, strict=True):
+                        frames[name].values[index] = figure
+        return frames
+
+    def tops(self, names: Collection[str], filters: Filters, span: Span, page: Page) -> dict[str, Frame]:
+        """Some of `TOPS`: what is most frequent, by count and then by name; an empty text is none.
+
+        All that are of the same rows are counted in one pass.
+        """
+        frames: dict[str, Frame] = {}
+        for (source,), some in _by_source(names, lambda name: TOPS[name][1:]).items():
+            question = Question(filters, span.start, span.end)
+            columns = [f"c{number}" for number in range(len(some))]
+            named = ", ".join(f"{TOPS[name][0]} AS {column}" for name, column in zip(some, columns, strict=True))
+            # In each set, all columns but its own are NULL, and what GROUPING says of them is 1.
+            listed, sets = ", ".join(columns), ", ".join(f"({column})" for column in columns)
+            texts = ", ".join(f"CAST({column} AS VARCHAR)" for column in columns)
             rows = self._ask(
-                f"SELECT {_bucket(column, span.edges)} AS bucket, {value} {source(question)} GROUP BY bucket",
+                f"SELECT sets.which, sets.key, sets.count FROM ("
+                f"SELECT grouping({listed}) AS which, coalesce({texts}) AS key, count(*) AS count "
+                f"FROM (SELECT {named} {source(question)}) GROUP BY GROUPING SETS ({sets})"
+                f") AS sets WHERE key <> '' QUALIFY row_number() OVER (PARTITION BY which ORDER BY count DESC, key) "
+                f"BETWEEN {question.bind(page.offset)} + 1 AND {question.bind(page.offset + page.limit)} "
+                f"ORDER BY which, count DESC, key",
                 question,
             )
-            for bucket, figure in rows:
-                values[bucket] = figure
-        return _frame(span, [start // SECOND for start in starts], values)
-
-    def top(self, name: str, filters: Filters, span: Span, page: Page) -> Frame:
-        """One of `TOPS`: what is most frequent, by count and then by name; an empty text is none."""
-        column, source = TOPS[name]
-        question = Question(filters, span.start, span.end)
-        return self._top(column, f"{source(question)} AND {column} <> ''", question, span, page)
+            for number, name in enumerate(some):
+                which = (1 << len(some)) - 1 - (1 << len(some) - 1 - number)
+                found = [(key, count) for other, key, count in rows if other == which]
+                frames[name] = _frame(span, [key for key, _ in found], [count for _, count in found])
+        return frames
 
     def properties(self, filters: Filters, span: Span, page: Page, name: str = "") -> Frame:
         """The properties of custom events by how many events have them; with a `name`, its values, as text."""
@@ -214,6 +238,13 @@ class Stats:
         # DuckDB takes no parameter that the query does not name.
         named = set(re.findall(r"\$(\w+)", query))
         return self._reader.ask(query, {name: value for name, value in question.parameters.items() if name in named})
+
+
+def _by_source(names: Collection[str], source: Callable[[str], Group]) -> dict[Group, list[str]]:
+    grouped: dict[Group, list[str]] = {}
+    for name in names:
+        grouped.setdefault(source(name), []).append(name)
+    return grouped
 
 
 def _frame(span: Span, keys: list[Any], values: list[int | float]) -> Frame:

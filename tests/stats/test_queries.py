@@ -333,7 +333,7 @@ def test_every_name_is_known_to_the_oracle() -> None:
 @pytest.mark.parametrize("name", SERIES)
 def test_whole_series_are_counted(stats: Stats, name: str, interval: Interval, zone: datetime.tzinfo) -> None:
     span = span_of(FIRST, LAST + DAY, interval, zone)
-    assert stats.series(name, {}, span).values == pytest.approx(Oracle(JOURNAL, {}).series(name, span))
+    assert stats.series([name], {}, span)[name].values == pytest.approx(Oracle(JOURNAL, {}).series(name, span))
 
 
 @pytest.mark.parametrize("name", TOPS)
@@ -342,7 +342,7 @@ def test_whole_tops_are_counted(stats: Stats, name: str) -> None:
     for start in range(FIRST, LAST, DAY):
         counts = Oracle(JOURNAL, {}).top(name, start, start + DAY)
         expected = sorted(counts.items(), key=lambda item: (-item[1], item[0].encode()))
-        frame = stats.top(name, {}, Span(start, start + DAY, []), Page(100))
+        frame = stats.tops([name], {}, Span(start, start + DAY, []), Page(100))[name]
         assert list(zip(frame.keys, frame.values, strict=True)) == expected
 
 
@@ -352,7 +352,7 @@ def test_series_are_counted(
     stats: Stats, made: Made, times: tuple[int, int], interval: Interval, zone: datetime.tzinfo, name: str
 ) -> None:
     span = span_of(*times, interval, zone)
-    frame = stats.series(name, read(made), span)
+    frame = stats.series([name], read(made), span)[name]
     assert frame.keys == [edge // SECOND for edge in span.edges[:-1]]
     assert frame.values == pytest.approx(Oracle(JOURNAL, made).series(name, span))
     assert (frame.start, frame.end) == (span.start // SECOND, span.end // SECOND)
@@ -363,8 +363,20 @@ def test_series_are_counted(
 def test_tops_are_counted(stats: Stats, made: Made, times: tuple[int, int], name: str, limit: int, offset: int) -> None:
     counts = Oracle(JOURNAL, made).top(name, *times)
     expected = sorted(counts.items(), key=lambda item: (-item[1], item[0].encode()))[offset : offset + limit]
-    frame = stats.top(name, read(made), Span(*times, []), Page(limit, offset))
+    frame = stats.tops([name], read(made), Span(*times, []), Page(limit, offset))[name]
     assert list(zip(frame.keys, frame.values, strict=True)) == expected
+
+
+@given(made_filters, spans, st.integers(1, 4), st.integers(0, 3))
+@settings(many, max_examples=30)
+def test_many_at_once_are_the_same(stats: Stats, made: Made, times: tuple[int, int], limit: int, offset: int) -> None:
+    asked, page = read(made), Page(limit, offset)
+    span = span_of(*times, "day", ZONES[1])
+    assert stats.tops(TOPS, asked, span, page) == {name: stats.tops([name], asked, span, page)[name] for name in TOPS}
+    together = stats.series(SERIES, asked, span)
+    assert list(together) == list(SERIES)
+    for name, frame in together.items():
+        assert frame.values == pytest.approx(stats.series([name], asked, span)[name].values)
 
 
 @pytest.mark.parametrize("name", ["", "plan", "seats", "a/b~c", "a~1b", "lost"])
