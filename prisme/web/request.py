@@ -3,15 +3,14 @@
 Values stay bytes as they came; nothing is judged here but lengths.
 """
 
-import os
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
-from prisme.base.uuids import uuid4
+from prisme.base.uuids import uuid4s
 from prisme.visit import address
 from prisme.visit.address import Address
 
@@ -87,7 +86,7 @@ class Proxy:
 
     def __init__(self, trusted: bool, header: str, hops: int, request_id_header: str) -> None:
         self._hops = hops
-        self._noise = _noise().__next__
+        self._next_id = uuid4s().__next__
         self._slots = (
             {request_id_header.lower().encode(): REQUEST_ID, header.lower().encode(): FORWARDED} if trusted else {}
         )
@@ -132,11 +131,11 @@ class Proxy:
 
     def request_id(self, scope: Scope) -> str:
         """The id that a trusted proxy gave the request, else a new UUIDv4; the same one when asked again."""
-        if "address" not in scope:
-            self.client(scope)
         known: str | None = scope.get("request_id")
         if known is None:
-            known = scope["request_id"] = uuid4(self._noise())
+            if "address" not in scope:
+                self.client(scope)  # which reads the header, where it is trusted
+            known = scope["request_id"] = scope.get("request_id") or self._next_id()
         return known
 
 
@@ -184,11 +183,3 @@ def _decode(value: bytes) -> bytes:
     if b"+" in value:
         value = value.replace(b"+", b" ")
     return unquote_to_bytes(value) if b"%" in value else value
-
-
-def _noise() -> Iterator[str]:
-    """32 random hex digits at a time: one call to the system for 256 of them, which costs 1 us each otherwise."""
-    while True:
-        block = os.urandom(4096).hex()
-        for start in range(0, len(block), 32):
-            yield block[start : start + 32]

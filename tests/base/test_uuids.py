@@ -1,12 +1,13 @@
-"""Version 7 UUIDs: their time, their order, their bits."""
+"""UUIDs of versions 4 and 7: their time, their order, their bits."""
 
+import itertools
 import uuid
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prisme.base.uuids import uuid7
+from prisme.base.uuids import uuid4s, uuid7
 
 MOMENTS = st.integers(0, 2**48 * 1000 - 1)
 NOISE = st.integers(0, 2**62 - 1)
@@ -35,3 +36,18 @@ def test_later_ones_sort_later(now: int, first: int, second: int) -> None:
 )
 def test_known_ones(now: int, text: str) -> None:
     assert uuid7(now, 0) == text
+
+
+def test_random_ones_are_random() -> None:
+    made = list(itertools.islice(uuid4s(), 5000))
+    read = [uuid.UUID(text) for text in made]
+    assert {(one.version, one.variant) for one in read} == {(4, uuid.RFC_4122)}
+    assert [str(one) for one in read] == made
+    assert len(set(made)) == 5000
+    # Each bit but the six fixed ones is set in some and not in others.
+    fixed = 0xF << 76 | 0b11 << 62
+    ones = zeros = 0
+    for one in read:
+        ones |= one.int
+        zeros |= ~one.int
+    assert (ones & zeros | fixed) & (1 << 128) - 1 == (1 << 128) - 1
