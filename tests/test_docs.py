@@ -1,5 +1,6 @@
 """The docs are true: examples run, tables are whole, links lead somewhere, versions agree."""
 
+import contextlib
 import re
 import sqlite3
 import subprocess
@@ -205,7 +206,8 @@ def test_deletions_leave_nothing(start: Callable[..., LiveServer], deletion: str
 
 def test_privacy_names_what_is_there(asked: LiveServer) -> None:
     asked.settle()
-    keys = sqlite3.connect(asked.folder / "secrets.sqlite").execute("SELECT name, length(salt) FROM salts").fetchall()
+    with contextlib.closing(sqlite3.connect(asked.folder / "secrets.sqlite")) as secrets:
+        keys = secrets.execute("SELECT name, length(salt) FROM salts").fetchall()
     assert sorted(keys) == [("daily", 16), ("static", 16)]
     places = " ".join(row[0] for row in rows(PRIVACY, "## What is where, and for how long"))
     kept = {path.name for path in asked.folder.iterdir()}

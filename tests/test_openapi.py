@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-import yaml  # type: ignore[import-untyped]
+import yaml  # type: ignore[import-untyped]  # it comes without types
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (

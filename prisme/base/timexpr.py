@@ -4,9 +4,9 @@ Moments are integers, microseconds since the Unix epoch, UTC. A span begins with
 last one. Days and what is made of them are those of a time zone: some have 23 hours, some 25, and some do not exist.
 """
 
+import calendar
 import datetime
 import re
-from collections.abc import Callable
 from typing import Final, Literal, get_args
 
 Unit = Literal["s", "m", "h", "d", "w", "M", "Q", "y"]
@@ -75,7 +75,7 @@ def floor(moment: int, unit: Unit, zone: datetime.tzinfo) -> int:
         past += local.second * SECOND if unit in ("m", "h") else 0
         past += local.minute * _FIXED["m"] if unit == "h" else 0
         return moment - past
-    return _moment(_first(local.date(), unit), zone)
+    return _start_of(_first(local.date(), unit), zone)
 
 
 def step(moment: int, unit: Unit, count: int, zone: datetime.tzinfo) -> int:
@@ -117,12 +117,9 @@ def _read(text: str, now: int, zone: datetime.tzinfo, ends: bool) -> int | None:
     if text.startswith("now"):
         return _evaluate(text[3:], now, zone, ends)
     if date := _DATE.fullmatch(text):
-        year, month, day = (int(part or 1) for part in date.groups())
-        first = datetime.datetime.combine(datetime.date(year, month, day), datetime.time())
+        day = datetime.date(*(int(part or 1) for part in date.groups()))
         unit: Unit = "d" if date[3] else "M" if date[2] else "y"
-        return _moment(
-            datetime.datetime.combine(_step_day(first.date(), unit, 1), first.time()) if ends else first, zone
-        )
+        return _start_of(_step_day(day, unit, 1) if ends else day, zone)
     if _UNIX.fullmatch(text):
         seconds, _, fraction = text.partition(".")
         return int(seconds) * SECOND + int(fraction[:6].ljust(6, "0"))
@@ -163,29 +160,34 @@ def _following(first: int, unit: Unit, zone: datetime.tzinfo) -> int:
     day = localise(first, zone).date()
     count = 1
     # A day that a zone has left out begins where the next one does.
-    while (following := _moment(_first(_step_day(day, unit, count), unit), zone)) <= first:
+    while (following := _start_of(_first(_step_day(day, unit, count), unit), zone)) <= first:
         count += 1
     return following
 
 
-def _first(day: datetime.date, unit: Unit) -> datetime.datetime:
-    firsts: dict[Unit, Callable[[], datetime.date]] = {
-        "d": lambda: day,
-        "w": lambda: day - datetime.timedelta(days=day.weekday()),
-        "M": lambda: day.replace(day=1),
-        "Q": lambda: day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1),
-        "y": lambda: day.replace(month=1, day=1),
-    }
-    return datetime.datetime.combine(firsts[unit](), datetime.time())
+def _first(day: datetime.date, unit: Unit) -> datetime.date:
+    match unit:
+        case "w":
+            return day - datetime.timedelta(days=day.weekday())
+        case "M":
+            return day.replace(day=1)
+        case "Q":
+            return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
+        case "y":
+            return day.replace(month=1, day=1)
+    return day
 
 
 def _step_day(day: datetime.date, unit: Unit, count: int) -> datetime.date:
     if unit in _DAYS:
         return day + datetime.timedelta(days=count * _DAYS[unit])
     year, month = divmod(day.year * 12 + day.month - 1 + count * _MONTHS[unit], 12)
-    first = datetime.date(year, month + 1, 1)
-    last = datetime.date(year + month // 11, (month + 1) % 12 + 1, 1) - datetime.timedelta(days=1)
-    return first.replace(day=min(day.day, last.day))
+    _, last = calendar.monthrange(year, month + 1)
+    return datetime.date(year, month + 1, min(day.day, last))
+
+
+def _start_of(day: datetime.date, zone: datetime.tzinfo) -> int:
+    return _moment(datetime.datetime.combine(day, datetime.time()), zone)
 
 
 def _moment(local: datetime.datetime, zone: datetime.tzinfo) -> int:

@@ -1,22 +1,23 @@
 """UUIDs (RFC 9562) as text, several times as fast as the standard library's: its objects are not needed here."""
 
 import os
-import re
 from collections.abc import Iterator
 
-# 32 hex digits; the 13th gives way to the version. The lower two bits of the 17th stay, the upper two say the variant:
-# 0b10. Here they are those of a whole block, which is random enough for 256 ids.
-_SHAPE = re.compile("(.{8})(.{4}).(.{3}).(.{3})(.{12})")
-_BLOCK = 256
+# A digit's lower two bits stay, the upper two say the variant: 0b10.
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+_BLOCK = 4096
 
 
 def uuid4s() -> Iterator[str]:
-    """Random ids (section 5.4) without end, made 256 at a time: 0.2 us each in place of 2."""
+    """Random ids (section 5.4) without end. One call to the system for 256 of them, which costs 1 us each otherwise."""
     while True:
-        variant = "89ab"[os.urandom(1)[0] & 3]
-        block = _SHAPE.sub(rf"\g<1>-\g<2>-4\g<3>-{variant}\g<4>-\g<5>", os.urandom(16 * _BLOCK).hex())
-        for start in range(0, 36 * _BLOCK, 36):
-            yield block[start : start + 36]
+        noise = os.urandom(_BLOCK).hex()
+        for at in range(0, len(noise), 32):
+            variant = _VARIANT[noise[at + 16]]
+            yield (
+                f"{noise[at : at + 8]}-{noise[at + 8 : at + 12]}-4{noise[at + 13 : at + 16]}"
+                f"-{variant}{noise[at + 17 : at + 20]}-{noise[at + 20 : at + 32]}"
+            )
 
 
 def uuid7(now: int, noise: int) -> str:

@@ -10,8 +10,8 @@ what each filter names; of its pageviews, those count that `path` and `status` m
 import datetime
 import itertools
 import re
-from collections.abc import Callable, Collection
-from typing import Any, Final, TypeVar
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
 import msgspec
 
@@ -41,16 +41,21 @@ class Page(msgspec.Struct, frozen=True):
     offset: int = 0
 
 
+# Which filters are of which table.
+_COLUMNS: Final = {"sessions": SESSION_COLUMNS, "pageviews": VIEW_COLUMNS, "events_custom": EVENT_COLUMNS}
+
+
 class Question:
     """Filters on their way into SQL: the conditions on each table, and the parameters that they name."""
 
-    def __init__(self, filters: Filters, start: int, end: int) -> None:
+    def __init__(self, filters: Filters, span: Span) -> None:
         self.parameters: dict[str, Any] = {}
-        self._views = self._conditions(VIEW_COLUMNS, filters)
-        self._events = self._conditions(EVENT_COLUMNS, filters)
-        self._sessions = self._conditions(SESSION_COLUMNS, filters)
-        self._start = f"make_timestamp({self.bind(start)})"
-        self._end = f"make_timestamp({self.bind(end)})"
+        self._conditions = {
+            table: [condition(columns[name], one, self.bind) for name, one in filters.items() if name in columns]
+            for table, columns in _COLUMNS.items()
+        }
+        self._start = f"make_timestamp({self.bind(span.start)})"
+        self._end = f"make_timestamp({self.bind(span.end)})"
 
     def bind(self, value: Any) -> str:
         """A parameter, by the name that SQL has for it."""
@@ -58,87 +63,49 @@ class Question:
         self.parameters[name] = value
         return f"${name}"
 
-    def sessions(self) -> str:
-        """The sessions that began in the span, as a FROM and WHERE."""
-        parts = [*self._within("entry_timestamp"), *self._sessions]
-        if self._views:
-            parts.append(f"session_uuid IN (SELECT session_uuid FROM pageviews WHERE {_all(self._views)})")
-        if self._events:
-            parts.append(self._has_event())
-        return f"FROM sessions WHERE {_all(parts)}"
+    def rows(self, table: str) -> str:
+        """A table's rows in the span, as a FROM and WHERE.
 
-    def views(self) -> str:
-        """The pageviews of the span, as a FROM and WHERE."""
-        parts = [*self._within("timestamp"), *self._views, *self._of_session()]
-        if self._events:
-            parts.append(self._has_event())
-        return f"FROM pageviews WHERE {_all(parts)}"
-
-    def events(self, table: str) -> str:
-        """The rows of another table of events in the span, as a FROM and WHERE."""
-        parts = [*self._within("timestamp"), *self._of_session()]
-        if self._views:
-            parts.append(f"session_uuid IN (SELECT session_uuid FROM pageviews WHERE {_all(self._views)})")
-        if self._events:
-            parts.extend(self._events if table == "events_custom" else [self._has_event()])
+        What a filter asks of another table, one of that table's rows of the same session must have.
+        """
+        time = _time_of(table)
+        parts = [f"{time} >= {self._start}", f"{time} < {self._end}"]
+        for other, conditions in self._conditions.items():
+            if other == table:
+                parts += conditions
+            elif conditions:
+                parts.append(f"session_uuid IN (SELECT session_uuid FROM {other} WHERE {_all(conditions)})")
         return f"FROM {table} WHERE {_all(parts)}"
 
-    def _within(self, column: str) -> list[str]:
-        return [f'"{column}" >= {self._start}', f'"{column}" < {self._end}']
 
-    def _of_session(self) -> list[str]:
-        if not self._sessions:
-            return []
-        return [f"session_uuid IN (SELECT session_uuid FROM sessions WHERE {_all(self._sessions)})"]
-
-    def _has_event(self) -> str:
-        return f"session_uuid IN (SELECT session_uuid FROM events_custom WHERE {_all(self._events)})"
-
-    def _conditions(self, columns: dict[str, str], filters: Filters) -> list[str]:
-        return [condition(columns[name], one, self.bind) for name, one in filters.items() if name in columns]
-
-
-Source = Callable[[Question], str]
-Group = TypeVar("Group", bound=tuple[Any, ...])
-
-
-def _rows(table: str) -> Source:
-    """Another source for each call."""
-    return lambda question: question.events(table)
-
-
-# What is counted, of which rows, at which time of theirs.
-SERIES: Final[dict[str, tuple[str, Source, str]]] = {
-    "visitors": ("count(DISTINCT visitor_id)", Question.views, "timestamp"),
-    "sessions": ("count(*)", Question.sessions, "entry_timestamp"),
-    "pageviews": ("count(*)", Question.views, "timestamp"),
-    "bounces": ("count(*) FILTER (is_bounce)", Question.sessions, "entry_timestamp"),
+# What is counted, of which table's rows.
+SERIES: Final[dict[str, tuple[str, str]]] = {
+    "visitors": ("count(DISTINCT visitor_id)", "pageviews"),
+    "sessions": ("count(*)", "sessions"),
+    "pageviews": ("count(*)", "pageviews"),
+    "bounces": ("count(*) FILTER (is_bounce)", "sessions"),
     # Seconds, on average.
-    "sessions-duration": (
-        "avg(epoch_us(exit_timestamp) - epoch_us(entry_timestamp)) / 1e6",
-        Question.sessions,
-        "entry_timestamp",
-    ),
+    "sessions-duration": ("avg(epoch_us(exit_timestamp) - epoch_us(entry_timestamp)) / 1e6", "sessions"),
 }
-# By which column rows are counted, and which rows.
-TOPS: Final[dict[str, tuple[str, Source]]] = {
-    "top-pages": ("path", Question.views),
-    "top-entry-pages": ("entry_path", Question.sessions),
-    "top-exit-pages": ("exit_path", Question.sessions),
-    "top-referrers": ("referrer_domain", Question.sessions),
-    "top-utm-sources": ("utm_source", Question.sessions),
-    "top-utm-mediums": ("utm_medium", Question.sessions),
-    "top-utm-campaigns": ("utm_campaign", Question.sessions),
-    "top-utm-terms": ("utm_term", Question.sessions),
-    "top-utm-contents": ("utm_content", Question.sessions),
-    "top-countries": ("country_code", Question.sessions),
-    "top-operating-systems": ("operating_system", Question.sessions),
-    "top-browsers": ("browser_family", Question.sessions),
-    "top-devices": ("device", Question.sessions),
-    "top-statuses": ("status", Question.views),
-    "top-custom-events": ("name", _rows("events_custom")),
-    "top-outbound-links": ("link", _rows("outbound_link_clicks")),
-    "top-file-downloads": ("url", _rows("file_downloads")),
+# By which column rows are counted, and which table's.
+TOPS: Final[dict[str, tuple[str, str]]] = {
+    "top-pages": ("path", "pageviews"),
+    "top-entry-pages": ("entry_path", "sessions"),
+    "top-exit-pages": ("exit_path", "sessions"),
+    "top-referrers": ("referrer_domain", "sessions"),
+    "top-utm-sources": ("utm_source", "sessions"),
+    "top-utm-mediums": ("utm_medium", "sessions"),
+    "top-utm-campaigns": ("utm_campaign", "sessions"),
+    "top-utm-terms": ("utm_term", "sessions"),
+    "top-utm-contents": ("utm_content", "sessions"),
+    "top-countries": ("country_code", "sessions"),
+    "top-operating-systems": ("operating_system", "sessions"),
+    "top-browsers": ("browser_family", "sessions"),
+    "top-devices": ("device", "sessions"),
+    "top-statuses": ("status", "pageviews"),
+    "top-custom-events": ("name", "events_custom"),
+    "top-outbound-links": ("link", "outbound_link_clicks"),
+    "top-file-downloads": ("url", "file_downloads"),
 }
 
 
@@ -152,12 +119,13 @@ class Stats:
         """Some of `SERIES`: a value for each bucket, 0 for those without rows."""
         keys: list[Any] = [start // SECOND for start in span.edges[:-1]]
         frames = {name: _frame(span, keys, [0] * len(keys)) for name in names}
-        for (source, column), some in _by_source(names, lambda name: SERIES[name][1:]).items():
-            question = Question(filters, span.start, span.end)
+        for table, some in _by_table(names, SERIES).items():
+            question = Question(filters, span)
             values = ", ".join(SERIES[name][0] for name in some)
             if keys:
-                bucket = _bucket(column, span.edges)
-                rows = self._ask(f"SELECT {bucket} AS bucket, {values} {source(question)} GROUP BY bucket", question)
+                bucket = _bucket(_time_of(table), span.edges)
+                query = f"SELECT {bucket} AS bucket, {values} {question.rows(table)} GROUP BY bucket"
+                rows = self._ask(query, question)
                 for index, *figures in rows:
                     for name, figure in zip(some, figures, strict=True):
                         frames[name].values[index] = figure
@@ -169,8 +137,8 @@ class Stats:
         All that are of the same rows are counted in one pass.
         """
         frames: dict[str, Frame] = {}
-        for (source,), some in _by_source(names, lambda name: TOPS[name][1:]).items():
-            question = Question(filters, span.start, span.end)
+        for table, some in _by_table(names, TOPS).items():
+            question = Question(filters, span)
             columns = [f"c{number}" for number in range(len(some))]
             named = ", ".join(f"{TOPS[name][0]} AS {column}" for name, column in zip(some, columns, strict=True))
             # In each set, all columns but its own are NULL, and what GROUPING says of them is 1.
@@ -179,7 +147,7 @@ class Stats:
             rows = self._ask(
                 f"SELECT sets.which, sets.key, sets.count FROM ("
                 f"SELECT grouping({listed}) AS which, coalesce({texts}) AS key, count(*) AS count "
-                f"FROM (SELECT {named} {source(question)}) GROUP BY GROUPING SETS ({sets})"
+                f"FROM (SELECT {named} {question.rows(table)}) GROUP BY GROUPING SETS ({sets})"
                 f") AS sets WHERE key <> '' QUALIFY row_number() OVER (PARTITION BY which ORDER BY count DESC, key) "
                 f"BETWEEN {question.bind(page.offset)} + 1 AND {question.bind(page.offset + page.limit)} "
                 f"ORDER BY which, count DESC, key",
@@ -193,8 +161,8 @@ class Stats:
 
     def properties(self, filters: Filters, span: Span, page: Page, name: str = "") -> Frame:
         """The properties of custom events by how many events have them; with a `name`, its values, as text."""
-        question = Question(filters, span.start, span.end)
-        rows = question.events("events_custom")
+        question = Question(filters, span)
+        rows = question.rows("events_custom")
         if not name:
             return self._top("key", f"FROM (SELECT unnest(json_keys(properties)) AS key {rows})", question, span, page)
         # JSON Pointer (RFC 6901): a name may hold anything.
@@ -204,24 +172,23 @@ class Stats:
 
     def week(self, filters: Filters, span: Span, zone: datetime.tzinfo) -> Frame:
         """Pageviews by weekday (1 is Monday) and hour of the zone's clock: `WEEK`."""
-        question = Question(filters, span.start, span.end)
+        question = Question(filters, span)
         values: list[int | float] = [0] * len(WEEK)
+        quarter = f"epoch_us(timestamp) // {_QUARTER}"
         rows = self._ask(
-            f"SELECT epoch_us(timestamp) // {_QUARTER} AS quarter, count(*) {question.views()} GROUP BY quarter",
-            question,
+            f"SELECT {quarter} AS quarter, count(*) {question.rows('pageviews')} GROUP BY quarter", question
         )
-        for quarter, count in rows:
-            there = localise(quarter * _QUARTER, zone)
+        for number, count in rows:
+            there = localise(number * _QUARTER, zone)
             values[there.weekday() * 24 + there.hour] += count
         return _frame(span, list(WEEK), values)
 
     def live(self, filters: Filters, now: int) -> Frame:
         """Visitors with any event in the last 15 minutes, at `now`."""
         span = Span(now - LIVE, now + 1, [])
-        question = Question(filters, span.start, span.end)
-        tables = ("events_custom", "file_downloads", "outbound_link_clicks")
-        sources = [question.views(), *(question.events(table) for table in tables)]
-        union = " UNION ALL ".join(f"SELECT visitor_id {source}" for source in sources)
+        question = Question(filters, span)
+        tables = ("pageviews", "events_custom", "file_downloads", "outbound_link_clicks")
+        union = " UNION ALL ".join(f"SELECT visitor_id {question.rows(table)}" for table in tables)
         ((count,),) = self._ask(f"SELECT count(DISTINCT visitor_id) FROM ({union})", question)
         return _frame(span, [now // SECOND], [count])
 
@@ -240,11 +207,15 @@ class Stats:
         return self._reader.ask(query, {name: value for name, value in question.parameters.items() if name in named})
 
 
-def _by_source(names: Collection[str], source: Callable[[str], Group]) -> dict[Group, list[str]]:
-    grouped: dict[Group, list[str]] = {}
+def _by_table(names: Collection[str], known: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
     for name in names:
-        grouped.setdefault(source(name), []).append(name)
+        grouped.setdefault(known[name][1], []).append(name)
     return grouped
+
+
+def _time_of(table: str) -> str:
+    return "entry_timestamp" if table == "sessions" else '"timestamp"'
 
 
 def _frame(span: Span, keys: list[Any], values: list[int | float]) -> Frame:

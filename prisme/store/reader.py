@@ -37,4 +37,5 @@ class Reader:
             raise LateError(self._deadline) from error
         finally:
             timer.cancel()
+            timer.join()  # an interrupt that is under way needs the cursor
             cursor.close()
