@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from urllib.parse import quote
 
-from prisme.runtime.accesslog import AccessLog, Line
+from prisme.runtime.accesslog import AccessLog
 from prisme.runtime.metrics import Histogram
 from prisme.visit.address import Address, mask
 from prisme.web.request import Proxy, Scope
@@ -55,20 +55,18 @@ class Traffic:
         if self._log is not None:
             self._tell(self._log.add, answered)
 
-    def _tell(self, add: Callable[[Line], None], answered: list[tuple[Scope, str, int, int]]) -> None:
+    def _tell(self, add: Callable[..., None], answered: list[tuple[Scope, str, int, int]]) -> None:
         source_ip, client, request_id = self._source_ip, self._proxy.client, self._proxy.request_id
         for scope, _, status, nanoseconds in answered:
             refusal = scope.get("refusal")
             add(
-                Line(
-                    request_id(scope),
-                    nanoseconds / 1e6,
-                    source_ip(scope.get("address") or client(scope)),
-                    scope["method"],
-                    _show(scope["raw_path"]),
-                    status,
-                    "" if refusal is None else refusal.reason,
-                )
+                request_id(scope),
+                nanoseconds / 1e6,
+                source_ip(scope.get("address") or client(scope)),
+                scope["method"],
+                _show(scope["raw_path"]),
+                status,
+                "" if refusal is None else refusal.reason,
             )
 
     def durations(self) -> dict[tuple[str, ...], Histogram]:
