@@ -98,6 +98,24 @@ def choose_interval(start: int, end: int) -> Interval:
     return next((interval for interval, longest in _LONGEST if seconds <= longest), "year")
 
 
+def precede(start: int, end: int, zone: datetime.tzinfo) -> tuple[int, int]:
+    """The span of the same kind before a span: whole months before whole months, else whole days earlier.
+
+    So a day of which 15 hours have passed is compared with the first 15 hours of one before. A span of less than a day
+    that is no part of one calendar day comes directly after the one before.
+    """
+    if all(floor(edge, "M", zone) == edge for edge in (start, end)):
+        first, last = (localise(edge, zone) for edge in (start, end))
+        unit, count = _UNITS["M"], (last.year - first.year) * 12 + last.month - first.month
+    else:
+        unit, count = _UNITS["d"], max(1, (end - start) // (24 * _FIXED["h"]))
+        while step(start, unit, count, zone) < end:
+            count += 1
+        if count == 1 and floor(start, "d", zone) != start and end - start < 23 * _FIXED["h"]:
+            return max(2 * start - end, 0), start
+    return max(step(start, unit, -count, zone), 0), max(step(end, unit, -count, zone), 0)
+
+
 def edges(start: int, end: int, interval: Interval, zone: datetime.tzinfo, at_most: int) -> list[int]:
     """Where the buckets of a span begin, and where the last one ends: one more than there are buckets.
 

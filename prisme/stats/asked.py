@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -21,12 +21,15 @@ MOST_ROWS: Final = 10_000
 # A year of hours. More is no chart, and a day of minutes fits.
 MOST_BUCKETS: Final = 9_000
 _MOST_SKIPPED: Final = 1_000_000_000
-_NAMES: Final = ("from", "to", "tz", "interval", "limit", "offset", "property", *filters.NAMES)
+_NAMES: Final = ("from", "to", "tz", "interval", "limit", "offset", *filters.NAMES)
+# Of one question each.
+PROPERTY: Final = ("property",)
+COMPARE: Final = ("compare", "compare-from", "compare-to")
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}", re.ASCII)
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What was asked; `property` is that of `custom-properties`, empty for all."""
+    """What was asked; `property` is that of `custom-properties`, empty for all; `compared` is another span."""
 
     span: Span
     zone: ZoneInfo
@@ -34,17 +37,20 @@ class Asked(msgspec.Struct, frozen=True):
     page: Page
     property: str
     filters: Filters
+    compared: Span | None
 
 
-def read(parameters: Mapping[str, str], now: int) -> Asked:
+def read(parameters: Mapping[str, str], now: int, own: Sequence[str] = ()) -> Asked:
     """Read a query's parameters; an empty one is as good as absent. `now` is in microseconds.
+
+    `own` are the parameters that this question has beside the usual ones.
 
     Raises ValueError, whose text names the parameter that is wrong, and shows a right one.
     """
     given = {name: text for name, text in parameters.items() if text}
     for name in given:
-        if name not in _NAMES:
-            raise ValueError(f"{name[:64]}: no such parameter{_suggest(name)}")
+        if name not in _NAMES and name not in own:
+            raise ValueError(f"{name[:64]}: no such parameter{_suggest(name, (*_NAMES, *own))}")
     zone = _read_zone(given.get("tz", ZONE))
     start = _read_time("from", given.get("from", FROM), now, zone)
     end = _read_time("to", given.get("to", TO), now, zone)
@@ -59,12 +65,45 @@ def read(parameters: Mapping[str, str], now: int) -> Asked:
         _read_number("limit", given.get("limit", "10"), 1, MOST_ROWS),
         _read_number("offset", given.get("offset", "0"), 0, _MOST_SKIPPED),
     )
-    return Asked(Span(start, end, edges), zone, interval, page, given.get("property", ""), filters.read(given))
+    span = Span(start, end, edges)
+    compared = _read_compared(given, span, interval, now, zone) if own == COMPARE else None
+    return Asked(span, zone, interval, page, given.get("property", ""), filters.read(given), compared)
+
+
+def _read_compared(given: Mapping[str, str], span: Span, interval: Interval, now: int, zone: ZoneInfo) -> Span | None:
+    how = given.get("compare", "previous")
+    if {"compare-from", "compare-to"} & set(given):
+        start, end = _read_chosen(given, now, zone)
+    elif how == "none":
+        return None
+    elif how == "previous":
+        start, end = timexpr.precede(span.start, span.end, zone)
+    elif how == "year":
+        # 52 weeks, so that each day is compared with one of the same weekday.
+        start, end = (max(timexpr.step(edge, "w", -52, zone), 0) for edge in (span.start, span.end))
+    else:
+        raise ValueError(f"compare: {how[:64]!r} is none of previous, year, none, such as compare=previous")
+    if start >= end:  # before 1970, there is nothing to compare with
+        return None
+    try:
+        return Span(start, end, timexpr.edges(start, end, interval, zone, MOST_BUCKETS))
+    except ValueError as error:
+        raise ValueError(f"compare-from: {error}, such as interval={_longer(interval)}") from None
+
+
+def _read_chosen(given: Mapping[str, str], now: int, zone: ZoneInfo) -> tuple[int, int]:
+    if "compare" in given or not {"compare-from", "compare-to"} <= set(given):
+        raise ValueError("compare-from: comes with compare-to and without compare, such as compare-from=2025-11-01")
+    start = _read_time("compare-from", given["compare-from"], now, zone)
+    end = _read_time("compare-to", given["compare-to"], now, zone)
+    if start >= end:
+        raise ValueError("compare-from: has to be before compare-to, such as compare-from=2025-11-01")
+    return start, end
 
 
 def _read_time(name: str, text: str, now: int, zone: ZoneInfo) -> int:
     try:
-        return timexpr.parse(text, now, zone, ends=name == "to")
+        return timexpr.parse(text, now, zone, ends=name in ("to", "compare-to"))
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 
@@ -98,6 +137,6 @@ def _longer(interval: Interval) -> Interval:
     return INTERVALS[min(INTERVALS.index(interval) + 1, len(INTERVALS) - 1)]
 
 
-def _suggest(name: str) -> str:
-    near = difflib.get_close_matches(name, _NAMES, n=1)
-    return f"; did you mean {near[0]}?" if near else f", such as from=now-7d; there are {', '.join(_NAMES)}"
+def _suggest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else f", such as from=now-7d; there are {', '.join(known)}"

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
+# A column of every table: all rows of a session have the same.
+DOMAIN: Final = "domain"
 # Columns of `sessions`.
 SESSION_COLUMNS: Final = {
-    "domain": "domain",
     "entry-path": "entry_path",
     "exit-path": "exit_path",
     "referrer": "referrer_domain",
@@ -31,7 +32,7 @@ SESSION_COLUMNS: Final = {
 VIEW_COLUMNS: Final = {"path": "path", "status": "CAST(status AS VARCHAR)"}
 # Columns of `events_custom`, likewise.
 EVENT_COLUMNS: Final = {"event": "name"}
-NAMES: Final = (*SESSION_COLUMNS, *VIEW_COLUMNS, *EVENT_COLUMNS)
+NAMES: Final = (DOMAIN, *SESSION_COLUMNS, *VIEW_COLUMNS, *EVENT_COLUMNS)
 
 _MOST_TERMS: Final = 100
 _MOST_STARS: Final = 8

@@ -10,13 +10,13 @@ what each filter names; of its pageviews, those count that `path` and `status` m
 import datetime
 import itertools
 import re
-from collections.abc import Collection, Mapping
-from typing import Any, Final
+from collections.abc import Collection
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from prisme.base.timexpr import SECOND, localise
-from prisme.stats.filters import EVENT_COLUMNS, SESSION_COLUMNS, VIEW_COLUMNS, Filters, condition
+from prisme.stats.filters import DOMAIN, EVENT_COLUMNS, SESSION_COLUMNS, VIEW_COLUMNS, Filters, condition
 from prisme.stats.frames import Frame
 from prisme.store.reader import Reader, Row
 
@@ -45,11 +45,22 @@ class Page(msgspec.Struct, frozen=True):
 _COLUMNS: Final = {"sessions": SESSION_COLUMNS, "pageviews": VIEW_COLUMNS, "events_custom": EVENT_COLUMNS}
 
 
+class Series(NamedTuple):
+    """A value for each bucket, 0 for those without rows; and the figure of the whole span."""
+
+    frame: Frame
+    total: int | float
+
+
 class Question:
     """Filters on their way into SQL: the conditions on each table, and the parameters that they name."""
 
-    def __init__(self, filters: Filters, span: Span) -> None:
+    def __init__(self, filters: Filters, span: Span, domains: Collection[str] | None) -> None:
         self.parameters: dict[str, Any] = {}
+        # Of every table's rows, so that no question reaches beyond.
+        self._everywhere = [condition(DOMAIN, filters[DOMAIN], self.bind)] if DOMAIN in filters else []
+        if domains is not None:
+            self._everywhere.append(f"list_contains({self.bind(list(domains))}, domain)")
         self._conditions = {
             table: [condition(columns[name], one, self.bind) for name, one in filters.items() if name in columns]
             for table, columns in _COLUMNS.items()
@@ -69,7 +80,7 @@ class Question:
         What a filter asks of another table, one of that table's rows of the same session must have.
         """
         time = _time_of(table)
-        parts = [f"{time} >= {self._start}", f"{time} < {self._end}"]
+        parts = [f"{time} >= {self._start}", f"{time} < {self._end}", *self._everywhere]
         for other, conditions in self._conditions.items():
             if other == table:
                 parts += conditions
@@ -79,14 +90,30 @@ class Question:
 
 
 # What is counted, of which table's rows.
-SERIES: Final[dict[str, tuple[str, str]]] = {
-    "visitors": ("count(DISTINCT visitor_id)", "pageviews"),
-    "sessions": ("count(*)", "sessions"),
-    "pageviews": ("count(*)", "pageviews"),
-    "bounces": ("count(*) FILTER (is_bounce)", "sessions"),
-    # Seconds, on average.
-    "sessions-duration": ("avg(epoch_us(exit_timestamp) - epoch_us(entry_timestamp)) / 1e6", "sessions"),
+SERIES: Final = {
+    "visitors": "pageviews",
+    "sessions": "sessions",
+    "pageviews": "pageviews",
+    "bounces": "sessions",
+    "sessions-duration": "sessions",  # in seconds, on average
 }
+# Each gives bucket (-1 for all of the span) and figures. Counting by bucket and visitor first is twice as fast as
+# `count(DISTINCT visitor_id)` by bucket.
+_VISITS: Final = """
+WITH seen AS MATERIALIZED (SELECT {bucket} AS bucket, visitor_id, count(*) AS views {rows} GROUP BY ALL)
+SELECT bucket, count(*) AS visitors, sum(views) AS pageviews FROM seen GROUP BY bucket
+UNION ALL SELECT -1, count(DISTINCT visitor_id), coalesce(sum(views), 0) FROM seen
+"""
+_PAGEVIEWS: Final = """
+SELECT coalesce(bucket, -1), count(*) AS pageviews FROM (SELECT {bucket} AS bucket {rows})
+GROUP BY GROUPING SETS ((bucket), ())
+"""
+_SESSIONS: Final = """
+SELECT coalesce(bucket, -1), count(*) AS sessions, count(*) FILTER (is_bounce) AS bounces,
+       coalesce(avg(lasted), 0) / 1e6 AS "sessions-duration"
+FROM (SELECT {bucket} AS bucket, is_bounce, epoch_us(exit_timestamp) - epoch_us(entry_timestamp) AS lasted {rows})
+GROUP BY GROUPING SETS ((bucket), ())
+"""
 # By which column rows are counted, and which table's.
 TOPS: Final[dict[str, tuple[str, str]]] = {
     "top-pages": ("path", "pageviews"),
@@ -110,26 +137,41 @@ TOPS: Final[dict[str, tuple[str, str]]] = {
 
 
 class Stats:
-    """Answers questions. `Reader` says which errors they may raise."""
+    """Answers questions about some domains, None for all. `Reader` says which errors they may raise."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, domains: Collection[str] | None) -> None:
         self._reader = reader
+        self._domains = domains
 
-    def series(self, names: Collection[str], filters: Filters, span: Span) -> dict[str, Frame]:
-        """Some of `SERIES`: a value for each bucket, 0 for those without rows."""
+    def series(self, names: Collection[str], filters: Filters, span: Span) -> dict[str, Series]:
+        """Some of `SERIES`."""
         keys: list[Any] = [start // SECOND for start in span.edges[:-1]]
-        frames = {name: _frame(span, keys, [0] * len(keys)) for name in names}
-        for table, some in _by_table(names, SERIES).items():
-            question = Question(filters, span)
-            values = ", ".join(SERIES[name][0] for name in some)
-            if keys:
-                bucket = _bucket(_time_of(table), span.edges)
-                query = f"SELECT {bucket} AS bucket, {values} {question.rows(table)} GROUP BY bucket"
-                rows = self._ask(query, question)
-                for index, *figures in rows:
-                    for name, figure in zip(some, figures, strict=True):
-                        frames[name].values[index] = figure
-        return frames
+        found = {name: Series(_frame(span, keys, [0] * len(keys)), 0) for name in names}
+        if not keys:
+            return found
+        some = set(names)
+        if "visitors" in some:
+            self._measure(("visitors", "pageviews"), _VISITS, filters, span, found)
+        elif "pageviews" in some:
+            self._measure(("pageviews",), _PAGEVIEWS, filters, span, found)
+        if any(SERIES[name] == "sessions" for name in some):
+            self._measure(("sessions", "bounces", "sessions-duration"), _SESSIONS, filters, span, found)
+        return found
+
+    def _measure(
+        self, names: tuple[str, ...], query: str, filters: Filters, span: Span, found: dict[str, Series]
+    ) -> None:
+        table = SERIES[names[0]]
+        question = Question(filters, span, self._domains)
+        bucket = _bucket(_time_of(table), span.edges)
+        for index, *figures in self._ask(query.format(bucket=bucket, rows=question.rows(table)), question):
+            for name, figure in zip(names, figures, strict=True):
+                if name not in found:
+                    continue
+                if index < 0:
+                    found[name] = Series(found[name].frame, figure)
+                else:
+                    found[name].frame.values[index] = figure
 
     def tops(self, names: Collection[str], filters: Filters, span: Span, page: Page) -> dict[str, Frame]:
         """Some of `TOPS`: what is most frequent, by count and then by name; an empty text is none.
@@ -137,8 +179,8 @@ class Stats:
         All that are of the same rows are counted in one pass.
         """
         frames: dict[str, Frame] = {}
-        for table, some in _by_table(names, TOPS).items():
-            question = Question(filters, span)
+        for table, some in _by_table(names).items():
+            question = Question(filters, span, self._domains)
             columns = [f"c{number}" for number in range(len(some))]
             named = ", ".join(f"{TOPS[name][0]} AS {column}" for name, column in zip(some, columns, strict=True))
             # In each set, all columns but its own are NULL, and what GROUPING says of them is 1.
@@ -161,7 +203,7 @@ class Stats:
 
     def properties(self, filters: Filters, span: Span, page: Page, name: str = "") -> Frame:
         """The properties of custom events by how many events have them; with a `name`, its values, as text."""
-        question = Question(filters, span)
+        question = Question(filters, span, self._domains)
         rows = question.rows("events_custom")
         if not name:
             return self._top("key", f"FROM (SELECT unnest(json_keys(properties)) AS key {rows})", question, span, page)
@@ -172,7 +214,7 @@ class Stats:
 
     def week(self, filters: Filters, span: Span, zone: datetime.tzinfo) -> Frame:
         """Pageviews by weekday (1 is Monday) and hour of the zone's clock: `WEEK`."""
-        question = Question(filters, span)
+        question = Question(filters, span, self._domains)
         values: list[int | float] = [0] * len(WEEK)
         quarter = f"epoch_us(timestamp) // {_QUARTER}"
         rows = self._ask(
@@ -186,7 +228,7 @@ class Stats:
     def live(self, filters: Filters, now: int) -> Frame:
         """Visitors with any event in the last 15 minutes, at `now`."""
         span = Span(now - LIVE, now + 1, [])
-        question = Question(filters, span)
+        question = Question(filters, span, self._domains)
         tables = ("pageviews", "events_custom", "file_downloads", "outbound_link_clicks")
         union = " UNION ALL ".join(f"SELECT visitor_id {question.rows(table)}" for table in tables)
         ((count,),) = self._ask(f"SELECT count(DISTINCT visitor_id) FROM ({union})", question)
@@ -207,10 +249,10 @@ class Stats:
         return self._reader.ask(query, {name: value for name, value in question.parameters.items() if name in named})
 
 
-def _by_table(names: Collection[str], known: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
+def _by_table(names: Collection[str]) -> dict[str, list[str]]:
     grouped: dict[str, list[str]] = {}
     for name in names:
-        grouped.setdefault(known[name][1], []).append(name)
+        grouped.setdefault(TOPS[name][1], []).append(name)
     return grouped
 
 

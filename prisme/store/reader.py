@@ -1,7 +1,8 @@
-"""Questions to the tables, from any thread, each with an end: no question keeps the database busy for ever."""
+"""Questions to the tables, from any thread, with an end: none keeps the database busy for ever."""
 
 import threading
 from collections.abc import Mapping
+from types import TracebackType
 from typing import Any
 
 import duckdb
@@ -12,7 +13,7 @@ Row = tuple[Any, ...]
 
 
 class LateError(Exception):
-    """The answer did not come in time; `seconds` is how long was waited."""
+    """The answers did not come in time; `seconds` is how long was waited."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the answer took over {seconds:g} s: ask for less time, or with fewer filters")
@@ -20,22 +21,40 @@ class LateError(Exception):
 
 
 class Reader:
-    """Reads alone; `deadline` is in seconds, of each question."""
+    """Reads alone, and within a `with`: all of its questions see the same rows. For one thread.
+
+    `deadline` is in seconds, for all of them together.
+    """
 
     def __init__(self, database: Database, deadline: float) -> None:
         self._database = database
         self._deadline = deadline
+        self._late = False
+
+    def __enter__(self) -> "Reader":
+        self._cursor = self._database.cursor()
+        self._timer = threading.Timer(self._deadline, self._interrupt)
+        self._timer.daemon = True
+        self._timer.start()
+        self._cursor.begin()
+        return self
 
     def ask(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         """The rows of one query, which names its parameters `$name`. Raises `LateError`."""
-        cursor = self._database.cursor()
-        timer = threading.Timer(self._deadline, cursor.interrupt)
-        timer.start()
+        if self._late:
+            raise LateError(self._deadline)
         try:
-            return cursor.execute(query, dict(parameters)).fetchall()
+            return self._cursor.execute(query, dict(parameters)).fetchall()
         except duckdb.InterruptException as error:
             raise LateError(self._deadline) from error
-        finally:
-            timer.cancel()
-            timer.join()  # an interrupt that is under way needs the cursor
-            cursor.close()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        self._timer.join()  # an interrupt that is under way needs the cursor
+        self._cursor.close()  # which ends the transaction
+
+    def _interrupt(self) -> None:
+        self._late = True
+        self._cursor.interrupt()

@@ -207,6 +207,13 @@ class Oracle:
         buckets: list[list[dict[str, Any]]] = [[] for _ in span.edges[1:]]
         for row in source:
             buckets[bisect_right(span.edges, row["at"]) - 1].append(row)
+        return [self.figure(name, rows) for rows in buckets]
+
+    def total(self, name: str, span: Span) -> float:
+        (value,) = self.series(name, Span(span.start, span.end, [span.start, max(span.end, span.start + 1)]))
+        return value
+
+    def figure(self, name: str, rows: list[dict[str, Any]]) -> float:
         values: dict[str, Callable[[list[dict[str, Any]]], float]] = {
             "visitors": lambda rows: len({row["visitor"] for row in rows}),
             "sessions": len,
@@ -216,7 +223,7 @@ class Oracle:
                 sum(row["exit"] - row["entry"] for row in rows) / SECOND / (len(rows) or 1)
             ),
         }
-        return [values[name](rows) for rows in buckets]
+        return values[name](rows)
 
     def top(self, name: str, start: int, end: int) -> Counter[str]:
         kind, key = TOP_FIELDS[name]
@@ -270,8 +277,14 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def stats(database: Database) -> Stats:
-    return Stats(Reader(database, 60.0))
+def reader(database: Database) -> Iterator[Reader]:
+    with Reader(database, 3600.0) as reader:
+        yield reader
+
+
+@pytest.fixture(scope="module")
+def stats(reader: Reader) -> Stats:
+    return Stats(reader, None)
 
 
 # ----- what is asked
@@ -333,7 +346,7 @@ def test_every_name_is_known_to_the_oracle() -> None:
 @pytest.mark.parametrize("name", SERIES)
 def test_whole_series_are_counted(stats: Stats, name: str, interval: Interval, zone: datetime.tzinfo) -> None:
     span = span_of(FIRST, LAST + DAY, interval, zone)
-    assert stats.series([name], {}, span)[name].values == pytest.approx(Oracle(JOURNAL, {}).series(name, span))
+    assert stats.series([name], {}, span)[name].frame.values == pytest.approx(Oracle(JOURNAL, {}).series(name, span))
 
 
 @pytest.mark.parametrize("name", TOPS)
@@ -352,7 +365,8 @@ def test_series_are_counted(
     stats: Stats, made: Made, times: tuple[int, int], interval: Interval, zone: datetime.tzinfo, name: str
 ) -> None:
     span = span_of(*times, interval, zone)
-    frame = stats.series([name], read(made), span)[name]
+    frame, total = stats.series([name], read(made), span)[name]
+    assert total == pytest.approx(Oracle(JOURNAL, made).total(name, span))
     assert frame.keys == [edge // SECOND for edge in span.edges[:-1]]
     assert frame.values == pytest.approx(Oracle(JOURNAL, made).series(name, span))
     assert (frame.start, frame.end) == (span.start // SECOND, span.end // SECOND)
@@ -375,8 +389,9 @@ def test_many_at_once_are_the_same(stats: Stats, made: Made, times: tuple[int, i
     assert stats.tops(TOPS, asked, span, page) == {name: stats.tops([name], asked, span, page)[name] for name in TOPS}
     together = stats.series(SERIES, asked, span)
     assert list(together) == list(SERIES)
-    for name, frame in together.items():
-        assert frame.values == pytest.approx(stats.series([name], asked, span)[name].values)
+    for name, (frame, total) in together.items():
+        alone = stats.series([name], asked, span)[name]
+        assert [*frame.values, total] == pytest.approx([*alone.frame.values, alone.total])
 
 
 @pytest.mark.parametrize("name", ["", "plan", "seats", "a/b~c", "a~1b", "lost"])
@@ -448,11 +463,16 @@ def test_wrong_filters_are_named(text: str) -> None:
         filters.read({"utm-term": text})
 
 
-def test_a_question_ends_at_its_deadline(database: Database) -> None:
-    reader = Reader(database, 0.2)
-    with pytest.raises(LateError, match=r"^the answer took over 0\.2 s: "):
-        reader.ask("SELECT count(*) FROM range($n) AS a, range($n) AS b WHERE a.range % 7 = b.range % 11", {"n": 10**7})
-    assert reader.ask("SELECT $n", {"n": 1}) == [(1,)]
+def test_questions_end_at_their_deadline(database: Database) -> None:
+    slow = "SELECT count(*) FROM range($n) AS a, range($n) AS b WHERE a.range % 7 = b.range % 11"
+    with Reader(database, 0.2) as reader:
+        assert reader.ask("SELECT $n", {"n": 1}) == [(1,)]
+        with pytest.raises(LateError, match=r"^the answer took over 0\.2 s: "):
+            reader.ask(slow, {"n": 10**7})
+        with pytest.raises(LateError):  # none of its other questions is begun
+            reader.ask("SELECT $n", {"n": 1})
+    with Reader(database, 60) as reader:
+        assert reader.ask("SELECT $n", {"n": 1}) == [(1,)]
 
 
 def test_csv_has_a_head_and_quotes() -> None:

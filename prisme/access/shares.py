@@ -1,0 +1,105 @@
+"""Share links: who has one sees a domain's figures, without an account; perhaps with a password, perhaps for a time."""
+
+from typing import Final
+
+import msgspec
+
+from prisme.access import audit, keys
+from prisme.access.grants import STATS, AccessError, Grant, read_domain
+from prisme.store.control import Control
+
+UNLOCK_SECONDS: Final = 30 * 86_400
+_MOST: Final = 1000
+_MOST_UNLOCKS: Final = 10_000
+_COLUMNS: Final = "id, domain, password IS NOT NULL, created, expires"
+
+
+class Share(msgspec.Struct, frozen=True):
+    """`locked` says whether it has a password; `expires` None is never. Times in Unix seconds."""
+
+    id: int
+    domain: str
+    locked: bool
+    created: int
+    expires: int | None
+
+    @property
+    def grant(self) -> Grant:
+        """What who has it may do."""
+        return Grant(f"share:{self.id}", "", frozenset((STATS,)), (self.domain,))
+
+
+class Shares:
+    """All share links. Changes raise AccessError where they cannot be."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    def add(
+        self, by: Grant, domain: str, now: int, *, expires: int | None = None, password: str | None = None
+    ) -> tuple[Share, str]:
+        """Make one; gives it with its key, which cannot be had again."""
+        domain = read_domain(domain)
+        if expires is not None and expires <= now:
+            raise AccessError("a share link's end lies in the future")
+        hashed = keys.hash_password(password) if password else None
+        key = keys.make_key(keys.SHARE)
+        with self._control.change() as connection:
+            (count,) = connection.execute("SELECT count(*) FROM shares").fetchone()
+            if count >= _MOST:
+                raise AccessError(f"there are {_MOST} share links, which is the most: remove some")
+            id_ = connection.execute(
+                "INSERT INTO shares (digest, domain, password, created, expires) VALUES (?, ?, ?, ?, ?)",
+                (keys.digest(key), domain, hashed, now, expires),
+            ).lastrowid
+            audit.note(connection, now, by, "share.add", f"share:{id_}", domain)
+        return Share(id_ or 0, domain, hashed is not None, now, expires), key
+
+    def remove(self, by: Grant, id_: int, now: int) -> None:
+        """Remove one."""
+        with self._control.change() as connection:
+            if not connection.execute("DELETE FROM shares WHERE id = ?", (id_,)).rowcount:
+                raise AccessError(f"there is no share link {id_}")
+            audit.note(connection, now, by, "share.remove", f"share:{id_}")
+
+    def list(self) -> list[Share]:
+        """All, expired ones too."""
+        with self._control.read() as connection:
+            rows = connection.execute(f"SELECT {_COLUMNS} FROM shares ORDER BY id").fetchall()  # noqa: S608
+        return [_load(row) for row in rows]
+
+    def find(self, key: str, now: int) -> Share | None:
+        """The share link of a key, None for unknown and for expired ones."""
+        query = f"SELECT {_COLUMNS} FROM shares WHERE digest = ? AND (expires IS NULL OR expires > ?)"  # noqa: S608
+        with self._control.read() as connection:
+            row = connection.execute(query, (keys.digest(key), now)).fetchone()
+        return _load(row) if row else None
+
+    def unlock(self, share: Share, password: str, now: int) -> str | None:
+        """A key for a browser that knows the password, None for a wrong one."""
+        with self._control.read() as connection:
+            row = connection.execute("SELECT password FROM shares WHERE id = ?", (share.id,)).fetchone()
+        if not keys.verify_password(row and row[0], password):
+            return None
+        key = keys.make_key()
+        with self._control.change() as connection:
+            connection.execute("DELETE FROM unlocks WHERE expires <= ?", (now,))
+            connection.execute(
+                "DELETE FROM unlocks WHERE rowid NOT IN (SELECT rowid FROM unlocks ORDER BY rowid DESC LIMIT ?)",
+                (_MOST_UNLOCKS - 1,),
+            )
+            connection.execute(
+                "INSERT INTO unlocks VALUES (?, ?, ?)", (keys.digest(key), share.id, now + UNLOCK_SECONDS)
+            )
+        return key
+
+    def is_unlocked(self, share: Share, key: str, now: int) -> bool:
+        """Whether a browser's key opens a share link with a password."""
+        query = "SELECT 1 FROM unlocks WHERE digest = ? AND share = ? AND expires > ?"
+        with self._control.read() as connection:
+            return connection.execute(query, (keys.digest(key), share.id, now)).fetchone() is not None
+
+
+def _load(row: tuple[int, str, int, int, int | None]) -> Share:
+    id_, domain, locked, created, expires = row
+    return Share(id_, domain, bool(locked), created, expires)

@@ -1,0 +1,104 @@
+"""Every question by its name, and the one that a whole page is made of."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from prisme.base.timexpr import SECOND, Interval
+from prisme.stats import asked
+from prisme.stats.asked import Asked
+from prisme.stats.frames import Frame
+from prisme.stats.queries import SERIES, TOPS, Series, Span, Stats
+
+DASHBOARD: Final = "dashboard"
+
+
+class Period(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """Unix seconds."""
+
+    start: int
+    end: int
+
+
+class Dashboard(msgspec.Struct, frozen=True, rename="kebab"):
+    """All that a page shows; what is compared is None where nothing is."""
+
+    period: Period
+    compared_period: Period | None
+    interval: Interval
+    tz: str
+    live_visitors: int | float
+    totals: dict[str, int | float]
+    compared_totals: dict[str, int | float] | None
+    series: dict[str, Frame]
+    compared_series: dict[str, Frame] | None
+    tops: dict[str, Frame]
+    custom_properties: Frame
+    weekday_hours: Frame
+
+
+Answer = Callable[[Stats, Asked, int], Frame]
+
+
+def _series(name: str) -> Answer:
+    return lambda stats, question, _: stats.series([name], question.filters, question.span)[name].frame
+
+
+def _top(name: str) -> Answer:
+    return lambda stats, question, _: stats.tops([name], question.filters, question.span, question.page)[name]
+
+
+FRAMES: Final[dict[str, Answer]] = {
+    **{name: _series(name) for name in SERIES},
+    "live-visitors": lambda stats, question, now: stats.live(question.filters, now),
+    **{name: _top(name) for name in TOPS},
+    "custom-properties": lambda stats, question, _: stats.properties(
+        question.filters, question.span, question.page, question.property
+    ),
+    "weekday-hours": lambda stats, question, _: stats.week(question.filters, question.span, question.zone),
+}
+NAMES: Final = (*FRAMES, DASHBOARD)
+
+
+def parameters(name: str) -> tuple[str, ...]:
+    """The parameters that a question has beside the usual ones."""
+    return {"custom-properties": asked.PROPERTY, DASHBOARD: asked.COMPARE}.get(name, ())
+
+
+def answer(name: str, stats: Stats, question: Asked, now: int) -> Frame | Dashboard:
+    """The answer to one of `NAMES`; `now` in microseconds."""
+    return draw(stats, question, now) if name == DASHBOARD else FRAMES[name](stats, question, now)
+
+
+def draw(stats: Stats, question: Asked, now: int) -> Dashboard:
+    """All figures of a page."""
+    filters, span, page = question.filters, question.span, question.page
+    series = stats.series(SERIES, filters, span)
+    compared = None if question.compared is None else stats.series(SERIES, filters, question.compared)
+    return Dashboard(
+        _period(span),
+        None if question.compared is None else _period(question.compared),
+        question.interval,
+        question.zone.key,
+        stats.live(filters, now).values[0],
+        _totals(series),
+        None if compared is None else _totals(compared),
+        _frames(series),
+        None if compared is None else _frames(compared),
+        stats.tops(TOPS, filters, span, page),
+        stats.properties(filters, span, page),
+        stats.week(filters, span, question.zone),
+    )
+
+
+def _period(span: Span) -> Period:
+    return Period(span.start // SECOND, span.end // SECOND)
+
+
+def _totals(series: dict[str, Series]) -> dict[str, int | float]:
+    return {name: one.total for name, one in series.items()}
+
+
+def _frames(series: dict[str, Series]) -> dict[str, Any]:
+    return {name: one.frame for name, one in series.items()}

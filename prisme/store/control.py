@@ -1,0 +1,71 @@
+"""Accounts, tokens and share links, in an SQLite file beside the events: a reader of the events never sees them.
+
+Each use opens the file anew (0.1 ms), so the server and `prisme user` may both have it, in any thread.
+"""
+
+import contextlib
+import importlib.resources
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from prisme.store.database import StoreError
+
+MIGRATIONS = importlib.resources.files("prisme.store") / "control"
+FILE = "control.sqlite"
+# Others hold it for one short transaction.
+_PATIENCE = 5.0
+
+
+class Control:
+    """The file, in the newest schema. Raises StoreError where it cannot be had."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        try:
+            self._path.touch(mode=0o600)
+            with self.change() as connection:
+                migrate(connection)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"{self._path} cannot be used: {error}") from error
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is the only one, committed at the end, undone by an exception."""
+        with self._open() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that changes nothing."""
+        with self._open() as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    def _open(self) -> contextlib.closing[sqlite3.Connection]:
+        connection = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None)
+        connection.execute("PRAGMA foreign_keys = ON")
+        # What is removed is overwritten with zeros.
+        connection.execute("PRAGMA secure_delete = ON")
+        return contextlib.closing(connection)
+
+
+def migrate(connection: sqlite3.Connection) -> int:
+    """Bring the schema to the newest version within the transaction; returns that version."""
+    steps = sorted((step for step in MIGRATIONS.iterdir() if step.name.endswith(".sql")), key=lambda step: step.name)
+    (current,) = connection.execute("PRAGMA user_version").fetchone()
+    if current > len(steps):
+        raise StoreError(
+            f"{FILE} has schema version {current}, this Prisme knows {len(steps)}: start the newer Prisme again"
+        )
+    for step in steps[current:]:
+        for statement in step.read_text().split(";\n"):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(steps)}")
+    return len(steps)
