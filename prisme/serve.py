@@ -16,6 +16,11 @@ import duckdb
 import uvloop
 
 from prisme import __version__, assets
+from prisme.access.accounts import Accounts
+from prisme.access.attempts import Attempts
+from prisme.access.setup import Setup
+from prisme.access.shares import Shares
+from prisme.access.tokens import Tokens
 from prisme.ingest.custom import custom_events
 from prisme.ingest.links import file_downloads, outbound_links
 from prisme.ingest.pageview import pageviews
@@ -27,6 +32,7 @@ from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder, FolderError
 from prisme.runtime.log import open_log
+from prisme.store.control import Control
 from prisme.store.database import Database, Limits, StoreError
 from prisme.store.loader import Loader
 from prisme.store.secrets import Secrets
@@ -41,6 +47,7 @@ from prisme.visit.useragent import UserAgents
 from prisme.visit.waiters import Waiters
 from prisme.web.admin import Admin, gather
 from prisme.web.app import EVENTS, HEALTHCHECK, NAME, NOSCRIPT, App, Methods, healthcheck
+from prisme.web.desk import Desk
 from prisme.web.events import (
     Doors,
     noscript_custom,
@@ -52,14 +59,22 @@ from prisme.web.events import (
 )
 from prisme.web.files import SCRIPT, script
 from prisme.web.gate import gate
+from prisme.web.guard import Guard
+from prisme.web.manage import Offices, manage
+from prisme.web.pages import Pages
+from prisme.web.people import People, people
 from prisme.web.request import Proxy
 from prisme.web.server import claim, server
+from prisme.web.stats import STATS, Figures, stats
 from prisme.web.traffic import SOURCE_IP, Traffic
 
 SECOND = 1_000_000  # microseconds
 # What is under way may take so long after a stop was asked for; a supervisor's patience is often 10 s in all.
 _DRAIN_SECONDS = 5.0
 _TEND_SECONDS = 1.0
+# Each question uses all of DuckDB's threads: two at a time keep a cheap one from waiting for a dear one.
+_READERS = 2
+_MOST_QUESTIONS = 64
 _REFRESH_EVERY = 60  # tends between two looks at the country file
 
 
@@ -145,7 +160,11 @@ async def serve(
         if access_log:
             closing.callback(access_log.close)
             _reopen_on_hangup(access_log, log)
-        public, admin = _build_apps(config, services, writer, clock, access_log, log)
+        proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
+        routes: dict[str, Methods] = {}
+        if config.mode == "default":
+            routes = _build_reading(config, folder, database, proxy, clock, log, closing)
+        public, admin = _build_apps(config, services, writer, clock, proxy, routes, access_log, log)
         await _run(config, public, admin, writer, _tend(services, salts, now, log), stop, log)
         await journal.close()
     log.info("stopped", extra={"events_stored": writer.stored.total()})
@@ -176,11 +195,12 @@ def _build_apps(
     services: Services,
     writer: Writer,
     clock: Clock,
+    proxy: Proxy,
+    routes: dict[str, Methods],
     access_log: AccessLog | None,
     log: logging.Logger,
 ) -> tuple[App, Admin]:
-    """The public server's routes, and the admin server's."""
-    proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
+    """The public server's routes, with those that are given, and the admin server's."""
     traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
     admit = gate(proxy, RateLimiter(config.api_events_rate_limit), Origins(config.origins), clock.steady)
     journal = services.journal
@@ -202,10 +222,37 @@ def _build_apps(
         NOSCRIPT + "events/outbound-links": {"GET": noscript_outbound(doors, outbound)},
         HEALTHCHECK: healthcheck(failure),
     }
-    if config.mode == "default":
-        events[SCRIPT] = script()
-    app = App(events, proxy, traffic, clock.steady, log)
+    app = App(events | routes, proxy, traffic, clock.steady, log)
     return app, Admin(gather(app, traffic, writer, services, access_log), failure)
+
+
+def _build_reading(
+    config: Config,
+    folder: Folder,
+    database: Database,
+    proxy: Proxy,
+    clock: Clock,
+    log: logging.Logger,
+    closing: contextlib.ExitStack,
+) -> dict[str, Methods]:
+    """The routes for those who read: the script, the figures, and who may see them."""
+    control = Control(folder.path)
+    guard = Guard(Accounts(control), Tokens(control), Shares(control), lambda: clock.wall() // 1_000_000_000)
+    readers, doorman = Desk("figures", _READERS, _MOST_QUESTIONS), Desk("access", 1, _MOST_QUESTIONS)
+    closing.callback(readers.close)
+    closing.callback(doorman.close)
+    setup = Setup()
+    if not guard.accounts.any():
+        host = "localhost" if config.host in {"0.0.0.0", "::"} else config.host  # noqa: S104
+        host = f"[{host}]" if ":" in host else host
+        log.info("no account yet; make the first one at http://%s:%d/setup?key=%s", host, config.port, setup.key)
+    figures = Figures(database, guard, readers, proxy, clock, config.api_stats_timeout, config.api_stats_allow_origins)
+    return {
+        SCRIPT: script(),
+        STATS + NAME: stats(figures),
+        **manage(Offices(control, guard, doorman, proxy)),
+        **people(People(guard, setup, Pages(), doorman, proxy, Attempts(), log)),
+    }
 
 
 async def _run(

@@ -7,7 +7,7 @@ from typing import Final, Literal, get_args
 import msgspec
 
 from prisme.access import audit, keys
-from prisme.access.grants import ADMIN, STATS, AccessError, Grant, read_domains
+from prisme.access.grants import ADMIN, STATS, AccessError, Grant, MissingError, read_domains
 from prisme.store.control import Control
 
 Role = Literal["admin", "viewer"]
@@ -62,7 +62,7 @@ class Accounts:
         hashed = keys.hash_password(password)
         with self._control.change() as connection:
             if not connection.execute("UPDATE accounts SET password = ? WHERE name = ?", (hashed, name)).rowcount:
-                raise AccessError(_no_account(name))
+                raise MissingError(_no_account(name))
             connection.execute("DELETE FROM logins WHERE account = ?", (name,))
             audit.note(connection, now, by, "user.passwd", name)
 
@@ -164,7 +164,7 @@ def _insert(connection: Connection, by: Grant, account: Account, hashed: str, no
 def _find(connection: Connection, name: str) -> Account:
     row = connection.execute("SELECT name, role, domains, created FROM accounts WHERE name = ?", (name,)).fetchone()
     if not row:
-        raise AccessError(_no_account(name))
+        raise MissingError(_no_account(name))
     return _load(row)
 
 

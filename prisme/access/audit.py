@@ -30,7 +30,7 @@ def note(connection: Connection, at: int, by: Grant, action: str, subject: str, 
     connection.execute("DELETE FROM audit WHERE id <= ?", ((cursor.lastrowid or 0) - _MOST,))
 
 
-def read(connection: Connection, limit: int, before: int | None = None) -> list[Entry]:
-    """The newest lines, the last first; with `before`, those that are older than that many newest ones."""
+def read(connection: Connection, limit: int, offset: int) -> list[Entry]:
+    """The newest lines, the last first, without the `offset` very newest."""
     query = "SELECT at, actor, action, subject, detail FROM audit ORDER BY id DESC LIMIT ? OFFSET ?"
-    return [Entry(*row) for row in connection.execute(query, (limit, before or 0))]
+    return [Entry(*row) for row in connection.execute(query, (limit, offset))]

@@ -17,8 +17,12 @@ class AccessError(ValueError):
     """What was asked for cannot be done; the message is for the person who asked."""
 
 
+class MissingError(AccessError):
+    """What was to be changed is not there."""
+
+
 class Grant(msgspec.Struct, frozen=True):
-    """`actor` is who it is, for the audit log; `account` is empty for tokens without one and for share links.
+    """`actor` is who it is, for the audit log; `account` is whose tokens it may make, empty for none's.
 
     `domains` None is all domains, those of the future too.
     """

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from prisme.access import audit, keys
-from prisme.access.grants import STATS, AccessError, Grant, read_domain
+from prisme.access.grants import STATS, AccessError, Grant, MissingError, read_domain
 from prisme.store.control import Control
 
 UNLOCK_SECONDS: Final = 30 * 86_400
@@ -59,7 +59,7 @@ class Shares:
         """Remove one."""
         with self._control.change() as connection:
             if not connection.execute("DELETE FROM shares WHERE id = ?", (id_,)).rowcount:
-                raise AccessError(f"there is no share link {id_}")
+                raise MissingError(f"there is no share link {id_}")
             audit.note(connection, now, by, "share.remove", f"share:{id_}")
 
     def list(self) -> list[Share]:

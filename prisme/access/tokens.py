@@ -7,7 +7,7 @@ import msgspec
 
 from prisme.access import audit, keys
 from prisme.access.accounts import Account, Role
-from prisme.access.grants import SCOPES, STATS, AccessError, Grant, operator, read_domains
+from prisme.access.grants import ADMIN, SCOPES, STATS, AccessError, Grant, MissingError, operator, read_domains
 from prisme.store.control import Control
 
 _LONGEST_NAME: Final = 100
@@ -67,7 +67,7 @@ class Tokens:
         with self._control.change() as connection:
             query = "DELETE FROM tokens WHERE id = ? AND (? IS NULL OR account = ?)"
             if not connection.execute(query, (id_, whose, whose)).rowcount:
-                raise AccessError(f"there is no token {id_}")
+                raise MissingError(f"there is no token {id_}")
             audit.note(connection, now, by, "token.remove", f"token:{id_}")
 
     def list(self, whose: str | None = None) -> list[Token]:
@@ -94,7 +94,9 @@ class Tokens:
             return None
         token = _load(row[:7])
         owner = operator("") if token.account is None else _load_owner(token.account, *row[7:]).grant
-        return msgspec.structs.replace(owner, actor=f"token:{token.id}").narrow(token.scopes, token.domains)
+        grant = msgspec.structs.replace(owner, actor=f"token:{token.id}").narrow(token.scopes, token.domains)
+        # One that only reads cannot make another one, which would outlive it.
+        return grant if ADMIN in grant.scopes else msgspec.structs.replace(grant, account="")
 
 
 def _check(
@@ -107,6 +109,8 @@ def _check(
         raise AccessError(f"a token's scopes are some of {', '.join(SCOPES)}")
     if not by.scopes.issuperset(scopes):
         raise AccessError("a token cannot do more than its owner: leave out the scope admin")
+    if ADMIN in scopes and domains is not None:
+        raise AccessError("who may change everything sees all domains: leave out the scope admin, or the domains")
     if domains is not None and not domains:
         raise AccessError("name at least one domain, or leave the domains out for all of yours")
     beyond = [] if by.domains is None else [domain for domain in domains or () if domain not in by.domains]

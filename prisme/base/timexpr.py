@@ -66,6 +66,18 @@ def parse(text: str, now: int, zone: datetime.tzinfo, *, ends: bool = False) -> 
     return moment
 
 
+def read_end(text: str, now: int) -> int:
+    """When something that is made at `now` ends, both in Unix seconds: as `parse` reads it, or after a time as `30d`.
+
+    Raises ValueError that names an example.
+    """
+    after = re.fullmatch(r"\d{1,6}[mhdwMy]", text.strip(), re.ASCII)
+    try:
+        return parse(f"now+{text.strip()}" if after else text, now * SECOND, datetime.UTC, ends=True) // SECOND
+    except ValueError:
+        raise ValueError(f"{text[:64]!r} is no end, such as 30d, 12h, 2027-01-31") from None
+
+
 def floor(moment: int, unit: Unit, zone: datetime.tzinfo) -> int:
     """The first moment of the unit that `moment` is in."""
     local = localise(moment, zone)

@@ -38,6 +38,8 @@ class Config(msgspec.Struct, frozen=True):
     geoip_db: Path | None  # None is the bundled one
     sessionstorage_session_inactive_ttl: float
     sessionstorage_max_sessions_per_visitor: int
+    api_stats_timeout: float
+    api_stats_allow_origins: tuple[str, ...]
     eventstore_max_batch_size: int
     eventstore_max_batch_timeout: float
     eventstore_fsync: Literal["always", "interval", "never"]

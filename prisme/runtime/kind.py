@@ -23,6 +23,8 @@ _SIZE = rf"([0-9]{{1,12}}(?:\.[0-9]{{1,6}})?) ?({'|'.join(_BYTES)})"
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _WHOLE = r"-?[0-9]{1,18}"
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # a token of RFC 9110, section 5.6.2
+# As browsers write it: lower-case, without the slash.
+_ORIGIN = r"https?://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 # DuckDB needs some room, however small the machine.
 _SHARE_FLOOR = 128_000_000
 
@@ -200,6 +202,17 @@ def _split(raw: str | list[object]) -> list[str]:
     return texts
 
 
+def _scan_origins(raw: str | list[object]) -> tuple[str, ...]:
+    origins = _split(raw) if raw else []
+    odd = [origin for origin in origins if origin != "*" and not re.fullmatch(_ORIGIN, origin)]
+    if odd:
+        raise ValueError(
+            f"{', '.join(map(repr, odd))}: an origin has a scheme and a host, perhaps a port, and nothing else, "
+            "such as https://example.com"
+        )
+    return tuple(origins)
+
+
 def _scan_patterns(raw: str | list[object]) -> tuple[str, ...]:
     patterns = _split(raw) if raw else []
     faults = [fault for place, pattern in enumerate(patterns, 1) if (fault := _fault(place, pattern))]
@@ -241,4 +254,5 @@ FILE = Kind("FILE", "the path of a file, or empty", _scan_file)
 HOSTS = Kind(
     "HOSTS", "hosts separated by commas, such as example.com,*.example.org", lambda raw: tuple(_split(raw)), (list,)
 )
+ORIGINS = Kind("ORIGINS", "origins separated by commas, such as https://example.com, or *", _scan_origins, (list,))
 PATTERNS = Kind("PATTERNS", "regular expressions separated by commas", _scan_patterns, (list,))

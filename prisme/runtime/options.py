@@ -11,6 +11,7 @@ from prisme.runtime.kind import (
     HOSTS,
     LISTENER,
     LOG,
+    ORIGINS,
     PATTERNS,
     PORT,
     THREADS,
@@ -61,6 +62,7 @@ CONFIG_HELP = "The file to read; without it, prisme.toml in the folder that Pris
 _SERVER = "Server"
 _PROXY = "Reverse proxy"
 _VISITS = "Visits"
+_FIGURES = "Figures"
 _STORE = "Storage"
 
 OPTIONS = (
@@ -184,6 +186,21 @@ OPTIONS = (
         whole(1),
         64,
         "Open sessions remembered for one device; more are stored, but their later events begin new ones.",
+    ),
+    Option(
+        _FIGURES,
+        "api_stats_timeout",
+        duration("100ms", "10m"),
+        "10s",
+        "How long a question to the stats API may take; after that, it is ended and answered with 503.",
+    ),
+    Option(
+        _FIGURES,
+        "api_stats_allow_origins",
+        ORIGINS,
+        "",
+        "Origins whose pages may read the stats API with an API token or a share link, such as "
+        "https://intranet.example.com; * is all.",
     ),
     Option(
         _STORE,

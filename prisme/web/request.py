@@ -85,6 +85,7 @@ class Proxy:
     """Which headers of a trusted reverse proxy count; without trust, none does."""
 
     def __init__(self, trusted: bool, header: str, hops: int, request_id_header: str) -> None:
+        self.trusted = trusted
         self._hops = hops
         self._next_id = uuid4s().__next__
         self._slots = (

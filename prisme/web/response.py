@@ -1,5 +1,6 @@
 """Answers: two ASGI messages each, built once where they never change."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,10 @@ _GIF_HEADERS = [
     (b"cache-control", b"no-store, no-cache, max-age=0, must-revalidate, proxy-revalidate"),
 ]
 _TEXT_HEADERS = [CORS, (b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+_OWN_HEADERS = [*_TEXT_HEADERS[1:], (b"x-content-type-options", b"nosniff")]
+# What a reason may quote of a request, and no header or terminal should have.
+_ODD = re.compile(r"[^ -~]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # So that a page's own code may read why.
 _EXPOSE = (b"access-control-expose-headers", b"X-Prisme-Error, X-Prisme-Request-Id, Retry-After")
 _DAY = b"86400"
@@ -42,23 +47,26 @@ def health(failure: str | None) -> Answer:
     return HEALTHY if failure is None else answer(503, _TEXT_HEADERS, f"{failure}\n".encode())
 
 
-def refuse(proxy: Proxy, scope: Scope, why: Refusal, more: Sequence[Header] = ()) -> Answer:
+def refuse(proxy: Proxy, scope: Scope, why: Refusal, more: Sequence[Header] = (), *, of_events: bool = True) -> Answer:
     """A refusal with its reason: as text, or with the GIF, so that no page shows a broken image.
 
-    Metrics and log read of it in the scope.
+    Metrics and log read of it in the scope. Pages of other sites may read it where it is `of_events`.
     """
     scope["refusal"] = why
     gif = scope["raw_path"].startswith(NOSCRIPT)
     headers = [
-        *(_GIF_HEADERS if gif else _TEXT_HEADERS),
-        _EXPOSE,
-        (b"x-prisme-error", why.reason.encode()),
+        *(_GIF_HEADERS if gif else _TEXT_HEADERS if of_events else _OWN_HEADERS),
+        *([_EXPOSE] if of_events else []),
+        (b"x-prisme-error", _ODD.sub("?", why.reason).encode()),
         (b"x-prisme-request-id", proxy.request_id(scope).encode("latin-1")),
         *more,
     ]
     if why.retry_after:
         headers.append((b"retry-after", b"%d" % why.retry_after))
-    return answer(why.status, headers, GIF if gif else f"{why.reason}\n".encode())
+    if why.status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="prisme"'))
+    body = _CONTROL.sub("?", why.reason).encode("utf-8", "replace")
+    return answer(why.status, headers, GIF if gif else body + b"\n")
 
 
 def redirect(location: bytes) -> Answer:

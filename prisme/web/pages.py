@@ -1,0 +1,46 @@
+"""HTML for people: templates to answers, with the headers that keep a page to itself. It decides nothing."""
+
+import base64
+import hashlib
+from importlib import resources
+from typing import Any, Final
+
+import jinja2
+
+from prisme import assets
+from prisme.web.response import Answer, Header, answer
+
+_FOLDER: Final = resources.files(assets) / "pages"
+
+
+class Pages:
+    """All pages. A page loads nothing at all: its style is in it, and named by its hash."""
+
+    def __init__(self) -> None:
+        style = (_FOLDER / "style.css").read_text()
+        self._templates = jinja2.Environment(
+            loader=jinja2.FunctionLoader(lambda name: (_FOLDER / name).read_text()),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+        )
+        self._templates.globals["style"] = style
+        named = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        own = f"style-src 'sha256-{named}'; form-action 'self'"
+        policy = f"default-src 'none'; {own}; base-uri 'none'; frame-ancestors 'none'"
+        self._headers: list[Header] = [
+            (b"content-type", b"text/html; charset=utf-8"),
+            (b"cache-control", b"private, no-store"),
+            (b"content-security-policy", policy.encode()),
+            (b"referrer-policy", b"same-origin"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+
+    def show(self, name: str, values: dict[str, Any], status: int = 200, more: list[Header] | None = None) -> Answer:
+        """A page by its template's name."""
+        text = self._templates.get_template(f"{name}.html").render(values)
+        return answer(status, [*self._headers, *(more or [])], text.encode("utf-8", "replace"))
+
+
+def lead(path: str, more: list[Header] | None = None) -> Answer:
+    """303: look there next."""
+    return answer(303, [(b"location", path.encode()), (b"cache-control", b"no-store"), *(more or [])])

@@ -1,0 +1,140 @@
+"""`GET /api/v1/stats/:name`: who is it, what is asked, and the answer as JSON or CSV."""
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from prisme.access.grants import STATS as SCOPE
+from prisme.access.grants import Grant
+from prisme.base import refusal
+from prisme.base.refusal import Refusal
+from prisme.runtime.clock import Clock
+from prisme.stats import answers, asked
+from prisme.stats.answers import DASHBOARD, NAMES
+from prisme.stats.asked import Asked
+from prisme.stats.filters import DOMAIN
+from prisme.stats.frames import Frame
+from prisme.stats.queries import Stats
+from prisme.store.database import Database
+from prisme.store.reader import LateError, Reader
+from prisme.web import response
+from prisme.web.desk import Desk
+from prisme.web.events import Endpoint
+from prisme.web.guard import SHARE, Asking, Guard, read_asking
+from prisme.web.request import Proxy, Receive, Scope
+from prisme.web.response import Answer, Header
+
+STATS: Final = "/api/v1/stats/"
+_PRIVATE: Final[list[Header]] = [
+    (b"cache-control", b"private, no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"vary", b"accept, origin"),
+]
+_JSON: Final = (b"content-type", b"application/json")
+_CSV: Final = (b"content-type", b"text/csv; charset=utf-8; header=present")
+_DAY: Final = b"86400"
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What the endpoint needs. `deadline` in seconds; `origins` may read answers in their pages, `*` all may."""
+
+    database: Database
+    guard: Guard
+    desk: Desk
+    proxy: Proxy
+    clock: Clock
+    deadline: float
+    origins: tuple[str, ...]
+
+
+def stats(figures: Figures) -> dict[str, Endpoint]:
+    """Any of the figures."""
+    refuse = partial(response.refuse, figures.proxy)
+
+    async def endpoint(scope: Scope, _: Receive) -> Answer:
+        cors = allow(scope, figures.origins)
+        asking = read_asking(scope)
+        outcome: Answer | Refusal = asking if isinstance(asking, Refusal) else refusal.NOT_THERE
+        if isinstance(asking, Asking):
+            began = time.monotonic()
+            outcome = await figures.desk.run(lambda: _answer(figures, scope["name"], asking, began, cors))
+        return refuse(scope, outcome, cors, of_events=False) if isinstance(outcome, Refusal) else outcome
+
+    def preflight(scope: Scope, _: Receive) -> Answer:
+        cors = allow(scope, figures.origins)
+        if cors:
+            cors += [
+                (b"access-control-allow-methods", b"GET, OPTIONS"),
+                (b"access-control-allow-headers", b"authorization"),
+                (b"access-control-max-age", _DAY),
+            ]
+        return response.answer(204, [(b"vary", b"origin"), *cors])
+
+    return {"GET": endpoint, "OPTIONS": preflight}
+
+
+def allow(scope: Scope, origins: tuple[str, ...]) -> list[Header]:
+    """The headers that let a page of another origin read the answer. Never with its cookies."""
+    origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
+    if "*" in origins or (origin and origin.decode("latin-1") in origins):
+        return [(b"access-control-allow-origin", b"*" if "*" in origins else origin)]
+    return []
+
+
+def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: list[Header]) -> Answer | Refusal:
+    """In a thread of the desk."""
+    name, as_csv = _choose_format(name, asking.headers.get("accept", ""))
+    if name not in NAMES:
+        return _say(refusal.NOT_THERE, f"{name[:64]!r} is no figure; there are {', '.join(NAMES)}")
+    grant = figures.guard.identify(asking)
+    if isinstance(grant, Refusal):
+        return grant
+    if SCOPE not in grant.scopes:
+        return refusal.NOT_ALLOWED
+    now = figures.clock.wall() // 1000
+    try:
+        question = asked.read(_without_share(asking.query), now, answers.parameters(name))
+    except ValueError as error:
+        return _say(refusal.QUESTION_INVALID, str(error))
+    strange = _beyond(question, grant)
+    if strange:
+        return _say(refusal.DOMAIN_NOT_ALLOWED, f"domain: {strange[:128]!r} is not one of yours")
+    try:
+        with Reader(figures.database, max(0.001, figures.deadline - (time.monotonic() - began))) as reader:
+            found = answers.answer(name, Stats(reader, grant.domains), question, now)
+    except LateError:
+        return _say(
+            refusal.STATS_LATE,
+            f"the answer took over {figures.deadline:g} s: ask for less time, or with fewer filters",
+        )
+    if as_csv and isinstance(found, Frame):
+        file = (b"content-disposition", f'attachment; filename="{name}.csv"'.encode())
+        return response.answer(200, [_CSV, file, *_PRIVATE, *cors], found.to_csv().encode("utf-8", "surrogatepass"))
+    return response.answer(200, [_JSON, *_PRIVATE, *cors], msgspec.json.encode(found))
+
+
+def _choose_format(name: str, accept: str) -> tuple[str, bool]:
+    """The name alone, and whether CSV is wanted: by the name's ending, or where it is the only format named."""
+    if name.endswith(".csv") and name.removesuffix(".csv") != DASHBOARD:
+        return name.removesuffix(".csv"), True
+    kinds = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
+    return name, "text/csv" in kinds and not kinds & {"application/json", "*/*", "application/*"}
+
+
+def _beyond(question: Asked, grant: Grant) -> str:
+    """A domain that is asked for by its whole name, and not one of the grant's; empty where there is none."""
+    if grant.domains is None or DOMAIN not in question.filters:
+        return ""
+    plain = (pattern[0] for pattern in question.filters[DOMAIN].includes if len(pattern) == 1)
+    return next((domain for domain in plain if domain not in grant.domains), "")
+
+
+def _without_share(query: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in query.items() if name != SHARE}
+
+
+def _say(why: Refusal, reason: str) -> Refusal:
+    return msgspec.structs.replace(why, reason=reason)
