@@ -47,6 +47,12 @@ class Accounts:
             _insert(connection, by, account, hashed, now)
         return account
 
+    def check(self, name: str, role: str, domains: tuple[str, ...]) -> None:
+        """Raise AccessError where there can be no such new account."""
+        account = _shape(name, role, domains, 0)
+        if any(one.name == account.name for one in self.list()):
+            raise AccessError(f"there is an account {account.name!r} already")
+
     def add_first(self, name: str, password: str, now: int) -> Account:
         """Make the first admin; AccessError where there is an account already."""
         account = _shape(name, "admin", (), now)

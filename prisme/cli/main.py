@@ -5,10 +5,16 @@ import sys
 from collections.abc import Sequence
 
 from prisme import __version__
-from prisme.cli import default_config, serve
+from prisme.cli import default_config, people, serve
 from prisme.runtime.config import suggest
 
-COMMANDS = {"serve": serve.command, "default-config": default_config.command}
+COMMANDS = {
+    "serve": serve.command,
+    "user": people.user,
+    "token": people.token,
+    "share": people.share,
+    "default-config": default_config.command,
+}
 
 _ABOUT = f"""\
 Prisme counts the visits of your web sites: without cookies, without keeping
@@ -16,6 +22,9 @@ addresses, in one process and one folder.
 
 commands:
   serve           {serve.SUMMARY}
+  user            {people.USERS}
+  token           {people.TOKENS}
+  share           {people.SHARES}
   default-config  {default_config.SUMMARY}
 """
 _FIRST_STEPS = """\
