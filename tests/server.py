@@ -5,7 +5,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -15,10 +15,13 @@ import duckdb
 import httpx
 import uvloop
 
+from prisme.access.grants import STATS, operator
+from prisme.access.tokens import Tokens
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config, load
 from prisme.runtime.folder import Folder
 from prisme.serve import serve
+from prisme.store.control import Control
 from prisme.store.database import Limits, connect
 
 PATIENCE = 20.0  # seconds until a test gives up on something that should take a moment
@@ -114,6 +117,13 @@ class LiveServer:
         """Wait until no segment holds an event."""
         journal = self.folder / "journal"
         wait_until(lambda: not any(_size(path) for path in journal.glob("*.ndjson")), "the journal to be loaded")
+
+    def make_token(self, *domains: str, scopes: Sequence[str] = (STATS,), expires: int | None = None) -> dict[str, str]:
+        """The header of a new API token; without domains, it is for all."""
+        _, key = Tokens(Control(self.folder)).add(
+            operator("test"), "test", int(time.time()), scopes=scopes, domains=domains or None, expires=expires
+        )
+        return {"Authorization": f"Bearer {key}"}
 
     def _answers(self) -> bool:
         try:

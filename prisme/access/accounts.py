@@ -81,16 +81,16 @@ class Accounts:
                 "UPDATE accounts SET role = ?, domains = ? WHERE name = ?",
                 (account.role, _write(account.domains), name),
             )
-            _check_admin(connection)
+            _check_admin(connection, known)
             audit.note(connection, now, by, "user.role", name, _tell(account))
         return account
 
     def remove(self, by: Grant, name: str, now: int) -> None:
         """Remove it, its log-ins and its tokens."""
         with self._control.change() as connection:
-            _find(connection, name)
+            known = _find(connection, name)
             connection.execute("DELETE FROM accounts WHERE name = ?", (name,))
-            _check_admin(connection)
+            _check_admin(connection, known)
             audit.note(connection, now, by, "user.remove", name)
 
     def list(self) -> list[Account]:
@@ -174,8 +174,9 @@ def _find(connection: Connection, name: str) -> Account:
     return _load(row)
 
 
-def _check_admin(connection: Connection) -> None:
-    if not connection.execute("SELECT 1 FROM accounts WHERE role = 'admin'").fetchone():
+def _check_admin(connection: Connection, changed: Account) -> None:
+    """Somebody has to be left who can let others in."""
+    if changed.role == "admin" and not connection.execute("SELECT 1 FROM accounts WHERE role = 'admin'").fetchone():
         raise AccessError("this is the last admin: make another one first")
 
 

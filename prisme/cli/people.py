@@ -28,7 +28,7 @@ Who may log in. An admin may do everything; a viewer looks at the figures of som
 The password is asked for, or, with --password-stdin, the first line of standard input.
 A server that runs knows of each change at once.
 """
-_ABOUT_TOKEN = """\
+_ABOUT_KEYS = """\
 Tokens for programs, as in `Authorization: Bearer TOKEN`. A token is shown once, when it is made.
   prisme token add nightly-report --domain example.com --expires 90d
 """
@@ -65,7 +65,7 @@ def user(words: Sequence[str]) -> int:
 
 def token(words: Sequence[str]) -> int:
     """`prisme token`."""
-    parser, commands = _parser("token", _ABOUT_TOKEN)
+    parser, commands = _parser("token", _ABOUT_KEYS)
     add = _command(commands, "add", "make a token, and print it")
     add.add_argument("name", metavar="NAME", help="what it is for")
     add.add_argument(
