@@ -118,6 +118,10 @@ class LiveServer:
         journal = self.folder / "journal"
         wait_until(lambda: not any(_size(path) for path in journal.glob("*.ndjson")), "the journal to be loaded")
 
+    def now(self) -> float:
+        """Unix seconds, by its clock."""
+        return time.time() + self.time.offset
+
     def make_token(self, *domains: str, scopes: Sequence[str] = (STATS,), expires: int | None = None) -> dict[str, str]:
         """The header of a new API token; without domains, it is for all."""
         _, key = Tokens(Control(self.folder)).add(

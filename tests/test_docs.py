@@ -20,6 +20,7 @@ from tests.server import LiveServer, browser, open_tables
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
 HTTP_API = (DOCS / "http-api.md").read_text()
+STATS_API = (DOCS / "stats-api.md").read_text()
 TABLES = (DOCS / "tables.md").read_text()
 PRIVACY = (DOCS / "privacy.md").read_text()
 
@@ -150,7 +151,8 @@ def test_urls_are_stored_as_written(sent: str, domain: str, path: str) -> None:
 
 def test_refusals_are_all_explained() -> None:
     known = {(str(one.status), one.reason) for one in vars(refusal).values() if isinstance(one, Refusal)}
-    explained = [(status, reason) for status, reason, _ in rows(HTTP_API, "## Refusals")]
+    tables = [*rows(HTTP_API, "## Refusals"), *rows(STATS_API, "## Wrong questions")]
+    explained = [(status, reason) for status, reason, _ in tables]
     assert sorted(explained) == sorted(known)
 
 

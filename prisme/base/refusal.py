@@ -40,7 +40,7 @@ BOT = Refusal("bot", 400, "bot session filtered")
 INTERNAL_ERROR = Refusal("internal_error", 500, "internal error")
 JOURNAL_UNAVAILABLE = Refusal("journal_unavailable", 503, "event cannot be stored now", retry_after=5)
 
-NOT_LOGGED_IN = Refusal("not_logged_in", 401, "log in, or send an API token as `Authorization: Bearer TOKEN`")
+NOT_LOGGED_IN = Refusal("not_logged_in", 401, "log in, or send an API token in Authorization: Bearer TOKEN")
 KEY_UNKNOWN = Refusal("key_unknown", 401, "this token or link is unknown or has expired")
 SHARE_LOCKED = Refusal("share_locked", 401, "this link has a password: open it in a browser and give it there")
 PASSWORD_WRONG = Refusal("password_wrong", 401, "name and password do not belong together")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prisme.base.timexpr import SECOND
-from prisme.stats.asked import MOST_BUCKETS, read
+from prisme.stats.asked import COMPARE, MOST_BUCKETS, PROPERTY, read
 from prisme.stats.filters import NAMES, Filter
 from prisme.stats.queries import Page
 
@@ -47,6 +47,7 @@ def test_all_is_read() -> None:
             "utm-source": "letter",
         },
         NOW,
+        PROPERTY,
     )
     assert (asked.span.start, asked.span.end) == (at("2026-10-01T00:00+02:00"), at("2026-11-01T00:00+01:00"))
     assert len(asked.span.edges) - 1 == 31 * 24 + 1
@@ -55,6 +56,71 @@ def test_all_is_read() -> None:
         "path": Filter((("/a",),), (("/b",),)),
         "utm-source": Filter((("letter",),), ()),
     }
+
+
+@pytest.mark.parametrize(
+    ("parameters", "start", "end"),
+    [
+        ({}, "2026-11-09T00:00+00:00", "2026-11-16T08:30+00:00"),
+        ({"from": "now-30m"}, "2026-11-24T07:30+00:00", "2026-11-24T08:00+00:00"),
+        ({"from": "now/d"}, "2026-11-23T00:00+00:00", "2026-11-23T08:30+00:00"),
+        ({"from": "now-24h"}, "2026-11-22T08:30+00:00", "2026-11-23T08:30+00:00"),
+        ({"from": "2026-10", "to": "2026-10"}, "2026-09-01T00:00+00:00", "2026-10-01T00:00+00:00"),
+        ({"from": "2026", "to": "2026"}, "2025-01-01T00:00+00:00", "2026-01-01T00:00+00:00"),
+        (
+            {"from": "2026-10-25", "to": "2026-10-26", "tz": "Europe/Berlin"},
+            "2026-10-23T00:00+02:00",
+            "2026-10-25T00:00+02:00",
+        ),
+        ({"from": "now/d", "compare": "year"}, "2025-11-25T00:00+00:00", "2025-11-25T08:30+00:00"),
+        (
+            {"compare-from": "2026-01-01", "compare-to": "2026-01-07"},
+            "2026-01-01T00:00+00:00",
+            "2026-01-08T00:00+00:00",
+        ),
+    ],
+)
+def test_another_span_is_compared(parameters: dict[str, str], start: str, end: str) -> None:
+    compared = read(parameters, NOW, COMPARE).compared
+    assert compared is not None
+    assert (compared.start, compared.end) == (at(start), at(end))
+    assert compared.edges[0] <= compared.start < compared.end <= compared.edges[-1]
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"compare": "none"}, {"from": "0"}, {"from": "0", "compare": "year", "to": "1"}]
+)
+def test_nothing_is_compared(parameters: dict[str, str]) -> None:
+    assert read(parameters, NOW, COMPARE).compared is None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"compare": "last"}, "compare: 'last' is none of previous, year, none, such as compare=previous"),
+        ({"compare-from": "2026-01-01"}, "compare-from: comes with compare-to and without compare"),
+        (
+            {"compare": "year", "compare-from": "2026-01-01", "compare-to": "2026-01-07"},
+            "compare-from: comes with compare-to and without compare",
+        ),
+        ({"compare-from": "2026-01-07", "compare-to": "2026-01-01"}, "compare-from: has to be before compare-to"),
+        ({"compare-from": "x", "compare-to": "now"}, "compare-from: 'x' is no time, such as "),
+        (
+            {"from": "now-1d", "interval": "minute", "compare-from": "2025", "compare-to": "2025"},
+            f"compare-from: over {MOST_BUCKETS} times minute between these times, such as interval=hour",
+        ),
+    ],
+)
+def test_mistakes_of_comparing_are_named(parameters: dict[str, str], told: str) -> None:
+    with pytest.raises(ValueError, match=r"^compare") as caught:
+        read(parameters, NOW, COMPARE)
+    assert str(caught.value).startswith(told)
+
+
+@pytest.mark.parametrize("name", ["property", "compare", "compare-from"])
+def test_parameters_of_one_question_are_no_others(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: no such parameter"):
+        read({name: "now"}, NOW)
 
 
 @pytest.mark.parametrize(
