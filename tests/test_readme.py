@@ -101,8 +101,14 @@ def test_first_visit(clone: Path) -> None:
     need("curl", "curl")
     port = free_port()
     with started(clone, port) as process:
-        sent = shell(command("curl").replace(":8000", f":{port}"), clone)
+        sent = shell(command("-X POST").replace(":8000", f":{port}"), clone)
         assert sent.stdout.startswith("HTTP/1.1 200 OK"), sent
+        assert f"http://localhost:{port}/setup?key=" in (clone.parent / "log").read_text()
+        token = shell(command("token add"), clone).stdout.strip()
+        ask = command("Bearer").replace(":8000", f":{port}")
+        deadline = time.monotonic() + PATIENCE
+        while '"keys":["/hello"],"values":[1]' not in (told := shell(ask, clone, TOKEN=token)).stdout:
+            assert time.monotonic() < deadline, told
         # The process itself, as the shell in front of it hands no signal on.
         os.kill(int((clone / "prisme-data" / "lock").read_text()), signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
