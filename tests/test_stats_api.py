@@ -8,7 +8,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,13 +31,13 @@ OPTIONS = {"origins": "example.com", "trust_proxy": "true"}
 def visit(server: LiveServer) -> None:
     """Three visits of two days."""
 
-    def send(at: str, kind: str, page: str, agent: str, address: str, body: bytes = b"", **more: str) -> None:
+    def send(at: str, kind: str, page: str, agent: str, address: str, *body: bytes, **more: str) -> None:
         moment = datetime.datetime.fromisoformat(f"{at}+00:00")
         server.time.move((moment - datetime.datetime.fromtimestamp(server.now(), datetime.UTC)).total_seconds())
         headers = browser(f"https://example.com{page}", user_agent=agent, X_Forwarded_For=address, **more)
         if kind.startswith("custom"):
             headers = {**headers, "Content-Type": "application/json"}
-        answer = server.http.post(f"/api/v1/events/{kind}", headers=headers, content=body)
+        answer = server.http.post(f"/api/v1/events/{kind}", headers=headers, content=b"".join(body))
         assert answer.status_code == 200, answer.text
 
     ada, bob = (FIREFOX, "8.8.8.8"), (CHROME, "193.99.144.80")
@@ -173,4 +172,4 @@ def wrap(told: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(write())
+    write()

@@ -1,0 +1,124 @@
+"""`prisme user`, `token` and `share`, as processes, beside a server that runs."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from prisme.access import audit
+from prisme.store.control import Control
+from tests.server import LiveServer
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    with LiveServer(tmp_path_factory.mktemp("people")) as server:
+        yield server
+
+
+def prisme(server: LiveServer, *words: str, typed: str = "", folder: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "prisme", *words, "--data-dir", folder or str(server.folder)]
+    return subprocess.run(command, input=typed, capture_output=True, text=True, timeout=60)
+
+
+def test_users(server: LiveServer) -> None:
+    assert prisme(server, "user", "list").stderr == "no accounts yet: `prisme user add NAME --role admin`\n"
+    added = prisme(server, "user", "add", "Ada", "--role", "admin", "--password-stdin", typed=f"{PASSWORD}\n")
+    assert (added.returncode, added.stdout) == (0, "admin ada may log in\n")
+    viewer = ("user", "add", "bob", "--domain", "Example.com", "--domain", "a.example", "--password-stdin")
+    assert prisme(server, *viewer, typed=PASSWORD).returncode == 0
+    listed = prisme(server, "user", "list").stdout.splitlines()
+    assert [line.split()[:-1] for line in listed] == [
+        ["name", "role", "domains"],
+        ["ada", "admin", "all"],
+        ["bob", "viewer", "a.example", "example.com"],
+    ]
+    fields = {"name": "bob", "password": PASSWORD}
+    assert server.http.post("/login", data=fields).status_code == 303
+    assert server.http.get("/api/v1/me").json()["domains"] == ["a.example", "example.com"]
+    changed = prisme(server, "user", "passwd", "bob", "--password-stdin", typed="another good one")
+    assert changed.stdout == "the password of bob is changed\n"
+    assert server.http.get("/api/v1/me").status_code == 401
+    assert server.http.post("/login", data=fields).status_code == 401
+    assert prisme(server, "user", "remove", "bob").stdout == "bob is removed\n"
+    assert server.http.post("/login", data={**fields, "password": "another good one"}).status_code == 401
+    with Control(server.folder).read() as connection:
+        told = [(one.actor.partition(":")[0], one.action, one.subject) for one in audit.read(connection, 10, 0)]
+    assert [one for one in told if one[1] != "login"] == [
+        ("cli", "user.remove", "bob"),
+        ("cli", "user.passwd", "bob"),
+        ("cli", "user.add", "bob"),
+        ("cli", "user.add", "ada"),
+    ]
+
+
+def test_tokens(server: LiveServer) -> None:
+    made = prisme(server, "token", "add", "report", "--domain", "a.example", "--expires", "90d")
+    key = made.stdout.strip()
+    answer = server.http.get("/api/v1/me", headers={"Authorization": f"Bearer {key}"})
+    assert answer.json() == {"name": "token:1", "scopes": ["stats"], "domains": ["a.example"]}
+    line = prisme(server, "token", "list").stdout.splitlines()[1].split()
+    assert line[:4] == ["1", "report", "stats", "a.example"]
+    assert prisme(server, "token", "remove", "1").stdout == "token 1 is removed\n"
+    assert server.http.get("/api/v1/me", headers={"Authorization": f"Bearer {key}"}).status_code == 401
+
+
+def test_share_links(server: LiveServer) -> None:
+    path = prisme(server, "share", "add", "example.com").stdout.strip()
+    assert server.http.get(path).headers["location"] == path.replace("/share", "/")
+    locked = prisme(server, "share", "add", "example.com", "--password-stdin", typed=PASSWORD).stdout.strip()
+    assert "Password" in server.http.get(locked).text
+    assert [line.split()[:3] for line in prisme(server, "share", "list").stdout.splitlines()[1:]] == [
+        ["1", "example.com", "no"],
+        ["2", "example.com", "yes"],
+    ]
+    prisme(server, "share", "remove", "1")
+    assert server.http.get(path).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["user"], 2, "prisme user: the following arguments are required: COMMAND\n`prisme user --help` tells"),
+        (["user", "ad", "x"], 2, "prisme user: argument COMMAND: invalid choice: 'ad'"),
+        (["user", "add", "x"], 1, "prisme: a viewer sees some domains: name at least one, such as example.com"),
+        (
+            ["user", "add", "x", "--domain", "a.b"],
+            1,
+            "prisme: there is no terminal to ask for the password: use --pass",
+        ),
+        (["user", "add", "x", "--domain", "a/b"], 1, "prisme: 'a/b' is no domain: "),
+        (["user", "passwd", "x", "--password-stdin"], 1, "prisme: a password has 10 to 256 characters"),
+        (["user", "remove", "x"], 1, "prisme: there is no account 'x'"),
+        (["token", "add", "x", "--expires", "soon"], 1, "prisme: 'soon' is no end, such as 30d, 12h, 2027-01-31"),
+        (["token", "remove", "99"], 1, "prisme: there is no token 99"),
+        (["token", "remove", "x"], 2, "prisme token remove: argument ID: invalid int value: 'x'"),
+        (["share", "add", "*"], 1, "prisme: '*' is no domain: "),
+    ],
+)
+def test_mistakes_are_told(server: LiveServer, words: list[str], code: int, told: str) -> None:
+    data = [] if words == ["user"] else words
+    done = (
+        prisme(server, *data)
+        if data
+        else subprocess.run([sys.executable, "-m", "prisme", *words], capture_output=True, text=True, timeout=60)
+    )
+    assert done.returncode == code
+    assert done.stderr.startswith(told)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_is_not_there_is_not_made(server: LiveServer) -> None:
+    done = prisme(server, "user", "list", folder=str(server.folder / "nowhere"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("prisme: there is no data folder ")
+    assert not (server.folder / "nowhere").exists()
+
+
+def test_the_file_is_for_its_owner_alone(server: LiveServer) -> None:
+    assert (server.folder / "control.sqlite").stat().st_mode & 0o777 == 0o600
+    stored = (server.folder / "control.sqlite").read_bytes()
+    assert PASSWORD.encode() not in stored
