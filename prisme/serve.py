@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from functools import partial
 from random import Random
+from typing import NamedTuple
 
 import duckdb
 import uvloop
@@ -82,15 +83,18 @@ class StartError(Exception):
     """The server cannot start; the message says why and what to do."""
 
 
-def run(config: Config, notices: list[str]) -> int:
-    """Serve until SIGTERM or SIGINT. The exit code: 0 after a clean stop, 1 where the start failed."""
+def run(config: Config, notices: list[str], setup: Setup | None = None) -> int:
+    """Serve until SIGTERM or SIGINT. The exit code: 0 after a clean stop, 1 where the start failed.
+
+    With a `setup`, its caller shows the link to the first account.
+    """
     os.umask(0o077)  # what DuckDB and SQLite write is for the owner's eyes as well
     log = open_log(config.debug)
     for notice in notices:
         log.warning(notice)
     try:
         with Folder(config.data_dir) as folder:
-            uvloop.run(_serve_until_signal(config, folder, log))
+            uvloop.run(_serve_until_signal(config, folder, log, setup))
     except (StartError, FolderError, StoreError, GeoError, OriginError) as error:
         log.critical("cannot start: %s", error)
         return 1
@@ -99,7 +103,7 @@ def run(config: Config, notices: list[str]) -> int:
     return 0
 
 
-async def _serve_until_signal(config: Config, folder: Folder, log: logging.Logger) -> None:
+async def _serve_until_signal(config: Config, folder: Folder, log: logging.Logger, setup: Setup | None) -> None:
     stop = asyncio.Event()
 
     def on_signal(number: int) -> None:
@@ -111,31 +115,24 @@ async def _serve_until_signal(config: Config, folder: Folder, log: logging.Logge
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
-    await serve(config, folder, log, stop)
+    await serve(config, folder, log, stop, setup=setup)
 
 
 async def serve(
-    config: Config, folder: Folder, log: logging.Logger, stop: asyncio.Event, clock: Clock | None = None
+    config: Config,
+    folder: Folder,
+    log: logging.Logger,
+    stop: asyncio.Event,
+    clock: Clock | None = None,
+    setup: Setup | None = None,
 ) -> None:
     """Build all, serve until `stop` is set, then answer what is under way, load the last segment and checkpoint."""
     clock = clock or Clock()
     now = _microseconds(clock)
-    random = Random(os.urandom(32))  # noqa: S311  # for ids: they are no secrets
     _claim(config)
     with contextlib.ExitStack() as closing:
-        secrets = Secrets(folder.path / "secrets.sqlite", log)
-        closing.callback(secrets.close)
-        salts = Salts(secrets, now())
-        if not salts.saved:
-            raise StartError(f"the salts cannot be kept in {folder.path}; is the disk full?")
-        geo = Geo(config.geoip_db or assets.COUNTRIES, folder.path)
-        closing.callback(geo.close)
-        limits = Limits(config.duckdb_memory_limit, config.duckdb_threads)
-        database = Database(folder.path / "prisme.duckdb", limits, folder.path / "tmp")
-        closing.callback(database.close)
-        loader = Loader(database)
-        closing.callback(loader.close)
-
+        rooms = open_rooms(config, folder, now(), log, closing)
+        loader = rooms.loader
         waiting, first = await _load_leftovers(loader, folder, now, log)
         ttl = int(config.sessionstorage_session_inactive_ttl * SECOND)
         sessions = Sessions(ttl, config.sessionstorage_max_sessions_per_visitor)
@@ -146,16 +143,7 @@ async def serve(
         writer = Writer(journal, loader, pace, now, log)
         writer.queue(waiting)
 
-        services = Services(
-            Identity(salts),
-            sessions,
-            UserAgents(config.bot_filter, config.bot_allow),
-            geo,
-            journal,
-            Waiters(config.api_events_timeout),
-            Tallies(),
-            partial(random.getrandbits, 62),
-        )
+        services = build_services(config, rooms, sessions, journal)
         access_log = _open_access_log(config, clock)
         if access_log:
             closing.callback(access_log.close)
@@ -163,11 +151,52 @@ async def serve(
         proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
         routes: dict[str, Methods] = {}
         if config.mode == "default":
-            routes = _build_reading(config, folder, database, proxy, clock, log, closing)
+            routes = _build_reading(config, folder, rooms.database, proxy, clock, setup, log, closing)
         public, admin = _build_apps(config, services, writer, clock, proxy, routes, access_log, log)
-        await _run(config, public, admin, writer, _tend(services, salts, now, log), stop, log)
+        await _run(config, public, admin, writer, _tend(services, rooms.salts, now, log), stop, log)
         await journal.close()
     log.info("stopped", extra={"events_stored": writer.stored.total()})
+
+
+class Rooms(NamedTuple):
+    """What is opened before anything can be recorded."""
+
+    salts: Salts
+    geo: Geo
+    database: Database
+    loader: Loader
+
+
+def open_rooms(config: Config, folder: Folder, now: int, log: logging.Logger, closing: contextlib.ExitStack) -> Rooms:
+    """Open the files of a data folder; `closing` closes them. `now` in microseconds."""
+    secrets = Secrets(folder.path / "secrets.sqlite", log)
+    closing.callback(secrets.close)
+    salts = Salts(secrets, now)
+    if not salts.saved:
+        raise StartError(f"the salts cannot be kept in {folder.path}; is the disk full?")
+    geo = Geo(config.geoip_db or assets.COUNTRIES, folder.path)
+    closing.callback(geo.close)
+    limits = Limits(config.duckdb_memory_limit, config.duckdb_threads)
+    database = Database(folder.path / "prisme.duckdb", limits, folder.path / "tmp")
+    closing.callback(database.close)
+    loader = Loader(database)
+    closing.callback(loader.close)
+    return Rooms(salts, geo, database, loader)
+
+
+def build_services(config: Config, rooms: Rooms, sessions: Sessions, journal: Appender) -> Services:
+    """All that the rules work with."""
+    random = Random(os.urandom(32))  # noqa: S311  # for ids: they are no secrets
+    return Services(
+        Identity(rooms.salts),
+        sessions,
+        UserAgents(config.bot_filter, config.bot_allow),
+        rooms.geo,
+        journal,
+        Waiters(config.api_events_timeout),
+        Tallies(),
+        partial(random.getrandbits, 62),
+    )
 
 
 def _open_access_log(config: Config, clock: Clock) -> AccessLog | None:
@@ -232,6 +261,7 @@ def _build_reading(
     database: Database,
     proxy: Proxy,
     clock: Clock,
+    setup: Setup | None,
     log: logging.Logger,
     closing: contextlib.ExitStack,
 ) -> dict[str, Methods]:
@@ -241,11 +271,10 @@ def _build_reading(
     readers, doorman = Desk("figures", _READERS, _MOST_QUESTIONS), Desk("access", 1, _MOST_QUESTIONS)
     closing.callback(readers.close)
     closing.callback(doorman.close)
-    setup = Setup()
-    if not guard.accounts.any():
-        host = "localhost" if config.host in {"0.0.0.0", "::"} else config.host  # noqa: S104
-        host = f"[{host}]" if ":" in host else host
-        log.info("no account yet; make the first one at http://%s:%d/setup?key=%s", host, config.port, setup.key)
+    if setup is None:
+        setup = Setup()
+        if not guard.accounts.any():
+            log.info("no account yet; make the first one at %s", setup.link(config.host, config.port))
     figures = Figures(database, guard, readers, proxy, clock, config.api_stats_timeout, config.api_stats_allow_origins)
     return {
         SCRIPT: script(),

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -115,6 +116,27 @@ def test_first_visit(clone: Path) -> None:
     seen = shell(command("duckdb"), clone)
     (shown,) = re.findall(r"^```text\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
     assert seen.stdout.strip() == shown.strip(), seen
+
+
+def test_demo(clone: Path) -> None:
+    """As it stands, but for the port, with this checkout's own environment in place of the clone's."""
+    (clone / ".venv").symlink_to(Path(sys.prefix))
+    port = free_port()
+    line = f"exec {command('prisme demo')} --port {port}"
+    process = subprocess.Popen(
+        ["sh", "-c", line], cwd=clone, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not _is_healthy(port):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        process.send_signal(signal.SIGINT)
+        told, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert f"http://127.0.0.1:{port}/setup?key=" in told
 
 
 def test_development(clone: Path) -> None:

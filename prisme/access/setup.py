@@ -14,3 +14,8 @@ class Setup:
     def knows(self, key: str) -> bool:
         """Whether a key is the one of the link."""
         return hmac.compare_digest(key.encode("utf-8", "surrogatepass"), self.key.encode())
+
+    def link(self, host: str, port: int) -> str:
+        """The link, for a server that listens there."""
+        host = "localhost" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
+        return f"http://{host}:{port}/setup?key={self.key}"

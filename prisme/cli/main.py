@@ -5,11 +5,12 @@ import sys
 from collections.abc import Sequence
 
 from prisme import __version__
-from prisme.cli import default_config, people, serve
+from prisme.cli import default_config, demo, people, serve
 from prisme.runtime.config import suggest
 
 COMMANDS = {
     "serve": serve.command,
+    "demo": demo.command,
     "user": people.user,
     "token": people.token,
     "share": people.share,
@@ -22,6 +23,7 @@ addresses, in one process and one folder.
 
 commands:
   serve           {serve.SUMMARY}
+  demo            {demo.SUMMARY}
   user            {people.USERS}
   token           {people.TOKENS}
   share           {people.SHARES}

@@ -155,7 +155,7 @@ SENT = [
     Sent(VIEWS, "POST", VIEWS, 400, "origin_not_registered", THIRD, times=LIMIT),
     Sent(VIEWS, "POST", VIEWS, 429, "rate_limited", THIRD, times=2),
     # What is not there, whatever clients say.
-    Sent("unknown", "GET", "/", 404, "not_found"),
+    Sent("unknown", "GET", "/nowhere", 404, "not_found"),
     Sent("unknown", "GET", "/wp-login.php%22%0A%7D?a=1", 404, "not_found", times=2),
     Sent("unknown", "POST", EVENTS + "custom/", 404, "not_found"),
     Sent("unknown", "POST", EVENTS + "custom/" + "x" * 257, 404, "not_found"),
@@ -386,7 +386,7 @@ def test_ended_sessions_are_counted(start: Callable[..., LiveServer]) -> None:
         ("GET", "/healthcheck", 200, "text/plain; charset=utf-8"),
         ("POST", "/metrics", 405, "text/plain; charset=utf-8"),
         ("DELETE", "/healthcheck", 405, "text/plain; charset=utf-8"),
-        ("GET", "/", 404, "text/plain; charset=utf-8"),
+        ("GET", "/nowhere", 404, "text/plain; charset=utf-8"),
         ("GET", "/metrics/", 404, "text/plain; charset=utf-8"),
         ("GET", HEALTH, 404, "text/plain; charset=utf-8"),
         ("POST", VIEWS, 404, "text/plain; charset=utf-8"),

@@ -1,0 +1,116 @@
+"""Made-up traffic into a data folder, the way that real events take: the rules, the journal, the loader."""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from prisme.base.refusal import BOT, Refusal
+from prisme.base.uri import Uri, parse
+from prisme.demo.traffic import BOTS, SECOND, Sent
+from prisme.ingest.custom import custom_events
+from prisme.ingest.event import Recorded
+from prisme.ingest.hit import Hit
+from prisme.ingest.links import file_downloads, outbound_links
+from prisme.ingest.pageview import pageviews
+from prisme.ingest.services import Services
+from prisme.journal.appender import Appender
+from prisme.runtime.config import Config
+from prisme.runtime.folder import Folder
+from prisme.serve import build_services, open_rooms
+from prisme.store.loader import Loader
+from prisme.visit import address
+from prisme.visit.sessions import SHARDS, Sessions
+
+# A segment of the real server's size at most, so that memory does not grow with the traffic.
+_SEGMENT_EVENTS = 20_000
+Progress = Callable[[int, int], None]
+
+
+class DemoError(Exception):
+    """The real rules refused what they should have taken, or took a bot."""
+
+
+class Filled(msgspec.Struct):
+    """Events that were stored, by kind; bots that were refused; what was sent in all."""
+
+    stored: Counter[str]
+    bots: int = 0
+    sent: int = 0
+
+
+def fill(config: Config, traffic: Iterable[Sent], start: int, progress: Progress) -> Filled:
+    """Record all of it in the data folder of `config`; `start` is before the first event, in microseconds.
+
+    `progress` is told now and then how many events were sent, and the time of the last one.
+    """
+    filled, latest, log = Filled(Counter()), start, logging.getLogger("prisme")
+    with Folder(config.data_dir) as folder, contextlib.ExitStack() as closing:
+        rooms = open_rooms(config, folder, start, log, closing)
+        ttl = int(config.sessionstorage_session_inactive_ttl * SECOND)
+        sessions = Sessions(ttl, config.sessionstorage_max_sessions_per_visitor)
+        journal = Appender(folder.journal, rooms.loader.last_segment() + 1, config.eventstore_max_batch_size)
+        closing.callback(lambda: asyncio.run(journal.close()))
+        services = build_services(config, rooms, sessions, journal)
+        record = _recorder(services)
+        for sent in traffic:
+            latest = sent.at
+            _check(sent, record(sent), filled)
+            if filled.sent % _SEGMENT_EVENTS == 0:
+                _load(services, rooms.loader, latest, filled)
+                progress(filled.sent, latest)
+        _load(services, rooms.loader, latest, filled)
+        progress(filled.sent, latest)
+    return filled
+
+
+def _check(sent: Sent, outcome: Recorded, filled: Filled) -> None:
+    filled.sent += 1
+    if outcome is None and sent.agent not in BOTS:
+        return
+    if outcome is not BOT or sent.agent not in BOTS:
+        why = outcome.reason if isinstance(outcome, Refusal) else "it came before its pageview, or is a bot's"
+        raise DemoError(f"{sent.kind} of {sent.site}{sent.path}: {why}")
+    filled.bots += 1
+
+
+def _recorder(services: Services) -> Callable[[Sent], Recorded]:
+    view, custom = pageviews(services), custom_events(services)
+    download, click = file_downloads(services), outbound_links(services)
+
+    def record(sent: Sent) -> Recorded:
+        hit = _read(sent)
+        match sent.kind:
+            case "custom":
+                return custom(hit, sent.name, sent.properties)
+            case "download":
+                return download(hit, sent.link.encode(), False)
+            case "outbound":
+                return click(hit, sent.link.encode(), False)
+        return view(hit)
+
+    return record
+
+
+def _read(sent: Sent) -> Hit:
+    page = parse(f"https://{sent.site}{sent.path}".encode())
+    if not isinstance(page, Uri):
+        raise DemoError(f"{sent.path} is no path")
+    agent = sent.agent
+    texts = (agent.user_agent, agent.platform, agent.model, sent.referrer, sent.visitor, sent.status)
+    user_agent, platform, model, referrer, visitor, status = (text.encode() for text in texts)
+    return Hit(sent.at, address.parse(sent.address), page, user_agent, platform, model, referrer, visitor, status)
+
+
+def _load(services: Services, loader: Loader, now: int, filled: Filled) -> None:
+    services.journal.seal()
+    for sealed in services.journal.take():
+        filled.stored.update(loader.load(sealed.segment, now).kinds)
+        if sealed.file is not None:
+            os.close(sealed.file)
+    for _ in range(SHARDS):
+        services.sessions.sweep(now)

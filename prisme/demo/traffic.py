@@ -1,0 +1,254 @@
+"""Made-up visits of two sites, as browsers would send them. Pure: a seed and a span give the same events always."""
+
+import heapq
+import itertools
+from collections.abc import Generator, Iterator, Mapping
+from random import Random
+from typing import Final, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+SECOND: Final = 1_000_000
+HOUR: Final = 3600 * SECOND
+DAY: Final = 24 * HOUR
+SITE: Final = "demo.example.com"
+SHOP: Final = "shop.example.com"
+SITES: Final = (SITE, SHOP)
+# Of all that knock.
+BOT_SHARE: Final = 0.03
+_MEMBER_SHARE: Final = 0.06
+_CAMPAIGN_SHARE: Final = 0.1
+_MOST_PAGES: Final = 12
+
+
+class Agent(msgspec.Struct, frozen=True):
+    """A browser, as its headers tell."""
+
+    user_agent: str
+    platform: str = ""
+    model: str = ""
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """One event of a browser; `at` in microseconds, `link` of downloads and clicks."""
+
+    at: int
+    kind: str  # pageview, custom, download, outbound
+    site: str
+    path: str
+    agent: Agent
+    address: str
+    referrer: str = ""
+    visitor: str = ""
+    status: str = ""
+    name: str = ""
+    properties: str = ""
+    link: str = ""
+
+
+_ANDROID: Final = "Mozilla/5.0 (Linux; Android 10; K)"
+_MAC: Final = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)"
+_WINDOWS: Final = "Mozilla/5.0 (Windows NT 10.0; Win64; x64"
+_SAFARI: Final = "Mobile/15E148 Safari/604.1"
+_WEBKIT: Final = "AppleWebKit/537.36 (KHTML, like Gecko)"
+_APPLE: Final = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
+AGENTS: Final = {
+    Agent(f"{_WINDOWS}) {_WEBKIT} Chrome/142.0.0.0 Safari/537.36", '"Windows"'): 24,
+    Agent(f"{_ANDROID} {_WEBKIT} Chrome/142.0.0.0 Mobile Safari/537.36", '"Android"', '"Pixel 9"'): 12,
+    Agent(f"{_ANDROID} {_WEBKIT} Chrome/141.0.0.0 Mobile Safari/537.36", '"Android"', '"SM-S931B"'): 12,
+    Agent(f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) {_APPLE} Version/18.6 {_SAFARI}"): 18,
+    Agent(f"{_MAC} {_APPLE} Version/18.6 Safari/605.1.15"): 7,
+    Agent(f"{_MAC} {_WEBKIT} Chrome/142.0.0.0 Safari/537.36", '"macOS"'): 6,
+    Agent(f"{_WINDOWS}) {_WEBKIT} Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0", '"Windows"'): 7,
+    Agent("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:144.0) Gecko/20100101 Firefox/144.0"): 5,
+    Agent("Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"): 4,
+    Agent("Mozilla/5.0 (Android 15; Mobile; rv:144.0) Gecko/144.0 Firefox/144.0"): 2,
+    Agent(f"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) {_WEBKIT} Chrome/142.0.0.0 Safari/537.36", '"Chrome OS"'): 1,
+    Agent(f"Mozilla/5.0 (iPad; CPU OS 18_6 like Mac OS X) {_APPLE} Version/18.6 {_SAFARI}"): 2,
+}  # fmt: skip
+BOTS: Final = (
+    Agent("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"),
+    Agent("Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)"),
+    Agent("curl/8.14.1"),
+    Agent("python-requests/2.32.5"),
+)
+# Networks (/16) that the bundled database has wholly in that country, and the share of visits.
+NETWORKS: Final = {
+    "US": (("17.1", "68.80", "71.100", "24.20", "73.10"), 27),
+    "DE": (("79.200", "84.150", "91.10", "217.80"), 18),
+    "FR": (("82.120", "78.200"), 9),
+    "GB": (("86.150", "81.100", "92.20"), 9),
+    "IN": (("117.200", "106.200", "49.36"), 7),
+    "CA": (("70.50", "24.200", "142.160"), 5),
+    "NL": (("84.80", "145.100", "86.80"), 5),
+    "BR": (("177.50",), 4),
+    "JP": (("126.50", "60.70", "133.1"), 3),
+    "ES": (("83.40", "88.10", "80.30"), 3),
+    "AU": (("1.128", "101.160", "58.170"), 3),
+    "PL": (("83.10", "79.190", "31.60"), 2),
+    "IT": (("151.30", "79.30", "87.10"), 2),
+    "SE": (("90.230", "81.230"), 1),
+    "CH": (("85.0", "178.195", "130.60"), 1),
+    "AT": (("80.120", "91.115", "193.170"), 1),
+}
+_REFERRERS: Final = {
+    "": 40,
+    "https://www.google.com/": 26,
+    "https://duckduckgo.com/": 5,
+    "https://www.bing.com/": 4,
+    "https://news.ycombinator.com/": 5,
+    "https://www.reddit.com/": 4,
+    "https://github.com/": 4,
+    "https://chatgpt.com/": 3,
+    "https://www.linkedin.com/": 2,
+    "https://mastodon.social/": 2,
+    "https://gardening.example.net/links": 3,
+    "https://blog.example.org/2026/our-tools": 2,
+}
+_SPIKE: Final = "https://news.ycombinator.com/"
+_CAMPAIGNS: Final = {
+    "utm_source=letter&utm_medium=email&utm_campaign=autumn&utm_content=top": 4,
+    "utm_source=letter&utm_medium=email&utm_campaign=autumn&utm_content=button": 2,
+    "utm_source=google&utm_medium=cpc&utm_campaign=brand&utm_term=garden+planner": 3,
+    "utm_source=mastodon&utm_medium=social&utm_campaign=release-2": 1,
+}
+# Where a visit begins, and where it goes from each page; a page that is not here leads home.
+_LANDINGS: Final[dict[str, dict[str, float]]] = {
+    SITE: {"/": 34, "/blog/": 8, "/pricing": 7, "/docs/": 9, "/docs/install": 6, "/old-page": 2}
+    | {f"/blog/{title}": 12 / rank for rank, title in enumerate(
+        ("why-compost", "tomatoes-in-a-pot", "frost-dates", "raised-beds", "seed-calendar", "bees", "watering",
+         "mulch", "pruning-roses", "garlic-in-autumn", "small-greenhouses", "rain-barrels"), 1)},
+    SHOP: {"/": 30, "/seeds": 18, "/tools": 12, "/seeds/tomato": 9, "/seeds/basil": 7, "/tools/spade": 5, "/sale": 9},
+}  # fmt: skip
+_WAYS: Final[dict[str, dict[str, dict[str, float]]]] = {
+    SITE: {
+        "/": {"/features": 5, "/pricing": 4, "/blog/": 3, "/docs/": 3, "/about": 1},
+        "/features": {"/pricing": 5, "/docs/": 2, "/": 1},
+        "/pricing": {"/sign-up": 5, "/features": 2, "/": 1},
+        "/sign-up": {"/welcome": 6, "/pricing": 1},
+        "/welcome": {"/docs/": 3, "/docs/install": 3},
+        "/docs/": {"/docs/install": 5, "/docs/import": 2, "/docs/api": 2},
+        "/docs/install": {"/docs/import": 3, "/docs/api": 2, "/": 1},
+        "/blog/": {"/blog/why-compost": 3, "/blog/frost-dates": 2, "/blog/bees": 1, "/": 1},
+    },
+    SHOP: {
+        "/": {"/seeds": 5, "/tools": 3, "/sale": 3},
+        "/seeds": {"/seeds/tomato": 4, "/seeds/basil": 3, "/cart": 1},
+        "/seeds/tomato": {"/cart": 4, "/seeds": 2},
+        "/seeds/basil": {"/cart": 3, "/seeds": 2},
+        "/tools": {"/tools/spade": 4, "/": 1},
+        "/tools/spade": {"/cart": 3, "/tools": 1},
+        "/sale": {"/seeds/basil": 2, "/tools/spade": 2, "/cart": 1},
+        "/cart": {"/checkout": 4, "/": 2},
+        "/checkout": {"/thank-you": 4, "/cart": 1},
+    },
+}
+_BY_HOUR: Final = (3, 2, 1, 1, 1, 2, 4, 7, 10, 12, 13, 12, 11, 12, 13, 12, 11, 10, 10, 11, 12, 11, 8, 5)
+_BY_WEEKDAY: Final = (1.05, 1.1, 1.1, 1.05, 0.95, 0.6, 0.65)  # from Monday
+
+
+def make_traffic(start: int, end: int, visits: int, seed: int) -> Iterator[Sent]:
+    """The events of so many visits in a span, in the order of time; those that end after the span are cut."""
+    random = Random(seed)  # noqa: S311  # to be the same again
+    under_way: list[tuple[int, int, Sent, Iterator[Sent]]] = []
+    numbers = itertools.count()
+
+    def push(visit: Iterator[Sent]) -> None:
+        event = next(visit, None)
+        if event is not None and event.at < end:
+            heapq.heappush(under_way, (event.at, next(numbers), event, visit))
+
+    for begin, spike in _starts(start, end, visits, random):
+        while under_way and under_way[0][0] <= begin:
+            _, _, event, visit = heapq.heappop(under_way)
+            yield event
+            push(visit)
+        push(_visit(begin, spike, Random(random.getrandbits(64))))  # noqa: S311
+    while under_way:
+        _, _, event, visit = heapq.heappop(under_way)
+        yield event
+        push(visit)
+
+
+def _starts(start: int, end: int, visits: int, random: Random) -> Iterator[tuple[int, bool]]:
+    """When visits begin, and whether they belong to the day on which somebody else wrote about the site."""
+    hours = range(start, end, HOUR)
+    spike = start + (end - start) * 2 // 3 // DAY * DAY
+    weights = [_weigh(hour, start, end, spike) * (min(end - hour, HOUR) / HOUR) for hour in hours]
+    total, so_far, made = sum(weights), 0.0, 0
+    for hour, weight in zip(hours, weights, strict=True):
+        so_far += weight
+        count = round(visits * so_far / total) - made
+        made += count
+        for begin in sorted(random.randrange(hour, min(hour + HOUR, end)) for _ in range(count)):
+            yield begin, spike <= hour < spike + DAY and random.random() < 0.55
+
+
+def _weigh(hour: int, start: int, end: int, spike: int) -> float:
+    # The epoch began on a Thursday.
+    weekday = (hour // DAY + 3) % 7
+    growth = 1 + 0.4 * (hour - start) / (end - start)
+    return _BY_HOUR[hour // HOUR % 24] * _BY_WEEKDAY[weekday] * growth * (2.2 if spike <= hour < spike + DAY else 1)
+
+
+def _visit(begin: int, spike: bool, random: Random) -> Iterator[Sent]:
+    site = SITE if spike or random.random() < 0.72 else SHOP
+    if random.random() < BOT_SHARE:
+        yield Sent(begin, "pageview", site, "/", random.choice(BOTS), _address(random))
+        return
+    visitor, who = "", random
+    if random.random() < _MEMBER_SHARE:
+        number = int(60 * random.random() ** 2)
+        visitor, who = f"member-{number}", Random(number)  # noqa: S311
+    agent, address = _pick(AGENTS, who), _address(who)
+    referrer = _SPIKE if spike else _pick(_REFERRERS, random)
+    path = "/blog/why-compost" if spike else _pick(_LANDINGS[site], random)
+    query = f"?{_pick(_CAMPAIGNS, random)}" if not spike and random.random() < _CAMPAIGN_SHARE else ""
+    now, goes_on = begin, 0.44 if spike else 0.52
+    for number in range(_MOST_PAGES):
+        status = "404" if path == "/old-page" else ""
+        yield Sent(now, "pageview", site, path + query, agent, address, referrer, visitor, status)
+        now = yield from _act(now, site, path, agent, address, random)
+        if random.random() > goes_on:
+            return
+        goes_on = max(0.55, 0.78 - number / 40)
+        referrer, query = f"https://{site}{path}", ""
+        path = _pick(_WAYS[site].get(path, {"/": 1, "/sale" if site == SHOP else "/pricing": 1}), random)
+        now += int(min(max(random.lognormvariate(3.5, 0.8), 4), 900) * SECOND)
+
+
+def _act(now: int, site: str, path: str, agent: Agent, address: str, random: Random) -> Generator[Sent, None, int]:
+    """What a visitor does on a page. Gives the time afterwards."""
+
+    def later(kind: str, **more: str) -> Sent:
+        nonlocal now
+        now += int(random.uniform(1, 20) * SECOND)
+        return Sent(now, kind, site, path, agent, address, **more)
+
+    if path == "/welcome":
+        plan, seats = random.choice(("free", "free", "free", "pro", "pro", "team")), random.choice((1, 1, 1, 2, 5))
+        yield later("custom", name="sign_up", properties=f'{{"plan":"{plan}","seats":{seats}}}')
+    elif path == "/thank-you":
+        yield later("custom", name="order", properties=f'{{"items":{random.randrange(1, 6)},"currency":"EUR"}}')
+    elif path.startswith("/blog/") and random.random() < 0.06:
+        yield later("custom", name="newsletter", properties="{}")
+    elif path == "/docs/" and random.random() < 0.3:
+        words = random.choice(("import", "install", "proxy", "frost", "backup"))
+        yield later("custom", name="search", properties=f'{{"query":"{words}","results":{random.randrange(12)}}}')
+    if path == "/docs/install" and random.random() < 0.3:
+        file = random.choice(("planner-2.1.0.tar.gz", "planner-2.1.0.zip", "handbook.pdf"))
+        yield later("download", link=f"https://{site}/files/{file}")
+    if path.startswith(("/blog/", "/about")) and random.random() < 0.12:
+        host = random.choice(("github.com/", "www.wikipedia.org/", "mastodon.social/", "gardening.example.net/links"))
+        yield later("outbound", link=f"https://{host}")
+    return now  # `yield from` wants it
+
+
+def _address(random: Random) -> str:
+    networks, _ = NETWORKS[_pick({country: share for country, (_, share) in NETWORKS.items()}, random)]
+    return f"{random.choice(networks)}.{random.randrange(256)}.{random.randrange(1, 255)}"
+
+
+def _pick(shares: Mapping[T, float], random: Random) -> T:
+    return random.choices(list(shares), list(shares.values()))[0]

@@ -1,0 +1,207 @@
+"""The demo: believable, the same for the same seed, through the real rules, and gone when it ends."""
+
+import itertools
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from prisme import assets
+from prisme.demo.filling import fill
+from prisme.demo.traffic import BOT_SHARE, BOTS, DAY, HOUR, NETWORKS, SITES, Sent, make_traffic
+from prisme.visit.geo import Geo
+from tests.server import PATIENCE, config_for, free_port, open_tables
+
+# A Monday, and four weeks.
+START = 1_793_577_600_000_000 // DAY * DAY
+END = START + 28 * DAY
+VISITS = 4000
+
+
+@pytest.fixture(scope="module")
+def traffic() -> list[Sent]:
+    return list(make_traffic(START, END, VISITS, 1))
+
+
+def test_a_seed_makes_the_same_visits(traffic: list[Sent]) -> None:
+    assert list(make_traffic(START, END, VISITS, 1)) == traffic
+    assert list(make_traffic(START, END, VISITS, 2)) != traffic
+
+
+def test_events_come_in_the_order_of_time(traffic: list[Sent]) -> None:
+    times = [sent.at for sent in traffic]
+    assert times == sorted(times)
+    assert times[0] >= START
+    assert times[-1] < END
+
+
+def first_views(traffic: list[Sent]) -> list[Sent]:
+    return [
+        sent for sent in traffic if sent.kind == "pageview" and not sent.referrer.startswith(f"https://{sent.site}")
+    ]
+
+
+def test_as_many_visits_as_asked(traffic: list[Sent]) -> None:
+    assert len(first_views(traffic)) == VISITS
+
+
+def test_days_and_hours_differ(traffic: list[Sent]) -> None:
+    by_hour = Counter(sent.at // HOUR % 24 for sent in traffic)
+    assert by_hour[10] > 4 * by_hour[3]
+    by_day = Counter((sent.at // DAY + 3) % 7 for sent in traffic)
+    assert max(by_day[5], by_day[6]) < min(by_day[day] for day in range(5))
+    per_day = Counter(sent.at // DAY for sent in traffic)
+    assert max(per_day.values()) > 1.5 * sorted(per_day.values())[-2]  # somebody wrote about the site
+
+
+def test_everything_occurs(traffic: list[Sent]) -> None:
+    assert {sent.kind for sent in traffic} == {"pageview", "custom", "download", "outbound"}
+    assert {sent.name for sent in traffic} == {"", "sign_up", "order", "newsletter", "search"}
+    assert {sent.site for sent in traffic} == set(SITES)
+    assert {"", "404"} == {sent.status for sent in traffic}
+    assert any(sent.visitor for sent in traffic)
+    share = sum("utm_campaign" in sent.path for sent in traffic) / VISITS
+    assert 0.05 < share < 0.15
+    bots = sum(sent.agent in BOTS for sent in traffic) / VISITS
+    assert BOT_SHARE / 2 < bots < BOT_SHARE * 2
+
+
+def test_networks_are_in_their_countries(tmp_path: Path) -> None:
+    geo = Geo(assets.COUNTRIES, tmp_path)
+    try:
+        for country, (networks, _) in NETWORKS.items():
+            for network, third in itertools.product(networks, range(0, 256, 5)):
+                assert geo.country(f"{network}.{third}.7") == country, network
+    finally:
+        geo.close()
+
+
+def test_all_goes_the_real_way(tmp_path: Path, traffic: list[Sent]) -> None:
+    config = config_for(tmp_path, free_port(), origins=",".join(SITES))
+    told: list[tuple[int, int]] = []
+    filled = fill(config, traffic, START, lambda sent, at: told.append((sent, at)))
+    sent = Counter(one.kind for one in traffic if one.agent not in BOTS)
+    assert filled.sent == len(traffic) == told[-1][0]
+    assert filled.bots == len(traffic) - sent.total()
+    with open_tables(config) as tables:
+
+        def count(table: str) -> int:
+            ((number,),) = tables.execute(f"SELECT count(*) FROM {table}").fetchall()
+            return int(number)
+
+        assert count("events_custom") == filled.stored["custom"] == sent["custom"]
+        assert count("file_downloads") == filled.stored["download"] == sent["download"]
+        assert count("outbound_link_clicks") == filled.stored["outbound"] == sent["outbound"]
+        # What looks like a reload is not stored.
+        assert 0.97 * sent["pageview"] < count("pageviews") == filled.stored["pageview"] <= sent["pageview"]
+        ((views, bounces, sessions),) = tables.execute(
+            "SELECT sum(pageviews), count(*) FILTER (is_bounce), count(*) FROM sessions"
+        ).fetchall()
+        # A second tab on the same page takes the first one's count with it.
+        assert count("pageviews") <= views < 1.02 * count("pageviews")
+        assert 0.4 < bounces / sessions < 0.65
+        countries = dict(tables.execute("SELECT country_code, count(*) FROM sessions GROUP BY ALL").fetchall())
+        assert set(countries) == set(NETWORKS)
+        times = tables.execute("SELECT epoch_us(min(timestamp)), epoch_us(max(timestamp)) FROM pageviews").fetchall()
+        assert times == [(traffic[0].at, max(one.at for one in traffic if one.kind == "pageview"))]
+    assert not any(path.stat().st_size for path in (tmp_path / "journal").glob("*"))
+
+
+def test_visits_may_be_few() -> None:
+    counts = defaultdict(int)
+    for visits in (1, 2, 7):
+        counts[visits] = len(first_views(list(make_traffic(START, START + DAY // 3, visits, 1))))
+    assert counts == {1: 1, 2: 2, 7: 7}
+
+
+# ----- the command
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "prisme", "demo", "--days", "3", "--visits", "200", "--port", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    yield process, port
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_look_around(demo: tuple[subprocess.Popen[str], int], tmp_path: Path, number: signal.Signals) -> None:
+    process, port = demo
+    assert process.stdout
+    lines: list[str] = []
+    while "listens" not in "".join(lines[-1:]):
+        lines.append(process.stdout.readline())
+        assert lines[-1], lines
+    told = "".join(lines)
+    assert re.search(r"\d+ events stored \(.*\), \d+ of bots refused, in ", told)
+    (link,) = re.findall(rf"http://127\.0\.0\.1:{port}/setup\?key=\S+", told)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
+        fields = {
+            "key": link.partition("=")[2],
+            "name": "me",
+            "password": "a good password",
+            "again": "a good password",
+        }
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                assert client.post("/setup", data=fields).status_code == 303
+                break
+            except httpx.TransportError:
+                assert time.monotonic() < deadline
+        sessions = client.get("/api/v1/stats/sessions", params={"from": "now-3d/d"}).json()["values"]
+        assert 150 < sum(sessions) <= 200
+        assert len(client.get("/api/v1/stats/top-countries").json()["keys"]) == 10
+    assert list(tmp_path.glob("prisme-demo-*/prisme.duckdb"))
+    process.send_signal(number)
+    assert process.wait(PATIENCE) == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_stopped_while_it_fills(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "prisme", "demo", "--visits", "500000", "--port", str(free_port())],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert process.stderr
+    assert "events" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert told.endswith("\nprisme demo: stopped, nothing of it is left\n")
+    assert "Traceback" not in told
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--days", "0"], "prisme demo: argument --days: '0' is no whole number from 1 to 1000"),
+        (["--visits", "many"], "prisme demo: argument --visits: 'many' is no whole number from 1 to 1000000"),
+        (["--port", "0"], "prisme demo: port (flag --port): "),
+        (["--color"], "prisme demo: unrecognized arguments: --color"),
+    ],
+)
+def test_wrong_flags_are_told(words: list[str], told: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "prisme", "demo", *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith(told)
