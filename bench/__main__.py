@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from bench import table
 from bench.contest import Contest, run
+from bench.figures import command as figures
 from bench.result import Result, kept, read, save
 from bench.server import ServerError
 from bench.wrk import Load, WrkError, works
@@ -27,6 +28,8 @@ def main(words: list[str]) -> int:
         return 2
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        if flags.command == "figures":
+            return figures.measure(flags)
         return max([_measure(flags, work) for work in (works() if flags.work == "all" else [flags.work])])
     except KeyboardInterrupt:
         print("bench: interrupted, all servers are stopped", file=sys.stderr)
@@ -50,10 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     flag("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds of {QUICK_SECONDS} s: a check, not a measurement")
     flag("--noise", action="store_true", help="bare against bare: how far the ratio is off 1 by chance")
     flag("--keep", metavar="NAME", help="keep the result as bench/results/NAME.json (with --work all: NAME-WORK.json)")
-    commands = parser.add_subparsers(dest="command", metavar="table", help="tables of kept results; see `table --help`")
-    tables = commands.add_parser("table", help="print the tables of results")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    tables = commands.add_parser("table", help="print the tables of kept results")
     tables.add_argument("files", nargs="*", type=Path, help="results (default: all kept ones)")
     tables.add_argument("--write", action="store_true", help="put them into bench/README.md")
+    figures.add_flags(commands.add_parser("figures", help="the speed of the stats API, alone and while events come in"))
     return parser
 
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench import machine
@@ -120,8 +120,11 @@ def start_bare(folder: Path, name: str = "bare") -> Server:
     return Server(name, ["-m", "bench.bare", str(port)], port, folder, lambda: True)
 
 
-def start_prisme(folder: Path) -> Server:
-    """`prisme serve` with its defaults, except what the load needs: many visitors of one site, from one machine."""
+def start_prisme(folder: Path, more: Mapping[str, str] | None = None) -> Server:
+    """`prisme serve` with its defaults, except what the load needs: many visitors of one site, from one machine.
+
+    `more` are further options.
+    """
     port = _free_port()
     data = folder / "data"
     options = {
@@ -131,6 +134,7 @@ def start_prisme(folder: Path) -> Server:
         "data-dir": data,
         "origins": "example.com",
         "trust-proxy": "true",
+        **(more or {}),
     }
     command = ["-m", "prisme", "serve", *(f"--{name}={value}" for name, value in options.items())]
     return Server("prisme", command, port, folder, lambda: not any(map(_size, (data / "journal").glob("*.ndjson"))))

@@ -20,13 +20,17 @@ class WrkError(Exception):
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What wrk is to do; `seconds` include the time to drain. `addresses` is how many client addresses there are."""
+    """What wrk is to do; `seconds` include the time to drain. `addresses` is how many client addresses there are.
+
+    `rate` is requests a second, 0 for as many as are answered.
+    """
 
     work: str
     seconds: int
     connections: int
     threads: int
     addresses: int
+    rate: int = 0
 
     @property
     def sending(self) -> float:
@@ -43,7 +47,7 @@ def drive(load: Load, port: int, first_visit: int) -> Report:
     """Send one round to a server. Visits are numbered from `first_visit`, so that no two rounds have the same."""
     command = ["wrk", f"-t{load.threads}", f"-c{load.connections}", f"-d{load.seconds}s"]
     command += ["-s", str(LOADS / f"{load.work}.lua"), f"http://127.0.0.1:{port}/", "--"]
-    command += [str(number) for number in (load.threads, first_visit, load.sending, load.addresses)]
+    command += [str(number) for number in (load.threads, first_visit, load.sending, load.addresses, load.rate)]
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
