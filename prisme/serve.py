@@ -33,6 +33,7 @@ from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder, FolderError
 from prisme.runtime.log import open_log
+from prisme.stats.recent import Recent
 from prisme.store.control import Control
 from prisme.store.database import Database, Limits, StoreError
 from prisme.store.loader import Loader
@@ -151,7 +152,7 @@ async def serve(
         proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
         routes: dict[str, Methods] = {}
         if config.mode == "default":
-            routes = _build_reading(config, folder, rooms.database, proxy, clock, setup, log, closing)
+            routes = _build_reading(config, folder, rooms, proxy, clock, setup, log, closing)
         public, admin = _build_apps(config, services, writer, clock, proxy, routes, access_log, log)
         await _run(config, public, admin, writer, _tend(services, rooms.salts, now, log), stop, log)
         await journal.close()
@@ -258,7 +259,7 @@ def _build_apps(
 def _build_reading(
     config: Config,
     folder: Folder,
-    database: Database,
+    rooms: Rooms,
     proxy: Proxy,
     clock: Clock,
     setup: Setup | None,
@@ -275,7 +276,9 @@ def _build_reading(
         setup = Setup()
         if not guard.accounts.any():
             log.info("no account yet; make the first one at %s", setup.link(config.host, config.port))
-    figures = Figures(database, guard, readers, proxy, clock, config.api_stats_timeout, config.api_stats_allow_origins)
+    recent = Recent(lambda: rooms.loader.loads)
+    deadline, origins = config.api_stats_timeout, config.api_stats_allow_origins
+    figures = Figures(rooms.database, recent, guard, readers, proxy, clock, deadline, origins)
     return {
         SCRIPT: script(),
         STATS + NAME: stats(figures),

@@ -46,9 +46,10 @@ KNOWN = Loaded({})
 
 
 class Loader:
-    """The one writer of the database. Not for two threads at once."""
+    """The one writer of the database. Not for two threads at once. `loads` counts the segments loaded so far."""
 
     def __init__(self, database: Database) -> None:
+        self.loads = 0
         self._cursor = database.cursor()
 
     def load(self, segment: Segment, now: int) -> Loaded:
@@ -64,6 +65,7 @@ class Loader:
             segment.path.unlink()
             return KNOWN
         loaded = self._insert(segment, now)
+        self.loads += 1
         if loaded.rejected > _torn_lines(segment.path):
             segment.path.rename(segment.path.with_name(segment.path.name + ".rejected"))
         else:

@@ -1,7 +1,6 @@
 """`GET /api/v1/stats/:name`: who is it, what is asked, and the answer as JSON or CSV."""
 
 import time
-from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -18,6 +17,7 @@ from prisme.stats.asked import Asked
 from prisme.stats.filters import DOMAIN
 from prisme.stats.frames import Frame
 from prisme.stats.queries import Stats
+from prisme.stats.recent import Recent
 from prisme.store.database import Database
 from prisme.store.reader import LateError, Reader
 from prisme.web import response
@@ -42,6 +42,7 @@ class Figures(msgspec.Struct, frozen=True):
     """What the endpoint needs. `deadline` in seconds; `origins` may read answers in their pages, `*` all may."""
 
     database: Database
+    recent: Recent
     guard: Guard
     desk: Desk
     proxy: Proxy
@@ -85,7 +86,7 @@ def allow(scope: Scope, origins: tuple[str, ...]) -> list[Header]:
 
 
 def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: list[Header]) -> Answer | Refusal:
-    """In a thread of the desk."""
+    """In a thread of the desk. Who is asking is found out each time, whatever is remembered."""
     name, as_csv = _choose_format(name, asking.headers.get("accept", ""))
     if name not in NAMES:
         return _say(refusal.NOT_THERE, f"{name[:64]!r} is no figure; there are {', '.join(NAMES)}")
@@ -95,25 +96,33 @@ def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: lis
     if SCOPE not in grant.scopes:
         return refusal.NOT_ALLOWED
     now = figures.clock.wall() // 1000
+    parameters = {key: text for key, text in asking.query.items() if key != SHARE}
     try:
-        question = asked.read(_without_share(asking.query), now, answers.parameters(name))
+        question = asked.read(parameters, now, answers.parameters(name))
     except ValueError as error:
         return _say(refusal.QUESTION_INVALID, str(error))
     strange = _beyond(question, grant)
     if strange:
         return _say(refusal.DOMAIN_NOT_ALLOWED, f"domain: {strange[:128]!r} is not one of yours")
-    try:
+
+    def make() -> bytes:
         with Reader(figures.database, max(0.001, figures.deadline - (time.monotonic() - began))) as reader:
             found = answers.answer(name, Stats(reader, grant.domains), question, now)
+        if as_csv and isinstance(found, Frame):
+            return found.to_csv().encode("utf-8", "surrogatepass")
+        return msgspec.json.encode(found)
+
+    try:
+        body = figures.recent.find((name, as_csv, grant.domains, *sorted(parameters.items())), make)
     except LateError:
         return _say(
             refusal.STATS_LATE,
             f"the answer took over {figures.deadline:g} s: ask for less time, or with fewer filters",
         )
-    if as_csv and isinstance(found, Frame):
+    if as_csv:
         file = (b"content-disposition", f'attachment; filename="{name}.csv"'.encode())
-        return response.answer(200, [_CSV, file, *_PRIVATE, *cors], found.to_csv().encode("utf-8", "surrogatepass"))
-    return response.answer(200, [_JSON, *_PRIVATE, *cors], msgspec.json.encode(found))
+        return response.answer(200, [_CSV, file, *_PRIVATE, *cors], body)
+    return response.answer(200, [_JSON, *_PRIVATE, *cors], body)
 
 
 def _choose_format(name: str, accept: str) -> tuple[str, bool]:
@@ -130,10 +139,6 @@ def _beyond(question: Asked, grant: Grant) -> str:
         return ""
     plain = (pattern[0] for pattern in question.filters[DOMAIN].includes if len(pattern) == 1)
     return next((domain for domain in plain if domain not in grant.domains), "")
-
-
-def _without_share(query: Mapping[str, str]) -> dict[str, str]:
-    return {name: text for name, text in query.items() if name != SHARE}
 
 
 def _say(why: Refusal, reason: str) -> Refusal:
