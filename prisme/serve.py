@@ -272,6 +272,7 @@ def _build_reading(
     readers, doorman = Desk("figures", _READERS, _MOST_QUESTIONS), Desk("access", 1, _MOST_QUESTIONS)
     closing.callback(readers.close)
     closing.callback(doorman.close)
+    closing.callback(rooms.database.stop_reading)
     if setup is None:
         setup = Setup()
         if not guard.accounts.any():

@@ -31,7 +31,8 @@ class Question(msgspec.Struct, frozen=True):
     @property
     def path(self) -> str:
         """What is asked for: until this very moment, so that no answer is one that the server remembers."""
-        words = {"from": self.since, "to": f"{time.time():.6f}", "tz": "UTC"} | ({"domain": self.domain} if self.domain else {})
+        words = {"from": self.since, "to": f"{time.time():.6f}", "tz": "UTC"}
+        words |= {"domain": self.domain} if self.domain else {}
         return f"/api/v1/stats/dashboard?{urlencode(words)}"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from prisme.store.database import StoreError
 
-MIGRATIONS = importlib.resources.files("prisme.store") / "control"
+MIGRATIONS = importlib.resources.files("prisme.store") / "control_migrations"
 FILE = "control.sqlite"
 # Others hold it for one short transaction.
 _PATIENCE = 5.0

@@ -21,7 +21,7 @@ class Limits(NamedTuple):
 
 
 class Database:
-    """The events' file, in the newest schema. Only one process can hold it."""
+    """The events' file, in the newest schema. Only one process can hold it. `reading` has the cursors of questions."""
 
     def __init__(self, path: Path, limits: Limits, temporary: Path) -> None:
         try:
@@ -31,11 +31,19 @@ class Database:
                 f"database {path} cannot be opened: {error}. "
                 "If it is damaged, move it away and start again: journal segments that wait are kept and loaded"
             ) from error
+        self.reading: set[duckdb.DuckDBPyConnection] = set()
+        self.stopping = False
         migrate(self._connection)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the same file, for one thread."""
         return self._connection.cursor()
+
+    def stop_reading(self) -> None:
+        """End all questions that are under way, and let none begin."""
+        self.stopping = True
+        for cursor in tuple(self.reading):
+            cursor.interrupt()
 
     def close(self) -> None:
         """Move what the write-ahead log holds into the file, then close it."""

@@ -37,11 +37,12 @@ class Reader:
         self._timer.daemon = True
         self._timer.start()
         self._cursor.begin()
+        self._database.reading.add(self._cursor)
         return self
 
     def ask(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         """The rows of one query, which names its parameters `$name`. Raises `LateError`."""
-        if self._late:
+        if self._late or self._database.stopping:
             raise LateError(self._deadline)
         try:
             return self._cursor.execute(query, dict(parameters)).fetchall()
@@ -53,6 +54,7 @@ class Reader:
     ) -> None:
         self._timer.cancel()
         self._timer.join()  # an interrupt that is under way needs the cursor
+        self._database.reading.discard(self._cursor)
         self._cursor.close()  # which ends the transaction
 
     def _interrupt(self) -> None:

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -568,6 +569,22 @@ def test_late_answers_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
         assert answer.text == "the answer took over 0.2 s: ask for less time, or with fewer filters\n"
         assert server.http.get("/api/v1/stats/sessions", headers=server.make_token()).status_code == 200
+
+
+def test_a_long_question_does_not_hold_up_the_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = "range(10000000) AS a, range(10000000) AS b WHERE a.range % 7 = b.range % 11"
+    monkeypatch.setattr(
+        "prisme.stats.queries._PAGEVIEWS",
+        f"SELECT -1, count(*) FROM {many} AND NOT EXISTS (SELECT {{bucket}} {{rows}})",
+    )
+    monkeypatch.setattr("prisme.serve._DRAIN_SECONDS", 0.2)
+    with LiveServer(tmp_path, api_stats_timeout="10m") as server, ThreadPoolExecutor() as threads:
+        headers = server.make_token()
+        asking = threads.submit(httpx.get, f"{server.url}/api/v1/stats/pageviews", headers=headers, timeout=60)
+        time.sleep(1)
+        assert not asking.done()
+        server.stop()
+        assert isinstance(asking.exception(), httpx.TransportError) or asking.result().status_code == 503
 
 
 def test_too_many_questions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
