@@ -22,6 +22,8 @@ from prisme.base.uuids import uuid7
 from prisme.journal.record import CopyLine, CustomLine, DownloadLine, Line, OutboundLine, PageviewLine, encode
 from prisme.journal.segment import Segment, segment_path
 from prisme.stats import filters
+from prisme.stats.answers import FRAMES, draw
+from prisme.stats.asked import Asked
 from prisme.stats.frames import Frame
 from prisme.stats.queries import SERIES, TOPS, WEEK, Page, Span, Stats
 from prisme.store.database import Database, Limits
@@ -431,6 +433,50 @@ def test_live_visitors_are_counted(stats: Stats, made: Made, now: int) -> None:
     rows = itertools.chain.from_iterable(oracle.rows(kind, now - 15 * 60 * SECOND, now + 1) for kind in kinds)
     frame = stats.live(read(made), now)
     assert (frame.keys, frame.values) == ([now // SECOND], [len({row["visitor"] for row in rows})])
+
+
+@given(made_filters, spans, spans, st.sampled_from(ZONES[1:]), st.integers(1, 20))
+@settings(many, max_examples=20)
+def test_a_page_has_the_same_figures(
+    stats: Stats,
+    made: Made,
+    times: tuple[int, int],
+    other: tuple[int, int],
+    zone: datetime.tzinfo,
+    limit: int,
+) -> None:
+    assert isinstance(zone, ZoneInfo)
+    span, compared = span_of(*times, "day", zone), span_of(*other, "day", zone)
+    question = Asked(span, zone, "day", Page(limit), "", read(made), compared)
+    alone = {name: answer(stats, question, LAST) for name, answer in FRAMES.items()}
+    page = draw(stats, question, LAST)
+    single = {**page.series, **page.tops, "custom-properties": page.custom_properties}
+    assert {**single, "weekday-hours": page.weekday_hours}.keys() == alone.keys() - {"live-visitors"}
+    for name, frame in single.items():
+        assert (frame.start, frame.end, frame.keys) == (alone[name].start, alone[name].end, alone[name].keys)
+        assert frame.values == pytest.approx(alone[name].values)
+    assert page.weekday_hours == alone["weekday-hours"]
+    assert [page.live_visitors] == alone["live-visitors"].values
+    oracle = Oracle(JOURNAL, made)
+    assert page.totals == pytest.approx({name: oracle.total(name, span) for name in SERIES})
+    assert page.compared_totals == pytest.approx({name: oracle.total(name, compared) for name in SERIES})
+    assert page.compared_series is not None
+    for name, frame in page.compared_series.items():
+        assert frame.values == pytest.approx(oracle.series(name, compared))
+
+
+def test_nothing_beyond_ones_domains_is_counted(reader: Reader) -> None:
+    """For each domain, what the filter by that domain gives to who may see all."""
+    every, some = Stats(reader, None), Stats(reader, DOMAINS[:1])
+    span = span_of(FIRST, LAST, "week", UTC)
+    alone = filters.read({"domain": DOMAINS[0]})
+    assert some.series(SERIES, {}, span) == every.series(SERIES, alone, span) != every.series(SERIES, {}, span)
+    assert some.tops(TOPS, {}, span, Page()) == every.tops(TOPS, alone, span, Page())
+    assert some.properties({}, span, Page()) == every.properties(alone, span, Page())
+    assert some.week({}, span, UTC) == every.week(alone, span, UTC)
+    assert some.live({}, FIRST + DAY) == every.live(alone, FIRST + DAY)
+    other = filters.read({"domain": DOMAINS[1]})
+    assert all(one.total == 0 for one in some.series(SERIES, other, span).values())
 
 
 @pytest.mark.parametrize(
