@@ -34,9 +34,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def measure(flags: argparse.Namespace) -> int:
     """The exit code: 0 fine, 1 a failure in what was measured, 2 wrong usage. A missed target is no failure."""
-    plan = Plan(*(flags.pageviews, flags.seconds, flags.readers, flags.requests, flags.rate, flags.think, flags.folder))
-    if flags.quick:
-        pageviews, seconds, requests = flags.pageviews, flags.seconds, flags.requests
+    pageviews, seconds, requests = flags.pageviews, flags.seconds, flags.requests
     if flags.quick:
         pageviews, seconds, requests = QUICK_PAGEVIEWS, QUICK_SECONDS, QUICK_REQUESTS
     plan = Plan(pageviews, seconds, requests, flags.readers, flags.rate, flags.think, flags.folder)
