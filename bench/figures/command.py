@@ -24,11 +24,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     flag("--readers", type=int, default=5, help="readers at a time (default: 5)")
     flag("--requests", type=int, default=30, help="questions of the reader who is alone (default: 30)")
     flag("--think", type=float, default=0.0, help="seconds from an answer to the next question (default: 0)")
-    flag(
-        "--quick",
-        action="store_true",
-        help=f"{QUICK_PAGEVIEWS:,} pageviews, {QUICK_SECONDS} s: only a check",
-    )
+    flag("--quick", action="store_true", help=f"{QUICK_PAGEVIEWS:,} pageviews, {QUICK_SECONDS} s: only a check")
     flag("--keep", metavar="NAME", help="keep the result as bench/results/NAME-figures.json")
 
 

@@ -1,5 +1,6 @@
 """The bench of the figures: its seed, its scan, its readers and its arithmetic; then all of it, small."""
 
+import argparse
 import datetime
 import json
 import shutil
@@ -270,6 +271,33 @@ def test_exit_code_is_about_failures_alone(
     assert command.finish(msgspec.structs.replace(make_figures(), failures=failures), "kept") == code
     assert (tmp_path / "kept-figures.json").exists() is not bool(failures)
     assert ("targets NOT met" in capsys.readouterr().out) is not bool(failures)
+
+
+@pytest.mark.parametrize(
+    ("words", "plan"),
+    [
+        ([], Plan(10_000_000, 20, 30, 5, 2000, 0.0, None)),
+        (["--quick"], Plan(200_000, 3, 6, 5, 2000, 0.0, None)),
+        (["--pageviews=5000", "--seconds=4", "--requests=3"], Plan(5000, 4, 3, 5, 2000, 0.0, None)),
+        (["--readers=1", "--rate=9", "--think=0.5", "--folder=x"], Plan(10_000_000, 20, 30, 1, 9, 0.5, Path("x"))),
+        (["--readers=0"], None),
+        (["--pageviews=999"], None),
+        (["--think=-1"], None),
+    ],
+    ids=["defaults", "quick", "size", "load", "no reader", "too few pageviews", "negative"],
+)
+def test_flags_make_a_plan(words: list[str], plan: Plan | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans: list[Plan] = []
+
+    def stop(one: Plan, _: object) -> Figures:
+        plans.append(one)
+        raise SeedError("enough")
+
+    monkeypatch.setattr(command, "run", stop)
+    parser = argparse.ArgumentParser()
+    command.add_flags(parser)
+    assert command.measure(parser.parse_args(words)) == (2 if plan is None else 1)
+    assert plans == ([] if plan is None else [plan])
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is needed")
