@@ -135,16 +135,15 @@ async def serve(
         rooms = open_rooms(config, folder, now(), log, closing)
         loader = rooms.loader
         waiting, first = await _load_leftovers(loader, folder, now, log)
-        ttl = int(config.sessionstorage_session_inactive_ttl * SECOND)
-        sessions = Sessions(ttl, config.sessionstorage_max_sessions_per_visitor)
-        for device, session in loader.open_sessions(now() - ttl, CAPACITY):
-            sessions.put(device, session)
+        ttl = _ttl(config)
         journal = Appender(folder.journal, first, config.eventstore_max_batch_size)
         pace = Pace(config.eventstore_max_batch_timeout, config.eventstore_fsync != "never", ttl)
         writer = Writer(journal, loader, pace, now, log)
         writer.queue(waiting)
 
-        services = build_services(config, rooms, sessions, journal)
+        services = build_services(config, rooms, journal)
+        for device, session in loader.open_sessions(now() - ttl, CAPACITY):
+            services.sessions.put(device, session)
         access_log = _open_access_log(config, clock)
         if access_log:
             closing.callback(access_log.close)
@@ -185,12 +184,12 @@ def open_rooms(config: Config, folder: Folder, now: int, log: logging.Logger, cl
     return Rooms(salts, geo, database, loader)
 
 
-def build_services(config: Config, rooms: Rooms, sessions: Sessions, journal: Appender) -> Services:
-    """All that the rules work with."""
+def build_services(config: Config, rooms: Rooms, journal: Appender) -> Services:
+    """All that the rules work with; no session is open yet."""
     random = Random(os.urandom(32))  # noqa: S311  # for ids: they are no secrets
     return Services(
         Identity(rooms.salts),
-        sessions,
+        Sessions(_ttl(config), config.sessionstorage_max_sessions_per_visitor),
         UserAgents(config.bot_filter, config.bot_allow),
         rooms.geo,
         journal,
@@ -198,6 +197,11 @@ def build_services(config: Config, rooms: Rooms, sessions: Sessions, journal: Ap
         Tallies(),
         partial(random.getrandbits, 62),
     )
+
+
+def _ttl(config: Config) -> int:
+    """Of a session without any event, in microseconds."""
+    return int(config.sessionstorage_session_inactive_ttl * SECOND)
 
 
 def _open_access_log(config: Config, clock: Clock) -> AccessLog | None:

@@ -13,8 +13,10 @@ from typing import Any
 
 import duckdb
 import httpx
+import pytest
 import uvloop
 
+import prisme.serve
 from prisme.access.grants import STATS, operator
 from prisme.access.tokens import Tokens
 from prisme.runtime.clock import Clock
@@ -23,6 +25,7 @@ from prisme.runtime.folder import Folder
 from prisme.serve import serve
 from prisme.store.control import Control
 from prisme.store.database import Limits, connect
+from prisme.web.app import App, Methods
 
 PATIENCE = 20.0  # seconds until a test gives up on something that should take a moment
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
@@ -147,6 +150,21 @@ class LiveServer:
             uvloop.run(main())
         except BaseException as failure:  # handed to the test's thread
             self._failure = failure
+
+
+@contextmanager
+def watch_routes() -> Iterator[dict[str, Methods]]:
+    """The routes that servers are built with, from here on."""
+    routes: dict[str, Methods] = {}
+
+    class Watched(App):
+        def __init__(self, table: dict[str, Methods], *others: Any) -> None:
+            routes.update(table)
+            super().__init__(table, *others)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prisme.serve, "App", Watched)
+        yield routes
 
 
 @contextmanager

@@ -18,16 +18,15 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-import prisme.serve
 from prisme import __version__
 from prisme.access.grants import SCOPES, operator
 from prisme.access.shares import Shares
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.store.control import Control
-from prisme.web.app import App, Methods
+from prisme.web.app import Methods
 from tests.checkout import ROOT
-from tests.server import LiveServer
+from tests.server import LiveServer, watch_routes
 
 FILE = ROOT / "docs" / "openapi.yaml"
 DESCRIPTION: dict[str, Any] = yaml.safe_load(FILE.read_text())
@@ -54,24 +53,17 @@ def resolve(part: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def routes() -> dict[str, Methods]:
+def routes() -> Iterator[dict[str, Methods]]:
     """The routes that `prisme serve` was built with; filled when `server` starts."""
-    return {}
+    with watch_routes() as routes:
+        yield routes
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, routes: dict[str, Methods]) -> Iterator[LiveServer]:
     """A server whose events wait no longer than a moment for their pageview."""
-
-    class Watched(App):
-        def __init__(self, table: dict[str, Methods], *others: Any) -> None:
-            routes.update(table)
-            super().__init__(table, *others)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prisme.serve, "App", Watched)
-        with LiveServer(tmp_path_factory.mktemp("openapi"), api_events_timeout="10ms") as started:
-            yield started
+    with LiveServer(tmp_path_factory.mktemp("openapi"), api_events_timeout="10ms") as started:
+        yield started
 
 
 def test_routes_are_described(server: LiveServer, routes: dict[str, Methods]) -> None:

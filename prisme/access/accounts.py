@@ -67,8 +67,8 @@ class Accounts:
         """Change a password. All log-ins of the account end."""
         hashed = keys.hash_password(password)
         with self._control.change() as connection:
-            if not connection.execute("UPDATE accounts SET password = ? WHERE name = ?", (hashed, name)).rowcount:
-                raise MissingError(_no_account(name))
+            name = _find(connection, name).name
+            connection.execute("UPDATE accounts SET password = ? WHERE name = ?", (hashed, name))
             connection.execute("DELETE FROM logins WHERE account = ?", (name,))
             audit.note(connection, now, by, "user.passwd", name)
 
@@ -79,19 +79,19 @@ class Accounts:
             account = _shape(name, role, domains, known.created)
             connection.execute(
                 "UPDATE accounts SET role = ?, domains = ? WHERE name = ?",
-                (account.role, _write(account.domains), name),
+                (account.role, _write(account.domains), account.name),
             )
             _check_admin(connection, known)
-            audit.note(connection, now, by, "user.role", name, _tell(account))
+            audit.note(connection, now, by, "user.role", account.name, _tell(account))
         return account
 
     def remove(self, by: Grant, name: str, now: int) -> None:
         """Remove it, its log-ins and its tokens."""
         with self._control.change() as connection:
             known = _find(connection, name)
-            connection.execute("DELETE FROM accounts WHERE name = ?", (name,))
+            connection.execute("DELETE FROM accounts WHERE name = ?", (known.name,))
             _check_admin(connection, known)
-            audit.note(connection, now, by, "user.remove", name)
+            audit.note(connection, now, by, "user.remove", known.name)
 
     def list(self) -> list[Account]:
         """All, by name."""
@@ -110,13 +110,14 @@ class Accounts:
             row = connection.execute("SELECT password FROM accounts WHERE name = ?", (name.lower(),)).fetchone()
         if not keys.verify_password(row and row[0], password):
             return None
-        return self.open(name.lower(), now)
+        return self.open(name, now)
 
     def open(self, name: str, now: int) -> str:
         """A new log-in's key, without a password."""
         key = keys.make_key()
         with self._control.change() as connection:
             account = _find(connection, name)
+            name = account.name
             connection.execute("DELETE FROM logins WHERE expires <= ?", (now,))
             connection.execute(
                 "DELETE FROM logins WHERE account = ? AND rowid NOT IN "
@@ -168,9 +169,10 @@ def _insert(connection: Connection, by: Grant, account: Account, hashed: str, no
 
 
 def _find(connection: Connection, name: str) -> Account:
-    row = connection.execute("SELECT name, role, domains, created FROM accounts WHERE name = ?", (name,)).fetchone()
+    query = "SELECT name, role, domains, created FROM accounts WHERE name = ?"
+    row = connection.execute(query, (name.lower(),)).fetchone()
     if not row:
-        raise MissingError(_no_account(name))
+        raise MissingError(f"there is no account {name[:80]!r}")
     return _load(row)
 
 
@@ -191,7 +193,3 @@ def _write(domains: tuple[str, ...]) -> str:
 
 def _tell(account: Account) -> str:
     return " ".join((account.role, *account.domains))
-
-
-def _no_account(name: str) -> str:
-    return f"there is no account {name[:80]!r}"

@@ -17,5 +17,7 @@ class Setup:
 
     def link(self, host: str, port: int) -> str:
         """The link, for a server that listens there."""
-        host = "localhost" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
+        if host in {"0.0.0.0", "::"}:  # noqa: S104  # it is compared, nothing is bound
+            host = "localhost"
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{port}/setup?key={self.key}"

@@ -11,7 +11,6 @@ from prisme.store.control import Control
 UNLOCK_SECONDS: Final = 30 * 86_400
 _MOST: Final = 1000
 _MOST_UNLOCKS: Final = 10_000
-_COLUMNS: Final = "id, domain, password IS NOT NULL, created, expires"
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -65,12 +64,16 @@ class Shares:
     def list(self) -> list[Share]:
         """All, expired ones too."""
         with self._control.read() as connection:
-            rows = connection.execute(f"SELECT {_COLUMNS} FROM shares ORDER BY id").fetchall()  # noqa: S608
+            query = "SELECT id, domain, password IS NOT NULL, created, expires FROM shares ORDER BY id"
+            rows = connection.execute(query).fetchall()
         return [_load(row) for row in rows]
 
     def find(self, key: str, now: int) -> Share | None:
         """The share link of a key, None for unknown and for expired ones."""
-        query = f"SELECT {_COLUMNS} FROM shares WHERE digest = ? AND (expires IS NULL OR expires > ?)"  # noqa: S608
+        query = (
+            "SELECT id, domain, password IS NOT NULL, created, expires FROM shares "
+            "WHERE digest = ? AND (expires IS NULL OR expires > ?)"
+        )
         with self._control.read() as connection:
             row = connection.execute(query, (keys.digest(key), now)).fetchone()
         return _load(row) if row else None

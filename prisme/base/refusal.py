@@ -1,6 +1,10 @@
 """The closed list of reasons for which a request is turned down; a refusal is a value, never an exception."""
 
+import re
+
 import msgspec
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
@@ -10,6 +14,14 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
     status: int
     reason: str
     retry_after: int = 0
+
+    def because(self, reason: str) -> "Refusal":
+        """The same with a reason of its own, which may quote what a client sent: no control character stays."""
+        return msgspec.structs.replace(self, reason=_CONTROL.sub("?", reason))
+
+    def later(self, seconds: int) -> "Refusal":
+        """The same with a time to wait."""
+        return msgspec.structs.replace(self, retry_after=seconds)
 
 
 NOT_FOUND = Refusal("not_found", 404, "no such endpoint")

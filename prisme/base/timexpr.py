@@ -66,11 +66,13 @@ def parse(text: str, now: int, zone: datetime.tzinfo, *, ends: bool = False) -> 
     return moment
 
 
-def read_end(text: str, now: int) -> int:
+def read_end(text: str | None, now: int) -> int | None:
     """When something that is made at `now` ends, both in Unix seconds: as `parse` reads it, or after a time as `30d`.
 
-    Raises ValueError that names an example.
+    None never ends. Raises ValueError that names an example.
     """
+    if text is None:
+        return None
     after = re.fullmatch(r"\d{1,6}[mhdwMy]", text.strip(), re.ASCII)
     try:
         return parse(f"now+{text.strip()}" if after else text, now * SECOND, datetime.UTC, ends=True) // SECOND

@@ -5,11 +5,12 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
+from prisme.cli.parser import Parser
 from prisme.runtime.config import Mistakes, load
 
 SUMMARY = "look around first: a server with made-up visits, gone when it stops"
@@ -20,11 +21,6 @@ same journal as real ones, and serve it until Ctrl-C. Nothing of it stays.
 """
 _MOST_VISITS = 1_000_000
 _MOST_DAYS = 1000
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n`{self.prog} --help` tells all flags.\n")
 
 
 def command(words: Sequence[str]) -> int:
@@ -43,7 +39,7 @@ def command(words: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser("prisme demo", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("prisme demo", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
     flag = parser.add_argument
     flag("--days", type=_whole(_MOST_DAYS), default=30, metavar="N", help="days of visits, up to now; default: 30")
     flag("--visits", type=_whole(_MOST_VISITS), default=5000, metavar="N", help="visits in all; default: 5000")
@@ -52,13 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _whole(most: int) -> "type[int]":
+def _whole(most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if text.isascii() and text.isdigit() and 0 < int(text) <= most:
             return int(text)
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {most}")
 
-    return read  # type: ignore[return-value]  # argparse calls it, whatever it is
+    return read
 
 
 def _fill_and_serve(flags: argparse.Namespace, folder: Path) -> int:
@@ -83,10 +79,14 @@ def _fill_and_serve(flags: argparse.Namespace, folder: Path) -> int:
 
     def progress(sent: int, at: int) -> None:
         day = datetime.fromtimestamp(at / 1e6, UTC).strftime("%Y-%m-%d")
-        end = "" if sys.stderr.isatty() else "\n"
-        lead = "\r" if sys.stderr.isatty() else ""
-        print(f"{lead}{(at - start) * 100 // (now - start):3d}%  {day}  {sent} events", end=end, file=sys.stderr)
-        sys.stderr.flush()
+        # On a terminal, each line takes the place of the one before.
+        lead, end = ("\r", "") if sys.stderr.isatty() else ("", "\n")
+        print(
+            f"{lead}{(at - start) * 100 // (now - start):3d}%  {day}  {sent} events",
+            end=end,
+            file=sys.stderr,
+            flush=True,
+        )
 
     try:
         filled = fill(config, make_traffic(start, now, flags.visits, flags.seed), start, progress)
@@ -96,7 +96,7 @@ def _fill_and_serve(flags: argparse.Namespace, folder: Path) -> int:
     setup = Setup()
     stored = ", ".join(f"{count} of {kind}" for kind, count in sorted(filled.stored.items()))
     print(
-        f"{chr(13) if sys.stderr.isatty() else ''}{sum(filled.stored.values())} events stored ({stored}), "
+        f"\n{sum(filled.stored.values())} events stored ({stored}), "
         f"{filled.bots} of bots refused, in {time.monotonic() - began:.1f} s\n\n"
         f"Make yourself an account, and look at the figures of {' and '.join(SITES)}:\n"
         f"  {setup.link(config.host, config.port)}\n\nCtrl-C ends it; nothing stays.\n",

@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
+from prisme.cli.parser import Parser
 from prisme.runtime.config import Mistakes, load
 
 if TYPE_CHECKING:
@@ -36,15 +37,6 @@ _ABOUT_SHARE = """\
 Links that show the figures of one domain to whoever has them. A link is shown once, when it is made.
   prisme share add example.com --expires 30d --password-stdin
 """
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n`{self.prog} --help` tells what may be written.\n")
-
-
-class _Wrong(Exception):  # noqa: N818  # of the person, not of the program
-    """What was asked cannot be done; the message is for the person."""
 
 
 def user(words: Sequence[str]) -> int:
@@ -92,12 +84,12 @@ def share(words: Sequence[str]) -> int:
     return _run(parser, words, _do_share)
 
 
-def _parser(name: str, about: str) -> tuple[argparse.ArgumentParser, "argparse._SubParsersAction[_Parser]"]:
-    parser = _Parser(f"prisme {name}", description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    return parser, parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+def _parser(name: str, about: str) -> tuple[argparse.ArgumentParser, "argparse._SubParsersAction[Parser]"]:
+    parser = Parser(f"prisme {name}", description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    return parser, parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
 
 
-def _command(commands: "argparse._SubParsersAction[_Parser]", name: str, help_: str) -> argparse.ArgumentParser:
+def _command(commands: "argparse._SubParsersAction[Parser]", name: str, help_: str) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=help_, description=help_.capitalize() + ".")
     command.add_argument("--data-dir", metavar="FOLDER", help="the server's data folder; default: as `prisme serve`")
     return command
@@ -115,7 +107,7 @@ def _add_password(command: argparse.ArgumentParser) -> None:
     command.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
 
 
-def _add_removal(commands: "argparse._SubParsersAction[_Parser]", what: str) -> None:
+def _add_removal(commands: "argparse._SubParsersAction[Parser]", what: str) -> None:
     _command(commands, "remove", f"remove {what}").add_argument("id", type=int, metavar="ID", help="as in the list")
     _command(commands, "list", "list all")
 
@@ -140,11 +132,11 @@ def _run(
     os.umask(0o077)
     try:
         if not config.data_dir.is_dir():
-            raise _Wrong(
+            raise ValueError(
                 f"there is no data folder {config.data_dir}: name the server's with --data-dir, or start it first"
             )
         do(flags, Control(config.data_dir), operator(_system_user()), int(time.time()))
-    except (ValueError, StoreError, _Wrong) as error:
+    except (ValueError, StoreError) as error:
         print(f"prisme: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -164,11 +156,11 @@ def _do_user(flags: argparse.Namespace, control: "Control", by: "Grant", now: in
         account = accounts.add(by, flags.name, flags.role, tuple(flags.domains or ()), password, now)
         print(f"{account.role} {account.name} may log in")
     elif flags.command == "passwd":
-        accounts.set_password(by, flags.name.lower(), _read_password(flags.password_stdin), now)
-        print(f"the password of {flags.name.lower()} is changed")
+        accounts.set_password(by, flags.name, _read_password(flags.password_stdin), now)
+        print(f"the password of {flags.name} is changed")
     elif flags.command == "remove":
-        accounts.remove(by, flags.name.lower(), now)
-        print(f"{flags.name.lower()} is removed")
+        accounts.remove(by, flags.name, now)
+        print(f"{flags.name} is removed")
     else:
         rows = [(one.name, one.role, " ".join(one.domains) or "all", _day(one.created)) for one in accounts.list()]
         _print_table(("name", "role", "domains", "made"), rows, "no accounts yet: `prisme user add NAME --role admin`")
@@ -176,6 +168,7 @@ def _do_user(flags: argparse.Namespace, control: "Control", by: "Grant", now: in
 
 def _do_token(flags: argparse.Namespace, control: "Control", by: "Grant", now: int) -> None:
     from prisme.access.tokens import Tokens
+    from prisme.base import timexpr
 
     tokens = Tokens(control)
     if flags.command == "add":
@@ -185,7 +178,7 @@ def _do_token(flags: argparse.Namespace, control: "Control", by: "Grant", now: i
             now,
             scopes=flags.scopes or ("stats",),
             domains=None if flags.domains is None else tuple(flags.domains),
-            expires=_read_end(flags.expires, now),
+            expires=timexpr.read_end(flags.expires, now),
         )
         print(f"token {made.id}; it is shown this once:", file=sys.stderr)
         print(key)
@@ -209,11 +202,12 @@ def _do_token(flags: argparse.Namespace, control: "Control", by: "Grant", now: i
 
 def _do_share(flags: argparse.Namespace, control: "Control", by: "Grant", now: int) -> None:
     from prisme.access.shares import Shares
+    from prisme.base import timexpr
 
     shares = Shares(control)
     if flags.command == "add":
         password = _read_line() if flags.password_stdin else None
-        made, key = shares.add(by, flags.domain, now, expires=_read_end(flags.expires, now), password=password)
+        made, key = shares.add(by, flags.domain, now, expires=timexpr.read_end(flags.expires, now), password=password)
         print(f"share link {made.id}, for {made.domain}; it is shown this once:", file=sys.stderr)
         print(f"/share?share={key}")
     elif flags.command == "remove":
@@ -230,21 +224,15 @@ def _read_password(from_stdin: bool) -> str:
     if from_stdin:
         return _read_line()
     if not sys.stdin.isatty():
-        raise _Wrong("there is no terminal to ask for the password: use --password-stdin")
+        raise ValueError("there is no terminal to ask for the password: use --password-stdin")
     password = getpass.getpass("Password: ")
     if getpass.getpass("Again: ") != password:
-        raise _Wrong("the two passwords are not the same")
+        raise ValueError("the two passwords are not the same")
     return password
 
 
 def _read_line() -> str:
     return sys.stdin.readline().rstrip("\r\n")
-
-
-def _read_end(text: str | None, now: int) -> int | None:
-    from prisme.base import timexpr
-
-    return None if text is None else timexpr.read_end(text, now)
 
 
 def _system_user() -> str:

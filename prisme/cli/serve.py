@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import NoReturn
 
+from prisme.cli.parser import Parser
 from prisme.runtime.config import Config, Mistakes, load
 from prisme.runtime.options import CONFIG, CONFIG_HELP, OPTIONS, flag, variable
 
@@ -41,14 +41,9 @@ def configure(words: Sequence[str], environ: Mapping[str, str], folder: Path) ->
     return load(_read_flags(words), environ, folder, checks={"origins": Origins})
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n`{self.prog} --help` tells all flags.\n")
-
-
 def _parser() -> argparse.ArgumentParser:
     """A parser of texts: what they are worth is the table's to say, so that all mistakes come together."""
-    parser = _Parser(
+    parser = Parser(
         "prisme serve",
         "prisme serve [--help] [--config FILE] [--OPTION VALUE ...]",
         _ABOUT,

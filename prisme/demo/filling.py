@@ -11,7 +11,7 @@ import msgspec
 
 from prisme.base.refusal import BOT, Refusal
 from prisme.base.uri import Uri, parse
-from prisme.demo.traffic import BOTS, SECOND, Sent
+from prisme.demo.traffic import BOTS, Sent
 from prisme.ingest.custom import custom_events
 from prisme.ingest.event import Recorded
 from prisme.ingest.hit import Hit
@@ -24,7 +24,7 @@ from prisme.runtime.folder import Folder
 from prisme.serve import build_services, open_rooms
 from prisme.store.loader import Loader
 from prisme.visit import address
-from prisme.visit.sessions import SHARDS, Sessions
+from prisme.visit.sessions import SHARDS
 
 # A segment of the real server's size at most, so that memory does not grow with the traffic.
 _SEGMENT_EVENTS = 20_000
@@ -51,11 +51,9 @@ def fill(config: Config, traffic: Iterable[Sent], start: int, progress: Progress
     filled, latest, log = Filled(Counter()), start, logging.getLogger("prisme")
     with Folder(config.data_dir) as folder, contextlib.ExitStack() as closing:
         rooms = open_rooms(config, folder, start, log, closing)
-        ttl = int(config.sessionstorage_session_inactive_ttl * SECOND)
-        sessions = Sessions(ttl, config.sessionstorage_max_sessions_per_visitor)
         journal = Appender(folder.journal, rooms.loader.last_segment() + 1, config.eventstore_max_batch_size)
         closing.callback(lambda: asyncio.run(journal.close()))
-        services = build_services(config, rooms, sessions, journal)
+        services = build_services(config, rooms, journal)
         record = _recorder(services)
         for sent in traffic:
             latest = sent.at

@@ -4,14 +4,12 @@ Each use opens the file anew (0.1 ms), so the server and `prisme user` may both 
 """
 
 import contextlib
-import importlib.resources
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from prisme.store.database import StoreError
+from prisme.store.database import StoreError, read_steps
 
-MIGRATIONS = importlib.resources.files("prisme.store") / "control_migrations"
 FILE = "control.sqlite"
 # Others hold it for one short transaction.
 _PATIENCE = 5.0
@@ -58,14 +56,14 @@ class Control:
 
 def migrate(connection: sqlite3.Connection) -> int:
     """Bring the schema to the newest version within the transaction; returns that version."""
-    steps = sorted((step for step in MIGRATIONS.iterdir() if step.name.endswith(".sql")), key=lambda step: step.name)
+    steps = read_steps("control")
     (current,) = connection.execute("PRAGMA user_version").fetchone()
     if current > len(steps):
         raise StoreError(
             f"{FILE} has schema version {current}, this Prisme knows {len(steps)}: start the newer Prisme again"
         )
     for step in steps[current:]:
-        for statement in step.read_text().split(";\n"):
+        for statement in step.split(";\n"):
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {len(steps)}")
     return len(steps)

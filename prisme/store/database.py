@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 import duckdb
 
-MIGRATIONS = importlib.resources.files("prisme.store") / "migrations"
-
 
 class StoreError(Exception):
     """The database cannot be used; the message says why and what to do."""
@@ -66,9 +64,15 @@ def connect(path: Path, limits: Limits, temporary: Path) -> duckdb.DuckDBPyConne
     )
 
 
+def read_steps(schema: str) -> list[str]:
+    """The migrations of `events` or `control`, in their order, as SQL."""
+    folder = importlib.resources.files("prisme.store") / "migrations" / schema
+    return [step.read_text() for step in sorted(folder.iterdir(), key=lambda step: step.name)]
+
+
 def migrate(connection: duckdb.DuckDBPyConnection) -> int:
     """Bring the schema to the newest version, one transaction a step; returns that version."""
-    steps = sorted((step for step in MIGRATIONS.iterdir() if step.name.endswith(".sql")), key=lambda step: step.name)
+    steps = read_steps("events")
     connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
     row = connection.execute("SELECT max(version) FROM schema_version").fetchone()
     current = (row and row[0]) or 0
@@ -78,7 +82,7 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> int:
         )
     for version, step in enumerate(steps[current:], start=current + 1):
         connection.begin()
-        connection.execute(step.read_text())
+        connection.execute(step)
         connection.execute("INSERT INTO schema_version VALUES (?)", [version])
         connection.commit()
     return len(steps)

@@ -1,6 +1,7 @@
 """Questions to the tables, from any thread, with an end: none keeps the database busy for ever."""
 
 import threading
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -13,31 +14,32 @@ Row = tuple[Any, ...]
 
 
 class LateError(Exception):
-    """The answers did not come in time; `seconds` is how long was waited."""
+    """The answers did not come in time; `seconds` is how long they might have taken."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the answer took over {seconds:g} s: ask for less time, or with fewer filters")
-        self.seconds = seconds
 
 
 class Reader:
     """Reads alone, and within a `with`: all of its questions see the same rows. For one thread.
 
-    `deadline` is in seconds, for all of them together.
+    `deadline` is in seconds, for all of them together, from `began` on (monotonic; without it, from the first one).
     """
 
-    def __init__(self, database: Database, deadline: float) -> None:
+    def __init__(self, database: Database, deadline: float, began: float | None = None) -> None:
         self._database = database
         self._deadline = deadline
+        self._began = began
         self._late = False
 
     def __enter__(self) -> "Reader":
         self._cursor = self._database.cursor()
-        self._timer = threading.Timer(self._deadline, self._interrupt)
-        self._timer.daemon = True
-        self._timer.start()
         self._cursor.begin()
         self._database.reading.add(self._cursor)
+        waited = 0.0 if self._began is None else time.monotonic() - self._began
+        self._timer = threading.Timer(max(self._deadline - waited, 0), self._interrupt)
+        self._timer.daemon = True
+        self._timer.start()
         return self
 
     def ask(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-import msgspec
-
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.runtime.clock import Now
@@ -23,7 +21,7 @@ def gate(proxy: Proxy, limiter: RateLimiter, origins: Origins, clock: Now) -> Ad
         address = client(scope, found)
         seconds = wait(address.key, clock())
         if seconds:
-            return msgspec.structs.replace(refusal.RATE_LIMITED, retry_after=seconds)
+            return refusal.RATE_LIMITED.later(seconds)
         return address if admits(origin) else refusal.ORIGIN_UNKNOWN
 
     return admit

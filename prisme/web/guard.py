@@ -1,5 +1,6 @@
 """Who is asking: by token, share link or log-in; and whether it was their own page that asked."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl
@@ -17,7 +18,8 @@ from prisme.base.uri import parse
 from prisme.web.request import MAX_QUERY, Scope
 
 LOGIN: Final = "prisme_login"
-UNLOCKED: Final = "prisme_unlocked"
+# With a share link's id behind it: a browser may have opened several.
+UNLOCKED: Final = "prisme_unlocked_"
 SHARE: Final = "share"
 _MOST_FIELDS: Final = 100
 _BEARER: Final = "bearer "
@@ -49,12 +51,13 @@ def read_fields(text: bytes, longest: int) -> dict[str, str] | Refusal:
     try:
         pairs = parse_qsl(text.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError:
-        return _invalid("parameters are UTF-8, and at most 100, such as from=now-7d")
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        twice = next(name for number, (name, _) in enumerate(pairs) if name in dict(pairs[:number]))
-        return _invalid(f"{twice[:64]!r}: comes twice; write a list with commas, such as path=/a,/b")
-    return fields
+        return refusal.QUESTION_INVALID.because("parameters are UTF-8, and at most 100, such as from=now-7d")
+    ((name, count),) = Counter(name for name, _ in pairs).most_common(1) or [("", 0)]
+    if count > 1:
+        return refusal.QUESTION_INVALID.because(
+            f"{name[:64]!r}: comes twice; write a list with commas, such as path=/a,/b"
+        )
+    return dict(pairs)
 
 
 class Guard:
@@ -98,7 +101,7 @@ class Guard:
         share = self.find_share(asking)
         if share is None:
             return refusal.KEY_UNKNOWN
-        key = asking.cookies.get(UNLOCKED, "")
+        key = asking.cookies.get(f"{UNLOCKED}{share.id}", "")
         if share.locked and not self.shares.is_unlocked(share, key, self.clock()):
             return refusal.SHARE_LOCKED
         return share.grant
@@ -130,18 +133,14 @@ def is_secure(scope: Scope, asking: Asking, trust_proxy: bool) -> bool:
 
 def write_cookie(name: str, value: str, seconds: int, secure: bool) -> tuple[bytes, bytes]:
     """A `Set-Cookie` that no script and no other site may use; 0 seconds removes it."""
-    parts = [f"{name}={value}", "Path=/", f"Max-Age={seconds}", "HttpOnly", "SameSite=Lax", *["Secure"][: int(secure)]]
-    return b"set-cookie", "; ".join(parts).encode()
+    cookie = f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax"
+    return b"set-cookie", f"{cookie}; Secure".encode() if secure else cookie.encode()
 
 
 def _read_cookies(text: str) -> dict[str, str]:
     cookies: dict[str, str] = {}
     for part in text.split(";"):
         name, _, value = part.strip().partition("=")
-        if name in (LOGIN, UNLOCKED):
+        if name == LOGIN or name.startswith(UNLOCKED):
             cookies[name] = value
     return cookies
-
-
-def _invalid(reason: str) -> Refusal:
-    return msgspec.structs.replace(refusal.QUESTION_INVALID, reason=reason)

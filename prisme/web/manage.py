@@ -141,15 +141,13 @@ def _endpoint(offices: Offices, who: Who, work: Work, *, status: int = 200) -> E
 def _do(work: Work, grant: Grant, asking: Asking, name: str, body: bytes, status: int) -> Answer | Refusal:
     kind = asking.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and kind != "application/json":
-        return _say(refusal.FIELDS_INVALID, "the body is JSON: send Content-Type: application/json")
+        return refusal.FIELDS_INVALID.because("the body is JSON: send Content-Type: application/json")
     try:
         found = work(grant, asking, name, body)
     except MissingError as error:
-        return _say(refusal.NOT_THERE, str(error))
-    except (msgspec.DecodeError, ValueError) as error:
-        return _say(refusal.FIELDS_INVALID, str(error))
-    if isinstance(found, Refusal):
-        return found
+        return refusal.NOT_THERE.because(str(error))
+    except ValueError as error:  # of which msgspec's are some
+        return refusal.FIELDS_INVALID.because(str(error))
     if found is None:
         return response.answer(204, _HEADERS[1:])
     return response.answer(status, _HEADERS, msgspec.json.encode(found))
@@ -175,7 +173,7 @@ def _change_user(guard: Guard, grant: Grant, _: Asking, name: str, body: bytes) 
 def _add_token(guard: Guard, grant: Grant, _: Asking, __: str, body: bytes) -> Any:
     _whose(grant)
     new = _decode(body, NewToken)
-    expires = _read_end(new.expires, guard.clock())
+    expires = timexpr.read_end(new.expires, guard.clock())
     token, key = guard.tokens.add(
         grant, new.name, guard.clock(), scopes=new.scopes, domains=new.domains, expires=expires
     )
@@ -184,7 +182,7 @@ def _add_token(guard: Guard, grant: Grant, _: Asking, __: str, body: bytes) -> A
 
 def _add_share(guard: Guard, grant: Grant, _: Asking, __: str, body: bytes) -> Any:
     new = _decode(body, NewShare)
-    expires = _read_end(new.expires, guard.clock())
+    expires = timexpr.read_end(new.expires, guard.clock())
     share, key = guard.shares.add(grant, new.domain, guard.clock(), expires=expires, password=new.password)
     return msgspec.structs.asdict(share) | {"share": key, "path": f"/share?share={key}"}
 
@@ -211,10 +209,6 @@ def _tell_grant(grant: Grant) -> dict[str, Any]:
     return {"name": grant.actor, "scopes": sorted(grant.scopes), "domains": grant.domains}
 
 
-def _read_end(text: str | None, now: int) -> int | None:
-    return None if text is None else timexpr.read_end(text, now)
-
-
 def _read_id(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 16:
         return int(text)
@@ -223,7 +217,3 @@ def _read_id(text: str) -> int:
 
 def _decode(body: bytes, kind: type[Any]) -> Any:
     return msgspec.json.decode(body or b"{}", type=kind)
-
-
-def _say(why: Refusal, reason: str) -> Refusal:
-    return msgspec.structs.replace(why, reason=reason)

@@ -113,10 +113,10 @@ def _home(room: People, asking: Asking) -> Answer | Refusal:
     if grant is refusal.NOT_LOGGED_IN:
         return lead("/login")
     if grant is refusal.SHARE_LOCKED:
-        return lead(_share_path(asking))
+        return lead(_keep_share("/share", asking))
     if isinstance(grant, Refusal):
         return grant
-    values = {"names": NAMES, "domains": grant.domains or (), "account": grant.account, "countries": True}
+    values = {"names": NAMES, "domains": grant.domains or (), "account": grant.account}
     return room.pages.show("home", values | {"share": asking.query.get(SHARE, "")})
 
 
@@ -170,10 +170,9 @@ def _set_up(room: People, _: Asking, fields: Fields, __: str, secure: bool) -> A
 def _find_setup_fault(room: People, key: str) -> Refusal | None:
     if not room.guard.accounts.any() and room.setup.knows(key):
         return None
-    return msgspec.structs.replace(
-        refusal.KEY_UNKNOWN,
-        reason="this link makes the first account, once; after that, log in. The log has a new one after each start "
-        "without an account",
+    return refusal.KEY_UNKNOWN.because(
+        "this link makes the first account, once; after that, log in. The log has a new one after each start without "
+        "an account"
     )
 
 
@@ -182,7 +181,7 @@ def _share_form(room: People, asking: Asking) -> Answer | Refusal:
     if share is None:
         return refusal.KEY_UNKNOWN
     if room.guard.identify(asking) is not refusal.SHARE_LOCKED:
-        return lead(f"/?{SHARE}={quote(asking.query[SHARE])}")
+        return lead(_keep_share("/", asking))
     return room.pages.show("share", {"fault": "", "domain": share.domain, "share": asking.query[SHARE]})
 
 
@@ -195,8 +194,8 @@ def _unlock(room: People, asking: Asking, fields: Fields, address: str, secure: 
     if isinstance(key, Refusal):
         values = {"fault": key.reason, "domain": share.domain, "share": asking.query[SHARE]}
         return room.pages.show("share", values, key.status, _wait_header(key))
-    cookie = write_cookie(UNLOCKED, key, UNLOCK_SECONDS, secure)
-    return lead(f"/?{SHARE}={quote(asking.query[SHARE])}", [cookie])
+    cookie = write_cookie(f"{UNLOCKED}{share.id}", key, UNLOCK_SECONDS, secure)
+    return lead(_keep_share("/", asking), [cookie])
 
 
 def _try(room: People, limits: dict[str, int], verify: Callable[[], str | None]) -> str | Refusal:
@@ -204,7 +203,7 @@ def _try(room: People, limits: dict[str, int], verify: Callable[[], str | None])
     now = time.monotonic()
     wait = room.attempts.wait(limits, now)
     if wait:
-        return msgspec.structs.replace(refusal.TOO_MANY_ATTEMPTS, retry_after=wait)
+        return refusal.TOO_MANY_ATTEMPTS.later(wait)
     key = verify()
     if key is None:
         room.attempts.fail(limits, now)
@@ -225,5 +224,5 @@ def _read_next(fields: Mapping[str, str]) -> str:
     return "/"
 
 
-def _share_path(asking: Asking) -> str:
-    return f"/share?{SHARE}={quote(asking.query[SHARE])}"
+def _keep_share(path: str, asking: Asking) -> str:
+    return f"{path}?{SHARE}={quote(asking.query[SHARE])}"

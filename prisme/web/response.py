@@ -1,6 +1,5 @@
 """Answers: two ASGI messages each, built once where they never change."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,9 +20,6 @@ _GIF_HEADERS = [
 ]
 _TEXT_HEADERS = [CORS, (b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
 _OWN_HEADERS = [*_TEXT_HEADERS[1:], (b"x-content-type-options", b"nosniff")]
-# What a reason may quote of a request, and no header or terminal should have.
-_ODD = re.compile(r"[^ -~]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # So that a page's own code may read why.
 _EXPOSE = (b"access-control-expose-headers", b"X-Prisme-Error, X-Prisme-Request-Id, Retry-After")
 _DAY = b"86400"
@@ -57,7 +53,7 @@ def refuse(proxy: Proxy, scope: Scope, why: Refusal, more: Sequence[Header] = ()
     headers = [
         *(_GIF_HEADERS if gif else _TEXT_HEADERS if of_events else _OWN_HEADERS),
         *([_EXPOSE] if of_events else []),
-        (b"x-prisme-error", _ODD.sub("?", why.reason).encode()),
+        (b"x-prisme-error", why.reason.encode("ascii", "replace")),
         (b"x-prisme-request-id", proxy.request_id(scope).encode("latin-1")),
         *more,
     ]
@@ -65,8 +61,7 @@ def refuse(proxy: Proxy, scope: Scope, why: Refusal, more: Sequence[Header] = ()
         headers.append((b"retry-after", b"%d" % why.retry_after))
     if why.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="prisme"'))
-    body = _CONTROL.sub("?", why.reason).encode("utf-8", "replace")
-    return answer(why.status, headers, GIF if gif else body + b"\n")
+    return answer(why.status, headers, GIF if gif else f"{why.reason}\n".encode("utf-8", "replace"))
 
 
 def redirect(location: bytes) -> Answer:

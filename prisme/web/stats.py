@@ -57,10 +57,11 @@ def stats(figures: Figures) -> dict[str, Endpoint]:
 
     async def endpoint(scope: Scope, _: Receive) -> Answer:
         cors = allow(scope, figures.origins)
-        asking = read_asking(scope)
-        outcome: Answer | Refusal = asking if isinstance(asking, Refusal) else refusal.NOT_THERE
-        if isinstance(asking, Asking):
-            began = time.monotonic()
+        asking, began = read_asking(scope), time.monotonic()
+        outcome: Answer | Refusal
+        if isinstance(asking, Refusal):
+            outcome = asking
+        else:
             outcome = await figures.desk.run(lambda: _answer(figures, scope["name"], asking, began, cors))
         return refuse(scope, outcome, cors, of_events=False) if isinstance(outcome, Refusal) else outcome
 
@@ -89,7 +90,7 @@ def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: lis
     """In a thread of the desk. Who is asking is found out each time, whatever is remembered."""
     name, as_csv = _choose_format(name, asking.headers.get("accept", ""))
     if name not in NAMES:
-        return _say(refusal.NOT_THERE, f"{name[:64]!r} is no figure; there are {', '.join(NAMES)}")
+        return refusal.NOT_THERE.because(f"{name[:64]!r} is no figure; there are {', '.join(NAMES)}")
     grant = figures.guard.identify(asking)
     if isinstance(grant, Refusal):
         return grant
@@ -100,13 +101,13 @@ def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: lis
     try:
         question = asked.read(parameters, now, answers.parameters(name))
     except ValueError as error:
-        return _say(refusal.QUESTION_INVALID, str(error))
+        return refusal.QUESTION_INVALID.because(str(error))
     strange = _beyond(question, grant)
     if strange:
-        return _say(refusal.DOMAIN_NOT_ALLOWED, f"domain: {strange[:128]!r} is not one of yours")
+        return refusal.DOMAIN_NOT_ALLOWED.because(f"domain: {strange[:128]!r} is not one of yours")
 
     def make() -> bytes:
-        with Reader(figures.database, max(0.001, figures.deadline - (time.monotonic() - began))) as reader:
+        with Reader(figures.database, figures.deadline, began) as reader:
             found = answers.answer(name, Stats(reader, grant.domains), question, now)
         if as_csv and isinstance(found, Frame):
             return found.to_csv().encode("utf-8", "surrogatepass")
@@ -114,11 +115,8 @@ def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: lis
 
     try:
         body = figures.recent.find((name, as_csv, grant.domains, *sorted(parameters.items())), make)
-    except LateError:
-        return _say(
-            refusal.STATS_LATE,
-            f"the answer took over {figures.deadline:g} s: ask for less time, or with fewer filters",
-        )
+    except LateError as error:
+        return refusal.STATS_LATE.because(str(error))
     if as_csv:
         file = (b"content-disposition", f'attachment; filename="{name}.csv"'.encode())
         return response.answer(200, [_CSV, file, *_PRIVATE, *cors], body)
@@ -139,7 +137,3 @@ def _beyond(question: Asked, grant: Grant) -> str:
         return ""
     plain = (pattern[0] for pattern in question.filters[DOMAIN].includes if len(pattern) == 1)
     return next((domain for domain in plain if domain not in grant.domains), "")
-
-
-def _say(why: Refusal, reason: str) -> Refusal:
-    return msgspec.structs.replace(why, reason=reason)

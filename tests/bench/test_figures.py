@@ -3,7 +3,6 @@
 import argparse
 import datetime
 import json
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from bench.figures.run import Plan, run
 from bench.figures.scan import open_tables, scan
 from bench.result import Report
 from bench.seed import DOMAINS, Seed, SeedError, count, seed
+from tests.requirements import need
 
 NOW = int(datetime.datetime(2026, 11, 24, 6, 30, tzinfo=datetime.UTC).timestamp() * 1e6)
 PAGEVIEWS = 20_000
@@ -300,8 +300,8 @@ def test_flags_make_a_plan(words: list[str], plan: Plan | None, monkeypatch: pyt
     assert plans == ([] if plan is None else [plan])
 
 
-@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is needed")
 def test_all_of_it(tmp_path: Path) -> None:
+    need("wrk", "wrk")
     said: list[str] = []
     figures = run(Plan(PAGEVIEWS, 2, 2, 2, 200, 0.0, tmp_path), said.append)
     assert figures.failures == []

@@ -1,16 +1,28 @@
 """`prisme user`, `token` and `share`, as processes, beside a server that runs."""
 
+import contextlib
+import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from prisme.access import audit
 from prisme.store.control import Control
+from tests.checkout import ROOT
 from tests.server import LiveServer
 
 PASSWORD = "correct horse battery"
+# A terminal of its own for a command, as a person has it.
+OWN_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +65,61 @@ def test_users(server: LiveServer) -> None:
         ("cli", "user.add", "bob"),
         ("cli", "user.add", "ada"),
     ]
+
+
+def type_password(command: list[str], *typed: str, **environment: str) -> tuple[int, str]:
+    """Run a command on a terminal, type at each of its prompts, and give its exit code and all that it showed."""
+    ours, its = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", OWN_TERMINAL, *command],
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        env={**os.environ, **environment},
+        start_new_session=True,
+    )
+    os.close(its)
+    shown = b""
+    waiting = list(typed)
+    with contextlib.suppress(OSError), os.fdopen(ours, "r+b", buffering=0) as terminal:  # an error is its end
+        while part := terminal.read(1024):
+            shown += part
+            if waiting and shown.endswith(b": "):
+                terminal.write(waiting.pop(0).encode() + b"\n")
+    return process.wait(60), shown.decode()
+
+
+def test_passwords_are_asked_for(server: LiveServer) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "prisme",
+        "user",
+        "add",
+        "eve",
+        "--domain",
+        "a.b",
+        "--data-dir",
+        str(server.folder),
+    ]
+    code, shown = type_password(command, PASSWORD, "another one")
+    assert (code, shown.endswith("prisme: the two passwords are not the same\r\n")) == (1, True)
+    code, shown = type_password(command, PASSWORD, PASSWORD)
+    assert (code, shown.endswith("viewer eve may log in\r\n")) == (0, True)
+    assert PASSWORD not in shown
+    assert server.http.post("/login", data={"name": "eve", "password": PASSWORD}).status_code == 303
+    assert prisme(server, "user", "remove", "eve").returncode == 0
+
+
+def test_commands_of_the_documentation(tmp_path: Path) -> None:
+    (block,) = re.findall(
+        r"^```sh\n(prisme .*?)^```$", (ROOT / "docs" / "stats-api.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    assert len(block.splitlines()) == 4
+    for line in block.splitlines():
+        command = [sys.executable, "-m", *shlex.split(line)]
+        code, shown = type_password(command, PASSWORD, PASSWORD, PRISME_DATA_DIR=str(tmp_path))
+        assert code == 0, shown
 
 
 def test_tokens(server: LiveServer) -> None:
