@@ -41,7 +41,7 @@ class Shares:
         domain = read_domain(domain)
         if expires is not None and expires <= now:
             raise AccessError("a share link's end lies in the future")
-        hashed = keys.hash_password(password) if password else None
+        hashed = None if password is None else keys.hash_password(password)
         key = keys.make_key(keys.SHARE)
         with self._control.change() as connection:
             (count,) = connection.execute("SELECT count(*) FROM shares").fetchone()

@@ -163,6 +163,7 @@ def test_share_links(server: LiveServer) -> None:
         (["token", "add", "x", "--expires", "soon"], 1, "prisme: 'soon' is no end, such as 30d, 12h, 2027-01-31"),
         (["token", "remove", "99"], 1, "prisme: there is no token 99"),
         (["token", "remove", "x"], 2, "prisme token remove: argument ID: invalid int value: 'x'"),
+        (["share", "add", "a.b", "--password-stdin"], 1, "prisme: a password has 10 to 256 characters"),
         (["share", "add", "*"], 1, "prisme: '*' is no domain: "),
     ],
 )

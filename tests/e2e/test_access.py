@@ -313,6 +313,7 @@ def test_changes_work_at_once(server: LiveServer, cast: Cast) -> None:
         ("tokens", {"name": "x", "expires": "never"}, "'never' is no end, such as 30d, 12h, 2027-01-31"),
         ("shares", {"domain": "*"}, "'*' is no domain: "),
         ("shares", {"domain": "a.b", "password": "short"}, "a password has "),
+        ("shares", {"domain": "a.b", "password": ""}, "a password has "),
         ("shares", {"domain": "a.b", "expires": "0"}, "a share link's end lies in the future"),
     ],
 )
