@@ -22,6 +22,7 @@ from prisme.access.attempts import Attempts
 from prisme.access.setup import Setup
 from prisme.access.shares import Shares
 from prisme.access.tokens import Tokens
+from prisme.access.views import Views
 from prisme.ingest.custom import custom_events
 from prisme.ingest.links import file_downloads, outbound_links
 from prisme.ingest.pageview import pageviews
@@ -49,6 +50,7 @@ from prisme.visit.useragent import UserAgents
 from prisme.visit.waiters import Waiters
 from prisme.web.admin import Admin, gather
 from prisme.web.app import EVENTS, HEALTHCHECK, NAME, NOSCRIPT, App, Methods, healthcheck
+from prisme.web.dashboard import Board, Intake, dashboard
 from prisme.web.desk import Desk
 from prisme.web.events import (
     Doors,
@@ -59,7 +61,7 @@ from prisme.web.events import (
     post_link,
     post_pageview,
 )
-from prisme.web.files import SCRIPT, script
+from prisme.web.files import DASHBOARD_JS, DASHBOARD_SCRIPT, SCRIPT, TRACKING_JS, script, version
 from prisme.web.gate import gate
 from prisme.web.guard import Guard
 from prisme.web.manage import Offices, manage
@@ -149,10 +151,16 @@ async def serve(
             closing.callback(access_log.close)
             _reopen_on_hangup(access_log, log)
         proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
+        traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
+
+        def intake() -> Intake:
+            failure = journal.failure or writer.failure
+            return Intake(writer.pending_events, writer.stored_at, failure, traffic.refused)
+
         routes: dict[str, Methods] = {}
         if config.mode == "default":
-            routes = _build_reading(config, folder, rooms, proxy, clock, setup, log, closing)
-        public, admin = _build_apps(config, services, writer, clock, proxy, routes, access_log, log)
+            routes = _build_reading(config, folder, rooms, proxy, clock, intake, setup, log, closing)
+        public, admin = _build_apps(config, services, writer, clock, proxy, routes, traffic, access_log, log)
         await _run(config, public, admin, writer, _tend(services, rooms.salts, now, log), stop, log)
         await journal.close()
     log.info("stopped", extra={"events_stored": writer.stored.total()})
@@ -231,11 +239,11 @@ def _build_apps(
     clock: Clock,
     proxy: Proxy,
     routes: dict[str, Methods],
+    traffic: Traffic,
     access_log: AccessLog | None,
     log: logging.Logger,
 ) -> tuple[App, Admin]:
     """The public server's routes, with those that are given, and the admin server's."""
-    traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
     admit = gate(proxy, RateLimiter(config.api_events_rate_limit), Origins(config.origins), clock.steady)
     journal = services.journal
     commit = journal.commit if config.eventstore_fsync == "always" else None
@@ -266,6 +274,7 @@ def _build_reading(
     rooms: Rooms,
     proxy: Proxy,
     clock: Clock,
+    intake: Callable[[], Intake],
     setup: Setup | None,
     log: logging.Logger,
     closing: contextlib.ExitStack,
@@ -284,11 +293,15 @@ def _build_reading(
     recent = Recent(lambda: rooms.loader.loads)
     deadline, origins = config.api_stats_timeout, config.api_stats_allow_origins
     figures = Figures(rooms.database, recent, guard, readers, proxy, clock, deadline, origins)
+    pages = Pages(version(DASHBOARD_JS))
+    board = Board(rooms.database, guard, Views(control), pages, readers, proxy, clock, deadline, config.origins, intake)
     return {
-        SCRIPT: script(),
+        SCRIPT: script(TRACKING_JS),
+        DASHBOARD_SCRIPT: script(DASHBOARD_JS),
+        **dashboard(board),
         STATS + NAME: stats(figures),
         **manage(Offices(control, guard, doorman, proxy)),
-        **people(People(guard, setup, Pages(), doorman, proxy, Attempts(), log)),
+        **people(People(guard, setup, pages, doorman, proxy, Attempts(), log)),
     }
 
 

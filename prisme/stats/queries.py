@@ -23,6 +23,8 @@ from prisme.store.reader import Reader, Row
 LIVE: Final = 15 * 60 * SECOND
 # Since 1972, the offset of every time zone is so many seconds, or a multiple of it.
 _QUARTER: Final = 15 * 60 * SECOND
+# A page can list no more.
+_MOST_DOMAINS: Final = 200
 WEEK: Final = [f"{weekday}-{hour:02d}" for weekday in range(1, 8) for hour in range(24)]
 
 
@@ -233,6 +235,17 @@ class Stats:
         union = " UNION ALL ".join(f"SELECT visitor_id {question.rows(table)}" for table in tables)
         ((count,),) = self._ask(f"SELECT count(DISTINCT visitor_id) FROM ({union})", question)
         return _frame(span, [now // SECOND], [count])
+
+    def domains(self) -> list[tuple[str, int]]:
+        """The domains that there are sessions of, those with most first, each with its first entry (microseconds)."""
+        where, parameters = "", dict[str, Any]()
+        if self._domains is not None:
+            where, parameters = "WHERE list_contains($domains, domain)", {"domains": list(self._domains)}
+        query = (
+            f"SELECT domain, epoch_us(min(entry_timestamp)) FROM sessions {where} "
+            f"GROUP BY domain ORDER BY count(*) DESC, domain LIMIT {_MOST_DOMAINS}"
+        )
+        return [(domain, first) for domain, first in self._reader.ask(query, parameters)]
 
     def _top(self, column: str, source: str, question: Question, span: Span, page: Page) -> Frame:
         limit, offset = question.bind(page.limit), question.bind(page.offset)

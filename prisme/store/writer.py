@@ -32,6 +32,7 @@ class Pace(NamedTuple):
 class Writer:
     """One task, and one worker thread while it loads. `failure` says why segments wait; None while all is well.
 
+    `stored_at` is when events were last stored, in Unix seconds, 0 for not yet.
     `stored` counts events by kind, `retries` failed loads; `sizes` (events) and `durations` (seconds) are of loads.
     """
 
@@ -51,6 +52,7 @@ class Writer:
         self._expired_at = 0
         self.failure: str | None = None
         self.stored: Counter[str] = Counter()
+        self.stored_at = 0.0
         self.retries = 0
         self.sizes = Histogram(_SIZES)
         self.durations = Histogram(_SECONDS)
@@ -124,6 +126,8 @@ class Writer:
         started = time.perf_counter()
         loaded = await asyncio.to_thread(self._loader.load, segment, self._clock())
         self.stored.update(loaded.kinds)
+        if loaded.kinds:
+            self.stored_at = self._clock() / 1e6
         self.sizes.observe(loaded.events)
         self.durations.observe(time.perf_counter() - started)
         if loaded.rejected:

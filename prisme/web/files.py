@@ -1,4 +1,4 @@
-"""The tracking script over HTTP: each answer is built once, a request only picks. Builds and minifies nothing."""
+"""The scripts over HTTP: each answer is built once, a request only picks. Builds and minifies nothing."""
 
 import hashlib
 from collections.abc import Callable
@@ -11,7 +11,8 @@ from prisme.web.events import Endpoint
 from prisme.web.request import Receive, Scope
 from prisme.web.response import CORS, Answer, Header, answer
 
-SCRIPT = "/static/wa.js"
+TRACKING_JS, DASHBOARD_JS = "wa.js", "dashboard.js"
+SCRIPT, DASHBOARD_SCRIPT = f"/static/{TRACKING_JS}", f"/static/{DASHBOARD_JS}"
 
 # What a browser may ask for, the smallest first, and where it lies. A client that has no preference gets the first.
 _SUFFIXES = {b"br": ".br", b"gzip": ".gz", b"identity": ""}
@@ -40,9 +41,14 @@ class _Coded(NamedTuple):
     unchanged: Answer
 
 
-def script() -> dict[str, Endpoint]:
-    """`GET` and `HEAD /static/wa.js`."""
-    coded = {coding: _code(coding, suffix) for coding, suffix in _SUFFIXES.items()}
+def version(name: str) -> str:
+    """What changes when a file does, for its URL."""
+    return hashlib.blake2b(_read(name), digest_size=8).hexdigest()
+
+
+def script(name: str) -> dict[str, Endpoint]:
+    """`GET` and `HEAD` of a script among the assets, such as `wa.js`."""
+    coded = {coding: _code(coding, f"{name}{suffix}") for coding, suffix in _SUFFIXES.items()}
     pick = lru_cache(_REMEMBERED)(prefer)
 
     def endpoint(part: Callable[[_Coded], Answer]) -> Endpoint:
@@ -86,12 +92,16 @@ def _weigh(text: bytes) -> float:
         return 0.0
 
 
-def _code(coding: bytes, suffix: str) -> _Coded:
-    body = resources.files(assets).joinpath(f"wa.js{suffix}").read_bytes()
+def _read(name: str) -> bytes:
+    return resources.files(assets).joinpath(name).read_bytes()
+
+
+def _code(coding: bytes, name: str) -> _Coded:
+    body = _read(name)
     tag = b'"%s"' % hashlib.blake2b(body, digest_size=8).hexdigest().encode()
     headers = [*_HEADERS, (b"etag", tag)]
     of_body = [(b"content-type", b"text/javascript; charset=utf-8"), (b"content-length", b"%d" % len(body))]
-    if suffix:
+    if coding != b"identity":
         of_body.append((b"content-encoding", coding))
     return _Coded(
         tag,

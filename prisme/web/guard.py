@@ -21,6 +21,8 @@ LOGIN: Final = "prisme_login"
 # With a share link's id behind it: a browser may have opened several.
 UNLOCKED: Final = "prisme_unlocked_"
 SHARE: Final = "share"
+# The time zone of the browser, by its own word.
+ZONE: Final = "prisme_tz"
 _MOST_FIELDS: Final = 100
 _BEARER: Final = "bearer "
 
@@ -141,6 +143,6 @@ def _read_cookies(text: str) -> dict[str, str]:
     cookies: dict[str, str] = {}
     for part in text.split(";"):
         name, _, value = part.strip().partition("=")
-        if name == LOGIN or name.startswith(UNLOCKED):
+        if name in (LOGIN, ZONE) or name.startswith(UNLOCKED):
             cookies[name] = value
     return cookies

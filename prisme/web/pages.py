@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from importlib import resources
 from typing import Any, Final
 
@@ -14,18 +15,24 @@ _FOLDER: Final = resources.files(assets) / "pages"
 
 
 class Pages:
-    """All pages. A page loads nothing at all: its style is in it, and named by its hash."""
+    """All pages. A page loads nothing but the one script of ours: its style is in it, and named by its hash.
 
-    def __init__(self) -> None:
-        style = (_FOLDER / "style.css").read_text()
+    `script` is that script's version.
+    """
+
+    def __init__(self, script: str) -> None:
+        self.script = script
+        style = _squeeze((_FOLDER / "style.css").read_text())
         self._templates = jinja2.Environment(
             loader=jinja2.FunctionLoader(lambda name: (_FOLDER / name).read_text()),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
         self._templates.globals["style"] = style
         named = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        own = f"style-src 'sha256-{named}'; form-action 'self'"
+        own = f"style-src 'sha256-{named}'; script-src 'self'; connect-src 'self'; form-action 'self'"
         policy = f"default-src 'none'; {own}; base-uri 'none'; frame-ancestors 'none'"
         self._headers: list[Header] = [
             (b"content-type", b"text/html; charset=utf-8"),
@@ -39,6 +46,11 @@ class Pages:
         """A page by its template's name."""
         text = self._templates.get_template(f"{name}.html").render(values)
         return answer(status, [*self._headers, *(more or [])], text.encode("utf-8", "replace"))
+
+
+def _squeeze(style: str) -> str:
+    """A style sheet without the spaces that only its readers need."""
+    return re.sub(r"\s*\n\s*", "", re.sub(r"\s*([{};,])\s*", r"\1", style))
 
 
 def lead(path: str, more: list[Header] | None = None) -> Answer:

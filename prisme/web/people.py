@@ -17,7 +17,6 @@ from prisme.access.setup import Setup
 from prisme.access.shares import UNLOCK_SECONDS
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
-from prisme.stats.answers import NAMES
 from prisme.web import response
 from prisme.web.desk import Desk
 from prisme.web.events import Endpoint
@@ -108,16 +107,8 @@ def _tell(room: People, scope: Scope, why: Refusal) -> Answer:
     return room.pages.show("message", {"title": "Not possible", "text": why.reason}, why.status, kept)
 
 
-def _home(room: People, asking: Asking) -> Answer | Refusal:
-    grant = room.guard.identify(asking)
-    if grant is refusal.NOT_LOGGED_IN:
-        return lead("/login")
-    if grant is refusal.SHARE_LOCKED:
-        return lead(_keep_share("/share", asking))
-    if isinstance(grant, Refusal):
-        return grant
-    values = {"names": NAMES, "domains": grant.domains or (), "account": grant.account}
-    return room.pages.show("home", values | {"share": asking.query.get(SHARE, "")})
+def _home(_: People, asking: Asking) -> Answer | Refusal:
+    return lead(_keep_share("/dashboard", asking) if asking.query.get(SHARE) else "/dashboard")
 
 
 def _login_form(room: People, asking: Asking) -> Answer | Refusal:
@@ -181,7 +172,7 @@ def _share_form(room: People, asking: Asking) -> Answer | Refusal:
     if share is None:
         return refusal.KEY_UNKNOWN
     if room.guard.identify(asking) is not refusal.SHARE_LOCKED:
-        return lead(_keep_share("/", asking))
+        return lead(_keep_share("/dashboard", asking))
     return room.pages.show("share", {"fault": "", "domain": share.domain, "share": asking.query[SHARE]})
 
 
@@ -195,7 +186,7 @@ def _unlock(room: People, asking: Asking, fields: Fields, address: str, secure: 
         values = {"fault": key.reason, "domain": share.domain, "share": asking.query[SHARE]}
         return room.pages.show("share", values, key.status, _wait_header(key))
     cookie = write_cookie(f"{UNLOCKED}{share.id}", key, UNLOCK_SECONDS, secure)
-    return lead(_keep_share("/", asking), [cookie])
+    return lead(_keep_share("/dashboard", asking), [cookie])
 
 
 def _try(room: People, limits: dict[str, int], verify: Callable[[], str | None]) -> str | Refusal:

@@ -1,0 +1,365 @@
+"""A dashboard, from the answers of the stats to all that its template shows."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+
+from prisme.base.timexpr import SECOND
+from prisme.board import chart, countries, lists, numbers, state, terms
+from prisme.board.chart import Chart
+from prisme.board.lists import List, Tab
+from prisme.board.state import COMPARISONS, CUSTOM, PERIODS, State
+from prisme.stats import answers, filters
+from prisme.stats.answers import Dashboard
+from prisme.stats.asked import Asked
+from prisme.stats.frames import Frame
+from prisme.stats.queries import Page, Span, Stats
+
+_WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+# Referrers that are looked at for the names they go by.
+_GROUPED: Final = 1000
+# What may have changed most, and how many of each are compared.
+_CHANGING: Final = ("top-pages", "top-referrers", "top-countries", "top-utm-campaigns")
+_COMPARED: Final = 500
+_CHANGES: Final = 5
+_DOMAINS: Final = "domain"
+_FILTER_NAMES: Final = {
+    "domain": "Site", "path": "Page", "entry-path": "Entry page", "exit-path": "Exit page", "referrer": "Referrer",
+    "os": "System", "browser": "Browser", "device": "Device", "country": "Country", "utm-source": "UTM source",
+    "utm-medium": "UTM medium", "utm-campaign": "Campaign", "utm-term": "UTM term", "utm-content": "UTM content",
+    "event": "Event", "status": "Status",
+}  # fmt: skip
+
+
+class Tile(msgspec.Struct, frozen=True):
+    """A figure of the whole span; `link` lets the chart show it."""
+
+    id: str
+    title: str
+    value: str
+    exact: str
+    change: numbers.Change | None
+    link: str
+    chosen: bool
+
+
+class Chip(msgspec.Struct, frozen=True):
+    """A term of a filter, and the page without it."""
+
+    text: str
+    link: str
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """An hour of a weekday: pageviews, and how many that is, from 0 (none) to 5 (most)."""
+
+    title: str
+    value: str
+    level: int
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """What contributed to a change; `by` has its sign."""
+
+    label: str
+    kind: str
+    by: str
+    fraction: float
+    link: str
+
+
+class Country(msgspec.Struct, frozen=True):
+    """A country's shape; `level` as in `Cell`."""
+
+    path: str
+    title: str
+    level: int
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """A figure by bucket, made of one or two series."""
+
+    title: str
+    of: tuple[str, ...]
+    combine: Callable[[Sequence[float]], float]
+    show: Callable[[float], str]
+    exact: Callable[[float], str]
+    whole: bool = True
+    less_is_better: bool = False
+
+
+def _divide(figures: Sequence[float]) -> float:
+    return figures[0] / figures[1] if figures[1] else 0.0
+
+
+def _first(figures: Sequence[float]) -> float:
+    return figures[0]
+
+
+METRICS: Final[dict[str, Metric]] = {
+    "visitors": Metric("Visitors", ("visitors",), _first, numbers.count, numbers.exact),
+    "sessions": Metric("Sessions", ("sessions",), _first, numbers.count, numbers.exact),
+    "pageviews": Metric("Pageviews", ("pageviews",), _first, numbers.count, numbers.exact),
+    "views-per-session": Metric(
+        "Views per session", ("pageviews", "sessions"), _divide, numbers.ratio, numbers.ratio, whole=False
+    ),
+    "bounce-rate": Metric(
+        "Bounce rate", ("bounces", "sessions"), _divide, numbers.percent, numbers.percent, whole=False,
+        less_is_better=True,
+    ),
+    "duration": Metric(
+        "Session duration", ("sessions-duration",), _first, numbers.duration, numbers.duration, whole=False
+    ),
+}  # fmt: skip
+
+
+def build(stats: Stats, here: State, asked: Asked, domains: Sequence[str], now: int) -> dict[str, Any]:
+    """All values of the template; `domains` are those that may be chosen."""
+    found = answers.draw(stats, asked, now)
+    own = frozenset(domains)
+    shown = _shown(stats, here, asked, found, own)
+    metric = here.get("metric") if here.get("metric") in METRICS else "visitors"
+    return {
+        "state": here,
+        "period": here.period,
+        "periods": _periods(here),
+        "period_title": PERIODS[here.period].title if here.period != CUSTOM else state.describe(asked),
+        "described": state.describe(asked),
+        "compared": _describe_compared(asked),
+        "earlier": _shifted(here, asked, now, -1),
+        "later": _shifted(here, asked, now, 1),
+        "comparisons": _comparisons(here, asked),
+        "span": (asked.span.start // SECOND, asked.span.end // SECOND),
+        "tz": asked.zone.key,
+        "interval": asked.interval,
+        "live": numbers.exact(found.live_visitors),
+        "tiles": [_tile(here, name, one, found, name == metric) for name, one in METRICS.items()],
+        "metric": METRICS[metric].title,
+        "metric_id": metric,
+        "chart": _chart(here, metric, found, asked, now),
+        "chips": chips(here),
+        "filter_names": [(name, _FILTER_NAMES[name]) for name in filters.NAMES],
+        "sites": _sites(here, domains),
+        "site": _site(here, domains),
+        "panels": {which: lists.panel(here, which, shown[which]) for which in lists.PANELS},
+        "countries": lists.build(
+            here, "top-countries", lists.pairs(shown["countries_found"]), found.totals["sessions"], own
+        ),
+        "map": _map(shown["countries_found"]),
+        "world": countries.world(),
+        "week": _week(found.weekday_hours),
+        "changes": _changes(stats, here, asked),
+        "event": _event(here),
+        "is_empty": not found.totals["pageviews"] and not found.totals["sessions"],
+    }  # fmt: skip
+
+
+def _shown(stats: Stats, here: State, asked: Asked, found: Dashboard, own: frozenset[str]) -> dict[str, Any]:
+    """The list of each panel. What a dashboard's answer does not have is asked for."""
+    all_of = stats.tops(["top-referrers", "top-countries"], asked.filters, asked.span, Page(_GROUPED))
+    shown: dict[str, Any] = {"countries_found": all_of["top-countries"]}
+    for which in lists.PANELS:
+        name = lists.chosen(here, which)
+        if name == lists.SOURCES:
+            frame = all_of["top-referrers"]
+        elif name == lists.ERRORS:
+            frame = stats.tops(["top-pages"], _broken(asked), asked.span, Page(lists.ROWS))["top-pages"]
+        elif name == lists.PROPERTIES:
+            frame = stats.properties(asked.filters, asked.span, Page(lists.ROWS), here.get("property"))
+        else:
+            frame = found.tops[name]
+        shown[which] = lists.build(here, name, lists.pairs(frame), _total(name, found), own)
+    return shown
+
+
+def find(stats: Stats, here: State, asked: Asked, name: str, own: frozenset[str]) -> List:
+    """All of a list, up to `asked.page.limit` rows."""
+    kind = lists.KINDS[name]
+    chosen = _broken(asked) if name == lists.ERRORS else asked.filters
+    if name == lists.PROPERTIES:
+        frame = stats.properties(chosen, asked.span, asked.page, here.get("property"))
+    else:
+        frame = stats.tops([kind.name or name], chosen, asked.span, asked.page)[kind.name or name]
+    totals = stats.series(["sessions" if kind.unit == "Sessions" else "pageviews"], asked.filters, asked.span)
+    total = next(iter(totals.values())).total if kind.unit in ("Sessions", "Pageviews") else 0
+    return lists.build(here, name, lists.pairs(frame), total, own, asked.page.limit)
+
+
+def _broken(asked: Asked) -> filters.Filters:
+    return asked.filters | filters.read({"status": lists.BROKEN})
+
+
+def _total(name: str, found: Dashboard) -> float:
+    unit = lists.KINDS[name].unit
+    return found.totals[unit.lower()] if unit in ("Sessions", "Pageviews") else 0
+
+
+def _describe_compared(asked: Asked) -> str:
+    if asked.compared is None:
+        return ""
+    return state.describe_span(asked.compared.start, asked.compared.end, asked.zone)
+
+
+def _periods(here: State) -> list[tuple[str, str, str, str]]:
+    return [
+        (name, one.title, one.key, here.link({"period": name, "from": None, "to": None}))
+        for name, one in PERIODS.items()
+    ]
+
+
+def _comparisons(here: State, asked: Asked) -> list[tuple[str, str, str, bool]]:
+    now, chosen = _comparison(here, asked), {"compare-from": None, "compare-to": None}
+    return [(name, title, here.link({"compare": name, **chosen}), name == now) for name, title in COMPARISONS.items()]
+
+
+def _comparison(here: State, asked: Asked) -> str:
+    if asked.compared is None:
+        return "none"
+    return "chosen" if here.get("compare-from") else here.get("compare") or "previous"
+
+
+def _shifted(here: State, asked: Asked, now: int, direction: int) -> str:
+    if here.period == "all":
+        return ""
+    changes = state.shift(asked, now, direction)
+    return "" if changes is None else here.link(changes)
+
+
+def _tile(here: State, name: str, metric: Metric, found: Dashboard, chosen: bool) -> Tile:
+    value = metric.combine([found.totals[one] for one in metric.of])
+    change = None
+    if found.compared_totals is not None:
+        before = metric.combine([found.compared_totals[one] for one in metric.of])
+        change = numbers.change(value, before, metric.show(before), less_is_better=metric.less_is_better)
+    link = here.link({"metric": None if name == "visitors" else name})
+    return Tile(name, metric.title, metric.show(value), metric.exact(value), change, link, chosen)
+
+
+def _chart(here: State, name: str, found: Dashboard, asked: Asked, now: int) -> Chart:
+    metric = METRICS[name]
+
+    def values(series: dict[str, Frame] | None) -> list[float] | None:
+        if series is None:
+            return None
+        return [metric.combine(some) for some in zip(*(series[one].values for one in metric.of), strict=True)]
+
+    def zoom(start: int, end: int) -> str:
+        if asked.interval == "minute":
+            return ""
+        return here.link({"period": None, "from": str(start // SECOND), "to": str(min(end, now) // SECOND)})
+
+    return chart.draw(
+        asked.span.edges,
+        values(found.series) or [],
+        values(found.compared_series),
+        asked.compared.edges if asked.compared else None,
+        asked.interval,
+        asked.zone,
+        now,
+        metric.show,
+        zoom,
+        metric.whole,
+    )
+
+
+def chips(here: State) -> list[Chip]:
+    """What the filters say, term by term."""
+    found = []
+    for name in filters.NAMES:
+        parts = terms.split(here.get(name))
+        for number, term in enumerate(parts):
+            words, text = terms.show(term)
+            text = lists.label({"country": "top-countries"}.get(name, ""), text)[0]
+            rest = ",".join(parts[:number] + parts[number + 1 :])
+            found.append(Chip(f"{_FILTER_NAMES[name]} {words} {text}", here.link({name: rest})))
+    return found
+
+
+def _sites(here: State, domains: Sequence[str]) -> list[Tab]:
+    raw = here.get(_DOMAINS)
+    sites = [Tab("All sites", here.link({_DOMAINS: None}), not raw)]
+    for domain in domains:
+        term = terms.write(domain)
+        has = term in terms.split(raw)
+        rest = ",".join(one for one in terms.split(raw) if one != term)
+        sites.append(Tab(domain, here.link({_DOMAINS: rest if has else terms.add(raw, term)}), has))
+    return sites
+
+
+def _site(here: State, domains: Sequence[str]) -> str:
+    some = [terms.show(term) for term in terms.split(here.get(_DOMAINS))]
+    if not some:
+        return domains[0] if len(domains) == 1 else "All sites"
+    if len(some) > 1 or some[0][0] == "is not":
+        return f"{len(some)} sites" if all(words == "is" for words, _ in some) else "Some sites"
+    return some[0][1]
+
+
+def _level(value: float, top: float) -> int:
+    return 0 if not value or not top else max(1, min(5, int(value * 5 / top + 0.999999)))
+
+
+def _week(frame: Frame) -> list[tuple[str, list[Cell]]]:
+    top = max(frame.values, default=0)
+    rows = []
+    for day, weekday in enumerate(_WEEKDAYS):
+        some = frame.values[day * 24 : day * 24 + 24]
+        cells = [
+            Cell(f"{weekday} {hour:02d}:00, {numbers.exact(value)} pageviews", numbers.exact(value), _level(value, top))
+            for hour, value in enumerate(some)
+        ]
+        rows.append((weekday, cells))
+    return rows
+
+
+def _map(frame: Frame) -> list[Country]:
+    counts = {str(key): value for key, value in lists.pairs(frame) if key != countries.UNKNOWN}
+    top = max(counts.values(), default=0)
+    return [_country(shape, counts.get(shape.code, 0), top) for shape in countries.world().shapes]
+
+
+def _country(shape: countries.Shape, count: float, top: float) -> Country:
+    title = f"{countries.name(shape.code)}: {numbers.exact(count)}" if count else ""
+    return Country(shape.path, title, _level(count, top))
+
+
+def _changes(stats: Stats, here: State, asked: Asked) -> tuple[list[Moved], list[Moved]] | None:
+    """The largest contributors up and down; None where nothing is compared."""
+    if asked.compared is None:
+        return None
+    before, after = (_counts(stats, asked, span) for span in (asked.compared, asked.span))
+    moved = {key: after.get(key, 0) - before.get(key, 0) for key in after.keys() | before.keys()}
+    top = max(map(abs, moved.values()), default=0)
+    ordered = sorted(moved.items(), key=lambda item: (-abs(item[1]), item[0]))
+    tell = [(_moved(here, name, key, by, top), by) for (name, key), by in ordered if by]
+    up, down = ([one for one, by in tell if (by > 0) == rising][:_CHANGES] for rising in (True, False))
+    return up, down
+
+
+def _counts(stats: Stats, asked: Asked, span: Span) -> dict[tuple[str, str], float]:
+    found = stats.tops(_CHANGING, asked.filters, span, Page(_COMPARED))
+    return {(name, str(key)): count for name in _CHANGING for key, count in lists.pairs(found[name])}
+
+
+def _moved(here: State, name: str, key: str, by: float, top: float) -> Moved:
+    kind = lists.KINDS[name]
+    link = here.link({kind.filter: terms.toggle(here.get(kind.filter), terms.write(key))})
+    sign = "+" if by > 0 else "\N{MINUS SIGN}"
+    title = {"top-pages": "Page", "top-referrers": "Referrer", "top-countries": "Country"}.get(name, "Campaign")
+    shown = f"{sign}{numbers.exact(abs(by))} {kind.unit.lower()}"
+    return Moved(lists.label(name, key)[0], title, shown, round(100 * abs(by) / top, 1), link)
+
+
+def _event(here: State) -> tuple[str, str]:
+    """The property that is looked at, and the page without it."""
+    return here.get("property"), here.link({"property": None})
+
+
+def export(here: State, name: str, ending: str = "") -> str:
+    """Where the stats API has a figure of this page."""
+    words = here.question() | ({"share": here.get("share")} if here.get("share") else {})
+    for word in ("compare", "compare-from", "compare-to"):
+        words.pop(word, None)
+    return f"/api/v1/stats/{name}{ending}?{urlencode(words)}"
