@@ -9,6 +9,8 @@ _HERE = Path(__file__).parent
 
 COUNTRIES = _HERE / "dbip-country.mmdb"
 BOT_PATTERNS = _HERE / "isbot-patterns.json"
+WORLD = _HERE / "world.json"
+SOURCES = _HERE / "sources.txt"
 
 # One transparent pixel, GIF89a: the answer to every noscript event.
 GIF = bytes.fromhex("4749463839610100010000000021f90401000000002c00000000010001000002010000")

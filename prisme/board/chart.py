@@ -94,7 +94,7 @@ def draw(
         _path(list(zip(places, past, strict=False))),
         list(zip(places, heights, strict=True)) if len(values) < 3 or len(solid) == 1 else [],
         [(_y(step * number, top), show(step * number)) for number in range(round(top / step) + 1)],
-        [(round(places[number]), labels[number]) for number in range(0, len(values), every)],
+        [(round(places[number]), _short(edges[number], interval, zone)) for number in range(0, len(values), every)],
         points,
         is_unfinished,
     )
@@ -104,6 +104,11 @@ def label(moment: int, interval: Interval, zone: ZoneInfo) -> str:
     """A bucket's name by the zone's clock."""
     local = timexpr.localise(moment, zone)
     return local.strftime(_FORMATS[interval].format(day=local.day))
+
+
+def _short(moment: int, interval: Interval, zone: ZoneInfo) -> str:
+    """The same on the axis, where a day's weekday has no room."""
+    return label(moment, "week" if interval == "day" else interval, zone)
 
 
 def _scale(highest: float, whole: bool) -> tuple[float, float]:

@@ -1,10 +1,9 @@
-"""Countries: their names, their flags, and their shapes on a map.
+"""Countries: their names, and their shapes on a map.
 
 Names are those of ISO 3166-1 (package `iso3166`), the longest of them shortened.
 """
 
 from functools import cache
-from importlib import resources
 from typing import Final
 
 import iso3166
@@ -51,17 +50,10 @@ def name(code: str) -> str:
     return _SHORT.get(code) or (known.apolitical_name if known else code)
 
 
-def flag(code: str) -> str:
-    """Two regional indicators, which fonts show as a flag; nothing for what is no country."""
-    if code == UNKNOWN or code not in iso3166.countries_by_alpha2:
-        return ""
-    return "".join(chr(0x1F1E6 + ord(letter) - ord("A")) for letter in code)
-
-
 @cache
 def world() -> World:
     """The map that is shipped."""
-    stored = msgspec.json.decode(resources.files(assets).joinpath("world.json").read_bytes(), type=_Stored)
+    stored = msgspec.json.decode(assets.WORLD.read_bytes(), type=_Stored)
     by_number = iso3166.countries_by_numeric
     shapes = [Shape(by_number[number].alpha2 if number in by_number else "", path) for number, path in stored.countries]
     return World(stored.width, stored.height, shapes)

@@ -70,7 +70,6 @@ class Row(msgspec.Struct, frozen=True):
     """`fraction` is of 100, for the bar; links are empty where a row is no filter. `outside` is a URL to open."""
 
     label: str
-    mark: str
     value: str
     exact: str
     share: str
@@ -167,15 +166,13 @@ def api(state: State, name: str, ending: str = "") -> str:
     return f"/api/v1/stats/{KINDS[name].name or name}{ending}?{urlencode(words)}"
 
 
-def label(name: str, key: str) -> tuple[str, str]:
-    """How a list calls a key, and the mark before it."""
+def label(name: str, key: str) -> str:
+    """How a list calls a key."""
     if name == "top-countries":
-        return countries.name(key), countries.flag(key)
+        return countries.name(key)
     if name == "top-referrers" and key == sources.DIRECT:
-        return "Direct", ""
-    if name == "top-statuses":
-        return _status(key), ""
-    return key, ""
+        return "Direct"
+    return _status(key) if name == "top-statuses" else key
 
 
 def _rows(state: State, name: str, found: list[tuple[str, float]], total: float) -> list[Row]:
@@ -191,7 +188,7 @@ def _group(state: State, found: list[tuple[str, float]], total: float, own: froz
     top = max((source.count for source in grouped), default=0)
     return [
         _row(
-            state, SOURCES, (source.name, ""), ",".join(map(terms.write, source.hosts[:50])), source.count, total, top
+            state, SOURCES, source.name, ",".join(map(terms.write, source.hosts[:50])), source.count, total, top
         )
         for source in grouped
     ]  # fmt: skip
@@ -200,22 +197,21 @@ def _group(state: State, found: list[tuple[str, float]], total: float, own: froz
 def _row(
     state: State,
     name: str,
-    title: tuple[str, str],
+    title: str,
     term: str,
     count: float,
     total: float,
     top: float,
     outside: str = "",
 ) -> Row:
-    text, mark = title
     share = numbers.percent(count / total) if total else ""
     fraction = round(100 * count / top, 1) if top else 0
-    figures = (text, mark, numbers.count(count), numbers.exact(count), share, fraction)
+    figures = (title, numbers.count(count), numbers.exact(count), share, fraction)
     by = KINDS[name].filter
     if name == PROPERTIES:
         if state.get("property"):
             return Row(*figures)
-        return Row(*figures, only=state.link({"property": text, "events": name}) + "#events")
+        return Row(*figures, only=state.link({"property": title, "events": name}) + "#events")
     if not by:
         return Row(*figures, outside=outside if outside.startswith(("http://", "https://")) else "")
     raw = state.get(by)

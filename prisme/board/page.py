@@ -271,7 +271,7 @@ def chips(here: State) -> list[Chip]:
         parts = terms.split(here.get(name))
         for number, term in enumerate(parts):
             words, text = terms.show(term)
-            text = lists.label({"country": "top-countries"}.get(name, ""), text)[0]
+            text = lists.label({"country": "top-countries"}.get(name, ""), text)
             rest = ",".join(parts[:number] + parts[number + 1 :])
             found.append(Chip(f"{_FILTER_NAMES[name]} {words} {text}", here.link({name: rest})))
     return found
@@ -349,7 +349,7 @@ def _moved(here: State, name: str, key: str, by: float, top: float) -> Moved:
     sign = "+" if by > 0 else "\N{MINUS SIGN}"
     title = {"top-pages": "Page", "top-referrers": "Referrer", "top-countries": "Country"}.get(name, "Campaign")
     shown = f"{sign}{numbers.exact(abs(by))} {kind.unit.lower()}"
-    return Moved(lists.label(name, key)[0], title, shown, round(100 * abs(by) / top, 1), link)
+    return Moved(lists.label(name, key), title, shown, round(100 * abs(by) / top, 1), link)
 
 
 def _event(here: State) -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from functools import lru_cache
-from importlib import resources
 from typing import Final
 
 import msgspec
@@ -14,7 +13,7 @@ DIRECT: Final = "direct"
 
 def _load() -> dict[str, str]:
     """The name of each suffix; `sources.txt` says how it is written."""
-    lines = resources.files(assets).joinpath("sources.txt").read_text().splitlines()
+    lines = assets.SOURCES.read_text().splitlines()
     named = [line.split(": ") for line in lines if line and not line.startswith("#")]
     return {suffix: title for title, suffixes in named for suffix in suffixes.split()}
 

@@ -146,7 +146,7 @@ def _day(moment: int, zone: ZoneInfo) -> str:
 
 
 def describe(asked: Asked) -> str:
-    """A span in words: `1 to 24 November 2026`, `24 November 2026, 13:05 to 13:35`."""
+    """A span in words: `1 to 24 Nov 2026`, `24 Nov 2026, 13:05 to 13:35`."""
     return describe_span(asked.span.start, asked.span.end, asked.zone)
 
 
@@ -161,9 +161,9 @@ def describe_span(start: int, end: int, zone: ZoneInfo) -> str:
     if first.year != last.year:
         return f"{_date(first)} to {_date(last)}"
     if first.month != last.month:
-        return f"{first.day} {first:%B} to {_date(last)}"
+        return f"{first.day} {first:%b} to {_date(last)}"
     return f"{first.day} to {_date(last)}"
 
 
 def _date(day: datetime.datetime) -> str:
-    return f"{day.day} {day:%B} {day.year}"
+    return f"{day.day} {day:%b} {day.year}"

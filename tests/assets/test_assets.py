@@ -14,6 +14,7 @@ FILES = [
         "Creative Commons",
     ),
     (assets.BOT_PATTERNS, "c53d70859b9718c28c29c53f17ecb716956e7025a09a21b5c74d5d5f81b1e53d", "Unlicense"),
+    (assets.WORLD, "b949fc046ba084dab53760740895aead855dfca81125737f83f4706d283cc9e5", "Permission to use"),
 ]
 
 
@@ -33,7 +34,8 @@ def test_the_page_about_them(path: Path, sha256: str, licence: str) -> None:
 def test_every_file_is_accounted_for() -> None:
     known = {path.name for path, *_ in FILES}
     known |= {path.with_suffix(".LICENSE").name for path, *_ in FILES}
-    known |= {"pages", "script", "wa.js", "wa.js.gz", "wa.js.br"}  # our own
+    known |= {"pages", "script", "sources.txt"}
+    known |= {f"{name}.js{end}" for name in ("wa", "dashboard") for end in ("", ".gz", ".br")}  # our own
     assert {path.name for path in assets.COUNTRIES.parent.iterdir()} - {"__init__.py", "__pycache__"} == known
 
 

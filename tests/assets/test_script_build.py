@@ -1,4 +1,4 @@
-"""The tracking script that ships is the one that its source makes, and it is small."""
+"""The scripts and the map that ship are the ones that their sources make, and they are small."""
 
 import gzip
 import json
@@ -15,7 +15,7 @@ from tests.requirements import miss, need
 
 HERE = Path(assets.__file__).parent
 SOURCE = HERE / "script"
-LIMIT = 1000  # bytes of gzip -9
+LIMITS = {"wa.js": 1000, "dashboard.js": 6000}  # bytes of gzip -9
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +34,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, done.stdout
 
 
-def test_source_makes_the_file_that_ships(built: tuple[Path, str]) -> None:
+@pytest.mark.parametrize("name", [*LIMITS, "world.json"])
+def test_source_makes_the_file_that_ships(built: tuple[Path, str], name: str) -> None:
     folder, _ = built
-    assert (folder / "wa.js").read_bytes() == (HERE / "wa.js").read_bytes()
+    assert (folder / name).read_bytes() == (HERE / name).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -46,28 +47,33 @@ def test_source_makes_the_file_that_ships(built: tuple[Path, str]) -> None:
         pytest.param("br", "brotliDecompressSync", id="brotli"),
     ],
 )
-def test_prepared_files_unpack_to_it(suffix: str, unpack: str) -> None:
+@pytest.mark.parametrize("name", LIMITS)
+def test_prepared_files_unpack_to_it(name: str, suffix: str, unpack: str) -> None:
     # Not compared byte by byte: another version of Node.js may pack better.
     code = f"process.stdout.write(require('zlib').{unpack}(require('fs').readFileSync(process.argv[1])))"
-    command = [need("node", "nodejs"), "-e", code, str(HERE / f"wa.js.{suffix}")]
-    assert subprocess.run(command, capture_output=True, check=True).stdout == (HERE / "wa.js").read_bytes()
+    command = [need("node", "nodejs"), "-e", code, str(HERE / f"{name}.{suffix}")]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == (HERE / name).read_bytes()
 
 
 def test_build_prints_the_sizes(built: tuple[Path, str]) -> None:
     folder, printed = built
-    (sizes,) = re.findall(r"^raw (\d+), gzip (\d+), brotli (\d+) bytes$", printed, re.MULTILINE)
-    assert [int(size) for size in sizes] == [(folder / f"wa.js{end}").stat().st_size for end in ("", ".gz", ".br")]
+    found = re.findall(r"^(\S+): raw (\d+), gzip (\d+), brotli (\d+) bytes$", printed, re.MULTILINE)
+    assert [name for name, *_ in found] == list(LIMITS)
+    for name, *sizes in found:
+        assert [int(size) for size in sizes] == [(folder / f"{name}{end}").stat().st_size for end in ("", ".gz", ".br")]
 
 
-def test_script_is_small() -> None:
-    raw = (HERE / "wa.js").read_bytes()
-    assert len((HERE / "wa.js.gz").read_bytes()) <= LIMIT
-    assert len(gzip.compress(raw, 9, mtime=0)) <= LIMIT
-    assert len((HERE / "wa.js.br").read_bytes()) < len(zlib.compress(raw, 9))
+@pytest.mark.parametrize("name", LIMITS)
+def test_scripts_are_small(name: str) -> None:
+    raw = (HERE / name).read_bytes()
+    assert len((HERE / f"{name}.gz").read_bytes()) <= LIMITS[name]
+    assert len(gzip.compress(raw, 9, mtime=0)) <= LIMITS[name]
+    assert len((HERE / f"{name}.br").read_bytes()) < len(zlib.compress(raw, 9))
 
 
-def test_gzip_tells_nothing_of_when_and_where() -> None:
-    header = (HERE / "wa.js.gz").read_bytes()[:10]  # RFC 1952: flags, time, system
+@pytest.mark.parametrize("name", LIMITS)
+def test_gzip_tells_nothing_of_when_and_where(name: str) -> None:
+    header = (HERE / f"{name}.gz").read_bytes()[:10]  # RFC 1952: flags, time, system
     assert (header[3], header[4:8], header[9]) == (0, bytes(4), 255)
 
 

@@ -25,7 +25,12 @@ OTHER = "other.example.com"
 PASSWORD = "correct horse battery"
 # What is only in the figures of the one domain.
 MARKS = (SECRET, "hidden", "secretive", "Firefox", "letter")
-OPEN = re.compile(r"/api/v1/(?:events|noscript)/.*|/api/v1/healthcheck|/static/wa\.js|/(?:login|logout|setup|share)?")
+OPEN = re.compile(
+    r"/api/v1/(?:events|noscript)/.*|/api/v1/healthcheck|/static/(?:wa|dashboard)\.js|/(?:login|logout|setup|share)?"
+)
+# Pages that lead whoever is nobody to a log-in.
+PAGES = ("/dashboard", "/dashboard/list", "/dashboard/filter")
+LISTS = ("top-pages", "sources", "top-countries", "top-custom-events", "custom-properties", "top-file-downloads")
 WIDE = {"from": "now-1d", "to": "now+1h", "interval": "hour", "limit": "100"}
 BY = operator("test")
 
@@ -142,7 +147,7 @@ def guarded(routes: dict[str, Methods]) -> list[tuple[str, str]]:
     found = [
         (pattern, method)
         for pattern, methods in routes.items()
-        if not OPEN.fullmatch(pattern)
+        if not OPEN.fullmatch(pattern) and pattern not in PAGES
         for method in methods
         if method != "OPTIONS"
     ]
@@ -167,6 +172,33 @@ def test_nobody_gets_nothing(server: LiveServer, routes: dict[str, Methods], cas
                 answer = ask(server, method, path, who)
                 assert answer.status_code == 401, (name, method, path, answer.text)
                 assert says_nothing(answer), (name, method, path)
+
+
+def test_nobody_sees_a_page(server: LiveServer, routes: dict[str, Methods], cast: Cast) -> None:
+    assert set(PAGES) <= set(routes)
+    for path in PAGES:
+        for name, who in cast.nobodies.items():
+            answer = ask(server, "GET", path, who, params={"name": "top-pages"})
+            led = answer.status_code == 303 and answer.headers["location"].startswith(("/login", "/share?"))
+            assert led or answer.status_code == 401, (name, path, answer.text)
+            assert says_nothing(answer), (name, path)
+
+
+def test_outsiders_see_pages_without_figures(server: LiveServer, cast: Cast) -> None:
+    for who in cast.outsiders.values():
+        for path in ("/dashboard", *(f"/dashboard/list?name={name}" for name in LISTS)):
+            query = {} if "?" not in path else {"name": path.partition("=")[2]}
+            answer = ask(server, "GET", path.partition("?")[0], who, params={**query, "period": "24h"})
+            assert answer.status_code == 200, answer.text
+            assert says_nothing(answer), path
+
+
+def test_insiders_see_the_pages(server: LiveServer, cast: Cast) -> None:
+    """So that the test before can fail."""
+    for who in cast.insiders.values():
+        answer = ask(server, "GET", "/dashboard", who, params={"period": "24h"})
+        assert answer.status_code == 200, answer.text
+        assert not says_nothing(answer)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -214,7 +246,7 @@ def test_a_domain_of_others_is_refused(server: LiveServer, cast: Cast) -> None:
 
 
 def test_only_admins_manage(server: LiveServer, routes: dict[str, Methods], cast: Cast) -> None:
-    own = {"/api/v1/me", "/api/v1/tokens", "/api/v1/tokens/:name"}
+    own = {"/dashboard/views", "/api/v1/me", "/api/v1/tokens", "/api/v1/tokens/:name"}
     readers = [*cast.outsiders.values(), *(who for name, who in cast.insiders.items() if name != "admin")]
     for pattern, method in guarded(routes):
         if "stats" in pattern or pattern in own:
@@ -358,8 +390,8 @@ def test_the_first_account_is_made_by_a_link_once(tmp_path: Path, caplog: pytest
         assert (made.status_code, made.headers["location"]) == (303, "/")
         assert server.http.get("/api/v1/me").json() == {"name": "user:ada", "scopes": [ADMIN, STATS], "domains": None}
         assert server.http.get(link).status_code == server.http.post("/setup", data=fields).status_code == 401
-        home = server.http.get("/")
-        assert all(f"/api/v1/stats/{name}?" in home.text for name in NAMES)
+        assert server.http.get("/").headers["location"] == "/dashboard"
+        assert "Waiting for the first visit" in server.http.get("/dashboard").text
     caplog.clear()
     with LiveServer(tmp_path):
         assert "/setup" not in caplog.text
@@ -367,7 +399,8 @@ def test_the_first_account_is_made_by_a_link_once(tmp_path: Path, caplog: pytest
 
 def test_log_in_and_out(server: LiveServer, cast: Cast) -> None:
     with httpx.Client(base_url=server.url, timeout=20) as client:
-        assert client.get("/").headers["location"] == "/login"
+        assert client.get("/").headers["location"] == "/dashboard"
+        assert client.get("/dashboard").headers["location"] == "/login?next=%2Fdashboard"
         wrong = log_in(client, "eve", "not this one")
         assert (wrong.status_code, wrong.headers.get("set-cookie")) == (401, None)
         assert "name and password do not belong together" in wrong.text
@@ -474,13 +507,13 @@ def test_share_links_with_a_password(server: LiveServer, cast: Cast) -> None:
     key = cast.shares.add(BY, SECRET, int(time.time()), password=PASSWORD)[1]
     other = cast.shares.add(BY, SECRET, int(time.time()), password=PASSWORD)[1]
     with httpx.Client(base_url=server.url, timeout=20) as client:
-        assert client.get("/", params={"share": key}).headers["location"] == f"/share?share={key}"
+        assert client.get("/dashboard", params={"share": key}).headers["location"] == f"/share?share={key}"
         assert SECRET in client.get("/share", params={"share": key}).text
         wrong = client.post("/share", params={"share": key}, data={"password": "not this one"})
         assert (wrong.status_code, wrong.headers.get("set-cookie")) == (401, None)
         opened = client.post("/share", params={"share": key}, data={"password": PASSWORD})
-        assert (opened.status_code, opened.headers["location"]) == (303, f"/?share={key}")
-        assert SECRET in client.get("/", params={"share": key}).text
+        assert (opened.status_code, opened.headers["location"]) == (303, f"/dashboard?share={key}")
+        assert SECRET in client.get("/dashboard", params={"share": key}).text
         figure = {"share": key, **WIDE}
         assert sum_of(client.get("/api/v1/stats/pageviews", params=figure).json()) == 1
         assert client.get("/api/v1/stats/pageviews", params={"share": other}).status_code == 401
@@ -491,7 +524,12 @@ def test_share_links_with_a_password(server: LiveServer, cast: Cast) -> None:
 
 
 def test_pages_keep_to_themselves(server: LiveServer, cast: Cast) -> None:
-    for path in ("/login", f"/?share={cast.outsiders['share link']['params']['share']}", "/setup", "/share?share=x"):
+    for path in (
+        "/login",
+        f"/dashboard?share={cast.outsiders['share link']['params']['share']}",
+        "/setup",
+        "/share?share=x",
+    ):
         answer = server.http.get(path)
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert "unsafe" not in answer.headers["content-security-policy"]
