@@ -69,6 +69,7 @@ from prisme.web.pages import Pages
 from prisme.web.people import People, people
 from prisme.web.request import Proxy
 from prisme.web.server import claim, server
+from prisme.web.settings import Office, settings
 from prisme.web.stats import STATS, Figures, stats
 from prisme.web.traffic import SOURCE_IP, Traffic
 
@@ -293,6 +294,7 @@ def _build_reading(
     recent = Recent(lambda: rooms.loader.loads)
     deadline, origins = config.api_stats_timeout, config.api_stats_allow_origins
     figures = Figures(rooms.database, recent, guard, readers, proxy, clock, deadline, origins)
+    attempts = Attempts()
     pages = Pages(version(DASHBOARD_JS))
     board = Board(rooms.database, guard, Views(control), pages, readers, proxy, clock, deadline, config.origins, intake)
     return {
@@ -301,7 +303,8 @@ def _build_reading(
         **dashboard(board),
         STATS + NAME: stats(figures),
         **manage(Offices(control, guard, doorman, proxy)),
-        **people(People(guard, setup, pages, doorman, proxy, Attempts(), log)),
+        **settings(Office(control, guard, pages, doorman, proxy, attempts)),
+        **people(People(guard, setup, pages, doorman, proxy, attempts, log)),
     }
 
 

@@ -106,11 +106,13 @@ class Accounts:
 
     def log_in(self, name: str, password: str, now: int) -> str | None:
         """A new log-in's key, None where name and password do not belong together. As slow for unknown names."""
+        return self.open(name, now) if self.has_password(name, password) else None
+
+    def has_password(self, name: str, password: str) -> bool:
+        """Whether name and password belong together."""
         with self._control.read() as connection:
             row = connection.execute("SELECT password FROM accounts WHERE name = ?", (name.lower(),)).fetchone()
-        if not keys.verify_password(row and row[0], password):
-            return None
-        return self.open(name, now)
+        return keys.verify_password(row and row[0], password)
 
     def open(self, name: str, now: int) -> str:
         """A new log-in's key, without a password."""

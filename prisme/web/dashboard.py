@@ -24,9 +24,10 @@ from prisme.store.reader import LateError, Reader
 from prisme.web.desk import Desk
 from prisme.web.events import Endpoint
 from prisme.web.files import DASHBOARD_SCRIPT, prefer
-from prisme.web.guard import SHARE, ZONE, Asking, Guard, is_own_page, is_secure, read_asking, read_fields
-from prisme.web.pages import Pages, lead
-from prisme.web.request import MAX_BODY, Proxy, Receive, Scope, read_body
+from prisme.web.forms import Fields, read_form
+from prisme.web.guard import SHARE, ZONE, Asking, Guard, is_secure, read_asking
+from prisme.web.pages import Pages, lead, tell
+from prisme.web.request import Proxy, Receive, Scope
 from prisme.web.response import Answer
 
 _ROWS: Final = 100
@@ -105,10 +106,10 @@ def _page(board: Board, show: Show) -> Endpoint:
     async def endpoint(scope: Scope, _: Receive) -> Answer:
         asking, began = read_asking(scope), time.monotonic()
         if isinstance(asking, Refusal):
-            return _tell(board, scope, asking)
+            return tell(board.pages, board.proxy, scope, asking)
         base = _base(scope, asking, board.proxy.trusted)
         outcome = await board.desk.run(lambda: _enter(board, asking, base, began, show))
-        answer = _tell(board, scope, outcome) if isinstance(outcome, Refusal) else outcome
+        answer = tell(board.pages, board.proxy, scope, outcome) if isinstance(outcome, Refusal) else outcome
         return _pack(answer, asking)
 
     return endpoint
@@ -204,27 +205,22 @@ def _filter(_: Board, visit: Visit) -> Answer | Refusal:
     return lead(here.link({name: value}))
 
 
-def _form(board: Board, take: Callable[[Board, Asking, Grant, dict[str, str], str], Answer | Refusal]) -> Endpoint:
+def _form(board: Board, take: Callable[[Board, Asking, Grant, Fields, str], Answer | Refusal]) -> Endpoint:
     """A form of our own page, by somebody who is logged in."""
 
     async def endpoint(scope: Scope, receive: Receive) -> Answer:
         outcome = await read(scope, receive)
-        return _tell(board, scope, outcome) if isinstance(outcome, Refusal) else outcome
+        return tell(board.pages, board.proxy, scope, outcome) if isinstance(outcome, Refusal) else outcome
 
     async def read(scope: Scope, receive: Receive) -> Answer | Refusal:
-        asking = read_asking(scope)
-        if isinstance(asking, Refusal):
-            return asking
-        if not is_own_page(asking):
-            return refusal.CROSS_ORIGIN
-        body = await read_body(receive, asking.headers.get("content-length", "").encode("latin-1"))
-        fields = body if isinstance(body, Refusal) else read_fields(body, MAX_BODY)
-        if isinstance(fields, Refusal):
-            return fields
+        sent = await read_form(scope, receive)
+        if isinstance(sent, Refusal):
+            return sent
+        asking, fields = sent
         base = _base(scope, asking, board.proxy.trusted)
         return await board.desk.run(lambda: enter(asking, fields, base))
 
-    def enter(asking: Asking, fields: dict[str, str], base: str) -> Answer | Refusal:
+    def enter(asking: Asking, fields: Fields, base: str) -> Answer | Refusal:
         grant = board.guard.identify(asking)
         if isinstance(grant, Refusal):
             return grant
@@ -236,7 +232,7 @@ def _form(board: Board, take: Callable[[Board, Asking, Grant, dict[str, str], st
     return endpoint
 
 
-def _save(board: Board, _: Asking, grant: Grant, fields: dict[str, str], __: str) -> Answer | Refusal:
+def _save(board: Board, _: Asking, grant: Grant, fields: Fields, __: str) -> Answer | Refusal:
     if not grant.account:
         return refusal.NOT_ALLOWED
     back = _read_back(fields)
@@ -247,7 +243,7 @@ def _save(board: Board, _: Asking, grant: Grant, fields: dict[str, str], __: str
     return lead(back)
 
 
-def _share(board: Board, _: Asking, grant: Grant, fields: dict[str, str], base: str) -> Answer | Refusal:
+def _share(board: Board, _: Asking, grant: Grant, fields: Fields, base: str) -> Answer | Refusal:
     """Make a share link, and show it, this once."""
     if ADMIN not in grant.scopes:
         return refusal.NOT_ALLOWED
@@ -348,14 +344,6 @@ def _now(board: Board) -> int:
 
 def _day(moment: int, zone: ZoneInfo) -> str:
     return timexpr.localise(moment, zone).date().isoformat()
-
-
-def _tell(board: Board, scope: Scope, why: Refusal) -> Answer:
-    """A refusal as a page."""
-    scope["refusal"] = why
-    more = [(b"retry-after", b"%d" % why.retry_after)] if why.retry_after else []
-    values = {"title": "Not possible", "text": why.reason}
-    return board.pages.show("message", values, why.status, more)
 
 
 def _pack(answer: Answer, asking: Asking) -> Answer:

@@ -9,7 +9,9 @@ from typing import Any, Final
 import jinja2
 
 from prisme import assets
-from prisme.web.response import Answer, Header, answer
+from prisme.base.refusal import Refusal
+from prisme.web.request import Proxy, Scope
+from prisme.web.response import Answer, Header, answer, refuse
 
 _FOLDER: Final = resources.files(assets) / "pages"
 
@@ -56,3 +58,10 @@ def _squeeze(style: str) -> str:
 def lead(path: str, more: list[Header] | None = None) -> Answer:
     """303: look there next."""
     return answer(303, [(b"location", path.encode()), (b"cache-control", b"no-store"), *(more or [])])
+
+
+def tell(pages: Pages, proxy: Proxy, scope: Scope, why: Refusal) -> Answer:
+    """A refusal as a page."""
+    start, _ = refuse(proxy, scope, why, of_events=False)
+    kept = [(name, value) for name, value in start["headers"] if name.startswith((b"x-prisme", b"retry"))]
+    return pages.show("message", {"title": "Not possible", "text": why.reason}, why.status, kept)

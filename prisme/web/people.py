@@ -17,26 +17,23 @@ from prisme.access.setup import Setup
 from prisme.access.shares import UNLOCK_SECONDS
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
-from prisme.web import response
 from prisme.web.desk import Desk
 from prisme.web.events import Endpoint
+from prisme.web.forms import Fields, read_form
 from prisme.web.guard import (
     LOGIN,
     SHARE,
     UNLOCKED,
     Asking,
     Guard,
-    is_own_page,
     is_secure,
     read_asking,
-    read_fields,
     write_cookie,
 )
-from prisme.web.pages import Pages, lead
-from prisme.web.request import MAX_BODY, Proxy, Receive, Scope, read_body
+from prisme.web.pages import Pages, lead, tell
+from prisme.web.request import Proxy, Receive, Scope
 from prisme.web.response import Answer
 
-Fields = dict[str, str]
 Show = Callable[[Asking], Answer | Refusal]
 Take = Callable[[Asking, Fields, str, bool], Answer | Refusal]
 
@@ -71,7 +68,7 @@ def _show(room: People, work: Show) -> Endpoint:
     async def endpoint(scope: Scope, _: Receive) -> Answer:
         asking = read_asking(scope)
         outcome = asking if isinstance(asking, Refusal) else await room.desk.run(lambda: work(asking))
-        return _tell(room, scope, outcome) if isinstance(outcome, Refusal) else outcome
+        return tell(room.pages, room.proxy, scope, outcome) if isinstance(outcome, Refusal) else outcome
 
     return endpoint
 
@@ -81,30 +78,18 @@ def _take(room: People, work: Take) -> Endpoint:
 
     async def endpoint(scope: Scope, receive: Receive) -> Answer:
         outcome = await read(scope, receive)
-        return _tell(room, scope, outcome) if isinstance(outcome, Refusal) else outcome
+        return tell(room.pages, room.proxy, scope, outcome) if isinstance(outcome, Refusal) else outcome
 
     async def read(scope: Scope, receive: Receive) -> Answer | Refusal:
-        asking = read_asking(scope)
-        if isinstance(asking, Refusal):
-            return asking
-        if not is_own_page(asking):
-            return refusal.CROSS_ORIGIN
-        body = await read_body(receive, asking.headers.get("content-length", "").encode("latin-1"))
-        fields = body if isinstance(body, Refusal) else read_fields(body, MAX_BODY)
-        if isinstance(fields, Refusal):
-            return fields
+        sent = await read_form(scope, receive)
+        if isinstance(sent, Refusal):
+            return sent
+        asking, fields = sent
         address = room.proxy.client(scope)
         secure = is_secure(scope, asking, room.proxy.trusted)
         return await room.desk.run(lambda: work(asking, fields, str(address.key), secure))
 
     return endpoint
-
-
-def _tell(room: People, scope: Scope, why: Refusal) -> Answer:
-    """A refusal as a page."""
-    start, _ = response.refuse(room.proxy, scope, why, of_events=False)
-    kept = [(name, value) for name, value in start["headers"] if name.startswith((b"x-prisme", b"retry"))]
-    return room.pages.show("message", {"title": "Not possible", "text": why.reason}, why.status, kept)
 
 
 def _home(_: People, asking: Asking) -> Answer | Refusal:
