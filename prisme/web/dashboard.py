@@ -121,7 +121,7 @@ def _enter(board: Board, asking: Asking, base: str, began: float, show: Show) ->
     if grant is refusal.NOT_LOGGED_IN:
         here = f"{DASHBOARD}?{urlencode(asking.query)}" if asking.query else DASHBOARD
         return lead(f"/login?{urlencode({'next': here})}")
-    if grant is refusal.SHARE_LOCKED:
+    if grant is refusal.SHARE_LOCKED and asking.query.get(SHARE):
         return lead(f"/share?{urlencode({SHARE: asking.query[SHARE]})}")
     if isinstance(grant, Refusal):
         return grant

@@ -135,7 +135,7 @@ def test_tokens(server: LiveServer) -> None:
 
 def test_share_links(server: LiveServer) -> None:
     path = prisme(server, "share", "add", "example.com").stdout.strip()
-    assert server.http.get(path).headers["location"] == path.replace("/share", "/")
+    assert server.http.get(path).headers["location"] == path.replace("/share", "/dashboard")
     locked = prisme(server, "share", "add", "example.com", "--password-stdin", typed=PASSWORD).stdout.strip()
     assert "Password" in server.http.get(locked).text
     assert [line.split()[:3] for line in prisme(server, "share", "list").stdout.splitlines()[1:]] == [

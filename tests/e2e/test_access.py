@@ -24,7 +24,7 @@ SECRET = "secret.example.com"
 OTHER = "other.example.com"
 PASSWORD = "correct horse battery"
 # What is only in the figures of the one domain.
-MARKS = (SECRET, "unseen", "secretive", "Firefox", "letter")
+MARKS = (SECRET, "unseen", "secretive", "Firefox", "lettre")
 OPEN = re.compile(
     r"/api/v1/(?:events|noscript)/.*|/api/v1/healthcheck|/static/(?:wa|dashboard)\.js|/(?:login|logout|setup|share)?"
 )
@@ -121,7 +121,7 @@ def cast(server: LiveServer) -> Cast:
 def see(server: LiveServer) -> None:
     """One visit with everything, on the one domain."""
     firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-    utm = "utm_source=letter&utm_medium=letter&utm_campaign=letter&utm_term=letter&utm_content=letter"
+    utm = "utm_source=lettre&utm_medium=lettre&utm_campaign=lettre&utm_term=lettre&utm_content=lettre"
     page = f"https://{SECRET}/unseen?{utm}"
     came = {"X_Prisme_Document_Referrer": "https://secretive.example.org/", "X_Prisme_Status": "418"}
     events = {

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -42,10 +43,11 @@ def vic(server: LiveServer) -> Iterator[httpx.Client]:
         yield client
 
 
-def log_in(server: LiveServer, name: str, password: str = PASSWORD) -> httpx.Client:
-    client = httpx.Client(base_url=server.url, timeout=20)
-    assert client.post("/login", data={"name": name, "password": password}).status_code == 303
-    return client
+@contextmanager
+def log_in(server: LiveServer, name: str, password: str = PASSWORD) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=20) as client:
+        assert client.post("/login", data={"name": name, "password": password}).status_code == 303
+        yield client
 
 
 def do(client: httpx.Client, page: str, **fields: str) -> httpx.Response:
@@ -113,7 +115,8 @@ def test_accounts(server: LiveServer, ada: httpx.Client) -> None:
     assert (bob.role, bob.domains) == ("viewer", ("a.org", "b.org"))
     assert done(do(ada, "users", do="role", name="bob", role="viewer", domains="c.org"), "users", "changed")
     assert done(do(ada, "users", do="password", name="bob", password="another password"), "users", "password")
-    log_in(server, "bob", "another password").close()
+    with log_in(server, "bob", "another password"):
+        pass
     assert done(do(ada, "users", do="remove", name="bob"), "users", "removed")
     assert [one.name for one in accounts.list()] == ["ada", "vic"]
     told = ada.get("/settings/audit").text
@@ -202,7 +205,8 @@ def test_ones_own_password(server: LiveServer, vic: httpx.Client) -> None:
     assert "not the same" in fault(do(vic, "account", password=PASSWORD, new_password=new, again_password="other"))
     assert done(do(vic, "account", password=PASSWORD, new_password=new, again_password=new), "account", "password")
     assert vic.get("/settings/account").status_code == 303  # all browsers log in again
-    log_in(server, "vic", new).close()
+    with log_in(server, "vic", new):
+        pass
 
 
 def test_guessing_ones_password_has_to_wait(vic: httpx.Client) -> None:
