@@ -134,7 +134,7 @@ def build(
     """A list of what the stats API found; `total` is what shares are of, 0 for none."""
     kind = KINDS[name]
     pairs = [(str(key), count) for key, count in found]
-    rows = _group(state, pairs, total, own) if name == SOURCES else _rows(state, name, pairs, total)
+    rows = _group(state, pairs, total, own) if name == SOURCES else _rows(state, name, pairs[:at_most], total)
     return List(
         name,
         kind.title,

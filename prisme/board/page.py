@@ -1,6 +1,6 @@
 """A dashboard, from the answers of the stats to all that its template shows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -15,14 +15,13 @@ from prisme.stats import answers, filters
 from prisme.stats.answers import Dashboard
 from prisme.stats.asked import Asked
 from prisme.stats.frames import Frame
-from prisme.stats.queries import Page, Span, Stats
+from prisme.stats.queries import Page, Stats
 
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-# Referrers that are looked at for the names they go by.
-_GROUPED: Final = 1000
-# What may have changed most, and how many of each are compared.
+# The rows of each list that a page is made of: referrers go by a few names, and what changed may be far down.
+ROWS: Final = 500
+# What may have changed most.
 _CHANGING: Final = ("top-pages", "top-referrers", "top-countries", "top-utm-campaigns")
-_COMPARED: Final = 500
 _CHANGES: Final = 5
 _DOMAINS: Final = "domain"
 _FILTER_NAMES: Final = {
@@ -116,7 +115,7 @@ METRICS: Final[dict[str, Metric]] = {
 
 
 def build(stats: Stats, here: State, asked: Asked, domains: Sequence[str], now: int) -> dict[str, Any]:
-    """All values of the template; `domains` are those that may be chosen."""
+    """All values of the template; `domains` are those that may be chosen. `asked` is for `ROWS` rows."""
     found = answers.draw(stats, asked, now)
     own = frozenset(domains)
     shown = _shown(stats, here, asked, found, own)
@@ -145,31 +144,28 @@ def build(stats: Stats, here: State, asked: Asked, domains: Sequence[str], now: 
         "site": _site(here, domains),
         "panels": {which: lists.panel(here, which, shown[which]) for which in lists.PANELS},
         "countries": lists.build(
-            here, "top-countries", lists.pairs(shown["countries_found"]), found.totals["sessions"], own
+            here, "top-countries", lists.pairs(found.tops["top-countries"]), found.totals["sessions"], own
         ),
-        "map": _map(shown["countries_found"]),
+        "map": _map(found.tops["top-countries"]),
         "world": countries.world(),
         "week": _week(found.weekday_hours),
-        "changes": _changes(stats, here, asked),
+        "changes": _changes(stats, here, asked, found),
         "event": _event(here),
         "is_empty": not found.totals["pageviews"] and not found.totals["sessions"],
     }  # fmt: skip
 
 
-def _shown(stats: Stats, here: State, asked: Asked, found: Dashboard, own: frozenset[str]) -> dict[str, Any]:
+def _shown(stats: Stats, here: State, asked: Asked, found: Dashboard, own: frozenset[str]) -> dict[str, List]:
     """The list of each panel. What a dashboard's answer does not have is asked for."""
-    all_of = stats.tops(["top-referrers", "top-countries"], asked.filters, asked.span, Page(_GROUPED))
-    shown: dict[str, Any] = {"countries_found": all_of["top-countries"]}
+    shown = {}
     for which in lists.PANELS:
         name = lists.chosen(here, which)
-        if name == lists.SOURCES:
-            frame = all_of["top-referrers"]
-        elif name == lists.ERRORS:
+        if name == lists.ERRORS:
             frame = stats.tops(["top-pages"], _broken(asked), asked.span, Page(lists.ROWS))["top-pages"]
         elif name == lists.PROPERTIES:
             frame = stats.properties(asked.filters, asked.span, Page(lists.ROWS), here.get("property"))
         else:
-            frame = found.tops[name]
+            frame = found.tops[lists.KINDS[name].name or name]
         shown[which] = lists.build(here, name, lists.pairs(frame), _total(name, found), own)
     return shown
 
@@ -325,22 +321,26 @@ def _country(shape: countries.Shape, count: float, top: float) -> Country:
     return Country(shape.path, title, _level(count, top))
 
 
-def _changes(stats: Stats, here: State, asked: Asked) -> tuple[list[Moved], list[Moved]] | None:
+def _changes(stats: Stats, here: State, asked: Asked, found: Dashboard) -> tuple[list[Moved], list[Moved]] | None:
     """The largest contributors up and down; None where nothing is compared."""
     if asked.compared is None:
         return None
-    before, after = (_counts(stats, asked, span) for span in (asked.compared, asked.span))
-    moved = {key: after.get(key, 0) - before.get(key, 0) for key in after.keys() | before.keys()}
+    earlier = stats.tops(_CHANGING, asked.filters, asked.compared, Page(ROWS))
+    moved = {
+        (name, key): by for name in _CHANGING for key, by in _compare(earlier[name], found.tops[name]) if by
+    }  # fmt: skip
     top = max(map(abs, moved.values()), default=0)
     ordered = sorted(moved.items(), key=lambda item: (-abs(item[1]), item[0]))
-    tell = [(_moved(here, name, key, by, top), by) for (name, key), by in ordered if by]
-    up, down = ([one for one, by in tell if (by > 0) == rising][:_CHANGES] for rising in (True, False))
-    return up, down
+    up, down = ([item for item in ordered if (item[1] > 0) == rising][:_CHANGES] for rising in (True, False))
+    return [_moved(here, *what, by, top) for what, by in up], [_moved(here, *what, by, top) for what, by in down]
 
 
-def _counts(stats: Stats, asked: Asked, span: Span) -> dict[tuple[str, str], float]:
-    found = stats.tops(_CHANGING, asked.filters, span, Page(_COMPARED))
-    return {(name, str(key)): count for name in _CHANGING for key, count in lists.pairs(found[name])}
+def _compare(earlier: Frame, later: Frame) -> Iterator[tuple[str, float]]:
+    """What changed of each key, as far as it is known: a key may be too far down in one list to be in it."""
+    before, after = ({str(key): count for key, count in lists.pairs(frame)} for frame in (earlier, later))
+    for key in before.keys() | after.keys():
+        if (key in before or len(before) < ROWS) and (key in after or len(after) < ROWS):
+            yield key, after.get(key, 0) - before.get(key, 0)
 
 
 def _moved(here: State, name: str, key: str, by: float, top: float) -> Moved:

@@ -21,8 +21,9 @@ from prisme.stats.frames import Frame
 from prisme.store.reader import Reader, Row
 
 LIVE: Final = 15 * 60 * SECOND
-# Since 1972, the offset of every time zone is so many seconds, or a multiple of it.
-_QUARTER: Final = 15 * 60 * SECOND
+_HOUR: Final = 3600 * SECOND
+# No zone changes its clocks twice within so long.
+_STEADY: Final = 6 * _HOUR
 # A page can list no more.
 _MOST_DOMAINS: Final = 200
 WEEK: Final = [f"{weekday}-{hour:02d}" for weekday in range(1, 8) for hour in range(24)]
@@ -217,14 +218,15 @@ class Stats:
     def week(self, filters: Filters, span: Span, zone: datetime.tzinfo) -> Frame:
         """Pageviews by weekday (1 is Monday) and hour of the zone's clock: `WEEK`."""
         question = Question(filters, span, self._domains)
+        hour = f"(epoch_us(timestamp) + {_offset('epoch_us(timestamp)', span, zone)}) // {_HOUR}"
         values: list[int | float] = [0] * len(WEEK)
-        quarter = f"epoch_us(timestamp) // {_QUARTER}"
+        # 1970 began on a Thursday.
         rows = self._ask(
-            f"SELECT {quarter} AS quarter, count(*) {question.rows('pageviews')} GROUP BY quarter", question
+            f"SELECT ({hour} + 3 * 24) % {len(WEEK)} AS hour, count(*) {question.rows('pageviews')} GROUP BY hour",
+            question,
         )
         for number, count in rows:
-            there = localise(number * _QUARTER, zone)
-            values[there.weekday() * 24 + there.hour] += count
+            values[number] = count
         return _frame(span, list(WEEK), values)
 
     def live(self, filters: Filters, now: int) -> Frame:
@@ -284,6 +286,32 @@ def _bucket(column: str, edges: list[int]) -> str:
     if all(after - before == width for before, after in itertools.pairwise(edges)):
         return f"({microseconds} - {edges[0]}) // {width}"
     return _search(microseconds, edges, 0, len(edges) - 1)
+
+
+def _offset(moment: str, span: Span, zone: datetime.tzinfo) -> str:
+    """How far the zone's clock is ahead of UTC at a moment of the span, in microseconds."""
+    cases, at, offset = [], span.start, _ahead(span.start, zone)
+    while at < span.end:
+        following = min(at + _STEADY, span.end)
+        if _ahead(following, zone) != offset:
+            change = _find_change(at, following, zone)
+            cases.append(f"WHEN {moment} < {change} THEN {offset}")
+            offset = _ahead(following, zone)
+        at = following
+    return f"CASE {' '.join(cases)} ELSE {offset} END" if cases else str(offset)
+
+
+def _find_change(low: int, high: int, zone: datetime.tzinfo) -> int:
+    """The moment from which the clock is as far ahead as at `high`."""
+    offset = _ahead(high, zone)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _ahead(middle, zone) == offset else (middle, high)
+    return high
+
+
+def _ahead(moment: int, zone: datetime.tzinfo) -> int:
+    return (localise(moment, zone).utcoffset() or datetime.timedelta()) // datetime.timedelta(microseconds=1)
 
 
 def _search(value: str, edges: list[int], low: int, high: int) -> str:

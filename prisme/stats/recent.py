@@ -1,5 +1,6 @@
 """Answers of the last second: figures change when a segment is loaded, and many may ask for the same ones at once."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -9,6 +10,7 @@ from typing import Final
 _SECONDS: Final = 1.0
 # 256 answers of at most 64 KiB are 16 MiB.
 _MOST: Final = 256
+_SITES_SECONDS: Final = 60.0
 _LARGEST: Final = 65_536
 
 
@@ -50,3 +52,23 @@ class Recent:
             if len(self._slots) > _MOST:
                 del self._slots[next(iter(self._slots))]
         return slot
+
+
+class Sites:
+    """Which domains there are, by who may see them: they seldom change, and looking reads all sessions."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, tuple[float, list[tuple[str, int]]]] = {}
+
+    def find(self, seen_by: Hashable, look: Callable[[], list[tuple[str, int]]]) -> list[tuple[str, int]]:
+        """What `look` gives, or gave within a minute; nothing is looked for anew each time."""
+        now = time.monotonic()
+        made, found = self._known.get(seen_by, (-math.inf, []))
+        if now - made >= _SITES_SECONDS:
+            found = look()
+            if found:
+                self._known.pop(seen_by, None)
+                self._known[seen_by] = now, found
+            if len(self._known) > _MOST:
+                del self._known[next(iter(self._known))]
+        return found

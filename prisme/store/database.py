@@ -1,10 +1,13 @@
 """The DuckDB file: opened, migrated, checkpointed and closed here. Other rooms get cursors."""
 
 import importlib.resources
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
+
+from prisme.runtime.priority import step_back
 
 
 class StoreError(Exception):
@@ -23,7 +26,9 @@ class Database:
 
     def __init__(self, path: Path, limits: Limits, temporary: Path) -> None:
         try:
-            self._connection = connect(path, limits, temporary)
+            # DuckDB's threads have the priority of the one that starts them, and they are there for questions.
+            with ThreadPoolExecutor(1, initializer=step_back) as starter:
+                self._connection = starter.submit(connect, path, limits, temporary).result()
         except duckdb.Error as error:
             raise StoreError(
                 f"database {path} cannot be opened: {error}. "

@@ -19,6 +19,7 @@ from prisme.runtime.clock import Clock
 from prisme.stats import asked, filters
 from prisme.stats.asked import COMPARE, MOST_ROWS, PROPERTY
 from prisme.stats.queries import Stats
+from prisme.stats.recent import Sites
 from prisme.store.database import Database
 from prisme.store.reader import LateError, Reader
 from prisme.web.desk import Desk
@@ -67,6 +68,7 @@ class Board(msgspec.Struct, frozen=True):
     """What the pages need. `deadline` in seconds; `origins` are the sites whose visits count."""
 
     database: Database
+    sites: Sites
     guard: Guard
     views: Views
     pages: Pages
@@ -139,11 +141,11 @@ def _show(board: Board, visit: Visit) -> Answer | Refusal:
     given, now = state.read(visit.given), _now(board)
     with Reader(board.database, board.deadline, visit.began) as reader:
         stats = Stats(reader, visit.grant.domains)
-        known = stats.domains()
+        known = board.sites.find(visit.grant.domains, stats.domains)
         here = State(given, min((first for _, first in known), default=None), _read_zone(visit.asking))
         if not known:
             return board.pages.show("waiting", _frame(board, visit, here, "UTC") | _waiting(board, visit, here))
-        question = asked.read(here.question(), now, COMPARE)
+        question = asked.read(here.question() | {"limit": str(page.ROWS)}, now, COMPARE)
         values = page.build(stats, here, question, [domain for domain, _ in known], now)
     named = {
         "first_day": _day(question.span.start, question.zone),
@@ -163,7 +165,7 @@ def _show_list(board: Board, visit: Visit) -> Answer | Refusal:
         return refusal.QUESTION_INVALID.because("start is a number, sort is name or nothing, such as sort=name")
     with Reader(board.database, board.deadline, visit.began) as reader:
         stats = Stats(reader, visit.grant.domains)
-        known = stats.domains()
+        known = board.sites.find(visit.grant.domains, stats.domains)
         first_of_all = min((first for _, first in known), default=None)
         here = State(state.read(given), first_of_all, _read_zone(visit.asking))
         words = {key: text for key, text in here.question().items() if key not in COMPARE}

@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class Desk:
-    """`most` is how many pieces of work may wait or be under way."""
+    """`most` is how many pieces of work may wait or be under way; `begin` is called in each new thread."""
 
-    def __init__(self, name: str, threads: int, most: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+    def __init__(self, name: str, threads: int, most: int, begin: Callable[[], None] | None = None) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=begin)
         self._most = most
         self._taken = 0
 

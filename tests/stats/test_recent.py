@@ -1,12 +1,13 @@
 """What is remembered of answers: until the tables change, for a second at most, and made once for all who ask."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
 from prisme.stats import recent
-from prisme.stats.recent import Recent
+from prisme.stats.recent import Recent, Sites
 
 
 class Tables:
@@ -112,3 +113,22 @@ def test_keeps_few_and_small_ones(tables: Tables, monkeypatch: pytest.MonkeyPatc
 
     assert answers.find("large", make_large) == answers.find("large", make_large) == large
     assert made == 2
+
+
+def test_sites_are_looked_for_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, looks = [0.0], list[str]()
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    sites = Sites()
+
+    def look(found: str) -> list[tuple[str, int]]:
+        looks.append(found)
+        return [(found, 1)] if found else []
+
+    assert sites.find(None, lambda: look("")) == []
+    assert sites.find(None, lambda: look("a")) == [("a", 1)]  # an empty answer is not kept
+    now[0] = 59.0
+    assert sites.find(None, lambda: look("b")) == [("a", 1)]
+    assert sites.find(("c",), lambda: look("c")) == [("c", 1)]  # others may see others
+    now[0] = 61.0
+    assert sites.find(None, lambda: look("d")) == [("d", 1)]
+    assert looks == ["", "a", "c", "d"]

@@ -1,0 +1,41 @@
+"""Threads that step back, and those they start, come after the event loop's."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from prisme.runtime.priority import step_back
+from prisme.store.database import Database, Limits
+from prisme.web.desk import Desk
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+
+
+def nice() -> int:
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+def test_a_desk_steps_back_and_its_caller_does_not() -> None:
+    before = nice()
+    for begin, expected in ((step_back, 19), (None, before)):
+        desk = Desk("test", 1, 1, begin)
+        assert desk._pool.submit(nice).result() == expected
+        desk.close()
+    assert nice() == before
+
+
+def test_the_threads_of_the_database_step_back(tmp_path: Path) -> None:
+    def threads() -> set[int]:
+        return {int(path.name) for path in Path("/proc/self/task").iterdir()}
+
+    before, mine = threads(), nice()
+    database = Database(tmp_path / "test.duckdb", Limits(256 << 20, 3), tmp_path / "tmp")
+    started = threads() - before
+    niceness = [os.getpriority(os.PRIO_PROCESS, one) for one in started]
+    assert len(started) >= 2
+    assert set(niceness) == {19}
+    assert nice() == mine
+    database.close()
