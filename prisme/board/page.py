@@ -70,7 +70,7 @@ class Moved(msgspec.Struct, frozen=True):
 
 
 class Country(msgspec.Struct, frozen=True):
-    """A country's shape; `level` as in `Cell`."""
+    """The shape of a country, or of several; `level` as in `Cell`."""
 
     path: str
     title: str
@@ -311,14 +311,23 @@ def _week(frame: Frame) -> list[tuple[str, list[Cell]]]:
 
 
 def _map(frame: Frame) -> list[Country]:
+    """Each country with sessions, and before them, all others as one shape."""
     counts = {str(key): value for key, value in lists.pairs(frame) if key != countries.UNKNOWN}
     top = max(counts.values(), default=0)
-    return [_country(shape, counts.get(shape.code, 0), top) for shape in countries.world().shapes]
-
-
-def _country(shape: countries.Shape, count: float, top: float) -> Country:
-    title = f"{countries.name(shape.code)}: {numbers.exact(count)}" if count else ""
-    return Country(shape.path, title, _level(count, top))
+    shapes = countries.world().shapes
+    others = "".join(shape.path for shape in shapes if shape.code not in counts)
+    return [
+        Country(others, "", 0),
+        *(
+            Country(
+                shape.path,
+                f"{countries.name(shape.code)}: {numbers.exact(counts[shape.code])}",
+                _level(counts[shape.code], top),
+            )
+            for shape in shapes
+            if shape.code in counts
+        ),
+    ]
 
 
 def _changes(stats: Stats, here: State, asked: Asked, found: Dashboard) -> tuple[list[Moved], list[Moved]] | None:
