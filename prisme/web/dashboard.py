@@ -110,9 +110,12 @@ def _page(board: Board, show: Show) -> Endpoint:
         if isinstance(asking, Refusal):
             return tell(board.pages, board.proxy, scope, asking)
         base = _base(scope, asking, board.proxy.trusted)
-        outcome = await board.desk.run(lambda: _enter(board, asking, base, began, show))
-        answer = tell(board.pages, board.proxy, scope, outcome) if isinstance(outcome, Refusal) else outcome
-        return _pack(answer, asking)
+        outcome = await board.desk.run(lambda: work(asking, base, began))
+        return tell(board.pages, board.proxy, scope, outcome) if isinstance(outcome, Refusal) else outcome
+
+    def work(asking: Asking, base: str, began: float) -> Answer | Refusal:
+        outcome = _enter(board, asking, base, began, show)
+        return outcome if isinstance(outcome, Refusal) else _pack(outcome, asking)
 
     return endpoint
 

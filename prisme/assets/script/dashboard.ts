@@ -40,6 +40,7 @@ const show = async (address: string, push: boolean, focus?: string) => {
       const next = find(selector, page);
       if (here && next) here.replaceWith(next);
     }
+    if (document.title !== page.title) say(page.title);
     document.title = page.title;
     for (const name of ["live", "waiting", "zone"]) {
       const value = page.body.dataset[name];
@@ -52,7 +53,6 @@ const show = async (address: string, push: boolean, focus?: string) => {
     if (place) place.focus({ preventScroll: true });
     const hash = new URL(final, location.href).hash;
     if (push && hash && !place) find(hash)?.scrollIntoView({ block: "nearest" });
-    say(page.title);
   } catch {
     if (mine === latest) location.assign(address);
   }
