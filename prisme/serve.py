@@ -7,7 +7,6 @@ import itertools
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -35,7 +34,6 @@ from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder, FolderError
 from prisme.runtime.log import open_log
-from prisme.runtime.priority import step_back
 from prisme.stats.recent import Recent, Sites
 from prisme.store.control import Control
 from prisme.store.database import Database, Limits, StoreError
@@ -82,9 +80,6 @@ _TEND_SECONDS = 1.0
 # Each question uses all of DuckDB's threads: two at a time answer no more, and hold up events twice as long.
 _READERS = 1
 _MOST_QUESTIONS = 64
-# How long a thread that reads figures may keep the event loop from Python's lock: 5 ms, the default, were most of the
-# time that an event took beside a reader.
-_SWITCH_SECONDS = 0.0001
 _REFRESH_EVERY = 60  # tends between two looks at the country file
 
 
@@ -288,7 +283,7 @@ def _build_reading(
     """The routes for those who read: the script, the figures, and who may see them."""
     control = Control(folder.path)
     guard = Guard(Accounts(control), Tokens(control), Shares(control), lambda: clock.wall() // 1_000_000_000)
-    readers = Desk("figures", _READERS, _MOST_QUESTIONS, step_back)
+    readers = Desk("figures", _READERS, _MOST_QUESTIONS, behind=True)
     doorman = Desk("access", 1, _MOST_QUESTIONS)
     closing.callback(readers.close)
     closing.callback(doorman.close)
@@ -331,13 +326,12 @@ async def _run(
     if config.admin_hostport:
         servers.append(server(admin, *config.admin_hostport))
         log.info("metrics and health on http://%s:%d", *config.admin_hostport)
-    thresholds, interval = gc.get_threshold(), sys.getswitchinterval()
+    thresholds = gc.get_threshold()
     # All that was built so far lives until the end: no garbage collection need look at it again.
     gc.collect()
     gc.freeze()
     # Requests leave no cycles behind; looking for some 700 objects at a time took 8% of their time.
     gc.set_threshold(50_000, 20, 20)
-    sys.setswitchinterval(_SWITCH_SECONDS)
     serving = [asyncio.create_task(one.serve()) for one in servers]
     writing = asyncio.create_task(writer.run())
     tending = asyncio.create_task(tend)
@@ -353,7 +347,6 @@ async def _run(
     tending.cancel()
     writer.stop()
     await writing
-    sys.setswitchinterval(interval)
     gc.set_threshold(*thresholds)
     gc.unfreeze()  # or DuckDB's modules would call themselves leaked
 

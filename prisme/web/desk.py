@@ -6,27 +6,34 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from prisme.base.refusal import STATS_BUSY, Refusal
+from prisme.runtime.priority import shorten_turns, step_back
 
 T = TypeVar("T")
 
 
 class Desk:
-    """`most` is how many pieces of work may wait or be under way; `begin` is called in each new thread."""
+    """`most` is how many pieces of work may wait or be under way; work `behind` gives way to events."""
 
-    def __init__(self, name: str, threads: int, most: int, begin: Callable[[], None] | None = None) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=begin)
+    def __init__(self, name: str, threads: int, most: int, *, behind: bool = False) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=step_back if behind else None)
         self._most = most
+        self._behind = behind
         self._taken = 0
 
     async def run(self, work: Callable[[], T]) -> T | Refusal:
         """Do it; `STATS_BUSY` where too much is waiting."""
         if self._taken >= self._most:
             return STATS_BUSY
-        self._taken += 1
+        self._take(1)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         finally:
-            self._taken -= 1
+            self._take(-1)
+
+    def _take(self, more: int) -> None:
+        self._taken += more
+        if self._behind:
+            shorten_turns(self._taken > 0)
 
     def close(self) -> None:
         """Drop what waits, and end what is under way."""
