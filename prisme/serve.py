@@ -49,9 +49,10 @@ from prisme.visit.sessions import CAPACITY, Sessions
 from prisme.visit.useragent import UserAgents
 from prisme.visit.waiters import Waiters
 from prisme.web.admin import Admin, gather
-from prisme.web.app import EVENTS, HEALTHCHECK, NAME, NOSCRIPT, App, Methods, healthcheck
-from prisme.web.dashboard import Board, Intake, dashboard
+from prisme.web.app import HEALTHCHECK, NAME, NOSCRIPT, App, Methods, healthcheck
+from prisme.web.dashboard import dashboard
 from prisme.web.desk import Desk
+from prisme.web.endpoints import Place
 from prisme.web.events import (
     Doors,
     noscript_custom,
@@ -64,14 +65,17 @@ from prisme.web.events import (
 from prisme.web.files import DASHBOARD_JS, DASHBOARD_SCRIPT, SCRIPT, TRACKING_JS, script, version
 from prisme.web.gate import gate
 from prisme.web.guard import Guard
+from prisme.web.health import Intake
 from prisme.web.manage import Offices, manage
 from prisme.web.pages import Pages
 from prisme.web.people import People, people
 from prisme.web.request import Proxy
+from prisme.web.response import EVENTS
 from prisme.web.server import claim, server
 from prisme.web.settings import Office, settings
 from prisme.web.stats import STATS, Figures, stats
 from prisme.web.traffic import SOURCE_IP, Traffic
+from prisme.web.viewing import Board
 
 SECOND = 1_000_000  # microseconds
 # What is under way may take so long after a stop was asked for; a supervisor's patience is often 10 s in all.
@@ -156,7 +160,7 @@ async def serve(
 
         def intake() -> Intake:
             failure = journal.failure or writer.failure
-            return Intake(writer.pending_events, writer.stored_at, failure, traffic.refused)
+            return Intake(writer.pending_events, writer.stored_at, failure, traffic.refused_events)
 
         routes: dict[str, Methods] = {}
         if config.mode == "default":
@@ -297,17 +301,17 @@ def _build_reading(
     figures = Figures(rooms.database, recent, guard, readers, proxy, clock, deadline, origins)
     attempts = Attempts()
     pages = Pages(version(DASHBOARD_JS))
-    board = Board(
-        rooms.database, Sites(), guard, Views(control), pages, readers, proxy, clock, deadline, config.origins, intake
-    )
+    views = Views(control)
+    behind, before = Place(pages, readers, proxy), Place(pages, doorman, proxy)
+    board = Board(behind, rooms.database, Sites(), guard, views, clock, deadline, config.origins, intake)
     return {
         SCRIPT: script(TRACKING_JS),
         DASHBOARD_SCRIPT: script(DASHBOARD_JS),
         **dashboard(board),
         STATS + NAME: stats(figures),
         **manage(Offices(control, guard, doorman, proxy)),
-        **settings(Office(control, guard, pages, doorman, proxy, attempts)),
-        **people(People(guard, setup, pages, doorman, proxy, attempts, log)),
+        **settings(Office(before, control, guard, attempts)),
+        **people(People(before, guard, setup, attempts, log)),
     }
 
 

@@ -6,6 +6,7 @@ They differ from day to day, as the visits end with now; look at them before the
 import tempfile
 import time
 from pathlib import Path
+from typing import Literal, TypedDict
 
 from playwright.sync_api import sync_playwright
 
@@ -19,8 +20,17 @@ from tests.server import LiveServer, config_for, free_port
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 PASSWORD = "only for the pictures"
+
+
+class Media(TypedDict, total=False):
+    """What a browser may be told of its screen or paper."""
+
+    color_scheme: Literal["light", "dark"]
+    media: Literal["screen", "print"]
+
+
 # Width and height in CSS pixels, and what the browser is told.
-PICTURES: dict[str, tuple[int, int, dict[str, str]]] = {
+PICTURES: dict[str, tuple[int, int, Media]] = {
     "light": (1200, 1330, {"color_scheme": "light"}),
     "dark": (1200, 1330, {"color_scheme": "dark"}),
     "phone": (390, 844, {"color_scheme": "light"}),
@@ -50,7 +60,7 @@ def draw(url: str) -> None:
         page = context.new_page()
         for name, (width, height, media) in PICTURES.items():
             page.set_viewport_size({"width": width, "height": height})
-            page.emulate_media(**media)  # type: ignore[arg-type]  # its words are literals
+            page.emulate_media(**media)
             page.goto(f"{url}/dashboard")
             path = FOLDER / f"{name}.png"
             page.screenshot(path=path)

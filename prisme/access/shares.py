@@ -8,6 +8,8 @@ from prisme.access import audit, keys
 from prisme.access.grants import STATS, AccessError, Grant, MissingError, read_domain
 from prisme.store.control import Control
 
+# The parameter of a URL that has a link's key.
+SHARE: Final = "share"
 UNLOCK_SECONDS: Final = 30 * 86_400
 _MOST: Final = 1000
 _MOST_UNLOCKS: Final = 10_000

@@ -36,7 +36,7 @@ class Point(msgspec.Struct, frozen=True):
 
 
 class Chart(msgspec.Struct, frozen=True):
-    """Paths in a box of `WIDTH` by `HEIGHT`; `ticks` are (y, text), `labels` (x in per mille, text)."""
+    """Paths in a box of `WIDTH` by `HEIGHT`; x of `dots` and `labels` is in per mille, y of `dots` and `ticks` in %."""
 
     line: str
     area: str
@@ -92,8 +92,8 @@ def draw(
         f"{_path(solid)}V{HEIGHT}H{solid[0][0]:g}Z" if len(solid) > 1 else "",
         _path(list(zip(places, heights, strict=True))[-2:]) if is_unfinished and len(values) > 1 else "",
         _path(list(zip(places, past, strict=False))),
-        list(zip(places, heights, strict=True)) if len(values) < 3 or len(solid) == 1 else [],
-        [(_y(step * number, top), show(step * number)) for number in range(round(top / step) + 1)],
+        [(x, _percent(y)) for x, y in zip(places, heights, strict=True)] if len(values) < 3 or len(solid) == 1 else [],
+        [(_percent(_y(step * number, top)), show(step * number)) for number in range(round(top / step) + 1)],
         [(round(places[number]), _short(edges[number], interval, zone)) for number in range(0, len(values), every)],
         points,
         is_unfinished,
@@ -129,6 +129,11 @@ def _x(number: int, buckets: int) -> float:
 
 def _y(value: float, top: float) -> float:
     return round(HEIGHT - HEIGHT * value / top, 1)
+
+
+def _percent(y: float) -> float:
+    """Of the chart's height."""
+    return round(100 * y / HEIGHT, 2)
 
 
 def _path(points: list[tuple[float, float]]) -> str:

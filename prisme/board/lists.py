@@ -1,13 +1,17 @@
 """The lists of a dashboard: which there are, what their figures count, and their rows, which filter."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlencode
 
 import msgspec
 
+from prisme.access.shares import SHARE
 from prisme.board import countries, numbers, sources, terms
-from prisme.board.state import LIST, SHARE, State
+from prisme.board.state import LIST, State
+from prisme.stats import filters
+from prisme.stats.asked import COMPARE, MOST_ROWS
 from prisme.stats.frames import Frame, Key
 
 ROWS: Final = 10
@@ -133,6 +137,11 @@ def build(
 ) -> List:
     """A list of what the stats API found; `total` is what shares are of, 0 for none."""
     kind = KINDS[name]
+    words = {"limit": str(MOST_ROWS)}
+    if name == ERRORS:
+        words["status"] = BROKEN
+    if name == PROPERTIES and state.get("property"):
+        words["property"] = state.get("property")
     pairs = [(str(key), count) for key, count in found]
     rows = _group(state, pairs, total, own) if name == SOURCES else _rows(state, name, pairs[:at_most], total)
     return List(
@@ -141,8 +150,8 @@ def build(
         kind.unit,
         rows[:at_most],
         state.link({"name": name}, LIST),
-        api(state, name, ".csv"),
-        api(state, name),
+        export(state, kind.name or name, ".csv", words),
+        export(state, kind.name or name, "", words),
     )
 
 
@@ -151,19 +160,12 @@ def pairs(frame: Frame) -> Sequence[tuple[Key, float]]:
     return list(zip(frame.keys, frame.values, strict=True))
 
 
-def api(state: State, name: str, ending: str = "") -> str:
-    """Where the stats API has the same list."""
-    words = state.question()
-    if name == ERRORS:
-        words["status"] = BROKEN
-    if name == PROPERTIES and state.get("property"):
-        words["property"] = state.get("property")
-    for word in ("compare", "compare-from", "compare-to"):
-        words.pop(word, None)
-    words["limit"] = "10000"
+def export(state: State, name: str, ending: str = "", more: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Where the stats API has a figure of a page, over the page's span and filters; `more` are further parameters."""
+    words = {word: text for word, text in state.question().items() if word not in COMPARE} | dict(more)
     if state.get(SHARE):
         words[SHARE] = state.get(SHARE)
-    return f"/api/v1/stats/{KINDS[name].name or name}{ending}?{urlencode(words)}"
+    return f"/api/v1/stats/{name}{ending}?{urlencode(words)}"
 
 
 def label(name: str, key: str) -> str:
@@ -187,11 +189,9 @@ def _group(state: State, found: list[tuple[str, float]], total: float, own: froz
     grouped = sources.group(((host, int(count)) for host, count in found), own)
     top = max((source.count for source in grouped), default=0)
     return [
-        _row(
-            state, SOURCES, source.name, ",".join(map(terms.write, source.hosts[:50])), source.count, total, top
-        )
+        _row(state, SOURCES, source.name, ",".join(map(terms.write, source.hosts)), source.count, total, top)
         for source in grouped
-    ]  # fmt: skip
+    ]
 
 
 def _row(
@@ -212,12 +212,11 @@ def _row(
         if state.get("property"):
             return Row(*figures)
         return Row(*figures, only=state.link({"property": title, "events": name}) + "#events")
-    if not by:
+    if not by or len(term) > filters.LONGEST:  # a source may have more hosts than a filter can name
         return Row(*figures, outside=outside if outside.startswith(("http://", "https://")) else "")
     raw = state.get(by)
     one = terms.split(term)
     has = set(one) <= set(terms.split(raw))
-    alone = raw == term
     more, less = raw, raw
     for part in one:
         more = terms.add(more, part)
@@ -226,7 +225,7 @@ def _row(
     return Row(
         *figures,
         only=state.link({by: kept if has else term}),
-        add="" if alone or has else state.link({by: more}),
+        add="" if has else state.link({by: more}),
         exclude=state.link({by: less}),
         active=has,
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import msgspec
 
@@ -126,17 +125,17 @@ def build(stats: Stats, here: State, asked: Asked, domains: Sequence[str], now: 
         "periods": _periods(here),
         "period_title": PERIODS[here.period].title if here.period != CUSTOM else state.describe(asked),
         "described": state.describe(asked),
+        "first_day": state.day(asked.span.start, asked.zone),
+        "last_day": state.day(asked.span.end - 1, asked.zone),
         "compared": _describe_compared(asked),
         "earlier": _shifted(here, asked, now, -1),
         "later": _shifted(here, asked, now, 1),
         "comparisons": _comparisons(here, asked),
-        "span": (asked.span.start // SECOND, asked.span.end // SECOND),
         "tz": asked.zone.key,
         "interval": asked.interval,
         "live": numbers.exact(found.live_visitors),
         "tiles": [_tile(here, name, one, found, name == metric) for name, one in METRICS.items()],
         "metric": METRICS[metric].title,
-        "metric_id": metric,
         "chart": _chart(here, metric, found, asked, now),
         "chips": chips(here),
         "filter_names": [(name, _FILTER_NAMES[name]) for name in filters.NAMES],
@@ -364,11 +363,3 @@ def _moved(here: State, name: str, key: str, by: float, top: float) -> Moved:
 def _event(here: State) -> tuple[str, str]:
     """The property that is looked at, and the page without it."""
     return here.get("property"), here.link({"property": None})
-
-
-def export(here: State, name: str, ending: str = "") -> str:
-    """Where the stats API has a figure of this page."""
-    words = here.question() | ({"share": here.get("share")} if here.get("share") else {})
-    for word in ("compare", "compare-from", "compare-to"):
-        words.pop(word, None)
-    return f"/api/v1/stats/{name}{ending}?{urlencode(words)}"

@@ -12,14 +12,14 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from prisme.access.shares import SHARE
 from prisme.base import timexpr
 from prisme.base.timexpr import SECOND, Unit
 from prisme.stats import filters
-from prisme.stats.asked import Asked
+from prisme.stats.asked import COMPARE, Asked
 
 DASHBOARD: Final = "/dashboard"
 LIST: Final = "/dashboard/list"
-SHARE: Final = "share"
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -50,7 +50,7 @@ COMPARISONS: Final[dict[str, str]] = {
     "year": "Same period last year",
     "none": "No comparison",
 }
-_QUESTION: Final = ("tz", "interval", "compare", "compare-from", "compare-to", *filters.NAMES)
+_QUESTION: Final = ("tz", "interval", *COMPARE, *filters.NAMES)
 # What is of the page alone, not of the question.
 CHOICES: Final = ("period", "metric", "sources", "pages", "technology", "events", "links", "property")
 _KNOWN: Final = (*CHOICES, "from", "to", *_QUESTION, SHARE)
@@ -89,7 +89,7 @@ class State(msgspec.Struct, frozen=True):
         if period.start:
             return words | {"from": period.start, "to": period.end}
         day = 0 if self.first is None else self.first // SECOND
-        bare = {} if set(words) & {"compare", "compare-from", "compare-to"} else {"compare": "none"}
+        bare = {} if set(words) & set(COMPARE) else {"compare": "none"}
         return words | bare | {"from": str(day) if day else "now/d", "to": "now"}
 
     def link(self, changes: Mapping[str, str | None] = MappingProxyType({}), path: str = DASHBOARD) -> str:
@@ -123,7 +123,7 @@ def shift(asked: Asked, now: int, direction: int) -> dict[str, str | None] | Non
         return {"period": None, "from": str(start // SECOND), "to": str(min(end, now) // SECOND)}
     # A day belongs to a span that ends with it.
     last = timexpr.step(start, unit, count, zone) - 1
-    return {"period": None, "from": _day(start, zone), "to": _day(last, zone)}
+    return {"period": None, "from": day(start, zone), "to": day(last, zone)}
 
 
 def _size(start: int, end: int, zone: ZoneInfo) -> tuple[Unit, int]:
@@ -141,7 +141,8 @@ def _size(start: int, end: int, zone: ZoneInfo) -> tuple[Unit, int]:
     return "d", (last - first).days + 1
 
 
-def _day(moment: int, zone: ZoneInfo) -> str:
+def day(moment: int, zone: ZoneInfo) -> str:
+    """The day of a moment (microseconds), as forms have it."""
     return timexpr.localise(moment, zone).date().isoformat()
 
 

@@ -51,7 +51,7 @@ def read(parameters: Mapping[str, str], now: int, own: Sequence[str] = ()) -> As
     for name in given:
         if name not in _NAMES and name not in own:
             raise ValueError(f"{name[:64]}: no such parameter{_suggest(name, (*_NAMES, *own))}")
-    zone = _read_zone(given.get("tz", ZONE))
+    zone = read_zone(given.get("tz", ZONE))
     start = _read_time("from", given.get("from", FROM), now, zone)
     end = _read_time("to", given.get("to", TO), now, zone)
     if start >= end:
@@ -108,7 +108,8 @@ def _read_time(name: str, text: str, now: int, zone: ZoneInfo) -> int:
         raise ValueError(f"{name}: {error}") from None
 
 
-def _read_zone(text: str) -> ZoneInfo:
+def read_zone(text: str) -> ZoneInfo:
+    """A time zone by its name. Raises ValueError."""
     try:
         if _ZONE.fullmatch(text):
             return ZoneInfo(text)

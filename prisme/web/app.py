@@ -9,13 +9,12 @@ from prisme.runtime.clock import Now
 from prisme.web import response
 from prisme.web.events import Endpoint
 from prisme.web.request import Proxy, Receive, Scope, read_name
-from prisme.web.response import Answer, refuse
+from prisme.web.response import EVENTS, Answer, refuse
 from prisme.web.traffic import Traffic
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Methods = dict[str, Endpoint]
 
-EVENTS = "/api/v1/events/"
 NOSCRIPT = response.NOSCRIPT.decode()
 HEALTHCHECK = "/api/v1/healthcheck"
 # Ends a route's pattern: one path segment, whatever it is.

@@ -10,7 +10,7 @@ import msgspec
 from prisme.access import keys
 from prisme.access.accounts import Accounts
 from prisme.access.grants import ADMIN, Grant
-from prisme.access.shares import Share, Shares
+from prisme.access.shares import SHARE, Share, Shares
 from prisme.access.tokens import Tokens
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
@@ -20,7 +20,6 @@ from prisme.web.request import MAX_QUERY, Scope
 LOGIN: Final = "prisme_login"
 # With a share link's id behind it: a browser may have opened several.
 UNLOCKED: Final = "prisme_unlocked_"
-SHARE: Final = "share"
 # The time zone of the browser, by its own word.
 ZONE: Final = "prisme_tz"
 _MOST_FIELDS: Final = 100

@@ -14,120 +14,79 @@ from prisme.access.accounts import LOGIN_SECONDS
 from prisme.access.attempts import Attempts
 from prisme.access.grants import AccessError, Grant
 from prisme.access.setup import Setup
-from prisme.access.shares import UNLOCK_SECONDS
+from prisme.access.shares import SHARE, UNLOCK_SECONDS
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
-from prisme.web.desk import Desk
+from prisme.web.endpoints import Place, Visit
 from prisme.web.events import Endpoint
-from prisme.web.forms import Fields, read_form
-from prisme.web.guard import (
-    LOGIN,
-    SHARE,
-    UNLOCKED,
-    Asking,
-    Guard,
-    is_secure,
-    read_asking,
-    write_cookie,
-)
-from prisme.web.pages import Pages, lead, tell
-from prisme.web.request import Proxy, Receive, Scope
+from prisme.web.guard import LOGIN, UNLOCKED, Asking, Guard, write_cookie
+from prisme.web.pages import lead
 from prisme.web.response import Answer
-
-Show = Callable[[Asking], Answer | Refusal]
-Take = Callable[[Asking, Fields, str, bool], Answer | Refusal]
 
 _LONGEST_NEXT: Final = 8192
 
 
 class People(msgspec.Struct, frozen=True):
-    """What these pages need. All work is done at `desk`, one piece after another."""
+    """What these pages need."""
 
+    place: Place
     guard: Guard
     setup: Setup
-    pages: Pages
-    desk: Desk
-    proxy: Proxy
     attempts: Attempts
     log: logging.Logger
 
 
 def people(room: People) -> dict[str, dict[str, Endpoint]]:
     """All routes of people."""
-    show, take = partial(_show, room), partial(_take, room)
+    page, form = room.place.page, room.place.form
     return {
-        "/": {"GET": show(partial(_home, room))},
-        "/login": {"GET": show(partial(_login_form, room)), "POST": take(partial(_log_in, room))},
-        "/logout": {"POST": take(partial(_log_out, room))},
-        "/setup": {"GET": show(partial(_setup_form, room)), "POST": take(partial(_set_up, room))},
-        "/share": {"GET": show(partial(_share_form, room)), "POST": take(partial(_unlock, room))},
+        "/": {"GET": page(_home)},
+        "/login": {"GET": page(partial(_login_form, room)), "POST": form(partial(_log_in, room))},
+        "/logout": {"POST": form(partial(_log_out, room))},
+        "/setup": {"GET": page(partial(_setup_form, room)), "POST": form(partial(_set_up, room))},
+        "/share": {"GET": page(partial(_share_form, room)), "POST": form(partial(_unlock, room))},
     }
 
 
-def _show(room: People, work: Show) -> Endpoint:
-    async def endpoint(scope: Scope, _: Receive) -> Answer:
-        asking = read_asking(scope)
-        outcome = asking if isinstance(asking, Refusal) else await room.desk.run(lambda: work(asking))
-        return tell(room.pages, room.proxy, scope, outcome) if isinstance(outcome, Refusal) else outcome
-
-    return endpoint
-
-
-def _take(room: People, work: Take) -> Endpoint:
-    """A form of our own page, its fields, the client's address and whether TLS was used."""
-
-    async def endpoint(scope: Scope, receive: Receive) -> Answer:
-        outcome = await read(scope, receive)
-        return tell(room.pages, room.proxy, scope, outcome) if isinstance(outcome, Refusal) else outcome
-
-    async def read(scope: Scope, receive: Receive) -> Answer | Refusal:
-        sent = await read_form(scope, receive)
-        if isinstance(sent, Refusal):
-            return sent
-        asking, fields = sent
-        address = room.proxy.client(scope)
-        secure = is_secure(scope, asking, room.proxy.trusted)
-        return await room.desk.run(lambda: work(asking, fields, str(address.key), secure))
-
-    return endpoint
-
-
-def _home(_: People, asking: Asking) -> Answer | Refusal:
+def _home(visit: Visit) -> Answer | Refusal:
+    asking = visit.asking
     return lead(_keep_share("/dashboard", asking) if asking.query.get(SHARE) else "/dashboard")
 
 
-def _login_form(room: People, asking: Asking) -> Answer | Refusal:
-    following = _read_next(asking.query)
-    if isinstance(room.guard.identify(asking), Grant):
+def _login_form(room: People, visit: Visit) -> Answer | Refusal:
+    following = _read_next(visit.asking.query)
+    if isinstance(room.guard.identify(visit.asking), Grant):
         return lead(following)
     values = {"fault": "", "name": "", "next": following, "empty": not room.guard.accounts.any()}
-    return room.pages.show("login", values)
+    return room.place.pages.show("login", values)
 
 
-def _log_in(room: People, _: Asking, fields: Fields, address: str, secure: bool) -> Answer | Refusal:
+def _log_in(room: People, visit: Visit) -> Answer | Refusal:
+    fields = visit.fields
     name = fields.get("name", "").strip().lower()[:64]
-    limits = {f"address {address}": attempts.PER_ADDRESS, f"account {name}": attempts.PER_ACCOUNT}
+    limits = {f"address {visit.address}": attempts.PER_ADDRESS, f"account {name}": attempts.PER_ACCOUNT}
     key = _try(room, limits, lambda: room.guard.accounts.log_in(name, fields.get("password", ""), room.guard.clock()))
     if isinstance(key, Refusal):
         values = {"fault": key.reason, "name": name, "next": _read_next(fields), "empty": False}
-        return room.pages.show("login", values, key.status, _wait_header(key))
-    return lead(_read_next(fields), [write_cookie(LOGIN, key, LOGIN_SECONDS, secure)])
+        return room.place.pages.show("login", values, key.status, _wait_header(key))
+    return lead(_read_next(fields), [write_cookie(LOGIN, key, LOGIN_SECONDS, visit.secure)])
 
 
-def _log_out(room: People, asking: Asking, _: Fields, __: str, secure: bool) -> Answer | Refusal:
-    room.guard.accounts.log_out(asking.cookies.get(LOGIN, ""))
-    return lead("/login", [write_cookie(LOGIN, "", 0, secure)])
+def _log_out(room: People, visit: Visit) -> Answer | Refusal:
+    room.guard.accounts.log_out(visit.asking.cookies.get(LOGIN, ""))
+    return lead("/login", [write_cookie(LOGIN, "", 0, visit.secure)])
 
 
-def _setup_form(room: People, asking: Asking) -> Answer | Refusal:
-    key = asking.query.get("key", "")
+def _setup_form(room: People, visit: Visit) -> Answer | Refusal:
+    key = visit.asking.query.get("key", "")
     fault = _find_setup_fault(room, key)
     if fault:
         return fault
-    return room.pages.show("setup", {"fault": "", "key": key, "name": "", "shortest": keys.SHORTEST})
+    return room.place.pages.show("setup", {"fault": "", "key": key, "name": "", "shortest": keys.SHORTEST})
 
 
-def _set_up(room: People, _: Asking, fields: Fields, __: str, secure: bool) -> Answer | Refusal:
+def _set_up(room: People, visit: Visit) -> Answer | Refusal:
+    fields = visit.fields
     key, name, now = fields.get("key", ""), fields.get("name", "").strip().lower(), room.guard.clock()
     fault = _find_setup_fault(room, key)
     if fault:
@@ -138,9 +97,9 @@ def _set_up(room: People, _: Asking, fields: Fields, __: str, secure: bool) -> A
         room.guard.accounts.add_first(name, fields.get("password", ""), now)
     except AccessError as error:
         values = {"fault": str(error), "key": key, "name": name, "shortest": keys.SHORTEST}
-        return room.pages.show("setup", values, refusal.FIELDS_INVALID.status)
+        return room.place.pages.show("setup", values, refusal.FIELDS_INVALID.status)
     room.log.info("the first account was made: %s", name)
-    return lead("/", [write_cookie(LOGIN, room.guard.accounts.open(name, now), LOGIN_SECONDS, secure)])
+    return lead("/", [write_cookie(LOGIN, room.guard.accounts.open(name, now), LOGIN_SECONDS, visit.secure)])
 
 
 def _find_setup_fault(room: People, key: str) -> Refusal | None:
@@ -152,25 +111,27 @@ def _find_setup_fault(room: People, key: str) -> Refusal | None:
     )
 
 
-def _share_form(room: People, asking: Asking) -> Answer | Refusal:
+def _share_form(room: People, visit: Visit) -> Answer | Refusal:
+    asking = visit.asking
     share = room.guard.find_share(asking)
     if share is None:
         return refusal.KEY_UNKNOWN
     if room.guard.identify(asking) is not refusal.SHARE_LOCKED:
         return lead(_keep_share("/dashboard", asking))
-    return room.pages.show("share", {"fault": "", "domain": share.domain, "share": asking.query[SHARE]})
+    return room.place.pages.show("share", {"fault": "", "domain": share.domain, "share": asking.query[SHARE]})
 
 
-def _unlock(room: People, asking: Asking, fields: Fields, address: str, secure: bool) -> Answer | Refusal:
+def _unlock(room: People, visit: Visit) -> Answer | Refusal:
+    asking, fields = visit.asking, visit.fields
     share = room.guard.find_share(asking)
     if share is None:
         return refusal.KEY_UNKNOWN
-    limits = {f"address {address}": attempts.PER_ADDRESS, f"share {share.id}": attempts.PER_ACCOUNT}
+    limits = {f"address {visit.address}": attempts.PER_ADDRESS, f"share {share.id}": attempts.PER_ACCOUNT}
     key = _try(room, limits, lambda: room.guard.shares.unlock(share, fields.get("password", ""), room.guard.clock()))
     if isinstance(key, Refusal):
         values = {"fault": key.reason, "domain": share.domain, "share": asking.query[SHARE]}
-        return room.pages.show("share", values, key.status, _wait_header(key))
-    cookie = write_cookie(f"{UNLOCKED}{share.id}", key, UNLOCK_SECONDS, secure)
+        return room.place.pages.show("share", values, key.status, _wait_header(key))
+    cookie = write_cookie(f"{UNLOCKED}{share.id}", key, UNLOCK_SECONDS, visit.secure)
     return lead(_keep_share("/dashboard", asking), [cookie])
 
 

@@ -11,6 +11,7 @@ Message = dict[str, Any]
 Answer = tuple[Message, Message]
 Header = tuple[bytes, bytes]
 
+EVENTS = "/api/v1/events/"
 NOSCRIPT = b"/api/v1/noscript/"
 CORS = (b"access-control-allow-origin", b"*")
 _GIF_HEADERS = [

@@ -12,15 +12,15 @@ from prisme.access import attempts, keys
 from prisme.access.attempts import Attempts
 from prisme.access.audit import read as read_audit
 from prisme.access.grants import ADMIN, SCOPES, AccessError, Grant
+from prisme.access.shares import SHARE
 from prisme.base import refusal, timexpr
 from prisme.base.refusal import Refusal
 from prisme.store.control import Control
-from prisme.web.desk import Desk
+from prisme.web.endpoints import Fields, Place, Visit
 from prisme.web.events import Endpoint
-from prisme.web.forms import Fields, read_form
-from prisme.web.guard import SHARE, Asking, Guard, read_asking
-from prisme.web.pages import Pages, lead, tell
-from prisme.web.request import Proxy, Receive, Scope
+from prisme.web.guard import Asking, Guard
+from prisme.web.pages import lead
+from prisme.web.request import Receive, Scope
 from prisme.web.response import Answer
 
 SETTINGS: Final = "/settings"
@@ -44,13 +44,11 @@ _SHORTEST: Final = {"shortest": keys.SHORTEST}
 
 
 class Office(msgspec.Struct, frozen=True):
-    """What these pages need. All work is done at `desk`, one piece after another."""
+    """What these pages need."""
 
+    place: Place
     control: Control
     guard: Guard
-    pages: Pages
-    desk: Desk
-    proxy: Proxy
     attempts: Attempts
 
 
@@ -90,44 +88,34 @@ def _lead(_: Scope, __: Receive) -> Answer:
 
 
 def _page(office: Office, name: str, show: Show) -> Endpoint:
-    def work(asking: Asking) -> Answer | Refusal:
-        grant = _enter(office, name, asking)
+    def work(visit: Visit) -> Answer | Refusal:
+        grant = _enter(office, name, visit.asking)
         if grant is refusal.NOT_LOGGED_IN:
             return lead(f"/login?{urlencode({'next': f'{SETTINGS}/{name}'})}")
         if isinstance(grant, Refusal):
             return grant
-        notice = _DONE.get(asking.query.get("done", ""), "")
-        return _draw(office, name, grant, show(office, grant, asking) | {"notice": notice})
+        notice = _DONE.get(visit.asking.query.get("done", ""), "")
+        return _draw(office, name, grant, show(office, grant, visit.asking) | {"notice": notice})
 
-    async def endpoint(scope: Scope, _: Receive) -> Answer:
-        asking = read_asking(scope)
-        outcome = asking if isinstance(asking, Refusal) else await office.desk.run(lambda: work(asking))
-        return tell(office.pages, office.proxy, scope, outcome) if isinstance(outcome, Refusal) else outcome
-
-    return endpoint
+    return office.place.page(work)
 
 
 def _form(office: Office, name: str, show: Show, take: Take) -> Endpoint:
-    def work(asking: Asking, fields: Fields) -> Answer | Refusal:
-        grant = _enter(office, name, asking)
+    def work(visit: Visit) -> Answer | Refusal:
+        grant = _enter(office, name, visit.asking)
         if isinstance(grant, Refusal):
             return grant
         try:
-            done = take(office, grant, fields)
+            done = take(office, grant, visit.fields)
         except (AccessError, ValueError) as error:
-            typed = {key: text for key, text in fields.items() if "password" not in key}
-            values = show(office, grant, asking) | {"fault": str(error), "typed": typed}
+            typed = {key: text for key, text in visit.fields.items() if "password" not in key}
+            values = show(office, grant, visit.asking) | {"fault": str(error), "typed": typed}
             return _draw(office, name, grant, values, refusal.FIELDS_INVALID.status)
         if isinstance(done, dict):
-            return _draw(office, name, grant, show(office, grant, asking) | done)
+            return _draw(office, name, grant, show(office, grant, visit.asking) | done)
         return lead(f"{SETTINGS}/{name}?{urlencode({'done': done})}")
 
-    async def endpoint(scope: Scope, receive: Receive) -> Answer:
-        sent = await read_form(scope, receive)
-        outcome = sent if isinstance(sent, Refusal) else await office.desk.run(lambda: work(*sent))
-        return tell(office.pages, office.proxy, scope, outcome) if isinstance(outcome, Refusal) else outcome
-
-    return endpoint
+    return office.place.form(work)
 
 
 def _enter(office: Office, name: str, asking: Asking) -> Grant | Refusal:
@@ -153,7 +141,7 @@ def _draw(office: Office, name: str, grant: Grant, values: dict[str, Any], statu
         "typed": {},
         "day": _day,
     }
-    return office.pages.show(f"settings_{name}", common | _SHORTEST | values, status)
+    return office.place.pages.show(f"settings_{name}", common | _SHORTEST | values, status)
 
 
 def _change_password(office: Office, grant: Grant, fields: Fields) -> str:

@@ -8,6 +8,7 @@ import msgspec
 
 from prisme.access.grants import STATS as SCOPE
 from prisme.access.grants import Grant
+from prisme.access.shares import SHARE
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.runtime.clock import Clock
@@ -23,7 +24,7 @@ from prisme.store.reader import LateError, Reader
 from prisme.web import response
 from prisme.web.desk import Desk
 from prisme.web.events import Endpoint
-from prisme.web.guard import SHARE, Asking, Guard, read_asking
+from prisme.web.guard import Asking, Guard, read_asking
 from prisme.web.request import Proxy, Receive, Scope
 from prisme.web.response import Answer, Header
 

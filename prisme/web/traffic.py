@@ -9,6 +9,7 @@ from urllib.parse import quote
 from prisme.runtime.accesslog import AccessLog
 from prisme.runtime.metrics import Histogram
 from prisme.visit.address import Address, mask
+from prisme.web import response
 from prisme.web.request import Proxy, Scope
 
 # Seconds, as the Go original has them.
@@ -17,6 +18,7 @@ _NANOSECONDS = tuple(int(bound * 1e9) for bound in _BOUNDS)
 # Anyone may send any method: only these are told apart.
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _ASCII = bytes(range(128))
+_OF_EVENTS = (response.EVENTS, response.NOSCRIPT.decode())
 
 # What the access log says of an address, by the option.
 SOURCE_IP: dict[str, Callable[[Address], str]] = {
@@ -27,7 +29,10 @@ SOURCE_IP: dict[str, Callable[[Address], str]] = {
 
 
 class Traffic:
-    """Counts requests; `refused` is by the refusal's name. What is counted shows at the end of the loop's turn."""
+    """Counts requests. What is counted shows at the end of the loop's turn.
+
+    `refused` is by the refusal's name, `refused_events` likewise, of requests to the events API alone.
+    """
 
     def __init__(self, log: AccessLog | None, source_ip: Callable[[Address], str], proxy: Proxy) -> None:
         self._log = log
@@ -36,6 +41,7 @@ class Traffic:
         self._answered: list[tuple[Scope, str, int, int]] = []
         self._series: dict[tuple[str, str, int], Histogram] = {}
         self.refused: Counter[str] = Counter()
+        self.refused_events: Counter[str] = Counter()
 
     def count(self, scope: Scope, pattern: str, status: int, nanoseconds: int) -> None:
         """One answered request. All of a turn are counted and told together, which is half the work for each."""
@@ -52,6 +58,8 @@ class Traffic:
             series.sum += nanoseconds
             if "refusal" in scope:
                 self.refused[scope["refusal"].name] += 1
+                if pattern.startswith(_OF_EVENTS):
+                    self.refused_events[scope["refusal"].name] += 1
         if self._log is not None:
             self._tell(self._log.add, answered)
 

@@ -1,6 +1,7 @@
 """What a dashboard is made of, part by part: terms of filters, periods, numbers, sources, countries, charts."""
 
 from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prisme.base.timexpr import SECOND
-from prisme.board import chart, countries, numbers, sources, state, terms
+from prisme.board import chart, countries, lists, numbers, sources, state, terms
 from prisme.board.state import PERIODS, State
 from prisme.stats import asked, filters
 
@@ -212,3 +213,18 @@ def test_a_chart_that_is_over_has_no_open_end() -> None:
 def test_labels_are_of_the_zone() -> None:
     assert chart.label(NOW, "hour", BERLIN) == "16:30"
     assert chart.label(NOW, "week", BERLIN) == "24 Nov"
+
+
+def test_a_source_filters_by_all_of_its_hosts() -> None:
+    hosts = [f"s{number}.search.google.com" for number in range(300)]
+    here = State({}, None, "UTC")
+    (row,) = lists.build(here, lists.SOURCES, [(host, 1) for host in hosts], 300, frozenset(["example.com"])).rows
+    assert row.value == "300"
+    only = parse_qs(urlsplit(row.only).query)["referrer"][0]
+    assert filters.read({"referrer": only})["referrer"].includes == tuple((host,) for host in hosts)
+
+
+def test_a_source_with_more_hosts_than_a_filter_can_name_is_no_filter() -> None:
+    hosts = [f"{'s' * 60}{number}.google.com" for number in range(200)]
+    (row,) = lists.build(State({}, None, ""), lists.SOURCES, [(host, 1) for host in hosts], 0, frozenset()).rows
+    assert (row.value, row.only, row.exclude) == ("200", "", "")

@@ -1,0 +1,42 @@
+"""How events come in, as who runs the server sees it on a dashboard, and what to change where they are refused."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from prisme.board import numbers
+
+# What a refused event asks its owner to change.
+_ADVICE: Final[dict[str, str]] = {
+    "origin_not_registered": "Name the site's host in the option origins, and start Prisme again.",
+    "page_url_missing": "The page's referrer policy cuts its URL: set one that sends it, or use the script.",
+    "session_not_found": "An event came without its pageview: put the line into the page's head.",
+    "rate_limited": "One address sent too much: behind a proxy, set trust_proxy, or raise api_events_rate_limit.",
+    "bot": "Bots are not counted; bot_allow names those that are none.",
+    "waiters_full": "Too many events came before their pageviews.",
+    "journal_unavailable": "The disk is full, or cannot be written.",
+}
+
+
+class Intake(msgspec.Struct, frozen=True):
+    """Events on their way, when the last was stored (Unix seconds, 0 for never), what fails, and refusals by name."""
+
+    pending: int
+    stored_at: float
+    failure: str | None
+    refused: Mapping[str, int]
+
+
+def show(intake: Intake, now: float) -> dict[str, Any]:
+    """What the templates show of it; `now` in Unix seconds."""
+    refused = sorted(intake.refused.items(), key=lambda item: (-item[1], item[0]))
+    ago = max(now - intake.stored_at, 0)
+    return {
+        "pending": numbers.exact(intake.pending),
+        "stored": f"{numbers.duration(ago)} ago" if intake.stored_at else "nothing since the start",
+        "failure": intake.failure,
+        "refused": [
+            (reason.replace("_", " "), numbers.exact(count), _ADVICE.get(reason, "")) for reason, count in refused
+        ],
+    }
