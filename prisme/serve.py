@@ -34,6 +34,7 @@ from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder, FolderError
 from prisme.runtime.log import open_log
+from prisme.stats.kept import Kept
 from prisme.stats.recent import Recent, Sites
 from prisme.store.control import Control
 from prisme.store.database import Database, Limits, StoreError
@@ -296,14 +297,15 @@ def _build_reading(
         setup = Setup()
         if not guard.accounts.any():
             log.info("no account yet; make the first one at %s", setup.link(config.host, config.port))
-    recent = Recent(lambda: rooms.loader.loads)
+    kept = Kept(rooms.database)
+    recent = Recent(lambda: rooms.database.touched.done)
     deadline, origins = config.api_stats_timeout, config.api_stats_allow_origins
-    figures = Figures(rooms.database, recent, guard, readers, proxy, clock, deadline, origins)
+    figures = Figures(rooms.database, kept, recent, guard, readers, proxy, clock, deadline, origins)
     attempts = Attempts()
     pages = Pages(version(DASHBOARD_JS))
     views = Views(control)
     behind, before = Place(pages, readers, proxy), Place(pages, doorman, proxy)
-    board = Board(behind, rooms.database, Sites(), guard, views, clock, deadline, config.origins, intake)
+    board = Board(behind, rooms.database, kept, Sites(), guard, views, clock, deadline, config.origins, intake)
     return {
         SCRIPT: script(TRACKING_JS),
         DASHBOARD_SCRIPT: script(DASHBOARD_JS),

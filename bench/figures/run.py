@@ -59,8 +59,9 @@ class Bench:
     def read_alone(self, what: str, some: list[Question], scanned: float, targets: dict[str, float]) -> None:
         """One reader, and nobody else."""
         with closing(self._reader()) as reader:
-            reader.read(some, quiet=True)  # a warm-up
+            first = reader.read(some, quiet=True)
             answers = reader.read(islice(cycle(some), self._plan.requests), quiet=True)
+        self._note(f"{what}, alone, for the first time", first, scanned, {})
         self._note(f"{what}, alone", answers, scanned, targets)
 
     def take(self, beside: str) -> None:
@@ -74,6 +75,9 @@ class Bench:
     def read_beside(self, what: str, some: list[list[Question]], scanned: float, targets: dict[str, float]) -> None:
         """Events, and for each list of questions a reader."""
         who = "1 reader" if len(some) == 1 else f"{len(some)} readers"
+        with closing(self._reader()) as reader:
+            # Each question once, before it counts.
+            self.failures += [one.fault for one in reader.read(chain.from_iterable(some), quiet=False) if one.fault]
         answers = self._drive(f"{what}, {who}", self._plan.seconds, some)
         self._note(f"{what}, {who}, {self._plan.rate:,} events/s", answers, scanned, targets)
 

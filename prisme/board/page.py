@@ -14,6 +14,7 @@ from prisme.stats import answers, filters
 from prisme.stats.answers import Dashboard
 from prisme.stats.asked import Asked
 from prisme.stats.frames import Frame
+from prisme.stats.kept import Kept
 from prisme.stats.queries import Page, Stats
 
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -113,9 +114,9 @@ METRICS: Final[dict[str, Metric]] = {
 }  # fmt: skip
 
 
-def build(stats: Stats, here: State, asked: Asked, domains: Sequence[str], now: int) -> dict[str, Any]:
+def build(stats: Stats, here: State, asked: Asked, domains: Sequence[str], now: int, kept: Kept) -> dict[str, Any]:
     """All values of the template; `domains` are those that may be chosen. `asked` is for `ROWS` rows."""
-    found = answers.draw(stats, asked, now)
+    found = answers.draw(stats, asked, now, kept, _CHANGING)
     own = frozenset(domains)
     shown = _shown(stats, here, asked, found, own)
     metric = here.get("metric") if here.get("metric") in METRICS else "visitors"
@@ -148,7 +149,7 @@ def build(stats: Stats, here: State, asked: Asked, domains: Sequence[str], now: 
         "map": _map(found.tops["top-countries"]),
         "world": countries.world(),
         "week": _week(found.weekday_hours),
-        "changes": _changes(stats, here, asked, found),
+        "changes": _changes(here, found),
         "event": _event(here),
         "is_empty": not found.totals["pageviews"] and not found.totals["sessions"],
     }  # fmt: skip
@@ -329,11 +330,11 @@ def _map(frame: Frame) -> list[Country]:
     ]
 
 
-def _changes(stats: Stats, here: State, asked: Asked, found: Dashboard) -> tuple[list[Moved], list[Moved]] | None:
+def _changes(here: State, found: Dashboard) -> tuple[list[Moved], list[Moved]] | None:
     """The largest contributors up and down; None where nothing is compared."""
-    if asked.compared is None:
+    earlier = found.compared_tops
+    if isinstance(earlier, msgspec.UnsetType):
         return None
-    earlier = stats.tops(_CHANGING, asked.filters, asked.compared, Page(ROWS))
     moved = {
         (name, key): by for name in _CHANGING for key, by in _compare(earlier[name], found.tops[name]) if by
     }  # fmt: skip

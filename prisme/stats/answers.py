@@ -1,6 +1,6 @@
 """Every question by its name, and the one that a whole page is made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import msgspec
@@ -9,7 +9,9 @@ from prisme.base.timexpr import SECOND, Interval
 from prisme.stats import asked
 from prisme.stats.asked import Asked
 from prisme.stats.frames import Frame
-from prisme.stats.queries import SERIES, TOPS, Series, Span, Stats
+from prisme.stats.kept import Found, Kept, Want
+from prisme.stats.parts import HOURS, PROPERTIES
+from prisme.stats.queries import SERIES, TOPS, Page, Series, Span, Stats
 
 DASHBOARD: Final = "dashboard"
 
@@ -36,6 +38,7 @@ class Dashboard(msgspec.Struct, frozen=True, rename="kebab"):
     tops: dict[str, Frame]
     custom_properties: Frame
     weekday_hours: Frame
+    compared_tops: dict[str, Frame] | msgspec.UnsetType = msgspec.UNSET
 
 
 Answer = Callable[[Stats, Asked, int], Frame]
@@ -66,30 +69,49 @@ def parameters(name: str) -> tuple[str, ...]:
     return {"custom-properties": asked.PROPERTY, DASHBOARD: asked.COMPARE}.get(name, ())
 
 
-def answer(name: str, stats: Stats, question: Asked, now: int) -> Frame | Dashboard:
+def answer(name: str, stats: Stats, question: Asked, now: int, kept: Kept) -> Frame | Dashboard:
     """The answer to one of `NAMES`; `now` in microseconds."""
-    return draw(stats, question, now) if name == DASHBOARD else FRAMES[name](stats, question, now)
+    return draw(stats, question, now, kept) if name == DASHBOARD else FRAMES[name](stats, question, now)
 
 
-def draw(stats: Stats, question: Asked, now: int) -> Dashboard:
-    """All figures of a page."""
-    filters, span, page = question.filters, question.span, question.page
-    series = stats.series(SERIES, filters, span)
-    compared = None if question.compared is None else stats.series(SERIES, filters, question.compared)
+def draw(stats: Stats, question: Asked, now: int, kept: Kept, changing: Collection[str] = ()) -> Dashboard:
+    """All figures of a page. `changing` are the lists that are compared as well, some of `TOPS`."""
+    filters, page, zone = question.filters, question.page, question.zone
+    wants = [Want((*TOPS, PROPERTIES, HOURS), filters, question.span, zone)]
+    if question.compared is not None:
+        wants.append(Want(tuple(changing), filters, question.compared, zone))
+    found = [
+        _count(stats, want, page) if one is None else one
+        for want, one in zip(wants, kept.count(stats, wants, page, now), strict=True)
+    ]
+    shown, compared = found[0], found[1] if question.compared is not None else None
+    frames = dict(shown.frames)
+    properties, hours = frames.pop(PROPERTIES), frames.pop(HOURS)
     return Dashboard(
-        _period(span),
+        _period(question.span),
         None if question.compared is None else _period(question.compared),
         question.interval,
         question.zone.key,
         stats.live(filters, now).values[0],
-        _totals(series),
-        None if compared is None else _totals(compared),
-        _frames(series),
-        None if compared is None else _frames(compared),
-        stats.tops(TOPS, filters, span, page),
-        stats.properties(filters, span, page),
-        stats.week(filters, span, question.zone),
+        _totals(shown.series),
+        None if compared is None else _totals(compared.series),
+        _frames(shown.series),
+        None if compared is None else _frames(compared.series),
+        frames,
+        properties,
+        hours,
+        compared.frames if compared is not None and changing else msgspec.UNSET,
     )
+
+
+def _count(stats: Stats, want: Want, page: Page) -> Found:
+    """What `Kept` counts, with nothing kept."""
+    frames = stats.tops([name for name in want.names if name in TOPS], want.filters, want.span, page)
+    if PROPERTIES in want.names:
+        frames[PROPERTIES] = stats.properties(want.filters, want.span, page)
+    if HOURS in want.names:
+        frames[HOURS] = stats.week(want.filters, want.span, want.zone)
+    return Found(stats.series(SERIES, want.filters, want.span), frames)
 
 
 def _period(span: Span) -> Period:

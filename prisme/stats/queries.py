@@ -10,7 +10,7 @@ what each filter names; of its pageviews, those count that `path` and `status` m
 import datetime
 import itertools
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -55,10 +55,28 @@ class Series(NamedTuple):
     total: int | float
 
 
+class Sets:
+    """SQL that counts by each of some columns in one pass; `columns` are expressions by name."""
+
+    def __init__(self, columns: Mapping[str, str]) -> None:
+        self._names = tuple(columns)
+        short = [f"c{number}" for number in range(len(columns))]
+        self.named = ", ".join(f"{column} AS {name}" for name, column in zip(short, columns.values(), strict=True))
+        # In each set, all columns but its own are NULL, and what GROUPING says of them is 1.
+        texts = ", ".join(f"CAST({name} AS VARCHAR)" for name in short)
+        self.select = f"grouping({', '.join(short)}) AS which, coalesce({texts}) AS key"
+        self.sets = f"GROUPING SETS ({', '.join(f'({name})' for name in short)})"
+
+    def name(self, which: int) -> str:
+        """The name of the column that a row is of."""
+        everything = (1 << len(self._names)) - 1
+        return self._names[len(self._names) - (everything - which).bit_length()]
+
+
 class Question:
     """Filters on their way into SQL: the conditions on each table, and the parameters that they name."""
 
-    def __init__(self, filters: Filters, span: Span, domains: Collection[str] | None) -> None:
+    def __init__(self, filters: Filters, start: int, end: int, domains: Collection[str] | None) -> None:
         self.parameters: dict[str, Any] = {}
         # Of every table's rows, so that no question reaches beyond.
         self._everywhere = [condition(DOMAIN, filters[DOMAIN], self.bind)] if DOMAIN in filters else []
@@ -68,8 +86,8 @@ class Question:
             table: [condition(columns[name], one, self.bind) for name, one in filters.items() if name in columns]
             for table, columns in _COLUMNS.items()
         }
-        self._start = f"make_timestamp({self.bind(span.start)})"
-        self._end = f"make_timestamp({self.bind(span.end)})"
+        self._start = f"make_timestamp({self.bind(start)})"
+        self._end = f"make_timestamp({self.bind(end)})"
 
     def bind(self, value: Any) -> str:
         """A parameter, by the name that SQL has for it."""
@@ -77,12 +95,17 @@ class Question:
         self.parameters[name] = value
         return f"${name}"
 
+    def named_in(self, query: str) -> dict[str, Any]:
+        """The parameters that a query names: DuckDB takes no other."""
+        named = set(re.findall(r"\$(\w+)", query))
+        return {name: value for name, value in self.parameters.items() if name in named}
+
     def rows(self, table: str) -> str:
-        """A table's rows in the span, as a FROM and WHERE.
+        """A table's rows from `start` to before `end` (microseconds), as a FROM and WHERE.
 
         What a filter asks of another table, one of that table's rows of the same session must have.
         """
-        time = _time_of(table)
+        time = time_of(table)
         parts = [f"{time} >= {self._start}", f"{time} < {self._end}", *self._everywhere]
         for other, conditions in self._conditions.items():
             if other == table:
@@ -143,13 +166,21 @@ class Stats:
     """Answers questions about some domains, None for all. `Reader` says which errors they may raise."""
 
     def __init__(self, reader: Reader, domains: Collection[str] | None) -> None:
-        self._reader = reader
-        self._domains = domains
+        self.reader = reader
+        self.seen = None if domains is None else tuple(domains)
+
+    def question(self, filters: Filters, start: int, end: int) -> Question:
+        """Filters from `start` to before `end` (microseconds), for what may be seen."""
+        return Question(filters, start, end, self.seen)
+
+    def ask(self, query: str, question: Question) -> list[Row]:
+        """The rows of a query that names a question's parameters."""
+        return self.reader.ask(query, question.named_in(query))
 
     def series(self, names: Collection[str], filters: Filters, span: Span) -> dict[str, Series]:
         """Some of `SERIES`."""
         keys: list[Any] = [start // SECOND for start in span.edges[:-1]]
-        found = {name: Series(_frame(span, keys, [0] * len(keys)), 0) for name in names}
+        found = {name: Series(frame(span, keys, [0] * len(keys)), 0) for name in names}
         if not keys:
             return found
         some = set(names)
@@ -165,9 +196,9 @@ class Stats:
         self, names: tuple[str, ...], query: str, filters: Filters, span: Span, found: dict[str, Series]
     ) -> None:
         table = SERIES[names[0]]
-        question = Question(filters, span, self._domains)
-        bucket = _bucket(_time_of(table), span.edges)
-        for index, *figures in self._ask(query.format(bucket=bucket, rows=question.rows(table)), question):
+        question = self.question(filters, span.start, span.end)
+        bucket = bucket_of(table, span.edges)
+        for index, *figures in self.ask(query.format(bucket=bucket, rows=question.rows(table)), question):
             for name, figure in zip(names, figures, strict=True):
                 if name not in found:
                     continue
@@ -183,30 +214,27 @@ class Stats:
         """
         frames: dict[str, Frame] = {}
         for table, some in _by_table(names).items():
-            question = Question(filters, span, self._domains)
-            columns = [f"c{number}" for number in range(len(some))]
-            named = ", ".join(f"{TOPS[name][0]} AS {column}" for name, column in zip(some, columns, strict=True))
-            # In each set, all columns but its own are NULL, and what GROUPING says of them is 1.
-            listed, sets = ", ".join(columns), ", ".join(f"({column})" for column in columns)
-            texts = ", ".join(f"CAST({column} AS VARCHAR)" for column in columns)
-            rows = self._ask(
+            question = self.question(filters, span.start, span.end)
+            sets = Sets({name: TOPS[name][0] for name in some})
+            rows = self.ask(
                 f"SELECT sets.which, sets.key, sets.count FROM ("
-                f"SELECT grouping({listed}) AS which, coalesce({texts}) AS key, count(*) AS count "
-                f"FROM (SELECT {named} {question.rows(table)}) GROUP BY GROUPING SETS ({sets})"
+                f"SELECT {sets.select}, count(*) AS count "
+                f"FROM (SELECT {sets.named} {question.rows(table)}) GROUP BY {sets.sets}"
                 f") AS sets WHERE key <> '' QUALIFY row_number() OVER (PARTITION BY which ORDER BY count DESC, key) "
                 f"BETWEEN {question.bind(page.offset)} + 1 AND {question.bind(page.offset + page.limit)} "
                 f"ORDER BY which, count DESC, key",
                 question,
             )
-            for number, name in enumerate(some):
-                which = (1 << len(some)) - 1 - (1 << len(some) - 1 - number)
-                found = [(key, count) for other, key, count in rows if other == which]
-                frames[name] = _frame(span, [key for key, _ in found], [count for _, count in found])
+            found: dict[str, list[tuple[str, int]]] = {name: [] for name in some}
+            for which, key, count in rows:
+                found[sets.name(which)].append((key, count))
+            for name, pairs in found.items():
+                frames[name] = frame(span, [key for key, _ in pairs], [count for _, count in pairs])
         return frames
 
     def properties(self, filters: Filters, span: Span, page: Page, name: str = "") -> Frame:
         """The properties of custom events by how many events have them; with a `name`, its values, as text."""
-        question = Question(filters, span, self._domains)
+        question = self.question(filters, span.start, span.end)
         rows = question.rows("events_custom")
         if not name:
             return self._top("key", f"FROM (SELECT unnest(json_keys(properties)) AS key {rows})", question, span, page)
@@ -217,51 +245,41 @@ class Stats:
 
     def week(self, filters: Filters, span: Span, zone: datetime.tzinfo) -> Frame:
         """Pageviews by weekday (1 is Monday) and hour of the zone's clock: `WEEK`."""
-        question = Question(filters, span, self._domains)
-        hour = f"(epoch_us(timestamp) + {_offset('epoch_us(timestamp)', span, zone)}) // {_HOUR}"
+        question = self.question(filters, span.start, span.end)
         values: list[int | float] = [0] * len(WEEK)
-        # 1970 began on a Thursday.
-        rows = self._ask(
-            f"SELECT ({hour} + 3 * 24) % {len(WEEK)} AS hour, count(*) {question.rows('pageviews')} GROUP BY hour",
-            question,
-        )
-        for number, count in rows:
+        query = f"SELECT {hour_of_week(span, zone)} AS hour, count(*) {question.rows('pageviews')} GROUP BY hour"
+        for number, count in self.ask(query, question):
             values[number] = count
-        return _frame(span, list(WEEK), values)
+        return frame(span, list(WEEK), values)
 
     def live(self, filters: Filters, now: int) -> Frame:
         """Visitors with any event in the last 15 minutes, at `now`."""
         span = Span(now - LIVE, now + 1, [])
-        question = Question(filters, span, self._domains)
+        question = self.question(filters, span.start, span.end)
         tables = ("pageviews", "events_custom", "file_downloads", "outbound_link_clicks")
         union = " UNION ALL ".join(f"SELECT visitor_id {question.rows(table)}" for table in tables)
-        ((count,),) = self._ask(f"SELECT count(DISTINCT visitor_id) FROM ({union})", question)
-        return _frame(span, [now // SECOND], [count])
+        ((count,),) = self.ask(f"SELECT count(DISTINCT visitor_id) FROM ({union})", question)
+        return frame(span, [now // SECOND], [count])
 
     def domains(self) -> list[tuple[str, int]]:
         """The domains that there are sessions of, those with most first, each with its first entry (microseconds)."""
         where, parameters = "", dict[str, Any]()
-        if self._domains is not None:
-            where, parameters = "WHERE list_contains($domains, domain)", {"domains": list(self._domains)}
+        if self.seen is not None:
+            where, parameters = "WHERE list_contains($domains, domain)", {"domains": list(self.seen)}
         query = (
             f"SELECT domain, epoch_us(min(entry_timestamp)) FROM sessions {where} "
             f"GROUP BY domain ORDER BY count(*) DESC, domain LIMIT {_MOST_DOMAINS}"
         )
-        return [(domain, first) for domain, first in self._reader.ask(query, parameters)]
+        return [(domain, first) for domain, first in self.reader.ask(query, parameters)]
 
     def _top(self, column: str, source: str, question: Question, span: Span, page: Page) -> Frame:
         limit, offset = question.bind(page.limit), question.bind(page.offset)
-        rows = self._ask(
+        rows = self.ask(
             f"SELECT {column} AS key, count(*) AS count {source} GROUP BY key ORDER BY count DESC, key "
             f"LIMIT {limit} OFFSET {offset}",
             question,
         )
-        return _frame(span, [key for key, _ in rows], [count for _, count in rows])
-
-    def _ask(self, query: str, question: Question) -> list[Row]:
-        # DuckDB takes no parameter that the query does not name.
-        named = set(re.findall(r"\$(\w+)", query))
-        return self._reader.ask(query, {name: value for name, value in question.parameters.items() if name in named})
+        return frame(span, [key for key, _ in rows], [count for _, count in rows])
 
 
 def _by_table(names: Collection[str]) -> dict[str, list[str]]:
@@ -271,21 +289,30 @@ def _by_table(names: Collection[str]) -> dict[str, list[str]]:
     return grouped
 
 
-def _time_of(table: str) -> str:
+def time_of(table: str) -> str:
+    """The column that says when a row was."""
     return "entry_timestamp" if table == "sessions" else '"timestamp"'
 
 
-def _frame(span: Span, keys: list[Any], values: list[int | float]) -> Frame:
+def frame(span: Span, keys: list[Any], values: list[int | float]) -> Frame:
+    """An answer about a span."""
     return Frame(span.start // SECOND, span.end // SECOND, keys, values)
 
 
-def _bucket(column: str, edges: list[int]) -> str:
-    """The number of the bucket that a time is in, all times being in one."""
-    microseconds = f"epoch_us({column})"
+def bucket_of(table: str, edges: list[int]) -> str:
+    """The number of the bucket that a table's row is in, all rows being in one."""
+    microseconds = f"epoch_us({time_of(table)})"
     width = edges[1] - edges[0]
     if all(after - before == width for before, after in itertools.pairwise(edges)):
         return f"({microseconds} - {edges[0]}) // {width}"
     return _search(microseconds, edges, 0, len(edges) - 1)
+
+
+def hour_of_week(span: Span, zone: datetime.tzinfo) -> str:
+    """The number in `WEEK` of the hour that a pageview is in, all pageviews being in the span."""
+    hour = f"(epoch_us(timestamp) + {_offset('epoch_us(timestamp)', span, zone)}) // {_HOUR}"
+    # 1970 began on a Thursday.
+    return f"({hour} + 3 * 24) % {len(WEEK)}"
 
 
 def _offset(moment: str, span: Span, zone: datetime.tzinfo) -> str:

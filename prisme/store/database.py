@@ -8,6 +8,7 @@ from typing import NamedTuple
 import duckdb
 
 from prisme.runtime.priority import step_back
+from prisme.store.touched import Touched
 
 
 class StoreError(Exception):
@@ -22,7 +23,10 @@ class Limits(NamedTuple):
 
 
 class Database:
-    """The events' file, in the newest schema. Only one process can hold it. `reading` has the cursors of questions."""
+    """The events' file, in the newest schema. Only one process can hold it.
+
+    `reading` has the cursors of questions, `touched` what loads changed. Tables of `kept` are in memory alone.
+    """
 
     def __init__(self, path: Path, limits: Limits, temporary: Path) -> None:
         try:
@@ -36,7 +40,10 @@ class Database:
             ) from error
         self.reading: set[duckdb.DuckDBPyConnection] = set()
         self.stopping = False
+        self.touched = Touched()
+        self.limits = limits
         migrate(self._connection)
+        self._connection.execute("ATTACH ':memory:' AS kept")
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the same file, for one thread."""

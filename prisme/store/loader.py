@@ -15,6 +15,7 @@ import msgspec
 from prisme.base.events import Session
 from prisme.journal.segment import Segment
 from prisme.store.database import Database
+from prisme.store.reader import Row
 
 _HERE = importlib.resources.files("prisme.store")
 # One entry a statement, each with the parameters that it names: DuckDB binds no parameters across several.
@@ -24,6 +25,13 @@ _STATEMENTS = [
     if text.strip()
 ]
 _OPEN_SESSIONS = (_HERE / "open_sessions.sql").read_text()
+# A row of a session may change as long as there are lines of it: no time before the session's entry is touched.
+_KINDS = """
+SELECT
+    kind, count(*), epoch_us(least(min(entry_timestamp), min(exit_timestamp), min("timestamp"))),
+    bool_or(least(exit_timestamp, "timestamp") < entry_timestamp)
+FROM line GROUP BY kind
+"""
 EVENT_KINDS = ("pageview", "custom", "download", "outbound")
 _decode = msgspec.json.Decoder(Session).decode
 # Far more than segments can ever wait beside one that was loaded.
@@ -46,10 +54,11 @@ KNOWN = Loaded({})
 
 
 class Loader:
-    """The one writer of the database. Not for two threads at once. `loads` counts the segments loaded so far."""
+    """The one writer of the database. Not for two threads at once."""
 
     def __init__(self, database: Database) -> None:
-        self.loads = 0
+        self._touched = database.touched
+        self._steady = True
         self._cursor = database.cursor()
 
     def load(self, segment: Segment, now: int) -> Loaded:
@@ -65,7 +74,6 @@ class Loader:
             segment.path.unlink()
             return KNOWN
         loaded = self._insert(segment, now)
-        self.loads += 1
         if loaded.rejected > _torn_lines(segment.path):
             segment.path.rename(segment.path.with_name(segment.path.name + ".rejected"))
         else:
@@ -96,6 +104,14 @@ class Loader:
         """Give the cursor back."""
         self._cursor.close()
 
+    def _find_lowest(self, found: list[Row], now: int) -> int:
+        """The lowest time of any row that a load may have changed (microseconds), by what `_KINDS` found."""
+        if any(early for *_, early in found):
+            # The clock was set back: sessions have rows before their entry, and later lines do not say of which.
+            self._steady = False
+        lowest = (time for _, _, time, _ in found if time is not None)
+        return min(lowest, default=now) if self._steady else 0
+
     def _insert(self, segment: Segment, now: int) -> Loaded:
         values = {
             "path": str(segment.path),
@@ -107,13 +123,18 @@ class Loader:
         try:
             for statement, names in _STATEMENTS:
                 cursor.execute(statement, {name: values[name] for name in names})
-            kinds = dict(cursor.execute("SELECT kind, count(*) FROM line GROUP BY kind").fetchall())
+            found = cursor.execute(_KINDS).fetchall()
             cursor.execute("DROP TABLE line")
-            cursor.commit()
+            self._touched.begin(self._find_lowest(found, now))
+            try:
+                cursor.commit()
+            finally:
+                self._touched.end()
         except BaseException:
             with contextlib.suppress(duckdb.TransactionException):  # a commit that failed has undone all already
                 cursor.rollback()
             raise
+        kinds = {kind: count for kind, count, *_ in found}
         rejected = kinds.pop(None, 0)
         return Loaded({kind: kinds[kind] for kind in EVENT_KINDS if kind in kinds}, rejected)
 

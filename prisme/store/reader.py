@@ -20,9 +20,14 @@ class LateError(Exception):
         super().__init__(f"the answer took over {seconds:g} s: ask for less time, or with fewer filters")
 
 
+class FullError(Exception):
+    """DuckDB's memory has no room for a table in memory."""
+
+
 class Reader:
     """Reads alone, and within a `with`: all of its questions see the same rows. For one thread.
 
+    They see what the first `loads` loads stored, and perhaps what those did that came while the reader was made.
     `deadline` is in seconds, for all of them together, from `began` on (monotonic; without it, from the first one).
     """
 
@@ -31,10 +36,15 @@ class Reader:
         self._deadline = deadline
         self._began = began
         self._late = False
+        self.loads = 0
+        # Whether it has looked at tables of `kept`: it sees none that was made later.
+        self.has_looked = False
 
     def __enter__(self) -> "Reader":
+        self.loads = self._database.touched.done
         self._cursor = self._database.cursor()
         self._cursor.begin()
+        self._cursor.execute("SELECT version FROM schema_version")  # from here on, nothing new is seen
         self._database.reading.add(self._cursor)
         waited = 0.0 if self._began is None else time.monotonic() - self._began
         self._timer = threading.Timer(max(self._deadline - waited, 0), self._interrupt)
@@ -44,12 +54,28 @@ class Reader:
 
     def ask(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         """The rows of one query, which names its parameters `$name`. Raises `LateError`."""
+        return self._run(self._cursor, query, parameters).fetchall()
+
+    def _run(
+        self, cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any]
+    ) -> duckdb.DuckDBPyConnection:
         if self._late or self._database.stopping:
             raise LateError(self._deadline)
         try:
-            return self._cursor.execute(query, dict(parameters)).fetchall()
+            return cursor.execute(query, dict(parameters))
         except duckdb.InterruptException as error:
             raise LateError(self._deadline) from error
+
+    def keep(self, query: str, parameters: Mapping[str, Any]) -> None:
+        """Do something with tables of `kept`, apart from the transaction. Raises `LateError` and `FullError`."""
+        with self._database.cursor() as cursor:
+            self._database.reading.add(cursor)
+            try:
+                self._run(cursor, query, parameters)
+            except duckdb.OutOfMemoryException as error:
+                raise FullError from error
+            finally:
+                self._database.reading.discard(cursor)
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None

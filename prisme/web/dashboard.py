@@ -44,7 +44,7 @@ def _show(board: Board, viewer: Viewer) -> Answer | Refusal:
         if not known:
             return show("waiting", viewing.frame(board, viewer, here, "UTC") | _waiting(board, viewer))
         question = asked.read(here.question() | {"limit": str(page.ROWS)}, now, COMPARE)
-        values = page.build(stats, here, question, [domain for domain, _ in known], now)
+        values = page.build(stats, here, question, [domain for domain, _ in known], now, board.kept)
     values |= viewing.frame(board, viewer, here, question.zone.key) | _tools(board, viewer, here, values)
     return show("dashboard", values)
 

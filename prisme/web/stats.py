@@ -17,6 +17,7 @@ from prisme.stats.answers import DASHBOARD, NAMES
 from prisme.stats.asked import Asked
 from prisme.stats.filters import DOMAIN
 from prisme.stats.frames import Frame
+from prisme.stats.kept import Kept
 from prisme.stats.queries import Stats
 from prisme.stats.recent import Recent
 from prisme.store.database import Database
@@ -43,6 +44,7 @@ class Figures(msgspec.Struct, frozen=True):
     """What the endpoint needs. `deadline` in seconds; `origins` may read answers in their pages, `*` all may."""
 
     database: Database
+    kept: Kept
     recent: Recent
     guard: Guard
     desk: Desk
@@ -109,7 +111,7 @@ def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: lis
 
     def make() -> bytes:
         with Reader(figures.database, figures.deadline, began) as reader:
-            found = answers.answer(name, Stats(reader, grant.domains), question, now)
+            found = answers.answer(name, Stats(reader, grant.domains), question, now, figures.kept)
         if as_csv and isinstance(found, Frame):
             return found.to_csv().encode("utf-8", "surrogatepass")
         return msgspec.json.encode(found)

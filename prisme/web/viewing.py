@@ -15,6 +15,7 @@ from prisme.base.refusal import Refusal
 from prisme.board.state import DASHBOARD, State
 from prisme.runtime.clock import Clock
 from prisme.stats import asked
+from prisme.stats.kept import Kept
 from prisme.stats.queries import Stats
 from prisme.stats.recent import Sites
 from prisme.store.database import Database
@@ -35,6 +36,7 @@ class Board(msgspec.Struct, frozen=True):
 
     place: Place
     database: Database
+    kept: Kept
     sites: Sites
     guard: Guard
     views: Views

@@ -25,6 +25,7 @@ from prisme.stats import filters
 from prisme.stats.answers import FRAMES, draw
 from prisme.stats.asked import Asked
 from prisme.stats.frames import Frame
+from prisme.stats.kept import Kept
 from prisme.stats.queries import SERIES, TOPS, WEEK, Page, Span, Stats
 from prisme.store.database import Database, Limits
 from prisme.store.loader import Loader
@@ -57,10 +58,10 @@ PROPERTIES = [
 URLS = ["https://example.org/a?b=c,d", "https://example.net/*"]
 
 
-def make_lines(seed: int) -> Iterator[bytes]:
+def make_lines(seed: int, sessions: int = 400) -> Iterator[bytes]:
     """A journal: sessions of one to six pageviews, some with events, and copies that never became real."""
     noise = random.Random(seed)
-    for number in range(400):
+    for number in range(sessions):
         start = noise.choice([noise.randrange(FIRST, LAST), noise.randrange(FIRST, LAST, HOUR)])
         domain, visitor = noise.choice(DOMAINS), f"prisme_{noise.randrange(150):016X}"
         path = noise.choice(PATHS)
@@ -438,6 +439,7 @@ def test_live_visitors_are_counted(stats: Stats, made: Made, now: int) -> None:
 @given(made_filters, spans, spans, st.sampled_from(ZONES[1:]), st.integers(1, 20))
 @settings(many, max_examples=20)
 def test_a_page_has_the_same_figures(
+    database: Database,
     stats: Stats,
     made: Made,
     times: tuple[int, int],
@@ -449,7 +451,7 @@ def test_a_page_has_the_same_figures(
     span, compared = span_of(*times, "day", zone), span_of(*other, "day", zone)
     question = Asked(span, zone, "day", Page(limit), "", read(made), compared)
     alone = {name: answer(stats, question, LAST) for name, answer in FRAMES.items()}
-    page = draw(stats, question, LAST)
+    page = draw(stats, question, LAST, Kept(database))
     single = {**page.series, **page.tops, "custom-properties": page.custom_properties}
     assert {**single, "weekday-hours": page.weekday_hours}.keys() == alone.keys() - {"live-visitors"}
     for name, frame in single.items():
