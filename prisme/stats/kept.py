@@ -11,8 +11,9 @@ import itertools
 import math
 import threading
 import time
+from array import array
+from collections import Counter
 from collections.abc import Hashable, Sequence
-from heapq import nsmallest
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +21,7 @@ from prisme.base.timexpr import SECOND
 from prisme.stats import parts
 from prisme.stats.filters import Filters
 from prisme.stats.frames import Frame
-from prisme.stats.parts import Counts, ManyKeysError, Part
+from prisme.stats.parts import Counts, ManyKeysError, Part, Rows, Tables
 from prisme.stats.queries import WEEK, Page, Series, Span, Stats, frame
 from prisme.store.database import Database
 from prisme.store.reader import FullError
@@ -28,17 +29,16 @@ from prisme.store.reader import FullError
 _LATELY: Final = 600.0  # seconds
 # Pageviews after the cut that are worth moving it.
 _WORTH_MOVING: Final = 20_000
-# Of all that is kept: a key takes some 70 bytes of Python's memory.
-_MOST_KEYS: Final = 600_000
-# A visitor takes 12 bytes of DuckDB's memory, of which all may take a quarter.
-_VISITOR_BYTES: Final = 4 * 12
+# What a visitor and a key of a list take of DuckDB's memory, about; of which all may take a quarter.
+_VISITOR_BYTES: Final = 12
+_KEY_BYTES: Final = 64
 # How long it is not tried again to keep what had no room.
 _PATIENCE: Final = 600.0
 _MOST_LARGE: Final = 1000
 
 
 class Want(NamedTuple):
-    """What to count of a span; `names` as in `parts.count`."""
+    """What to count of a span; `names` are those of the lists that `parts.rank` gives."""
 
     names: tuple[str, ...]
     filters: Filters
@@ -50,30 +50,46 @@ class Want(NamedTuple):
         filters = tuple(sorted(self.filters.items(), key=itemgetter(0)))
         return self.names, filters, stats.seen, self.span.start, self.span.edges[1], self.zone
 
+    def part(self, start: int, end: int) -> Part:
+        """A part of the span."""
+        return Part(self.filters, start, end, self.span.edges, self.zone)
+
+
+class _Later(NamedTuple):
+    """What was after the cut when it was last looked at, with so many loads, until `end`; and the page of the lists."""
+
+    loads: int
+    end: int
+    page: Page
+    counts: Counts
+    rows: dict[str, Rows]
+
 
 class _Entry:
-    """What is kept of a span: counts from its start to the `cut`, and the table of their visitors."""
+    """What is kept of a span: counts from its start to the `cut`, and tables of the same."""
 
     def __init__(self, start: int) -> None:
         self.cut = start
         self.loads = 0  # what these stored is in it, or is after the cut
         self.counts = Counts()
-        self.table = ""
-        self.later = 0  # pageviews after the cut, when last looked at
-        self._ranked: dict[str, list[str]] = {}
+        self.tables: Tables | None = None
+        self.later: _Later | None = None
+        self._numbers: dict[str, array[int]] = {}
 
-    def extend(self, cut: int, counts: Counts, table: str) -> None:
-        """Move the cut."""
-        self.cut, self.table = cut, table
+    def extend(self, cut: int, counts: Counts, tables: Tables, numbers: dict[str, list[int]]) -> None:
+        """Move the cut; `numbers` are the counts of each list, the greatest first."""
+        self.cut, self.tables, self.later = cut, tables, None
         self.counts.add(counts)
-        self._ranked.clear()
+        self._numbers = {name: array("Q", some) for name, some in numbers.items()}
 
-    def ranked(self, name: str) -> list[str]:
-        """The keys of a name, the most frequent first, and then by key."""
-        if name not in self._ranked:
-            found = self.counts.keys[name]
-            self._ranked[name] = sorted(found, key=lambda key: (-found[key], key))
-        return self._ranked[name]
+    def least(self, place: int) -> dict[str, int]:
+        """Of each list, the count at a place: what is in so many places in the end has no less."""
+        return {name: some[place - 1] for name, some in self._numbers.items() if 0 < place <= len(some)}
+
+    @property
+    def size(self) -> int:
+        """Bytes, about."""
+        return _VISITOR_BYTES * self.counts.visitors + _KEY_BYTES * sum(map(len, self._numbers.values()))
 
 
 class Found(NamedTuple):
@@ -88,7 +104,7 @@ class Kept:
 
     def __init__(self, database: Database) -> None:
         self._touched = database.touched
-        self._most_visitors = database.limits.memory // _VISITOR_BYTES
+        self._most_bytes = database.limits.memory // 4
         self._lock = threading.Lock()
         self._entries: dict[Hashable, _Entry] = {}
         self._large: dict[Hashable, float] = {}
@@ -155,52 +171,52 @@ class Kept:
         """Count what is before a new cut as well; whether it can be kept."""
         if cut <= entry.cut:
             return False
-        part = Part(entry.cut, cut, want.span.edges)
-        counts = parts.count(stats, want.names, want.filters, part, want.zone, entry.table)
-        table = f"kept.visitors_{next(self._tables)}"
-        parts.note(stats, want.filters, part, entry.table, table)
+        part, before, number = want.part(entry.cut, cut), entry.tables, next(self._tables)
+        tables = Tables(f"kept.visitors_{number}", f"kept.keys_{number}")
+        counts = parts.count(stats, part, before)
+        numbers = parts.keep(stats, want.names, part, before, tables)
         lowest = self._touched.since(stats.reader.loads)
         if lowest is not None and lowest < cut:
-            # The table may have what the counts have not.
-            stats.reader.keep(f"DROP TABLE {table}", {})
+            parts.drop(stats, tables)  # they may have what the counts have not
             return False
-        before = entry.table
-        entry.extend(cut, counts, table)
+        entry.extend(cut, counts, tables, numbers)
         entry.loads = stats.reader.loads
-        if before:
-            stats.reader.keep(f"DROP TABLE {before}", {})
+        if before is not None:
+            parts.drop(stats, before)
         return True
 
     def _read(self, stats: Stats, want: Want, entry: _Entry, page: Page) -> Found | None:
-        span, later = want.span, Counts()
-        if entry.cut < span.end:
-            part = Part(entry.cut, span.end, span.edges)
+        later = entry.later
+        if later is None or later.page != page or not self._is_same(later, stats, want.span.end):
+            part = want.part(entry.cut, want.span.end)
+            counts = parts.count(stats, part, entry.tables)
             try:
-                later = parts.count(stats, want.names, want.filters, part, want.zone, entry.table)
+                rows = parts.rank(stats, want.names, part, entry.tables, entry.least(page.offset + page.limit))
             except ManyKeysError:
                 return None
-        entry.later = sum(later.buckets["pageviews"].values())
-        return Found(
-            _series(span, entry.counts, later), {name: _frame(name, span, entry, later, page) for name in want.names}
-        )
+            later = entry.later = _Later(stats.reader.loads, want.span.end, page, counts, rows)
+        frames = {name: _frame(name, want.span, some, page) for name, some in later.rows.items()}
+        return Found(_series(want.span, entry.counts, later.counts), frames)
+
+    def _is_same(self, later: _Later, stats: Stats, end: int) -> bool:
+        """Whether nothing came since, and both ends are later than all that there is."""
+        return later.loads == stats.reader.loads and self._touched.is_all(later.loads, min(later.end, end))
 
     def _move(self, stats: Stats, want: Want, entry: _Entry, now: int) -> None:
-        if entry.later > _WORTH_MOVING:
+        if entry.later is not None and entry.later.counts.buckets["pageviews"].total() > _WORTH_MOVING:
             with contextlib.suppress(ManyKeysError, FullError):
                 self._extend(stats, want, entry, self._choose_cut(want.span, now))
 
     def _bound(self, stats: Stats) -> None:
-        while self._entries and (
-            sum(entry.counts.size for entry in self._entries.values()) > _MOST_KEYS
-            or sum(entry.counts.visitors for entry in self._entries.values()) > self._most_visitors
-        ):
+        while self._entries and sum(entry.size for entry in self._entries.values()) > self._most_bytes:
             self._drop(stats, self._entries.pop(next(iter(self._entries))))
         while len(self._large) > _MOST_LARGE:
             del self._large[next(iter(self._large))]
 
     @staticmethod
     def _drop(stats: Stats, entry: _Entry) -> None:
-        stats.reader.keep(f"DROP TABLE {entry.table}", {})
+        if entry.tables is not None:
+            parts.drop(stats, entry.tables)
 
 
 def _series(span: Span, kept: Counts, later: Counts) -> dict[str, Series]:
@@ -228,13 +244,10 @@ def _average(microseconds: int, number: int) -> float:
     return microseconds / number / SECOND if number else 0
 
 
-def _frame(name: str, span: Span, entry: _Entry, later: Counts, page: Page) -> Frame:
-    kept, others = entry.counts.keys[name], later.keys[name]
+def _frame(name: str, span: Span, rows: Rows, page: Page) -> Frame:
     if name == parts.HOURS:
-        return frame(span, list(WEEK), [kept[str(hour)] + others[str(hour)] for hour in range(len(WEEK))])
-    end = page.offset + page.limit
-    some = {key: kept[key] + number for key, number in others.items()}
-    rest = (key for key in entry.ranked(name) if key not in others)
-    some |= {key: kept[key] for key in itertools.islice(rest, end)}
-    rows = nsmallest(end, some.items(), key=lambda row: (-row[1], row[0]))[page.offset :]
-    return frame(span, [key for key, _ in rows], [number for _, number in rows])
+        found = Counter(dict(rows))
+        return frame(span, list(WEEK), [found[str(hour)] for hour in range(len(WEEK))])
+    rows.sort(key=lambda row: (-row[1], row[0]))
+    shown = rows[page.offset : page.offset + page.limit]
+    return frame(span, [key for key, _ in shown], [number for _, number in shown])

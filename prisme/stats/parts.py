@@ -1,140 +1,86 @@
 """Counts that add up: what is in one part of a span, so that parts can be counted at different times.
 
-All that a dashboard shows is such a count, but its visitors: one who comes again later is none more. Whoever came in
-earlier parts is kept in a table in memory, by a hash of 64 bits: two of a million visitors share one with a
-probability below one in ten million.
+All that a dashboard shows is such a count, but its visitors: one who comes again later is none more. What was counted
+of earlier parts, and who came in them, is in tables in memory. A visitor is there by a hash of 64 bits: two of a
+million share one with a probability below one in ten million.
 """
 # What is put together here is ours; what was sent is bound.
 # ruff: noqa: S608
 
 import datetime
-import sys
 from bisect import bisect_left, bisect_right
-from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 from prisme.stats.filters import Filters
 from prisme.stats.queries import TOPS, Question, Sets, Span, Stats, bucket_of, hour_of_week
-from prisme.store.reader import Row
 
 PROPERTIES: Final = "custom-properties"
 HOURS: Final = "weekday-hours"
-# More keys than a part's are not counted: nobody looks at them, and they take memory.
+# Lists by their numbers in tables.
+_NAMES: Final = (*TOPS, PROPERTIES, HOURS)
+_NUMBERS: Final = {name: number for number, name in enumerate(_NAMES)}
+# A list with more keys is not kept: nobody looks at them, and they take memory.
 MOST_KEYS: Final = 50_000
-# Figures by bucket; `lasted` is in microseconds.
-_OF_SESSIONS: Final = ("sessions", "bounces", "lasted")
-_BUCKET: Final = "bucket"
 
-
-class Part(NamedTuple):
-    """From `start` to before `end`, of a span with such edges: all in microseconds."""
-
-    start: int
-    end: int
-    edges: list[int]
+Rows = list[tuple[str, int]]
 
 
 class ManyKeysError(Exception):
     """A part has more than `MOST_KEYS`."""
 
 
+class Part(NamedTuple):
+    """From `start` to before `end`, of a span with such edges: all in microseconds. `zone` is that of `HOURS`."""
+
+    filters: Filters
+    start: int
+    end: int
+    edges: list[int]
+    zone: datetime.tzinfo
+
+
+class Tables(NamedTuple):
+    """Of earlier parts: visitors, each with the last bucket that they were in, and keys with their counts."""
+
+    visitors: str
+    keys: str
+
+
 class Counts:
-    """`buckets` by figure and number of the bucket, `keys` by name and key; `visitors` of all buckets together."""
+    """Figures by the number of the bucket; `lasted` is in microseconds. `visitors` of all buckets together."""
+
+    FIGURES: Final = ("visitors", "pageviews", "sessions", "bounces", "lasted")
 
     def __init__(self) -> None:
-        self.buckets: dict[str, Counter[int]] = defaultdict(Counter)
-        self.keys: dict[str, Counter[str]] = defaultdict(Counter)
+        self.buckets: dict[str, Counter[int]] = {figure: Counter() for figure in self.FIGURES}
         self.visitors = 0
 
     def add(self, other: "Counts") -> None:
-        """Add the counts of a later part."""
+        """Add those of a later part."""
         for figure, by_bucket in other.buckets.items():
             self.buckets[figure].update(by_bucket)
-        for name, by_key in other.keys.items():
-            self.keys[name].update(by_key)
         self.visitors += other.visitors
 
-    @property
-    def size(self) -> int:
-        """How many keys there are."""
-        return sum(map(len, self.keys.values()))
 
-
-def count(
-    stats: Stats, names: Collection[str], filters: Filters, part: Part, zone: datetime.tzinfo, known: str
-) -> Counts:
-    """Count a part: all figures by bucket, and of `TOPS`, `PROPERTIES` and `HOURS` those that are named.
-
-    Only visitors that are not in the table `known` count (see `note`), empty for no such table. Raises ManyKeysError.
-    """
-    counts, question = Counts(), stats.question(filters, part.start, part.end)
-    _count_sessions(stats, [name for name in names if _table(name) == "sessions"], question, part, counts)
-    views = {name: TOPS[name][0] for name in names if _table(name) == "pageviews"}
-    if HOURS in names:
-        views[HOURS] = hour_of_week(Span(part.start, part.end, []), zone)
-    if views:
-        sets = Sets(views)
-        query = f"SELECT {sets.select}, count(*) FROM (SELECT {sets.named} {question.rows('pageviews')}) "
-        for which, key, number in _ask(stats, query + f"GROUP BY {sets.sets}", question):
-            counts.keys[sets.name(which)][sys.intern(key)] = number
-    _count_events(stats, names, question, counts)
-    for name in TOPS:
-        del counts.keys[name][""]  # none
-    _count_visitors(stats, question, part, known, counts)
-    return counts
-
-
-def note(stats: Stats, filters: Filters, part: Part, known: str, table: str) -> None:
-    """Make a table of the visitors of `known` (empty for none) and of a part: each with the last bucket it was in."""
-    question = stats.question(filters, part.start, part.end)
-    rows = f"SELECT hash(visitor_id) AS id, {_bucket(part, 'pageviews')} AS bucket {question.rows('pageviews')}"
-    if known:
-        rows = f"SELECT id, bucket FROM {known} UNION ALL {rows}"
-    query = f"CREATE TABLE {table} AS SELECT id, max(bucket) AS bucket FROM ({rows}) GROUP BY id"
-    stats.reader.keep(query, question.named_in(query))
-
-
-def _count_sessions(stats: Stats, names: list[str], question: Question, part: Part, counts: Counts) -> None:
-    sets = Sets({_BUCKET: _bucket(part, "sessions")} | {name: TOPS[name][0] for name in names})
-    rows = _ask(
-        stats,
-        f"SELECT {sets.select}, count(*), count(*) FILTER (is_bounce), sum(lasted) "
-        f"FROM (SELECT {sets.named}, is_bounce, epoch_us(exit_timestamp) - epoch_us(entry_timestamp) AS lasted "
-        f"{question.rows('sessions')}) GROUP BY {sets.sets}",
+def count(stats: Stats, part: Part, known: Tables | None) -> Counts:
+    """What is in a part; of visitors, those that are not `known`."""
+    counts, question = Counts(), stats.question(part.filters, part.start, part.end)
+    rows = stats.ask(
+        f"SELECT {_bucket(part, 'sessions')} AS bucket, count(*), count(*) FILTER (is_bounce), "
+        f"sum(epoch_us(exit_timestamp) - epoch_us(entry_timestamp)) {question.rows('sessions')} GROUP BY bucket",
         question,
     )
-    for which, key, *figures in rows:
-        name = sets.name(which)
-        if name == _BUCKET:
-            for figure, number in zip(_OF_SESSIONS, figures, strict=True):
-                counts.buckets[figure][int(key)] = int(number)
-        else:
-            counts.keys[name][sys.intern(key)] = figures[0]
-
-
-def _count_events(stats: Stats, names: Collection[str], question: Question, counts: Counts) -> None:
-    """Of the tables that have few rows, all in one query."""
-    parts = []
-    for name in names:
-        if _table(name) not in ("", "sessions", "pageviews"):
-            column, table = TOPS[name]
-            parts.append(f"SELECT '{name}', {column} AS key, count(*) {question.rows(table)} GROUP BY key")
-    if PROPERTIES in names:
-        rows = question.rows("events_custom")
-        keys = f"SELECT unnest(json_keys(properties)) AS key {rows}"
-        parts.append(f"SELECT '{PROPERTIES}', key, count(*) FROM ({keys}) GROUP BY key")
-    if parts:
-        for name, key, number in _ask(stats, " UNION ALL ".join(parts), question):
-            counts.keys[name][sys.intern(key)] = number
-
-
-def _count_visitors(stats: Stats, question: Question, part: Part, known: str, counts: Counts) -> None:
-    bucket = _bucket(part, "pageviews")
+    for number, *figures in rows:
+        for figure, value in zip(("sessions", "bounces", "lasted"), figures, strict=True):
+            counts.buckets[figure][number] = int(value)
     # A table of its own, and not a part of one query: DuckDB knows then how few rows it has, and joins the other way.
-    query = f"SELECT {bucket} AS bucket, hash(visitor_id) AS id, count(*) AS views {question.rows('pageviews')}"
-    stats.ask(f"CREATE OR REPLACE TEMP TABLE came AS {query} GROUP BY ALL", question)
-    last, join = ("known.bucket", f"LEFT JOIN {known} AS known ON known.id = came.id") if known else ("NULL", "")
+    query = f"SELECT {_bucket(part, 'pageviews')} AS bucket, hash(visitor_id) AS id, count(*) AS views "
+    stats.ask(f"CREATE OR REPLACE TEMP TABLE came AS {query}{question.rows('pageviews')} GROUP BY ALL", question)
+    last, join = (
+        ("known.bucket", f"LEFT JOIN {known.visitors} AS known ON known.id = came.id") if known else ("NULL", "")
+    )
     query = f"""
 WITH seen AS MATERIALIZED (SELECT came.*, {last} AS last FROM came {join})
 SELECT bucket, count(*) FILTER (last IS DISTINCT FROM bucket), sum(views) FROM seen GROUP BY bucket
@@ -146,6 +92,93 @@ UNION ALL SELECT NULL, count(DISTINCT id) FILTER (last IS NULL), 0 FROM seen
         else:
             counts.buckets["visitors"][number] = visitors
             counts.buckets["pageviews"][number] = int(views)
+    return counts
+
+
+def rank(
+    stats: Stats, names: Collection[str], part: Part, known: Tables | None, least: Mapping[str, int]
+) -> dict[str, Rows]:
+    """The keys of some of `TOPS`, `PROPERTIES` and `HOURS` with their counts, those that are `known` included.
+
+    Of each list those that have the `least` count or more, in no order. Raises ManyKeysError.
+    """
+    found: dict[str, Rows] = {name: [] for name in names}
+    if not names:
+        return found
+    question = stats.question(part.filters, part.start, part.end)
+    cases = " ".join(f"WHEN {_NUMBERS[name]} THEN {number}" for name, number in least.items())
+    rows = stats.ask(
+        f"{_keys(names, part, question, known)} "
+        f"HAVING sum(counted.count) >= CASE which {cases} ELSE 0 END LIMIT {MOST_KEYS + 1}",
+        question,
+    )
+    if len(rows) > MOST_KEYS:
+        raise ManyKeysError
+    for number, key, total in rows:
+        found[_NAMES[number]].append((key, int(total)))
+    return found
+
+
+def keep(
+    stats: Stats, names: Collection[str], part: Part, known: Tables | None, tables: Tables
+) -> dict[str, list[int]]:
+    """Make the tables of what is known and of a part. Gives the counts of each list, the greatest first.
+
+    Raises ManyKeysError, and then there are no tables.
+    """
+    question = stats.question(part.filters, part.start, part.end)
+    rows = f"SELECT hash(visitor_id) AS id, {_bucket(part, 'pageviews')} AS bucket {question.rows('pageviews')}"
+    if known:
+        rows = f"SELECT id, bucket FROM {known.visitors} UNION ALL {rows}"
+    query = f"CREATE TABLE {tables.visitors} AS SELECT id, max(bucket) AS bucket FROM ({rows}) GROUP BY id"
+    stats.reader.keep(query, question.named_in(query))
+    if not names:
+        query = f"CREATE TABLE {tables.keys} (which INTEGER, key VARCHAR, count BIGINT)"
+    else:
+        query = f"CREATE TABLE {tables.keys} AS {_keys(names, part, question, known)} LIMIT {MOST_KEYS + 1}"
+    stats.reader.keep(query, question.named_in(query))
+    query = f"SELECT which, list(count ORDER BY count DESC) FROM {tables.keys} GROUP BY which"
+    found = {_NAMES[number]: counts for number, counts in stats.reader.keep(query, {})}
+    if sum(map(len, found.values())) > MOST_KEYS:
+        drop(stats, tables)
+        raise ManyKeysError
+    return found
+
+
+def drop(stats: Stats, tables: Tables) -> None:
+    """Forget what is in tables."""
+    for table in tables:
+        stats.reader.keep(f"DROP TABLE {table}", {})
+
+
+def _keys(names: Collection[str], part: Part, question: Question, known: Tables | None) -> str:
+    """A query of the number of a list, a key and its count."""
+    hours = {HOURS: hour_of_week(Span(part.start, part.end, []), part.zone)} if HOURS in names else {}
+    parts = []
+    for table in ("sessions", "pageviews"):
+        columns = {name: TOPS[name][0] for name in names if _table(name) == table}
+        if table == "pageviews":
+            columns |= hours
+        if columns:
+            sets = Sets(columns)
+            parts.append(
+                f"SELECT {sets.number(_NUMBERS)} AS which, {sets.key} AS key, count(*) AS count "
+                f"FROM (SELECT {sets.named} {question.rows(table)}) GROUP BY {sets.sets}"
+            )
+    for name in names:
+        if _table(name) not in ("", "sessions", "pageviews"):
+            column, table = TOPS[name]
+            parts.append(f"SELECT {_NUMBERS[name]}, {column} AS key, count(*) {question.rows(table)} GROUP BY key")
+    if PROPERTIES in names:
+        rows = f"SELECT unnest(json_keys(properties)) AS key {question.rows('events_custom')}"
+        parts.append(f"SELECT {_NUMBERS[PROPERTIES]}, key, count(*) FROM ({rows}) GROUP BY key")
+    if known:
+        parts.append(f"SELECT which, key, count FROM {known.keys}")
+    counted = " UNION ALL ".join(f"({one})" for one in parts)
+    # An empty text is none, but a property may be called so.
+    kept = f"WHERE key <> '' OR which = {_NUMBERS[PROPERTIES]}"
+    total = "CAST(sum(counted.count) AS BIGINT) AS count"
+    return f"SELECT which, key, {total} FROM ({counted}) AS counted {kept} GROUP BY which, key"
 
 
 def _table(name: str) -> str:
@@ -157,10 +190,3 @@ def _bucket(part: Part, table: str) -> str:
     first = bisect_right(part.edges, part.start) - 1
     edges = part.edges[first : max(bisect_left(part.edges, part.end), first + 1) + 1]
     return f"CAST({bucket_of(table, edges)} + {first} AS INTEGER)"
-
-
-def _ask(stats: Stats, query: str, question: Question) -> list[Row]:
-    rows = stats.ask(f"{query} LIMIT {MOST_KEYS + 1}", question)
-    if len(rows) > MOST_KEYS:
-        raise ManyKeysError
-    return rows

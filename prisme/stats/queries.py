@@ -64,11 +64,20 @@ class Sets:
         self.named = ", ".join(f"{column} AS {name}" for name, column in zip(short, columns.values(), strict=True))
         # In each set, all columns but its own are NULL, and what GROUPING says of them is 1.
         texts = ", ".join(f"CAST({name} AS VARCHAR)" for name in short)
-        self.select = f"grouping({', '.join(short)}) AS which, coalesce({texts}) AS key"
+        self.grouping = f"grouping({', '.join(short)})"
+        self.key = f"coalesce({texts})"
         self.sets = f"GROUPING SETS ({', '.join(f'({name})' for name in short)})"
 
+    def number(self, numbers: Mapping[str, int]) -> str:
+        """The number of the column that a row is of, by its name."""
+        everything, last = (1 << len(self._names)) - 1, len(self._names) - 1
+        cases = (
+            f"WHEN {everything - (1 << last - place)} THEN {numbers[name]}" for place, name in enumerate(self._names)
+        )
+        return f"CASE {self.grouping} {' '.join(cases)} END"
+
     def name(self, which: int) -> str:
-        """The name of the column that a row is of."""
+        """The name of the column that a row is of, by what `grouping` says."""
         everything = (1 << len(self._names)) - 1
         return self._names[len(self._names) - (everything - which).bit_length()]
 
@@ -218,7 +227,7 @@ class Stats:
             sets = Sets({name: TOPS[name][0] for name in some})
             rows = self.ask(
                 f"SELECT sets.which, sets.key, sets.count FROM ("
-                f"SELECT {sets.select}, count(*) AS count "
+                f"SELECT {sets.grouping} AS which, {sets.key} AS key, count(*) AS count "
                 f"FROM (SELECT {sets.named} {question.rows(table)}) GROUP BY {sets.sets}"
                 f") AS sets WHERE key <> '' QUALIFY row_number() OVER (PARTITION BY which ORDER BY count DESC, key) "
                 f"BETWEEN {question.bind(page.offset)} + 1 AND {question.bind(page.offset + page.limit)} "

@@ -40,9 +40,9 @@ class Database:
             ) from error
         self.reading: set[duckdb.DuckDBPyConnection] = set()
         self.stopping = False
-        self.touched = Touched()
         self.limits = limits
         migrate(self._connection)
+        self.touched = Touched(_find_latest(self._connection))
         self._connection.execute("ATTACH ':memory:' AS kept")
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -74,6 +74,17 @@ def connect(path: Path, limits: Limits, temporary: Path) -> duckdb.DuckDBPyConne
             "autoload_known_extensions": False,
         },
     )
+
+
+def _find_latest(connection: duckdb.DuckDBPyConnection) -> int:
+    """The latest time of any row, in microseconds; 0 for none."""
+    columns = {
+        "sessions": "entry_timestamp",
+        **dict.fromkeys(("pageviews", "events_custom", "file_downloads", "outbound_link_clicks"), '"timestamp"'),
+    }
+    parts = (f"SELECT max({column}) AS latest FROM {table}" for table, column in columns.items())  # noqa: S608  # ours
+    row = connection.execute(f"SELECT coalesce(epoch_us(max(latest)), 0) FROM ({' UNION ALL '.join(parts)})").fetchone()  # noqa: S608
+    return int(row[0]) if row else 0
 
 
 def read_steps(schema: str) -> list[str]:

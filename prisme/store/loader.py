@@ -29,6 +29,7 @@ _OPEN_SESSIONS = (_HERE / "open_sessions.sql").read_text()
 _KINDS = """
 SELECT
     kind, count(*), epoch_us(least(min(entry_timestamp), min(exit_timestamp), min("timestamp"))),
+    epoch_us(greatest(max(entry_timestamp), max(exit_timestamp), max("timestamp"))),
     bool_or(least(exit_timestamp, "timestamp") < entry_timestamp)
 FROM line GROUP BY kind
 """
@@ -104,13 +105,14 @@ class Loader:
         """Give the cursor back."""
         self._cursor.close()
 
-    def _find_lowest(self, found: list[Row], now: int) -> int:
-        """The lowest time of any row that a load may have changed (microseconds), by what `_KINDS` found."""
+    def _find_ends(self, found: list[Row], now: int) -> tuple[int, int]:
+        """The lowest and highest time of any row that a load may have changed (microseconds), by `_KINDS`."""
         if any(early for *_, early in found):
             # The clock was set back: sessions have rows before their entry, and later lines do not say of which.
             self._steady = False
-        lowest = (time for _, _, time, _ in found if time is not None)
-        return min(lowest, default=now) if self._steady else 0
+        lowest = min((time for _, _, time, *_ in found if time is not None), default=now)
+        highest = max((time for *_, time, _ in found if time is not None), default=0)
+        return lowest if self._steady else 0, highest
 
     def _insert(self, segment: Segment, now: int) -> Loaded:
         values = {
@@ -125,7 +127,7 @@ class Loader:
                 cursor.execute(statement, {name: values[name] for name in names})
             found = cursor.execute(_KINDS).fetchall()
             cursor.execute("DROP TABLE line")
-            self._touched.begin(self._find_lowest(found, now))
+            self._touched.begin(*self._find_ends(found, now))
             try:
                 cursor.commit()
             finally:

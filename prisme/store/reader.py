@@ -66,12 +66,12 @@ class Reader:
         except duckdb.InterruptException as error:
             raise LateError(self._deadline) from error
 
-    def keep(self, query: str, parameters: Mapping[str, Any]) -> None:
+    def keep(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Do something with tables of `kept`, apart from the transaction. Raises `LateError` and `FullError`."""
         with self._database.cursor() as cursor:
             self._database.reading.add(cursor)
             try:
-                self._run(cursor, query, parameters)
+                return self._run(cursor, query, parameters).fetchall()
             except duckdb.OutOfMemoryException as error:
                 raise FullError from error
             finally:

@@ -190,12 +190,13 @@ def test_only_so_much_is_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> No
     for one in wants:
         shop.ask(one, Page())
     assert all(shop.ask(one, Page())[1] for one in wants)
-    monkeypatch.setattr(shop.kept, "_most_visitors", 150)
+    size = max(entry.size for entry in shop.kept._entries.values())
+    monkeypatch.setattr(shop.kept, "_most_bytes", size * 3 // 2)
     assert shop.ask(wants[0], Page())[1]
     assert shop.ask(wants[0], Page())[1], "the one that was asked for last stays"
     assert not shop.ask(wants[1], Page())[1]
     tables = shop.database.cursor().execute("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'kept'")
-    assert tables.fetchall() == [(len(shop.kept._entries),)]
+    assert tables.fetchall() == [(2 * len(shop.kept._entries),)]
     assert 0 < len(shop.kept._entries) < 3
 
 
