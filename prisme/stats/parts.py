@@ -67,6 +67,8 @@ class Counts:
 def count(stats: Stats, part: Part, known: Tables | None) -> Counts:
     """What is in a part; of visitors, those that are not `known`."""
     counts, question = Counts(), stats.question(part.filters, part.start, part.end)
+    if part.start >= part.end:
+        return counts
     rows = stats.ask(
         f"SELECT {_bucket(part, 'sessions')} AS bucket, count(*), count(*) FILTER (is_bounce), "
         f"sum(epoch_us(exit_timestamp) - epoch_us(entry_timestamp)) {question.rows('sessions')} GROUP BY bucket",
@@ -100,18 +102,17 @@ def rank(
 ) -> dict[str, Rows]:
     """The keys of some of `TOPS`, `PROPERTIES` and `HOURS` with their counts, those that are `known` included.
 
-    Of each list those that have the `least` count or more, in no order. Raises ManyKeysError.
+    Of each list those that have the `least` count or more, in no order, and all hours. Raises ManyKeysError.
     """
     found: dict[str, Rows] = {name: [] for name in names}
     if not names:
         return found
     question = stats.question(part.filters, part.start, part.end)
-    cases = " ".join(f"WHEN {_NUMBERS[name]} THEN {number}" for name, number in least.items())
-    rows = stats.ask(
-        f"{_keys(names, part, question, known)} "
-        f"HAVING sum(counted.count) >= CASE which {cases} ELSE 0 END LIMIT {MOST_KEYS + 1}",
-        question,
-    )
+    query = _keys(names, part, question, known)
+    if least.keys() - {HOURS}:
+        cases = " ".join(f"WHEN {_NUMBERS[name]} THEN {number}" for name, number in least.items() if name != HOURS)
+        query += f" HAVING sum(counted.count) >= CASE which {cases} ELSE 0 END"
+    rows = stats.ask(f"{query} LIMIT {MOST_KEYS + 1}", question)
     if len(rows) > MOST_KEYS:
         raise ManyKeysError
     for number, key, total in rows:

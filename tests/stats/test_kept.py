@@ -103,7 +103,7 @@ def want(
     st.sampled_from([None, DOMAINS[:1]]),
     st.sampled_from([1, 1_000_000]),
 )
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_figures_are_those_counted_anew(
     tmp_path_factory: pytest.TempPathFactory,
     seed: int,
@@ -115,7 +115,7 @@ def test_figures_are_those_counted_anew(
 ) -> None:
     noise, used, asked = random.Random(seed), 0, 0
     lines = sorted(make_lines(seed, 120), key=when)
-    cuts = sorted(noise.sample(range(1, len(lines)), 12))
+    cuts = sorted(noise.sample(range(1, len(lines)), 8))
     segments = [lines[start:end] for start, end in zip([0, *cuts], [*cuts, len(lines)], strict=True)]
     # Some come late, as after a failed load.
     for number in range(len(segments) - 1):
