@@ -10,7 +10,7 @@ from typing import NoReturn
 from bench import table
 from bench.contest import Contest, run
 from bench.figures import command as figures
-from bench.result import Result, kept, read, save
+from bench.result import Result, kept, save
 from bench.server import ServerError
 from bench.wrk import Load, WrkError, works
 
@@ -105,7 +105,7 @@ def _finish(result: Result, flags: argparse.Namespace) -> int:
 
 
 def _print_table(files: list[Path], write: bool) -> int:
-    results = [read(path) for path in files or kept()]
+    results = files or kept()
     print(table.section(results), end="")
     if write:
         table.README.write_text(table.fill(table.README.read_text(), results))

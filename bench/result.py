@@ -122,6 +122,10 @@ def read(path: Path) -> Result:
 
 
 def kept() -> list[Path]:
-    """The results that were kept, not just the latest ones, and not those of other programs."""
-    paths = RESULTS.glob("*.json")
-    return sorted(path for path in paths if not path.name.startswith("latest-") and not path.stem.endswith("-figures"))
+    """The results that were kept, not just the latest ones."""
+    return sorted(path for path in RESULTS.glob("*.json") if not path.name.startswith("latest-"))
+
+
+def is_figures(path: Path) -> bool:
+    """Whether a result is one of `bench figures`."""
+    return path.stem.endswith("-figures")

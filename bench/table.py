@@ -4,7 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from bench.result import PERCENTILES, Result, Round, Side, middle
+import msgspec
+
+from bench.figures import table as figures_table
+from bench.figures.result import Figures
+from bench.result import PERCENTILES, Result, Round, Side, is_figures, middle, read
 
 README = Path(__file__).parent / "README.md"
 _BEGIN, _END = "<!-- results: made by `python -m bench table --write` -->\n", "<!-- end of results -->\n"
@@ -31,18 +35,24 @@ def render(result: Result) -> str:
     return f"### {result.work}, {result.at}\n\n{table}\n\n" + "\n".join(f"- {line}" for line in lines) + "\n"
 
 
-def section(results: list[Result]) -> str:
-    """The README's part that is made from results."""
-    return "\n".join(map(render, results)) or _NONE
+def section(results: list[Path]) -> str:
+    """The README's part that is made from results, each in a file."""
+    return "\n".join(map(_render_file, results)) or _NONE
 
 
-def fill(readme: str, results: list[Result]) -> str:
+def fill(readme: str, results: list[Path]) -> str:
     """The README with its results in place."""
     before, _, rest = readme.partition(_BEGIN)
     _, mark, after = rest.partition(_END)
     if not mark:
         raise ValueError("the README has no place for results")
     return f"{before}{_BEGIN}\n{section(results)}\n{_END}{after}"
+
+
+def _render_file(path: Path) -> str:
+    if is_figures(path):
+        return figures_table.render(msgspec.json.decode(path.read_bytes(), type=Figures))
+    return render(read(path))
 
 
 def _row(result: Result, name: str, figure: Callable[[Round], float], shape: str) -> list[str]:

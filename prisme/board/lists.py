@@ -143,12 +143,13 @@ def build(
     if name == PROPERTIES and state.get("property"):
         words["property"] = state.get("property")
     pairs = [(str(key), count) for key, count in found]
-    rows = _group(state, pairs, total, own) if name == SOURCES else _rows(state, name, pairs[:at_most], total)
+    grouped = name == SOURCES
+    rows = _group(state, pairs, total, own, at_most) if grouped else _rows(state, name, pairs[:at_most], total)
     return List(
         name,
         kind.title,
         kind.unit,
-        rows[:at_most],
+        rows,
         state.link({"name": name}, LIST),
         export(state, kind.name or name, ".csv", words),
         export(state, kind.name or name, "", words),
@@ -185,12 +186,12 @@ def _rows(state: State, name: str, found: list[tuple[str, float]], total: float)
     ]
 
 
-def _group(state: State, found: list[tuple[str, float]], total: float, own: frozenset[str]) -> list[Row]:
+def _group(state: State, found: list[tuple[str, float]], total: float, own: frozenset[str], at_most: int) -> list[Row]:
     grouped = sources.group(((host, int(count)) for host, count in found), own)
     top = max((source.count for source in grouped), default=0)
     return [
         _row(state, SOURCES, source.name, ",".join(map(terms.write, source.hosts)), source.count, total, top)
-        for source in grouped
+        for source in grouped[:at_most]
     ]
 
 

@@ -17,7 +17,7 @@ from collections.abc import Hashable, Sequence
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from prisme.base.timexpr import SECOND
+from prisme.base.timexpr import SECOND, floor
 from prisme.stats import parts
 from prisme.stats.filters import Filters
 from prisme.stats.frames import Frame
@@ -132,8 +132,8 @@ class Kept:
     def _prepare(self, stats: Stats, want: Want, now: int) -> _Entry | None:
         """What is kept of a span, if need be counted now."""
         span, key = want.span, want.key(stats)
-        # A span that begins anywhere begins elsewhere the next time.
-        if not span.edges[1:] or span.edges[0] != span.start or self._is_large(key):
+        # A span that begins within a day mostly begins elsewhere the next time.
+        if not span.edges[1:] or floor(span.start, "d", want.zone) != span.start or self._is_large(key):
             return None
         entry = self._entries.pop(key, None)
         if entry is not None:

@@ -7,7 +7,7 @@ import pytest
 
 from bench import table
 from bench.check import check_report, check_stored, doubts
-from bench.result import Report, Result, Round, Side, Stored, kept, read
+from bench.result import Report, Result, Round, Side, Stored, kept
 from bench.wrk import LOADS, WrkError, read_report, works
 
 REPORT = Report(1000, 0, 330, 1000, 0, 0, 1.5, {"p50": 1000, "p90": 2000, "p99": 3000, "p99.9": 4500, "max": 9000})
@@ -142,7 +142,7 @@ def test_result_survives_its_file() -> None:
 
 def test_readme_shows_the_kept_results() -> None:
     readme = table.README.read_text()
-    assert table.fill(readme, [read(path) for path in kept()]) == readme
+    assert table.fill(readme, kept()) == readme
 
 
 def test_readme_without_a_place_for_results_is_refused() -> None:
