@@ -177,12 +177,12 @@ class Kept:
         numbers = parts.keep(stats, want.names, part, before, tables)
         lowest = self._touched.since(stats.reader.loads)
         if lowest is not None and lowest < cut:
-            parts.drop(stats, tables)  # they may have what the counts have not
+            stats.reader.drop(tables)  # they may have what the counts have not
             return False
         entry.extend(cut, counts, tables, numbers)
         entry.loads = stats.reader.loads
         if before is not None:
-            parts.drop(stats, before)
+            stats.reader.drop(before)
         return True
 
     def _read(self, stats: Stats, want: Want, entry: _Entry, page: Page) -> Found | None:
@@ -216,7 +216,7 @@ class Kept:
     @staticmethod
     def _drop(stats: Stats, entry: _Entry) -> None:
         if entry.tables is not None:
-            parts.drop(stats, entry.tables)
+            stats.reader.drop(entry.tables)
 
 
 def _series(span: Span, kept: Counts, later: Counts) -> dict[str, Series]:

@@ -125,8 +125,18 @@ def keep(
 ) -> dict[str, list[int]]:
     """Make the tables of what is known and of a part. Gives the counts of each list, the greatest first.
 
-    Raises ManyKeysError, and then there are no tables.
+    Raises ManyKeysError, and what `Reader.keep` raises; then there are no tables.
     """
+    try:
+        return _keep(stats, names, part, known, tables)
+    except BaseException:
+        stats.reader.drop(tables)
+        raise
+
+
+def _keep(
+    stats: Stats, names: Collection[str], part: Part, known: Tables | None, tables: Tables
+) -> dict[str, list[int]]:
     question = stats.question(part.filters, part.start, part.end)
     rows = f"SELECT hash(visitor_id) AS id, {_bucket(part, 'pageviews')} AS bucket {question.rows('pageviews')}"
     if known:
@@ -141,15 +151,8 @@ def keep(
     query = f"SELECT which, list(count ORDER BY count DESC) FROM {tables.keys} GROUP BY which"
     found = {_NAMES[number]: counts for number, counts in stats.reader.keep(query, {})}
     if sum(map(len, found.values())) > MOST_KEYS:
-        drop(stats, tables)
         raise ManyKeysError
     return found
-
-
-def drop(stats: Stats, tables: Tables) -> None:
-    """Forget what is in tables."""
-    for table in tables:
-        stats.reader.keep(f"DROP TABLE {table}", {})
 
 
 def _keys(names: Collection[str], part: Part, question: Question, known: Tables | None) -> str:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -55,6 +55,12 @@ class Reader:
     def ask(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         """The rows of one query, which names its parameters `$name`. Raises `LateError`."""
         return self._run(self._cursor, query, parameters).fetchall()
+
+    def drop(self, tables: Iterable[str]) -> None:
+        """Forget tables of `kept`; it takes no time, and is done however late it is."""
+        with self._database.cursor() as cursor:
+            for table in tables:
+                cursor.execute(f"DROP TABLE IF EXISTS {table}")
 
     def _run(
         self, cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any]
