@@ -24,7 +24,7 @@ from prisme.stats.frames import Frame
 from prisme.stats.parts import Counts, ManyKeysError, Part, Rows, Tables
 from prisme.stats.queries import WEEK, Page, Series, Span, Stats, frame
 from prisme.store.database import Database
-from prisme.store.reader import FullError
+from prisme.store.reader import FullError, LateError
 
 _LATELY: Final = 600.0  # seconds
 # Pageviews after the cut that are worth moving it.
@@ -204,7 +204,7 @@ class Kept:
 
     def _move(self, stats: Stats, want: Want, entry: _Entry, now: int) -> None:
         if entry.later is not None and entry.later.counts.buckets["pageviews"].total() > _WORTH_MOVING:
-            with contextlib.suppress(ManyKeysError, FullError):
+            with contextlib.suppress(ManyKeysError, FullError, LateError):  # the answer is there
                 self._extend(stats, want, entry, self._choose_cut(want.span, now))
 
     def _bound(self, stats: Stats) -> None:
