@@ -131,9 +131,12 @@ class Kept:
 
     def _prepare(self, stats: Stats, want: Want, now: int) -> _Entry | None:
         """What is kept of a span, if need be counted now."""
-        span, key = want.span, want.key(stats)
+        span = want.span
         # A span that begins within a day mostly begins elsewhere the next time.
-        if not span.edges[1:] or floor(span.start, "d", want.zone) != span.start or self._is_large(key):
+        if span.start >= span.end or floor(span.start, "d", want.zone) != span.start:
+            return None
+        key = want.key(stats)
+        if self._is_large(key):
             return None
         entry = self._entries.pop(key, None)
         if entry is not None:

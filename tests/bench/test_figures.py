@@ -305,7 +305,9 @@ def test_all_of_it(tmp_path: Path) -> None:
     said: list[str] = []
     figures = run(Plan(PAGEVIEWS, 2, 2, 2, 200, 0.0, tmp_path), said.append)
     assert figures.failures == []
-    assert [one.what.split(",")[0] for one in figures.readings] == ["30 days", "12 months"] * 2
+    spans = ["30 days", "30 days", "12 months", "12 months", "30 days", "12 months"]
+    assert [one.what.split(",")[0] for one in figures.readings] == spans
+    assert [one.what.endswith("for the first time") for one in figures.readings] == [True, False] * 2 + [False] * 2
     assert [round(one.rate, -2) for one in figures.intakes] == [200] * 3
     assert figures.stored is not None
     assert figures.stored.pageviews == figures.stored.accepted > 3 * 200

@@ -212,6 +212,12 @@ def test_where_all_begins_anywhere_nothing_is_kept(shop: Shop) -> None:
         assert not shop.ask(want(FIRST + SECOND, FIRST + 50 * DAY), Page())[1]
 
 
+def test_a_span_without_any_moment_has_no_figures(shop: Shop) -> None:
+    shop.load(sorted(make_lines(6, 50), key=when))
+    found, was_kept = shop.ask(want(FIRST, FIRST), Page())
+    assert (found.series["pageviews"].total, was_kept) == (0, False)
+
+
 def test_filters_tell_questions_apart(shop: Shop) -> None:
     shop.load(sorted(make_lines(6, 100), key=when))
     shop._time += 1000
