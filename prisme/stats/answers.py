@@ -80,11 +80,11 @@ def draw(stats: Stats, question: Asked, now: int, kept: Kept, changing: Collecti
     wants = [Want((*TOPS, PROPERTIES, HOURS), filters, question.span, zone)]
     if question.compared is not None:
         wants.append(Want(tuple(changing), filters, question.compared, zone))
-    found = [
+    shown, *others = (
         _count(stats, want, page) if one is None else one
         for want, one in zip(wants, kept.count(stats, wants, page, now), strict=True)
-    ]
-    shown, compared = found[0], found[1] if question.compared is not None else None
+    )
+    compared = others[0] if others else None
     frames = dict(shown.frames)
     properties, hours = frames.pop(PROPERTIES), frames.pop(HOURS)
     return Dashboard(

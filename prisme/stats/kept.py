@@ -2,7 +2,7 @@
 
 A span is cut in two. What is before the cut stays as it was counted until a load touches a time before the cut; each
 load says the lowest time that it may have changed (`store/touched.py`). The cut lies twice as far back as loads reached
-lately, so that few do. What is after it is counted each time, and becomes part of what is kept when it is much.
+lately, so that few do. What is after it is counted once after each load, and is kept as well when it is much.
 """
 
 import contextlib
@@ -230,9 +230,7 @@ def _series(span: Span, kept: Counts, later: Counts) -> dict[str, Series]:
     def make(values: list[Any], total: float) -> Series:
         return Series(frame(span, [start // SECOND for start in span.edges[:-1]], values), total)
 
-    visitors, pageviews, sessions, bounces, lasted = map(
-        merge, ("visitors", "pageviews", "sessions", "bounces", "lasted")
-    )
+    visitors, pageviews, sessions, bounces, lasted = map(merge, parts.FIGURES)
     durations = [_average(time, number) for time, number in zip(lasted, sessions, strict=True)]
     return {
         "visitors": make(visitors, kept.visitors + later.visitors),

@@ -23,6 +23,8 @@ _NAMES: Final = (*TOPS, PROPERTIES, HOURS)
 _NUMBERS: Final = {name: number for number, name in enumerate(_NAMES)}
 # A list with more keys is not kept: nobody looks at them, and they take memory.
 MOST_KEYS: Final = 50_000
+# Of each bucket; `lasted` is in microseconds, of all sessions together.
+FIGURES: Final = ("visitors", "pageviews", "sessions", "bounces", "lasted")
 
 Rows = list[tuple[str, int]]
 
@@ -49,12 +51,10 @@ class Tables(NamedTuple):
 
 
 class Counts:
-    """Figures by the number of the bucket; `lasted` is in microseconds. `visitors` of all buckets together."""
-
-    FIGURES: Final = ("visitors", "pageviews", "sessions", "bounces", "lasted")
+    """`FIGURES` by the number of the bucket, and `visitors` of all buckets together."""
 
     def __init__(self) -> None:
-        self.buckets: dict[str, Counter[int]] = {figure: Counter() for figure in self.FIGURES}
+        self.buckets: dict[str, Counter[int]] = {figure: Counter() for figure in FIGURES}
         self.visitors = 0
 
     def add(self, other: "Counts") -> None:
@@ -109,8 +109,8 @@ def rank(
         return found
     question = stats.question(part.filters, part.start, part.end)
     query = _keys(names, part, question, known)
-    if least.keys() - {HOURS}:
-        cases = " ".join(f"WHEN {_NUMBERS[name]} THEN {number}" for name, number in least.items() if name != HOURS)
+    cases = " ".join(f"WHEN {_NUMBERS[name]} THEN {number}" for name, number in least.items() if name != HOURS)
+    if cases:
         query += f" HAVING sum(counted.count) >= CASE which {cases} ELSE 0 END"
     rows = stats.ask(f"{query} LIMIT {MOST_KEYS + 1}", question)
     if len(rows) > MOST_KEYS:

@@ -64,22 +64,17 @@ class Sets:
         self.named = ", ".join(f"{column} AS {name}" for name, column in zip(short, columns.values(), strict=True))
         # In each set, all columns but its own are NULL, and what GROUPING says of them is 1.
         texts = ", ".join(f"CAST({name} AS VARCHAR)" for name in short)
-        self.grouping = f"grouping({', '.join(short)})"
+        self._grouping = f"grouping({', '.join(short)})"
         self.key = f"coalesce({texts})"
         self.sets = f"GROUPING SETS ({', '.join(f'({name})' for name in short)})"
 
     def number(self, numbers: Mapping[str, int]) -> str:
-        """The number of the column that a row is of, by its name."""
+        """An expression: the number, out of `numbers`, of the column that a row is of."""
         everything, last = (1 << len(self._names)) - 1, len(self._names) - 1
         cases = (
             f"WHEN {everything - (1 << last - place)} THEN {numbers[name]}" for place, name in enumerate(self._names)
         )
-        return f"CASE {self.grouping} {' '.join(cases)} END"
-
-    def name(self, which: int) -> str:
-        """The name of the column that a row is of, by what `grouping` says."""
-        everything = (1 << len(self._names)) - 1
-        return self._names[len(self._names) - (everything - which).bit_length()]
+        return f"CASE {self._grouping} {' '.join(cases)} END"
 
 
 class Question:
@@ -224,10 +219,13 @@ class Stats:
         frames: dict[str, Frame] = {}
         for table, some in _by_table(names).items():
             question = self.question(filters, span.start, span.end)
-            sets = Sets({name: TOPS[name][0] for name in some})
+            sets, numbers = (
+                Sets({name: TOPS[name][0] for name in some}),
+                {name: place for place, name in enumerate(some)},
+            )
             rows = self.ask(
                 f"SELECT sets.which, sets.key, sets.count FROM ("
-                f"SELECT {sets.grouping} AS which, {sets.key} AS key, count(*) AS count "
+                f"SELECT {sets.number(numbers)} AS which, {sets.key} AS key, count(*) AS count "
                 f"FROM (SELECT {sets.named} {question.rows(table)}) GROUP BY {sets.sets}"
                 f") AS sets WHERE key <> '' QUALIFY row_number() OVER (PARTITION BY which ORDER BY count DESC, key) "
                 f"BETWEEN {question.bind(page.offset)} + 1 AND {question.bind(page.offset + page.limit)} "
@@ -236,7 +234,7 @@ class Stats:
             )
             found: dict[str, list[tuple[str, int]]] = {name: [] for name in some}
             for which, key, count in rows:
-                found[sets.name(which)].append((key, count))
+                found[some[which]].append((key, count))
             for name, pairs in found.items():
                 frames[name] = frame(span, [key for key, _ in pairs], [count for _, count in pairs])
         return frames

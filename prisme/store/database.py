@@ -10,6 +10,16 @@ import duckdb
 from prisme.runtime.priority import step_back
 from prisme.store.touched import Touched
 
+_LATEST = """
+SELECT coalesce(epoch_us(max(latest)), 0) FROM (
+    SELECT max(entry_timestamp) AS latest FROM sessions
+    UNION ALL SELECT max("timestamp") FROM pageviews
+    UNION ALL SELECT max("timestamp") FROM events_custom
+    UNION ALL SELECT max("timestamp") FROM file_downloads
+    UNION ALL SELECT max("timestamp") FROM outbound_link_clicks
+)
+"""
+
 
 class StoreError(Exception):
     """The database cannot be used; the message says why and what to do."""
@@ -78,12 +88,7 @@ def connect(path: Path, limits: Limits, temporary: Path) -> duckdb.DuckDBPyConne
 
 def _find_latest(connection: duckdb.DuckDBPyConnection) -> int:
     """The latest time of any row, in microseconds; 0 for none."""
-    columns = {
-        "sessions": "entry_timestamp",
-        **dict.fromkeys(("pageviews", "events_custom", "file_downloads", "outbound_link_clicks"), '"timestamp"'),
-    }
-    parts = (f"SELECT max({column}) AS latest FROM {table}" for table, column in columns.items())  # noqa: S608  # ours
-    row = connection.execute(f"SELECT coalesce(epoch_us(max(latest)), 0) FROM ({' UNION ALL '.join(parts)})").fetchone()  # noqa: S608
+    row = connection.execute(_LATEST).fetchone()
     return int(row[0]) if row else 0
 
 

@@ -36,6 +36,7 @@ class Reader:
         self._deadline = deadline
         self._began = began
         self._late = False
+        self._keeper: duckdb.DuckDBPyConnection | None = None
         self.loads = 0
         # Whether it has looked at tables of `kept`: it sees none that was made later.
         self.has_looked = False
@@ -54,7 +55,17 @@ class Reader:
 
     def ask(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         """The rows of one query, which names its parameters `$name`. Raises `LateError`."""
-        return self._run(self._cursor, query, parameters).fetchall()
+        return self._run(self._cursor, query, parameters)
+
+    def keep(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """Do something with tables of `kept`, apart from the transaction. Raises `LateError` and `FullError`."""
+        if self._keeper is None:
+            self._keeper = self._database.cursor()
+            self._database.reading.add(self._keeper)
+        try:
+            return self._run(self._keeper, query, parameters)
+        except duckdb.OutOfMemoryException as error:
+            raise FullError from error
 
     def drop(self, tables: Iterable[str]) -> None:
         """Forget tables of `kept`; it takes no time, and is done however late it is."""
@@ -62,35 +73,24 @@ class Reader:
             for table in tables:
                 cursor.execute(f"DROP TABLE IF EXISTS {table}")
 
-    def _run(
-        self, cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any]
-    ) -> duckdb.DuckDBPyConnection:
+    def _run(self, cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         if self._late or self._database.stopping:
             raise LateError(self._deadline)
         try:
-            return cursor.execute(query, dict(parameters))
+            return cursor.execute(query, dict(parameters)).fetchall()
         except duckdb.InterruptException as error:
             raise LateError(self._deadline) from error
-
-    def keep(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
-        """Do something with tables of `kept`, apart from the transaction. Raises `LateError` and `FullError`."""
-        with self._database.cursor() as cursor:
-            self._database.reading.add(cursor)
-            try:
-                return self._run(cursor, query, parameters).fetchall()
-            except duckdb.OutOfMemoryException as error:
-                raise FullError from error
-            finally:
-                self._database.reading.discard(cursor)
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._timer.cancel()
         self._timer.join()  # an interrupt that is under way needs the cursor
-        self._database.reading.discard(self._cursor)
-        self._cursor.close()  # which ends the transaction
+        for cursor in filter(None, (self._cursor, self._keeper)):
+            self._database.reading.discard(cursor)
+            cursor.close()  # which ends the transaction
 
     def _interrupt(self) -> None:
         self._late = True
-        self._cursor.interrupt()
+        for cursor in filter(None, (self._cursor, self._keeper)):
+            cursor.interrupt()

@@ -21,7 +21,7 @@ from prisme.stats.queries import TOPS, Page, Stats
 from prisme.store import touched
 from prisme.store.database import Database, Limits
 from prisme.store.loader import Loader
-from prisme.store.reader import Reader
+from prisme.store.reader import LateError, Reader
 from tests.stats.test_queries import (
     DAY,
     DOMAINS,
@@ -226,3 +226,12 @@ def test_filters_tell_questions_apart(shop: Shop) -> None:
     found, was_kept = shop.ask(some, Page())
     assert not was_kept
     assert 0 < found.series["pageviews"].total < every.series["pageviews"].total
+
+
+def test_keeping_ends_at_the_deadline_too(shop: Shop) -> None:
+    endless = "CREATE TABLE kept.endless AS SELECT sum(a.range) FROM range(10000000) a, range(10000000) b"
+    with Reader(shop.database, 0.2) as reader:
+        with pytest.raises(LateError, match=r"over 0\.2 s"):
+            reader.keep(endless, {})
+        reader.drop(["kept.endless"])
+    assert (shop.tables(), shop.database.reading) == (0, set())
