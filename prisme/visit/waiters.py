@@ -6,8 +6,9 @@ from typing import TypeVar
 
 Found = TypeVar("Found")
 
-# A slot is some 3 kB of task, coroutine and answer: 12 MB at most. An honest burst has a few at once.
-CAPACITY = 4096
+# A slot is some 3 kB of task, coroutine and answer: 6 MB, where requests are honest; a burst of such has a few at once.
+# Half of the connections that a server has, so that waiters alone never keep anybody from connecting.
+CAPACITY = 2048
 
 
 class Waiters:

@@ -1,6 +1,7 @@
 """Granian's settings, in one place: the public server, and what the bench compares it with."""
 
 import logging
+import os
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +9,10 @@ from typing import Any
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from granian.server.common import SocketSpec  # type: ignore[attr-defined]  # not exported
 from granian.server.embed import Server
+
+from prisme.runtime.descriptors import allow_open_files
 
 # A request line and headers beyond this are refused by Granian itself: room for a URL of 8,192 bytes in three
 # headers and in a query, where each byte may be percent-encoded.
@@ -16,6 +20,13 @@ _HEADER_BYTES = 131_072
 # Seconds would be too kind to clients that send a byte now and then, in milliseconds.
 _HEADER_TIMEOUT = 10_000
 _BACKLOG = 1024
+# Whoever connects beyond these waits to be accepted. Slow clients hold one for `_HEADER_TIMEOUT` each.
+_CONNECTIONS = 4096
+# What the database, the journal and the log need beside.
+_OWN_FILES = 256
+# A client that asks and does not read what it is answered is hung up on after so long, in milliseconds. HTTP/1.1 only
+# has an end to everything; Granian's HTTP/2, and its guess which of both it is, let a silent client stay for ever.
+_UNREAD_TIMEOUT = 30_000
 
 
 class _Relay(logging.Handler):
@@ -25,17 +36,30 @@ class _Relay(logging.Handler):
         logging.getLogger("prisme").handle(record)
 
 
+class _Server(Server):
+    """Listens by a socket that we know, to set what Granian has no setting for; connections inherit it."""
+
+    def _init_shared_socket(self) -> None:
+        holder: Any = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build()
+        self._shd = holder
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # not on macOS
+            with socket.socket(fileno=os.dup(holder.get_fd())) as listening:
+                listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_TIMEOUT)
+
+
 def server(app: Callable[..., Any], host: str, port: int) -> Server:
     """A Granian server for the running event loop. Its own log says errors only, in our format."""
-    return Server(
+    files = allow_open_files(_CONNECTIONS + _OWN_FILES)
+    return _Server(
         app,
         address=host,
         port=port,
         interface=Interfaces.ASGINL,
-        http=HTTPModes.auto,
+        http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT, max_buffer_size=_HEADER_BYTES),
         websockets=False,
         backlog=_BACKLOG,
+        backpressure=min(_CONNECTIONS, max(files - _OWN_FILES, files // 2)),
         runtime_threads=1,
         log_level=LogLevels.error,
         log_dictconfig={
