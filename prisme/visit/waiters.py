@@ -6,9 +6,9 @@ from typing import TypeVar
 
 Found = TypeVar("Found")
 
-# A slot is some 3 kB of task, coroutine and answer: 6 MB, where requests are honest; a burst of such has a few at once.
-# Half of the connections that a server has, so that waiters alone never keep anybody from connecting.
-CAPACITY = 2048
+# An honest burst has a few at once, of some 3 kB; a dishonest one may bring 250 kB each. Far fewer than there may be
+# connections, so that waiters alone keep nobody from connecting.
+CAPACITY = 512
 
 
 class Waiters:

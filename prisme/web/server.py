@@ -13,15 +13,18 @@ from granian.server.common import SocketSpec  # type: ignore[attr-defined]  # no
 from granian.server.embed import Server
 
 from prisme.runtime.descriptors import allow_open_files
+from prisme.runtime.machine import this_machine
 
-# A request line and headers beyond this are refused by Granian itself: room for a URL of 8,192 bytes in three
-# headers and in a query, where each byte may be percent-encoded.
-_HEADER_BYTES = 131_072
+# A request line and headers beyond this are refused by Granian itself: room for URLs of 8,192 bytes in three headers,
+# and in a query, where each byte may be percent-encoded.
+_HEADER_BYTES = 65_536
 # Seconds would be too kind to clients that send a byte now and then, in milliseconds.
 _HEADER_TIMEOUT = 10_000
 _BACKLOG = 1024
 # Whoever connects beyond these waits to be accepted. Slow clients hold one for `_HEADER_TIMEOUT` each.
 _CONNECTIONS = 4096
+# Memory that one takes at its worst: a head and a body of the greatest size, the body not whole yet.
+_CONNECTION_BYTES = 262_144
 # What the database, the journal and the log need beside.
 _OWN_FILES = 256
 # A client that asks and does not read what it is answered is hung up on after so long, in milliseconds. HTTP/1.1 only
@@ -49,7 +52,6 @@ class _Server(Server):
 
 def server(app: Callable[..., Any], host: str, port: int) -> Server:
     """A Granian server for the running event loop. Its own log says errors only, in our format."""
-    files = allow_open_files(_CONNECTIONS + _OWN_FILES)
     return _Server(
         app,
         address=host,
@@ -59,7 +61,7 @@ def server(app: Callable[..., Any], host: str, port: int) -> Server:
         http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT, max_buffer_size=_HEADER_BYTES),
         websockets=False,
         backlog=_BACKLOG,
-        backpressure=min(_CONNECTIONS, max(files - _OWN_FILES, files // 2)),
+        backpressure=_count_connections(),
         runtime_threads=1,
         log_level=LogLevels.error,
         log_dictconfig={
@@ -67,6 +69,12 @@ def server(app: Callable[..., Any], host: str, port: int) -> Server:
             "loggers": {"_granian": {"handlers": ["prisme"], "propagate": False}},
         },
     )
+
+
+def _count_connections() -> int:
+    """As many as a quarter of the memory can hold at their worst, and as may be open."""
+    files = allow_open_files(_CONNECTIONS + _OWN_FILES)
+    return min(_CONNECTIONS, this_machine().memory // 4 // _CONNECTION_BYTES, max(files - _OWN_FILES, files // 2))
 
 
 def claim(host: str, port: int) -> None:

@@ -23,9 +23,9 @@ HOME = "https://example.com"
 MB = 1_000_000
 
 
-def process(folder: Path, **options: str) -> Process:
+def process(folder: Path, prefix: tuple[str, ...] = (), **options: str) -> Process:
     """A server for floods: behind a proxy, so that clients can have any address, with a small share for DuckDB."""
-    return Process(folder, **{"trust_proxy": "true", "duckdb_memory_limit": "256MB", **options})  # type: ignore[arg-type]
+    return Process(folder, prefix=prefix, trust_proxy="true", duckdb_memory_limit="256MB", **options)
 
 
 class Visitor:

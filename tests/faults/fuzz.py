@@ -1,7 +1,6 @@
 """What strangers and damaged files may say, as functions of any bytes: each must come to an end, and to a sound one.
 
-`test_input.py` asks them for a moment; atheris, which looks for what leads to new code, for as long as one likes:
-`pip install -e '.[fuzz]'`, then `python -m tests.faults.fuzz TARGET -max_total_time=600`.
+`test_input.py` asks them for a moment, `fuzz_long.py` for as long as one likes.
 """
 
 import contextlib
