@@ -40,6 +40,7 @@ STATUS_INVALID = Refusal("status_invalid", 400, "status is not a number from 100
 QUERY_TOO_LONG = Refusal("query_too_long", 400, "query string is over 32768 bytes")
 BODY_TOO_LONG = Refusal("body_too_long", 413, "body is over 65536 bytes")
 BODY_CUT = Refusal("body_cut", 400, "body ended before it was whole")
+BODY_IN_PIECES = Refusal("body_in_pieces", 400, "body comes in more than 1024 pieces")
 BODY_LATE = Refusal("body_late", 408, "body took longer than 10 seconds")
 NOT_JSON = Refusal("content_type_not_json", 400, "content type of a custom event is application/json")
 PROPERTIES_INVALID = Refusal("properties_invalid", 400, "properties are not one JSON object")
