@@ -13,7 +13,7 @@ SHARDS = 256
 # About 600 bytes a session: 150 MB. A site with more visitors a day forgets the oldest first.
 CAPACITY = 262_144
 # A session whose texts are longer takes the place of several: a path may have 24 kB, and what a client sends is its
-# own choice. 262,144 of the longest would be 8 GB; so they are 0.4 GB at most.
+# own choice. 262,144 of the longest would be 8 GB; so they are 0.45 GB at most.
 _TEXT_BITS = 7
 _PAGEVIEWS = (1, 2, 3, 5, 10, 20, 50, 100)
 
@@ -147,7 +147,7 @@ class Sessions:
 
 def _weigh(session: Session) -> int:
     """As how many sessions it counts. `replace` relies on it: only a new path or a new visitor id changes it."""
-    texts = len(session.visitor) + len(session.client.device)
+    texts = sum(map(len, (session.domain, session.referrer, session.visitor, session.client.device)))
     if session.utm is not NO_UTM:
         texts += sum(map(len, msgspec.structs.astuple(session.utm)))
     return 1 + sum(length >> _TEXT_BITS for length in (len(session.latest), len(session.entry_path), texts))
