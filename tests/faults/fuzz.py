@@ -5,6 +5,7 @@
 
 import contextlib
 import json
+import json.scanner
 import os
 import shutil
 import tempfile
@@ -19,7 +20,17 @@ from prisme.ingest.campaign import read_utm
 from prisme.ingest.custom import join_properties, read_properties
 from prisme.ingest.links import read_link
 from prisme.ingest.pageview import read_status, read_visitor
-from prisme.journal.record import PageviewLine, encode
+from prisme.journal.record import (
+    CopyLine,
+    CustomLine,
+    DownloadLine,
+    ForgetLine,
+    Line,
+    OutboundLine,
+    PageviewLine,
+    SessionName,
+    encode,
+)
 from prisme.journal.segment import Segment, segment_path
 from prisme.runtime.config import Config, Mistakes
 from prisme.runtime.options import OPTIONS, flag, variable
@@ -98,12 +109,21 @@ def hints(data: bytes) -> None:
 
 
 def bodies(data: bytes) -> None:
-    """The JSON body of a custom event."""
+    """The JSON body of a custom event: what is kept is an object to Python's own reader too, which is no stricter."""
+    read = _read_slowly(data or b"{}")
     kept = read_properties(data)
-    if isinstance(kept, Refusal):
-        return
-    assert kept.encode() == (data or b"{}")
-    assert isinstance(json.loads(kept), dict)
+    assert isinstance(kept, Refusal) or (kept.encode() == (data or b"{}") and isinstance(read, dict))
+
+
+def _read_slowly(data: bytes) -> object:
+    """JSON by Python's reader in Python: atheris sees which way it goes, as it does not in C."""
+    decoder = json.JSONDecoder()
+    decoder.parse_string = json.decoder.py_scanstring  # type: ignore[attr-defined]
+    decoder.scan_once = json.scanner.py_make_scanner(decoder)  # type: ignore[attr-defined]
+    try:
+        return decoder.decode(data.decode())
+    except (ValueError, RecursionError):
+        return None
 
 
 def properties(data: bytes) -> None:
@@ -136,18 +156,35 @@ def close() -> None:
 
 
 def journal(data: bytes) -> None:
-    """A segment with something between two events: they are stored, whatever it is."""
+    """A segment with something between two events, and with a damaged line of each kind: the two are stored."""
     store = _store()
     number = store.loader.last_segment() + 1
-    first, last = session(2 * number), session(2 * number + 1)
+    first, last, other = (session(3 * number + step) for step in range(3))
+    whole: list[Line] = [
+        PageviewLine(3, other),
+        CopyLine(3, other),
+        CustomLine(3, other, NOW, "name", '{"a":1}'),
+        DownloadLine(3, other, NOW, "https://a.example/"),
+        OutboundLine(3, other, NOW, "https://a.example/"),
+        ForgetLine(SessionName(other.uuid)),
+    ]
+    damaged = b"".join(_damage(encode(line), data[step:]) for step, line in enumerate(whole))
     path = segment_path(store.folder, number)
-    path.write_bytes(encode(PageviewLine(1, first)) + data + b"\n" + encode(PageviewLine(2, last)))
+    path.write_bytes(encode(PageviewLine(1, first)) + data + b"\n" + damaged + b"\n" + encode(PageviewLine(2, last)))
     store.loader.load(Segment(number, path), NOW)
-    known = f"SELECT count(*) FROM pageviews WHERE session_uuid IN ('{first.uuid}', '{last.uuid}')"
-    ((count,),) = store.rows(known)
-    assert count == 2 or first.uuid.encode() in data or last.uuid.encode() in data
+    ((count,),) = store.rows(f"SELECT count(*) FROM pageviews WHERE session_uuid IN ('{first.uuid}', '{last.uuid}')")
+    assert isinstance(count, int)
+    assert count >= 2
     for left in store.folder.glob("*.rejected"):
         left.unlink()
+
+
+def _damage(line: bytes, data: bytes) -> bytes:
+    """The line with other bytes here and there: where, and which ones, `data` says."""
+    changed = bytearray(line)
+    for high, low, byte in zip(data[::3], data[1::3], data[2::3], strict=False):
+        changed[(high << 8 | low) % len(changed)] = byte
+    return bytes(changed)
 
 
 _PLACE = Path(tempfile.gettempdir()) / "prisme-fuzz-options"

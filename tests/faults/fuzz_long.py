@@ -3,6 +3,8 @@
 `pip install -e '.[test,fuzz]'`, then `python -m tests.faults.fuzz_long TARGET -max_total_time=600`.
 """
 
+import json.decoder
+import json.scanner
 import sys
 import tempfile
 from pathlib import Path
@@ -11,6 +13,13 @@ import atheris
 
 with atheris.instrument_imports(include=["prisme"]):
     from tests.faults.fuzz import TARGETS, WORDS, close
+
+for module, names in {
+    json.scanner: ["py_make_scanner"],
+    json.decoder: ["py_scanstring", "JSONObject", "JSONArray"],
+}.items():
+    for name in names:
+        setattr(module, name, atheris.instrument_func(getattr(module, name)))
 
 
 def main(words: list[str]) -> None:
