@@ -122,15 +122,14 @@ def test_thousands_of_slow_clients(server: Process) -> None:
     assert memory(server) < BOUND
 
 
-@pytest.mark.parametrize("body", [0, 65_000], ids=["heads", "heads and bodies"])
-def test_slow_clients_with_much_to_say(tmp_path: Path, body: int) -> None:
+def test_slow_clients_with_much_to_say(tmp_path: Path) -> None:
     """Heads of 60 kB that do not end, or that are followed by a body that does not."""
-    size = 4000 if LONG else 1500
+    size = 4000 if LONG else 2000
     lines = [f"X-{number}: {'y' * 4000}" for number in range(15)]
-    said = head("POST", CUSTOM, "Content-Length: 65536", *lines) + b"z" * body
+    said = head("POST", CUSTOM, "Content-Length: 65536", *lines)
 
-    async def behave(wire: Wire, _: int) -> bytes:
-        await wire.send(said if body else said[:-2])
+    async def behave(wire: Wire, number: int) -> bytes:
+        await wire.send(said + b"z" * 65_000 if number % 4 else said[:-2])
         return await wire.answer()
 
     with process(tmp_path / "data") as server, many_files(size):
@@ -138,7 +137,7 @@ def test_slow_clients_with_much_to_say(tmp_path: Path, body: int) -> None:
         before = memory(server)
         with Visitor(server) as visitor:
             outcomes = crowd(server.port, behave, size, 40)
-        assert outcomes == {"408" if body else "closed": size}
+        assert outcomes == {"408": size * 3 // 4, "closed": size // 4}
         assert visitor.served, visitor.statuses
         # Some of it is what the server takes on its first requests.
         assert memory(server) - before < size * _CONNECTION_BYTES + 100 * MB
@@ -162,9 +161,10 @@ def test_connections_opened_and_dropped(server: Process) -> None:
         wire.drop(reset=number % 2 == 0)
         return b""
 
+    size = 100_000 if LONG else 6000
     with many_files(1000), Visitor(server) as visitor:
-        outcomes = crowd(server.port, behave, 10_000, PATIENCE)
-    assert outcomes == {"closed": 10_000}
+        outcomes = crowd(server.port, behave, size, PATIENCE)
+    assert outcomes == {"closed": size}
     assert visitor.served, visitor.statuses
     wait_until(lambda: open_files(server) <= before + 2, "all connections to be closed")
     assert memory(server) < BOUND
@@ -263,7 +263,7 @@ def test_waiters_by_the_thousand(server: Process) -> None:
 
 
 def test_more_than_64_sessions_a_device(server: Process) -> None:
-    count = 5000
+    count = 2000
     headers = dict(browser(f"{HOME}/x", X_Forwarded_For="203.0.113.64"))
     for number in range(count):
         sent = headers | {"X-Prisme-Referrer": f"{HOME}/tab-{number}"}
