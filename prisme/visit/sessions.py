@@ -72,6 +72,7 @@ class Sessions:
         forgotten: tuple[Session, ...] = ()
         while self._weights[index] + weight > self._shard_capacity and self._shards[index]:
             forgotten += self._forget_oldest(index)
+        self._weights[index] += weight
         present = self._shards[index].get(device)
         self._set(index, device, (*self._alive(present, session.active), session) if present else (session,))
         self.counts.inserted += 1
@@ -127,12 +128,12 @@ class Sessions:
             if sessions:
                 shard[device] = sessions
                 self._counts[index] += len(sessions)
-                self._weights[index] += sum(map(_weigh, sessions))
                 self.counts.devices_inserted += 1
             return
         self._counts[index] += len(sessions) - len(before)
-        self._weights[index] += sum(map(_weigh, sessions)) - sum(map(_weigh, before))
-        self._end([session for session in before if session not in sessions])
+        ended = [session for session in before if session not in sessions]
+        self._weights[index] -= sum(map(_weigh, ended))
+        self._end(ended)
         if sessions:
             shard[device] = sessions
         else:
@@ -147,7 +148,8 @@ class Sessions:
 
 def _weigh(session: Session) -> int:
     """As how many sessions it counts. `replace` relies on it: only a new path or a new visitor id changes it."""
-    texts = sum(map(len, (session.domain, session.referrer, session.visitor, session.client.device)))
+    texts = len(session.domain) + len(session.referrer) + len(session.visitor) + len(session.client.device)
     if session.utm is not NO_UTM:
         texts += sum(map(len, msgspec.structs.astuple(session.utm)))
-    return 1 + sum(length >> _TEXT_BITS for length in (len(session.latest), len(session.entry_path), texts))
+    paths = (len(session.latest) >> _TEXT_BITS) + (len(session.entry_path) >> _TEXT_BITS)
+    return 1 + paths + (texts >> _TEXT_BITS)

@@ -170,6 +170,7 @@ def _post(doors: Doors, read: Callable[[Scope, Slots, Hit, bytes], Recorded], *,
             address = admit(scope, found, found[ORIGIN])
         if isinstance(address, Refusal):
             return refuse(scope, address)
+        scope["headers"] = ()  # 100 kB, where a client wants it so, for as long as its body takes
         body = await read_body(receive, found[CONTENT_LENGTH])
         if isinstance(body, Refusal):
             return refuse(scope, body)

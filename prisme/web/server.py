@@ -21,14 +21,14 @@ from prisme.web.request import Scope
 from prisme.web.response import Answer
 
 # A request line and headers beyond this are refused by Granian itself: room for URLs of 8,192 bytes in three headers,
-# and in a query, where each byte may be percent-encoded.
+# and in a query, where each byte may be percent-encoded. What comes at once may have up to twice as much.
 _HEADER_BYTES = 65_536
 # Seconds would be too kind to clients that send a byte now and then, in milliseconds.
 _HEADER_TIMEOUT = 10_000
 _BACKLOG = 1024
 # Whoever connects beyond these waits to be accepted. Slow clients hold one for `_HEADER_TIMEOUT` each.
 _CONNECTIONS = 4096
-# Memory that one takes at its worst: a head and a body of the greatest size, the body not whole yet.
+# Memory that one takes at its worst, as measured: a head and a body of the greatest size, the body not whole yet.
 _CONNECTION_BYTES = 262_144
 # What the database, the journal and the log need beside.
 _OWN_FILES = 256
