@@ -21,6 +21,9 @@ _write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
 _write.restype = ctypes.c_ssize_t
 
 
+# A segment is loaded in one transaction, in memory: the least that DuckDB has by default, 128 MB, is enough for 25 MB
+# of long lines, and not for 50.
+MAX_BYTES = 16 << 20
 # No file has this number: what comes after `close` is refused, as if the disk had refused it.
 _CLOSED = -1
 
@@ -37,7 +40,8 @@ class Sealed(NamedTuple):
 class Appender:
     """The open segment. `failure` says why the last write failed; None while all is well.
 
-    `when_full` is called, in whichever thread appends, when the segment holds as many events as it may.
+    `when_full` is called, in whichever thread appends, when the segment holds as many events or bytes as it
+    should.
     """
 
     def __init__(self, folder: Path, first: int, max_events: int, turn: AbstractContextManager[bool]) -> None:
@@ -76,7 +80,7 @@ class Appender:
         if not self._put(line):
             return False
         self._events += 1
-        if self._events == self._max_events:
+        if self._events == self._max_events or self._size >= MAX_BYTES > self._size - len(line):
             self.when_full()
         return True
 

@@ -25,7 +25,7 @@ MB = 1_000_000
 
 def process(folder: Path, prefix: tuple[str, ...] = (), **options: str) -> Process:
     """A server for floods: behind a proxy, so that clients can have any address, with a small share for DuckDB."""
-    return Process(folder, prefix=prefix, trust_proxy="true", duckdb_memory_limit="256MB", **options)
+    return Process(folder, prefix=prefix, **{"trust_proxy": "true", "duckdb_memory_limit": "256MB"} | options)
 
 
 class Visitor:

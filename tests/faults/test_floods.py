@@ -262,6 +262,23 @@ def test_waiters_by_the_thousand(server: Process) -> None:
     assert memory(server) < BOUND
 
 
+def test_long_events(tmp_path: Path) -> None:
+    """More of them in a second than DuckDB's memory holds: they are loaded all the same."""
+    count = 400
+    body = b'{"a":"' + b'\\"' * 32_000 + b'"}'
+    with process(tmp_path / "data", duckdb_memory_limit="128MB", eventstore_max_batch_timeout="1m") as server:
+        server.start()
+        assert server.http.post(EVENTS + "pageviews", headers=browser(f"{HOME}/flood")).status_code == 200
+        said = head("POST", CUSTOM, JSON, f"Content-Length: {len(body)}") + body
+        heard = say(server.port, said * count, head("GET", "/nowhere", "Connection: close"))
+        assert heard.count(b"HTTP/1.1 200 ") == count
+        assert server.stop() == 0
+        assert server.rows("SELECT count(*), min(length(properties::VARCHAR)) FROM events_custom") == [
+            (count, len(body))
+        ]
+        assert server.rows("SELECT count(*) > 2 FROM state.segments") == [(True,)]
+
+
 def test_more_than_64_sessions_a_device(server: Process) -> None:
     count = 2000
     headers = dict(browser(f"{HOME}/x", X_Forwarded_For="203.0.113.64"))
