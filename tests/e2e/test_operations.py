@@ -674,6 +674,7 @@ def test_logrotate_as_explained(tmp_path: Path) -> None:
     with Process(tmp_path / "data", access_log=str(log)) as server:
         process = server.start()
         server.http.get("/before")
+        wait_for_lines(log, 1)  # an empty file is not rotated
         written = block("text", "rotate")
         for told, here in (("/var/log/prisme", str(tmp_path)), ("systemctl reload prisme", f"kill -HUP {process.pid}")):
             assert told in written
