@@ -47,14 +47,17 @@ def _scheduler(loop: asyncio.AbstractEventLoop, callback: Any, at_once: AtOnce) 
         watcher.taskref(loop.create_task(coroutine))
 
     def schedule(watcher: Any) -> None:
-        answer = at_once(watcher.scope)
-        if answer is None:
-            later(begin, callback(watcher), watcher, context=context)
-            return
-        send = watcher.proto.send
-        start, body = answer
-        send(start)
-        send(body)
+        try:
+            answer = at_once(watcher.scope)
+            if answer is None:
+                later(begin, callback(watcher), watcher, context=context)
+                return
+            send = watcher.proto.send
+            start, body = answer
+            send(start)
+            send(body)
+        except Exception as error:  # a loop that was closed meanwhile; Granian answers 500
+            watcher.err(error)
 
     scheduler._schedule_fn = schedule
     return cast(CallbackScheduler, scheduler)
@@ -76,8 +79,7 @@ def _spawner(at_once: AtOnce) -> Callable[..., None]:
 def serve(one: Server, at_once: AtOnce | None = None) -> Coroutine[Any, Any, None]:
     """Serve until `one.stop()`.
 
-    `at_once`, where there is one, is asked before the server's callable, in another thread than the event loop's. It
-    must not raise.
+    `at_once`, where there is one, is asked before the server's callable, in another thread than the event loop's.
     """
     return one.serve(_spawner(at_once) if at_once else None)
 
