@@ -77,7 +77,7 @@ def check(answer: httpx.Response) -> str:
         check_page(answer, policy)
     else:
         assert set(policy) == {"default-src", "frame-ancestors"}, what
-    return kind
+    return str(kind)
 
 
 def check_page(answer: httpx.Response, policy: dict[str, str]) -> None:
