@@ -139,6 +139,8 @@ async def serve(
     """Build all, serve until `stop` is set, then answer what is under way, load the last segment and checkpoint."""
     clock = clock or Clock()
     now = _microseconds(clock)
+    if folder.is_open:
+        log.warning("others may write to the data directory: chmod 700 %s", folder.path)
     _claim(config)
     await _try_certificate(config)
     with contextlib.ExitStack() as closing:
