@@ -146,6 +146,8 @@ def visit(http: httpx.Client, day: int, **headers: str) -> None:
     assert http.get("/api/v1/noscript/events/pageviews", params=query, headers=told).status_code == 200
     assert http.get("/nowhere", headers=told).status_code == 404
     assert http.options(VIEWS, headers=told).status_code == 204
+    if day:
+        return  # passwords take their time
     del told["Origin"]
     assert http.post("/login", data={"name": "ada", "password": "wrong"}, headers=told).status_code == 401
     assert http.post("/login", data={"name": "ada", "password": PASSWORD}, headers=told).status_code == 303
