@@ -126,8 +126,14 @@ def test_every_answer_keeps_to_itself(
         assert len(routes) > 25
         (link,) = re.findall(r"http://127\.0\.0\.1:\d+(/setup\?key=\S+)", caplog.text)
         wrong = {"key": link.partition("=")[2], "name": "ada", "password": "short", "again": "short"}
-        for answer in (server.http.get(link), server.http.post("/setup", data=wrong)):
+        for answer in (server.http.get("/login"), server.http.get(link), server.http.post("/setup", data=wrong)):
             assert check(answer) == "text/html"
+        right = wrong | {"password": PASSWORD, "again": PASSWORD}
+        assert server.http.post("/setup", data=right).status_code == 303
+        waiting = server.http.get("/dashboard")
+        assert "Waiting for the first visit" in waiting.text
+        assert check(waiting) == "text/html"
+        server.http.cookies.clear()
         seen = walk(server, routes, {})
         server.settle()
 
@@ -135,10 +141,9 @@ def test_every_answer_keeps_to_itself(
         accounts, shares = Accounts(control), Shares(control)
         accounts.add(BY, "kim", "admin", (), PASSWORD, now)
         accounts.add(BY, "bob", "viewer", ("example.com",), PASSWORD, now)
-        headers = server.make_token()
         for who in (
             {"cookies": {"prisme_login": accounts.open("bob", now)}},
-            {"headers": headers},
+            {"headers": server.make_token()},
             {"share": shares.add(BY, "example.com", now)[1]},
             {"share": shares.add(BY, "example.com", now, password=PASSWORD)[1]},
         ):
@@ -151,7 +156,7 @@ def test_every_answer_keeps_to_itself(
             seen.add((check(answer), answer.status_code, "/login"))
         # What nobody thought of.
         monkeypatch.setattr("prisme.stats.queries._PAGEVIEWS", "SELECT nothing FROM nowhere")
-        answer = server.http.get("/api/v1/stats/pageviews", headers=headers)
+        answer = server.http.get("/api/v1/stats/pageviews", headers=server.make_token())
         seen.add((check(answer), answer.status_code, "pageviews"))
         for method, path in (("GET", "/metrics"), ("GET", "/healthcheck"), ("GET", "/"), ("POST", "/metrics")):
             assert check(httpx.request(method, f"http://{admin}{path}")) == "text/plain"

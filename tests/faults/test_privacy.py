@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -28,8 +29,10 @@ from prisme.store.database import Limits, connect
 from prisme.store.secrets import Secrets
 from prisme.visit.salts import DAY
 from tests.process import Process
+from tests.requirements import miss
 from tests.server import PATIENCE, LiveServer, browser, free_port, open_tables, wait_until
 
+DAYS = int(os.environ.get("PRISME_TEST_DAYS", "3"))
 # More than a day, so that yesterday's sessions are over too.
 A_DAY = 25 * 3600
 PAGE = "https://example.com/"
@@ -249,7 +252,7 @@ def test_needles_are_all_that_tells_of_an_address() -> None:
 def test_nothing_of_a_visitor_stays(watched: Watch, tmp_path: Path) -> None:
     """Days of traffic: while it is in the journal, in the write-ahead log and in the file; and what a kill leaves."""
     server = watched.server
-    for day in range(3):
+    for day in range(DAYS):
         for address in FORWARDED:
             visit(server.http, day, X_Forwarded_For=address)
         wait_until(partial(is_planted_in_journal, server.folder, server.http, day), "something in the journal")
@@ -265,7 +268,9 @@ def test_nothing_of_a_visitor_stays(watched: Watch, tmp_path: Path) -> None:
     assert search(read_tables(copy), watched.needles) == set()
     assert search(read_folder(copy), watched.needles) == set()
     stored = "SELECT count(*), count(DISTINCT visitor_id) FROM pageviews WHERE visitor_id NOT LIKE 'planted%'"
-    assert server.rows(stored) == [(3 * 3 * len(FORWARDED), 3 * len(FORWARDED))]  # each address was somebody, each day
+    assert server.rows(stored) == [
+        (3 * DAYS * len(FORWARDED), DAYS * len(FORWARDED))
+    ]  # each address was somebody, each day
     haystacks = watched.haystacks()
     server.stop()
     haystacks |= read_folder(server.folder) | read_tables(server.folder)
@@ -278,6 +283,11 @@ def test_nothing_of_a_visitor_stays(watched: Watch, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("told", "found"), [("none", False), ("masked", True), ("full", True)])
 def test_addresses_of_sockets(tmp_path: Path, told: str, found: bool) -> None:
     """Without a proxy, of both families; the access log has them where it should, which the search sees."""
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            miss("IPv6 is missing: turn it on, at least for ::1")
     log = tmp_path / "access.log"
     needles = needles_of({"127.0.0.77": (), "::ffff:127.0.0.77": ()}) | {
         "::1 in JSON": b'"::1"',
