@@ -4,11 +4,12 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from types import FunctionType
 from typing import Any, cast
 
 from granian._granian import CallbackScheduler
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import AsyncWorker, Server
@@ -84,8 +85,13 @@ def serve(one: Server, at_once: AtOnce | None = None) -> Coroutine[Any, Any, Non
     return one.serve(_spawner(at_once) if at_once else None)
 
 
-def server(app: Callable[..., Any], host: str, port: int) -> Server:
-    """A Granian server for the running event loop. Its own log says errors only, in our format."""
+def server(
+    app: Callable[..., Any], host: str, port: int, certificate: Path | None = None, key: Path | None = None
+) -> Server:
+    """A Granian server for the running event loop, with TLS where there is a certificate and its key.
+
+    Its own log says errors only, in our format.
+    """
     return Server(
         app,
         address=host,
@@ -94,6 +100,9 @@ def server(app: Callable[..., Any], host: str, port: int) -> Server:
         http=HTTPModes.auto,
         http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT, max_buffer_size=_HEADER_BYTES),
         websockets=False,
+        ssl_cert=certificate,
+        ssl_key=key,
+        ssl_protocol_min=SSLProtocols.tls12,  # visitors' browsers may be old
         backlog=_BACKLOG,
         runtime_threads=1,
         log_level=LogLevels.error,
