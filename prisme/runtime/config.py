@@ -169,6 +169,6 @@ def _read_file(naming: Iterable[Source], folder: Path, mistakes: list[str]) -> S
         mistakes.append(f"{where}{name!r} cannot be read ({error.strerror}): name a file that this user may read")
     except UnicodeDecodeError:
         mistakes.append(f"{where}{name!r} is not UTF-8: save it as UTF-8 text")
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # its own errors, a number of 5,000 digits, a list in a list in ...
         mistakes.append(f'{where}{name!r} is not TOML: {error}; write as in port = 8000 or host = "127.0.0.1"')
     return Source(f"file {name} key", key, given)

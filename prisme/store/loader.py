@@ -110,7 +110,7 @@ class Loader:
     def open_sessions(self, since: int, at_most: int) -> Iterator[tuple[int, Session]]:
         """Each open session with its device, the least recently active first; the newest `at_most` of them."""
         self._cursor.execute(_OPEN_SESSIONS, {"since": since, "at_most": at_most})
-        while rows := self._cursor.fetchmany(10_000):
+        while rows := self._cursor.fetchmany(1_000):
             for device, session in rows:
                 yield device, _decode(session)
 
