@@ -329,7 +329,7 @@ def test_nothing_stays_after_a_kill(tmp_path: Path) -> None:
         access_log_ip="none",
         debug="true",
         api_events_timeout="10ms",
-        eventstore_max_batch_timeout="2s",
+        eventstore_max_batch_timeout="1s",
     )
 
     def look(*planted_in: str) -> None:
