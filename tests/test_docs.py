@@ -18,7 +18,7 @@ from tests.requirements import need
 from tests.server import LiveServer, browser, open_tables
 
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [*(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "SECURITY")), *sorted(DOCS.glob("*.md"))]
 HTTP_API = (DOCS / "http-api.md").read_text()
 STATS_API = (DOCS / "stats-api.md").read_text()
 TABLES = (DOCS / "tables.md").read_text()

@@ -40,9 +40,12 @@ class Database:
 
     def __init__(self, path: Path, limits: Limits, temporary: Path) -> None:
         try:
+            clear(temporary)
             # DuckDB's threads have the priority of the one that starts them, and they are there for questions.
             with ThreadPoolExecutor(1, initializer=step_back) as starter:
                 self._connection = starter.submit(connect, path, limits, temporary).result()
+        except OSError as error:
+            raise StoreError(f"{error.filename} is left of an earlier run and cannot be removed: {error}") from error
         except duckdb.Error as error:
             raise StoreError(
                 f"database {path} cannot be opened: {error}. "
@@ -84,6 +87,12 @@ def connect(path: Path, limits: Limits, temporary: Path) -> duckdb.DuckDBPyConne
             "autoload_known_extensions": False,
         },
     )
+
+
+def clear(temporary: Path) -> None:
+    """Remove what a killed process left of its questions and loads: DuckDB does not."""
+    for path in temporary.glob("duckdb_temp*"):
+        path.unlink()
 
 
 def _find_latest(connection: duckdb.DuckDBPyConnection) -> int:

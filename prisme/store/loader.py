@@ -60,6 +60,8 @@ class Loader:
     def __init__(self, database: Database) -> None:
         self._touched = database.touched
         self._steady = True
+        # Whether the write-ahead log may have ended sessions; of an earlier run, for one.
+        self._must_tidy = True
         self._cursor = database.cursor()
 
     def load(self, segment: Segment, now: int) -> Loaded:
@@ -83,11 +85,22 @@ class Loader:
 
     def expire(self, before: int) -> None:
         """Forget which device had the sessions that saw nothing since `before` (microseconds)."""
-        self._cursor.execute("DELETE FROM state.open_sessions WHERE active < make_timestamp(?)", [before])
+        query = "DELETE FROM state.open_sessions WHERE active < make_timestamp(?)"
+        ended = self._cursor.execute(query, [before]).fetchone()
+        self._must_tidy |= ended is not None and ended[0] > 0
         self._cursor.execute(
             "DELETE FROM state.segments WHERE number + ? < (SELECT max(number) FROM state.segments)",
             [_REMEMBERED_SEGMENTS],
         )
+
+    def tidy(self) -> None:
+        """Empty the write-ahead log where sessions ended: it keeps all that was ever loaded, for months on quiet sites.
+
+        It takes some 50 ms with four million rows.
+        """
+        if self._must_tidy:
+            self._cursor.execute("CHECKPOINT")
+            self._must_tidy = False
 
     def last_segment(self) -> int:
         """The highest segment number ever loaded, 0 for none."""

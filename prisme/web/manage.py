@@ -23,7 +23,7 @@ API: Final = "/api/v1/"
 _HEADERS: Final[list[Header]] = [
     (b"content-type", b"application/json"),
     (b"cache-control", b"private, no-store"),
-    (b"x-content-type-options", b"nosniff"),
+    *response.INERT,
 ]
 _MOST_ENTRIES: Final = 1000
 

@@ -5,11 +5,12 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from types import FunctionType
 from typing import Any, cast
 
 from granian._granian import CallbackScheduler
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.common import SocketSpec  # type: ignore[attr-defined]  # not exported
@@ -60,14 +61,17 @@ def _scheduler(loop: asyncio.AbstractEventLoop, callback: Any, at_once: AtOnce) 
         watcher.taskref(loop.create_task(coroutine))
 
     def schedule(watcher: Any) -> None:
-        answer = at_once(watcher.scope)
-        if answer is None:
-            later(begin, callback(watcher), watcher, context=context)
-            return
-        send = watcher.proto.send
-        start, body = answer
-        send(start)
-        send(body)
+        try:
+            answer = at_once(watcher.scope)
+            if answer is None:
+                later(begin, callback(watcher), watcher, context=context)
+                return
+            send = watcher.proto.send
+            start, body = answer
+            send(start)
+            send(body)
+        except Exception as error:  # a loop that was closed meanwhile; Granian answers 500
+            watcher.err(error)
 
     scheduler._schedule_fn = schedule
     return cast(CallbackScheduler, scheduler)
@@ -89,8 +93,7 @@ def _spawner(at_once: AtOnce) -> Callable[..., None]:
 def serve(one: Server, at_once: AtOnce | None = None) -> Coroutine[Any, Any, None]:
     """Serve until `one.stop()`.
 
-    `at_once`, where there is one, is asked before the server's callable, in another thread than the event loop's. It
-    must not raise.
+    `at_once`, where there is one, is asked before the server's callable, in another thread than the event loop's.
     """
     return one.serve(_spawner(at_once) if at_once else None)
 
@@ -106,8 +109,13 @@ class _Server(Server):
                 listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_TIMEOUT)
 
 
-def server(app: Callable[..., Any], host: str, port: int) -> Server:
-    """A Granian server for the running event loop. Its own log says errors only, in our format."""
+def server(
+    app: Callable[..., Any], host: str, port: int, certificate: Path | None = None, key: Path | None = None
+) -> Server:
+    """A Granian server for the running event loop, with TLS where there is a certificate and its key.
+
+    Its own log says errors only, in our format.
+    """
     return _Server(
         app,
         address=host,
@@ -116,6 +124,9 @@ def server(app: Callable[..., Any], host: str, port: int) -> Server:
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT, max_buffer_size=_HEADER_BYTES),
         websockets=False,
+        ssl_cert=certificate,
+        ssl_key=key,
+        ssl_protocol_min=SSLProtocols.tls12,  # visitors' browsers may be old
         backlog=_BACKLOG,
         backpressure=_count_connections(),
         runtime_threads=1,
