@@ -140,7 +140,8 @@ def server(
 
 def _count_connections() -> int:
     """As many as a quarter of the memory can hold at their worst, and as may be open."""
-    files = allow_open_files(_CONNECTIONS + _OWN_FILES)
+    # Granian does not count a connection until its TLS handshake is over, for which it gives ten seconds.
+    files = allow_open_files(4 * _CONNECTIONS)
     return min(_CONNECTIONS, this_machine().memory // 4 // _CONNECTION_BYTES, max(files - _OWN_FILES, files // 2))
 
 
