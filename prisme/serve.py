@@ -107,6 +107,9 @@ def run(config: Config, notices: list[str], setup: Setup | None = None) -> int:
     except (StartError, FolderError, StoreError, GeoError, OriginError) as error:
         log.critical("cannot start: %s", error)
         return 1
+    except duckdb.Error as error:
+        log.critical("cannot start: the database cannot be read, it may be damaged: %s", error)
+        return 1
     except KeyboardInterrupt:
         return 130
     return 0
@@ -144,7 +147,7 @@ async def serve(
         loader = rooms.loader
         waiting, first = await _load_leftovers(loader, folder, now, log)
         ttl = _ttl(config)
-        journal = Appender(folder.journal, first, config.eventstore_max_batch_size)
+        journal = _open_journal(folder, first, config.eventstore_max_batch_size)
         pace = Pace(config.eventstore_max_batch_timeout, config.eventstore_fsync != "never", ttl)
         writer = Writer(journal, loader, pace, now, log)
         writer.queue(waiting)
@@ -191,7 +194,7 @@ def open_rooms(config: Config, folder: Folder, now: int, log: logging.Logger, cl
     geo = Geo(config.geoip_db or assets.COUNTRIES, folder.path)
     closing.callback(geo.close)
     limits = Limits(config.duckdb_memory_limit, config.duckdb_threads)
-    database = Database(folder.path / "prisme.duckdb", limits, folder.path / "tmp")
+    database = Database(folder.path / "prisme.duckdb", limits, folder.path / "tmp", log)
     closing.callback(database.close)
     loader = Loader(database)
     closing.callback(loader.close)
@@ -216,6 +219,13 @@ def build_services(config: Config, rooms: Rooms, journal: Appender) -> Services:
 def _ttl(config: Config) -> int:
     """Of a session without any event, in microseconds."""
     return int(config.sessionstorage_session_inactive_ttl * SECOND)
+
+
+def _open_journal(folder: Folder, first: int, max_events: int) -> Appender:
+    try:
+        return Appender(folder.journal, first, max_events)
+    except OSError as error:
+        raise StartError(f"the journal {folder.journal} cannot be written: {error.strerror}") from error
 
 
 def _open_access_log(config: Config, clock: Clock) -> AccessLog | None:
@@ -360,13 +370,20 @@ async def _run(
 async def _tend(services: Services, salts: Salts, now: Callable[[], int], log: logging.Logger) -> None:
     """What time alone brings about: a new day's salt, ended sessions, a disk with room again, new countries."""
     geo, journal = services.geo, services.journal
+    failing = False
     for tick in itertools.count(1):
         await asyncio.sleep(_TEND_SECONDS)
         salts.daily(now())
         if not salts.saved:
             salts.save()
-        if journal.failure is not None and journal.probe():
-            log.info("the journal can be written again")
+        if journal.failure is not None:
+            if not failing:
+                log.error("events are refused, or wait in the journal: %s", journal.failure)
+            journal.probe()
+        if failing != (journal.failure is not None):
+            failing = not failing
+            if not failing:
+                log.info("the journal can be written again")
         services.sessions.sweep(now())
         if tick % _REFRESH_EVERY == 0:
             if geo.refresh():

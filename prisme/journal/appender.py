@@ -4,6 +4,7 @@ Belongs to the event loop's thread; only `fdatasync` runs elsewhere. It must nev
 """
 
 import asyncio
+import contextlib
 import ctypes
 import os
 from pathlib import Path
@@ -39,6 +40,7 @@ class Appender:
         self._syncing: asyncio.Task[None] | None = None
         self.full = asyncio.Event()
         self.failure: str | None = None
+        self._stuck: str | None = None  # why the segment cannot be sealed, though lines can be written
         self._lead = b""
         self._number = first
         self._file = self._open(first)
@@ -82,8 +84,9 @@ class Appender:
             file = self._open(self._number + 1)
         except OSError as error:
             # No room for one more file: go on in the one we have.
-            self.failure = f"journal: {error.strerror}"
+            self.failure = self._stuck = f"journal: {error.strerror}"
             return
+        self._stuck = None
         segment = Segment(self._number, segment_path(self._folder, self._number))
         self._sealed.append(Sealed(segment, self._events, self._size, self._file))
         self._number += 1
@@ -112,7 +115,8 @@ class Appender:
             await self._syncing
         os.close(self._file)
         if not self._events:
-            segment_path(self._folder, self._number).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # one that is empty does no harm
+                segment_path(self._folder, self._number).unlink()
         os.close(self._directory)
 
     async def _sync(self) -> None:
@@ -137,7 +141,7 @@ class Appender:
         if written == size:
             self._size += size
             self._lead = b""
-            self.failure = None
+            self.failure = self._stuck
             return True
         if written < 0:
             self.failure = f"journal: {os.strerror(ctypes.get_errno())}"

@@ -1,6 +1,7 @@
 """The DuckDB file: opened, migrated, checkpointed and closed here. Other rooms get cursors."""
 
 import importlib.resources
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -8,8 +9,10 @@ from typing import NamedTuple
 import duckdb
 
 from prisme.runtime.priority import step_back
+from prisme.store import snapshot
 from prisme.store.touched import Touched
 
+_LOG = logging.getLogger("prisme")
 _LATEST = """
 SELECT coalesce(epoch_us(max(latest)), 0) FROM (
     SELECT max(entry_timestamp) AS latest FROM sessions
@@ -38,22 +41,24 @@ class Database:
     `reading` has the cursors of questions, `touched` what loads changed. Tables of `kept` are in memory alone.
     """
 
-    def __init__(self, path: Path, limits: Limits, temporary: Path) -> None:
-        try:
-            # DuckDB's threads have the priority of the one that starts them, and they are there for questions.
-            with ThreadPoolExecutor(1, initializer=step_back) as starter:
-                self._connection = starter.submit(connect, path, limits, temporary).result()
-        except duckdb.Error as error:
-            raise StoreError(
-                f"database {path} cannot be opened: {error}. "
-                "If it is damaged, move it away and start again: journal segments that wait are kept and loaded"
-            ) from error
+    def __init__(self, path: Path, limits: Limits, temporary: Path, log: logging.Logger = _LOG) -> None:
+        self._path = path
+        self._temporary = temporary
+        self._log = log
         self.reading: set[duckdb.DuckDBPyConnection] = set()
         self.stopping = False
         self.limits = limits
-        migrate(self._connection)
-        self.touched = Touched(_find_latest(self._connection))
-        self._connection.execute("ATTACH ':memory:' AS kept")
+        try:
+            self._connection = self._connect()
+            self._upgrade()
+            self.touched = Touched(_find_latest(self._connection))
+            self._connection.execute("ATTACH ':memory:' AS kept")
+        except duckdb.Error as error:
+            raise StoreError(
+                f"database {path} cannot be opened: {error}. If it is damaged, move it away, and {path.name}.wal with "
+                "it, put a copy in its place if you have one, and start again: journal segments that wait are kept and "
+                "loaded"
+            ) from error
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the same file, for one thread."""
@@ -65,10 +70,66 @@ class Database:
         for cursor in tuple(self.reading):
             cursor.interrupt()
 
+    def reopen(self) -> None:
+        """Open the file anew: after some failures, such as a checkpoint without room, DuckDB answers nothing any more.
+
+        All cursors must be closed. Raises duckdb.Error while a question's still is, or where the file cannot be had.
+        """
+        # Tables of `kept` are gone: as if a load had changed all that there is.
+        self.touched.begin(0, 0)
+        try:
+            self._connection.close()
+            for cursor in tuple(self.reading):
+                cursor.interrupt()
+            self._connection = self._connect()
+            self._connection.execute("ATTACH ':memory:' AS kept")
+        finally:
+            self.touched.end()
+        self._log.info("the database was opened anew")
+
     def close(self) -> None:
         """Move what the write-ahead log holds into the file, then close it."""
+        try:
+            self._connection.execute("CHECKPOINT")
+        except duckdb.Error as error:
+            self._log.warning("the write-ahead log stays, the next start reads it: %s", error)
+        self._connection.close()
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        # DuckDB's threads have the priority of the one that starts them, and they are there for questions.
+        with ThreadPoolExecutor(1, initializer=step_back) as starter:
+            return starter.submit(connect, self._path, self.limits, self._temporary).result()
+
+    def _upgrade(self) -> None:
+        """Bring the schema to the newest version. A file with one before is copied first, and put back by a failure."""
+        newest, current = len(read_steps("events")), find_version(self._connection)
+        if not 0 < current < newest:
+            migrate(self._connection)
+            return
+        copy = snapshot.name(self._path, current)
+        self._log.info("the database has schema version %d, this Prisme needs %d: copying it first", current, newest)
         self._connection.execute("CHECKPOINT")
         self._connection.close()
+        try:
+            snapshot.take(self._path, copy)
+            if (found := _look(copy)) != current:
+                raise OSError(f"its copy {copy} has schema version {found}")
+        except (OSError, duckdb.Error) as error:
+            raise StoreError(
+                f"database {self._path} cannot be copied before its upgrade, and stays as it is: {error}"
+            ) from error
+        try:
+            self._connection = self._connect()
+            migrate(self._connection)
+            self._connection.execute("CHECKPOINT")
+        except duckdb.Error as error:
+            self._connection.close()
+            snapshot.restore(self._path, copy)
+            raise StoreError(
+                f"the upgrade of {self._path} to schema version {newest} failed: {error}. "
+                f"The file is again what it was (version {current}): the Prisme from before can go on with it"
+            ) from error
+        self._log.info("the database has schema version %d now; as it was before, it is in %s", newest, copy)
 
 
 def connect(path: Path, limits: Limits, temporary: Path) -> duckdb.DuckDBPyConnection:
@@ -98,12 +159,16 @@ def read_steps(schema: str) -> list[str]:
     return [step.read_text() for step in sorted(folder.iterdir(), key=lambda step: step.name)]
 
 
-def migrate(connection: duckdb.DuckDBPyConnection) -> int:
-    """Bring the schema to the newest version, one transaction a step; returns that version."""
-    steps = read_steps("events")
+def find_version(connection: duckdb.DuckDBPyConnection) -> int:
+    """The schema's version, 0 for a new file."""
     connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
     row = connection.execute("SELECT max(version) FROM schema_version").fetchone()
-    current = (row and row[0]) or 0
+    return (row and row[0]) or 0
+
+
+def migrate(connection: duckdb.DuckDBPyConnection) -> int:
+    """Bring the schema to the newest version, one transaction a step; returns that version."""
+    steps, current = read_steps("events"), find_version(connection)
     if current > len(steps):
         raise StoreError(
             f"the database has schema version {current}, this Prisme knows {len(steps)}: start the newer Prisme again"
@@ -114,3 +179,10 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> int:
         connection.execute("INSERT INTO schema_version VALUES (?)", [version])
         connection.commit()
     return len(steps)
+
+
+def _look(copy: Path) -> int:
+    """The version of a file that is only looked at."""
+    with duckdb.connect(str(copy), read_only=True) as connection:
+        row = connection.execute("SELECT max(version) FROM schema_version").fetchone()
+        return int(row[0]) if row else 0

@@ -58,9 +58,11 @@ class Loader:
     """The one writer of the database. Not for two threads at once."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._touched = database.touched
         self._steady = True
         self._cursor = database.cursor()
+        self._lost = False
 
     def load(self, segment: Segment, now: int) -> Loaded:
         """Load a segment and remove its file; `now` is in microseconds. Raises duckdb.Error or OSError, all undone.
@@ -70,16 +72,16 @@ class Loader:
         A segment with a line that is no event, other than one torn at the very end, is kept beside as
         `<name>.rejected`: such a line is a defect somewhere, and must not vanish.
         """
-        query = "SELECT true FROM state.segments WHERE number = ?"
-        if self._cursor.execute(query, [segment.number]).fetchone():
-            segment.path.unlink()
-            return KNOWN
-        loaded = self._insert(segment, now)
-        if loaded.rejected > _torn_lines(segment.path):
-            segment.path.rename(segment.path.with_name(segment.path.name + ".rejected"))
-        else:
-            segment.path.unlink()
-        return loaded
+        if self._lost:
+            self._database.reopen()
+            self._cursor, self._lost = self._database.cursor(), False
+        try:
+            return self._load(segment, now)
+        except duckdb.FatalException:
+            # DuckDB has given up on the file until it is opened anew.
+            self._cursor.close()
+            self._lost = True
+            raise
 
     def expire(self, before: int) -> None:
         """Forget which device had the sessions that saw nothing since `before` (microseconds)."""
@@ -104,6 +106,17 @@ class Loader:
     def close(self) -> None:
         """Give the cursor back."""
         self._cursor.close()
+
+    def _load(self, segment: Segment, now: int) -> Loaded:
+        query = "SELECT rejected FROM state.segments WHERE number = ?"
+        known = self._cursor.execute(query, [segment.number]).fetchone()
+        loaded = KNOWN if known else self._insert(segment, now)
+        rejected = known[0] if known else loaded.rejected
+        if rejected > _torn_lines(segment.path):
+            segment.path.rename(segment.path.with_name(segment.path.name + ".rejected"))
+        else:
+            segment.path.unlink()
+        return loaded
 
     def _find_ends(self, found: list[Row], now: int) -> tuple[int, int]:
         """The lowest and highest time of any row that a load may have changed (microseconds), by `_KINDS`."""
@@ -133,7 +146,8 @@ class Loader:
             finally:
                 self._touched.end()
         except BaseException:
-            with contextlib.suppress(duckdb.TransactionException):  # a commit that failed has undone all already
+            # A commit that failed has undone all already, and a database that is lost undoes nothing.
+            with contextlib.suppress(duckdb.TransactionException, duckdb.FatalException):
                 cursor.rollback()
             raise
         kinds = {kind: count for kind, count, *_ in found}

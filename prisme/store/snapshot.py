@@ -1,0 +1,45 @@
+"""A copy of a file before its schema changes: beside it, so on the same disk, and compared before it is relied on."""
+
+import filecmp
+import os
+import shutil
+from pathlib import Path
+
+
+def name(path: Path, version: int) -> Path:
+    """Where the copy of a file with that version of the schema is."""
+    return path.with_name(f"{path.name}.v{version}")
+
+
+def take(path: Path, copy: Path) -> None:
+    """Copy a file that nobody has open, to the disk itself. Raises OSError; then there is no copy."""
+    part = copy.with_name(f"{copy.name}.part")
+    try:
+        free = shutil.disk_usage(path.parent).free
+        if free < (size := path.stat().st_size):
+            raise OSError(f"the copy needs {size:,} bytes, and there are {free:,}")
+        part.touch(mode=0o600)
+        shutil.copyfile(path, part)
+        _sync(part)
+        if not filecmp.cmp(path, part, shallow=False):
+            raise OSError("the copy is not what was copied")
+        part.replace(copy)
+        _sync(copy.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def restore(path: Path, copy: Path) -> None:
+    """Put the copy in the place of a file that nobody has open."""
+    # First: it belongs to the file that goes, and without it that file is still whole.
+    path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+    copy.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
