@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -75,7 +75,7 @@ class Process:
         with open_tables(config_for(self.folder, self.port)) as tables:
             return tables.execute(query, parameters).fetchall()
 
-    def __enter__(self) -> "Process":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -103,24 +103,32 @@ class Writer:
 
     async def _load(self) -> None:
         """Try each segment that waits, oldest first; one that fails does not hold up the others."""
-        failure = None
+        failures: list[str] = []
         for sealed in tuple(self._waiting):
             try:
                 await self._load_one(sealed.segment)
             except Exception as error:
                 # Whatever it is, the segment is still there: nothing is dropped, and it is tried again.
-                failure = self.failure = f"store: {str(error).partition(chr(10))[0]}"
+                failures.append(f"segment {sealed.segment.number}: {error}")
+                self.failure = f"store: {str(error).partition(chr(10))[0]}"
                 self.retries += 1
-                self._log.error("segment %d waits, will be loaded later: %s", sealed.segment.number, error)
             else:
                 self._waiting.remove(sealed)
                 if sealed.file is not None:
                     os.close(sealed.file)
-        self.failure = failure
-        self._tries = self._tries + 1 if failure else 0
+        self._tell(failures)
+        self._tries = self._tries + 1 if failures else 0
         pause = min(_LONGEST_PAUSE, self._pace.interval * (2 ** min(self._tries, 20) - 1))
         self._next_try = asyncio.get_running_loop().time() + pause
         await self._expire()
+
+    def _tell(self, failures: list[str]) -> None:
+        """One line of the log for a round, however many segments wait."""
+        if failures:
+            self._log.error("%d segments wait, will be loaded later; %s", len(failures), failures[0])
+        elif self.failure is not None:
+            self.failure = None
+            self._log.info("all segments that waited are loaded")
 
     async def _load_one(self, segment: Segment) -> None:
         started = time.perf_counter()
