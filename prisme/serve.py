@@ -37,7 +37,7 @@ from prisme.runtime.log import open_log
 from prisme.stats.kept import Kept
 from prisme.stats.recent import Recent, Sites
 from prisme.store.control import Control
-from prisme.store.database import Database, Limits, StoreError
+from prisme.store.database import WAY_BACK, Database, Limits, StoreError
 from prisme.store.loader import Loader
 from prisme.store.secrets import Secrets
 from prisme.store.writer import Pace, Writer
@@ -108,7 +108,7 @@ def run(config: Config, notices: list[str], setup: Setup | None = None) -> int:
         log.critical("cannot start: %s", error)
         return 1
     except duckdb.Error as error:
-        log.critical("cannot start: the database cannot be read, it may be damaged: %s", error)
+        log.critical("cannot start: the database cannot be read: %s. %s", error, WAY_BACK)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -145,12 +145,12 @@ async def serve(
     with contextlib.ExitStack() as closing:
         rooms = open_rooms(config, folder, now(), log, closing)
         loader = rooms.loader
-        waiting, first = await _load_leftovers(loader, folder, now, log)
+        left, first = await _load_leftovers(loader, folder, now, log)
         ttl = _ttl(config)
         journal = _open_journal(folder, first, config.eventstore_max_batch_size)
         pace = Pace(config.eventstore_max_batch_timeout, config.eventstore_fsync != "never", ttl)
         writer = Writer(journal, loader, pace, now, log)
-        writer.queue(waiting)
+        writer.queue(left)
 
         services = build_services(config, rooms, journal)
         for device, session in loader.open_sessions(now() - ttl, CAPACITY):
@@ -406,25 +406,26 @@ def _claim(config: Config) -> None:
 async def _load_leftovers(
     loader: Loader, folder: Folder, clock: Callable[[], int], log: logging.Logger
 ) -> tuple[list[Segment], int]:
-    """Load what an earlier process left. Gives the segments that could not be, and the next free number."""
+    """Load what an earlier process left. Gives its segments, and the next free number.
+
+    None is removed yet, which the writer does: where the start fails after all, the journal is untouched.
+    """
     segments, foreign = leftovers(folder.journal)
     for path in foreign:
         log.warning("%s is no segment of the journal, it is left alone", path)
-    waiting = []
+    highest = max([loader.last_segment(), *(segment.number for segment in segments)])
     for segment in segments:
         try:
-            loaded = await asyncio.to_thread(loader.load, segment, clock())
+            loaded = await asyncio.to_thread(loader.load, segment, clock(), keep=True)
         except (OSError, duckdb.Error) as error:
             log.error("segment %d waits, will be loaded later: %s", segment.number, error)
-            waiting.append(segment)
         else:
             log.info(
                 "segment %d of an earlier run loaded",
                 segment.number,
                 extra={"events": loaded.events, "rejected": loaded.rejected},
             )
-    highest = max([segment.number for segment in segments], default=0)
-    return waiting, max(highest, loader.last_segment()) + 1
+    return segments, highest + 1
 
 
 def _microseconds(clock: Clock) -> Callable[[], int]:

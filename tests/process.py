@@ -68,7 +68,11 @@ class Process:
 
     def log(self) -> list[dict[str, Any]]:
         """The lines of the log so far, of all its lives."""
-        return [json.loads(line) for line in self._log.read_text().splitlines()]
+        return [json.loads(line) for line in self.text().splitlines()]
+
+    def text(self) -> str:
+        """All that it wrote."""
+        return self._log.read_text()
 
     def rows(self, query: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
         """Ask the tables; only once it has stopped."""

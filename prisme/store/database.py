@@ -12,6 +12,10 @@ from prisme.runtime.priority import step_back
 from prisme.store import snapshot
 from prisme.store.touched import Touched
 
+WAY_BACK = (
+    "If it is damaged, move it and its .wal away, put a copy in its place if you have one, and start again: "
+    "journal segments that wait are kept and loaded"
+)
 _LOG = logging.getLogger("prisme")
 _LATEST = """
 SELECT coalesce(epoch_us(max(latest)), 0) FROM (
@@ -54,11 +58,7 @@ class Database:
             self.touched = Touched(_find_latest(self._connection))
             self._connection.execute("ATTACH ':memory:' AS kept")
         except duckdb.Error as error:
-            raise StoreError(
-                f"database {path} cannot be opened: {error}. If it is damaged, move it away, and {path.name}.wal with "
-                "it, put a copy in its place if you have one, and start again: journal segments that wait are kept and "
-                "loaded"
-            ) from error
+            raise StoreError(f"database {path} cannot be opened: {error}. {WAY_BACK}") from error
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the same file, for one thread."""

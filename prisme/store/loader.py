@@ -64,19 +64,17 @@ class Loader:
         self._cursor = database.cursor()
         self._lost = False
 
-    def load(self, segment: Segment, now: int) -> Loaded:
+    def load(self, segment: Segment, now: int, *, keep: bool = False) -> Loaded:
         """Load a segment and remove its file; `now` is in microseconds. Raises duckdb.Error or OSError, all undone.
 
-        One that was loaded before is only removed.
+        One that was loaded before is only removed. With `keep`, it stays to be removed by another call.
 
         A segment with a line that is no event, other than one torn at the very end, is kept beside as
         `<name>.rejected`: such a line is a defect somewhere, and must not vanish.
         """
-        if self._lost:
-            self._database.reopen()
-            self._cursor, self._lost = self._database.cursor(), False
+        self._ready()
         try:
-            return self._load(segment, now)
+            return self._load(segment, now, keep)
         except duckdb.FatalException:
             # DuckDB has given up on the file until it is opened anew.
             self._cursor.close()
@@ -85,6 +83,7 @@ class Loader:
 
     def expire(self, before: int) -> None:
         """Forget which device had the sessions that saw nothing since `before` (microseconds)."""
+        self._ready()
         self._cursor.execute("DELETE FROM state.open_sessions WHERE active < make_timestamp(?)", [before])
         self._cursor.execute(
             "DELETE FROM state.segments WHERE number + ? < (SELECT max(number) FROM state.segments)",
@@ -98,6 +97,7 @@ class Loader:
 
     def open_sessions(self, since: int, at_most: int) -> Iterator[tuple[int, Session]]:
         """Each open session with its device, the least recently active first; the newest `at_most` of them."""
+        self._ready()
         self._cursor.execute(_OPEN_SESSIONS, {"since": since, "at_most": at_most})
         while rows := self._cursor.fetchmany(10_000):
             for device, session in rows:
@@ -107,11 +107,18 @@ class Loader:
         """Give the cursor back."""
         self._cursor.close()
 
-    def _load(self, segment: Segment, now: int) -> Loaded:
+    def _ready(self) -> None:
+        if self._lost:
+            self._database.reopen()
+            self._cursor, self._lost = self._database.cursor(), False
+
+    def _load(self, segment: Segment, now: int, keep: bool) -> Loaded:
         query = "SELECT rejected FROM state.segments WHERE number = ?"
         known = self._cursor.execute(query, [segment.number]).fetchone()
         loaded = KNOWN if known else self._insert(segment, now)
         rejected = known[0] if known else loaded.rejected
+        if keep:
+            return loaded
         if rejected > _torn_lines(segment.path):
             segment.path.rename(segment.path.with_name(segment.path.name + ".rejected"))
         else:

@@ -58,7 +58,7 @@ class Writer:
         self.durations = Histogram(_SECONDS)
 
     def queue(self, segments: list[Segment]) -> None:
-        """Take over segments that could not be loaded at start; they are tried again with the others."""
+        """Take over what an earlier process left: what is loaded is to be removed, the others are tried again."""
         self._waiting.extend(Sealed(segment, 0, segment.path.stat().st_size, None) for segment in segments)
 
     @property

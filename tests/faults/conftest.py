@@ -1,31 +1,32 @@
 """What the faults came to, as the table of docs/reliability.md."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 
-from tests.faults.load import Outcome
+from tests.faults.load import Outcome, Report
 
 
 class Fault(NamedTuple):
-    """One line: `seconds` is the longest that it took until all was well, once the cause was gone."""
+    """`seconds` is the longest that it took until all was well, once the cause was gone."""
 
-    name: str
     times: int
     outcome: Outcome
     seconds: float
 
 
-_FAULTS: list[Fault] = []
+# One line each, of all tests that try the same.
+_FAULTS: dict[str, Fault] = {}
 
 
 @pytest.fixture
-def report() -> Callable[[str, int, Outcome, float], None]:
+def report() -> Report:
     """Note a fault's figures. The test fails where anything is lost or there twice, or where nothing was tried."""
 
     def note(name: str, times: int, outcome: Outcome, seconds: float) -> None:
-        _FAULTS.append(Fault(name, times, outcome, seconds))
+        before = _FAULTS.get(name, Fault(0, Outcome(0, 0, 0, 0), 0.0))
+        sums = Outcome(*map(sum, zip(before.outcome, outcome, strict=True)))
+        _FAULTS[name] = Fault(before.times + times, sums, max(before.seconds, seconds))
         assert outcome == (outcome.accepted, outcome.accepted, 0, 0)
         assert outcome.accepted > 0
 
@@ -39,6 +40,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("faults")
     terminalreporter.write_line("| fault | times | accepted | stored | lost | duplicated | seconds to recover |")
     terminalreporter.write_line("|---|--:|--:|--:|--:|--:|--:|")
-    for fault in _FAULTS:
+    for name, fault in _FAULTS.items():
         numbers = " | ".join(f"{number:,}" for number in (fault.times, *fault.outcome))
-        terminalreporter.write_line(f"| {fault.name} | {numbers} | {fault.seconds:.1f} |")
+        terminalreporter.write_line(f"| {name} | {numbers} | {fault.seconds:.1f} |")

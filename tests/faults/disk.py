@@ -31,6 +31,10 @@ class Disk:
         """Give the room back."""
         self._filler.unlink()
 
+    def set_read_only(self, is_so: bool) -> None:
+        """Nobody can write to it, root neither; not while a file is open for writing."""
+        subprocess.run(["mount", "-o", f"remount,{'ro' if is_so else 'rw'}", self.folder], check=True)
+
 
 @contextlib.contextmanager
 def mounted(folder: Path, size: str, *options: str) -> Iterator[Disk]:

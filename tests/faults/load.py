@@ -4,11 +4,11 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from tests.process import Process
-from tests.server import CHROME
+from tests.server import CHROME, wait_until
 
 PAGEVIEWS = "/api/v1/events/pageviews"
 HOME = "https://example.com"
@@ -17,6 +17,7 @@ _MOST = 1_000_000
 
 # The long version: as often, and for as long, as docs/reliability.md says.
 LONG: Final = bool(os.environ.get("PRISME_TEST_LONG"))
+TIMES: Final = 10 if LONG else 1
 
 
 class Load:
@@ -97,6 +98,16 @@ class Outcome(NamedTuple):
     stored: int
     lost: int
     duplicated: int
+
+
+# A fault by its name, times tried, outcome, seconds to recover: for the table.
+Report = Callable[[str, int, Outcome, float], None]
+
+
+def flow(loads: list[Load]) -> None:
+    """Wait until some more events are taken on each connection."""
+    goals = [len(load.answered) + 5 * BATCH for load in loads]
+    wait_until(lambda: all(len(load.answered) > goal for load, goal in zip(loads, goals, strict=True)), "events")
 
 
 def count(server: Process, loads: Iterable[Load]) -> Outcome:

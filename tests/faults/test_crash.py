@@ -1,18 +1,17 @@
 """Whatever dies when: what was answered is stored exactly once, and visitors go on where they were."""
 
-import os
 import random
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.load import BATCH, HOME, LONG, PAGEVIEWS, Load, Outcome, count
+from tests.faults.load import BATCH, HOME, LONG, PAGEVIEWS, Load, Report, count
 from tests.process import Process
-from tests.server import browser, wait_until
+from tests.server import browser
 
 KILLS = 100 if LONG else 20
 
@@ -34,9 +33,7 @@ def kill_somewhere(server: Process, dice: random.Random) -> None:
         server.kill()
 
 
-def test_nothing_answered_is_lost_or_stored_twice(
-    tmp_path: Path, report: Callable[[str, int, Outcome, float], None]
-) -> None:
+def test_nothing_answered_is_lost_or_stored_twice(tmp_path: Path, report: Report) -> None:
     seed = random.randrange(2**32)
     print("seed", seed)
     dice = random.Random(seed)
@@ -135,25 +132,6 @@ def test_foreign_entries_are_left_alone(crashed: Process) -> None:
     assert all(any(name in line for line in told) for name in ("notes.txt", "12.ndjson", "777.ndjson"))
 
 
-@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv: apt-get install util-linux")
-def test_unreadable_segment_waits_and_holds_up_nobody(crashed: Process, tmp_path: Path) -> None:
-    (segment,) = segments(crashed)
-    segment.chmod(0)
-    # Root reads everything, unless these capabilities are taken away.
-    powers = "-dac_override,-dac_read_search"
-    prefix = ("setpriv", f"--bounding-set={powers}", f"--inh-caps={powers}") if os.geteuid() == 0 else ()
-    with Process(tmp_path / "data", prefix=prefix, eventstore_max_batch_timeout="20ms") as server:
-        server.start()
-        wait_until(lambda: server.http.get("/api/v1/healthcheck").status_code == 503, "the health check to tell")
-        assert "store" in server.http.get("/api/v1/healthcheck").text
-        # The session of the waiting segment goes on in a later one: what is loaded last must not win.
-        assert server.http.post(PAGEVIEWS, headers=browser(f"{HOME}/later")).status_code == 200
-        segment.chmod(0o600)
-        wait_until(lambda: server.http.get("/api/v1/healthcheck").status_code == 200, "the segment to be loaded")
-        assert server.stop() == 0
-        assert sorted(server.rows("SELECT path FROM pageviews")) == [("/0",), ("/1",), ("/later",)]
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stops_cleanly_when_asked(tmp_path: Path, number: signal.Signals) -> None:
     with Process(tmp_path / "data", trust_proxy="true", eventstore_max_batch_timeout="1m") as server:
@@ -185,7 +163,7 @@ def test_second_signal_stops_at_once_and_loses_nothing(tmp_path: Path) -> None:
         assert server.rows("SELECT path FROM pageviews") == [("/kept",)]
 
 
-def test_one_folder_one_process(tmp_path: Path, report: Callable[[str, int, Outcome, float], None]) -> None:
+def test_one_folder_one_process(tmp_path: Path, report: Report) -> None:
     tries = 10 if LONG else 3
     with Process(tmp_path / "data", trust_proxy="true") as first, Process(tmp_path / "data") as second:
         process = first.start()

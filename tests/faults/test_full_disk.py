@@ -2,20 +2,18 @@
 
 import contextlib
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tests.faults.disk import elsewhere, mounted
-from tests.faults.load import BATCH, HOME, LONG, PAGEVIEWS, Load, Outcome, count
+from tests.faults.load import HOME, LONG, PAGEVIEWS, TIMES, Load, Report, count, flow
+from tests.faults.watch import JOURNAL, STORE, Watched, Where, endure
 from tests.process import Process
-from tests.server import LiveServer, browser, config_for, free_port, open_tables, wait_until
+from tests.server import LiveServer, browser, config_for, open_tables, wait_until
 
-HEALTH = "/api/v1/healthcheck"
-TIMES = 10 if LONG else 1
 SECONDS = 6.0 if LONG else 1.0  # that the disk stays full
+ONLY_LONG = pytest.mark.skipif(not LONG, reason="PRISME_TEST_LONG=1 has time for it")
 
 
 def held(folder: Path) -> list[str]:
@@ -58,96 +56,17 @@ def test_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
         assert server.rows("SELECT path FROM pageviews ORDER BY path") == [("/a",), ("/b",), ("/elsewhere",)]
 
 
-class Watched(Process):
-    """A server that is asked for its health and its metrics."""
-
-    def __init__(self, folder: Path) -> None:
-        self._admin = f"127.0.0.1:{free_port()}"
-        super().__init__(folder, trust_proxy="true", eventstore_max_batch_timeout="50ms", admin_hostport=self._admin)
-
-    def health(self) -> tuple[int, str]:
-        answer = self.http.get(HEALTH)
-        return answer.status_code, answer.text.strip()
-
-    def metric(self, name: str) -> float:
-        """The sum over all labels that the name does not give."""
-        lines = self.http.get(f"http://{self._admin}/metrics").text.splitlines()
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
-
-    def told(self, since: int = 0) -> str:
-        """The log's lines from that one on."""
-        return "\n".join(line["msg"] for line in self.log()[since:])
-
-
-class Where(NamedTuple):
-    """`refuses`: whether events are. `reason` begins the health check's, `failed` and `healed` are in the log."""
-
-    refuses: bool
-    reason: str
-    failed: str
-    healed: str
-    metric: str
-
-
-JOURNAL = Where(
-    True,
-    "journal: No space left on device",
-    "events are refused, or wait in the journal: journal: No space left on device",
-    "the journal can be written again",
-    'events_refused_total{reason="journal_unavailable"}',
-)
-STORE = Where(
-    False,
-    "store: ",
-    "segments wait, will be loaded later",
-    "all segments that waited are loaded",
-    "eventstore_batch_retry_total",
-)
-
-
-def flow(loads: list[Load]) -> None:
-    """Wait until some more events are taken on each connection."""
-    goals = [len(load.answered) + 5 * BATCH for load in loads]
-    wait_until(lambda: all(len(load.answered) > goal for load, goal in zip(loads, goals, strict=True)), "events")
-
-
-def endure(server: Watched, where: Where, begin: Callable[[], None], end: Callable[[], None]) -> float:
-    """A fault under load; gives the seconds from its end until all is well."""
-    before, line = server.metric(where.metric), len(server.log())
-
-    def fails() -> bool:
-        begin()
-        return server.health()[0] == 503
-
-    wait_until(fails, "the health check to tell")
-    until = time.monotonic() + SECONDS
-    seen = set()
-    while time.monotonic() < until:
-        begin()  # what is loaded gives its room back
-        seen.add((*server.health(), server.metric("eventstore_failing")))
-        time.sleep(0.05)
-    assert any(status == 503 and reason.startswith(where.reason) and failing for status, reason, failing in seen), seen
-    assert server.metric(where.metric) > before
-    end()
-    ended = time.monotonic()
-    wait_until(lambda: server.health() == (200, "ok"), "the server to recover")
-    seconds = time.monotonic() - ended
-    wait_until(lambda: where.healed in server.told(line), "the log to say so")
-    assert where.failed in server.told(line)
-    assert server.metric("eventstore_failing") == 0
-    return seconds
-
-
 @pytest.mark.parametrize(
-    ("place", "where", "name"),
+    ("place", "where", "name", "times", "seconds"),
     [
-        pytest.param("journal", JOURNAL, "disk full while journalling", id="journal"),
-        pytest.param("data", STORE, "disk full while loading", id="store"),
-        pytest.param("all", JOURNAL, "disk full, journal and database on it", id="both"),
+        pytest.param("journal", JOURNAL, "disk full while journalling", TIMES, SECONDS, id="journal"),
+        pytest.param("data", STORE, "disk full while loading", TIMES, SECONDS, id="store"),
+        pytest.param("all", JOURNAL, "disk full, journal and database on it", TIMES, SECONDS, id="both"),
+        pytest.param("data", STORE, "every load fails, for a minute", 1, 60.0, id="minute", marks=ONLY_LONG),
     ],
 )
 def test_full_under_load(
-    tmp_path: Path, place: str, where: Where, name: str, report: Callable[[str, int, Outcome, float], None]
+    tmp_path: Path, place: str, where: Where, name: str, times: int, seconds: float, report: Report
 ) -> None:
     data, journal = tmp_path / "data", tmp_path / "data" / "journal"
     with contextlib.ExitStack() as stack:
@@ -161,15 +80,15 @@ def test_full_under_load(
         server.start()
         loads = [Load(server.port, f"{place}-{number}", 0.02) for number in range(2)]
         slowest = 0.0
-        for _ in range(TIMES):
+        for _ in range(times):
             flow(loads)
-            slowest = max(slowest, endure(server, where, disk.fill, disk.free))
+            slowest = max(slowest, endure(server, where, disk.fill, disk.free, seconds))
         flow(loads)
         for load in loads:
             load.stop()
         assert server.stop() == 0
         assert (sum(load.refused for load in loads) > 0) == where.refuses
-        report(name, TIMES, count(server, loads), slowest)
+        report(name, times, count(server, loads), slowest)
 
 
 def add_ballast(server: Process, size: int) -> None:
@@ -182,7 +101,7 @@ def add_ballast(server: Process, size: int) -> None:
             tables.execute("INSERT INTO ballast SELECT repeat('x', 100) || random() FROM range(1000)")
 
 
-def test_full_while_checkpointing(tmp_path: Path, report: Callable[[str, int, Outcome, float], None]) -> None:
+def test_full_while_checkpointing(tmp_path: Path, report: Report) -> None:
     data = tmp_path / "data"
     loads: list[Load] = []
     slowest = 0.0
@@ -195,7 +114,7 @@ def test_full_while_checkpointing(tmp_path: Path, report: Callable[[str, int, Ou
             disk.leave(2_500_000)
             present = [Load(server.port, f"checkpoint-{turn}-{number}") for number in range(2)]
             loads += present
-            slowest = max(slowest, endure(server, STORE, lambda: None, disk.free))
+            slowest = max(slowest, endure(server, STORE, lambda: None, disk.free, SECONDS))
             assert "checkpoint failed" in server.told()
             flow(present)
             for load in present:
@@ -205,9 +124,7 @@ def test_full_while_checkpointing(tmp_path: Path, report: Callable[[str, int, Ou
         report("disk full while checkpointing", TIMES, count(server, loads), slowest)
 
 
-def test_stops_on_a_full_disk_and_loses_nothing(
-    tmp_path: Path, report: Callable[[str, int, Outcome, float], None]
-) -> None:
+def test_stops_on_a_full_disk_and_loses_nothing(tmp_path: Path, report: Report) -> None:
     data = tmp_path / "data"
     with mounted(data, "64m") as disk, Watched(data) as server:
         server.start()
