@@ -127,10 +127,7 @@ class LiveServer:
 
     def make_token(self, *domains: str, scopes: Sequence[str] = (STATS,), expires: int | None = None) -> dict[str, str]:
         """The header of a new API token; without domains, it is for all."""
-        _, key = Tokens(Control(self.folder)).add(
-            operator("test"), "test", int(time.time()), scopes=scopes, domains=domains or None, expires=expires
-        )
-        return {"Authorization": f"Bearer {key}"}
+        return make_token(self.folder, *domains, scopes=scopes, expires=expires)
 
     def _answers(self) -> bool:
         try:
@@ -150,6 +147,16 @@ class LiveServer:
             uvloop.run(main())
         except BaseException as failure:  # handed to the test's thread
             self._failure = failure
+
+
+def make_token(
+    folder: Path, *domains: str, scopes: Sequence[str] = (STATS,), expires: int | None = None
+) -> dict[str, str]:
+    """The header of a new API token for the server of a folder; without domains, it is for all."""
+    _, key = Tokens(Control(folder)).add(
+        operator("test"), "test", int(time.time()), scopes=scopes, domains=domains or None, expires=expires
+    )
+    return {"Authorization": f"Bearer {key}"}
 
 
 @contextmanager

@@ -125,7 +125,7 @@ class Writer:
     def _tell(self, failures: list[str]) -> None:
         """One line of the log for a round, however many segments wait."""
         if failures:
-            self._log.error("%d segments wait, will be loaded later; %s", len(failures), failures[0])
+            self._log.error("segments that wait to be loaded later: %d; %s", len(failures), failures[0])
         elif self.failure is not None:
             self.failure = None
             self._log.info("all segments that waited are loaded")

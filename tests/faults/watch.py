@@ -59,13 +59,15 @@ DENIED = JOURNAL._replace(
 STORE = Where(
     False,
     "store: ",
-    "segments wait, will be loaded later",
+    "segments that wait to be loaded later: ",
     "all segments that waited are loaded",
     "eventstore_batch_retry_total",
 )
 
 
-def endure(server: Watched, where: Where, begin: Callable[[], None], end: Callable[[], None], lasting: float) -> float:
+def endure(
+    server: Watched, where: Where, begin: Callable[[], object], end: Callable[[], None], lasting: float
+) -> float:
     """A fault under load, for so many seconds; `begin` is called again and again.
 
     Gives the seconds from its end until all is well.
