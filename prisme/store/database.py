@@ -108,13 +108,14 @@ class Database:
             return
         copy = snapshot.name(self._path, current)
         self._log.info("the database has schema version %d, this Prisme needs %d: copying it first", current, newest)
-        self._connection.execute("CHECKPOINT")
-        self._connection.close()
         try:
+            self._connection.execute("CHECKPOINT")
+            self._connection.close()
             snapshot.take(self._path, copy)
             if (found := _look(copy)) != current:
                 raise OSError(f"its copy {copy} has schema version {found}")
         except (OSError, duckdb.Error) as error:
+            self._connection.close()
             raise StoreError(
                 f"database {self._path} cannot be copied before its upgrade, and stays as it is: {error}"
             ) from error

@@ -47,7 +47,7 @@ def mounted(folder: Path, size: str, *options: str) -> Iterator[Disk]:
     try:
         yield Disk(folder)
     finally:
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run(["umount", "-l", folder], check=True)
 
 
 @contextlib.contextmanager
@@ -59,4 +59,4 @@ def elsewhere(folder: Path, target: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run(["umount", "-l", folder], check=True)

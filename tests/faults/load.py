@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from tests.process import Process
-from tests.server import CHROME, wait_until
+from tests.server import CHROME, LiveServer, wait_until
 
 PAGEVIEWS = "/api/v1/events/pageviews"
 HOME = "https://example.com"
@@ -110,7 +110,7 @@ def flow(loads: list[Load]) -> None:
     wait_until(lambda: all(len(load.answered) > goal for load, goal in zip(loads, goals, strict=True)), "events")
 
 
-def count(server: Process, loads: Iterable[Load]) -> Outcome:
+def count(server: Process | LiveServer, loads: Iterable[Load]) -> Outcome:
     """What has become of it all, once the server has stopped; the sessions' pageviews are looked at as well."""
     loads = list(loads)
     assert [head for load in loads for head in load.unexpected] == []
