@@ -40,20 +40,26 @@ def free_port() -> int:
 
 
 class MovableClock:
-    """The real time, plus what a test adds to it (seconds)."""
+    """The real time, plus what a test adds to it (seconds); `wrong` is by how much the wall clock goes wrong."""
 
     def __init__(self) -> None:
         self.offset = 0.0
+        self.wrong = 0.0
 
     def clock(self) -> Clock:
         """For the server."""
         return Clock(
-            lambda: time.time_ns() + int(self.offset * 1e9), lambda: time.monotonic_ns() + int(self.offset * 1e9)
+            lambda: time.time_ns() + int((self.offset + self.wrong) * 1e9),
+            lambda: time.monotonic_ns() + int(self.offset * 1e9),
         )
 
     def move(self, seconds: float) -> None:
         """Let so much time pass at once."""
         self.offset += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock forward, or back. No time passes."""
+        self.wrong += seconds
 
 
 def config_for(folder: Path, port: int, **options: str) -> Config:
@@ -123,7 +129,7 @@ class LiveServer:
 
     def now(self) -> float:
         """Unix seconds, by its clock."""
-        return time.time() + self.time.offset
+        return time.time() + self.time.offset + self.time.wrong
 
     def make_token(self, *domains: str, scopes: Sequence[str] = (STATS,), expires: int | None = None) -> dict[str, str]:
         """The header of a new API token; without domains, it is for all."""

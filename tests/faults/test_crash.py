@@ -13,7 +13,7 @@ from tests.faults.load import BATCH, HOME, LONG, PAGEVIEWS, Load, Report, count
 from tests.process import Process
 from tests.server import browser
 
-KILLS = 100 if LONG else 20
+KILLS = 50 if LONG else 10
 
 
 def kill_somewhere(server: Process, dice: random.Random) -> None:
@@ -33,13 +33,15 @@ def kill_somewhere(server: Process, dice: random.Random) -> None:
         server.kill()
 
 
-def test_nothing_answered_is_lost_or_stored_twice(tmp_path: Path, report: Report) -> None:
+@pytest.mark.parametrize("fsync", ["interval", "always"])
+def test_nothing_answered_is_lost_or_stored_twice(tmp_path: Path, fsync: str, report: Report) -> None:
     seed = random.randrange(2**32)
     print("seed", seed)
     dice = random.Random(seed)
     loads: list[Load] = []
     slowest = 0.0
-    with Process(tmp_path / "data", trust_proxy="true", eventstore_max_batch_timeout="20ms") as server:
+    options = {"trust_proxy": "true", "eventstore_max_batch_timeout": "20ms", "eventstore_fsync": fsync}
+    with Process(tmp_path / "data", **options) as server:
         for life in range(KILLS):
             begun = time.monotonic()
             server.start()

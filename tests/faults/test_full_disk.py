@@ -13,7 +13,7 @@ from tests.faults.watch import JOURNAL, STORE, Watched, Where, endure
 from tests.process import Process
 from tests.server import LiveServer, browser, config_for, make_token, open_tables, wait_until
 
-SECONDS = 6.0 if LONG else 1.0  # that the disk stays full
+SECONDS = 2.0 if LONG else 1.0  # that the disk stays full
 ONLY_LONG = pytest.mark.skipif(not LONG, reason="PRISME_TEST_LONG=1 has time for it")
 
 
