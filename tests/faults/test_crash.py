@@ -40,8 +40,9 @@ def test_nothing_answered_is_lost_or_stored_twice(tmp_path: Path, fsync: str, re
     dice = random.Random(seed)
     loads: list[Load] = []
     slowest = 0.0
-    options = {"trust_proxy": "true", "eventstore_max_batch_timeout": "20ms", "eventstore_fsync": fsync}
-    with Process(tmp_path / "data", **options) as server:
+    with Process(
+        tmp_path / "data", trust_proxy="true", eventstore_max_batch_timeout="20ms", eventstore_fsync=fsync
+    ) as server:
         for life in range(KILLS):
             begun = time.monotonic()
             server.start()
