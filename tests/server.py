@@ -191,9 +191,9 @@ def open_tables(config: Config) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
-def wait_until(condition: Any, what: str) -> None:
-    """Wait for a condition; a test fails where it takes `PATIENCE`."""
-    deadline = time.monotonic() + PATIENCE
+def wait_until(condition: Any, what: str, more: float = 0.0) -> None:
+    """Wait for a condition; a test fails where it takes `PATIENCE`, and so many seconds more."""
+    deadline = time.monotonic() + PATIENCE + more
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.01)

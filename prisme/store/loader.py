@@ -72,23 +72,17 @@ class Loader:
         A segment with a line that is no event, other than one torn at the very end, is kept beside as
         `<name>.rejected`: such a line is a defect somewhere, and must not vanish.
         """
-        self._ready()
-        try:
+        with self._working():
             return self._load(segment, now, keep)
-        except duckdb.FatalException:
-            # DuckDB has given up on the file until it is opened anew.
-            self._cursor.close()
-            self._lost = True
-            raise
 
     def expire(self, before: int) -> None:
         """Forget which device had the sessions that saw nothing since `before` (microseconds)."""
-        self._ready()
-        self._cursor.execute("DELETE FROM state.open_sessions WHERE active < make_timestamp(?)", [before])
-        self._cursor.execute(
-            "DELETE FROM state.segments WHERE number + ? < (SELECT max(number) FROM state.segments)",
-            [_REMEMBERED_SEGMENTS],
-        )
+        with self._working():
+            self._cursor.execute("DELETE FROM state.open_sessions WHERE active < make_timestamp(?)", [before])
+            self._cursor.execute(
+                "DELETE FROM state.segments WHERE number + ? < (SELECT max(number) FROM state.segments)",
+                [_REMEMBERED_SEGMENTS],
+            )
 
     def last_segment(self) -> int:
         """The highest segment number ever loaded, 0 for none."""
@@ -97,20 +91,28 @@ class Loader:
 
     def open_sessions(self, since: int, at_most: int) -> Iterator[tuple[int, Session]]:
         """Each open session with its device, the least recently active first; the newest `at_most` of them."""
-        self._ready()
-        self._cursor.execute(_OPEN_SESSIONS, {"since": since, "at_most": at_most})
-        while rows := self._cursor.fetchmany(10_000):
-            for device, session in rows:
-                yield device, _decode(session)
+        with self._working():
+            self._cursor.execute(_OPEN_SESSIONS, {"since": since, "at_most": at_most})
+            while rows := self._cursor.fetchmany(10_000):
+                for device, session in rows:
+                    yield device, _decode(session)
 
     def close(self) -> None:
         """Give the cursor back."""
         self._cursor.close()
 
-    def _ready(self) -> None:
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        """With a cursor that works: DuckDB may give up on the file, until it is opened anew."""
         if self._lost:
             self._database.reopen()
             self._cursor, self._lost = self._database.cursor(), False
+        try:
+            yield
+        except duckdb.FatalException:
+            self._cursor.close()
+            self._lost = True
+            raise
 
     def _load(self, segment: Segment, now: int, keep: bool) -> Loaded:
         query = "SELECT rejected FROM state.segments WHERE number = ?"

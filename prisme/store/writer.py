@@ -96,7 +96,11 @@ class Writer:
         self._journal.seal()
         if self._pace.sync and self._journal.has_sealed:
             await self._journal.commit()
-        self._waiting.extend(self._journal.take())
+        for sealed in self._journal.take():
+            # Where the database fails there may be thousands: each would take one of the files that may be open.
+            if sealed.file is not None:
+                os.close(sealed.file)
+            self._waiting.append(sealed._replace(file=None))
         idle = self._loading is None or self._loading.done()
         if idle and (force or asyncio.get_running_loop().time() >= self._next_try):
             self._loading = asyncio.create_task(self._load())
@@ -114,8 +118,6 @@ class Writer:
                 self.retries += 1
             else:
                 self._waiting.remove(sealed)
-                if sealed.file is not None:
-                    os.close(sealed.file)
         self._tell(failures)
         self._tries = self._tries + 1 if failures else 0
         pause = min(_LONGEST_PAUSE, self._pace.interval * (2 ** min(self._tries, 20) - 1))

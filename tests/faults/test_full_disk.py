@@ -158,3 +158,28 @@ def test_stops_on_a_full_disk_and_loses_nothing(tmp_path: Path, report: Report) 
         slowest = time.monotonic() - begun
         assert server.stop() == 0
         report("stopped while the disk is full", 1, count(server, [load]), slowest)
+
+
+def test_segments_that_wait_hold_no_file_open(tmp_path: Path) -> None:
+    """A process may have a thousand open files, and they are for connections."""
+    data = tmp_path / "data"
+    with (
+        mounted(data, "64m") as disk,
+        elsewhere(data / "journal", tmp_path / "elsewhere"),
+        Watched(data, interval="10ms") as server,
+    ):
+        server.start()
+        load = Load(server.port, "wait")
+        flow([load])
+        before = server.metric("process_open_fds")
+
+        def many() -> bool:
+            disk.fill()
+            return len(list((data / "journal").iterdir())) > 60
+
+        wait_until(many, "segments that wait")
+        assert server.metric("process_open_fds") < before + 30
+        load.stop()
+        disk.free()
+        assert server.stop() == 0
+        assert count(server, [load]).lost == 0

@@ -98,8 +98,10 @@ def flipped_log(folder: Path) -> None:
         file.write(content)
 
 
-@pytest.mark.parametrize("has_copy", [False, True], ids=["anew", "from a copy"])
-@pytest.mark.parametrize("damage", [garbage, zeros, cut, flipped, flipped_log])
+@pytest.mark.parametrize(
+    ("damage", "has_copy"),
+    [(garbage, False), (garbage, True), (zeros, True), (cut, False), (flipped, True), (flipped_log, False)],
+)
 def test_a_damaged_database_is_told_and_replaced(
     left: Left, tmp_path: Path, damage: Callable[[Path], None], has_copy: bool, report: Report
 ) -> None:
