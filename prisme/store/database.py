@@ -1,5 +1,6 @@
 """The DuckDB file: opened, migrated, checkpointed and closed here. Other rooms get cursors."""
 
+import contextlib
 import importlib.resources
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -101,36 +102,33 @@ class Database:
             return starter.submit(connect, self._path, self.limits, self._temporary).result()
 
     def _upgrade(self) -> None:
-        """Bring the schema to the newest version. A file with one before is copied first, and put back by a failure."""
+        """Bring the schema to the newest version. It is done to a copy, which takes the file's place when all is well.
+
+        DuckDB cannot read back a write-ahead log that alters such tables: the file itself must never have one.
+        """
         newest, current = len(read_steps("events")), find_version(self._connection)
         if not 0 < current < newest:
             migrate(self._connection)
             return
-        copy = snapshot.name(self._path, current)
-        self._log.info("the database has schema version %d, this Prisme needs %d: copying it first", current, newest)
+        kept = snapshot.name(self._path, current)
+        self._log.info("the database has schema version %d, this Prisme needs %d: changing a copy", current, newest)
         try:
             self._connection.execute("CHECKPOINT")
             self._connection.close()
-            snapshot.take(self._path, copy)
-            if (found := _look(copy)) != current:
-                raise OSError(f"its copy {copy} has schema version {found}")
+            with (
+                snapshot.changing(self._path, kept) as copy,
+                contextlib.closing(connect(copy, self.limits, self._temporary)) as changed,
+            ):
+                migrate(changed)
+                changed.execute("CHECKPOINT")
         except (OSError, duckdb.Error) as error:
             self._connection.close()
             raise StoreError(
-                f"database {self._path} cannot be copied before its upgrade, and stays as it is: {error}"
-            ) from error
-        try:
-            self._connection = self._connect()
-            migrate(self._connection)
-            self._connection.execute("CHECKPOINT")
-        except duckdb.Error as error:
-            self._connection.close()
-            snapshot.restore(self._path, copy)
-            raise StoreError(
                 f"the upgrade of {self._path} to schema version {newest} failed: {error}. "
-                f"The file is again what it was (version {current}): the Prisme from before can go on with it"
+                f"The file is what it was (version {current}): the Prisme from before can go on with it"
             ) from error
-        self._log.info("the database has schema version %d now; as it was before, it is in %s", newest, copy)
+        self._connection = self._connect()
+        self._log.info("the database has schema version %d now; as it was before, it is in %s", newest, kept)
 
 
 def connect(path: Path, limits: Limits, temporary: Path) -> duckdb.DuckDBPyConnection:
@@ -180,10 +178,3 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> int:
         connection.execute("INSERT INTO schema_version VALUES (?)", [version])
         connection.commit()
     return len(steps)
-
-
-def _look(copy: Path) -> int:
-    """The version of a file that is only looked at."""
-    with duckdb.connect(str(copy), read_only=True) as connection:
-        row = connection.execute("SELECT max(version) FROM schema_version").fetchone()
-        return int(row[0]) if row else 0

@@ -1,4 +1,4 @@
-"""A copy of a file before its schema changes: beside it, so on the same disk, and compared before it is relied on."""
+"""Files whose schema changes: what they were is kept beside them, and at each moment there is the old or the new."""
 
 import contextlib
 import filecmp
@@ -9,42 +9,57 @@ from pathlib import Path
 
 
 def name(path: Path, version: int) -> Path:
-    """Where the copy of a file with that version of the schema is."""
+    """Where a file is kept as it was with that version of the schema."""
     return path.with_name(f"{path.name}.v{version}")
 
 
 @contextlib.contextmanager
-def making(copy: Path) -> Iterator[Path]:
-    """A file to write the copy to; it has the copy's name once it is whole and on the disk itself. Raises OSError."""
-    part = copy.with_name(f"{copy.name}.part")
+def making(kept: Path) -> Iterator[Path]:
+    """A file to write to; it has the name `kept` once it is whole and on the disk itself. Raises OSError."""
+    part = kept.with_name(f"{kept.name}.part")
     try:
         part.unlink(missing_ok=True)
         part.touch(mode=0o600)
         yield part
         _sync(part)
-        part.replace(copy)
-        _sync(copy.parent)
+        part.replace(kept)
+        _sync(kept.parent)
     finally:
         part.unlink(missing_ok=True)
 
 
-def take(path: Path, copy: Path) -> None:
-    """Copy a file that nobody has open. Raises OSError; then there is no copy."""
-    free, size = shutil.disk_usage(path.parent).free, path.stat().st_size
-    if free < size:
-        raise OSError(f"the copy needs {size:,} bytes on the same disk, which has {free:,}")
-    with making(copy) as part:
-        shutil.copyfile(path, part)
-        if not filecmp.cmp(path, part, shallow=False):
+@contextlib.contextmanager
+def changing(path: Path, kept: Path) -> Iterator[Path]:
+    """A copy of a file that nobody has open. It takes the file's place when the block ends, and what was is `kept`.
+
+    Raises OSError; then, and where the block raises, the file is untouched.
+    """
+    log = path.with_name(f"{path.name}.wal")
+    copy = path.with_name(f"{path.name}.new")
+    try:
+        if log.exists():
+            raise OSError(f"{log} is still there, with what the file has not")
+        free, size = shutil.disk_usage(path.parent).free, path.stat().st_size
+        if free < size:
+            raise OSError(f"a copy needs {size:,} bytes on the same disk, which has {free:,}")
+        _remove(copy)
+        copy.touch(mode=0o600)
+        shutil.copyfile(path, copy)
+        if not filecmp.cmp(path, copy, shallow=False):
             raise OSError("the copy is not what was copied")
+        yield copy
+        _sync(copy)
+        kept.unlink(missing_ok=True)
+        os.link(path, kept)
+        copy.replace(path)
+        _sync(path.parent)
+    finally:
+        _remove(copy)
 
 
-def restore(path: Path, copy: Path) -> None:
-    """Put the copy in the place of a file that nobody has open."""
-    # First: it belongs to the file that goes, and without it that file is still whole.
-    path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
-    copy.replace(path)
-    _sync(path.parent)
+def _remove(copy: Path) -> None:
+    for path in (copy, copy.with_name(f"{copy.name}.wal")):
+        path.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:
