@@ -67,8 +67,8 @@ class Process:
         return self.process.wait(PATIENCE)
 
     def log(self) -> list[dict[str, Any]]:
-        """The lines of the log so far, of all its lives."""
-        return [json.loads(line) for line in self.text().splitlines()]
+        """The lines of the log so far, of all its lives; one that is being written is not there yet."""
+        return [json.loads(line) for line in self.text().split("\n")[:-1]]
 
     def text(self) -> str:
         """All that it wrote."""
