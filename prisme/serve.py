@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
 from functools import partial
 from random import Random
 from typing import NamedTuple
@@ -73,6 +74,7 @@ from prisme.web.people import People, people
 from prisme.web.request import Proxy
 from prisme.web.response import EVENTS
 from prisme.web.server import claim, server
+from prisme.web.server import serve as serve_requests
 from prisme.web.settings import Office, settings
 from prisme.web.stats import STATS, Figures, stats
 from prisme.web.traffic import SOURCE_IP, Traffic
@@ -144,15 +146,15 @@ async def serve(
     _claim(config)
     with contextlib.ExitStack() as closing:
         rooms = open_rooms(config, folder, now(), log, closing)
-        loader = rooms.loader
+        loader, turn = rooms.loader, threading.RLock()
         left, first = await _load_leftovers(loader, folder, now, log)
         ttl = _ttl(config)
-        journal = _open_journal(folder, first, config.eventstore_max_batch_size)
+        journal = _open_journal(folder, first, config.eventstore_max_batch_size, turn)
         pace = Pace(config.eventstore_max_batch_timeout, config.eventstore_fsync != "never", ttl)
         writer = Writer(journal, loader, pace, now, log)
         writer.queue(left)
 
-        services = build_services(config, rooms, journal)
+        services = build_services(config, rooms, journal, turn)
         for device, session in loader.open_sessions(now() - ttl, CAPACITY):
             services.sessions.put(device, session)
         access_log = _open_access_log(config, clock)
@@ -201,8 +203,8 @@ def open_rooms(config: Config, folder: Folder, now: int, log: logging.Logger, cl
     return Rooms(salts, geo, database, loader)
 
 
-def build_services(config: Config, rooms: Rooms, journal: Appender) -> Services:
-    """All that the rules work with; no session is open yet."""
+def build_services(config: Config, rooms: Rooms, journal: Appender, turn: AbstractContextManager[bool]) -> Services:
+    """All that the rules work with; no session is open yet. `turn` is the lock around it."""
     random = Random(os.urandom(32))  # noqa: S311  # for ids: they are no secrets
     return Services(
         Identity(rooms.salts),
@@ -210,9 +212,10 @@ def build_services(config: Config, rooms: Rooms, journal: Appender) -> Services:
         UserAgents(config.bot_filter, config.bot_allow),
         rooms.geo,
         journal,
-        Waiters(config.api_events_timeout),
+        Waiters(config.api_events_timeout, turn),
         Tallies(),
         partial(random.getrandbits, 62),
+        turn,
     )
 
 
@@ -221,9 +224,9 @@ def _ttl(config: Config) -> int:
     return int(config.sessionstorage_session_inactive_ttl * SECOND)
 
 
-def _open_journal(folder: Folder, first: int, max_events: int) -> Appender:
+def _open_journal(folder: Folder, first: int, max_events: int, turn: AbstractContextManager[bool]) -> Appender:
     try:
-        return Appender(folder.journal, first, max_events)
+        return Appender(folder.journal, first, max_events, turn)
     except OSError as error:
         raise StartError(f"the journal {folder.journal} cannot be written: {error.strerror}") from error
 
@@ -261,9 +264,9 @@ def _build_apps(
 ) -> tuple[App, Admin]:
     """The public server's routes, with those that are given, and the admin server's."""
     admit = gate(proxy, RateLimiter(config.api_events_rate_limit), Origins(config.origins), clock.steady)
-    journal = services.journal
+    journal, turn = services.journal, services.turn
     commit = journal.commit if config.eventstore_fsync == "always" else None
-    doors = Doors(admit, proxy, clock, commit)
+    doors = Doors(admit, proxy, clock, turn, commit)
     view, custom = pageviews(services), custom_events(services)
     download, outbound = file_downloads(services), outbound_links(services)
 
@@ -280,8 +283,8 @@ def _build_apps(
         NOSCRIPT + "events/outbound-links": {"GET": noscript_outbound(doors, outbound)},
         HEALTHCHECK: healthcheck(failure),
     }
-    app = App(events | routes, proxy, traffic, clock.steady, log)
-    return app, Admin(gather(app, traffic, writer, services, access_log), failure)
+    app = App(events | routes, proxy, traffic, clock.steady, turn, log)
+    return app, Admin(gather(app, traffic, writer, services, access_log), failure, turn)
 
 
 def _build_reading(
@@ -338,9 +341,11 @@ async def _run(
 ) -> None:
     """Serve until `stop`, or until something that should never end has ended."""
     servers = [server(public.asgi, config.host, config.port)]
+    serving = [serve_requests(servers[0], public.at_once)]
     log.info("prisme %s listens on http://%s:%d", __version__, config.host, config.port)
     if config.admin_hostport:
         servers.append(server(admin, *config.admin_hostport))
+        serving.append(serve_requests(servers[1]))
         log.info("metrics and health on http://%s:%d", *config.admin_hostport)
     thresholds = gc.get_threshold()
     # All that was built so far lives until the end: no garbage collection need look at it again.
@@ -348,16 +353,16 @@ async def _run(
     gc.freeze()
     # Requests leave no cycles behind; looking for some 700 objects at a time took 8% of their time.
     gc.set_threshold(50_000, 20, 20)
-    serving = [asyncio.create_task(one.serve()) for one in servers]
+    serving_tasks = [asyncio.create_task(one) for one in serving]
     writing = asyncio.create_task(writer.run())
     tending = asyncio.create_task(tend)
     stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({*serving, stopped, tending, writing}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({*serving_tasks, stopped, tending, writing}, return_when=asyncio.FIRST_COMPLETED)
     for one in servers:
         one.stop()  # type: ignore[no-untyped-call]  # Granian has no types here
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):
-            await asyncio.gather(*serving)  # Granian waits for all that is under way, however long it takes
+            await asyncio.gather(*serving_tasks)  # Granian waits for all that is under way, however long it takes
             while public.active:  # noqa: ASYNC110  # an event would cost every request something
                 await asyncio.sleep(0.01)
     tending.cancel()
@@ -369,27 +374,39 @@ async def _run(
 
 async def _tend(services: Services, salts: Salts, now: Callable[[], int], log: logging.Logger) -> None:
     """What time alone brings about: a new day's salt, ended sessions, a disk with room again, new countries."""
-    geo, journal = services.geo, services.journal
-    failing = False
+    geo, look = services.geo, _watch(services.journal, log)
     for tick in itertools.count(1):
         await asyncio.sleep(_TEND_SECONDS)
-        salts.daily(now())
-        if not salts.saved:
-            salts.save()
-        if journal.failure is not None:
-            if not failing:
-                log.error("events are refused, or wait in the journal: %s", journal.failure)
-            journal.probe()
-        if failing != (journal.failure is not None):
-            failing = not failing
-            if not failing:
-                log.info("the journal can be written again")
-        services.sessions.sweep(now())
-        if tick % _REFRESH_EVERY == 0:
+        with services.turn:
+            salts.daily(now())
+            if not salts.saved:
+                salts.save()
+            look()
+            services.sessions.sweep(now())
+            if tick % _REFRESH_EVERY:
+                continue
             if geo.refresh():
                 log.info("the country database was replaced")
             elif geo.failure is not None:
                 log.error("the country database stays the one before: %s", geo.failure)
+
+
+def _watch(journal: Appender, log: logging.Logger) -> Callable[[], None]:
+    """Tells when the journal begins to fail, and when that is over, which it tries out."""
+    failing = False
+
+    def look() -> None:
+        nonlocal failing
+        if journal.failure is not None:
+            if not failing:
+                failing = True
+                log.error("events are refused, or wait in the journal: %s", journal.failure)
+            journal.probe()
+        if failing and journal.failure is None:
+            failing = False
+            log.info("the journal can be written again")
+
+    return look
 
 
 def _claim(config: Config) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -51,9 +52,10 @@ def fill(config: Config, traffic: Iterable[Sent], start: int, progress: Progress
     filled, latest, log = Filled(Counter()), start, logging.getLogger("prisme")
     with Folder(config.data_dir) as folder, contextlib.ExitStack() as closing:
         rooms = open_rooms(config, folder, start, log, closing)
-        journal = Appender(folder.journal, rooms.loader.last_segment() + 1, config.eventstore_max_batch_size)
+        turn = threading.RLock()
+        journal = Appender(folder.journal, rooms.loader.last_segment() + 1, config.eventstore_max_batch_size, turn)
         closing.callback(lambda: asyncio.run(journal.close()))
-        services = build_services(config, rooms, journal)
+        services = build_services(config, rooms, journal, turn)
         record = _recorder(services)
         for sent in traffic:
             latest = sent.at

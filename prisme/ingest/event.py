@@ -1,5 +1,6 @@
 """What happens on a page: it belongs to the session that is at the page, and may have to wait for it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from prisme.base import refusal
@@ -39,7 +40,7 @@ def events(services: Services) -> Callable[..., Recorded]:
         session = find()
         if session is not None:
             return keep(device, session, write, now)
-        return refusal.WAITERS_FULL if waiters.full else keep_later(device, find, write, now)
+        return refusal.WAITERS_FULL if waiters.full else keep_later(device, waiters.enter(device), find, write, now)
 
     def keep(device: int, session: Session, write: Write, now: int) -> Outcome:
         touched = session.touch(now)
@@ -48,8 +49,14 @@ def events(services: Services) -> Callable[..., Recorded]:
         sessions.replace(device, session, touched)
         return None
 
-    async def keep_later(device: int, find: Callable[[], Session | None], write: Write, now: int) -> Outcome:
-        session = await waiters.wait(device, find)
-        return refusal.SESSION_NOT_FOUND if session is None else keep(device, session, write, now)
+    async def keep_later(
+        device: int, waker: asyncio.Event, find: Callable[[], Session | None], write: Write, now: int
+    ) -> Outcome:
+        def find_and_keep() -> tuple[Outcome] | None:
+            session = find()
+            return None if session is None else (keep(device, session, write, now),)
+
+        kept = await waiters.wait(device, waker, find_and_keep)
+        return refusal.SESSION_NOT_FOUND if kept is None else kept[0]
 
     return record

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import msgspec
 
@@ -22,7 +23,10 @@ class Tallies:
 
 
 class Services(msgspec.Struct, frozen=True):
-    """`noise` gives 62 random bits a call."""
+    """`noise` gives 62 random bits a call.
+
+    `turn` is the lock around all of it: requests come from more than one thread. Who holds it may take it again.
+    """
 
     identity: Identity
     sessions: Sessions
@@ -32,3 +36,4 @@ class Services(msgspec.Struct, frozen=True):
     waiters: Waiters
     tallies: Tallies
     noise: Callable[[], int]
+    turn: AbstractContextManager[bool]

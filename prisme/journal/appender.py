@@ -1,12 +1,15 @@
 """The journal's write end: what `append` took is in the kernel's hands, and survives the death of this process.
 
-Belongs to the event loop's thread; only `fdatasync` runs elsewhere. It must never drop what it took.
+`append` and `probe` are for any thread that holds the lock `turn`, the rest is for the event loop; `fdatasync` runs
+elsewhere. It must never drop what it took.
 """
 
 import asyncio
 import contextlib
 import ctypes
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +22,10 @@ _write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
 _write.restype = ctypes.c_ssize_t
 
 
+# No file has this number: what comes after `close` is refused, as if the disk had refused it.
+_CLOSED = -1
+
+
 class Sealed(NamedTuple):
     """A segment on its way to the store, with what it holds; no `file` where an earlier process left it."""
 
@@ -29,16 +36,20 @@ class Sealed(NamedTuple):
 
 
 class Appender:
-    """The open segment. `failure` says why the last write failed; None while all is well."""
+    """The open segment. `failure` says why the last write failed; None while all is well.
 
-    def __init__(self, folder: Path, first: int, max_events: int) -> None:
+    `when_full` is called, in whichever thread appends, when the segment holds as many events as it may.
+    """
+
+    def __init__(self, folder: Path, first: int, max_events: int, turn: AbstractContextManager[bool]) -> None:
         self._folder = folder
+        self._turn = turn
         self._directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._max_events = max_events
         self._sealed: list[Sealed] = []
         self._round: asyncio.Future[bool] | None = None
         self._syncing: asyncio.Task[None] | None = None
-        self.full = asyncio.Event()
+        self.when_full: Callable[[], object] = lambda: None
         self.failure: str | None = None
         self._stuck: str | None = None  # why the segment cannot be sealed, though lines can be written
         self._lead = b""
@@ -68,7 +79,7 @@ class Appender:
             return False
         self._events += 1
         if self._events == self._max_events:
-            self.full.set()
+            self.when_full()
         return True
 
     def probe(self) -> bool:
@@ -77,20 +88,20 @@ class Appender:
 
     def seal(self) -> None:
         """Close the segment to writing, where it holds anything, and open the next one."""
-        self.full.clear()
-        if not self._events:
-            return
-        try:
-            file = self._open(self._number + 1)
-        except OSError as error:
-            # No room for one more file: go on in the one we have.
-            self.failure = self._stuck = f"journal: {error.strerror}"
-            return
-        self._stuck = None
-        segment = Segment(self._number, segment_path(self._folder, self._number))
-        self._sealed.append(Sealed(segment, self._events, self._size, self._file))
-        self._number += 1
-        self._file, self._size, self._events, self._lead = file, 0, 0, b""
+        with self._turn:
+            if not self._events:
+                return
+            try:
+                file = self._open(self._number + 1)
+            except OSError as error:
+                # No room for one more file: go on in the one we have.
+                self.failure = self._stuck = f"journal: {error.strerror}"
+                return
+            self._stuck = None
+            segment = Segment(self._number, segment_path(self._folder, self._number))
+            self._sealed.append(Sealed(segment, self._events, self._size, self._file))
+            self._number += 1
+            self._file, self._size, self._events, self._lead = file, 0, 0, b""
 
     def take(self) -> list[Sealed]:
         """The segments sealed since the last call, oldest first. The caller closes their files."""
@@ -113,7 +124,9 @@ class Appender:
         """Let go of the files. An open segment that holds nothing is removed."""
         if self._syncing is not None:
             await self._syncing
-        os.close(self._file)
+        with self._turn:
+            os.close(self._file)
+            self._file = _CLOSED
         if not self._events:
             with contextlib.suppress(OSError):  # one that is empty does no harm
                 segment_path(self._folder, self._number).unlink()

@@ -1,6 +1,7 @@
-"""The access log: one JSON line a request, in bunyan's format, and one `write` for all lines of a turn of the loop.
+"""The access log: one JSON line a request, in bunyan's format, and one `write` for all lines of a moment.
 
-It never holds up a request: where a reader is too slow, lines are dropped, and counted.
+It never holds up a request: where a reader is too slow, lines are dropped, and counted. `add` is for any thread, one at
+a time; all else is for the event loop's.
 """
 
 import asyncio
@@ -19,6 +20,8 @@ import msgspec
 _BACKLOG = 1 << 20
 # Seconds until a slow reader is tried again: a pipe takes 64 KiB each time, so 13 MB/s.
 _PAUSE = 0.005
+# Seconds until the first of some lines is written. The event loop is woken once for all of them.
+_MOMENT = 0.005
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 _LINE_FEED = b"\n"
 _LINE_END = b"}\n"
@@ -62,6 +65,7 @@ class AccessLog:
         self._hostname = socket.gethostname()
         self._pid = os.getpid()
         self._lines: list[Line] = []
+        self._loop = asyncio.get_running_loop()
         self._time = ""
         # What a slow reader has not taken yet, and when it is tried again.
         self._late = bytearray()
@@ -73,9 +77,9 @@ class AccessLog:
     def add(
         self, request_id: str, duration_ms: float, source_ip: str, method: str, path: str, status: int, error: str
     ) -> None:
-        """Log one request; it is written with the others of this turn of the event loop."""
+        """Log one request; it is written with the others of this moment."""
         if not self._lines:
-            asyncio.get_running_loop().call_soon(self.flush)
+            self._loop.call_soon_threadsafe(self._loop.call_later, _MOMENT, self.flush)
             self._time = _iso(self._wall())
         self._lines.append(
             Line(

@@ -14,7 +14,8 @@ class Secrets:
         self._log = log
         try:
             path.touch(mode=0o600)
-            self._connection = sqlite3.connect(path, isolation_level=None)
+            # A new day's salt is kept by whichever thread sees the day first, under the lock of all requests.
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA secure_delete = ON")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute(

@@ -6,6 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import duckdb
@@ -46,6 +47,7 @@ class Writer:
         self._log = log
         self._waiting: list[Sealed] = []
         self._stopping = asyncio.Event()
+        self._full = asyncio.Event()
         self._loading: asyncio.Task[None] | None = None
         self._tries = 0
         self._next_try = 0.0
@@ -73,6 +75,7 @@ class Writer:
 
     async def run(self) -> None:
         """Flush until `stop`, then once more."""
+        self._journal.when_full = partial(asyncio.get_running_loop().call_soon_threadsafe, self._full.set)
         while not self._stopping.is_set():
             await self._rest()
             await self._flush()
@@ -87,10 +90,11 @@ class Writer:
         self._stopping.set()
 
     async def _rest(self) -> None:
-        wakers = [asyncio.ensure_future(event.wait()) for event in (self._stopping, self._journal.full)]
+        wakers = [asyncio.ensure_future(event.wait()) for event in (self._stopping, self._full)]
         await asyncio.wait(wakers, timeout=self._pace.interval, return_when=asyncio.FIRST_COMPLETED)
         for waker in wakers:
             waker.cancel()
+        self._full.clear()
 
     async def _flush(self, force: bool = False) -> None:
         self._journal.seal()

@@ -1,7 +1,11 @@
-"""Events that overtook their pageview wait here for its session, in slots that are counted."""
+"""Events that overtook their pageview wait here for its session, in slots that are counted.
+
+`enter`, `wake` and `full` are for any thread that holds the lock `turn`; `wait` is for the event loop.
+"""
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 Found = TypeVar("Found")
@@ -13,9 +17,11 @@ CAPACITY = 4096
 class Waiters:
     """Who waits, by device: `waiting` is empty mostly, so that a request need only look before it calls `wake`."""
 
-    def __init__(self, timeout: float, capacity: int = CAPACITY) -> None:
+    def __init__(self, timeout: float, turn: AbstractContextManager[bool], capacity: int = CAPACITY) -> None:
         self._timeout = timeout
+        self._turn = turn
         self._capacity = capacity
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.waiting: dict[int, list[asyncio.Event]] = {}
         self.count = 0
 
@@ -27,16 +33,22 @@ class Waiters:
     def wake(self, device: int) -> None:
         """A session of the device's moved: whoever waits looks again, in the order of arrival."""
         for waker in self.waiting.get(device, ()):
-            waker.set()
+            if self._loop is not None:  # else nobody has looked yet, and so nobody sleeps
+                self._loop.call_soon_threadsafe(waker.set)
 
-    async def wait(self, device: int, find: Callable[[], Found | None]) -> Found | None:
-        """What `find` finds, now or after a `wake`; None after `timeout` seconds. Check `full` first."""
+    def enter(self, device: int) -> asyncio.Event:
+        """Take a slot; check `full` first, and `wait` afterwards, which gives it back."""
         waker = asyncio.Event()
         self.waiting.setdefault(device, []).append(waker)
         self.count += 1
+        return waker
+
+    async def wait(self, device: int, waker: asyncio.Event, find: Callable[[], Found | None]) -> Found | None:
+        """What `find` finds, now or after a `wake`; None after `timeout` seconds. It is called with the lock held."""
+        self._loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._timeout):
-                while (found := find()) is None:
+                while (found := self._look(find)) is None:
                     await waker.wait()
                     waker.clear()
         except TimeoutError:
@@ -44,8 +56,16 @@ class Waiters:
         else:
             return found
         finally:
-            self.count -= 1
-            wakers = self.waiting[device]
-            wakers.remove(waker)
-            if not wakers:
-                del self.waiting[device]
+            with self._turn:
+                self._leave(device, waker)
+
+    def _look(self, find: Callable[[], Found | None]) -> Found | None:
+        with self._turn:
+            return find()
+
+    def _leave(self, device: int, waker: asyncio.Event) -> None:
+        self.count -= 1
+        wakers = self.waiting[device]
+        wakers.remove(waker)
+        if not wakers:
+            del self.waiting[device]

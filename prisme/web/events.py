@@ -1,7 +1,9 @@
 """The event endpoints: bytes to a Hit, by script or without; the rules behind both doors are the same."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
@@ -48,16 +50,26 @@ Settle = Callable[[Scope, Recorded, Answer], Outcome]
 _PING = b"PING"
 
 
+class AtOnce(NamedTuple):
+    """An endpoint that is called under the lock, from any thread: it reads no body, and what it awaits comes after."""
+
+    endpoint: Endpoint
+
+
 class Doors(msgspec.Struct, frozen=True):
-    """What all endpoints need. `commit`, where there is one, is awaited before an event is answered: is it safe?"""
+    """What all endpoints need. `commit`, where there is one, is awaited before an event is answered: is it safe?
+
+    `turn` is the lock around all that requests change.
+    """
 
     admit: Admit
     proxy: Proxy
     clock: Clock
+    turn: AbstractContextManager[bool]
     commit: Commit | None
 
 
-def post_pageview(doors: Doors, record: pageview.Record) -> Endpoint:
+def post_pageview(doors: Doors, record: pageview.Record) -> AtOnce:
     """`POST /api/v1/events/pageviews`."""
     scan, admit, wall = doors.proxy.scanner(), doors.admit, doors.clock.wall
     refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
@@ -72,7 +84,7 @@ def post_pageview(doors: Doors, record: pageview.Record) -> Endpoint:
             return refuse(scope, page)
         return settle(scope, record(read_hit(found, address, page, wall())), response.ACCEPTED)
 
-    return endpoint
+    return AtOnce(endpoint)
 
 
 def post_custom(doors: Doors, record: custom.Record) -> Endpoint:
@@ -96,12 +108,12 @@ def post_link(doors: Doors, record: links.Record) -> Endpoint:
     return _post(doors, read, pings=True)
 
 
-def noscript_pageview(doors: Doors, record: pageview.Record) -> Endpoint:
+def noscript_pageview(doors: Doors, record: pageview.Record) -> AtOnce:
     """`GET /api/v1/noscript/events/pageviews`."""
     return _get(doors, lambda _scope, _found, hit, _properties: (record(hit), response.ACCEPTED_GIF))
 
 
-def noscript_custom(doors: Doors, record: custom.Record) -> Endpoint:
+def noscript_custom(doors: Doors, record: custom.Record) -> AtOnce:
     """`GET /api/v1/noscript/events/custom/:name`."""
 
     def read(scope: Scope, _: Slots, hit: Hit, properties: Pairs) -> tuple[Recorded, Answer]:
@@ -112,7 +124,7 @@ def noscript_custom(doors: Doors, record: custom.Record) -> Endpoint:
     return _get(doors, read)
 
 
-def noscript_outbound(doors: Doors, record: links.Record) -> Endpoint:
+def noscript_outbound(doors: Doors, record: links.Record) -> AtOnce:
     """`GET /api/v1/noscript/events/outbound-links`: on to the link, once the click is stored."""
 
     def read(_: Scope, found: Slots, hit: Hit, __: Pairs) -> tuple[Recorded, Answer]:
@@ -148,12 +160,13 @@ def read_hit(found: Slots, address: Address, page: Uri, now: int, page_known: bo
 
 def _post(doors: Doors, read: Callable[[Scope, Slots, Hit, bytes], Recorded], *, pings: bool = False) -> Endpoint:
     """An endpoint with a body; with `pings`, a browser itself may have sent it, and says the page elsewhere."""
-    scan, admit, wall = doors.proxy.scanner(), doors.admit, doors.clock.wall
+    scan, admit, wall, turn = doors.proxy.scanner(), doors.admit, doors.clock.wall, doors.turn
     refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
 
     async def endpoint(scope: Scope, receive: Receive) -> Answer:
         found = scan(scope["headers"])
-        address = admit(scope, found, found[ORIGIN])
+        with turn:
+            address = admit(scope, found, found[ORIGIN])
         if isinstance(address, Refusal):
             return refuse(scope, address)
         body = await read_body(receive, found[CONTENT_LENGTH])
@@ -165,13 +178,14 @@ def _post(doors: Doors, read: Callable[[Scope, Slots, Hit, bytes], Recorded], *,
         if isinstance(page, Refusal):
             return refuse(scope, page)
         hit = read_hit(found, address, page, wall(), page_known=not ping or bool(found[PING_FROM]))
-        outcome = settle(scope, read(scope, found, hit, body), response.ACCEPTED)
+        with turn:
+            outcome = settle(scope, read(scope, found, hit, body), response.ACCEPTED)
         return outcome if isinstance(outcome, tuple) else await outcome
 
     return endpoint
 
 
-def _get(doors: Doors, read: Callable[[Scope, Slots, Hit, Pairs], tuple[Recorded, Answer]]) -> Endpoint:
+def _get(doors: Doors, read: Callable[[Scope, Slots, Hit, Pairs], tuple[Recorded, Answer]]) -> AtOnce:
     """A noscript endpoint: what scripts say in headers, it has in its query."""
     scan, admit, wall = doors.proxy.scanner(noscript=True), doors.admit, doors.clock.wall
     refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
@@ -191,7 +205,7 @@ def _get(doors: Doors, read: Callable[[Scope, Slots, Hit, Pairs], tuple[Recorded
             return refuse(scope, page)
         return settle(scope, *read(scope, found, read_hit(found, address, page, wall()), properties))
 
-    return endpoint
+    return AtOnce(endpoint)
 
 
 def _settler(doors: Doors) -> Settle:

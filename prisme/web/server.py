@@ -1,14 +1,20 @@
-"""Granian's settings, in one place: the public server, and what the bench compares it with."""
+"""Granian's settings, in one place, and the way of a request from Granian's thread to its answer."""
 
+import asyncio
 import logging
 import socket
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from types import FunctionType
+from typing import Any, cast
 
+from granian._granian import CallbackScheduler
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.server.embed import Server
+from granian.server.embed import AsyncWorker, Server
+
+from prisme.web.request import Scope
+from prisme.web.response import Answer
 
 # A request line and headers beyond this are refused by Granian itself: room for a URL of 8,192 bytes in three
 # headers and in a query, where each byte may be percent-encoded.
@@ -17,12 +23,63 @@ _HEADER_BYTES = 131_072
 _HEADER_TIMEOUT = 10_000
 _BACKLOG = 1024
 
+# The answer to a request that needs no waiting; None hands it to the event loop.
+AtOnce = Callable[[Scope], Answer | None]
+
 
 class _Relay(logging.Handler):
     """Hands Granian's records to our own log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         logging.getLogger("prisme").handle(record)
+
+
+def _scheduler(loop: asyncio.AbstractEventLoop, callback: Any, at_once: AtOnce) -> CallbackScheduler:
+    """Takes each request that Granian has read, in a thread of Granian's that holds Python's lock.
+
+    What `at_once` answers never sees the event loop: no task, no waking of another thread, no waiting for its turn. The
+    rest goes to the loop, as with Granian's own scheduler (`granian/_futures.py`).
+    """
+    scheduler: Any = CallbackScheduler(loop, callback, None, None, None)  # type: ignore[call-arg]
+    later, context = loop.call_soon_threadsafe, scheduler._ctx
+
+    def begin(coroutine: Coroutine[Any, Any, None], watcher: Any) -> None:
+        watcher.taskref(loop.create_task(coroutine))
+
+    def schedule(watcher: Any) -> None:
+        answer = at_once(watcher.scope)
+        if answer is None:
+            later(begin, callback(watcher), watcher, context=context)
+            return
+        send = watcher.proto.send
+        start, body = answer
+        send(start)
+        send(body)
+
+    scheduler._schedule_fn = schedule
+    return cast(CallbackScheduler, scheduler)
+
+
+def _spawner(at_once: AtOnce) -> Callable[..., None]:
+    """Granian's own start of a worker, in which the name that makes its scheduler is ours."""
+
+    def make(loop: asyncio.AbstractEventLoop, callback: Any, **_: bool) -> CallbackScheduler:
+        return _scheduler(loop, callback, at_once)
+
+    usual: Any = Server._spawn_asgi_worker
+    names = usual.__wrapped__.__globals__ | {"_new_cbscheduler": make}
+    wrap: Any = AsyncWorker.wrap_target
+    spawn: Callable[..., None] = wrap(FunctionType(usual.__wrapped__.__code__, names))
+    return spawn
+
+
+def serve(one: Server, at_once: AtOnce | None = None) -> Coroutine[Any, Any, None]:
+    """Serve until `one.stop()`.
+
+    `at_once`, where there is one, is asked before the server's callable, in another thread than the event loop's. It
+    must not raise.
+    """
+    return one.serve(_spawner(at_once) if at_once else None)
 
 
 def server(app: Callable[..., Any], host: str, port: int) -> Server:

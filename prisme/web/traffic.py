@@ -1,6 +1,5 @@
 """What the public server did: counted for the metrics, and told to the access log."""
 
-import asyncio
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
@@ -29,7 +28,7 @@ SOURCE_IP: dict[str, Callable[[Address], str]] = {
 
 
 class Traffic:
-    """Counts requests. What is counted shows at the end of the loop's turn.
+    """Counts requests, one at a time.
 
     `refused` is by the refusal's name, `refused_events` likewise, of requests to the events API alone.
     """
@@ -38,39 +37,26 @@ class Traffic:
         self._log = log
         self._source_ip = source_ip
         self._proxy = proxy
-        self._answered: list[tuple[Scope, str, int, int]] = []
         self._series: dict[tuple[str, str, int], Histogram] = {}
         self.refused: Counter[str] = Counter()
         self.refused_events: Counter[str] = Counter()
 
     def count(self, scope: Scope, pattern: str, status: int, nanoseconds: int) -> None:
-        """One answered request. All of a turn are counted and told together, which is half the work for each."""
-        if not self._answered:
-            asyncio.get_running_loop().call_soon(self._sum_up)
-        self._answered.append((scope, pattern, status, nanoseconds))
-
-    def _sum_up(self) -> None:
-        answered, self._answered = self._answered, []
-        for scope, pattern, status, nanoseconds in answered:
-            key = (pattern, scope["method"], status)
-            series = self._series.get(key) or self._begin(*key)
-            series.counts[bisect_left(_NANOSECONDS, nanoseconds)] += 1
-            series.sum += nanoseconds
-            if "refusal" in scope:
-                self.refused[scope["refusal"].name] += 1
-                if pattern.startswith(_OF_EVENTS):
-                    self.refused_events[scope["refusal"].name] += 1
+        """One answered request. Nothing of it is kept: its memory is the next one's, while it is in the cache."""
+        key = (pattern, scope["method"], status)
+        series = self._series.get(key) or self._begin(*key)
+        series.counts[bisect_left(_NANOSECONDS, nanoseconds)] += 1
+        series.sum += nanoseconds
+        refusal = scope.get("refusal")
+        if refusal is not None:
+            self.refused[refusal.name] += 1
+            if pattern.startswith(_OF_EVENTS):
+                self.refused_events[refusal.name] += 1
         if self._log is not None:
-            self._tell(self._log.add, answered)
-
-    def _tell(self, add: Callable[..., None], answered: list[tuple[Scope, str, int, int]]) -> None:
-        source_ip, client, request_id = self._source_ip, self._proxy.client, self._proxy.request_id
-        for scope, _, status, nanoseconds in answered:
-            refusal = scope.get("refusal")
-            add(
-                request_id(scope),
+            self._log.add(
+                self._proxy.request_id(scope),
                 nanoseconds / 1e6,
-                source_ip(scope.get("address") or client(scope)),
+                self._source_ip(scope.get("address") or self._proxy.client(scope)),
                 scope["method"],
                 _show(scope["raw_path"]),
                 status,

@@ -6,6 +6,7 @@ import resource
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from threading import RLock
 
 import pytest
 
@@ -34,20 +35,24 @@ def close_files(journal: Appender) -> list[Segment]:
 
 def test_seals_what_it_holds_and_goes_on(tmp_path: Path) -> None:
     async def scene() -> None:
-        journal = Appender(tmp_path, 7, 2)
+        told: list[str] = []
+        journal = Appender(tmp_path, 7, 2, RLock())
+        journal.when_full = lambda: told.append("full")
         journal.seal()
         assert not journal.has_sealed
         assert journal.append(b"one\n")
-        assert not journal.full.is_set()
+        assert told == []
         assert journal.append(b"two\n")
-        assert journal.full.is_set()
+        assert told == ["full"]
         assert (journal.pending_events, journal.pending_bytes) == (2, 8)
         journal.seal()
         assert journal.append(b"three\n")
-        assert not journal.full.is_set()
+        assert told == ["full"]
         assert (journal.pending_events, journal.pending_bytes) == (3, 14)
         assert close_files(journal) == [Segment(7, segment_path(tmp_path, 7))]
         await journal.close()
+        assert not journal.append(b"late\n")
+        assert journal.failure == "journal: Bad file descriptor"
 
     run(scene)
     assert segment_path(tmp_path, 7).read_bytes() == b"one\ntwo\n"
@@ -57,7 +62,7 @@ def test_seals_what_it_holds_and_goes_on(tmp_path: Path) -> None:
 
 def test_a_line_is_in_the_file_at_once(tmp_path: Path) -> None:
     async def scene() -> None:
-        journal = Appender(tmp_path, 1, 100)
+        journal = Appender(tmp_path, 1, 100, RLock())
         for number in range(50):
             assert journal.append(b"%d\n" % number)
             assert segment_path(tmp_path, 1).read_bytes().count(b"\n") == number + 1
@@ -71,7 +76,7 @@ def test_a_line_is_in_the_file_at_once(tmp_path: Path) -> None:
 
 def test_failure_is_the_systems_own_word(tmp_path: Path) -> None:
     async def scene() -> None:
-        journal = Appender(tmp_path, 1, 100)
+        journal = Appender(tmp_path, 1, 100, RLock())
         assert journal.append(b"one\n")
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4, hard))
@@ -91,7 +96,7 @@ def test_failure_is_the_systems_own_word(tmp_path: Path) -> None:
 
 def test_leaves_no_empty_segment(tmp_path: Path) -> None:
     async def scene() -> None:
-        journal = Appender(tmp_path, 1, 10)
+        journal = Appender(tmp_path, 1, 10, RLock())
         assert journal.probe()
         await journal.close()
 
@@ -102,12 +107,12 @@ def test_leaves_no_empty_segment(tmp_path: Path) -> None:
 def test_never_writes_into_a_segment_that_is_there(tmp_path: Path) -> None:
     segment_path(tmp_path, 1).write_bytes(b"old\n")
     with pytest.raises(FileExistsError):
-        Appender(tmp_path, 1, 10)
+        Appender(tmp_path, 1, 10, RLock())
 
 
 def test_commits_for_many_at_once(tmp_path: Path) -> None:
     async def scene() -> None:
-        journal = Appender(tmp_path, 1, 1000)
+        journal = Appender(tmp_path, 1, 1000, RLock())
 
         async def event(number: int) -> bool:
             return journal.append(b"%d\n" % number) and await journal.commit()
@@ -141,7 +146,7 @@ def test_full_disk_takes_whole_lines_or_nothing_and_recovers(small_disk: Path) -
     path = segment_path(small_disk, 1)
 
     async def scene() -> None:
-        journal = Appender(small_disk, 1, 10**6)
+        journal = Appender(small_disk, 1, 10**6, RLock())
         taken = 0
         while journal.append(line):
             taken += 1

@@ -39,9 +39,8 @@ def names(data: bytes) -> list[str]:
 
 
 async def turn() -> None:
-    """Let the event loop go around, so that what was added gets written."""
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    """Let a moment pass, so that what was added gets written."""
+    await asyncio.sleep(0.02)
 
 
 def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
