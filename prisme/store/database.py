@@ -3,6 +3,7 @@
 import contextlib
 import importlib.resources
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -50,6 +51,7 @@ class Database:
         self._path = path
         self._temporary = temporary
         self._log = log
+        self._lock = threading.Lock()  # a connection refuses what comes while it is busy
         self.reading: set[duckdb.DuckDBPyConnection] = set()
         self.stopping = False
         self.limits = limits
@@ -63,7 +65,8 @@ class Database:
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the same file, for one thread."""
-        return self._connection.cursor()
+        with self._lock:
+            return self._connection.cursor()
 
     def stop_reading(self) -> None:
         """End all questions that are under way, and let none begin."""
@@ -79,11 +82,12 @@ class Database:
         # Tables of `kept` are gone: as if a load had changed all that there is.
         self.touched.begin(0, 0)
         try:
-            self._connection.close()
-            for cursor in tuple(self.reading):
-                cursor.interrupt()
-            self._connection = self._connect()
-            self._connection.execute("ATTACH ':memory:' AS kept")
+            with self._lock:
+                self._connection.close()
+                for cursor in tuple(self.reading):
+                    cursor.interrupt()
+                self._connection = self._connect()
+                self._connection.execute("ATTACH ':memory:' AS kept")
         finally:
             self.touched.end()
         self._log.info("the database was opened anew")

@@ -120,6 +120,12 @@ class Writer:
                 failures.append(f"segment {sealed.segment.number}: {error}")
                 self.failure = f"store: {str(error).partition(chr(10))[0]}"
                 self.retries += 1
+                if isinstance(error, duckdb.FatalException):
+                    # The database has to be opened anew, which takes a second, and may fail for the same reason: not
+                    # now for each segment. This one comes last the next time, should it be what DuckDB dies of.
+                    self._waiting.remove(sealed)
+                    self._waiting.append(sealed)
+                    break
             else:
                 self._waiting.remove(sealed)
         self._tell(failures)
@@ -131,7 +137,7 @@ class Writer:
     def _tell(self, failures: list[str]) -> None:
         """One line of the log for a round, however many segments wait."""
         if failures:
-            self._log.error("segments that wait to be loaded later: %d; %s", len(failures), failures[0])
+            self._log.error("segments that wait to be loaded later: %d; %s", len(self._waiting), failures[0])
         elif self.failure is not None:
             self.failure = None
             self._log.info("all segments that waited are loaded")

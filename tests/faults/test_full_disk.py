@@ -106,7 +106,7 @@ def test_full_while_checkpointing(tmp_path: Path, report: Report) -> None:
     data = tmp_path / "data"
     loads: list[Load] = []
     slowest, asked = 0.0, Counter[int]()
-    with mounted(data, "64m") as disk, elsewhere(data / "journal", tmp_path / "elsewhere"), Watched(data) as server:
+    with mounted(data, "200m") as disk, elsewhere(data / "journal", tmp_path / "elsewhere"), Watched(data) as server:
         token = make_token(data)
 
         def ask() -> int:
