@@ -69,7 +69,7 @@ def _beginner(services: Services) -> Callable[[Hit, bytes, int, str, str, int], 
         if reading.is_bot:
             return refusal.BOT
         page, now, address = hit.page, hit.now, hit.address
-        country = country_of(address.text)
+        country = country_of(address)
         countries[country, address.version] += 1
         session = Session(
             uuid7(now, noise()),

@@ -66,7 +66,8 @@ class AccessLog:
         self._pid = os.getpid()
         self._lines: list[Line] = []
         self._loop = asyncio.get_running_loop()
-        self._time = ""
+        # When the last line was added, and as text.
+        self._millisecond, self._time = 0, ""
         # What a slow reader has not taken yet, and when it is tried again.
         self._late = bytearray()
         self._next_try: asyncio.TimerHandle | None = None
@@ -80,7 +81,9 @@ class AccessLog:
         """Log one request; it is written with the others of this moment."""
         if not self._lines:
             self._loop.call_soon_threadsafe(self._loop.call_later, _MOMENT, self.flush)
-            self._time = _iso(self._wall())
+        millisecond = self._wall() // 1_000_000
+        if millisecond != self._millisecond:
+            self._millisecond, self._time = millisecond, _iso(millisecond)
         self._lines.append(
             Line(
                 "prisme",
@@ -181,6 +184,6 @@ def _write_if_ready(file: int, data: bytes) -> int:
     return os.write(file, data[: select.PIPE_BUF])
 
 
-def _iso(nanoseconds: int) -> str:
-    time = datetime.datetime.fromtimestamp(nanoseconds / 1e9, datetime.UTC)
+def _iso(milliseconds: int) -> str:
+    time = datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC)
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -14,13 +14,15 @@ import msgspec
 class Address(msgspec.Struct, frozen=True, gc=False):
     """A client: `text` is what identity hashes, `key` what the rate limiter counts, `version` that of IP.
 
-    `text` is canonical: no port, no zone, IPv4 in IPv6 unmapped. `key` is the number of an IPv4 address; negative, one
-    for each /64, for IPv6. What is no address has version 0: its text is as it came, its key the first 64 characters.
+    `text` is canonical: no port, no zone, IPv4 in IPv6 unmapped; `packed` is the same in network order. `key` is the
+    number of an IPv4 address; negative, one for each /64, for IPv6. What is no address has version 0 and is not packed:
+    its text is as it came, its key the first 64 characters.
     """
 
     text: str
     key: int | str
     version: int
+    packed: bytes = b""
 
 
 _MAPPED = bytes(10) + b"\xff\xff"
@@ -43,6 +45,9 @@ def parse(text: str) -> Address:
 
 
 def _read(text: str) -> Address:
+    bare = _read_bare(text)  # most are: the pattern takes as long again
+    if bare is not None:
+        return bare
     written = _WRITTEN.fullmatch(text)
     return (written and _read_bare(written[written.lastindex or 0])) or Address(text, text[:64], 0)
 
@@ -51,14 +56,16 @@ def _read_bare(text: str) -> Address | None:
     # The C library's functions take a sixth of `ipaddress`'s time, and no leading zeros: IPv4 is canonical as it is.
     try:
         if ":" not in text:
-            return Address(text, int.from_bytes(inet_pton(AF_INET, text)), 4)
+            packed = inet_pton(AF_INET, text)
+            return Address(text, int.from_bytes(packed), 4, packed)
         packed = inet_pton(AF_INET6, text)
-    except OSError:
+    except (OSError, ValueError):  # a NUL character is a ValueError
         return None
     if packed.startswith(_MAPPED):
-        return Address(inet_ntop(AF_INET, packed[12:]), int.from_bytes(packed[12:]), 4)
+        packed = packed[12:]
+        return Address(inet_ntop(AF_INET, packed), int.from_bytes(packed), 4, packed)
     # A household or a phone has a whole /64: counting single addresses would limit nobody.
-    return Address(inet_ntop(AF_INET6, packed), -1 - int.from_bytes(packed[:8]), 6)
+    return Address(inet_ntop(AF_INET6, packed), -1 - int.from_bytes(packed[:8]), 6, packed)
 
 
 _remember = lru_cache(maxsize=16_384)(_read)
@@ -74,7 +81,7 @@ def forwarded(value: str, hops: int) -> Address | None:
     for _ in range(hops):
         rest, _, entry = rest.rstrip(", \t").rpartition(",")
         found = entry.strip(" \t") or found
-    return parse(found) if found else None
+    return _read(found) if found else None
 
 
 @lru_cache(maxsize=16_384)

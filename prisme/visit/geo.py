@@ -9,10 +9,11 @@ from bisect import bisect_right
 from ipaddress import ip_network
 from itertools import islice
 from pathlib import Path
-from socket import AF_INET, AF_INET6, inet_pton
 from typing import Final
 
 import maxminddb
+
+from prisme.visit.address import Address
 
 UNKNOWN: Final = "XX"
 
@@ -57,16 +58,16 @@ class Geo:
         # Why the file that is there now is not in use; None while it is.
         self.failure: str | None = None
 
-    def country(self, address: str) -> str:
-        """ISO 3166-1 alpha-2, upper-case; `XX` where it is unknown. IPv4 addresses come as such, not mapped."""
-        version, family = (6, AF_INET6) if ":" in address else (4, AF_INET)
+    def country(self, address: Address) -> str:
+        """ISO 3166-1 alpha-2, upper-case; `XX` where it is unknown."""
+        version = address.version
+        if not 0 < version <= self._version or bisect_right(_NOWHERE[version], int.from_bytes(address.packed)) % 2:
+            return UNKNOWN
         try:
-            number = int.from_bytes(inet_pton(family, address))
-            if version > self._version or bisect_right(_NOWHERE[version], number) % 2:
-                return UNKNOWN
-            return _code(self._reader.get(address)) or UNKNOWN
-        except (OSError, maxminddb.InvalidDatabaseError, ValueError):
-            return UNKNOWN  # no address, or a damaged corner of an operator's file
+            # The reader takes a text as well, but reads it by getaddrinfo(3). It only looks for `packed`.
+            return _code(self._reader.get(address)) or UNKNOWN  # type: ignore[arg-type]
+        except (maxminddb.InvalidDatabaseError, ValueError):
+            return UNKNOWN  # a damaged corner of an operator's file, or a closed one
 
     def refresh(self) -> bool:
         """Follow the file; true where a new one came into use. Where that fails the old one stays: see `failure`.

@@ -78,10 +78,10 @@ class App:
                     start, body = outcome if isinstance(outcome, tuple) else await outcome
                 except Exception:
                     start, body = self._fail(scope)
+                with turn:  # before it is sent: who has the answer finds it counted
+                    count(scope, route.pattern, start["status"], clock() - started)
                 await send(start)
                 await send(body)
-                with turn:
-                    count(scope, route.pattern, start["status"], clock() - started)
             finally:
                 self.active -= 1
 

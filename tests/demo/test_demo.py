@@ -17,6 +17,7 @@ import pytest
 from prisme import assets
 from prisme.demo.filling import fill
 from prisme.demo.traffic import BOT_SHARE, BOTS, DAY, HOUR, NETWORKS, SITES, Sent, make_traffic
+from prisme.visit.address import parse
 from prisme.visit.geo import Geo
 from tests.server import PATIENCE, config_for, free_port, open_tables
 
@@ -79,7 +80,7 @@ def test_networks_are_in_their_countries(tmp_path: Path) -> None:
     try:
         for country, (networks, _) in NETWORKS.items():
             for network, third in itertools.product(networks, range(0, 256, 5)):
-                assert geo.country(f"{network}.{third}.7") == country, network
+                assert geo.country(parse(f"{network}.{third}.7")) == country, network
     finally:
         geo.close()
 

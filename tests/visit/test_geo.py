@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from prisme import assets
+from prisme.visit.address import parse
 from prisme.visit.geo import Geo, GeoError
 from tests.visit import mmdb
 
@@ -38,11 +39,11 @@ def bundled() -> Iterator[Geo]:
     ],
 )
 def test_bundled_countries(bundled: Geo, address: str, country: str) -> None:
-    assert bundled.country(address) == country
+    assert bundled.country(parse(address)) == country
 
 
 def test_no_address_is_nowhere(bundled: Geo) -> None:
-    assert {bundled.country(text) for text in ("", "unknown", "8.8.8", "::g", "8.8.8.8\0")} == {"XX"}
+    assert {bundled.country(parse(text)) for text in ("", "unknown", "8.8.8", "::g", "8.8.8.8\0")} == {"XX"}
 
 
 @pytest.mark.parametrize(
@@ -73,9 +74,9 @@ def test_shapes_of_records(tmp_path: Path, address: str, record: mmdb.Value, cou
     good: dict[str, mmdb.Value] = {"8.0.0.0/8": {"country_code": "US"}}
     mmdb.write(path, good | {"81.0.0.0/8": record, "2a02::/16": record})
     geo = Geo(path)
-    assert geo.country(address) == country
-    assert geo.country("8.8.8.8") == "US"
-    assert geo.country("9.9.9.9") == "XX"
+    assert geo.country(parse(address)) == country
+    assert geo.country(parse("8.8.8.8")) == "US"
+    assert geo.country(parse("9.9.9.9")) == "XX"
     geo.close()
 
 
@@ -99,8 +100,8 @@ def everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Geo]:
 @pytest.mark.parametrize("network", NOWHERE)
 def test_addresses_that_are_nowhere_are_not_looked_up(everywhere: Geo, network: str) -> None:
     inside = ip_network(network)
-    assert everywhere.country(str(inside[0])) == "XX"
-    assert everywhere.country(str(inside[-1])) == "XX"
+    assert everywhere.country(parse(str(inside[0]))) == "XX"
+    assert everywhere.country(parse(str(inside[-1]))) == "XX"
 
 
 @pytest.mark.parametrize(
@@ -113,15 +114,15 @@ def test_addresses_that_are_nowhere_are_not_looked_up(everywhere: Geo, network: 
     ],
 )  # fmt: skip
 def test_addresses_beside_them_are_looked_up(everywhere: Geo, address: str) -> None:
-    assert everywhere.country(address) == "NO"
+    assert everywhere.country(parse(address)) == "NO"
 
 
 def test_a_file_for_ipv4_alone_knows_no_ipv6(tmp_path: Path) -> None:
     path = tmp_path / "four.mmdb"
     mmdb.write(path, {"81.0.0.0/8": {"country_code": "NO"}}, ip_version=4)
     geo = Geo(path)
-    assert geo.country("81.0.0.1") == "NO"
-    assert geo.country("2a02::1") == "XX"
+    assert geo.country(parse("81.0.0.1")) == "NO"
+    assert geo.country(parse("2a02::1")) == "XX"
     geo.close()
 
 
@@ -194,10 +195,10 @@ class TestRefresh:
     def test_a_new_file_comes_into_use(self, tmp_path: Path, replace: Replace) -> None:
         geo, path = self.start(tmp_path)
         replace(path, mmdb.build({"81.0.0.0/8": {"country_code": "SE"}, "2a02::/16": {"country_code": "FI"}}))
-        assert geo.country("81.0.0.1") == "NO"
+        assert geo.country(parse("81.0.0.1")) == "NO"
         assert geo.refresh() is True
-        assert geo.country("81.0.0.1") == "SE"
-        assert geo.country("2a02::1") == "FI"
+        assert geo.country(parse("81.0.0.1")) == "SE"
+        assert geo.country(parse("2a02::1")) == "FI"
         assert geo.refresh() is False
         geo.close()
 
@@ -208,11 +209,11 @@ class TestRefresh:
         for _ in range(2):
             assert geo.refresh() is False
             assert geo.failure is not None
-            assert geo.country("81.0.0.1") == "NO"
+            assert geo.country(parse("81.0.0.1")) == "NO"
         replace(path, mmdb.build({"81.0.0.0/8": {"country_code": "SE"}}))
         assert geo.refresh() is True
         assert geo.failure is None
-        assert geo.country("81.0.0.1") == "SE"
+        assert geo.country(parse("81.0.0.1")) == "SE"
         geo.close()
 
     def test_a_file_that_went_and_came_back(self, tmp_path: Path, replace: Replace) -> None:
@@ -220,7 +221,7 @@ class TestRefresh:
         path.unlink()
         assert geo.refresh() is False
         assert "No such file" in str(geo.failure)
-        assert geo.country("81.0.0.1") == "NO"
+        assert geo.country(parse("81.0.0.1")) == "NO"
         replace(path, ONE_COUNTRY)
         assert geo.refresh() is True
         assert geo.failure is None
@@ -236,7 +237,7 @@ def test_same_size_and_time_but_another_file(tmp_path: Path) -> None:
     geo = Geo(path)
     other.replace(path)
     assert geo.refresh() is True
-    assert geo.country("81.0.0.1") == "SE"
+    assert geo.country(parse("81.0.0.1")) == "SE"
     geo.close()
 
 
@@ -245,5 +246,5 @@ def test_a_closed_one_knows_nothing(tmp_path: Path) -> None:
     path.write_bytes(ONE_COUNTRY)
     geo = Geo(path)
     geo.close()
-    assert geo.country("81.0.0.1") == "XX"
+    assert geo.country(parse("81.0.0.1")) == "XX"
     geo.close()
