@@ -50,6 +50,7 @@ from prisme.visit.salts import Salts
 from prisme.visit.sessions import CAPACITY, Sessions
 from prisme.visit.useragent import UserAgents
 from prisme.visit.waiters import Waiters
+from prisme.web import trial
 from prisme.web.admin import Admin, gather
 from prisme.web.app import HEALTHCHECK, NAME, NOSCRIPT, App, Methods, healthcheck
 from prisme.web.dashboard import dashboard
@@ -143,7 +144,10 @@ async def serve(
     """Build all, serve until `stop` is set, then answer what is under way, load the last segment and checkpoint."""
     clock = clock or Clock()
     now = _microseconds(clock)
+    if folder.is_open:
+        log.warning("others may write to the data directory: chmod 700 %s", folder.path)
     _claim(config)
+    await _try_certificate(config)
     with contextlib.ExitStack() as closing:
         rooms = open_rooms(config, folder, now(), log, closing)
         loader, turn = rooms.loader, threading.RLock()
@@ -231,6 +235,10 @@ def _open_journal(folder: Folder, first: int, max_events: int, turn: AbstractCon
         raise StartError(f"the journal {folder.journal} cannot be written: {error.strerror}") from error
 
 
+def _scheme(config: Config) -> str:
+    return "https" if config.tls_certificate else "http"
+
+
 def _open_access_log(config: Config, clock: Clock) -> AccessLog | None:
     if config.access_log is None:
         return None
@@ -309,7 +317,7 @@ def _build_reading(
     if setup is None:
         setup = Setup()
         if not guard.accounts.any():
-            log.info("no account yet; make the first one at %s", setup.link(config.host, config.port))
+            log.info("no account yet; make the first one at %s", setup.link(_scheme(config), config.host, config.port))
     kept = Kept(rooms.database)
     recent = Recent(lambda: rooms.database.touched.done)
     deadline, origins = config.api_stats_timeout, config.api_stats_allow_origins
@@ -340,9 +348,9 @@ async def _run(
     log: logging.Logger,
 ) -> None:
     """Serve until `stop`, or until something that should never end has ended."""
-    servers = [server(public.asgi, config.host, config.port)]
+    servers = [server(public.asgi, config.host, config.port, config.tls_certificate, config.tls_key)]
     serving = [serve_requests(servers[0], public.at_once)]
-    log.info("prisme %s listens on http://%s:%d", __version__, config.host, config.port)
+    log.info("prisme %s listens on %s://%s:%d", __version__, _scheme(config), config.host, config.port)
     if config.admin_hostport:
         servers.append(server(admin, *config.admin_hostport))
         serving.append(serve_requests(servers[1]))
@@ -418,6 +426,18 @@ def _claim(config: Config) -> None:
             claim(host, port)
         except OSError as error:
             raise StartError(f"cannot listen on {host}:{port}: {error.strerror}; choose others with {flags}") from error
+
+
+async def _try_certificate(config: Config) -> None:
+    certificate, key = config.tls_certificate, config.tls_key
+    if not (certificate and key):
+        return
+    fault = await asyncio.to_thread(trial.find_fault, config.host, config.port, certificate, key)
+    if fault:
+        raise StartError(
+            f"tls_certificate {certificate} and tls_key {key} cannot be used: {fault}; "
+            "make them anew, of version 3, with a key of P-256, P-384, Ed25519 or RSA with 2048 or 4096 bits"
+        )
 
 
 async def _load_leftovers(

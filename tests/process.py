@@ -20,7 +20,7 @@ class Process:
     def __init__(self, folder: Path, *, prefix: tuple[str, ...] = (), **options: str) -> None:
         self.folder = folder
         self.port = free_port()
-        self._options = options
+        self.options = options
         self._prefix = prefix
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE)
         self._log = folder.with_suffix(".log")
@@ -36,7 +36,7 @@ class Process:
             "api-events-rate-limit": "0",
             "admin-hostport": "",
             "access-log": "",
-            **{name.replace("_", "-"): value for name, value in self._options.items()},
+            **{name.replace("_", "-"): value for name, value in self.options.items()},
         }
         command = [*self._prefix, sys.executable, "-m", "prisme", "serve", *(f"--{n}={v}" for n, v in flags.items())]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PRISME_")}

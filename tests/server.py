@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -86,9 +87,10 @@ class LiveServer:
         self.folder = folder
         self.port = free_port()
         self.config = config_for(folder, self.port, **options)
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if self.config.tls_certificate else 'http'}://127.0.0.1:{self.port}"
         self.time = MovableClock()
-        self.http = httpx.Client(base_url=self.url, timeout=PATIENCE)
+        trust = ssl.create_default_context(cafile=self.config.tls_certificate) if self.config.tls_certificate else True
+        self.http = httpx.Client(base_url=self.url, timeout=PATIENCE, verify=trust)
         self._failure: BaseException | None = None
 
     def __enter__(self) -> "LiveServer":

@@ -15,9 +15,9 @@ class Setup:
         """Whether a key is the one of the link."""
         return hmac.compare_digest(key.encode("utf-8", "surrogatepass"), self.key.encode())
 
-    def link(self, host: str, port: int) -> str:
+    def link(self, scheme: str, host: str, port: int) -> str:
         """The link, for a server that listens there."""
         if host in {"0.0.0.0", "::"}:  # noqa: S104  # it is compared, nothing is bound
             host = "localhost"
         host = f"[{host}]" if ":" in host else host
-        return f"http://{host}:{port}/setup?key={self.key}"
+        return f"{scheme}://{host}:{port}/setup?key={self.key}"

@@ -99,7 +99,7 @@ def _fill_and_serve(flags: argparse.Namespace, folder: Path) -> int:
         f"\n{sum(filled.stored.values())} events stored ({stored}), "
         f"{filled.bots} of bots refused, in {time.monotonic() - began:.1f} s\n\n"
         f"Make yourself an account, and look at the figures of {' and '.join(SITES)}:\n"
-        f"  {setup.link(config.host, config.port)}\n\nCtrl-C ends it; nothing stays.\n",
+        f"  {setup.link('http', config.host, config.port)}\n\nCtrl-C ends it; nothing stays.\n",
         file=sys.stderr,
         flush=True,
     )

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from prisme.runtime import tls
 from prisme.runtime.machine import Machine, this_machine
 from prisme.runtime.options import CONFIG, OPTIONS, Option, flag, key, variable
 
@@ -22,6 +23,8 @@ class Config(msgspec.Struct, frozen=True):
     mode: Literal["default", "ingestion"]
     host: str
     port: int
+    tls_certificate: Path | None  # None is HTTP
+    tls_key: Path | None
     data_dir: Path
     admin_hostport: tuple[str, int] | None  # None is off
     access_log: Path | None  # None is off
@@ -106,15 +109,21 @@ def load(
     mistakes += by_flag.unknown(CONFIG)
     notices = [f"{sentence} (it is ignored)" for sentence in [*by_variable.unknown(CONFIG), *by_key.unknown()]]
     values: dict[str, Any] = {}
+    places: dict[str, str] = {}
     for option in OPTIONS:
         found = next(filter(None, (source.find(option) for source in (by_flag, by_variable, by_key))), [])
         if not found and option.unset:
             notices.append(option.unset)
+        places[option.name] = " and ".join(place for place, _ in found) or "default"
         check = (checks or {}).get(option.name)
         try:
             values[option.name] = _settle(option, found, machine, check)
         except ValueError as error:
-            mistakes.append(f"{option.name} ({' and '.join(place for place, _ in found) or 'default'}): {error}")
+            mistakes.append(f"{option.name} ({places[option.name]}): {error}")
+    if {tls.CERTIFICATE, tls.KEY} <= set(values):
+        fault = tls.find_fault(values[tls.CERTIFICATE], values[tls.KEY])
+        if fault:
+            mistakes.append(f"{fault[0]} ({places[fault[0]]}): {fault[1]}")
     if mistakes:
         raise Mistakes(mistakes, notices)
     return Config(**values), notices
@@ -160,6 +169,6 @@ def _read_file(naming: Iterable[Source], folder: Path, mistakes: list[str]) -> S
         mistakes.append(f"{where}{name!r} cannot be read ({error.strerror}): name a file that this user may read")
     except UnicodeDecodeError:
         mistakes.append(f"{where}{name!r} is not UTF-8: save it as UTF-8 text")
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # its own errors, a number of 5,000 digits, a list in a list in ...
         mistakes.append(f'{where}{name!r} is not TOML: {error}; write as in port = 8000 or host = "127.0.0.1"')
     return Source(f"file {name} key", key, given)

@@ -1,10 +1,14 @@
 """The data directory: everything that Prisme writes is in it, for its owner's eyes alone, and one process owns it."""
 
+import contextlib
 import errno
 import fcntl
 import os
 from pathlib import Path
 from types import TracebackType
+
+# What Prisme writes there. Others' files are their own affair.
+_OURS = ("lock", "*.duckdb*", "*.sqlite*", "journal", "journal/*", "tmp", "tmp/*")
 
 
 class FolderError(Exception):
@@ -27,6 +31,7 @@ class Folder:
                 "choose another with --data-dir, or make it writable for this user"
             ) from error
         self._claim()
+        self._shut()
 
     def _claim(self) -> None:
         try:
@@ -42,6 +47,19 @@ class Folder:
             ) from error
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+
+    def _shut(self) -> None:
+        """Take from others what they may do with our files: a copy that was brought back may have left them open."""
+        for path in (path for pattern in _OURS for path in self.path.glob(pattern)):
+            with contextlib.suppress(FileNotFoundError, PermissionError):  # gone meanwhile, or another user's
+                mode = path.stat().st_mode
+                if mode & 0o077:
+                    path.chmod(mode & 0o700)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether others may add and remove files. Who made the folder may have had a reason."""
+        return bool(self.path.stat().st_mode & 0o022)
 
     def close(self) -> None:
         """Give the directory up. The file stays: removing it would race with a starting process."""

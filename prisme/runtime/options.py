@@ -88,6 +88,15 @@ OPTIONS = (
     Option(_SERVER, "port", PORT, 8000, "The port to listen on."),
     Option(
         _SERVER,
+        "tls_certificate",
+        FILE,
+        "",
+        "A certificate in PEM, followed by those between it and the root: the port then speaks HTTPS, and that alone. "
+        "It is read at the start. Empty for HTTP.",
+    ),
+    Option(_SERVER, "tls_key", FILE, "", "The private key of tls_certificate, in PEM and without a password."),
+    Option(
+        _SERVER,
         "data_dir",
         FOLDER,
         "./prisme-data",

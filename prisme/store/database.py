@@ -56,10 +56,13 @@ class Database:
         self.stopping = False
         self.limits = limits
         try:
+            clear(temporary)
             self._connection = self._connect()
             self._upgrade()
             self.touched = Touched(_find_latest(self._connection))
             self._connection.execute("ATTACH ':memory:' AS kept")
+        except OSError as error:
+            raise StoreError(f"{error.filename} is left of an earlier run and cannot be removed: {error}") from error
         except duckdb.Error as error:
             raise StoreError(f"database {path} cannot be opened: {error}. {WAY_BACK}") from error
 
@@ -148,6 +151,12 @@ def connect(path: Path, limits: Limits, temporary: Path) -> duckdb.DuckDBPyConne
             "autoload_known_extensions": False,
         },
     )
+
+
+def clear(temporary: Path) -> None:
+    """Remove what a killed process left of its questions and loads: DuckDB does not."""
+    for path in temporary.glob("duckdb_temp*"):
+        path.unlink()
 
 
 def _find_latest(connection: duckdb.DuckDBPyConnection) -> int:

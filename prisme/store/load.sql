@@ -3,14 +3,24 @@
 -- so that a session's row is replaced by a newer state only: its pageviews never fall.
 
 CREATE OR REPLACE TEMP TABLE line AS
-SELECT
+SELECT * REPLACE (
+    -- A damaged line may still be JSON: what it lacks for the tables makes it no event, as if it were none.
+    CASE WHEN CASE kind
+        WHEN 'forget' THEN session_uuid IS NOT NULL
+        WHEN 'pageview' THEN is_whole
+        WHEN 'copy' THEN is_whole AND device IS NOT NULL AND copy IS NOT NULL
+        WHEN 'custom' THEN is_whole AND "timestamp" IS NOT NULL AND name IS NOT NULL AND json_valid(properties)
+        WHEN 'download' THEN is_whole AND "timestamp" IS NOT NULL AND url IS NOT NULL
+        WHEN 'outbound' THEN is_whole AND "timestamp" IS NOT NULL AND url IS NOT NULL
+    END THEN kind END AS kind
+) FROM (SELECT
     kind,
     device,
     session.uuid AS session_uuid,
     session.domain AS domain,
-    make_timestamp(session.entry) AS entry_timestamp,
+    TRY(make_timestamp(session.entry)) AS entry_timestamp,
     session.entry_path AS entry_path,
-    make_timestamp(session."exit") AS exit_timestamp,
+    TRY(make_timestamp(session."exit")) AS exit_timestamp,
     session.latest AS exit_path,
     session.status AS exit_status,
     session.visitor AS visitor_id,
@@ -25,12 +35,20 @@ SELECT
     session.utm.term AS utm_term,
     session.utm.content AS utm_content,
     session.pageviews AS pageviews,
-    make_timestamp(session.active) AS active,
+    TRY(make_timestamp(session.active)) AS active,
     CASE WHEN NOT session.real THEN CAST(to_json(session) AS VARCHAR) END AS copy,
-    make_timestamp("at") AS "timestamp",
+    TRY(make_timestamp("at")) AS "timestamp",
     name,
     properties,
-    url
+    url,
+    uuid_extract_version(session_uuid) = 7
+        AND domain IS NOT NULL AND entry_timestamp IS NOT NULL AND entry_path IS NOT NULL
+        AND exit_timestamp IS NOT NULL AND exit_path IS NOT NULL AND exit_status IS NOT NULL
+        AND visitor_id IS NOT NULL AND operating_system IS NOT NULL AND browser_family IS NOT NULL
+        AND client_device IS NOT NULL AND referrer_domain IS NOT NULL AND country_code IS NOT NULL
+        AND utm_source IS NOT NULL AND utm_medium IS NOT NULL AND utm_campaign IS NOT NULL
+        AND utm_term IS NOT NULL AND utm_content IS NOT NULL AND pageviews IS NOT NULL
+        AND active IS NOT NULL AS is_whole
 FROM read_json(
     $path,
     format = 'newline_delimited',
@@ -53,7 +71,7 @@ FROM read_json(
         properties: 'VARCHAR',
         url: 'VARCHAR'
     }
-);
+));
 
 INSERT INTO state.segments
 SELECT $number, $now, count(*) FILTER (kind NOT IN ('copy', 'forget')), count(*) FILTER (kind IS NULL) FROM line;

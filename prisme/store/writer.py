@@ -18,6 +18,7 @@ from prisme.store.loader import Loader
 
 _LONGEST_PAUSE = 10.0  # seconds between two tries of a load that fails
 _EXPIRE_EVERY = 60_000_000  # microseconds
+_TIDY_EVERY = 60 * _EXPIRE_EVERY
 _SIZES = (1, 10, 100, 1_000, 10_000, 65_536, 100_000, 1_000_000)  # events
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -52,6 +53,7 @@ class Writer:
         self._tries = 0
         self._next_try = 0.0
         self._expired_at = 0
+        self._tidied_at = 0
         self.failure: str | None = None
         self.stored: Counter[str] = Counter()
         self.stored_at = 0.0
@@ -76,6 +78,7 @@ class Writer:
     async def run(self) -> None:
         """Flush until `stop`, then once more."""
         self._journal.when_full = partial(asyncio.get_running_loop().call_soon_threadsafe, self._full.set)
+        await self._expire()
         while not self._stopping.is_set():
             await self._rest()
             await self._flush()
@@ -164,5 +167,8 @@ class Writer:
         self._expired_at = now
         try:
             await asyncio.to_thread(self._loader.expire, now - self._pace.ttl)
+            if abs(now - self._tidied_at) >= _TIDY_EVERY:
+                await asyncio.to_thread(self._loader.tidy)
+                self._tidied_at = now
         except duckdb.Error as error:
             self._log.error("ended sessions stay in the store for now: %s", error)

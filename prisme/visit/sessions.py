@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from prisme.base.events import Session
+import msgspec
+
+from prisme.base.events import NO_UTM, Session
 from prisme.runtime.metrics import Histogram
 
 # Small dicts grow and are swept in well under a millisecond each, where one of a million entries
@@ -10,6 +12,9 @@ from prisme.runtime.metrics import Histogram
 SHARDS = 256
 # About 600 bytes a session: 150 MB. A site with more visitors a day forgets the oldest first.
 CAPACITY = 262_144
+# A session whose texts are longer takes the place of several: a path may have 24 kB, and what a client sends is its
+# own choice. 262,144 of the longest would be 8 GB; so they are 0.45 GB at most.
+_TEXT_BITS = 7
 _PAGEVIEWS = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
@@ -34,6 +39,7 @@ class Sessions:
         self._shard_capacity = max(1, capacity // SHARDS)
         self._shards: list[dict[int, tuple[Session, ...]]] = [{} for _ in range(SHARDS)]
         self._counts = [0] * SHARDS
+        self._weights = [0] * SHARDS
         self._next_sweep = 0
         self.counts = Counts()
 
@@ -62,7 +68,10 @@ class Sessions:
     def put(self, device: int, session: Session) -> tuple[Session, ...]:
         """Remember a session (see `has_room`); returns the sessions forgotten in its place, mostly none."""
         index = device % SHARDS
-        forgotten = self._make_room(index) if self._counts[index] >= self._shard_capacity else ()
+        weight = _weigh(session)
+        forgotten: tuple[Session, ...] = ()
+        while self._weights[index] + weight > self._shard_capacity and self._shards[index]:
+            forgotten += self._forget_oldest(index)
         present = self._shards[index].get(device)
         self._set(index, device, (*self._alive(present, session.active), session) if present else (session,))
         self.counts.inserted += 1
@@ -70,9 +79,12 @@ class Sessions:
 
     def replace(self, device: int, old: Session, new: Session) -> None:
         """Put a session's new state in place of its old one; nothing where the old one is not there any more."""
-        shard = self._shards[device % SHARDS]
+        index = device % SHARDS
+        shard = self._shards[index]
         present = shard.get(device, ())
-        if len(present) == 1 and present[0] is old:
+        if len(new.latest) >> _TEXT_BITS != len(old.latest) >> _TEXT_BITS or new.visitor != old.visitor:
+            self._weigh_anew(index, device, present, old, new)
+        elif len(present) == 1 and present[0] is old:
             shard[device] = (new,)
         elif present:
             shard[device] = tuple(new if one is old else one for one in present)
@@ -92,7 +104,15 @@ class Sessions:
             return sessions
         return tuple(session for session in sessions if now - session.active < self._ttl)
 
-    def _make_room(self, index: int) -> tuple[Session, ...]:
+    def _weigh_anew(self, index: int, device: int, present: tuple[Session, ...], old: Session, new: Session) -> None:
+        """The rare way of `replace`. A restart may bring back what is forgotten here."""
+        if any(one is old for one in present):
+            self._shards[index][device] = tuple(new if one is old else one for one in present)
+            self._weights[index] += _weigh(new) - _weigh(old)
+        while self._weights[index] > self._shard_capacity and len(self._shards[index]) > 1:
+            self._forget_oldest(index)
+
+    def _forget_oldest(self, index: int) -> tuple[Session, ...]:
         """Forget the shard's oldest device."""
         shard = self._shards[index]
         device = next(iter(shard))
@@ -107,9 +127,11 @@ class Sessions:
             if sessions:
                 shard[device] = sessions
                 self._counts[index] += len(sessions)
+                self._weights[index] += sum(map(_weigh, sessions))
                 self.counts.devices_inserted += 1
             return
         self._counts[index] += len(sessions) - len(before)
+        self._weights[index] += sum(map(_weigh, sessions)) - sum(map(_weigh, before))
         self._end([session for session in before if session not in sessions])
         if sessions:
             shard[device] = sessions
@@ -121,3 +143,11 @@ class Sessions:
         for session in sessions:
             self.counts.expired += 1
             self.counts.pageviews.observe(session.pageviews)
+
+
+def _weigh(session: Session) -> int:
+    """As how many sessions it counts. `replace` relies on it: only a new path or a new visitor id changes it."""
+    texts = sum(map(len, (session.domain, session.referrer, session.visitor, session.client.device)))
+    if session.utm is not NO_UTM:
+        texts += sum(map(len, msgspec.structs.astuple(session.utm)))
+    return 1 + sum(length >> _TEXT_BITS for length in (len(session.latest), len(session.entry_path), texts))

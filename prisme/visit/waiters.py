@@ -10,8 +10,9 @@ from typing import TypeVar
 
 Found = TypeVar("Found")
 
-# A slot is some 3 kB of task, coroutine and answer: 12 MB at most. An honest burst has a few at once.
-CAPACITY = 4096
+# An honest burst has a few at once, of some 3 kB; a dishonest one may bring 250 kB each. Far fewer than there may be
+# connections, so that waiters alone keep nobody from connecting.
+CAPACITY = 512
 
 
 class Waiters:

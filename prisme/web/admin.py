@@ -14,8 +14,8 @@ from prisme.web.request import Receive, Scope
 from prisme.web.response import Answer
 from prisme.web.traffic import Traffic
 
-_EXPOSITION = [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")]
-_TEXT = [(b"content-type", b"text/plain; charset=utf-8")]
+_EXPOSITION = [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8"), *response.INERT]
+_TEXT = [(b"content-type", b"text/plain; charset=utf-8"), *response.INERT]
 
 
 class Admin:

@@ -11,7 +11,7 @@ from prisme.web.desk import Desk
 from prisme.web.events import Endpoint
 from prisme.web.guard import Asking, is_own_page, is_secure, read_asking, read_fields
 from prisme.web.pages import Pages, tell
-from prisme.web.request import MAX_BODY, Proxy, Receive, Scope, read_body
+from prisme.web.request import MAX_BODY, Bodies, Proxy, Receive, Scope
 from prisme.web.response import Answer
 
 Fields = dict[str, str]
@@ -53,10 +53,11 @@ class Place(msgspec.Struct, frozen=True):
 
     def form(self, work: Work) -> Endpoint:
         """A page that changes something, by a form: of our own pages alone. It judges no field."""
+        bodies = Bodies()
 
         async def endpoint(scope: Scope, receive: Receive) -> Answer:
             asking, began = read_asking(scope), time.monotonic()
-            fields = asking if isinstance(asking, Refusal) else await _read_form(asking, receive)
+            fields = asking if isinstance(asking, Refusal) else await _read_form(asking, bodies, receive)
             if isinstance(fields, Refusal):
                 return tell(self.pages, self.proxy, scope, fields)
             return await self._answer(scope, asking, fields, began, work)
@@ -72,8 +73,8 @@ class Place(msgspec.Struct, frozen=True):
         return tell(self.pages, self.proxy, scope, outcome) if isinstance(outcome, Refusal) else outcome
 
 
-async def _read_form(asking: Asking, receive: Receive) -> Fields | Refusal:
+async def _read_form(asking: Asking, bodies: Bodies, receive: Receive) -> Fields | Refusal:
     if not is_own_page(asking):
         return refusal.CROSS_ORIGIN
-    body = await read_body(receive, asking.headers.get("content-length", "").encode("latin-1"))
+    body = await bodies.read(receive, asking.headers.get("content-length", "").encode("latin-1"))
     return body if isinstance(body, Refusal) else read_fields(body, MAX_BODY)

@@ -32,12 +32,12 @@ from prisme.web.request import (
     STATUS,
     USER_AGENT,
     VISITOR_ID,
+    Bodies,
     Pairs,
     Proxy,
     Receive,
     Scope,
     Slots,
-    read_body,
     read_parameters,
 )
 from prisme.web.response import Answer
@@ -162,6 +162,7 @@ def _post(doors: Doors, read: Callable[[Scope, Slots, Hit, bytes], Recorded], *,
     """An endpoint with a body; with `pings`, a browser itself may have sent it, and says the page elsewhere."""
     scan, admit, wall, turn = doors.proxy.scanner(), doors.admit, doors.clock.wall, doors.turn
     refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
+    read_body = Bodies().read
 
     async def endpoint(scope: Scope, receive: Receive) -> Answer:
         found = scan(scope["headers"])

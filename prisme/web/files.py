@@ -9,7 +9,7 @@ from typing import NamedTuple
 from prisme import assets
 from prisme.web.events import Endpoint
 from prisme.web.request import Receive, Scope
-from prisme.web.response import CORS, Answer, Header, answer
+from prisme.web.response import CORS, INERT, Answer, Header, answer
 
 TRACKING_JS, DASHBOARD_JS = "wa.js", "dashboard.js"
 SCRIPT, DASHBOARD_SCRIPT = f"/static/{TRACKING_JS}", f"/static/{DASHBOARD_JS}"
@@ -23,7 +23,7 @@ _HEADERS: list[Header] = [
     # A visitor's browser asks once a day at most, and a new version has reached everybody after that day.
     (b"cache-control", b"public, max-age=86400"),
     (b"vary", b"accept-encoding"),
-    (b"x-content-type-options", b"nosniff"),
+    *INERT,
     # Pages with `Cross-Origin-Embedder-Policy` load nothing from elsewhere that does not say so.
     (b"cross-origin-resource-policy", b"cross-origin"),
 ]

@@ -16,14 +16,14 @@ from prisme.web import response
 from prisme.web.desk import Desk
 from prisme.web.events import Endpoint
 from prisme.web.guard import Asking, Guard, is_own_page, read_asking
-from prisme.web.request import Proxy, Receive, Scope, read_body
+from prisme.web.request import Bodies, Proxy, Receive, Scope
 from prisme.web.response import Answer, Header
 
 API: Final = "/api/v1/"
 _HEADERS: Final[list[Header]] = [
     (b"content-type", b"application/json"),
     (b"cache-control", b"private, no-store"),
-    (b"x-content-type-options", b"nosniff"),
+    *response.INERT,
 ]
 _MOST_ENTRIES: Final = 1000
 
@@ -112,6 +112,8 @@ def manage(offices: Offices) -> dict[str, dict[str, Endpoint]]:
 
 
 def _endpoint(offices: Offices, who: Who, work: Work, *, status: int = 200) -> Endpoint:
+    bodies = Bodies()
+
     async def endpoint(scope: Scope, receive: Receive) -> Answer:
         outcome = await read(scope, receive)
         if isinstance(outcome, Refusal):
@@ -130,7 +132,7 @@ def _endpoint(offices: Offices, who: Who, work: Work, *, status: int = 200) -> E
             return grant
         body: bytes | Refusal = b""
         if scope["method"] in {"POST", "PATCH"}:
-            body = await read_body(receive, asking.headers.get("content-length", "").encode("latin-1"))
+            body = await bodies.read(receive, asking.headers.get("content-length", "").encode("latin-1"))
         if isinstance(body, Refusal):
             return body
         return await offices.desk.run(lambda: _do(work, grant, asking, scope.get("name", ""), body, status))

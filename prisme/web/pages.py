@@ -11,7 +11,7 @@ import jinja2
 from prisme import assets
 from prisme.base.refusal import Refusal
 from prisme.web.request import Proxy, Scope
-from prisme.web.response import Answer, Header, answer, refuse
+from prisme.web.response import NOSNIFF, Answer, Header, answer, refuse
 
 _FOLDER: Final = resources.files(assets) / "pages"
 
@@ -41,7 +41,7 @@ class Pages:
             (b"cache-control", b"private, no-store"),
             (b"content-security-policy", policy.encode()),
             (b"referrer-policy", b"same-origin"),
-            (b"x-content-type-options", b"nosniff"),
+            NOSNIFF,
         ]
 
     def show(self, name: str, values: dict[str, Any], status: int = 200, more: list[Header] | None = None) -> Answer:

@@ -14,13 +14,21 @@ Header = tuple[bytes, bytes]
 EVENTS = "/api/v1/events/"
 NOSCRIPT = b"/api/v1/noscript/"
 CORS = (b"access-control-allow-origin", b"*")
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+# For what is no page: opened as one, it is what it says, does nothing, stands in no frame, and tells nobody its URL.
+INERT: list[Header] = [
+    NOSNIFF,
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+]
 _GIF_HEADERS = [
     CORS,
+    *INERT,
     (b"content-type", b"image/gif"),
     (b"cache-control", b"no-store, no-cache, max-age=0, must-revalidate, proxy-revalidate"),
 ]
-_TEXT_HEADERS = [CORS, (b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
-_OWN_HEADERS = [*_TEXT_HEADERS[1:], (b"x-content-type-options", b"nosniff")]
+_OWN_HEADERS = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store"), *INERT]
+_TEXT_HEADERS = [CORS, *_OWN_HEADERS]
 # So that a page's own code may read why.
 _EXPOSE = (b"access-control-expose-headers", b"X-Prisme-Error, X-Prisme-Request-Id, Retry-After")
 _DAY = b"86400"

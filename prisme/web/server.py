@@ -2,26 +2,40 @@
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from types import FunctionType
 from typing import Any, cast
 
 from granian._granian import CallbackScheduler
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from granian.server.common import SocketSpec  # type: ignore[attr-defined]  # not exported
 from granian.server.embed import AsyncWorker, Server
 
+from prisme.runtime.descriptors import allow_open_files
+from prisme.runtime.machine import this_machine
 from prisme.web.request import Scope
 from prisme.web.response import Answer
 
-# A request line and headers beyond this are refused by Granian itself: room for a URL of 8,192 bytes in three
-# headers and in a query, where each byte may be percent-encoded.
-_HEADER_BYTES = 131_072
+# A request line and headers beyond this are refused by Granian itself: room for URLs of 8,192 bytes in three headers,
+# and in a query, where each byte may be percent-encoded.
+_HEADER_BYTES = 65_536
 # Seconds would be too kind to clients that send a byte now and then, in milliseconds.
 _HEADER_TIMEOUT = 10_000
 _BACKLOG = 1024
+# Whoever connects beyond these waits to be accepted. Slow clients hold one for `_HEADER_TIMEOUT` each.
+_CONNECTIONS = 4096
+# Memory that one takes at its worst: a head and a body of the greatest size, the body not whole yet.
+_CONNECTION_BYTES = 262_144
+# What the database, the journal and the log need beside.
+_OWN_FILES = 256
+# A client that asks and does not read what it is answered is hung up on after so long, in milliseconds. HTTP/1.1 only
+# has an end to everything; Granian's HTTP/2, and its guess which of both it is, let a silent client stay for ever.
+_UNREAD_TIMEOUT = 30_000
 
 # The answer to a request that needs no waiting; None hands it to the event loop.
 AtOnce = Callable[[Scope], Answer | None]
@@ -47,14 +61,17 @@ def _scheduler(loop: asyncio.AbstractEventLoop, callback: Any, at_once: AtOnce) 
         watcher.taskref(loop.create_task(coroutine))
 
     def schedule(watcher: Any) -> None:
-        answer = at_once(watcher.scope)
-        if answer is None:
-            later(begin, callback(watcher), watcher, context=context)
-            return
-        send = watcher.proto.send
-        start, body = answer
-        send(start)
-        send(body)
+        try:
+            answer = at_once(watcher.scope)
+            if answer is None:
+                later(begin, callback(watcher), watcher, context=context)
+                return
+            send = watcher.proto.send
+            start, body = answer
+            send(start)
+            send(body)
+        except Exception as error:  # a loop that was closed meanwhile; Granian answers 500
+            watcher.err(error)
 
     scheduler._schedule_fn = schedule
     return cast(CallbackScheduler, scheduler)
@@ -76,23 +93,42 @@ def _spawner(at_once: AtOnce) -> Callable[..., None]:
 def serve(one: Server, at_once: AtOnce | None = None) -> Coroutine[Any, Any, None]:
     """Serve until `one.stop()`.
 
-    `at_once`, where there is one, is asked before the server's callable, in another thread than the event loop's. It
-    must not raise.
+    `at_once`, where there is one, is asked before the server's callable, in another thread than the event loop's.
     """
     return one.serve(_spawner(at_once) if at_once else None)
 
 
-def server(app: Callable[..., Any], host: str, port: int) -> Server:
-    """A Granian server for the running event loop. Its own log says errors only, in our format."""
-    return Server(
+class _Server(Server):
+    """Listens by a socket that we know, to set what Granian has no setting for; connections inherit it."""
+
+    def _init_shared_socket(self) -> None:
+        holder: Any = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build()
+        self._shd = holder
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # not on macOS
+            with socket.socket(fileno=os.dup(holder.get_fd())) as listening:
+                listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_TIMEOUT)
+
+
+def server(
+    app: Callable[..., Any], host: str, port: int, certificate: Path | None = None, key: Path | None = None
+) -> Server:
+    """A Granian server for the running event loop, with TLS where there is a certificate and its key.
+
+    Its own log says errors only, in our format.
+    """
+    return _Server(
         app,
         address=host,
         port=port,
         interface=Interfaces.ASGINL,
-        http=HTTPModes.auto,
+        http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT, max_buffer_size=_HEADER_BYTES),
         websockets=False,
+        ssl_cert=certificate,
+        ssl_key=key,
+        ssl_protocol_min=SSLProtocols.tls12,  # visitors' browsers may be old
         backlog=_BACKLOG,
+        backpressure=_count_connections(),
         runtime_threads=1,
         log_level=LogLevels.error,
         log_dictconfig={
@@ -100,6 +136,12 @@ def server(app: Callable[..., Any], host: str, port: int) -> Server:
             "loggers": {"_granian": {"handlers": ["prisme"], "propagate": False}},
         },
     )
+
+
+def _count_connections() -> int:
+    """As many as a quarter of the memory can hold at their worst, and as may be open."""
+    files = allow_open_files(_CONNECTIONS + _OWN_FILES)
+    return min(_CONNECTIONS, this_machine().memory // 4 // _CONNECTION_BYTES, max(files - _OWN_FILES, files // 2))
 
 
 def claim(host: str, port: int) -> None:

@@ -32,8 +32,8 @@ from prisme.web.response import Answer, Header
 STATS: Final = "/api/v1/stats/"
 _PRIVATE: Final[list[Header]] = [
     (b"cache-control", b"private, no-store"),
-    (b"x-content-type-options", b"nosniff"),
     (b"vary", b"accept, origin"),
+    *response.INERT,
 ]
 _JSON: Final = (b"content-type", b"application/json")
 _CSV: Final = (b"content-type", b"text/csv; charset=utf-8; header=present")

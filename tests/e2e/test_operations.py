@@ -20,6 +20,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from prisme.runtime.config import load
+from tests.certificate import make_pair
 from tests.checkout import ROOT
 from tests.process import Process
 from tests.requirements import need
@@ -674,6 +675,7 @@ def test_logrotate_as_explained(tmp_path: Path) -> None:
     with Process(tmp_path / "data", access_log=str(log)) as server:
         process = server.start()
         server.http.get("/before")
+        wait_for_lines(log, 1)  # an empty file is not rotated
         written = block("text", "rotate")
         for told, here in (("/var/log/prisme", str(tmp_path)), ("systemctl reload prisme", f"kill -HUP {process.pid}")):
             assert told in written
@@ -730,7 +732,7 @@ def test_own_log_is_bunyans(tmp_path: Path) -> None:
 
 def test_unit_is_systemds_and_prismes(tmp_path: Path) -> None:
     verify = need("systemd-analyze", "systemd")
-    unit = block("ini", "[Service]")
+    unit = block("ini", "ExecStart=")
     given = dict(re.findall(r"^Environment=(PRISME_\w+)=(.*)$", unit, re.MULTILINE))
     config, notices = load({}, given, tmp_path)
     assert notices == []
@@ -746,6 +748,28 @@ def test_unit_is_systemds_and_prismes(tmp_path: Path) -> None:
     )
     done = subprocess.run([verify, "verify", tmp_path / "prisme.service"], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_units_addition_for_https_is_systemds_and_prismes(tmp_path: Path) -> None:
+    verify = need("systemd-analyze", "systemd")
+    addition, unit = block("ini", "LoadCredential="), block("ini", "ExecStart=")
+    program = tmp_path / "prisme"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    service = tmp_path / "prisme.service"
+    # As systemd puts the two together: what comes later counts.
+    service.write_text(
+        unit.replace("/opt/prisme/.venv/bin/prisme", str(program)).replace("User=prisme", "User=root") + addition
+    )
+    done = subprocess.run([verify, "verify", service], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    pair = make_pair(tmp_path)
+    given = dict(re.findall(r"^Environment=(PRISME_\w+)=(.*)$", unit + addition, re.MULTILINE))
+    config, notices = load({}, {name: text.replace("%d", str(tmp_path)) for name, text in given.items()}, tmp_path)
+    assert notices == []
+    assert (config.tls_certificate, config.tls_key) == pair
+    assert (config.port, config.trust_proxy) == (443, False)
+    assert set(re.findall(r"^LoadCredential=([\w.]+):", addition, re.MULTILINE)) == {path.name for path in pair}
 
 
 def shell(text: str, folder: Path) -> None:

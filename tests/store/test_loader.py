@@ -133,6 +133,13 @@ def test_failed_load_leaves_no_trace(store: Store) -> None:
     assert store.loader.load(segment, NOW) == Loaded({"pageview": 1})
 
 
+def damage(old: bytes, new: bytes) -> bytes:
+    """The line of a pageview with something else in it."""
+    whole = encode(PageviewLine(1, session(2)))
+    assert old in whole
+    return whole.replace(old, new, 1)
+
+
 @pytest.mark.parametrize(
     ("raw", "rejected", "kept"),
     [
@@ -140,6 +147,13 @@ def test_failed_load_leaves_no_trace(store: Store) -> None:
         pytest.param(b"\n\n", 0, False, id="empty lines of probes"),
         pytest.param(b"nothing\n", 1, True, id="damaged"),
         pytest.param(b"null\n[1]\n{}", 3, True, id="no events"),
+        pytest.param(b'{"kind":"pageview"}\n', 1, True, id="nothing but a kind"),
+        pytest.param(damage(b'"kind":"pageview"', b'"kind":"unknown"'), 1, True, id="of no known kind"),
+        pytest.param(damage(b'"kind":"pageview"', b'"kind":"custom","at":1,"name":"x"'), 1, True, id="half an event"),
+        pytest.param(damage(b'"domain"', b'"damoin"'), 1, True, id="a name damaged"),
+        pytest.param(damage(b'"visitor":"v"', b'"visitor":null'), 1, True, id="a value lost"),
+        pytest.param(damage(b'"exit":1', b'"exit":922337203'), 1, True, id="a time beyond all times"),
+        pytest.param(damage(b"-7", b"-4"), 1, True, id="an id without a time"),
     ],
 )
 def test_lines_that_are_no_events(store: Store, raw: bytes, rejected: int, kept: bool) -> None:

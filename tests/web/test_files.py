@@ -46,8 +46,10 @@ def test_headers_say_what_it_is_and_to_whom(ask: Ask) -> None:
         "access-control-allow-origin": "*",
         "cache-control": "public, max-age=86400",
         "content-length": str(len(RAW)),
+        "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
         "content-type": "text/javascript; charset=utf-8",
         "cross-origin-resource-policy": "cross-origin",
+        "referrer-policy": "no-referrer",
         "vary": "accept-encoding",
         "x-content-type-options": "nosniff",
     }

@@ -1,0 +1,206 @@
+"""Clients that mean no good, by the thousand, and one that only wants to be served meanwhile."""
+
+import asyncio
+import itertools
+import resource
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import httpx
+
+from tests.process import Process
+from tests.requirements import miss
+from tests.server import CHROME, PATIENCE, browser
+
+EVENTS = "/api/v1/events/"
+HOME = "https://example.com"
+MB = 1_000_000
+
+
+def process(folder: Path, prefix: tuple[str, ...] = (), **options: str) -> Process:
+    """A server for floods: behind a proxy, so that clients can have any address, with a small share for DuckDB."""
+    return Process(folder, prefix=prefix, trust_proxy="true", duckdb_memory_limit="256MB", **options)
+
+
+class Visitor:
+    """`with Visitor(server) as visitor:` views pages all the time, one after another, as people do.
+
+    `statuses` counts what it was answered, `slowest` is the longest wait in seconds; what is no answer fails the test.
+    """
+
+    def __init__(self, server: Process) -> None:
+        self.statuses: Counter[int] = Counter()
+        self.slowest = 0.0
+        self._port = server.port
+        self._stop = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Visitor":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join(PATIENCE * 2)
+        assert not self._thread.is_alive()
+        if self._failure is not None and value is None:
+            raise self._failure
+
+    @property
+    def served(self) -> bool:
+        """Whether there were answers, and each was a success."""
+        return set(self.statuses) == {200}
+
+    def _run(self) -> None:
+        try:
+            for number in itertools.count():
+                if self._stop.wait(0.02):
+                    return
+                headers = browser(f"{HOME}/visitor-{number}", X_Forwarded_For="198.51.100.7")
+                began = time.monotonic()
+                # A connection of its own each time: that is what a flood of connections would take from others.
+                answer = httpx.post(
+                    f"http://127.0.0.1:{self._port}{EVENTS}pageviews", headers=headers, timeout=PATIENCE
+                )
+                self.slowest = max(self.slowest, time.monotonic() - began)
+                self.statuses[answer.status_code] += 1
+        except BaseException as failure:  # handed to the test's thread
+            self._failure = failure
+
+
+def head(method: str, path: str, *lines: str, site: str = HOME) -> bytes:
+    """A request's head, byte for byte, of a browser on a page of the site."""
+    first = (f"{method} {path} HTTP/1.1", "Host: prisme", f"Origin: {site}", f"User-Agent: {CHROME}")
+    return "\r\n".join((*first, f"X-Prisme-Referrer: {site}/flood", *lines, "", "")).encode()
+
+
+def memory(server: Process, what: str = "VmHWM") -> int:
+    """Bytes of memory, of the kernel's books: the most so far, or what is there now (`VmRSS`)."""
+    assert server.process is not None
+    status = Path(f"/proc/{server.process.pid}/status").read_text(encoding="ascii")
+    (line,) = [line for line in status.splitlines() if line.startswith(what + ":")]
+    return int(line.split()[1]) * 1024
+
+
+def open_files(server: Process) -> int:
+    """How many files and connections the server has open."""
+    assert server.process is not None
+    return len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
+
+
+@contextmanager
+def many_files(wanted: int) -> Iterator[None]:
+    """Let this process have so many connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < wanted + 256:
+        miss(f"{wanted} connections need more open files than the hard limit of {hard}: ulimit -Hn {wanted + 256}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted + 256), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+class Wire:
+    """One connection of a crowd."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self._writer = writer
+
+    async def send(self, data: bytes) -> None:
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def drip(self, data: bytes, pause: float) -> None:
+        """A byte, and again after a while, until the other side has had enough."""
+        for byte in data:
+            await self.send(bytes((byte,)))
+            await asyncio.sleep(pause)
+
+    async def answer(self) -> bytes:
+        """All that comes until the server hangs up."""
+        heard = b""
+        try:
+            while part := await self.reader.read(65_536):
+                heard += part
+        except ConnectionError:
+            pass
+        return heard
+
+    def drop(self, reset: bool) -> None:
+        """Hang up, or vanish."""
+        if reset:
+            self._writer.transport.abort()
+        else:
+            self._writer.close()
+
+
+def crowd(port: int, behave: Callable[[Wire, int], Awaitable[bytes]], size: int, patience: float) -> Counter[str]:
+    """So many connections at once, each behaves as it is told; gives how often each outcome came.
+
+    An outcome is the status line's number, `closed` without an answer, or `open` after `patience` seconds.
+    """
+
+    async def one(number: int, gate: asyncio.Semaphore) -> str:
+        async with gate:  # a listener's queue is not endless
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=65_536)
+        try:
+            async with asyncio.timeout(patience):
+                heard = await behave(Wire(reader, writer), number)
+        except TimeoutError:
+            return "open"
+        except ConnectionError:
+            return "closed"
+        finally:
+            writer.close()
+        return heard[9:12].decode() if heard.startswith(b"HTTP/1.1 ") else "closed"
+
+    async def all_of_them() -> Counter[str]:
+        gate = asyncio.Semaphore(200)
+        return Counter(await asyncio.gather(*(one(number, gate) for number in range(size))))
+
+    return asyncio.run(all_of_them())
+
+
+def say(port: int, *parts: bytes, patience: float = PATIENCE) -> bytes:
+    """All that the server answers to bytes, until it hangs up; it may do so before it has heard all."""
+    with socket.create_connection(("127.0.0.1", port), timeout=patience) as wire:
+        listener = _Listener(wire)
+        try:
+            for part in parts:
+                wire.sendall(part)
+        except ConnectionError:
+            pass
+        return listener.join(patience)
+
+
+class _Listener:
+    """Reads while another thread writes: a server that answers early is heard before it resets the connection."""
+
+    def __init__(self, wire: socket.socket) -> None:
+        self._wire = wire
+        self._heard = b""
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def join(self, patience: float) -> bytes:
+        self._thread.join(patience)
+        assert not self._thread.is_alive(), "the server did not hang up"
+        return self._heard
+
+    def _run(self) -> None:
+        try:
+            while part := self._wire.recv(65_536):
+                self._heard += part
+        except OSError:
+            pass
