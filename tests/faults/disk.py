@@ -43,7 +43,7 @@ def mounted(folder: Path, size: str, *options: str) -> Iterator[Disk]:
     if os.geteuid() != 0:
         miss("needs root, to mount a small file system")
     folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run([mount, "-t", "tmpfs", "-o", ",".join((f"size={size}", *options)), "tmpfs", folder], check=True)
+    subprocess.run([mount, "-t", "tmpfs", "-o", ",".join((f"size={size}", "mode=700", *options)), "tmpfs", folder], check=True)
     try:
         yield Disk(folder)
     finally:
