@@ -401,18 +401,20 @@ async def _tend(services: Services, salts: Salts, now: Callable[[], int], log: l
 
 def _watch(journal: Appender, log: logging.Logger) -> Callable[[], None]:
     """Tells when the journal begins to fail, and when that is over, which it tries out."""
-    failing = False
+    failing, seen = False, 0
 
     def look() -> None:
-        nonlocal failing
-        if journal.failure is not None:
+        nonlocal failing, seen
+        if journal.failure is not None or journal.failures != seen:
             if not failing:
                 failing = True
-                log.error("events are refused, or wait in the journal: %s", journal.failure)
-            journal.probe()
-        if failing and journal.failure is None:
+                log.error("events are refused, or wait in the journal: %s", journal.failure or journal.last_failure)
+            if journal.failure is not None:
+                journal.probe()
+        elif failing:
             failing = False
             log.info("the journal can be written again")
+        seen = journal.failures
 
     return look
 

@@ -36,7 +36,7 @@ class Sealed(NamedTuple):
 
 
 class Appender:
-    """The open segment. `failure` says why the last write failed; None while all is well.
+    """The open segment. `failure` says why the last write failed; None while all is well. `failures` counts them.
 
     `when_full` is called, in whichever thread appends, when the segment holds as many events as it may.
     """
@@ -51,6 +51,8 @@ class Appender:
         self._syncing: asyncio.Task[None] | None = None
         self.when_full: Callable[[], object] = lambda: None
         self.failure: str | None = None
+        self.failures = 0
+        self.last_failure: str | None = None  # which stays
         self._stuck: str | None = None  # why the segment cannot be sealed, though lines can be written
         self._lead = b""
         self._number = first
@@ -160,6 +162,8 @@ class Appender:
             self.failure = f"journal: {os.strerror(ctypes.get_errno())}"
         else:
             self._cut()
+        self.failures += 1
+        self.last_failure = self.failure
         return False
 
     def _cut(self) -> None:

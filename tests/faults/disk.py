@@ -37,13 +37,13 @@ class Disk:
 
 
 @contextlib.contextmanager
-def mounted(folder: Path, size: str, *options: str) -> Iterator[Disk]:
+def mounted(folder: Path, size: str) -> Iterator[Disk]:
     """A disk of that size; what is written to it is gone afterwards."""
     mount = need("mount", "mount")
     if os.geteuid() != 0:
         miss("needs root, to mount a small file system")
     folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run([mount, "-t", "tmpfs", "-o", ",".join((f"size={size}", "mode=700", *options)), "tmpfs", folder], check=True)
+    subprocess.run([mount, "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", folder], check=True)
     try:
         yield Disk(folder)
     finally:

@@ -20,9 +20,10 @@ SIGNALS = 100 if LONG else 12
 
 
 class Left(NamedTuple):
-    """A folder as a killed server left it. Of three loads, the first is in the database's file and in its copy beside,
+    """A folder as a killed server left it.
 
-    the second in the write-ahead log, the third in the journal alone.
+    The first of the loads is in the database's file and in its copy beside, the last in the journal alone. Of the
+    others one was in the write-ahead log when the server was killed before, and both files are there as they were then.
     """
 
     folder: Path
@@ -30,6 +31,7 @@ class Left(NamedTuple):
 
 
 COPY = "prisme.duckdb.copy"
+FILES = ("prisme.duckdb", "prisme.duckdb.wal")
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +41,21 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Left:
     for life, interval in enumerate(("20ms", "20ms", "1m")):
         with Process(folder, trust_proxy="true", eventstore_max_batch_timeout=interval) as server:
             server.start()
-            load = Load(server.port, f"life-{life}")
-            loads.append(load)
-            flow([load])
-            load.stop()
+            # After its first load, a server empties the write-ahead log of an earlier run, and not again soon.
+            for turn in range(2 if life == 1 else 1):
+                load = Load(server.port, f"life-{life}-{turn}")
+                loads.append(load)
+                flow([load])
+                load.stop()
+                if life == 1:
+                    wait_until(lambda: not journal(folder), "all to be loaded")
             if life == 0:
                 assert server.stop() == 0
                 shutil.copy(folder / "prisme.duckdb", folder / COPY)
-            elif life == 1:
-                wait_until(lambda: len(journal(folder)) == 1, "the last segment to be loaded")
             server.kill()
+        if life == 1:
+            for name in FILES:
+                shutil.copy(folder / name, folder / f"{name}.killed")
     return Left(folder, loads)
 
 
@@ -58,8 +65,9 @@ def left(prepared: Left, tmp_path: Path) -> Left:
 
 
 def journal(folder: Path) -> dict[str, bytes]:
-    """All that is in it."""
-    return {path.name: path.read_bytes() for path in (folder / "journal").iterdir()}
+    """All that is in it; segments that hold nothing do not count."""
+    files = {path.name: path.read_bytes() for path in (folder / "journal").iterdir()}
+    return {name: content for name, content in files.items() if content}
 
 
 def last_words(server: Process) -> str:
@@ -91,6 +99,8 @@ def flipped(folder: Path) -> None:
 
 
 def flipped_log(folder: Path) -> None:
+    for name in FILES:
+        shutil.copy(folder / f"{name}.killed", folder / name)
     with (folder / "prisme.duckdb.wal").open("r+b") as file:
         content = bytearray(file.read())
         content[len(content) - 100] ^= 0xFF
@@ -107,7 +117,7 @@ def test_a_damaged_database_is_told_and_replaced(
 ) -> None:
     folder, loads = left
     before = journal(folder)
-    assert any(before.values())
+    assert before
     damage(folder)
     with Process(folder, trust_proxy="true") as server:
         assert server.start(ready=False).wait(20) == 1
@@ -115,16 +125,19 @@ def test_a_damaged_database_is_told_and_replaced(
         assert "prisme.duckdb" in told
         assert "move it and its .wal away" in told
         assert journal(folder) == before
-        for name in ("prisme.duckdb", "prisme.duckdb.wal"):
-            (folder / name).rename(tmp_path / name)
+        for name in FILES:
+            if (folder / name).exists():
+                (folder / name).rename(tmp_path / name)
         if has_copy:
             shutil.copy(folder / COPY, folder / "prisme.duckdb")
         begun = time.monotonic()
         server.start()
         seconds = time.monotonic() - begun
         assert server.stop() == 0
-        report("damaged database at start", 1, count(server, loads[::2] if has_copy else loads[2:]), seconds)
-        assert not any(journal(folder).values())
+        report(
+            "damaged database at start", 1, count(server, [loads[0], loads[-1]] if has_copy else [loads[-1]]), seconds
+        )
+        assert not journal(folder)
 
 
 @pytest.mark.parametrize(
@@ -198,4 +211,4 @@ def test_read_only_folder_is_told(left: Left, report: Report) -> None:
         flow([load])
         load.stop()
         assert server.stop() == 0
-        report("journal read-only at start", 1, count(server, [*loads[:2], load]), seconds)
+        report("journal read-only at start", 1, count(server, [*loads[:-1], load]), seconds)
