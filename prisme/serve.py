@@ -38,7 +38,7 @@ from prisme.runtime.log import open_log
 from prisme.stats.kept import Kept
 from prisme.stats.recent import Recent, Sites
 from prisme.store.control import Control
-from prisme.store.database import Database, Limits, StoreError
+from prisme.store.database import WAY_BACK, Database, Limits, StoreError
 from prisme.store.loader import Loader
 from prisme.store.secrets import Secrets
 from prisme.store.writer import Pace, Writer
@@ -110,6 +110,9 @@ def run(config: Config, notices: list[str], setup: Setup | None = None) -> int:
     except (StartError, FolderError, StoreError, GeoError, OriginError) as error:
         log.critical("cannot start: %s", error)
         return 1
+    except duckdb.Error as error:
+        log.critical("cannot start: the database cannot be read: %s. %s", error, WAY_BACK)
+        return 1
     except KeyboardInterrupt:
         return 130
     return 0
@@ -148,12 +151,12 @@ async def serve(
     with contextlib.ExitStack() as closing:
         rooms = open_rooms(config, folder, now(), log, closing)
         loader, turn = rooms.loader, threading.RLock()
-        waiting, first = await _load_leftovers(loader, folder, now, log)
+        left, first = await _load_leftovers(loader, folder, now, log)
         ttl = _ttl(config)
-        journal = Appender(folder.journal, first, config.eventstore_max_batch_size, turn)
+        journal = _open_journal(folder, first, config.eventstore_max_batch_size, turn)
         pace = Pace(config.eventstore_max_batch_timeout, config.eventstore_fsync != "never", ttl)
         writer = Writer(journal, loader, pace, now, log)
-        writer.queue(waiting)
+        writer.queue(left)
 
         services = build_services(config, rooms, journal, turn)
         for device, session in loader.open_sessions(now() - ttl, CAPACITY):
@@ -197,7 +200,7 @@ def open_rooms(config: Config, folder: Folder, now: int, log: logging.Logger, cl
     geo = Geo(config.geoip_db or assets.COUNTRIES, folder.path)
     closing.callback(geo.close)
     limits = Limits(config.duckdb_memory_limit, config.duckdb_threads)
-    database = Database(folder.path / "prisme.duckdb", limits, folder.path / "tmp")
+    database = Database(folder.path / "prisme.duckdb", limits, folder.path / "tmp", log)
     closing.callback(database.close)
     loader = Loader(database)
     closing.callback(loader.close)
@@ -223,6 +226,13 @@ def build_services(config: Config, rooms: Rooms, journal: Appender, turn: Abstra
 def _ttl(config: Config) -> int:
     """Of a session without any event, in microseconds."""
     return int(config.sessionstorage_session_inactive_ttl * SECOND)
+
+
+def _open_journal(folder: Folder, first: int, max_events: int, turn: AbstractContextManager[bool]) -> Appender:
+    try:
+        return Appender(folder.journal, first, max_events, turn)
+    except OSError as error:
+        raise StartError(f"the journal {folder.journal} cannot be written: {error.strerror}") from error
 
 
 def _scheme(config: Config) -> str:
@@ -372,15 +382,14 @@ async def _run(
 
 async def _tend(services: Services, salts: Salts, now: Callable[[], int], log: logging.Logger) -> None:
     """What time alone brings about: a new day's salt, ended sessions, a disk with room again, new countries."""
-    geo, journal = services.geo, services.journal
+    geo, look = services.geo, _watch(services.journal, log)
     for tick in itertools.count(1):
         await asyncio.sleep(_TEND_SECONDS)
         with services.turn:
             salts.daily(now())
             if not salts.saved:
                 salts.save()
-            if journal.failure is not None and journal.probe():
-                log.info("the journal can be written again")
+            look()
             services.sessions.sweep(now())
             if tick % _REFRESH_EVERY:
                 continue
@@ -388,6 +397,26 @@ async def _tend(services: Services, salts: Salts, now: Callable[[], int], log: l
                 log.info("the country database was replaced")
             elif geo.failure is not None:
                 log.error("the country database stays the one before: %s", geo.failure)
+
+
+def _watch(journal: Appender, log: logging.Logger) -> Callable[[], None]:
+    """Tells when the journal begins to fail, and when that is over, which it tries out."""
+    failing, seen = False, 0
+
+    def look() -> None:
+        nonlocal failing, seen
+        if journal.failure is not None or journal.failures != seen:
+            if not failing:
+                failing = True
+                log.error("events are refused, or wait in the journal: %s", journal.failure or journal.last_failure)
+            if journal.failure is not None:
+                journal.probe()
+        elif failing:
+            failing = False
+            log.info("the journal can be written again")
+        seen = journal.failures
+
+    return look
 
 
 def _claim(config: Config) -> None:
@@ -416,25 +445,26 @@ async def _try_certificate(config: Config) -> None:
 async def _load_leftovers(
     loader: Loader, folder: Folder, clock: Callable[[], int], log: logging.Logger
 ) -> tuple[list[Segment], int]:
-    """Load what an earlier process left. Gives the segments that could not be, and the next free number."""
+    """Load what an earlier process left. Gives its segments, and the next free number.
+
+    None is removed yet, which the writer does: where the start fails after all, the journal is untouched.
+    """
     segments, foreign = leftovers(folder.journal)
     for path in foreign:
         log.warning("%s is no segment of the journal, it is left alone", path)
-    waiting = []
+    highest = max([loader.last_segment(), *(segment.number for segment in segments)])
     for segment in segments:
         try:
-            loaded = await asyncio.to_thread(loader.load, segment, clock())
+            loaded = await asyncio.to_thread(loader.load, segment, clock(), keep=True)
         except (OSError, duckdb.Error) as error:
             log.error("segment %d waits, will be loaded later: %s", segment.number, error)
-            waiting.append(segment)
         else:
             log.info(
                 "segment %d of an earlier run loaded",
                 segment.number,
                 extra={"events": loaded.events, "rejected": loaded.rejected},
             )
-    highest = max([segment.number for segment in segments], default=0)
-    return waiting, max(highest, loader.last_segment()) + 1
+    return segments, highest + 1
 
 
 def _microseconds(clock: Clock) -> Callable[[], int]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -67,15 +67,19 @@ class Process:
         return self.process.wait(PATIENCE)
 
     def log(self) -> list[dict[str, Any]]:
-        """The lines of the log so far, of all its lives."""
-        return [json.loads(line) for line in self._log.read_text().splitlines()]
+        """The lines of the log so far, of all its lives; one that is being written is not there yet."""
+        return [json.loads(line) for line in self.text().split("\n")[:-1]]
+
+    def text(self) -> str:
+        """All that it wrote."""
+        return self._log.read_text()
 
     def rows(self, query: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
         """Ask the tables; only once it has stopped."""
         with open_tables(config_for(self.folder, self.port)) as tables:
             return tables.execute(query, parameters).fetchall()
 
-    def __enter__(self) -> "Process":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

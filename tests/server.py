@@ -41,20 +41,26 @@ def free_port() -> int:
 
 
 class MovableClock:
-    """The real time, plus what a test adds to it (seconds)."""
+    """The real time, plus what a test adds to it (seconds); `wrong` is by how much the wall clock goes wrong."""
 
     def __init__(self) -> None:
         self.offset = 0.0
+        self.wrong = 0.0
 
     def clock(self) -> Clock:
         """For the server."""
         return Clock(
-            lambda: time.time_ns() + int(self.offset * 1e9), lambda: time.monotonic_ns() + int(self.offset * 1e9)
+            lambda: time.time_ns() + int((self.offset + self.wrong) * 1e9),
+            lambda: time.monotonic_ns() + int(self.offset * 1e9),
         )
 
     def move(self, seconds: float) -> None:
         """Let so much time pass at once."""
         self.offset += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock forward, or back. No time passes."""
+        self.wrong += seconds
 
 
 def config_for(folder: Path, port: int, **options: str) -> Config:
@@ -125,14 +131,11 @@ class LiveServer:
 
     def now(self) -> float:
         """Unix seconds, by its clock."""
-        return time.time() + self.time.offset
+        return time.time() + self.time.offset + self.time.wrong
 
     def make_token(self, *domains: str, scopes: Sequence[str] = (STATS,), expires: int | None = None) -> dict[str, str]:
         """The header of a new API token; without domains, it is for all."""
-        _, key = Tokens(Control(self.folder)).add(
-            operator("test"), "test", int(time.time()), scopes=scopes, domains=domains or None, expires=expires
-        )
-        return {"Authorization": f"Bearer {key}"}
+        return make_token(self.folder, *domains, scopes=scopes, expires=expires)
 
     def _answers(self) -> bool:
         try:
@@ -152,6 +155,16 @@ class LiveServer:
             uvloop.run(main())
         except BaseException as failure:  # handed to the test's thread
             self._failure = failure
+
+
+def make_token(
+    folder: Path, *domains: str, scopes: Sequence[str] = (STATS,), expires: int | None = None
+) -> dict[str, str]:
+    """The header of a new API token for the server of a folder; without domains, it is for all."""
+    _, key = Tokens(Control(folder)).add(
+        operator("test"), "test", int(time.time()), scopes=scopes, domains=domains or None, expires=expires
+    )
+    return {"Authorization": f"Bearer {key}"}
 
 
 @contextmanager
@@ -180,9 +193,9 @@ def open_tables(config: Config) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
-def wait_until(condition: Any, what: str) -> None:
-    """Wait for a condition; a test fails where it takes `PATIENCE`."""
-    deadline = time.monotonic() + PATIENCE
+def wait_until(condition: Any, what: str, more: float = 0.0) -> None:
+    """Wait for a condition; a test fails where it takes `PATIENCE`, and so many seconds more."""
+    deadline = time.monotonic() + PATIENCE + more
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.01)

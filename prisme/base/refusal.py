@@ -66,4 +66,5 @@ TOO_MANY_ATTEMPTS = Refusal("too_many_attempts", 429, "too many wrong passwords:
 QUESTION_INVALID = Refusal("question_invalid", 400, "parameter is wrong")
 FIELDS_INVALID = Refusal("fields_invalid", 400, "fields are wrong")
 STATS_LATE = Refusal("stats_late", 503, "the answer took too long", retry_after=10)
+STATS_LOST = Refusal("stats_lost", 503, "the database fails, and is opened anew", retry_after=10)
 STATS_BUSY = Refusal("stats_busy", 503, "too many questions at once", retry_after=2)

@@ -5,6 +5,7 @@ elsewhere. It must never drop what it took.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import os
 from collections.abc import Callable
@@ -38,7 +39,7 @@ class Sealed(NamedTuple):
 
 
 class Appender:
-    """The open segment. `failure` says why the last write failed; None while all is well.
+    """The open segment. `failure` says why the last write failed; None while all is well. `failures` counts them.
 
     `when_full` is called, in whichever thread appends, when the segment holds as many events or bytes as it
     should.
@@ -54,6 +55,9 @@ class Appender:
         self._syncing: asyncio.Task[None] | None = None
         self.when_full: Callable[[], object] = lambda: None
         self.failure: str | None = None
+        self.failures = 0
+        self.last_failure: str | None = None  # which stays
+        self._stuck: str | None = None  # why the segment cannot be sealed, though lines can be written
         self._lead = b""
         self._number = first
         self._file = self._open(first)
@@ -97,8 +101,9 @@ class Appender:
                 file = self._open(self._number + 1)
             except OSError as error:
                 # No room for one more file: go on in the one we have.
-                self.failure = f"journal: {error.strerror}"
+                self.failure = self._stuck = f"journal: {error.strerror}"
                 return
+            self._stuck = None
             segment = Segment(self._number, segment_path(self._folder, self._number))
             self._sealed.append(Sealed(segment, self._events, self._size, self._file))
             self._number += 1
@@ -129,7 +134,8 @@ class Appender:
             os.close(self._file)
             self._file = _CLOSED
         if not self._events:
-            segment_path(self._folder, self._number).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # one that is empty does no harm
+                segment_path(self._folder, self._number).unlink()
         os.close(self._directory)
 
     async def _sync(self) -> None:
@@ -154,12 +160,14 @@ class Appender:
         if written == size:
             self._size += size
             self._lead = b""
-            self.failure = None
+            self.failure = self._stuck
             return True
         if written < 0:
             self.failure = f"journal: {os.strerror(ctypes.get_errno())}"
         else:
             self._cut()
+        self.failures += 1
+        self.last_failure = self.failure
         return False
 
     def _cut(self) -> None:

@@ -71,7 +71,8 @@ def count(stats: Stats, part: Part, known: Tables | None) -> Counts:
         return counts
     rows = stats.ask(
         f"SELECT {_bucket(part, 'sessions')} AS bucket, count(*), count(*) FILTER (is_bounce), "
-        f"sum(epoch_us(exit_timestamp) - epoch_us(entry_timestamp)) {question.rows('sessions')} GROUP BY bucket",
+        "sum(greatest(epoch_us(exit_timestamp) - epoch_us(entry_timestamp), 0)) "
+        f"{question.rows('sessions')} GROUP BY bucket",
         question,
     )
     for number, *figures in rows:

@@ -141,7 +141,11 @@ GROUP BY GROUPING SETS ((bucket), ())
 _SESSIONS: Final = """
 SELECT coalesce(bucket, -1), count(*) AS sessions, count(*) FILTER (is_bounce) AS bounces,
        coalesce(avg(lasted), 0) / 1e6 AS "sessions-duration"
-FROM (SELECT {bucket} AS bucket, is_bounce, epoch_us(exit_timestamp) - epoch_us(entry_timestamp) AS lasted {rows})
+FROM (
+    SELECT {bucket} AS bucket, is_bounce,
+           -- The clock may have been set back in between.
+           greatest(epoch_us(exit_timestamp) - epoch_us(entry_timestamp), 0) AS lasted {rows}
+)
 GROUP BY GROUPING SETS ((bucket), ())
 """
 # By which column rows are counted, and which table's.

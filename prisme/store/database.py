@@ -1,6 +1,9 @@
 """The DuckDB file: opened, migrated, checkpointed and closed here. Other rooms get cursors."""
 
+import contextlib
 import importlib.resources
+import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -8,8 +11,14 @@ from typing import NamedTuple
 import duckdb
 
 from prisme.runtime.priority import step_back
+from prisme.store import snapshot
 from prisme.store.touched import Touched
 
+WAY_BACK = (
+    "If it is damaged, move it and its .wal away, put a copy in its place if you have one, and start again: "
+    "journal segments that wait are kept and loaded"
+)
+_LOG = logging.getLogger("prisme")
 _LATEST = """
 SELECT coalesce(epoch_us(max(latest)), 0) FROM (
     SELECT max(entry_timestamp) AS latest FROM sessions
@@ -38,29 +47,29 @@ class Database:
     `reading` has the cursors of questions, `touched` what loads changed. Tables of `kept` are in memory alone.
     """
 
-    def __init__(self, path: Path, limits: Limits, temporary: Path) -> None:
-        try:
-            clear(temporary)
-            # DuckDB's threads have the priority of the one that starts them, and they are there for questions.
-            with ThreadPoolExecutor(1, initializer=step_back) as starter:
-                self._connection = starter.submit(connect, path, limits, temporary).result()
-        except OSError as error:
-            raise StoreError(f"{error.filename} is left of an earlier run and cannot be removed: {error}") from error
-        except duckdb.Error as error:
-            raise StoreError(
-                f"database {path} cannot be opened: {error}. "
-                "If it is damaged, move it away and start again: journal segments that wait are kept and loaded"
-            ) from error
+    def __init__(self, path: Path, limits: Limits, temporary: Path, log: logging.Logger = _LOG) -> None:
+        self._path = path
+        self._temporary = temporary
+        self._log = log
+        self._lock = threading.Lock()  # a connection refuses what comes while it is busy
         self.reading: set[duckdb.DuckDBPyConnection] = set()
         self.stopping = False
         self.limits = limits
-        migrate(self._connection)
-        self.touched = Touched(_find_latest(self._connection))
-        self._connection.execute("ATTACH ':memory:' AS kept")
+        try:
+            clear(temporary)
+            self._connection = self._connect()
+            self._upgrade()
+            self.touched = Touched(_find_latest(self._connection))
+            self._connection.execute("ATTACH ':memory:' AS kept")
+        except OSError as error:
+            raise StoreError(f"{error.filename} is left of an earlier run and cannot be removed: {error}") from error
+        except duckdb.Error as error:
+            raise StoreError(f"database {path} cannot be opened: {error}. {WAY_BACK}") from error
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the same file, for one thread."""
-        return self._connection.cursor()
+        with self._lock:
+            return self._connection.cursor()
 
     def stop_reading(self) -> None:
         """End all questions that are under way, and let none begin."""
@@ -68,10 +77,65 @@ class Database:
         for cursor in tuple(self.reading):
             cursor.interrupt()
 
+    def reopen(self) -> None:
+        """Open the file anew: after some failures, such as a checkpoint without room, DuckDB answers nothing any more.
+
+        All cursors must be closed. Raises duckdb.Error while a question's still is, or where the file cannot be had.
+        """
+        # Tables of `kept` are gone: as if a load had changed all that there is.
+        self.touched.begin(0, 0)
+        try:
+            with self._lock:
+                self._connection.close()
+                for cursor in tuple(self.reading):
+                    cursor.interrupt()
+                self._connection = self._connect()
+                self._connection.execute("ATTACH ':memory:' AS kept")
+        finally:
+            self.touched.end()
+        self._log.info("the database was opened anew")
+
     def close(self) -> None:
         """Move what the write-ahead log holds into the file, then close it."""
-        self._connection.execute("CHECKPOINT")
+        try:
+            self._connection.execute("CHECKPOINT")
+        except duckdb.Error as error:
+            self._log.warning("the write-ahead log stays, the next start reads it: %s", error)
         self._connection.close()
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        # DuckDB's threads have the priority of the one that starts them, and they are there for questions.
+        with ThreadPoolExecutor(1, initializer=step_back) as starter:
+            return starter.submit(connect, self._path, self.limits, self._temporary).result()
+
+    def _upgrade(self) -> None:
+        """Bring the schema to the newest version. It is done to a copy, which takes the file's place when all is well.
+
+        DuckDB cannot read back a write-ahead log that alters such tables: the file itself must never have one.
+        """
+        newest, current = len(read_steps("events")), find_version(self._connection)
+        if not 0 < current < newest:
+            migrate(self._connection)
+            return
+        kept = snapshot.name(self._path, current)
+        self._log.info("the database has schema version %d, this Prisme needs %d: changing a copy", current, newest)
+        try:
+            self._connection.execute("CHECKPOINT")
+            self._connection.close()
+            with (
+                snapshot.changing(self._path, kept) as copy,
+                contextlib.closing(connect(copy, self.limits, self._temporary)) as changed,
+            ):
+                migrate(changed)
+                changed.execute("CHECKPOINT")
+        except (OSError, duckdb.Error) as error:
+            self._connection.close()
+            raise StoreError(
+                f"the upgrade of {self._path} to schema version {newest} failed: {error}. "
+                f"The file is what it was (version {current}): the Prisme from before can go on with it"
+            ) from error
+        self._connection = self._connect()
+        self._log.info("the database has schema version %d now; as it was before, it is in %s", newest, kept)
 
 
 def connect(path: Path, limits: Limits, temporary: Path) -> duckdb.DuckDBPyConnection:
@@ -107,12 +171,16 @@ def read_steps(schema: str) -> list[str]:
     return [step.read_text() for step in sorted(folder.iterdir(), key=lambda step: step.name)]
 
 
-def migrate(connection: duckdb.DuckDBPyConnection) -> int:
-    """Bring the schema to the newest version, one transaction a step; returns that version."""
-    steps = read_steps("events")
+def find_version(connection: duckdb.DuckDBPyConnection) -> int:
+    """The schema's version, 0 for a new file."""
     connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
     row = connection.execute("SELECT max(version) FROM schema_version").fetchone()
-    current = (row and row[0]) or 0
+    return (row and row[0]) or 0
+
+
+def migrate(connection: duckdb.DuckDBPyConnection) -> int:
+    """Bring the schema to the newest version, one transaction a step; returns that version."""
+    steps, current = read_steps("events"), find_version(connection)
     if current > len(steps):
         raise StoreError(
             f"the database has schema version {current}, this Prisme knows {len(steps)}: start the newer Prisme again"

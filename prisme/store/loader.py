@@ -58,40 +58,35 @@ class Loader:
     """The one writer of the database. Not for two threads at once."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._touched = database.touched
         self._steady = True
         # Whether the write-ahead log may have ended sessions; of an earlier run, for one.
         self._must_tidy = True
         self._cursor = database.cursor()
+        self._lost = False
 
-    def load(self, segment: Segment, now: int) -> Loaded:
+    def load(self, segment: Segment, now: int, *, keep: bool = False) -> Loaded:
         """Load a segment and remove its file; `now` is in microseconds. Raises duckdb.Error or OSError, all undone.
 
-        One that was loaded before is only removed.
+        One that was loaded before is only removed. With `keep`, it stays to be removed by another call.
 
         A segment with a line that is no event, other than one torn at the very end, is kept beside as
         `<name>.rejected`: such a line is a defect somewhere, and must not vanish.
         """
-        query = "SELECT true FROM state.segments WHERE number = ?"
-        if self._cursor.execute(query, [segment.number]).fetchone():
-            segment.path.unlink()
-            return KNOWN
-        loaded = self._insert(segment, now)
-        if loaded.rejected > _torn_lines(segment.path):
-            segment.path.rename(segment.path.with_name(segment.path.name + ".rejected"))
-        else:
-            segment.path.unlink()
-        return loaded
+        with self._working():
+            return self._load(segment, now, keep)
 
     def expire(self, before: int) -> None:
         """Forget which device had the sessions that saw nothing since `before` (microseconds)."""
         query = "DELETE FROM state.open_sessions WHERE active < make_timestamp(?)"
-        ended = self._cursor.execute(query, [before]).fetchone()
-        self._must_tidy |= ended is not None and ended[0] > 0
-        self._cursor.execute(
-            "DELETE FROM state.segments WHERE number + ? < (SELECT max(number) FROM state.segments)",
-            [_REMEMBERED_SEGMENTS],
-        )
+        with self._working():
+            ended = self._cursor.execute(query, [before]).fetchone()
+            self._must_tidy |= ended is not None and ended[0] > 0
+            self._cursor.execute(
+                "DELETE FROM state.segments WHERE number + ? < (SELECT max(number) FROM state.segments)",
+                [_REMEMBERED_SEGMENTS],
+            )
 
     def tidy(self) -> None:
         """Empty the write-ahead log where sessions ended: it keeps all that was ever loaded, for months on quiet sites.
@@ -99,7 +94,8 @@ class Loader:
         It takes some 50 ms with four million rows.
         """
         if self._must_tidy:
-            self._cursor.execute("CHECKPOINT")
+            with self._working():
+                self._cursor.execute("CHECKPOINT")
             self._must_tidy = False
 
     def last_segment(self) -> int:
@@ -109,14 +105,41 @@ class Loader:
 
     def open_sessions(self, since: int, at_most: int) -> Iterator[tuple[int, Session]]:
         """Each open session with its device, the least recently active first; the newest `at_most` of them."""
-        self._cursor.execute(_OPEN_SESSIONS, {"since": since, "at_most": at_most})
-        while rows := self._cursor.fetchmany(1_000):
-            for device, session in rows:
-                yield device, _decode(session)
+        with self._working():
+            self._cursor.execute(_OPEN_SESSIONS, {"since": since, "at_most": at_most})
+            while rows := self._cursor.fetchmany(1_000):
+                for device, session in rows:
+                    yield device, _decode(session)
 
     def close(self) -> None:
         """Give the cursor back."""
         self._cursor.close()
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        """With a cursor that works: DuckDB may give up on the file, until it is opened anew."""
+        if self._lost:
+            self._database.reopen()
+            self._cursor, self._lost = self._database.cursor(), False
+        try:
+            yield
+        except duckdb.FatalException:
+            self._cursor.close()
+            self._lost = True
+            raise
+
+    def _load(self, segment: Segment, now: int, keep: bool) -> Loaded:
+        query = "SELECT rejected FROM state.segments WHERE number = ?"
+        known = self._cursor.execute(query, [segment.number]).fetchone()
+        loaded = KNOWN if known else self._insert(segment, now)
+        rejected = known[0] if known else loaded.rejected
+        if keep:
+            return loaded
+        if rejected > _torn_lines(segment.path):
+            segment.path.rename(segment.path.with_name(segment.path.name + ".rejected"))
+        else:
+            segment.path.unlink()
+        return loaded
 
     def _find_ends(self, found: list[Row], now: int) -> tuple[int, int]:
         """The lowest and highest time of any row that a load may have changed (microseconds), by `_KINDS`."""
@@ -146,7 +169,8 @@ class Loader:
             finally:
                 self._touched.end()
         except BaseException:
-            with contextlib.suppress(duckdb.TransactionException):  # a commit that failed has undone all already
+            # A commit that failed has undone all already, and a database that is lost undoes nothing.
+            with contextlib.suppress(duckdb.TransactionException, duckdb.FatalException):
                 cursor.rollback()
             raise
         kinds = {kind: count for kind, count, *_ in found}

@@ -11,6 +11,7 @@ import duckdb
 from prisme.store.database import Database
 
 Row = tuple[Any, ...]
+_LOST = (duckdb.FatalException, duckdb.ConnectionException)
 
 
 class LateError(Exception):
@@ -18,6 +19,10 @@ class LateError(Exception):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the answer took over {seconds:g} s: ask for less time, or with fewer filters")
+
+
+class LostError(Exception):
+    """The database fails until it is opened anew, which its writer does (`Database.reopen`)."""
 
 
 class FullError(Exception):
@@ -43,10 +48,13 @@ class Reader:
 
     def __enter__(self) -> "Reader":
         self.loads = self._database.touched.done
-        self._cursor = self._database.cursor()
-        self._cursor.begin()
-        self._cursor.execute("SELECT version FROM schema_version")  # from here on, nothing new is seen
-        self._database.reading.add(self._cursor)
+        self._cursor = self._open()
+        try:
+            self._cursor.begin()
+            self._cursor.execute("SELECT version FROM schema_version")  # from here on, nothing new is seen
+        except _LOST as error:
+            self._close(self._cursor)
+            raise LostError from error
         waited = 0.0 if self._began is None else time.monotonic() - self._began
         self._timer = threading.Timer(max(self._deadline - waited, 0), self._interrupt)
         self._timer.daemon = True
@@ -54,14 +62,13 @@ class Reader:
         return self
 
     def ask(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
-        """The rows of one query, which names its parameters `$name`. Raises `LateError`."""
+        """The rows of one query, which names its parameters `$name`. Raises `LateError` and `LostError`."""
         return self._run(self._cursor, query, parameters)
 
     def keep(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Do something with tables of `kept`, apart from the transaction. Raises `LateError` and `FullError`."""
         if self._keeper is None:
-            self._keeper = self._database.cursor()
-            self._database.reading.add(self._keeper)
+            self._keeper = self._open()
         try:
             return self._run(self._keeper, query, parameters)
         except duckdb.OutOfMemoryException as error:
@@ -69,9 +76,12 @@ class Reader:
 
     def drop(self, tables: Iterable[str]) -> None:
         """Forget tables of `kept`; it takes no time, and is done however late it is."""
-        with self._database.cursor() as cursor:
-            for table in tables:
-                cursor.execute(f"DROP TABLE IF EXISTS {table}")
+        try:
+            with self._database.cursor() as cursor:
+                for table in tables:
+                    cursor.execute(f"DROP TABLE IF EXISTS {table}")
+        except _LOST as error:  # and all tables with it
+            raise LostError from error
 
     def _run(self, cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         if self._late or self._database.stopping:
@@ -80,6 +90,20 @@ class Reader:
             return cursor.execute(query, dict(parameters)).fetchall()
         except duckdb.InterruptException as error:
             raise LateError(self._deadline) from error
+        except _LOST as error:
+            raise LostError from error
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        try:
+            cursor = self._database.cursor()
+        except _LOST as error:
+            raise LostError from error
+        self._database.reading.add(cursor)
+        return cursor
+
+    def _close(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._database.reading.discard(cursor)
+        cursor.close()  # which ends the transaction
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -87,8 +111,7 @@ class Reader:
         self._timer.cancel()
         self._timer.join()  # an interrupt that is under way needs the cursor
         for cursor in filter(None, (self._cursor, self._keeper)):
-            self._database.reading.discard(cursor)
-            cursor.close()  # which ends the transaction
+            self._close(cursor)
 
     def _interrupt(self) -> None:
         self._late = True

@@ -62,7 +62,7 @@ class Writer:
         self.durations = Histogram(_SECONDS)
 
     def queue(self, segments: list[Segment]) -> None:
-        """Take over segments that could not be loaded at start; they are tried again with the others."""
+        """Take over what an earlier process left: what is loaded is to be removed, the others are tried again."""
         self._waiting.extend(Sealed(segment, 0, segment.path.stat().st_size, None) for segment in segments)
 
     @property
@@ -103,31 +103,47 @@ class Writer:
         self._journal.seal()
         if self._pace.sync and self._journal.has_sealed:
             await self._journal.commit()
-        self._waiting.extend(self._journal.take())
+        for sealed in self._journal.take():
+            # Where the database fails there may be thousands: each would take one of the files that may be open.
+            if sealed.file is not None:
+                os.close(sealed.file)
+            self._waiting.append(sealed._replace(file=None))
         idle = self._loading is None or self._loading.done()
         if idle and (force or asyncio.get_running_loop().time() >= self._next_try):
             self._loading = asyncio.create_task(self._load())
 
     async def _load(self) -> None:
         """Try each segment that waits, oldest first; one that fails does not hold up the others."""
-        failure = None
+        failures: list[str] = []
         for sealed in tuple(self._waiting):
             try:
                 await self._load_one(sealed.segment)
             except Exception as error:
                 # Whatever it is, the segment is still there: nothing is dropped, and it is tried again.
-                failure = self.failure = f"store: {str(error).partition(chr(10))[0]}"
+                failures.append(f"segment {sealed.segment.number}: {error}")
+                self.failure = f"store: {str(error).partition(chr(10))[0]}"
                 self.retries += 1
-                self._log.error("segment %d waits, will be loaded later: %s", sealed.segment.number, error)
+                if isinstance(error, duckdb.FatalException):
+                    # The database has to be opened anew, which takes a second, and may fail for the same reason: not
+                    # now for each segment. This one comes last the next time, should it be what DuckDB dies of.
+                    self._waiting.remove(sealed)
+                    self._waiting.append(sealed)
+                    break
             else:
                 self._waiting.remove(sealed)
-                if sealed.file is not None:
-                    os.close(sealed.file)
-        self.failure = failure
-        self._tries = self._tries + 1 if failure else 0
+        self._tell(failures)
+        self._tries = self._tries + 1 if failures else 0
         pause = min(_LONGEST_PAUSE, self._pace.interval * (2 ** min(self._tries, 20) - 1))
         self._next_try = asyncio.get_running_loop().time() + pause
         await self._expire()
+
+    def _tell(self, failures: list[str]) -> None:
+        """One line of the log for a round, however many segments wait."""
+        if failures:
+            self._log.error("segments that wait to be loaded later: %d; %s", len(self._waiting), failures[0])
+        elif self.failure is not None:
+            self.failure = None
+            self._log.info("all segments that waited are loaded")
 
     async def _load_one(self, segment: Segment) -> None:
         started = time.perf_counter()

@@ -87,6 +87,11 @@ def gather(app: App, traffic: Traffic, writer: Writer, services: Services, log: 
             Distribution(
                 "eventstore_send_batch_duration_seconds", "Time that a load took.", (), lambda: {(): writer.durations}
             ),
+            Gauge(
+                "eventstore_failing",
+                "1 while events cannot be accepted and stored.",
+                lambda: int((services.journal.failure or writer.failure) is not None),
+            ),
             Gauge("eventstore_pending_events", "Events in the journal, not loaded yet.", lambda: writer.pending_events),
             Gauge("eventstore_pending_bytes", "Size of the journal.", lambda: writer.pending_bytes),
             Counter(

@@ -21,7 +21,7 @@ from prisme.stats.kept import Kept
 from prisme.stats.queries import Stats
 from prisme.stats.recent import Recent
 from prisme.store.database import Database
-from prisme.store.reader import LateError, Reader
+from prisme.store.reader import LateError, LostError, Reader
 from prisme.web import response
 from prisme.web.desk import Desk
 from prisme.web.events import Endpoint
@@ -89,6 +89,11 @@ def allow(scope: Scope, origins: tuple[str, ...]) -> list[Header]:
     return []
 
 
+def excuse(error: LateError | LostError) -> Refusal:
+    """Why there is no answer."""
+    return refusal.STATS_LATE.because(str(error)) if isinstance(error, LateError) else refusal.STATS_LOST
+
+
 def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: list[Header]) -> Answer | Refusal:
     """In a thread of the desk. Who is asking is found out each time, whatever is remembered."""
     name, as_csv = _choose_format(name, asking.headers.get("accept", ""))
@@ -118,8 +123,8 @@ def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: lis
 
     try:
         body = figures.recent.find((name, as_csv, grant.domains, *sorted(parameters.items())), make)
-    except LateError as error:
-        return refusal.STATS_LATE.because(str(error))
+    except (LateError, LostError) as error:
+        return excuse(error)
     if as_csv:
         file = (b"content-disposition", f'attachment; filename="{name}.csv"'.encode())
         return response.answer(200, [_CSV, file, *_PRIVATE, *cors], body)

@@ -19,7 +19,7 @@ from prisme.stats.kept import Kept
 from prisme.stats.queries import Stats
 from prisme.stats.recent import Sites
 from prisme.store.database import Database
-from prisme.store.reader import LateError, Reader
+from prisme.store.reader import LateError, LostError, Reader
 from prisme.web.endpoints import Place, Visit
 from prisme.web.events import Endpoint
 from prisme.web.files import DASHBOARD_SCRIPT, prefer
@@ -27,6 +27,7 @@ from prisme.web.guard import ZONE, Asking, Guard
 from prisme.web.health import Intake
 from prisme.web.pages import lead
 from prisme.web.response import Answer
+from prisme.web.stats import excuse
 
 _WORTH_PACKING: Final = 1000  # bytes
 
@@ -122,8 +123,8 @@ def _enter(board: Board, visit: Visit, show: Show) -> Answer | Refusal:
         return refusal.NOT_ALLOWED
     try:
         return show(board, Viewer(visit, grant, dict(asking.query)))
-    except LateError as error:
-        return refusal.STATS_LATE.because(str(error))
+    except (LateError, LostError) as error:
+        return excuse(error)
     except ValueError as error:
         return refusal.QUESTION_INVALID.because(str(error))
 

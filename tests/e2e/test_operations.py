@@ -798,7 +798,7 @@ def test_copy_goes_on_where_it_was_made(tmp_path: Path) -> None:
         server.start()
         assert view(server, "lost", f"{HOME}/a") == 200
         server.kill()
-        shell(block("sh", "tar -xzf"), tmp_path)
+        shell(block("sh", "prisme.old"), tmp_path)
         server.start()
         assert view(server, "b", f"{HOME}/a") == 200
         assert server.stop() == 0
@@ -806,3 +806,25 @@ def test_copy_goes_on_where_it_was_made(tmp_path: Path) -> None:
         assert server.rows(f"SELECT {columns} FROM sessions") == [("/a", "/b", 2)]
         assert server.rows("SELECT path FROM pageviews ORDER BY path") == [("/a",), ("/b",)]
     shutil.rmtree(tmp_path / "lib")
+
+
+def test_a_copy_takes_the_place_of_a_damaged_database(tmp_path: Path) -> None:
+    for name in ("lib", "backups"):
+        (tmp_path / name).mkdir()
+    folder = tmp_path / "lib" / "prisme"
+    with Process(folder, eventstore_max_batch_timeout="1m") as server:
+        for page in ("copied", "between"):
+            server.start()
+            assert server.http.post(VIEWS, headers=browser(f"{HOME}/{page}")).status_code == 200
+            assert server.stop() == 0
+            if page == "copied":
+                shell(block("sh", "tar -czf"), tmp_path)
+        server.start()
+        assert server.http.post(VIEWS, headers=browser(f"{HOME}/waits")).status_code == 200
+        server.kill()
+        (folder / "prisme.duckdb").write_bytes(b"this is no database" * 1000)
+        assert server.start(ready=False).wait(PATIENCE) == 1
+        shell(block("sh", "mkdir damaged"), tmp_path)
+        server.start()
+        assert server.stop() == 0
+        assert server.rows("SELECT path FROM pageviews ORDER BY path") == [("/copied",), ("/waits",)]

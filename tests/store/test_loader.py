@@ -112,6 +112,15 @@ def test_loads_a_segment_once(store: Store) -> None:
     assert list(store.folder.glob("*.ndjson")) == []
 
 
+def test_a_kept_segment_is_removed_by_the_next_load(store: Store) -> None:
+    segment = store.segment(4, PageviewLine(1, session(1)), raw=b"nothing\n")
+    assert store.loader.load(segment, NOW, keep=True) == Loaded({"pageview": 1}, 1)
+    assert segment.path.exists()
+    assert store.loader.load(segment, NOW) == KNOWN
+    assert store.rows("SELECT count(*) FROM pageviews") == [(1,)]
+    assert [path.name for path in store.folder.glob("*.ndjson*")] == [f"{segment.path.name}.rejected"]
+
+
 def test_failed_load_leaves_no_trace(store: Store) -> None:
     with store.database.cursor() as cursor:
         cursor.execute("ALTER TABLE sessions RENAME TO hidden")
@@ -158,10 +167,4 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     store.rows("INSERT INTO schema_version VALUES (999)")
     store.close()
     with pytest.raises(StoreError, match="999"):
-        Store(tmp_path)
-
-
-def test_no_database_is_refused_with_the_way_back(tmp_path: Path) -> None:
-    (tmp_path / "prisme.duckdb").write_bytes(b"this is no database" * 1000)
-    with pytest.raises(StoreError, match="move it away"):
         Store(tmp_path)

@@ -1,0 +1,126 @@
+"""Visitors by the thousand on a few connections, and what has become of their events afterwards."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+
+from tests.process import Process
+from tests.server import CHROME, LiveServer, wait_until
+
+PAGEVIEWS = "/api/v1/events/pageviews"
+HOME = "https://example.com"
+BATCH = 40  # requests on the wire at once, a connection
+_MOST = 1_000_000
+
+# The long version: as often, and for as long, as docs/reliability.md says.
+LONG: Final = bool(os.environ.get("PRISME_TEST_LONG"))
+TIMES: Final = 10 if LONG else 1
+
+
+class Load:
+    """Pageviews on one connection, pipelined, until `stop`, or until the server is gone.
+
+    `answered` holds the paths answered 200, `refused` counts those answered 503. `pause` is between two batches.
+    """
+
+    def __init__(self, port: int, name: str, pause: float = 0.0) -> None:
+        self.answered: list[str] = []
+        self.refused = 0
+        self.unexpected: list[bytes] = []
+        self._port = port
+        self._name = name
+        self._pause = pause
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it after the batch that is on its way."""
+        self._stopping.set()
+        self.join()
+
+    def join(self) -> None:
+        """Wait until it has ended."""
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            with socket.create_connection(("127.0.0.1", self._port), timeout=10) as wire:
+                number = 0
+                while number < _MOST and not self._stopping.is_set():
+                    paths = [f"/{self._name}-{number + step}" for step in range(BATCH)]
+                    wire.sendall(b"".join(self._request(path, number + step) for step, path in enumerate(paths)))
+                    number += BATCH
+                    self._read(wire, paths)
+                    time.sleep(self._pause)
+        except OSError:
+            pass  # the server was killed, as it should be
+
+    def _request(self, path: str, number: int) -> bytes:
+        # A visitor for every four requests, who walks from page to page.
+        referrer = f"{HOME}/{self._name}-{number - 1}" if number % 4 else ""
+        return (
+            f"POST {PAGEVIEWS} HTTP/1.1\r\nHost: x\r\nOrigin: {HOME}\r\nContent-Length: 0\r\nUser-Agent: {CHROME}\r\n"
+            f"X-Forwarded-For: 10.{number // 4 >> 16 & 255}.{number // 4 >> 8 & 255}.{number // 4 & 255}\r\n"
+            f"X-Prisme-Referrer: {HOME}{path}\r\nX-Prisme-Document-Referrer: {referrer}\r\n\r\n"
+        ).encode()
+
+    def _read(self, wire: socket.socket, paths: list[str]) -> None:
+        buffer = b""
+        for path in paths:
+            while b"\r\n\r\n" not in buffer:
+                received = wire.recv(65536)
+                if not received:
+                    raise ConnectionResetError
+                buffer += received
+            head, _, buffer = buffer.partition(b"\r\n\r\n")
+            if head.startswith(b"HTTP/1.1 200 "):
+                self.answered.append(path)
+            elif head.startswith(b"HTTP/1.1 503 "):
+                self.refused += 1
+                length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+                while len(buffer) < length:
+                    buffer += wire.recv(65536)
+                buffer = buffer[length:]
+            else:
+                self.unexpected.append(head)
+                raise ConnectionResetError
+
+
+class Outcome(NamedTuple):
+    """Of events: how many were answered with success, and how many of these are stored, are not, are more than once."""
+
+    accepted: int
+    stored: int
+    lost: int
+    duplicated: int
+
+
+# A fault by its name, times tried, outcome, seconds to recover: for the table.
+Report = Callable[[str, int, Outcome, float], None]
+
+
+def flow(loads: list[Load]) -> None:
+    """Wait until some more events are taken on each connection."""
+    goals = [len(load.answered) + 5 * BATCH for load in loads]
+    wait_until(lambda: all(len(load.answered) > goal for load, goal in zip(loads, goals, strict=True)), "events")
+
+
+def count(server: Process | LiveServer, loads: Iterable[Load]) -> Outcome:
+    """What has become of it all, once the server has stopped; the sessions' pageviews are looked at as well."""
+    loads = list(loads)
+    assert [head for load in loads for head in load.unexpected] == []
+    answered = [path for load in loads for path in load.answered]
+    paths = dict(server.rows("SELECT path, count(*) FROM pageviews GROUP BY path"))
+    wrong = """
+        SELECT session_uuid, sessions.pageviews, views FROM sessions
+        FULL JOIN (SELECT session_uuid, count(*) AS views FROM pageviews GROUP BY session_uuid) USING (session_uuid)
+        WHERE sessions.pageviews IS DISTINCT FROM views
+    """
+    assert server.rows(wrong) == []
+    stored = sum(path in paths for path in answered)
+    return Outcome(len(answered), stored, len(answered) - stored, sum(times > 1 for times in paths.values()))

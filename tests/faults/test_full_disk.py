@@ -1,0 +1,182 @@
+"""A disk without room: refused events leave no trace, neither on disk nor in memory, and it heals by itself."""
+
+import contextlib
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from prisme.assets import COUNTRIES
+from tests.faults.disk import elsewhere, mounted
+from tests.faults.load import HOME, LONG, PAGEVIEWS, TIMES, Load, Report, count, flow
+from tests.faults.watch import JOURNAL, STORE, Watched, Where, endure
+from tests.process import Process
+from tests.server import LiveServer, browser, config_for, make_token, open_tables, wait_until
+
+SECONDS = 2.0 if LONG else 1.0  # that the disk stays full
+
+
+def held(folder: Path) -> list[str]:
+    """The removed files of a folder that this process, and so the server in it, still has open."""
+    links = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            links.append(str(descriptor.readlink()))
+    return [link for link in links if link.startswith(f"{folder}/") and link.endswith(" (deleted)")]
+
+
+def test_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
+    with mounted(tmp_path / "data" / "journal", "256k") as disk, LiveServer(tmp_path / "data") as server:
+
+        def view(page: str, referrer: str = "") -> int:
+            headers = browser(f"{HOME}/{page}", X_Prisme_Document_Referrer=referrer)
+            return server.http.post(PAGEVIEWS, headers=headers).status_code
+
+        assert view("a") == 200
+        server.settle()
+        wait_until(lambda: not held(disk.folder), "the loaded segment to be let go, which frees its room")
+        disk.fill()
+        answer = server.http.post(PAGEVIEWS, headers=browser(f"{HOME}/b", X_Prisme_Document_Referrer=f"{HOME}/a"))
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "5"
+        health = server.http.get("/api/v1/healthcheck")
+        assert (health.status_code, health.text) == (503, "journal: No space left on device\n")
+        assert view("elsewhere") == 503
+
+        disk.free()
+        wait_until(lambda: server.http.get("/api/v1/healthcheck").status_code == 200, "the server to recover")
+        # The session is still at /a, as if the refused events had never come.
+        assert view("b", f"{HOME}/a") == 200
+        assert view("elsewhere") == 200
+        columns = "entry_path, exit_path, pageviews"
+        assert server.rows(f"SELECT {columns} FROM sessions ORDER BY entry_timestamp") == [
+            ("/a", "/b", 2),
+            ("/elsewhere", "/elsewhere", 1),
+        ]
+        assert server.rows("SELECT path FROM pageviews ORDER BY path") == [("/a",), ("/b",), ("/elsewhere",)]
+
+
+@pytest.mark.parametrize(
+    ("place", "where", "name", "times", "seconds"),
+    [
+        pytest.param("journal", JOURNAL, "disk full while journalling", TIMES, SECONDS, id="journal"),
+        pytest.param("data", STORE, "disk full while loading", TIMES, SECONDS, id="store"),
+        pytest.param("all", JOURNAL, "disk full, journal and database on it", TIMES, SECONDS, id="both"),
+        *([pytest.param("data", STORE, "every load fails, for a minute", 1, 60.0, id="minute")] if LONG else []),
+    ],
+)
+def test_full_under_load(
+    tmp_path: Path, place: str, where: Where, name: str, times: int, seconds: float, report: Report
+) -> None:
+    data, journal = tmp_path / "data", tmp_path / "data" / "journal"
+    with contextlib.ExitStack() as stack:
+        if place == "journal":
+            disk = stack.enter_context(mounted(journal, "8m"))
+        else:
+            disk = stack.enter_context(mounted(data, "64m"))
+            if place == "data":
+                stack.enter_context(elsewhere(journal, tmp_path / "elsewhere"))
+        server = stack.enter_context(Watched(data))
+        server.start()
+        loads = [Load(server.port, f"{place}-{number}", 0.02) for number in range(2)]
+        slowest = 0.0
+        for _ in range(times):
+            flow(loads)
+            slowest = max(slowest, endure(server, where, disk.fill, disk.free, seconds))
+        flow(loads)
+        for load in loads:
+            load.stop()
+        assert server.stop() == 0
+        assert (sum(load.refused for load in loads) > 0) == where.refuses
+        report(name, times, count(server, loads), slowest)
+
+
+def add_ballast(server: Process, size: int) -> None:
+    """Rows in the write-ahead log, of so many bytes: DuckDB moves them to the file at 16 MB."""
+    with open_tables(config_for(server.folder, server.port)) as tables:
+        tables.execute("PRAGMA disable_checkpoint_on_shutdown")
+        tables.execute("CREATE TABLE ballast (bytes VARCHAR)")
+        log = server.folder / "prisme.duckdb.wal"
+        while not log.exists() or log.stat().st_size < size:
+            tables.execute("INSERT INTO ballast SELECT repeat('x', 100) || random() FROM range(1000)")
+
+
+@pytest.mark.parametrize("turn", range(TIMES))
+def test_full_while_checkpointing(tmp_path: Path, turn: int, report: Report) -> None:
+    """DuckDB gives up on its file then: it is opened anew, and figures are asked for all the time."""
+    data = tmp_path / "data"
+    asked = Counter[int]()
+    with mounted(data, "64m") as disk, elsewhere(data / "journal", tmp_path / "elsewhere"), Watched(data) as server:
+        token = make_token(data)
+
+        def ask() -> int:
+            status = server.http.get("/api/v1/stats/dashboard", headers=token).status_code
+            asked[status] += 1
+            return status
+
+        server.start()
+        assert server.stop() == 0
+        add_ballast(server, 15_500_000)
+        # Before it starts, as it soon checkpoints then; it makes a copy of the countries first.
+        disk.leave(2_500_000 + COUNTRIES.stat().st_size)
+        server.start()
+        loads = [Load(server.port, f"checkpoint-{number}") for number in range(2)]
+        seconds = endure(server, STORE, ask, disk.free, SECONDS)
+        assert "checkpoint" in server.told()
+        assert "the database was opened anew" in server.told()
+        assert ask() == 200
+        flow(loads)
+        for load in loads:
+            load.stop()
+        assert server.stop() == 0
+        assert set(asked) <= {200, 503}
+        assert sum(load.refused for load in loads) == 0
+        report("disk full while checkpointing", 1, count(server, loads), seconds)
+
+
+def test_stops_on_a_full_disk_and_loses_nothing(tmp_path: Path, report: Report) -> None:
+    data = tmp_path / "data"
+    with mounted(data, "64m") as disk, Watched(data) as server:
+        server.start()
+        load = Load(server.port, "stop", 0.02)
+        flow([load])
+        disk.fill()
+        wait_until(lambda: server.health()[0] == 503, "the health check to tell")
+        load.stop()
+        disk.fill()
+        assert server.stop() == 0
+        disk.fill()
+        assert server.start(ready=False).wait(20) in {0, 1}
+        assert "Traceback" not in server.told()
+        disk.free()
+        begun = time.monotonic()
+        server.start()
+        slowest = time.monotonic() - begun
+        assert server.stop() == 0
+        report("stopped while the disk is full", 1, count(server, [load]), slowest)
+
+
+def test_segments_that_wait_hold_no_file_open(tmp_path: Path) -> None:
+    """A process may have a thousand open files, and they are for connections."""
+    data = tmp_path / "data"
+    with (
+        mounted(data, "64m") as disk,
+        elsewhere(data / "journal", tmp_path / "elsewhere"),
+        Watched(data, interval="10ms") as server,
+    ):
+        server.start()
+        load = Load(server.port, "wait")
+        flow([load])
+        before = server.metric("process_open_fds")
+
+        def many() -> bool:
+            disk.fill()
+            return len(list((data / "journal").iterdir())) > 60
+
+        wait_until(many, "segments that wait")
+        assert server.metric("process_open_fds") < before + 30
+        load.stop()
+        disk.free()
+        assert server.stop() == 0
+        assert count(server, [load]).lost == 0
