@@ -32,7 +32,7 @@ PAGES = {
     "log-in page": PLAIN,
     "28 days": "/dashboard",
     "7 days": "/dashboard?period=7d",
-    "a year": "/dashboard?from=now-1y&to=now",
+    "this year": "/dashboard?period=year",
 }
 _PASSWORD = "only for the bench"
 # As root, and without a screen or a way out.
