@@ -170,7 +170,8 @@ async def serve(
 
         def intake() -> Intake:
             failure = journal.failure or writer.failure
-            return Intake(writer.pending_events, writer.stored_at, failure, traffic.refused_events)
+            # A copy: pages are drawn in other threads, while requests go on.
+            return Intake(writer.pending_events, writer.stored_at, failure, dict(traffic.refused_events))
 
         routes: dict[str, Methods] = {}
         if config.mode == "default":
