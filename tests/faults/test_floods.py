@@ -1,6 +1,6 @@
 """Floods: whoever comes, in whatever numbers, others are served, and memory has a bound.
 
-`PRISME_TEST_FLOOD=1` makes them longer.
+`PRISME_TEST_LONG=1` makes them longer.
 """
 
 import asyncio
@@ -33,10 +33,10 @@ from tests.faults.flood import (
     process,
     say,
 )
+from tests.faults.load import LONG
 from tests.process import Process
 from tests.server import CHROME, PATIENCE, browser, wait_until
 
-LONG = bool(os.environ.get("PRISME_TEST_FLOOD"))
 # Each of an address, a host, a path, a User-Agent and a visitor id; the long version is ten million values in all.
 DISTINCT = 2_000_000 if LONG else 100_000
 # An idle server has some 130 MB, DuckDB may have 256 MB, sessions 450 MB at worst; caches are in between.

@@ -1,7 +1,6 @@
 """Odd input: every case is answered with success or a refusal, and what was accepted reads back exactly."""
 
 import json
-import os
 import select
 import socket
 from collections.abc import Iterator
@@ -16,9 +15,10 @@ from prisme.base import uri
 from prisme.cli.serve import configure
 from prisme.runtime.config import Mistakes
 from tests.faults import fuzz
+from tests.faults.load import LONG
 from tests.server import CHROME, PATIENCE, LiveServer, browser
 
-EXAMPLES = int(os.environ.get("PRISME_TEST_INPUTS", "250"))
+EXAMPLES = 10_000 if LONG else 250
 EVENTS = "/api/v1/events/"
 NOSCRIPT = "/api/v1/noscript/events/"
 HOME = "https://example.com"

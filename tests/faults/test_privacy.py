@@ -28,11 +28,12 @@ from prisme.store.control import Control
 from prisme.store.database import Limits, connect
 from prisme.store.secrets import Secrets
 from prisme.visit.salts import DAY
+from tests.faults.load import LONG
 from tests.process import Process
 from tests.requirements import miss
 from tests.server import PATIENCE, LiveServer, browser, free_port, open_tables, wait_until
 
-DAYS = int(os.environ.get("PRISME_TEST_DAYS", "3"))
+DAYS = 30 if LONG else 3
 # More than a day, so that yesterday's sessions are over too.
 A_DAY = 25 * 3600
 PAGE = "https://example.com/"
