@@ -10,7 +10,7 @@ import pytest
 
 from prisme.visit.address import Address
 from prisme.web import response
-from prisme.web.app import NAME, App
+from prisme.web.app import NAME, App, Methods
 from prisme.web.events import AtOnce
 from prisme.web.request import Proxy, Receive, Scope
 from prisme.web.response import Answer
@@ -36,7 +36,7 @@ async def waits(_: Scope, __: Receive) -> Answer:
 def app() -> App:
     proxy = Proxy(False, "", 1, "")
     traffic = Traffic(None, lambda address: address.text, proxy)
-    routes = {
+    routes: dict[str, Methods] = {
         "/now": {"GET": AtOnce(answers), "POST": waits},
         "/soon": {"GET": AtOnce(waits)},
         "/named/" + NAME: {"GET": AtOnce(answers)},
