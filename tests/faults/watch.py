@@ -89,7 +89,7 @@ def endure(
     assert server.metric(where.metric) > before
     end()
     ended = time.monotonic()
-    wait_until(lambda: server.health() == (200, "ok"), "the server to recover")
+    wait_until(lambda: server.health() == (200, "ok"), "the server to recover", lasting)
     seconds = time.monotonic() - ended
     wait_until(lambda: where.healed in server.told(line), "the log to say so")
     assert server.metric("eventstore_failing") == 0
