@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import stat
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -65,6 +66,7 @@ class AccessLog:
         self._hostname = socket.gethostname()
         self._pid = os.getpid()
         self._lines: list[Line] = []
+        self._lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
         # When the last line was added, and as text.
         self._millisecond, self._time = 0, ""
@@ -79,33 +81,34 @@ class AccessLog:
         self, request_id: str, duration_ms: float, source_ip: str, method: str, path: str, status: int, error: str
     ) -> None:
         """Log one request; it is written with the others of this moment."""
-        if not self._lines:
-            self._loop.call_soon_threadsafe(self._loop.call_later, _MOMENT, self.flush)
         millisecond = self._wall() // 1_000_000
         if millisecond != self._millisecond:
             self._millisecond, self._time = millisecond, _iso(millisecond)
-        self._lines.append(
-            Line(
-                "prisme",
-                self._hostname,
-                self._pid,
-                30,
-                self._time,
-                "request",
-                0,
-                request_id,
-                duration_ms,
-                source_ip,
-                method,
-                path,
-                status,
-                error,
-            )
+        line = Line(
+            "prisme",
+            self._hostname,
+            self._pid,
+            30,
+            self._time,
+            "request",
+            0,
+            request_id,
+            duration_ms,
+            source_ip,
+            method,
+            path,
+            status,
+            error,
         )
+        with self._lock:
+            if not self._lines:
+                self._loop.call_soon_threadsafe(self._loop.call_later, _MOMENT, self.flush)
+            self._lines.append(line)
 
     def flush(self) -> None:
         """Write what waits."""
-        lines, self._lines = self._lines, []
+        with self._lock:  # a line added meanwhile is either in the old list, or asks for a flush of the new one
+            lines, self._lines = self._lines, []
         if not lines:
             return
         if not self._late:

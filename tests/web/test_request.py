@@ -1,6 +1,8 @@
 """What is read from a request's bytes, whatever they are."""
 
 import asyncio
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote_from_bytes, urlencode
 
@@ -262,3 +264,15 @@ def test_body_without_end_is_not_read_on() -> None:
 
     assert asyncio.run(read_body(receive, b"")) == refusal.BODY_TOO_LONG
     assert received == 17
+
+
+def test_request_ids_for_several_threads() -> None:
+    """The event loop refuses while another thread counts: no id comes twice, and nobody is in another's way."""
+    proxy, usual = Proxy(False, "", 1, ""), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            made = list(pool.map(lambda _: proxy.request_id({"address": None}), range(20_000)))
+    finally:
+        sys.setswitchinterval(usual)
+    assert len(set(made)) == 20_000
