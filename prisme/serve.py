@@ -9,7 +9,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager
 from functools import partial
 from random import Random
 from typing import NamedTuple
@@ -150,15 +149,15 @@ async def serve(
     await _try_certificate(config)
     with contextlib.ExitStack() as closing:
         rooms = open_rooms(config, folder, now(), log, closing)
-        loader, turn = rooms.loader, threading.RLock()
+        loader = rooms.loader
         left, first = await _load_leftovers(loader, folder, now, log)
         ttl = _ttl(config)
-        journal = _open_journal(folder, first, config.eventstore_max_batch_size, turn)
+        journal = _open_journal(folder, first, config.eventstore_max_batch_size)
         pace = Pace(config.eventstore_max_batch_timeout, config.eventstore_fsync != "never", ttl)
         writer = Writer(journal, loader, pace, now, log)
         writer.queue(left)
 
-        services = build_services(config, rooms, journal, turn)
+        services = build_services(config, rooms, journal)
         for device, session in loader.open_sessions(now() - ttl, CAPACITY):
             services.sessions.put(device, session)
         access_log = _open_access_log(config, clock)
@@ -208,8 +207,8 @@ def open_rooms(config: Config, folder: Folder, now: int, log: logging.Logger, cl
     return Rooms(salts, geo, database, loader)
 
 
-def build_services(config: Config, rooms: Rooms, journal: Appender, turn: AbstractContextManager[bool]) -> Services:
-    """All that the rules work with; no session is open yet. `turn` is the lock around it."""
+def build_services(config: Config, rooms: Rooms, journal: Appender) -> Services:
+    """All that the rules work with; no session is open yet."""
     random = Random(os.urandom(32))  # noqa: S311  # for ids: they are no secrets
     return Services(
         Identity(rooms.salts),
@@ -217,10 +216,9 @@ def build_services(config: Config, rooms: Rooms, journal: Appender, turn: Abstra
         UserAgents(config.bot_filter, config.bot_allow),
         rooms.geo,
         journal,
-        Waiters(config.api_events_timeout, turn),
+        Waiters(config.api_events_timeout),
         Tallies(),
         partial(random.getrandbits, 62),
-        turn,
     )
 
 
@@ -229,9 +227,9 @@ def _ttl(config: Config) -> int:
     return int(config.sessionstorage_session_inactive_ttl * SECOND)
 
 
-def _open_journal(folder: Folder, first: int, max_events: int, turn: AbstractContextManager[bool]) -> Appender:
+def _open_journal(folder: Folder, first: int, max_events: int) -> Appender:
     try:
-        return Appender(folder.journal, first, max_events, turn)
+        return Appender(folder.journal, first, max_events)
     except OSError as error:
         raise StartError(f"the journal {folder.journal} cannot be written: {error.strerror}") from error
 
@@ -273,9 +271,9 @@ def _build_apps(
 ) -> tuple[App, Admin]:
     """The public server's routes, with those that are given, and the admin server's."""
     admit = gate(proxy, RateLimiter(config.api_events_rate_limit), Origins(config.origins), clock.steady)
-    journal, turn = services.journal, services.turn
+    journal = services.journal
     commit = journal.commit if config.eventstore_fsync == "always" else None
-    doors = Doors(admit, proxy, clock, turn, commit)
+    doors = Doors(admit, proxy, clock, commit)
     view, custom = pageviews(services), custom_events(services)
     download, outbound = file_downloads(services), outbound_links(services)
 
@@ -292,8 +290,8 @@ def _build_apps(
         NOSCRIPT + "events/outbound-links": {"GET": noscript_outbound(doors, outbound)},
         HEALTHCHECK: healthcheck(failure),
     }
-    app = App(events | routes, proxy, traffic, clock.steady, turn, log)
-    return app, Admin(gather(app, traffic, writer, services, access_log), failure, turn)
+    app = App(events | routes, proxy, traffic, clock.steady, log)
+    return app, Admin(gather(app, traffic, writer, services, access_log), failure)
 
 
 def _build_reading(
@@ -350,7 +348,7 @@ async def _run(
 ) -> None:
     """Serve until `stop`, or until something that should never end has ended."""
     servers = [server(public.asgi, config.host, config.port, config.tls_certificate, config.tls_key)]
-    serving = [serve_requests(servers[0], public.at_once)]
+    serving = [serve_requests(servers[0], public.answer)]
     log.info("prisme %s listens on %s://%s:%d", __version__, _scheme(config), config.host, config.port)
     if config.admin_hostport:
         servers.append(server(admin, *config.admin_hostport))
@@ -386,18 +384,18 @@ async def _tend(services: Services, salts: Salts, now: Callable[[], int], log: l
     geo, look = services.geo, _watch(services.journal, log)
     for tick in itertools.count(1):
         await asyncio.sleep(_TEND_SECONDS)
-        with services.turn:
-            salts.daily(now())
-            if not salts.saved:
-                salts.save()
-            look()
-            services.sessions.sweep(now())
-            if tick % _REFRESH_EVERY:
-                continue
-            if geo.refresh():
-                log.info("the country database was replaced")
-            elif geo.failure is not None:
-                log.error("the country database stays the one before: %s", geo.failure)
+        salts.daily(now())
+        if not salts.saved:
+            salts.save()
+        look()
+        services.sessions.sweep(now())
+        if tick % _REFRESH_EVERY:
+            continue
+        if geo.refresh():
+            log.info("the country database was replaced")
+        elif geo.failure is not None:
+            log.error("the country database stays the one before: %s", geo.failure)
+
 
 
 def _watch(journal: Appender, log: logging.Logger) -> Callable[[], None]:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -52,10 +51,9 @@ def fill(config: Config, traffic: Iterable[Sent], start: int, progress: Progress
     filled, latest, log = Filled(Counter()), start, logging.getLogger("prisme")
     with Folder(config.data_dir) as folder, contextlib.ExitStack() as closing:
         rooms = open_rooms(config, folder, start, log, closing)
-        turn = threading.RLock()
-        journal = Appender(folder.journal, rooms.loader.last_segment() + 1, config.eventstore_max_batch_size, turn)
+        journal = Appender(folder.journal, rooms.loader.last_segment() + 1, config.eventstore_max_batch_size)
         closing.callback(lambda: asyncio.run(journal.close()))
-        services = build_services(config, rooms, journal, turn)
+        services = build_services(config, rooms, journal)
         record = _recorder(services)
         for sent in traffic:
             latest = sent.at
@@ -91,7 +89,8 @@ def _recorder(services: Services) -> Callable[[Sent], Recorded]:
                 return download(hit, sent.link.encode(), False)
             case "outbound":
                 return click(hit, sent.link.encode(), False)
-        return view(hit)
+        (outcome,) = view([hit])
+        return outcome
 
     return record
 

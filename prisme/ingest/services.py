@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 import msgspec
 
@@ -23,10 +22,7 @@ class Tallies:
 
 
 class Services(msgspec.Struct, frozen=True):
-    """`noise` gives 62 random bits a call.
-
-    `turn` is the lock around all of it: requests come from more than one thread. Who holds it may take it again.
-    """
+    """`noise` gives 62 random bits a call."""
 
     identity: Identity
     sessions: Sessions
@@ -36,4 +32,3 @@ class Services(msgspec.Struct, frozen=True):
     waiters: Waiters
     tallies: Tallies
     noise: Callable[[], int]
-    turn: AbstractContextManager[bool]

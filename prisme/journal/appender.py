@@ -1,7 +1,6 @@
 """The journal's write end: what `append` took is in the kernel's hands, and survives the death of this process.
 
-`append` and `probe` are for any thread that holds the lock `turn`, the rest is for the event loop; `fdatasync` runs
-elsewhere. It must never drop what it took.
+For the event loop alone; `fdatasync` runs elsewhere. It must never drop what it took.
 """
 
 import asyncio
@@ -9,7 +8,6 @@ import contextlib
 import ctypes
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,13 +39,11 @@ class Sealed(NamedTuple):
 class Appender:
     """The open segment. `failure` says why the last write failed; None while all is well. `failures` counts them.
 
-    `when_full` is called, in whichever thread appends, when the segment holds as many events or bytes as it
-    should.
+    `when_full` is called when the segment holds as many events or bytes as it should.
     """
 
-    def __init__(self, folder: Path, first: int, max_events: int, turn: AbstractContextManager[bool]) -> None:
+    def __init__(self, folder: Path, first: int, max_events: int) -> None:
         self._folder = folder
-        self._turn = turn
         self._directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._max_events = max_events
         self._sealed: list[Sealed] = []
@@ -65,6 +61,10 @@ class Appender:
         self._events = 0
 
     @property
+    def _is_full(self) -> bool:
+        return self._events >= self._max_events or self._size >= MAX_BYTES
+
+    @property
     def has_sealed(self) -> bool:
         """Whether `take` would return anything."""
         return bool(self._sealed)
@@ -79,12 +79,13 @@ class Appender:
         """Bytes in these segments."""
         return self._size + sum(sealed.size for sealed in self._sealed)
 
-    def append(self, line: bytes) -> bool:
-        """Write one line, line feed included. False: nothing of it stays, and `failure` says why."""
-        if not self._put(line):
+    def append(self, lines: bytes, events: int = 1) -> bool:
+        """Write lines, line feeds included, with one `write`. False: nothing of them stays; `failure` says why."""
+        was_full = self._is_full
+        if not self._put(lines):
             return False
-        self._events += 1
-        if self._events == self._max_events or self._size >= MAX_BYTES > self._size - len(line):
+        self._events += events
+        if self._is_full and not was_full:
             self.when_full()
         return True
 
@@ -94,20 +95,19 @@ class Appender:
 
     def seal(self) -> None:
         """Close the segment to writing, where it holds anything, and open the next one."""
-        with self._turn:
-            if not self._events:
-                return
-            try:
-                file = self._open(self._number + 1)
-            except OSError as error:
-                # No room for one more file: go on in the one we have.
-                self.failure = self._stuck = f"journal: {error.strerror}"
-                return
-            self._stuck = None
-            segment = Segment(self._number, segment_path(self._folder, self._number))
-            self._sealed.append(Sealed(segment, self._events, self._size, self._file))
-            self._number += 1
-            self._file, self._size, self._events, self._lead = file, 0, 0, b""
+        if not self._events:
+            return
+        try:
+            file = self._open(self._number + 1)
+        except OSError as error:
+            # No room for one more file: go on in the one we have.
+            self.failure = self._stuck = f"journal: {error.strerror}"
+            return
+        self._stuck = None
+        segment = Segment(self._number, segment_path(self._folder, self._number))
+        self._sealed.append(Sealed(segment, self._events, self._size, self._file))
+        self._number += 1
+        self._file, self._size, self._events, self._lead = file, 0, 0, b""
 
     def take(self) -> list[Sealed]:
         """The segments sealed since the last call, oldest first. The caller closes their files."""
@@ -130,9 +130,8 @@ class Appender:
         """Let go of the files. An open segment that holds nothing is removed."""
         if self._syncing is not None:
             await self._syncing
-        with self._turn:
-            os.close(self._file)
-            self._file = _CLOSED
+        os.close(self._file)
+        self._file = _CLOSED
         if not self._events:
             with contextlib.suppress(OSError):  # one that is empty does no harm
                 segment_path(self._folder, self._number).unlink()

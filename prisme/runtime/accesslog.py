@@ -1,7 +1,6 @@
-"""The access log: one JSON line a request, in bunyan's format, and one `write` for all lines of a moment.
+"""The access log: one JSON line a request, in bunyan's format, and one `write` for all lines of a turn of the event loop.
 
-It never holds up a request: where a reader is too slow, lines are dropped, and counted. `add` is for any thread, one at
-a time; all else is for the event loop's.
+It never holds up a request: where a reader is too slow, lines are dropped, and counted.
 """
 
 import asyncio
@@ -10,7 +9,6 @@ import os
 import select
 import socket
 import stat
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -21,8 +19,6 @@ import msgspec
 _BACKLOG = 1 << 20
 # Seconds until a slow reader is tried again: a pipe takes 64 KiB each time, so 13 MB/s.
 _PAUSE = 0.005
-# Seconds until the first of some lines is written. The event loop is woken once for all of them.
-_MOMENT = 0.005
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 _LINE_FEED = b"\n"
 _LINE_END = b"}\n"
@@ -66,7 +62,6 @@ class AccessLog:
         self._hostname = socket.gethostname()
         self._pid = os.getpid()
         self._lines: list[Line] = []
-        self._lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
         # When the last line was added, and as text.
         self._millisecond, self._time = 0, ""
@@ -80,35 +75,34 @@ class AccessLog:
     def add(
         self, request_id: str, duration_ms: float, source_ip: str, method: str, path: str, status: int, error: str
     ) -> None:
-        """Log one request; it is written with the others of this moment."""
+        """Log one request; it is written with the others of this turn."""
+        if not self._lines:
+            self._loop.call_soon(self.flush)
         millisecond = self._wall() // 1_000_000
         if millisecond != self._millisecond:
             self._millisecond, self._time = millisecond, _iso(millisecond)
-        line = Line(
-            "prisme",
-            self._hostname,
-            self._pid,
-            30,
-            self._time,
-            "request",
-            0,
-            request_id,
-            duration_ms,
-            source_ip,
-            method,
-            path,
-            status,
-            error,
+        self._lines.append(
+            Line(
+                "prisme",
+                self._hostname,
+                self._pid,
+                30,
+                self._time,
+                "request",
+                0,
+                request_id,
+                duration_ms,
+                source_ip,
+                method,
+                path,
+                status,
+                error,
+            )
         )
-        with self._lock:
-            if not self._lines:
-                self._loop.call_soon_threadsafe(self._loop.call_later, _MOMENT, self.flush)
-            self._lines.append(line)
 
     def flush(self) -> None:
         """Write what waits."""
-        with self._lock:  # a line added meanwhile is either in the old list, or asks for a flush of the new one
-            lines, self._lines = self._lines, []
+        lines, self._lines = self._lines, []
         if not lines:
             return
         if not self._late:

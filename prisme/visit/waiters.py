@@ -1,11 +1,7 @@
-"""Events that overtook their pageview wait here for its session, in slots that are counted.
-
-`enter`, `wake` and `full` are for any thread that holds the lock `turn`; `wait` is for the event loop.
-"""
+"""Events that overtook their pageview wait here for its session, in slots that are counted."""
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import TypeVar
 
 Found = TypeVar("Found")
@@ -18,11 +14,9 @@ CAPACITY = 512
 class Waiters:
     """Who waits, by device: `waiting` is empty mostly, so that a request need only look before it calls `wake`."""
 
-    def __init__(self, timeout: float, turn: AbstractContextManager[bool], capacity: int = CAPACITY) -> None:
+    def __init__(self, timeout: float, capacity: int = CAPACITY) -> None:
         self._timeout = timeout
-        self._turn = turn
         self._capacity = capacity
-        self._loop: asyncio.AbstractEventLoop | None = None
         self.waiting: dict[int, list[asyncio.Event]] = {}
         self.count = 0
 
@@ -34,8 +28,7 @@ class Waiters:
     def wake(self, device: int) -> None:
         """A session of the device's moved: whoever waits looks again, in the order of arrival."""
         for waker in self.waiting.get(device, ()):
-            if self._loop is not None:  # else nobody has looked yet, and so nobody sleeps
-                self._loop.call_soon_threadsafe(waker.set)
+            waker.set()
 
     def enter(self, device: int) -> asyncio.Event:
         """Take a slot; check `full` first, and `wait` afterwards, which gives it back."""
@@ -45,11 +38,10 @@ class Waiters:
         return waker
 
     async def wait(self, device: int, waker: asyncio.Event, find: Callable[[], Found | None]) -> Found | None:
-        """What `find` finds, now or after a `wake`; None after `timeout` seconds. It is called with the lock held."""
-        self._loop = asyncio.get_running_loop()
+        """What `find` finds, now or after a `wake`; None after `timeout` seconds."""
         try:
             async with asyncio.timeout(self._timeout):
-                while (found := self._look(find)) is None:
+                while (found := find()) is None:
                     await waker.wait()
                     waker.clear()
         except TimeoutError:
@@ -57,12 +49,7 @@ class Waiters:
         else:
             return found
         finally:
-            with self._turn:
-                self._leave(device, waker)
-
-    def _look(self, find: Callable[[], Found | None]) -> Found | None:
-        with self._turn:
-            return find()
+            self._leave(device, waker)
 
     def _leave(self, device: int, waker: asyncio.Event) -> None:
         self.count -= 1

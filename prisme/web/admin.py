@@ -1,7 +1,6 @@
 """The admin server: metrics and health, for monitoring. It has a port of its own, which no visitor reaches."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 from prisme.base.refusal import METHOD_NOT_ALLOWED, NOT_FOUND
 from prisme.ingest.services import Services
@@ -21,13 +20,9 @@ _TEXT = [(b"content-type", b"text/plain; charset=utf-8"), *response.INERT]
 class Admin:
     """The admin server's ASGI callable."""
 
-    def __init__(self, metrics: Metrics, failure: Callable[[], str | None], turn: AbstractContextManager[bool]) -> None:
-        def tell() -> Answer:
-            with turn:  # or requests would change what is being read
-                return response.answer(200, _EXPOSITION, metrics.text())
-
+    def __init__(self, metrics: Metrics, failure: Callable[[], str | None]) -> None:
         self._routes: dict[bytes, Callable[[], Answer]] = {
-            b"/metrics": tell,
+            b"/metrics": lambda: response.answer(200, _EXPOSITION, metrics.text()),
             b"/healthcheck": lambda: response.health(failure()),
         }
 

@@ -1,20 +1,19 @@
-"""The ASGI callable: one table of routes, one place where an answer is sent, and the last resort."""
+"""The public server: one table of routes, requests answered together or one by one, and the last resort."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
 from logging import Logger
 from typing import Any, NamedTuple
 
 from prisme.base import refusal
 from prisme.runtime.clock import Now
 from prisme.web import response
-from prisme.web.events import AtOnce, Endpoint
+from prisme.web.events import AtOnce, Endpoint, Outcome, Together
 from prisme.web.request import Proxy, Receive, Scope, read_name
 from prisme.web.response import EVENTS, Answer, refuse
 from prisme.web.traffic import Traffic
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-Methods = Mapping[str, Endpoint | AtOnce]
+Methods = Mapping[str, Endpoint | AtOnce | Together]
 
 NOSCRIPT = response.NOSCRIPT.decode()
 HEALTHCHECK = "/api/v1/healthcheck"
@@ -23,46 +22,61 @@ NAME = ":name"
 
 
 class Route(NamedTuple):
-    """`pattern` is what metrics call it; `at_once` has the methods that need no event loop, by themselves too."""
+    """`pattern` is what metrics call it; methods are in `alone` where each request is answered by itself."""
 
     pattern: str
-    methods: dict[str, Endpoint]
-    at_once: dict[str, Endpoint]
+    allowed: tuple[str, ...]
+    alone: dict[str, Endpoint]
+    together: dict[str, Together]
 
 
-UNKNOWN = Route("unknown", {}, {})
+UNKNOWN = Route("unknown", (), {}, {})
 
 
 class App:
-    """The public server. `asgi` is its callable, `active` counts requests under way in the event loop.
+    """The public server. `asgi` is its callable, `active` counts requests under way that are answered one by one.
 
-    `at_once` answers, in any thread, what needs no loop. `turn` is the lock around all that requests change.
+    `answer` answers, in one go, those of the requests of a moment that need not wait for anything.
     """
 
     def __init__(
-        self,
-        routes: dict[str, Methods],
-        proxy: Proxy,
-        traffic: Traffic,
-        clock: Now,
-        turn: AbstractContextManager[bool],
-        log: Logger,
+        self, routes: dict[str, Methods], proxy: Proxy, traffic: Traffic, clock: Now, log: Logger
     ) -> None:
-        table = [_route(pattern, methods) for pattern, methods in routes.items()]
+        self._proxy = proxy
+        self._log = log
+        table = [self._route(pattern, methods) for pattern, methods in routes.items()]
         self._exact = {route.pattern.encode(): route for route in table if not route.pattern.endswith(NAME)}
         self._named = {
             route.pattern.removesuffix(NAME).encode(): route for route in table if route.pattern.endswith(NAME)
         }
-        self._proxy = proxy
-        self._log = log
         self.active = 0
-        self.asgi = self._bind(traffic.count, clock, turn)
-        self.at_once = self._bind_at_once(traffic.count, clock, turn)
+        self.asgi = self._bind(traffic.count, clock)
+        self.answer = self._bind_together(traffic.count, clock)
 
-    def _bind(
-        self, count: Callable[[Scope, str, int, int], None], clock: Now, turn: AbstractContextManager[bool]
-    ) -> Callable[..., Awaitable[None]]:
-        exact, find_named, lost = self._exact.get, self._find_named, self._lost
+    def _route(self, pattern: str, methods: Methods) -> Route:
+        methods = _with_preflight(pattern, methods)
+        alone: dict[str, Endpoint] = {}
+        together: dict[str, Together] = {}
+        for name, method in methods.items():
+            if isinstance(method, AtOnce):
+                together[name] = self._each(method)
+            elif isinstance(method, Together):
+                together[name] = method
+            else:
+                alone[name] = method
+        return Route(pattern, tuple(methods), alone, together)
+
+    def _each(self, method: AtOnce) -> Together:
+        def answer(scope: Scope) -> Outcome:
+            try:
+                return method.endpoint(scope, _NOTHING)
+            except Exception as error:
+                return error
+
+        return Together(lambda scopes: [answer(scope) for scope in scopes])
+
+    def _bind(self, count: Callable[[Scope, str, int, int], None], clock: Now) -> Callable[..., Awaitable[None]]:
+        exact, find_named, lost, fail = self._exact.get, self._find_named, self._lost, self._fail
 
         async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
             """One request of Granian's (`ASGINL`, so never a lifespan); routed by `raw_path`, which is not decoded."""
@@ -70,16 +84,21 @@ class App:
             self.active += 1
             try:
                 route = exact(scope["raw_path"]) or find_named(scope)
+                method = scope["method"]
                 try:
-                    outcome = scope.get("outcome")  # of `at_once`, where it has to wait for something
-                    if outcome is None:
-                        endpoint = route.methods.get(scope["method"])
+                    outcome = scope.get("outcome")  # of `answer`, where it has to wait for something
+                    if outcome is None and method in route.together:
+                        outcome = route.together[method].endpoint([scope])[0]
+                    elif outcome is None:
+                        endpoint = route.alone.get(method)
                         outcome = endpoint(scope, receive) if endpoint else lost(scope, route)
+                    if isinstance(outcome, Exception):
+                        raise outcome
                     start, body = outcome if isinstance(outcome, tuple) else await outcome
-                except Exception:
-                    start, body = self._fail(scope)
-                with turn:  # before it is sent: who has the answer finds it counted
-                    count(scope, route.pattern, start["status"], clock() - started)
+                except Exception as error:
+                    start, body = fail(scope, error)
+                # Before it is sent: who has the answer finds it counted.
+                count(scope, route.pattern, start["status"], clock() - started)
                 await send(start)
                 await send(body)
             finally:
@@ -87,32 +106,44 @@ class App:
 
         return asgi
 
-    def _bind_at_once(
-        self, count: Callable[[Scope, str, int, int], None], clock: Now, turn: AbstractContextManager[bool]
-    ) -> Callable[[Scope], Answer | None]:
-        exact, find_named = self._exact.get, self._find_named
+    def _bind_together(
+        self, count: Callable[[Scope, str, int, int], None], clock: Now
+    ) -> Callable[[list[Scope]], list[Answer | None]]:
+        exact, find_named, fail = self._exact.get, self._find_named, self._fail
 
-        def at_once(scope: Scope) -> Answer | None:
+        def sort(scopes: list[Scope]) -> dict[tuple[str, str], tuple[Together, list[int]]]:
+            """The places of those that can be answered together, by pattern and method."""
+            found: dict[tuple[str, str], tuple[Together, list[int]]] = {}
+            for place, scope in enumerate(scopes):
+                route, method = exact(scope["raw_path"]) or find_named(scope), scope["method"]
+                key = (route.pattern, method)
+                if key in found:
+                    found[key][1].append(place)
+                elif method in route.together:
+                    found[key] = (route.together[method], [place])
+            return found
+
+        def answer(scopes: list[Scope]) -> list[Answer | None]:
             started = clock()
-            route = exact(scope["raw_path"]) or find_named(scope)
-            endpoint = route.at_once.get(scope["method"])
-            if endpoint is None:
-                return None
-            with turn:
-                try:
-                    outcome = endpoint(scope, _NOTHING)
-                except Exception:
-                    outcome = self._fail(scope)
-                if not isinstance(outcome, tuple):
-                    scope["outcome"] = outcome
-                    return None
-                count(scope, route.pattern, outcome[0]["status"], clock() - started)
-            return outcome
+            answers: list[Answer | None] = [None] * len(scopes)
+            for (pattern, _), (together, places) in sort(scopes).items():
+                outcomes = together.endpoint([scopes[place] for place in places])
+                taken = clock() - started
+                for place, outcome in zip(places, outcomes, strict=True):
+                    scope = scopes[place]
+                    if isinstance(outcome, Exception):
+                        outcome = fail(scope, outcome)
+                    if isinstance(outcome, tuple):
+                        answers[place] = outcome
+                        count(scope, pattern, outcome[0]["status"], taken)
+                    else:
+                        scope["outcome"] = outcome
+            return answers
 
-        return at_once
+        return answer
 
-    def _fail(self, scope: Scope) -> Answer:
-        self._log.exception("request failed")
+    def _fail(self, scope: Scope, error: Exception) -> Answer:
+        self._log.error("request failed", exc_info=error)
         return refuse(self._proxy, scope, refusal.INTERNAL_ERROR)
 
     def _find_named(self, scope: Scope) -> Route:
@@ -127,7 +158,7 @@ class App:
     def _lost(self, scope: Scope, route: Route) -> Answer:
         if route is UNKNOWN:
             return refuse(self._proxy, scope, refusal.NOT_FOUND)
-        return refuse(self._proxy, scope, refusal.METHOD_NOT_ALLOWED, [(b"allow", ", ".join(route.methods).encode())])
+        return refuse(self._proxy, scope, refusal.METHOD_NOT_ALLOWED, [(b"allow", ", ".join(route.allowed).encode())])
 
 
 def healthcheck(failure: Callable[[], str | None]) -> Methods:
@@ -148,13 +179,6 @@ async def _no_body() -> dict[str, Any]:
 
 
 _NOTHING: Receive = _no_body
-
-
-def _route(pattern: str, methods: Methods) -> Route:
-    methods = _with_preflight(pattern, methods)
-    at_once = {name: one.endpoint for name, one in methods.items() if isinstance(one, AtOnce)}
-    others = {name: one for name, one in methods.items() if not isinstance(one, AtOnce)}
-    return Route(pattern, others | at_once, at_once)
 
 
 def _with_preflight(pattern: str, methods: Methods) -> Methods:

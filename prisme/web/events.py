@@ -1,7 +1,6 @@
 """The event endpoints: bytes to a Hit, by script or without; the rules behind both doors are the same."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
 from functools import partial
 from typing import NamedTuple
 
@@ -42,49 +41,40 @@ from prisme.web.request import (
 )
 from prisme.web.response import Answer
 
-Outcome = Answer | Awaitable[Answer]
+# An exception is nobody's fault but ours: 500.
+Outcome = Answer | Awaitable[Answer] | Exception
 Endpoint = Callable[[Scope, Receive], Outcome]
 Commit = Callable[[], Awaitable[bool]]
-Settle = Callable[[Scope, Recorded, Answer], Outcome]
+Settle = Callable[[Scope, Recorded | Exception, Answer], Outcome]
 
 _PING = b"PING"
 
 
 class AtOnce(NamedTuple):
-    """An endpoint that is called under the lock, from any thread: it reads no body, and what it awaits comes after."""
+    """An endpoint that reads no body: what it awaits, if anything, comes after all that it does."""
 
     endpoint: Endpoint
 
 
-class Doors(msgspec.Struct, frozen=True):
-    """What all endpoints need. `commit`, where there is one, is awaited before an event is answered: is it safe?
+class Together(NamedTuple):
+    """An endpoint for all requests of a moment, which gives their outcomes in order; likewise without a body."""
 
-    `turn` is the lock around all that requests change.
-    """
+    endpoint: Callable[[list[Scope]], list[Outcome]]
+
+
+class Doors(msgspec.Struct, frozen=True):
+    """What all endpoints need. `commit`, where there is one, is awaited before an event is answered: is it safe?"""
 
     admit: Admit
     proxy: Proxy
     clock: Clock
-    turn: AbstractContextManager[bool]
     commit: Commit | None
 
 
-def post_pageview(doors: Doors, record: pageview.Record) -> AtOnce:
+def post_pageview(doors: Doors, record: pageview.Record) -> Together:
     """`POST /api/v1/events/pageviews`."""
-    scan, admit, wall = doors.proxy.scanner(), doors.admit, doors.clock.wall
-    refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
-
-    def endpoint(scope: Scope, _: Receive) -> Outcome:
-        found = scan(scope["headers"])
-        address = admit(scope, found, found[ORIGIN])
-        if isinstance(address, Refusal):
-            return refuse(scope, address)
-        page = read_page(found[PAGE] or found[REFERER])
-        if isinstance(page, Refusal):
-            return refuse(scope, page)
-        return settle(scope, record(read_hit(found, address, page, wall())), response.ACCEPTED)
-
-    return AtOnce(endpoint)
+    scan = doors.proxy.scanner()
+    return _pageviews(doors, record, lambda scope: scan(scope["headers"]), response.ACCEPTED)
 
 
 def post_custom(doors: Doors, record: custom.Record) -> Endpoint:
@@ -108,9 +98,21 @@ def post_link(doors: Doors, record: links.Record) -> Endpoint:
     return _post(doors, read, pings=True)
 
 
-def noscript_pageview(doors: Doors, record: pageview.Record) -> AtOnce:
+def noscript_pageview(doors: Doors, record: pageview.Record) -> Together:
     """`GET /api/v1/noscript/events/pageviews`."""
-    return _get(doors, lambda _scope, _found, hit, _properties: (record(hit), response.ACCEPTED_GIF))
+    scan = doors.proxy.scanner(noscript=True)
+
+    def read(scope: Scope) -> Slots:
+        found, query = scan(scope["headers"]), scope["query_string"]
+        if len(query) <= MAX_QUERY:
+            read_parameters(query, found)
+        else:
+            scope["too_long"] = True
+        # Browsers send no `Origin` with `<img>` and `<a>`: the page's own URL stands in.
+        found[ORIGIN] = found[ORIGIN] or found[REFERER] or found[PAGE]
+        return found
+
+    return _pageviews(doors, record, read, response.ACCEPTED_GIF)
 
 
 def noscript_custom(doors: Doors, record: custom.Record) -> AtOnce:
@@ -158,16 +160,42 @@ def read_hit(found: Slots, address: Address, page: Uri, now: int, page_known: bo
     )
 
 
+def _pageviews(doors: Doors, record: pageview.Record, read: Callable[[Scope], Slots], accepted: Answer) -> Together:
+    """Pageviews, read one by one and recorded together."""
+    admit, wall = doors.admit, doors.clock.wall
+    refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
+
+    def judge(scope: Scope, found: Slots, now: int) -> Hit | Refusal:
+        address = admit(scope, found, found[ORIGIN])
+        if isinstance(address, Refusal):
+            return address
+        if "too_long" in scope:
+            return refusal.QUERY_TOO_LONG
+        page = read_page(found[PAGE] or found[REFERER])
+        return page if isinstance(page, Refusal) else read_hit(found, address, page, now)
+
+    def endpoint(scopes: list[Scope]) -> list[Outcome]:
+        now = wall()
+        slots = [read(scope) for scope in scopes]
+        judged = [judge(scope, found, now) for scope, found in zip(scopes, slots, strict=True)]
+        recorded = iter(record([hit for hit in judged if isinstance(hit, Hit)]))
+        return [
+            settle(scope, next(recorded), accepted) if isinstance(hit, Hit) else refuse(scope, hit)
+            for scope, hit in zip(scopes, judged, strict=True)
+        ]
+
+    return Together(endpoint)
+
+
 def _post(doors: Doors, read: Callable[[Scope, Slots, Hit, bytes], Recorded], *, pings: bool = False) -> Endpoint:
     """An endpoint with a body; with `pings`, a browser itself may have sent it, and says the page elsewhere."""
-    scan, admit, wall, turn = doors.proxy.scanner(), doors.admit, doors.clock.wall, doors.turn
+    scan, admit, wall = doors.proxy.scanner(), doors.admit, doors.clock.wall
     refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
     read_body = Bodies().read
 
     async def endpoint(scope: Scope, receive: Receive) -> Answer:
         found = scan(scope["headers"])
-        with turn:
-            address = admit(scope, found, found[ORIGIN])
+        address = admit(scope, found, found[ORIGIN])
         if isinstance(address, Refusal):
             return refuse(scope, address)
         scope["headers"] = ()  # 100 kB, where a client wants it so, for as long as its body takes
@@ -180,8 +208,7 @@ def _post(doors: Doors, read: Callable[[Scope, Slots, Hit, bytes], Recorded], *,
         if isinstance(page, Refusal):
             return refuse(scope, page)
         hit = read_hit(found, address, page, wall(), page_known=not ping or bool(found[PING_FROM]))
-        with turn:
-            outcome = settle(scope, read(scope, found, hit, body), response.ACCEPTED)
+        outcome = settle(scope, read(scope, found, hit, body), response.ACCEPTED)
         return outcome if isinstance(outcome, tuple) else await outcome
 
     return endpoint
@@ -214,10 +241,12 @@ def _settler(doors: Doors) -> Settle:
     """Answers what was recorded; where its session has to come first, or the disk itself has to have it, after that."""
     commit, refuse = doors.commit, partial(response.refuse, doors.proxy)
 
-    def settle(scope: Scope, recorded: Recorded, accepted: Answer) -> Outcome:
+    def settle(scope: Scope, recorded: Recorded | Exception, accepted: Answer) -> Outcome:
         if recorded is None and commit is None:
             return accepted
-        return refuse(scope, recorded) if isinstance(recorded, Refusal) else settle_later(scope, recorded, accepted)
+        if isinstance(recorded, Refusal):
+            return refuse(scope, recorded)
+        return recorded if isinstance(recorded, Exception) else settle_later(scope, recorded, accepted)
 
     async def settle_later(scope: Scope, recorded: Awaitable[Refusal | None] | None, accepted: Answer) -> Answer:
         refused = None if recorded is None else await recorded

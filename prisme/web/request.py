@@ -4,7 +4,6 @@ Values stay bytes as they came; nothing is judged here but lengths.
 """
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable, Iterable
 from functools import lru_cache
 from itertools import takewhile
@@ -95,8 +94,7 @@ class Proxy:
     def __init__(self, trusted: bool, header: str, hops: int, request_id_header: str) -> None:
         self.trusted = trusted
         self._hops = hops
-        # Refusals are made in more than one thread, and a generator cannot be entered twice.
-        self._ids, self._id_lock = uuid4s(), threading.Lock()
+        self._next_id = uuid4s().__next__
         self._slots = (
             {request_id_header.lower().encode(): REQUEST_ID, header.lower().encode(): FORWARDED} if trusted else {}
         )
@@ -147,10 +145,6 @@ class Proxy:
                 self.client(scope)  # which reads the header, where it is trusted
             known = scope["request_id"] = scope.get("request_id") or self._next_id()
         return known
-
-    def _next_id(self) -> str:
-        with self._id_lock:
-            return next(self._ids)
 
 
 def read_parameters(query: bytes, found: Slots) -> Pairs:

@@ -1,9 +1,10 @@
-"""Granian's settings, in one place, and the way of a request from Granian's thread to its answer."""
+"""Granian's settings, in one place, and the way of requests from Granian's thread to their answers."""
 
 import asyncio
 import logging
 import os
 import socket
+from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import FunctionType
@@ -37,8 +38,11 @@ _OWN_FILES = 256
 # has an end to everything; Granian's HTTP/2, and its guess which of both it is, let a silent client stay for ever.
 _UNREAD_TIMEOUT = 30_000
 
-# The answer to a request that needs no waiting; None hands it to the event loop.
-AtOnce = Callable[[Scope], Answer | None]
+# So many requests are answered together at most: they hold the event loop for some 2 ms.
+_TOGETHER = 128
+
+# The answers to requests of one moment, in their order; None for what has to wait, which the server's callable gets.
+Answers = Callable[[list[Scope]], list[Answer | None]]
 
 
 class _Relay(logging.Handler):
@@ -48,40 +52,54 @@ class _Relay(logging.Handler):
         logging.getLogger("prisme").handle(record)
 
 
-def _scheduler(loop: asyncio.AbstractEventLoop, callback: Any, at_once: AtOnce) -> CallbackScheduler:
-    """Takes each request that Granian has read, in a thread of Granian's that holds Python's lock.
+def _scheduler(loop: asyncio.AbstractEventLoop, callback: Any, answers: Answers) -> CallbackScheduler:
+    """Collects the requests that Granian's thread hands over while the event loop is busy, and answers them together.
 
-    What `at_once` answers never sees the event loop: no task, no waking of another thread, no waiting for its turn. The
-    rest goes to the loop, as with Granian's own scheduler (`granian/_futures.py`).
+    Python does one thing to many of them in half the time that it takes to do all things to one after the other, and
+    the threads wake each other once for all. What needs a task gets one, as with Granian's own scheduler
+    (`granian/_futures.py`).
     """
     scheduler: Any = CallbackScheduler(loop, callback, None, None, None)  # type: ignore[call-arg]
     later, context = loop.call_soon_threadsafe, scheduler._ctx
-
-    def begin(coroutine: Coroutine[Any, Any, None], watcher: Any) -> None:
-        watcher.taskref(loop.create_task(coroutine))
+    waiting: deque[Any] = deque()
+    called = False
 
     def schedule(watcher: Any) -> None:
+        """In Granian's thread."""
+        nonlocal called
+        waiting.append(watcher)
+        if called:
+            return
+        called = True
         try:
-            answer = at_once(watcher.scope)
-            if answer is None:
-                later(begin, callback(watcher), watcher, context=context)
-                return
-            send = watcher.proto.send
-            start, body = answer
-            send(start)
-            send(body)
-        except Exception as error:  # a loop that was closed meanwhile; Granian answers 500
+            later(answer_all, context=context)
+        except RuntimeError as error:  # the loop was closed meanwhile; Granian answers 500
             watcher.err(error)
+
+    def answer_all() -> None:
+        nonlocal called
+        called = False  # before it looks: what comes while it does is either seen here, or calls again
+        watchers = [waiting.popleft() for _ in range(min(len(waiting), _TOGETHER))]
+        if waiting and not called:
+            called = True
+            loop.call_soon(answer_all, context=context)
+        for watcher, answer in zip(watchers, answers([watcher.scope for watcher in watchers]), strict=True):
+            if answer is None:
+                watcher.taskref(loop.create_task(callback(watcher)))
+            else:
+                send = watcher.proto.send
+                send(answer[0])
+                send(answer[1])
 
     scheduler._schedule_fn = schedule
     return cast(CallbackScheduler, scheduler)
 
 
-def _spawner(at_once: AtOnce) -> Callable[..., None]:
+def _spawner(answers: Answers) -> Callable[..., None]:
     """Granian's own start of a worker, in which the name that makes its scheduler is ours."""
 
     def make(loop: asyncio.AbstractEventLoop, callback: Any, **_: bool) -> CallbackScheduler:
-        return _scheduler(loop, callback, at_once)
+        return _scheduler(loop, callback, answers)
 
     usual: Any = Server._spawn_asgi_worker
     names = usual.__wrapped__.__globals__ | {"_new_cbscheduler": make}
@@ -90,12 +108,9 @@ def _spawner(at_once: AtOnce) -> Callable[..., None]:
     return spawn
 
 
-def serve(one: Server, at_once: AtOnce | None = None) -> Coroutine[Any, Any, None]:
-    """Serve until `one.stop()`.
-
-    `at_once`, where there is one, is asked before the server's callable, in another thread than the event loop's.
-    """
-    return one.serve(_spawner(at_once) if at_once else None)
+def serve(one: Server, answers: Answers | None = None) -> Coroutine[Any, Any, None]:
+    """Serve until `one.stop()`. `answers`, where there is one, is asked before the server's callable."""
+    return one.serve(_spawner(answers) if answers else None)
 
 
 class _Server(Server):
