@@ -33,7 +33,7 @@ def render(result: Result) -> str:
     ratios = " ".join(f"{ratio:.3f}" for ratio in result.rate_ratios)
     lines = [f"Ratio of each round: {ratios}; the median is {median(result.rate_ratios):.3f}.", *_tell_stored(result)]
     lines += [_tell_load(result), _tell_place(result)]
-    return f"### {result.work}, {result.at}\n\n{_grid(cells)}\n" + "\n".join(f"- {line}" for line in lines) + "\n"
+    return f"### {_title(result)}, {result.at}\n\n{_grid(cells)}\n" + "\n".join(f"- {line}" for line in lines) + "\n"
 
 
 def summary(results: list[Result]) -> str:
@@ -72,11 +72,15 @@ def _grid(cells: list[list[str]]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in cells)
 
 
+def _title(result: Result) -> str:
+    return result.work if result.other.name == "prisme" else f"{result.work}, bare against bare"
+
+
 def _summarise(result: Result) -> list[str]:
-    ratios, bare = result.rate_ratios, result.other.name != "prisme"
-    target = None if bare else TARGETS.get(result.work)
+    ratios = result.rate_ratios
+    target = TARGETS.get(result.work) if result.other.name == "prisme" else None
     return [
-        f"{result.work}, bare against bare" if bare else result.work,
+        _title(result),
         f"{median(ratios):.3f}",
         f"{min(ratios):.3f}, {max(ratios):.3f}",
         "-" if target is None else f"{target:.2f}",
@@ -105,9 +109,12 @@ def _tell_stored(result: Result) -> list[str]:
         return []
     catch_up = max(one.catch_up_seconds for one in result.other.rounds)
     refused = sum(one.report.refusals for one in result.other.rounds)
-    return [
+    pageviews = (
         f"Stored {stored.pageviews:,} pageviews of {stored.accepted:,} accepted (warm-up included), in "
-        f"{stored.sessions:,} sessions of {stored.visits:,} visits; database {stored.database_bytes / 1e6:,.0f} MB.",
+        f"{stored.sessions:,} sessions of {stored.visits:,} visits; database {stored.database_bytes / 1e6:,.0f} MB."
+    )
+    return [
+        pageviews if stored.accepted else "Nothing was to be stored, and nothing was.",
         *(
             f"Stored {stored.events[table]:,} rows in {table} of {accepted:,} accepted."
             for table, accepted in stored.events_accepted.items()

@@ -152,6 +152,12 @@ def test_table_of_bare_against_bare_tells_nothing_of_rows() -> None:
     assert "Stored" not in rendered
 
 
+def test_table_of_a_work_that_stores_nothing_tells_so() -> None:
+    rendered = table.render(make_result(msgspec.structs.replace(STORED, accepted=0, events_accepted={})))
+    assert "- Nothing was to be stored, and nothing was.\n" in rendered
+    assert "Stored" not in rendered
+
+
 def test_requests_refused_as_expected_count_in_the_rate_and_are_told() -> None:
     report = msgspec.structs.replace(REPORT, refusals_expected=100, refusals=100)
     other = Side("prisme", [Round(report, 2.0, 2.0, 0.5, 0.01, 0.3)], 100_000_000)
