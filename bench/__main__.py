@@ -39,7 +39,7 @@ def main(words: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     flag = parser.add_argument
-    flag("--work", choices=["all", *works()], default="pageviews", help="what is sent (default: pageviews)")
+    flag("--work", choices=["all", *works()], default="mixed", help="what is sent (default: mixed)")
     flag("--rounds", type=_whole, default=5, help="rounds of each server, in turns (default: 5)")
     flag("--seconds", type=_whole, default=5, help="seconds of a round (default: 5)")
     flag("--connections", type=_whole, default=64, help="connections, kept open (default: 64)")
@@ -100,7 +100,7 @@ def _finish(result: Result, flags: argparse.Namespace) -> int:
         return 1
     print(f"\n{table.render(result)}\nwritten to {path}")
     if flags.keep:
-        print(f"kept as {save(result, f'{flags.keep}-{result.work}' if flags.work == 'all' else flags.keep)}")
+        print(f"kept as {save(result, f'{flags.keep}-{name}' if flags.work == 'all' else flags.keep)}")
     return 0
 
 

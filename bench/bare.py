@@ -11,7 +11,8 @@ from typing import Any
 
 import uvloop
 
-from prisme.web.response import ACCEPTED, ACCEPTED_GIF, HEALTHY, answer
+from prisme.web.request import Receive
+from prisme.web.response import ACCEPTED, ACCEPTED_GIF, HEALTHY, answer, preflight
 from prisme.web.server import server
 
 # Prisme's own answers, so that both send the same bytes.
@@ -20,14 +21,35 @@ _ANSWERS = {
     b"/api/v1/noscript/events/pageviews": ACCEPTED_GIF,
     b"/api/v1/healthcheck": HEALTHY,
 }
+_WITH_BODY = (b"/api/v1/events/custom/", b"/api/v1/events/outbound-links", b"/api/v1/events/file-downloads")
+_PREFLIGHT = preflight(
+    b"POST, OPTIONS", b"x-prisme-document-referrer,x-prisme-referrer,x-prisme-status,x-prisme-visitor-id"
+)
 _LOST = answer(404, [])
 
 
-async def app(scope: dict[str, Any], _: Any, send: Any) -> None:
-    """The bare callable."""
-    start, body = _ANSWERS.get(scope["raw_path"], _LOST)
+async def app(scope: dict[str, Any], receive: Receive, send: Any) -> None:
+    """The bare callable. Where a request brings a body, it is answered when the whole body is there."""
+    path = scope["raw_path"]
+    if scope["method"] == "OPTIONS":
+        start, body = _PREFLIGHT
+    elif path.startswith(_WITH_BODY):
+        await _read_body(receive)
+        start, body = ACCEPTED
+    else:
+        start, body = _ANSWERS.get(path, _LOST)
     await send(start)
     await send(body)
+
+
+async def _read_body(receive: Receive) -> bytes:
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
 
 
 async def _serve(port: int) -> None:

@@ -27,6 +27,10 @@ def check_stored(stored: Stored) -> list[str]:
         failures.append(f"{stored.pageviews} pageviews stored, {stored.accepted} accepted")
     if stored.pageviews_of_sessions != stored.pageviews:
         failures.append(f"sessions count {stored.pageviews_of_sessions} pageviews, {stored.pageviews} are stored")
+    for table, rows in stored.events.items():
+        accepted = stored.events_accepted.get(table, 0)
+        if rows != accepted:
+            failures.append(f"{rows} rows stored in {table}, {accepted} accepted")
     return failures
 
 

@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -13,11 +14,12 @@ import msgspec
 from bench import machine, wrk
 from bench.check import check_report, check_stored, doubts
 from bench.result import Result, Round, Side, Stored
-from bench.server import Server, database, start_bare, start_prisme
+from bench.server import SITE, Server, database, start_bare, start_prisme
 from bench.wrk import Load
 
 Say = Callable[[str], None]
 WARM_UP_SECONDS = 3
+_EVENTS = ("events_custom", "file_downloads", "outbound_link_clicks")
 
 
 class Contest(msgspec.Struct, frozen=True):
@@ -34,7 +36,7 @@ class Tally:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.rounds: list[Round] = []
-        self.accepted = 0
+        self.rows: Counter[str] = Counter()
         self.visits = 0
 
     def side(self) -> Side:
@@ -112,7 +114,7 @@ def _run_round(load: Load, tally: Tally, first_visit: int) -> Round:
     ended = time.monotonic()
     others = machine.busy_seconds() - busy - (server.cpu_seconds() - cpu) - (wrk.spent() - wrk_cpu)
     server.wait_caught_up()
-    tally.accepted += report.accepted
+    tally.rows.update(report.rows)
     tally.visits += report.visits
     return Round(
         report,
@@ -139,19 +141,26 @@ def _tell(what: str, turn: dict[str, Round], threads: int) -> str:
 
 
 def _count(path: Path, tally: Tally, stop_seconds: float) -> Stored:
-    """Open the file that the stopped server left, and count."""
+    """Open the file that the stopped server left, and count. Only the site that is registered counts."""
     with duckdb.connect(str(path), read_only=True) as tables:
-        row = tables.execute(
-            "SELECT (SELECT count(*) FROM pageviews), count(*), coalesce(sum(pageviews), 0)::BIGINT FROM sessions"
-        ).fetchone()
+        counts = {name: _count_rows(tables, name) for name in ("pageviews", "sessions", *_EVENTS)}
+        row = tables.execute("SELECT coalesce(sum(pageviews), 0)::BIGINT FROM sessions").fetchone()
     assert row is not None
-    pageviews, sessions, pageviews_of_sessions = row
+    pageviews, sessions = counts.pop("pageviews"), counts.pop("sessions")
     return Stored(
-        tally.accepted,
+        tally.rows["pageviews"],
         pageviews,
         tally.visits,
         sessions,
-        pageviews_of_sessions,
+        row[0],
         round(stop_seconds, 2),
         path.stat().st_size,
+        {table: tally.rows[table] for table in _EVENTS},
+        counts,
     )
+
+
+def _count_rows(tables: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = tables.execute(f"SELECT count(*) FROM {table} WHERE domain = ?", [SITE]).fetchone()
+    assert row is not None
+    return int(row[0])

@@ -11,7 +11,10 @@ PERCENTILES = ("p50", "p90", "p99", "p99.9")
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What wrk and its script counted in one round. Latencies in microseconds, by percentile."""
+    """What wrk and its script counted in one round. Latencies in microseconds, by percentile.
+
+    `rows`, by table, is what is to be stored where all is answered as expected.
+    """
 
     sent: int
     refusals_expected: int
@@ -21,6 +24,7 @@ class Report(msgspec.Struct, frozen=True):
     socket_errors: int
     cpu_seconds: float
     latency_us: dict[str, float]
+    rows: dict[str, int] = {}
 
     @property
     def accepted(self) -> int:
@@ -43,8 +47,8 @@ class Round(msgspec.Struct, frozen=True):
 
     @property
     def rate(self) -> float:
-        """Requests accepted per second."""
-        return self.report.accepted / self.load_seconds
+        """Requests answered per second: as expected, all of them, or the run has failed (see `check_report`)."""
+        return self.report.answered / self.load_seconds
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -61,12 +65,15 @@ class Side(msgspec.Struct, frozen=True):
 
     @property
     def cpu_per_request(self) -> float:
-        """Microseconds of CPU per request accepted."""
-        return self.cpu_seconds / sum(one.report.accepted for one in self.rounds) * 1e6
+        """Microseconds of CPU per request answered."""
+        return self.cpu_seconds / sum(one.report.answered for one in self.rounds) * 1e6
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """What was in the database after the stop, against what was accepted, warm-up included."""
+    """What was in the database after the stop, against what was accepted, warm-up included.
+
+    `accepted` is of pageviews; `events` and `events_accepted` are of all else, by table.
+    """
 
     accepted: int
     pageviews: int
@@ -75,6 +82,8 @@ class Stored(msgspec.Struct, frozen=True):
     pageviews_of_sessions: int
     stop_seconds: float
     database_bytes: int
+    events_accepted: dict[str, int] = {}
+    events: dict[str, int] = {}
 
 
 class Result(msgspec.Struct, frozen=True):

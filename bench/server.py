@@ -12,6 +12,8 @@ from pathlib import Path
 
 from bench import machine
 
+# The one that is registered.
+SITE = "example.com"
 _ROOT = Path(__file__).parent.parent
 _START_SECONDS = 30.0
 _CATCH_UP_SECONDS = 60.0
@@ -132,7 +134,7 @@ def start_prisme(folder: Path, more: Mapping[str, str] | None = None) -> Server:
         "port": port,
         "admin-hostport": f"127.0.0.1:{_free_port()}",
         "data-dir": data,
-        "origins": "example.com",
+        "origins": SITE,
         "trust-proxy": "true",
         **(more or {}),
     }

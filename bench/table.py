@@ -13,6 +13,8 @@ from bench.result import PERCENTILES, Result, Round, Side, is_figures, middle, r
 README = Path(__file__).parent / "README.md"
 _BEGIN, _END = "<!-- results: made by `python -m bench table --write` -->\n", "<!-- end of results -->\n"
 _NONE = "No result is kept yet.\n"
+# The least ratio that each work is to have.
+TARGETS = {"mixed": 0.75, "noscript": 0.75, "custom": 0.70, "outbound": 0.70, "download": 0.70, "preflight": 0.90}
 _NAMES = {"prisme": "Prisme", "bare": "bare", "bare too": "bare too"}
 
 
@@ -22,22 +24,33 @@ def render(result: Result) -> str:
     cells = [
         ["", _NAMES[bare.name], _NAMES[other.name], "ratio"],
         ["---", "--:", "--:", "--:"],
-        _row(result, "requests accepted per second", lambda one: one.rate, "{:,.0f}"),
+        _row(result, "requests per second", lambda one: one.rate, "{:,.0f}"),
         *(_row(result, f"latency {name}, ms", _latency(name), "{:,.2f}") for name in PERCENTILES),
         _pair("CPU per request, us", bare.cpu_per_request, other.cpu_per_request, "{:,.1f}"),
         _pair("CPU of all rounds, s", bare.cpu_seconds, other.cpu_seconds, "{:,.1f}"),
         _pair("peak memory, MB", bare.peak_memory / 1e6, other.peak_memory / 1e6, "{:,.0f}"),
     ]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in cells)
     ratios = " ".join(f"{ratio:.3f}" for ratio in result.rate_ratios)
     lines = [f"Ratio of each round: {ratios}; the median is {median(result.rate_ratios):.3f}.", *_tell_stored(result)]
     lines += [_tell_load(result), _tell_place(result)]
-    return f"### {result.work}, {result.at}\n\n{table}\n\n" + "\n".join(f"- {line}" for line in lines) + "\n"
+    return f"### {_title(result)}, {result.at}\n\n{_grid(cells)}\n" + "\n".join(f"- {line}" for line in lines) + "\n"
+
+
+def summary(results: list[Result]) -> str:
+    """One row for each contest: how much Prisme keeps, and whether that is enough."""
+    cells = [
+        ["work", "ratio (median)", "lowest and highest round", "target", "met?", "run"],
+        ["---", "--:", "--:", "--:", "---", "---"],
+        *map(_summarise, results),
+    ]
+    return f"### Ratios of all contests\n\n{_grid(cells)}"
 
 
 def section(results: list[Path]) -> str:
     """The README's part that is made from results, each in a file."""
-    return "\n".join(map(_render_file, results)) or _NONE
+    contests = [read(path) for path in results if not is_figures(path)]
+    parts = [summary(contests)] if contests else []
+    return "\n".join([*parts, *map(_render_file, results)]) or _NONE
 
 
 def fill(readme: str, results: list[Path]) -> str:
@@ -53,6 +66,27 @@ def _render_file(path: Path) -> str:
     if is_figures(path):
         return figures_table.render(msgspec.json.decode(path.read_bytes(), type=Figures))
     return render(read(path))
+
+
+def _grid(cells: list[list[str]]) -> str:
+    return "".join(f"| {' | '.join(row)} |\n" for row in cells)
+
+
+def _title(result: Result) -> str:
+    return result.work if result.other.name == "prisme" else f"{result.work}, bare against bare"
+
+
+def _summarise(result: Result) -> list[str]:
+    ratios = result.rate_ratios
+    target = TARGETS.get(result.work) if result.other.name == "prisme" else None
+    return [
+        _title(result),
+        f"{median(ratios):.3f}",
+        f"{min(ratios):.3f}, {max(ratios):.3f}",
+        "-" if target is None else f"{target:.2f}",
+        "-" if target is None else "met" if median(ratios) >= target else "NOT MET",
+        result.at,
+    ]
 
 
 def _row(result: Result, name: str, figure: Callable[[Round], float], shape: str) -> list[str]:
@@ -74,9 +108,19 @@ def _tell_stored(result: Result) -> list[str]:
     if stored is None:
         return []
     catch_up = max(one.catch_up_seconds for one in result.other.rounds)
-    return [
+    refused = sum(one.report.refusals for one in result.other.rounds)
+    pageviews = (
         f"Stored {stored.pageviews:,} pageviews of {stored.accepted:,} accepted (warm-up included), in "
-        f"{stored.sessions:,} sessions of {stored.visits:,} visits; database {stored.database_bytes / 1e6:,.0f} MB.",
+        f"{stored.sessions:,} sessions of {stored.visits:,} visits; database {stored.database_bytes / 1e6:,.0f} MB."
+    )
+    return [
+        pageviews if stored.accepted else "Nothing was to be stored, and nothing was.",
+        *(
+            f"Stored {stored.events[table]:,} rows in {table} of {accepted:,} accepted."
+            for table, accepted in stored.events_accepted.items()
+            if accepted
+        ),
+        *([f"Refused {refused:,} requests in the rounds, as expected."] if refused else []),
         f"After a round, everything was in the database within {catch_up:.1f} s; the stop took "
         f"{stored.stop_seconds:.1f} s.",
     ]

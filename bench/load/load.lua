@@ -5,7 +5,8 @@
 -- requests a second (0 for as many as are answered).
 --
 -- A visit is one device (an address and a User-Agent, together never used before), one to ten pages, no page twice.
--- So each request is a pageview of its own: no reload, no duplicated tab, nothing that is answered but not stored.
+-- So each pageview is one of its own: no reload, no duplicated tab, nothing that is answered but not stored. Where the
+-- work has events, a visit has one page, and its other requests are events on it.
 local ffi = require("ffi")
 local make_browsers = require("parts.browsers")
 local floor, random, format = math.floor, math.random, string.format
@@ -26,6 +27,11 @@ local PAGES = 4000
 local STEP = 7
 -- Pages of a visit: 40% have one page, the mean is 3, so that a third of all requests begins a session.
 local LENGTHS = { 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 4, 5, 7, 8, 10 }
+-- Requests of a visit with events, its pageview included: 20 on average. Two such visits in a minute, from one address,
+-- are not over the rate limit.
+local LEAST_EVENTS, MOST_EVENTS = 10, 30
+-- Where the work has requests to be refused, one in so many is.
+local REFUSED = 10
 local ORIGIN = "https://example.com"
 
 local time = ffi.new("bench_time")
@@ -107,10 +113,15 @@ local function encode_all(texts, encode)
   return encoded
 end
 
--- Makes the function that gives each request's text in turn. `encode` is applied to each part of a URL, once, before
--- the load; `write(browser, address, page, referrer)` gives the text, the referrer is nil where the visit is direct.
+local function keep(text) return text end
+
+-- Makes the function that gives each request's text in turn. A work has these fields, the first alone is needed:
+-- `write(browser, address, page, referrer)` gives a pageview's text, the referrer is nil where the visit is direct;
+-- `encode` is applied to each part of a URL, once, before the load; `event(browser, address, page)` gives the text of an
+-- event; `refuse(browser, address, page)` that of a request that is not to be accepted; `stores` are the tables that the
+-- pageviews and the events go to.
 local function make_turn(work, id, threads, first, address_count)
-  local encode, write = work.encode, work.write
+  local encode, write, event, refuse = work.encode or keep, work.write, work.event, work.refuse
   local origin, pages = encode(ORIGIN), encode_all(make_pages(), encode)
   local campaigns, referrers = encode_all(make_campaigns(), encode), encode_all(REFERRERS, encode)
   local browsers, addresses = make_browsers(), make_addresses(address_count)
@@ -125,7 +136,7 @@ local function make_turn(work, id, threads, first, address_count)
     local place = number % address_count
     address[slot] = addresses[place + 1]
     browser[slot] = browsers[(floor(number / address_count) + place * 7919) % #browsers + 1]
-    left[slot] = LENGTHS[random(#LENGTHS)]
+    left[slot] = event and random(LEAST_EVENTS, MOST_EVENTS) or LENGTHS[random(#LENGTHS)]
     page[slot] = floor(#pages * random() * random()) -- some pages are more popular than others
     local campaign = random(10) == 1 and campaigns[random(#campaigns)] or ""
     url[slot] = origin .. pages[page[slot] + 1] .. campaign
@@ -133,10 +144,18 @@ local function make_turn(work, id, threads, first, address_count)
   end
 
   return function()
+    if refuse and sent % REFUSED == 0 then
+      refused = refused + 1
+      return refuse(browser[slot], address[slot], url[slot])
+    end
     slot = slot % UNDER_WAY + 1
     local referrer
     if left[slot] == 0 then
       referrer = begin()
+    elseif event then
+      left[slot] = left[slot] - 1
+      events = events + 1
+      return event(browser[slot], address[slot], url[slot])
     else
       referrer = url[slot]
       page[slot] = (page[slot] + STEP) % #pages
@@ -159,7 +178,7 @@ function load.drive(work)
 
   function init(arguments)
     -- Global, for `done` to get: counts of this thread, and the process's CPU seconds when its load began.
-    sent, refused, visits, cpu = 0, 0, 0, 0
+    sent, refused, events, visits, cpu = 0, 0, 0, 0, 0
     local turn = make_turn(work, id, tonumber(arguments[1]), tonumber(arguments[2]), tonumber(arguments[4]))
     local seconds, stop = tonumber(arguments[3]), nil
     local rate, due = tonumber(arguments[5]) / tonumber(arguments[1]), nil
@@ -192,16 +211,21 @@ function load.drive(work)
   end
 
   function done(summary, latency)
-    local total = { sent = 0, refused = 0, visits = 0 }
+    local total = { sent = 0, refused = 0, events = 0, visits = 0 }
     for _, thread in ipairs(threads) do
       for name, count in pairs(total) do total[name] = count + thread:get(name) end
     end
+    local rows = {}
+    for i, count in ipairs({ total.sent - total.refused - total.events, total.events }) do
+      local name = (work.stores or { "pageviews" })[i]
+      if name then rows[#rows + 1] = format('"%s": %d', name, count) end
+    end
     local errors = summary.errors
     io.write(format(
-      '\nreport: {"sent": %d, "refusals_expected": %d, "visits": %d, "answered": %d, "refusals": %d, '
+      '\nreport: {"sent": %d, "refusals_expected": %d, "rows": {%s}, "visits": %d, "answered": %d, "refusals": %d, '
         .. '"socket_errors": %d, "cpu_seconds": %.3f, '
         .. '"latency_us": {"p50": %d, "p90": %d, "p99": %d, "p99.9": %d, "max": %d}}\n',
-      total.sent, total.refused, total.visits, summary.requests, errors.status,
+      total.sent, total.refused, table.concat(rows, ", "), total.visits, summary.requests, errors.status,
       errors.connect + errors.read + errors.write + errors.timeout, clock(PROCESS_CPU) - threads[1]:get("cpu"),
       latency:percentile(50), latency:percentile(90), latency:percentile(99), latency:percentile(99.9), latency.max))
   end
