@@ -17,6 +17,7 @@ from bench.stages.inside import BEGIN, CALLS, DONE, EMPTY, END, READY
 
 _ROOT = Path(__file__).parents[2]
 _PATIENCE = 300.0  # seconds for a whole run, which takes a tenth of it
+_TOLD_WITHIN = 60.0  # seconds; mostly a tenth of one
 # The sum of all that was counted since "zero"; callgrind's "totals" may have some of what was counted before.
 _TOTAL = re.compile(r"^summary: (\d+)", re.MULTILINE)
 
@@ -106,12 +107,11 @@ class Counted:
 
     def tell(self, command: str) -> None:
         """Tell callgrind something, while the process waits."""
-        told = subprocess.run(
-            ["vgdb", f"--vgdb-prefix={self._gate}", f"--pid={self._process.pid}", *command.split()],
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE,
-        )
+        vgdb = ["vgdb", f"--vgdb-prefix={self._gate}", f"--pid={self._process.pid}", *command.split()]
+        try:
+            told = subprocess.run(vgdb, capture_output=True, text=True, timeout=_TOLD_WITHIN)
+        except subprocess.TimeoutExpired:
+            raise self._error(f"callgrind did not hear {command!r}: vgdb must be allowed to ptrace") from None
         if told.returncode:
             raise self._error(f"callgrind did not take {command!r}: {told.stderr.strip()}")
 
