@@ -1,0 +1,388 @@
+"""The stages: thin adaptors over Prisme's own functions, wired as `prisme/serve.py` wires them.
+
+A call gets what it would get from a real request: bytes and texts that nobody has hashed yet, a client and a page of
+its own, caches as warm as that request would find them.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from prisme.base.events import DIRECT, NO_UTM, Session
+from prisme.base.uri import parse
+from prisme.base.uuids import uuid7
+from prisme.ingest.pageview import pageviews
+from prisme.ingest.services import Services
+from prisme.journal.appender import Appender
+from prisme.journal.record import PageviewLine, encode
+from prisme.runtime.accesslog import AccessLog
+from prisme.runtime.clock import Clock
+from prisme.runtime.config import Config, load
+from prisme.runtime.folder import Folder
+from prisme.serve import build_services, open_rooms
+from prisme.visit import address
+from prisme.visit.address import Address
+from prisme.visit.origins import Origins
+from prisme.visit.ratelimit import RateLimiter
+from prisme.web.app import App, Methods
+from prisme.web.events import Doors, post_pageview
+from prisme.web.gate import Admit, gate
+from prisme.web.request import ORIGIN, Proxy, Scope
+from prisme.web.response import ACCEPTED, EVENTS
+from prisme.web.traffic import SOURCE_IP, Traffic
+
+SITE = "example.com"
+PATTERN = EVENTS + "pageviews"
+PAGES = 100
+# Nanoseconds from one look at the clock to the next: with two looks a pageview, some 14,000 pageviews a second.
+_TICK = 35_000
+_START = 1_790_000_000_000_000_000
+
+Call = tuple[Any, ...]
+
+
+def _nothing() -> None:
+    """Where there is nothing to finish."""
+
+
+class Stage(NamedTuple):
+    """`prepare` gives the arguments of one call for each number, and brings about what that call needs to find.
+
+    `fine` says whether an outcome is as it should be; each call writes `lines` to the journal. `finish` is called once
+    after some calls, and its cost is shared by them.
+    """
+
+    name: str
+    call: Callable[..., object]
+    prepare: Callable[[range], list[Call]]
+    fine: Callable[[Any], bool]
+    lines: int = 0
+    finish: Callable[[], object] = _nothing
+
+
+class Wired(NamedTuple):
+    """What the stages work with, and the journal's count of lines so far."""
+
+    services: Services
+    proxy: Proxy
+    admit: Admit
+    traffic: Traffic
+    app: App
+    access_log: AccessLog
+    clock: Clock
+
+    @property
+    def lines(self) -> int:
+        """Lines that the journal took."""
+        return self.services.journal.pending_events
+
+
+def wire(folder: Path, closing: ExitStack) -> Wired:
+    """Build all that a pageview meets, in an empty folder, with Prisme's defaults behind a proxy.
+
+    Needs a running event loop. `closing` closes the files.
+    """
+    config, clock, log = _config(folder), _clock(), logging.getLogger("prisme")
+    data = closing.enter_context(Folder(config.data_dir))
+    rooms = open_rooms(config, data, clock.wall() // 1000, log, closing)
+    turn = threading.RLock()
+    journal = Appender(data.journal, 1, config.eventstore_max_batch_size, turn)
+    services = build_services(config, rooms, journal, turn)
+    access_log = AccessLog(str(config.access_log), clock.wall)
+    closing.callback(access_log.close)
+    proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
+    traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
+    admit = gate(proxy, RateLimiter(config.api_events_rate_limit), Origins(config.origins), clock.steady)
+    routes: dict[str, Methods] = {
+        PATTERN: {"POST": post_pageview(Doors(admit, proxy, clock, turn, None), pageviews(services))}
+    }
+    app = App(routes, proxy, traffic, clock.steady, turn, log)
+    return Wired(services, proxy, admit, traffic, app, access_log, clock)
+
+
+def stages(wired: Wired) -> list[Stage]:
+    """All of them, in the order of a pageview's way."""
+    return [
+        Stage("reference", reference, lambda numbers: [(_fresh(f"reference {n}"),) for n in numbers], bool),
+        *_reading(wired),
+        *_identifying(wired),
+        *_visiting(wired),
+        *_keeping(wired),
+        *_whole(wired),
+    ]
+
+
+def reference(text: bytes) -> int:
+    """Plain Python that never changes: how many instructions this interpreter needs for what most code consists of."""
+    found: dict[bytes, int] = {}
+    kept: list[str] = []
+    for byte in text:
+        word = b"%d" % (byte & 15)
+        found[word] = found.get(word, 0) + byte
+        if word.startswith(b"1") and len(word) == 2:
+            kept.append(f"{byte}:{word.decode()}")
+    pairs = tuple((len(name), total) for name, total in found.items())
+    return sum(length * total for length, total in pairs) + len("".join(kept))
+
+
+def _reading(wired: Wired) -> list[Stage]:
+    """From headers to who may come in, and the URLs."""
+    scan, admit = wired.proxy.scanner(), wired.admit
+
+    def enter(scope: Scope, found: list[bytes]) -> object:
+        return admit(scope, found, found[ORIGIN])
+
+    def urls(page: bytes, referrer: bytes) -> bool:
+        return parse(page) is not None and parse(referrer) is not None
+
+    def headers(numbers: range) -> list[Call]:
+        return [(request(n, 1)["headers"],) for n in numbers]
+
+    def newcomers(numbers: range) -> list[Call]:
+        scopes = [request(n, 1) for n in numbers]
+        return [(scope, scan(scope["headers"])) for scope in scopes]
+
+    def known(numbers: range) -> list[Call]:
+        for call in newcomers(numbers):
+            enter(*call)
+        return newcomers(numbers)
+
+    def pages(numbers: range) -> list[Call]:
+        return [(_fresh(_url(n)), _fresh(_url(n + 1))) for n in numbers]
+
+    def new_pages(numbers: range) -> list[Call]:
+        return [(_fresh(f"{_url(n)}?page={n}"), _fresh(f"https://www.example.org/search/{n}")) for n in numbers]
+
+    def is_address(outcome: object) -> bool:
+        return isinstance(outcome, Address)
+
+    return [
+        Stage("scan", scan, headers, lambda found: found[ORIGIN] == f"https://{SITE}".encode()),
+        Stage("gate, known client", enter, known, is_address),
+        Stage("gate, new client", enter, newcomers, is_address),
+        Stage("url, known", urls, pages, bool),
+        Stage("url, new", urls, new_pages, bool),
+    ]
+
+
+def _identifying(wired: Wired) -> list[Stage]:
+    """Who it is."""
+    identity = wired.services.identity
+
+    def device(user_agent: bytes, text: str, host: str) -> int:
+        return identity.device(identity.parts(user_agent, text, host))
+
+    def agents(numbers: range) -> list[Call]:
+        return [(_fresh(_user_agent(n)), _text(_address(n)), SITE) for n in numbers]
+
+    def names(numbers: range) -> list[Call]:
+        parts = [identity.parts(*agent) for agent in agents(numbers)]
+        return [(one, identity.device(one), _START // 1000) for one in parts]
+
+    def is_hash(outcome: int) -> bool:
+        return 0 <= outcome < 1 << 64
+
+    return [
+        Stage("identity, device", device, agents, is_hash),
+        Stage("identity, visitor", identity.visitor, names, lambda visitor: len(visitor) == 23),
+    ]
+
+
+def _visiting(wired: Wired) -> list[Stage]:
+    """In which session."""
+    services, now = wired.services, _START // 1000
+    sessions, read, country_of, noise = (
+        services.sessions,
+        services.user_agents.read,
+        services.geo.country,
+        services.noise,
+    )
+
+    def begin(device: int, client: Address, user_agent: bytes, platform: bytes, path: str) -> Session:
+        session = Session(
+            uuid7(now, noise()), SITE, now, path, now, path, 200, "prisme_0123456789ABCDEF",
+            read(user_agent, platform, b"").client, country_of(client), DIRECT, NO_UTM, 1, now,
+        )  # fmt: skip
+        if sessions.has_room(device, now):
+            sessions.put(device, session)
+        return session
+
+    def turn(device: int, path: str, to: str) -> bool:
+        session = sessions.at(device, path, now)
+        if session is None:
+            return False
+        sessions.replace(device, session, session.turn(to, now, 200, session.visitor))
+        return True
+
+    def starts(numbers: range) -> list[Call]:
+        clients = [address.parse(_address(n)) for n in numbers]
+        return [
+            (_device(n), client, _fresh(_user_agent(n)), _fresh(_PLATFORM), f"/page/{n % PAGES}")
+            for n, client in zip(numbers, clients, strict=True)
+        ]
+
+    def turns(numbers: range) -> list[Call]:
+        for start in starts(numbers):
+            begin(*start)
+        return [(_device(n), f"/page/{n % PAGES}", f"/page/{(n + 1) % PAGES}") for n in numbers]
+
+    def is_read(session: Session) -> bool:
+        return session.client.os == "Windows" and session.country != "XX"
+
+    return [
+        Stage("session, continued", turn, turns, bool),
+        Stage("session, new", begin, starts, is_read),
+    ]
+
+
+def _keeping(wired: Wired) -> list[Stage]:
+    """The journal's line, and the access log's."""
+    services, journal, traffic = wired.services, wired.services.journal, wired.traffic
+    client = services.user_agents.read(_user_agent(0).encode(), _PLATFORM.encode(), b"").client
+
+    def to_line(device: int, session: Session) -> bytes:
+        return encode(PageviewLine(device, session))
+
+    def states(numbers: range) -> list[Call]:
+        at, path = _START // 1000, "/page/12"
+        return [
+            (
+                _device(n),
+                Session(
+                    uuid7(at, services.noise()), SITE, at, path, at + n, path, 200, f"prisme_{n:016X}", client, "DE",
+                    DIRECT, NO_UTM, 2, at + n,
+                ),
+            )
+            for n in numbers
+        ]  # fmt: skip
+
+    def lines(numbers: range) -> list[Call]:
+        return [(to_line(*state),) for state in states(numbers)]
+
+    def answered(numbers: range) -> list[Call]:
+        scopes = [request(n, 1) for n in numbers]
+        for scope in scopes:
+            wired.proxy.client(scope)
+        return [(scope, PATTERN, 200, 50_000 + n) for n, scope in zip(numbers, scopes, strict=True)]
+
+    return [
+        Stage("encode", to_line, states, lambda line: line.endswith(b"}\n")),
+        Stage("append", journal.append, lines, lambda outcome: outcome is True, lines=1),
+        Stage("log", traffic.count, answered, lambda outcome: outcome is None, finish=wired.access_log.flush),
+    ]
+
+
+def _whole(wired: Wired) -> list[Stage]:
+    """All of it, as Granian's thread calls it."""
+    at_once, flush = wired.app.at_once, wired.access_log.flush
+
+    def first(numbers: range) -> list[Call]:
+        return [(request(n, 0),) for n in numbers]
+
+    def second(numbers: range) -> list[Call]:
+        for call in first(numbers):
+            at_once(*call)
+        return [(request(n, 1),) for n in numbers]
+
+    def is_accepted(answer: object) -> bool:
+        return answer is ACCEPTED
+
+    return [
+        Stage("whole, continued session", at_once, second, is_accepted, lines=1, finish=flush),
+        Stage("whole, new session", at_once, first, is_accepted, lines=1, finish=flush),
+    ]
+
+
+def request(number: int, step: int) -> Scope:
+    """A pageview as Granian hands it over: a visitor of that number, on the page of that step of the visit."""
+    referrer = _url(number + step - 1) if step else "https://www.google.com/"
+    headers = [
+        ("host", "stats.example.com"),
+        ("content-length", "0"),
+        ("user-agent", _user_agent(number)),
+        ("sec-ch-ua", '"Chromium";v="140", "Google Chrome";v="140", "Not?A_Brand";v="24"'),
+        ("sec-ch-ua-mobile", "?0"),
+        ("sec-ch-ua-platform", _PLATFORM),
+        ("accept", "*/*"),
+        ("accept-language", "en-GB,en;q=0.9,de;q=0.8"),
+        ("accept-encoding", "gzip, deflate, br, zstd"),
+        ("origin", f"https://{SITE}"),
+        ("referer", f"https://{SITE}/"),
+        ("sec-fetch-site", "same-site"),
+        ("sec-fetch-mode", "cors"),
+        ("sec-fetch-dest", "empty"),
+        ("x-forwarded-for", _address(number)),
+        ("x-prisme-referrer", _url(number + step)),
+        ("x-prisme-document-referrer", referrer),
+    ]
+    return {
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "extensions": {"http.response.pathsend": {}, "websocket.http.response": {}},
+        "type": "http",
+        "http_version": "1.1",
+        "server": ("127.0.0.1", "8000"),
+        "client": ("127.0.0.1", "50492"),
+        "scheme": "http",
+        "path": _text(PATTERN),
+        "raw_path": _fresh(PATTERN),
+        "query_string": b"",
+        "headers": [(_fresh(name), _fresh(value)) for name, value in headers],
+        "method": "POST",
+    }
+
+
+_PLATFORM = '"Windows"'
+
+
+def _user_agent(number: int) -> str:
+    return (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+        f"Chrome/{120 + number % 25}.0.0.0 Safari/537.36"
+    )
+
+
+def _address(number: int) -> str:
+    """Each number's own; a quarter are IPv6."""
+    high, low = divmod(number * 40_503 % 65_536, 256)
+    if number % 4 == 3:
+        return f"2a01:{0xC100 + high:x}:{0x1000 + low:x}::{number:x}"
+    return f"{80 + number % 9}.{high}.{low}.77"
+
+
+def _device(number: int) -> int:
+    """64 bits, as hashes have them."""
+    return number * 0x9E37_79B9_7F4A_7C15 % (1 << 64)
+
+
+def _url(number: int) -> str:
+    return f"https://{SITE}/page/{number % PAGES}"
+
+
+def _fresh(text: str) -> bytes:
+    """Bytes that nobody has hashed yet, as each request brings its own."""
+    return bytes(bytearray(text.encode()))
+
+
+def _text(text: str) -> str:
+    """A text likewise."""
+    return _fresh(text).decode()
+
+
+def _config(folder: Path) -> Config:
+    flags = {
+        "--origins": SITE,
+        "--trust-proxy": "true",
+        "--data-dir": str(folder / "data"),
+        "--access-log": str(folder / "access.log"),
+        "--duckdb-threads": "1",  # it has nothing to do here
+    }
+    return load(flags, {}, folder)[0]
+
+
+def _clock() -> Clock:
+    """Moves by itself, the same way in each run."""
+    return Clock(count(_START, _TICK).__next__, count(_TICK, _TICK).__next__)
