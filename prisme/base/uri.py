@@ -7,6 +7,7 @@ Bad input is None, never an exception.
 import ipaddress
 import re
 import urllib.parse
+from collections.abc import Iterable
 from functools import lru_cache
 
 import idna
@@ -60,6 +61,11 @@ def parse(raw: bytes) -> Uri | None:
     # Only short input is remembered (a hit is 0.1 us, a plain URL read anew 3 us). 8,192 entries of at most 256
     # bytes, whose paths may grow threefold by escaping, keep the cache under 16 MB.
     return _remember(raw) if len(raw) <= 256 else _read(raw)
+
+
+def parse_all(raws: Iterable[bytes]) -> list[Uri | None]:
+    """As `parse`, of each."""
+    return [_remember(raw) if len(raw) <= 256 else _read(raw) for raw in raws]
 
 
 def _read(raw: bytes) -> Uri | None:

@@ -27,6 +27,5 @@ def uuid7(now: int, noise: int) -> str:
     has passed (section 6.2, method 3), so that ids of one millisecond sort by their time as well.
     """
     milliseconds, rest = divmod(now, 1000)
-    value = milliseconds << 80 | 0x7 << 76 | (rest * 4096 // 1000) << 64 | 0b10 << 62 | noise
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    time, tail = f"{milliseconds:012x}", f"{0b10 << 62 | noise:016x}"
+    return f"{time[:8]}-{time[8:]}-7{rest * 4096 // 1000:03x}-{tail[:4]}-{tail[4:]}"

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from prisme.base import refusal
-from prisme.base.events import DIRECT, NO_UTM, Session
+from prisme.base.events import DIRECT, NO_UTM, Client, Session
 from prisme.base.refusal import Refusal
-from prisme.base.uri import Uri, parse
+from prisme.base.uri import Uri, parse_all
 from prisme.base.uuids import uuid7
 from prisme.ingest.campaign import read_utm
 from prisme.ingest.hit import Hit
@@ -43,11 +43,10 @@ class _Step(msgspec.Struct, frozen=True, gc=False):
     device: int | None
     old: Session | None
     new: Session
-    line: bytes
 
 
 def pageviews(services: Services) -> Record:
-    """The function that records pageviews, or says why not of each, in their order."""
+    """The function that records pageviews, or says why not of each, in their order. It never raises."""
     read, plan, carry_out = _reader(services), _planner(services), _carrier(services)
 
     def record(hits: Sequence[Hit]) -> list[Outcome]:
@@ -65,14 +64,15 @@ def pageviews(services: Services) -> Record:
     def settle(views: list[_View], outcomes: list[Outcome]) -> None:
         """Views of one device each."""
         try:
-            steps = plan(views, outcomes)
+            steps, lines = plan(views, outcomes)
+            data = encode(*lines)
         except Exception as error:
-            if len(views) == 1:
-                outcomes[views[0].place] = error
+            outcomes[views[0].place] = error
             for view in views if len(views) > 1 else ():  # nobody shall suffer for another's
+                outcomes[view.place] = None
                 settle([view], outcomes)
         else:
-            if not carry_out(steps):
+            if steps and not carry_out(steps, data):
                 for view in views:
                     outcomes[view.place] = outcomes[view.place] or refusal.JOURNAL_UNAVAILABLE
 
@@ -83,51 +83,51 @@ def _reader(services: Services) -> Callable[[Sequence[Hit], list[Outcome]], list
     """Reads the fields, and who it is; refusals go to their place among the outcomes."""
     parts_of, device_of = services.identity.parts, services.identity.device
 
-    def read_one(place: int, hit: Hit) -> _View | Outcome:
+    def read_fields(hit: Hit, referrer: Uri | None) -> tuple[int, str] | Refusal:
         status = read_status(hit.status) if hit.status else DEFAULT_STATUS
         visitor = read_visitor(hit.visitor_id) if hit.visitor_id else ""
-        referrer = parse(hit.document_referrer) if hit.document_referrer else None
         if isinstance(status, Refusal):
             return status
         if isinstance(visitor, Refusal):
             return visitor
-        if referrer is None and hit.document_referrer:
-            return refusal.REFERRER_INVALID
-        parts = parts_of(hit.user_agent, hit.address.text, hit.page.domain)
-        return _View(place, hit, status, visitor, referrer, parts, device_of(parts))
+        return refusal.REFERRER_INVALID if referrer is None and hit.document_referrer else (status, visitor)
 
     def read(hits: Sequence[Hit], outcomes: list[Outcome]) -> list[_View]:
+        referrers = parse_all([hit.document_referrer for hit in hits])
+        parts = [parts_of(hit.user_agent, hit.address.text, hit.page.domain) for hit in hits]
+        devices = [device_of(one) for one in parts]
         views: list[_View] = []
-        for place, hit in enumerate(hits):
-            try:
-                view = read_one(place, hit)
-            except Exception as error:
-                view = error
-            if isinstance(view, _View):
-                views.append(view)
+        for place, (hit, referrer) in enumerate(zip(hits, referrers, strict=True)):
+            fields = read_fields(hit, referrer)
+            if isinstance(fields, Refusal):
+                outcomes[place] = fields
             else:
-                outcomes[place] = view
+                views.append(_View(place, hit, *fields, referrer, parts[place], devices[place]))
         return views
 
     return read
 
 
-def _planner(services: Services) -> Callable[[list[_View], list[Outcome]], list[_Step]]:
+Plan = tuple[list[_Step], list[Line]]
+
+
+def _planner(services: Services) -> Callable[[list[_View], list[Outcome]], Plan]:
     """Says what becomes of which session; changes nothing but counts of what was looked up."""
     at, has_room, noise = services.sessions.at, services.sessions.has_room, services.noise
     begin = _beginner(services)
 
-    def plan(views: list[_View], outcomes: list[Outcome]) -> list[_Step]:
+    def plan(views: list[_View], outcomes: list[Outcome]) -> Plan:
         steps: list[_Step] = []
+        lines: list[Line] = []
         fresh: list[_View] = []
         for view in views:
-            device, page, now = view.device, view.hit.page, view.hit.now
-            referrer = view.referrer
+            device, referrer, page, now = view.device, view.referrer, view.hit.page, view.hit.now
             internal = referrer is not None and referrer.domain == page.domain
             session = at(device, referrer.path, now) if referrer is not None and internal else None
             if session is not None:
                 turned = session.turn(page.path, now, view.status, view.visitor or session.visitor)
-                steps.append(_Step(device, session, turned, encode(PageviewLine(device, turned))))
+                steps.append(_Step(device, session, turned))
+                lines.append(PageviewLine(device, turned))
                 continue
             session = at(device, page.path, now)
             if session is None:
@@ -135,8 +135,12 @@ def _planner(services: Services) -> Callable[[list[_View], list[Outcome]], list[
             elif has_room(device, now):
                 # A reload or a second tab. Nothing is stored until its next pageview.
                 fork = session.fork(uuid7(now, noise()), page.path, now, 0 if internal else session.pageviews)
-                steps.append(_Step(device, None, fork, encode(CopyLine(device, fork))))
-        return steps + begin(fresh, outcomes) if fresh else steps
+                steps.append(_Step(device, None, fork))
+                lines.append(CopyLine(device, fork))
+        for step in begin(fresh, outcomes):
+            steps.append(step)
+            lines.append(PageviewLine(step.device, step.new))
+        return steps, lines
 
     return plan
 
@@ -147,20 +151,25 @@ def _beginner(services: Services) -> Callable[[list[_View], list[Outcome]], list
     bots, countries, noise = services.tallies.bots, services.tallies.countries, services.noise
     has_room = services.sessions.has_room
 
-    def begin(views: list[_View], outcomes: list[Outcome]) -> list[_Step]:
-        readings = [read(view.hit.user_agent, view.hit.platform, view.hit.model) for view in views]
-        for view, reading in zip(views, readings, strict=True):
+    def admit(views: list[_View], outcomes: list[Outcome]) -> list[tuple[_View, Client]]:
+        admitted: list[tuple[_View, Client]] = []
+        for view in views:
+            reading = read(view.hit.user_agent, view.hit.platform, view.hit.model)
             bots[reading.is_bot] += 1
             if reading.is_bot:
                 outcomes[view.place] = refusal.BOT
-        admitted = [(view, reading.client) for view, reading in zip(views, readings, strict=True) if not reading.is_bot]
+            else:
+                admitted.append((view, reading.client))
+        return admitted
+
+    def begin(views: list[_View], outcomes: list[Outcome]) -> list[_Step]:
+        admitted = admit(views, outcomes)
         places = [country_of(view.hit.address) for view, _ in admitted]
-        for (view, _), country in zip(admitted, places, strict=True):
-            countries[country, view.hit.address.version] += 1
         visitors = [view.visitor or visitor_of(view.parts, view.device, view.hit.now) for view, _ in admitted]
         ids = [uuid7(view.hit.now, noise()) for view, _ in admitted]
         steps: list[_Step] = []
         for (view, client), country, visitor, uuid in zip(admitted, places, visitors, ids, strict=True):
+            countries[country, view.hit.address.version] += 1
             page, now = view.hit.page, view.hit.now
             session = Session(
                 uuid,
@@ -178,22 +187,19 @@ def _beginner(services: Services) -> Callable[[list[_View], list[Outcome]], list
                 1,
                 now,
             )
-            device = view.device if has_room(view.device, now) else None
-            steps.append(_Step(device, None, session, encode(PageviewLine(device, session))))
+            steps.append(_Step(view.device if has_room(view.device, now) else None, None, session))
         return steps
 
     return begin
 
 
-def _carrier(services: Services) -> Callable[[list[_Step]], bool]:
-    """Writes all steps to the journal, then takes them in memory; False: none of them."""
+def _carrier(services: Services) -> Callable[[list[_Step], bytes], bool]:
+    """Writes the steps' lines to the journal, then takes the steps in memory; False: none of them."""
     append, put, replace = services.journal.append, services.sessions.put, services.sessions.replace
     waiting, wake = services.waiters.waiting, services.waiters.wake
 
-    def carry_out(steps: list[_Step]) -> bool:
-        if not steps:
-            return True
-        if not append(b"".join([step.line for step in steps]), len(steps)):
+    def carry_out(steps: list[_Step], lines: bytes) -> bool:
+        if not append(lines, len(steps)):
             return False
         forgotten: tuple[Session, ...] = ()
         for step in steps:
@@ -203,11 +209,12 @@ def _carrier(services: Services) -> Callable[[list[_Step]], bool]:
                 replace(step.device, step.old, step.new)
             else:
                 forgotten += put(step.device, step.new)
-            if waiting:
-                wake(step.device)
+        if waiting:
+            for step in steps:
+                if step.device is not None:
+                    wake(step.device)
         if forgotten:
-            lines: list[Line] = [ForgetLine(SessionName(old.uuid)) for old in forgotten]
-            append(b"".join(map(encode, lines)), len(lines))
+            append(encode(*(ForgetLine(SessionName(old.uuid)) for old in forgotten)), len(forgotten))
         return True
 
     return carry_out

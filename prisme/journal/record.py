@@ -61,9 +61,9 @@ class ForgetLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="f
 
 Line = PageviewLine | CopyLine | CustomLine | DownloadLine | OutboundLine | ForgetLine
 
-_encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
 
 
-def encode(line: Line) -> bytes:
-    """The line's bytes, its line feed included."""
-    return _encode(line) + b"\n"
+def encode(*lines: Line) -> bytes:
+    """The lines' bytes, line feeds included."""
+    return _encoder.encode_lines(lines)

@@ -1,6 +1,6 @@
 """The public server: one table of routes, requests answered together or one by one, and the last resort."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from logging import Logger
 from typing import Any, NamedTuple
 
@@ -14,6 +14,8 @@ from prisme.web.traffic import Traffic
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Methods = Mapping[str, Endpoint | AtOnce | Together]
+
+Count = Callable[[str, Iterable[tuple[Scope, Answer]], int], None]
 
 NOSCRIPT = response.NOSCRIPT.decode()
 HEALTHCHECK = "/api/v1/healthcheck"
@@ -75,7 +77,7 @@ class App:
 
         return Together(lambda scopes: [answer(scope) for scope in scopes])
 
-    def _bind(self, count: Callable[[Scope, str, int, int], None], clock: Now) -> Callable[..., Awaitable[None]]:
+    def _bind(self, count: Count, clock: Now) -> Callable[..., Awaitable[None]]:
         exact, find_named, lost, fail = self._exact.get, self._find_named, self._lost, self._fail
 
         async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,7 +100,7 @@ class App:
                 except Exception as error:
                     start, body = fail(scope, error)
                 # Before it is sent: who has the answer finds it counted.
-                count(scope, route.pattern, start["status"], clock() - started)
+                count(route.pattern, [(scope, (start, body))], clock() - started)
                 await send(start)
                 await send(body)
             finally:
@@ -107,37 +109,45 @@ class App:
         return asgi
 
     def _bind_together(
-        self, count: Callable[[Scope, str, int, int], None], clock: Now
+        self, count: Count, clock: Now
     ) -> Callable[[list[Scope]], list[Answer | None]]:
         exact, find_named, fail = self._exact.get, self._find_named, self._fail
 
-        def sort(scopes: list[Scope]) -> dict[tuple[str, str], tuple[Together, list[int]]]:
-            """The places of those that can be answered together, by pattern and method."""
-            found: dict[tuple[str, str], tuple[Together, list[int]]] = {}
-            for place, scope in enumerate(scopes):
-                route, method = exact(scope["raw_path"]) or find_named(scope), scope["method"]
-                key = (route.pattern, method)
-                if key in found:
-                    found[key][1].append(place)
-                elif method in route.together:
-                    found[key] = (route.together[method], [place])
-            return found
+        def ask(together: Together, scopes: list[Scope]) -> list[Outcome]:
+            try:
+                return together.endpoint(scopes)
+            except Exception as error:
+                # Nobody shall suffer for another's.
+                return [error] if len(scopes) == 1 else [ask(together, [scope])[0] for scope in scopes]
+
+        def settle(scope: Scope, outcome: Outcome) -> Answer | None:
+            if isinstance(outcome, Exception):
+                return fail(scope, outcome)
+            if isinstance(outcome, tuple):
+                return outcome
+            scope["outcome"] = outcome
+            return None
 
         def answer(scopes: list[Scope]) -> list[Answer | None]:
             started = clock()
+            places: dict[tuple[bytes, str], list[int]] = {}
+            for place, scope in enumerate(scopes):
+                places.setdefault((scope["raw_path"], scope["method"]), []).append(place)
             answers: list[Answer | None] = [None] * len(scopes)
-            for (pattern, _), (together, places) in sort(scopes).items():
-                outcomes = together.endpoint([scopes[place] for place in places])
-                taken = clock() - started
-                for place, outcome in zip(places, outcomes, strict=True):
-                    scope = scopes[place]
-                    if isinstance(outcome, Exception):
-                        outcome = fail(scope, outcome)
-                    if isinstance(outcome, tuple):
-                        answers[place] = outcome
-                        count(scope, pattern, outcome[0]["status"], taken)
-                    else:
-                        scope["outcome"] = outcome
+            for (path, method), those in places.items():
+                asked = scopes if len(those) == len(scopes) else [scopes[place] for place in those]
+                route = exact(path) or [find_named(scope) for scope in asked][0]
+                if method not in route.together:
+                    continue
+                outcomes = ask(route.together[method], asked)
+                settled = [
+                    outcome if type(outcome) is tuple else settle(scope, outcome)
+                    for scope, outcome in zip(asked, outcomes, strict=True)
+                ]
+                answered = [(scope, one) for scope, one in zip(asked, settled, strict=True) if one is not None]
+                count(route.pattern, answered, clock() - started)
+                for place, one in zip(those, settled, strict=True):
+                    answers[place] = one
             return answers
 
         return answer

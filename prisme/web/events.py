@@ -165,8 +165,7 @@ def _pageviews(doors: Doors, record: pageview.Record, read: Callable[[Scope], Sl
     admit, wall = doors.admit, doors.clock.wall
     refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
 
-    def judge(scope: Scope, found: Slots, now: int) -> Hit | Refusal:
-        address = admit(scope, found, found[ORIGIN])
+    def judge(scope: Scope, found: Slots, address: Address | Refusal, now: int) -> Hit | Refusal:
         if isinstance(address, Refusal):
             return address
         if "too_long" in scope:
@@ -177,7 +176,8 @@ def _pageviews(doors: Doors, record: pageview.Record, read: Callable[[Scope], Sl
     def endpoint(scopes: list[Scope]) -> list[Outcome]:
         now = wall()
         slots = [read(scope) for scope in scopes]
-        judged = [judge(scope, found, now) for scope, found in zip(scopes, slots, strict=True)]
+        admitted = admit(scopes, slots)
+        judged = [judge(scope, found, address, now) for scope, found, address in zip(scopes, slots, admitted, strict=True)]
         recorded = iter(record([hit for hit in judged if isinstance(hit, Hit)]))
         return [
             settle(scope, next(recorded), accepted) if isinstance(hit, Hit) else refuse(scope, hit)
@@ -195,7 +195,7 @@ def _post(doors: Doors, read: Callable[[Scope, Slots, Hit, bytes], Recorded], *,
 
     async def endpoint(scope: Scope, receive: Receive) -> Answer:
         found = scan(scope["headers"])
-        address = admit(scope, found, found[ORIGIN])
+        (address,) = admit([scope], [found])
         if isinstance(address, Refusal):
             return refuse(scope, address)
         scope["headers"] = ()  # 100 kB, where a client wants it so, for as long as its body takes
@@ -224,7 +224,8 @@ def _get(doors: Doors, read: Callable[[Scope, Slots, Hit, Pairs], tuple[Recorded
         query = scope["query_string"]
         properties = read_parameters(query, found) if len(query) <= MAX_QUERY else []
         # Browsers send no `Origin` with `<img>` and `<a>`: the page's own URL stands in.
-        address = admit(scope, found, found[ORIGIN] or found[REFERER] or found[PAGE])
+        found[ORIGIN] = found[ORIGIN] or found[REFERER] or found[PAGE]
+        (address,) = admit([scope], [found])
         if isinstance(address, Refusal):
             return refuse(scope, address)
         if len(query) > MAX_QUERY:

@@ -8,20 +8,23 @@ from prisme.runtime.clock import Now
 from prisme.visit.address import Address
 from prisme.visit.origins import Origins
 from prisme.visit.ratelimit import RateLimiter
-from prisme.web.request import Proxy, Scope, Slots
+from prisme.web.request import ORIGIN, Proxy, Scope, Slots
 
-Admit = Callable[[Scope, Slots, bytes], Address | Refusal]
+Admit = Callable[[list[Scope], list[Slots]], list[Address | Refusal]]
 
 
 def gate(proxy: Proxy, limiter: RateLimiter, origins: Origins, clock: Now) -> Admit:
     """The function that gives the client's address, or why it may not come in; any URL will do for an origin."""
     client, wait, admits = proxy.client, limiter.wait, origins.admits
 
-    def admit(scope: Scope, found: Slots, origin: bytes) -> Address | Refusal:
-        address = client(scope, found)
-        seconds = wait(address.key, clock())
-        if seconds:
-            return refusal.RATE_LIMITED.later(seconds)
-        return address if admits(origin) else refusal.ORIGIN_UNKNOWN
+    def admit(scopes: list[Scope], slots: list[Slots]) -> list[Address | Refusal]:
+        now = clock()
+        addresses = [client(scope, found) for scope, found in zip(scopes, slots, strict=True)]
+        waits = [wait(address.key, now) for address in addresses]
+        known = [admits(found[ORIGIN]) for found in slots]
+        return [
+            (address if knows else refusal.ORIGIN_UNKNOWN) if not seconds else refusal.RATE_LIMITED.later(seconds)
+            for address, seconds, knows in zip(addresses, waits, known, strict=True)
+        ]
 
     return admit

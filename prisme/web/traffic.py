@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
 from prisme.runtime.accesslog import AccessLog
@@ -10,6 +10,7 @@ from prisme.runtime.metrics import Histogram
 from prisme.visit.address import Address, mask
 from prisme.web import response
 from prisme.web.request import Proxy, Scope
+from prisme.web.response import Answer
 
 # Seconds, as the Go original has them.
 _BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0, 5.0, 10.0)
@@ -28,7 +29,7 @@ SOURCE_IP: dict[str, Callable[[Address], str]] = {
 
 
 class Traffic:
-    """Counts requests, one at a time.
+    """Counts requests.
 
     `refused` is by the refusal's name, `refused_events` likewise, of requests to the events API alone.
     """
@@ -41,27 +42,29 @@ class Traffic:
         self.refused: Counter[str] = Counter()
         self.refused_events: Counter[str] = Counter()
 
-    def count(self, scope: Scope, pattern: str, status: int, nanoseconds: int) -> None:
-        """One answered request. Nothing of it is kept: its memory is the next one's, while it is in the cache."""
-        key = (pattern, scope["method"], status)
-        series = self._series.get(key) or self._begin(*key)
-        series.counts[bisect_left(_NANOSECONDS, nanoseconds)] += 1
-        series.sum += nanoseconds
-        refusal = scope.get("refusal")
-        if refusal is not None:
-            self.refused[refusal.name] += 1
-            if pattern.startswith(_OF_EVENTS):
-                self.refused_events[refusal.name] += 1
-        if self._log is not None:
-            self._log.add(
-                self._proxy.request_id(scope),
-                nanoseconds / 1e6,
-                self._source_ip(scope.get("address") or self._proxy.client(scope)),
-                scope["method"],
-                _show(scope["raw_path"]),
-                status,
-                "" if refusal is None else refusal.reason,
-            )
+    def count(self, pattern: str, answered: Iterable[tuple[Scope, Answer]], nanoseconds: int) -> None:
+        """Answered requests, each of which took so long. Nothing of them is kept."""
+        bucket = bisect_left(_NANOSECONDS, nanoseconds)
+        for scope, (start, _) in answered:
+            key = (pattern, scope["method"], start["status"])
+            series = self._series.get(key) or self._begin(*key)
+            series.counts[bucket] += 1
+            series.sum += nanoseconds
+            refusal = scope.get("refusal")
+            if refusal is not None:
+                self.refused[refusal.name] += 1
+                if pattern.startswith(_OF_EVENTS):
+                    self.refused_events[refusal.name] += 1
+            if self._log is not None:
+                self._log.add(
+                    scope.get("request_id") or self._proxy.request_id(scope),
+                    nanoseconds / 1e6,
+                    self._source_ip(scope.get("address") or self._proxy.client(scope)),
+                    scope["method"],
+                    _show(scope["raw_path"]),
+                    start["status"],
+                    "" if refusal is None else refusal.reason,
+                )
 
     def durations(self) -> dict[tuple[str, ...], Histogram]:
         """Seconds, by route pattern, method and status."""
