@@ -348,7 +348,7 @@ async def _run(
 ) -> None:
     """Serve until `stop`, or until something that should never end has ended."""
     servers = [server(public.asgi, config.host, config.port, config.tls_certificate, config.tls_key)]
-    serving = [serve_requests(servers[0], public.answer)]
+    serving = [serve_requests(servers[0], public)]
     log.info("prisme %s listens on %s://%s:%d", __version__, _scheme(config), config.host, config.port)
     if config.admin_hostport:
         servers.append(server(admin, *config.admin_hostport))
@@ -395,7 +395,6 @@ async def _tend(services: Services, salts: Salts, now: Callable[[], int], log: l
             log.info("the country database was replaced")
         elif geo.failure is not None:
             log.error("the country database stays the one before: %s", geo.failure)
-
 
 
 def _watch(journal: Appender, log: logging.Logger) -> Callable[[], None]:

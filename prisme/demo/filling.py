@@ -90,6 +90,8 @@ def _recorder(services: Services) -> Callable[[Sent], Recorded]:
             case "outbound":
                 return click(hit, sent.link.encode(), False)
         (outcome,) = view([hit])
+        if isinstance(outcome, Exception):
+            raise outcome
         return outcome
 
     return record

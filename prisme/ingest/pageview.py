@@ -38,7 +38,10 @@ class _View(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Step(msgspec.Struct, frozen=True, gc=False):
-    """What a pageview makes of its session: `old` is None where it is a new one, `device` where it is not remembered."""
+    """What a pageview makes of its session.
+
+    `old` is None where the session is a new one, `device` where it is not remembered.
+    """
 
     device: int | None
     old: Session | None

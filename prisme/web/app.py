@@ -1,6 +1,6 @@
 """The public server: one table of routes, requests answered together or one by one, and the last resort."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from logging import Logger
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from prisme.base import refusal
 from prisme.runtime.clock import Now
 from prisme.web import response
 from prisme.web.events import AtOnce, Endpoint, Outcome, Together
-from prisme.web.request import Proxy, Receive, Scope, read_name
+from prisme.web.request import Proxy, Receive, Scope, Slots, read_name
 from prisme.web.response import EVENTS, Answer, refuse
 from prisme.web.traffic import Traffic
 
@@ -30,9 +30,10 @@ class Route(NamedTuple):
     allowed: tuple[str, ...]
     alone: dict[str, Endpoint]
     together: dict[str, Together]
+    reads: dict[str, Callable[[Scope], Slots]]
 
 
-UNKNOWN = Route("unknown", (), {}, {})
+UNKNOWN = Route("unknown", (), {}, {}, {})
 
 
 class App:
@@ -41,12 +42,10 @@ class App:
     `answer` answers, in one go, those of the requests of a moment that need not wait for anything.
     """
 
-    def __init__(
-        self, routes: dict[str, Methods], proxy: Proxy, traffic: Traffic, clock: Now, log: Logger
-    ) -> None:
+    def __init__(self, routes: dict[str, Methods], proxy: Proxy, traffic: Traffic, clock: Now, log: Logger) -> None:
         self._proxy = proxy
         self._log = log
-        table = [self._route(pattern, methods) for pattern, methods in routes.items()]
+        table = [_route(pattern, methods) for pattern, methods in routes.items()]
         self._exact = {route.pattern.encode(): route for route in table if not route.pattern.endswith(NAME)}
         self._named = {
             route.pattern.removesuffix(NAME).encode(): route for route in table if route.pattern.endswith(NAME)
@@ -55,27 +54,16 @@ class App:
         self.asgi = self._bind(traffic.count, clock)
         self.answer = self._bind_together(traffic.count, clock)
 
-    def _route(self, pattern: str, methods: Methods) -> Route:
-        methods = _with_preflight(pattern, methods)
-        alone: dict[str, Endpoint] = {}
-        together: dict[str, Together] = {}
-        for name, method in methods.items():
-            if isinstance(method, AtOnce):
-                together[name] = self._each(method)
-            elif isinstance(method, Together):
-                together[name] = method
-            else:
-                alone[name] = method
-        return Route(pattern, tuple(methods), alone, together)
+    def read(self, scope: Scope) -> None:
+        """Read what `answer` needs of a request; in any thread.
 
-    def _each(self, method: AtOnce) -> Together:
-        def answer(scope: Scope) -> Outcome:
-            try:
-                return method.endpoint(scope, _NOTHING)
-            except Exception as error:
-                return error
-
-        return Together(lambda scopes: [answer(scope) for scope in scopes])
+        Granian's has just made the headers, and its processor has them at hand.
+        """
+        route = self._exact.get(scope["raw_path"], UNKNOWN)
+        read = route.reads.get(scope["method"])
+        if read is not None:
+            scope["slots"] = read(scope)
+            scope["headers"] = ()  # 100 kB, where a client wants it so
 
     def _bind(self, count: Count, clock: Now) -> Callable[..., Awaitable[None]]:
         exact, find_named, lost, fail = self._exact.get, self._find_named, self._lost, self._fail
@@ -85,7 +73,7 @@ class App:
             started = clock()
             self.active += 1
             try:
-                route = exact(scope["raw_path"]) or find_named(scope)
+                route = exact(scope["raw_path"]) or find_named([scope])
                 method = scope["method"]
                 try:
                     outcome = scope.get("outcome")  # of `answer`, where it has to wait for something
@@ -108,25 +96,8 @@ class App:
 
         return asgi
 
-    def _bind_together(
-        self, count: Count, clock: Now
-    ) -> Callable[[list[Scope]], list[Answer | None]]:
-        exact, find_named, fail = self._exact.get, self._find_named, self._fail
-
-        def ask(together: Together, scopes: list[Scope]) -> list[Outcome]:
-            try:
-                return together.endpoint(scopes)
-            except Exception as error:
-                # Nobody shall suffer for another's.
-                return [error] if len(scopes) == 1 else [ask(together, [scope])[0] for scope in scopes]
-
-        def settle(scope: Scope, outcome: Outcome) -> Answer | None:
-            if isinstance(outcome, Exception):
-                return fail(scope, outcome)
-            if isinstance(outcome, tuple):
-                return outcome
-            scope["outcome"] = outcome
-            return None
+    def _bind_together(self, count: Count, clock: Now) -> Callable[[list[Scope]], list[Answer | None]]:
+        exact, find_named, settle = self._exact.get, self._find_named, self._settle
 
         def answer(scopes: list[Scope]) -> list[Answer | None]:
             started = clock()
@@ -136,10 +107,10 @@ class App:
             answers: list[Answer | None] = [None] * len(scopes)
             for (path, method), those in places.items():
                 asked = scopes if len(those) == len(scopes) else [scopes[place] for place in those]
-                route = exact(path) or [find_named(scope) for scope in asked][0]
+                route = exact(path) or find_named(asked)
                 if method not in route.together:
                     continue
-                outcomes = ask(route.together[method], asked)
+                outcomes = _ask(route.together[method], asked)
                 settled = [
                     outcome if type(outcome) is tuple else settle(scope, outcome)
                     for scope, outcome in zip(asked, outcomes, strict=True)
@@ -152,17 +123,28 @@ class App:
 
         return answer
 
+    def _settle(self, scope: Scope, outcome: Outcome | Exception) -> Answer | None:
+        """The answer, or None where it has to wait for something."""
+        if isinstance(outcome, Exception):
+            return self._fail(scope, outcome)
+        if isinstance(outcome, tuple):
+            return outcome
+        scope["outcome"] = outcome
+        return None
+
     def _fail(self, scope: Scope, error: Exception) -> Answer:
         self._log.error("request failed", exc_info=error)
         return refuse(self._proxy, scope, refusal.INTERNAL_ERROR)
 
-    def _find_named(self, scope: Scope) -> Route:
-        head, slash, segment = scope["raw_path"].rpartition(b"/")
+    def _find_named(self, scopes: Sequence[Scope]) -> Route:
+        """The route of requests for one path, which get its name."""
+        head, slash, segment = scopes[0]["raw_path"].rpartition(b"/")
         route = self._named.get(head + slash)
         name = None if route is None else read_name(segment)
         if route is None or name is None:
             return UNKNOWN
-        scope["name"] = name
+        for scope in scopes:
+            scope["name"] = name
         return route
 
     def _lost(self, scope: Scope, route: Route) -> Answer:
@@ -182,6 +164,41 @@ def healthcheck(failure: Callable[[], str | None]) -> Methods:
         return start, body | {"body": b""}
 
     return {"GET": endpoint, "HEAD": head}
+
+
+def _route(pattern: str, methods: Methods) -> Route:
+    methods = _with_preflight(pattern, methods)
+    alone: dict[str, Endpoint] = {}
+    together: dict[str, Together] = {}
+    for name, method in methods.items():
+        if isinstance(method, AtOnce):
+            together[name] = _each(method.endpoint)
+        elif isinstance(method, Together):
+            together[name] = method
+        else:
+            alone[name] = method
+    reads = {name: method.read for name, method in together.items() if method.read}
+    return Route(pattern, tuple(methods), alone, together, reads)
+
+
+def _ask(together: Together, scopes: list[Scope]) -> list[Outcome | Exception]:
+    try:
+        return together.endpoint(scopes)
+    except Exception as error:
+        # Nobody shall suffer for another's.
+        return [error] if len(scopes) == 1 else [_ask(together, [scope])[0] for scope in scopes]
+
+
+def _each(endpoint: Endpoint) -> Together:
+    """One after the other, for what comes too seldom to be worth more."""
+
+    def answer(scope: Scope) -> Outcome | Exception:
+        try:
+            return endpoint(scope, _NOTHING)
+        except Exception as error:
+            return error
+
+    return Together(None, lambda scopes: [answer(scope) for scope in scopes])
 
 
 async def _no_body() -> dict[str, Any]:

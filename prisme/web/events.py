@@ -41,11 +41,10 @@ from prisme.web.request import (
 )
 from prisme.web.response import Answer
 
-# An exception is nobody's fault but ours: 500.
-Outcome = Answer | Awaitable[Answer] | Exception
+Outcome = Answer | Awaitable[Answer]
 Endpoint = Callable[[Scope, Receive], Outcome]
 Commit = Callable[[], Awaitable[bool]]
-Settle = Callable[[Scope, Recorded | Exception, Answer], Outcome]
+Settle = Callable[[Scope, Recorded, Answer], Outcome]
 
 _PING = b"PING"
 
@@ -57,9 +56,14 @@ class AtOnce(NamedTuple):
 
 
 class Together(NamedTuple):
-    """An endpoint for all requests of a moment, which gives their outcomes in order; likewise without a body."""
+    """An endpoint for all requests of a moment, which gives their outcomes in order; likewise without a body.
 
-    endpoint: Callable[[list[Scope]], list[Outcome]]
+    `read`, where there is one, gives what it wants of a request's bytes: `slots` in its scope. Nothing is shared, so it
+    may be called in any thread. Where the endpoint raises, nothing was recorded.
+    """
+
+    read: Callable[[Scope], Slots] | None
+    endpoint: Callable[[list[Scope]], list[Outcome | Exception]]
 
 
 class Doors(msgspec.Struct, frozen=True):
@@ -161,7 +165,7 @@ def read_hit(found: Slots, address: Address, page: Uri, now: int, page_known: bo
 
 
 def _pageviews(doors: Doors, record: pageview.Record, read: Callable[[Scope], Slots], accepted: Answer) -> Together:
-    """Pageviews, read one by one and recorded together."""
+    """Pageviews, whatever way they come."""
     admit, wall = doors.admit, doors.clock.wall
     refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
 
@@ -173,18 +177,21 @@ def _pageviews(doors: Doors, record: pageview.Record, read: Callable[[Scope], Sl
         page = read_page(found[PAGE] or found[REFERER])
         return page if isinstance(page, Refusal) else read_hit(found, address, page, now)
 
-    def endpoint(scopes: list[Scope]) -> list[Outcome]:
+    def conclude(scope: Scope, recorded: pageview.Outcome) -> Outcome | Exception:
+        return recorded if isinstance(recorded, Exception) else settle(scope, recorded, accepted)
+
+    def endpoint(scopes: list[Scope]) -> list[Outcome | Exception]:
         now = wall()
-        slots = [read(scope) for scope in scopes]
+        slots = [scope.get("slots") or read(scope) for scope in scopes]
         admitted = admit(scopes, slots)
-        judged = [judge(scope, found, address, now) for scope, found, address in zip(scopes, slots, admitted, strict=True)]
-        recorded = iter(record([hit for hit in judged if isinstance(hit, Hit)]))
+        hits = [judge(*each, now) for each in zip(scopes, slots, admitted, strict=True)]
+        recorded = iter(record([hit for hit in hits if isinstance(hit, Hit)]))
         return [
-            settle(scope, next(recorded), accepted) if isinstance(hit, Hit) else refuse(scope, hit)
-            for scope, hit in zip(scopes, judged, strict=True)
+            conclude(scope, next(recorded)) if isinstance(hit, Hit) else refuse(scope, hit)
+            for scope, hit in zip(scopes, hits, strict=True)
         ]
 
-    return Together(endpoint)
+    return Together(read, endpoint)
 
 
 def _post(doors: Doors, read: Callable[[Scope, Slots, Hit, bytes], Recorded], *, pings: bool = False) -> Endpoint:
@@ -242,12 +249,10 @@ def _settler(doors: Doors) -> Settle:
     """Answers what was recorded; where its session has to come first, or the disk itself has to have it, after that."""
     commit, refuse = doors.commit, partial(response.refuse, doors.proxy)
 
-    def settle(scope: Scope, recorded: Recorded | Exception, accepted: Answer) -> Outcome:
+    def settle(scope: Scope, recorded: Recorded, accepted: Answer) -> Outcome:
         if recorded is None and commit is None:
             return accepted
-        if isinstance(recorded, Refusal):
-            return refuse(scope, recorded)
-        return recorded if isinstance(recorded, Exception) else settle_later(scope, recorded, accepted)
+        return refuse(scope, recorded) if isinstance(recorded, Refusal) else settle_later(scope, recorded, accepted)
 
     async def settle_later(scope: Scope, recorded: Awaitable[Refusal | None] | None, accepted: Answer) -> Answer:
         refused = None if recorded is None else await recorded

@@ -125,7 +125,7 @@ class Proxy:
         known: Address | None = scope.get("address")
         if known is not None:
             return known
-        found = found or self._scan(scope["headers"])
+        found = found or scope.get("slots") or self._scan(scope["headers"])
         if found[REQUEST_ID]:
             scope["request_id"] = found[REQUEST_ID][:MAX_REQUEST_ID].decode("latin-1")
         told = found[FORWARDED]

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import FunctionType
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from granian._granian import CallbackScheduler
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
@@ -39,10 +39,17 @@ _OWN_FILES = 256
 _UNREAD_TIMEOUT = 30_000
 
 # So many requests are answered together at most: they hold the event loop for some 2 ms.
-_TOGETHER = 128
+_TOGETHER = 64
 
-# The answers to requests of one moment, in their order; None for what has to wait, which the server's callable gets.
-Answers = Callable[[list[Scope]], list[Answer | None]]
+
+class Answering(Protocol):
+    """What answers requests without the event loop's tasks, where it can."""
+
+    def read(self, scope: Scope) -> None:
+        """Read one request; in Granian's thread, as it comes."""
+
+    def answer(self, scopes: list[Scope]) -> list[Answer | None]:
+        """The answers to requests of one moment, in order; None for what has to wait: the server's callable gets it."""
 
 
 class _Relay(logging.Handler):
@@ -52,7 +59,7 @@ class _Relay(logging.Handler):
         logging.getLogger("prisme").handle(record)
 
 
-def _scheduler(loop: asyncio.AbstractEventLoop, callback: Any, answers: Answers) -> CallbackScheduler:
+def _scheduler(loop: asyncio.AbstractEventLoop, callback: Any, answering: Answering) -> CallbackScheduler:
     """Collects the requests that Granian's thread hands over while the event loop is busy, and answers them together.
 
     Python does one thing to many of them in half the time that it takes to do all things to one after the other, and
@@ -60,13 +67,14 @@ def _scheduler(loop: asyncio.AbstractEventLoop, callback: Any, answers: Answers)
     (`granian/_futures.py`).
     """
     scheduler: Any = CallbackScheduler(loop, callback, None, None, None)  # type: ignore[call-arg]
-    later, context = loop.call_soon_threadsafe, scheduler._ctx
+    later, context, read, answers = loop.call_soon_threadsafe, scheduler._ctx, answering.read, answering.answer
     waiting: deque[Any] = deque()
     called = False
 
     def schedule(watcher: Any) -> None:
         """In Granian's thread."""
         nonlocal called
+        read(watcher.scope)
         waiting.append(watcher)
         if called:
             return
@@ -83,7 +91,13 @@ def _scheduler(loop: asyncio.AbstractEventLoop, callback: Any, answers: Answers)
         if waiting and not called:
             called = True
             loop.call_soon(answer_all, context=context)
-        for watcher, answer in zip(watchers, answers([watcher.scope for watcher in watchers]), strict=True):
+        try:
+            given = answers([watcher.scope for watcher in watchers])
+        except Exception as error:  # a defect; Granian answers 500
+            for watcher in watchers:
+                watcher.err(error)
+            return
+        for watcher, answer in zip(watchers, given, strict=True):
             if answer is None:
                 watcher.taskref(loop.create_task(callback(watcher)))
             else:
@@ -95,11 +109,11 @@ def _scheduler(loop: asyncio.AbstractEventLoop, callback: Any, answers: Answers)
     return cast(CallbackScheduler, scheduler)
 
 
-def _spawner(answers: Answers) -> Callable[..., None]:
+def _spawner(answering: Answering) -> Callable[..., None]:
     """Granian's own start of a worker, in which the name that makes its scheduler is ours."""
 
     def make(loop: asyncio.AbstractEventLoop, callback: Any, **_: bool) -> CallbackScheduler:
-        return _scheduler(loop, callback, answers)
+        return _scheduler(loop, callback, answering)
 
     usual: Any = Server._spawn_asgi_worker
     names = usual.__wrapped__.__globals__ | {"_new_cbscheduler": make}
@@ -108,9 +122,9 @@ def _spawner(answers: Answers) -> Callable[..., None]:
     return spawn
 
 
-def serve(one: Server, answers: Answers | None = None) -> Coroutine[Any, Any, None]:
-    """Serve until `one.stop()`. `answers`, where there is one, is asked before the server's callable."""
-    return one.serve(_spawner(answers) if answers else None)
+def serve(one: Server, answering: Answering | None = None) -> Coroutine[Any, Any, None]:
+    """Serve until `one.stop()`. `answering`, where there is one, is asked before the server's callable."""
+    return one.serve(_spawner(answering) if answering else None)
 
 
 class _Server(Server):

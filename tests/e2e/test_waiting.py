@@ -7,7 +7,6 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +67,8 @@ def wait(start: Callable[..., LiveServer], monkeypatch: pytest.MonkeyPatch) -> I
     def begin(capacity: int = CAPACITY, **options: str) -> Waiting:
         built: list[Waiters] = []
 
-        def build(timeout: float, turn: AbstractContextManager[bool]) -> Waiters:
-            built.append(Waiters(timeout, turn, capacity))
+        def build(timeout: float) -> Waiters:
+            built.append(Waiters(timeout, capacity))
             return built[-1]
 
         monkeypatch.setattr("prisme.serve.Waiters", build)

@@ -6,7 +6,6 @@ import resource
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from threading import RLock
 
 import pytest
 
@@ -36,7 +35,7 @@ def close_files(journal: Appender) -> list[Segment]:
 def test_seals_what_it_holds_and_goes_on(tmp_path: Path) -> None:
     async def scene() -> None:
         told: list[str] = []
-        journal = Appender(tmp_path, 7, 2, RLock())
+        journal = Appender(tmp_path, 7, 2)
         journal.when_full = lambda: told.append("full")
         journal.seal()
         assert not journal.has_sealed
@@ -62,7 +61,7 @@ def test_seals_what_it_holds_and_goes_on(tmp_path: Path) -> None:
 
 def test_a_line_is_in_the_file_at_once(tmp_path: Path) -> None:
     async def scene() -> None:
-        journal = Appender(tmp_path, 1, 100, RLock())
+        journal = Appender(tmp_path, 1, 100)
         for number in range(50):
             assert journal.append(b"%d\n" % number)
             assert segment_path(tmp_path, 1).read_bytes().count(b"\n") == number + 1
@@ -76,7 +75,7 @@ def test_a_line_is_in_the_file_at_once(tmp_path: Path) -> None:
 
 def test_failure_is_the_systems_own_word(tmp_path: Path) -> None:
     async def scene() -> None:
-        journal = Appender(tmp_path, 1, 100, RLock())
+        journal = Appender(tmp_path, 1, 100)
         assert journal.append(b"one\n")
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4, hard))
@@ -96,7 +95,7 @@ def test_failure_is_the_systems_own_word(tmp_path: Path) -> None:
 
 def test_leaves_no_empty_segment(tmp_path: Path) -> None:
     async def scene() -> None:
-        journal = Appender(tmp_path, 1, 10, RLock())
+        journal = Appender(tmp_path, 1, 10)
         assert journal.probe()
         await journal.close()
 
@@ -107,12 +106,12 @@ def test_leaves_no_empty_segment(tmp_path: Path) -> None:
 def test_never_writes_into_a_segment_that_is_there(tmp_path: Path) -> None:
     segment_path(tmp_path, 1).write_bytes(b"old\n")
     with pytest.raises(FileExistsError):
-        Appender(tmp_path, 1, 10, RLock())
+        Appender(tmp_path, 1, 10)
 
 
 def test_commits_for_many_at_once(tmp_path: Path) -> None:
     async def scene() -> None:
-        journal = Appender(tmp_path, 1, 1000, RLock())
+        journal = Appender(tmp_path, 1, 1000)
 
         async def event(number: int) -> bool:
             return journal.append(b"%d\n" % number) and await journal.commit()
@@ -146,7 +145,7 @@ def test_full_disk_takes_whole_lines_or_nothing_and_recovers(small_disk: Path) -
     path = segment_path(small_disk, 1)
 
     async def scene() -> None:
-        journal = Appender(small_disk, 1, 10**6, RLock())
+        journal = Appender(small_disk, 1, 10**6)
         taken = 0
         while journal.append(line):
             taken += 1

@@ -1,9 +1,8 @@
-"""What is answered at once, what goes to the event loop, and the last resort on both ways."""
+"""What is answered at once and together, what gets a task of its own, and the last resort on both ways."""
 
 import asyncio
 import logging
 import time
-from threading import RLock
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from prisme.visit.address import Address
 from prisme.web import response
 from prisme.web.app import NAME, App, Methods
-from prisme.web.events import AtOnce
+from prisme.web.events import AtOnce, Outcome, Together
 from prisme.web.request import Proxy, Receive, Scope
 from prisme.web.response import Answer
 from prisme.web.traffic import Traffic
@@ -32,6 +31,14 @@ async def waits(_: Scope, __: Receive) -> Answer:
     return OK
 
 
+def answer_all(scopes: list[Scope]) -> list[Outcome | Exception]:
+    """Fails where one of them is bad: for all, and then for that one alone."""
+    assert all(scope["slots"] == [b"/all"] and scope["headers"] == () for scope in scopes)
+    if any(scope["query_string"] == b"bad" for scope in scopes):
+        raise RuntimeError("nobody thought of it")
+    return [KeyError("nobody") if scope["query_string"] == b"defect" else OK for scope in scopes]
+
+
 @pytest.fixture
 def app() -> App:
     proxy = Proxy(False, "", 1, "")
@@ -41,15 +48,17 @@ def app() -> App:
         "/soon": {"GET": AtOnce(waits)},
         "/named/" + NAME: {"GET": AtOnce(answers)},
         "/bad": {"GET": AtOnce(fails), "POST": fails},
+        "/all": {"GET": Together(lambda scope: [scope["raw_path"]], answer_all)},
     }
-    return App(routes, proxy, traffic, time.monotonic_ns, RLock(), logging.getLogger("prisme"))
+    return App(routes, proxy, traffic, time.monotonic_ns, logging.getLogger("prisme"))
 
 
-def scope(method: str, path: str) -> Scope:
+def scope(method: str, path: str, query: bytes = b"") -> Scope:
     address = Address("203.0.113.7", 1, 4)
     return {
         "method": method,
         "raw_path": path.encode(),
+        "query_string": query,
         "headers": [],
         "client": ("203.0.113.7", "1"),
         "address": address,
@@ -58,7 +67,8 @@ def scope(method: str, path: str) -> Scope:
 
 def ask(app: App, asked: Scope) -> tuple[str, int, bytes]:
     """As the server does it: at once, else by the event loop; gives which, the status and the body."""
-    answer = app.at_once(asked)
+    app.read(asked)
+    (answer,) = app.answer([asked])
     if answer is not None:
         return "at once", answer[0]["status"], answer[1]["body"]
     (start, body) = by_the_loop(app, asked)
@@ -109,3 +119,36 @@ def test_way_of_a_request(
 
 def test_a_plain_asgi_server_will_do(app: App) -> None:
     assert [by_the_loop(app, scope("GET", path))[0]["status"] for path in ("/now", "/soon")] == [200, 200]
+
+
+def test_many_are_answered_in_their_order(app: App, caplog: pytest.LogCaptureFixture) -> None:
+    """Of several routes and methods; none suffers where another one fails."""
+    asked = [
+        scope("GET", "/all"),
+        scope("GET", "/now"),
+        scope("GET", "/all", b"bad"),
+        scope("POST", "/now"),
+        scope("GET", "/bad"),
+        scope("GET", "/nowhere"),
+        scope("GET", "/all", b"defect"),
+        scope("GET", "/named/a"),
+        scope("GET", "/named/b"),
+        scope("GET", "/all"),
+    ]
+    for one in asked:
+        app.read(one)
+    answers = app.answer(asked)
+    assert [answer and answer[0]["status"] for answer in answers] == [
+        200,
+        200,
+        500,
+        None,
+        500,
+        None,
+        500,
+        200,
+        200,
+        200,
+    ]
+    assert caplog.text.count("request failed") == 3
+    assert [one.get("name") for one in asked[-3:]] == ["a", "b", None]
