@@ -1,6 +1,7 @@
 """The access log: one JSON line a request, in bunyan's format.
 
-There is one `write` for all lines of a turn of the event loop. It never holds up a request: where a reader is too slow, lines are dropped, and counted.
+There is one `write` for all lines of a turn of the event loop. It never holds up a request: where a reader is too slow,
+lines are dropped, and counted.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """The open sessions, in memory, by device. It remembers and forgets; what a session is, others decide."""
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 import msgspec
 
@@ -30,6 +31,11 @@ class Counts:
         self.pageviews = Histogram(_PAGEVIEWS)
 
 
+# Most devices have one session, which stands for itself: a tuple would be 48 bytes more.
+_Held = Session | tuple[Session, ...]
+_active = attrgetter("active")
+
+
 class Sessions:
     """At most `per_device` sessions a device, each until `ttl` microseconds pass without an event."""
 
@@ -37,7 +43,7 @@ class Sessions:
         self._ttl = ttl
         self._per_device = per_device
         self._shard_capacity = max(1, capacity // SHARDS)
-        self._shards: list[dict[int, tuple[Session, ...]]] = [{} for _ in range(SHARDS)]
+        self._shards: list[dict[int, _Held]] = [{} for _ in range(SHARDS)]
         self._counts = [0] * SHARDS
         self._weights = [0] * SHARDS
         self._next_sweep = 0
@@ -48,94 +54,98 @@ class Sessions:
 
     def at(self, device: int, path: str, now: int) -> Session | None:
         """The device's open session whose latest path is `path`; the least recently active, where several match."""
-        found = None
-        for session in self._shards[device % SHARDS].get(device, ()):
-            if session.latest == path and now - session.active < self._ttl:  # noqa: SIM102 (the likely no first)
-                if found is None or session.active < found.active:
-                    found = session
-        return found
+        held = self._shards[device % SHARDS].get(device)
+        if held is None:
+            return None
+        if isinstance(held, Session):
+            return held if held.latest == path and now - held.active < self._ttl else None
+        those = [session for session in self._alive(held, now) if session.latest == path]
+        return min(those, key=_active, default=None)
 
     def newest(self, device: int, now: int) -> Session | None:
         """The device's most recently active open session."""
-        alive = self._alive(self._shards[device % SHARDS].get(device, ()), now)
-        return max(alive, key=lambda session: session.active, default=None)
+        return max(self._alive(self._of(device), now), key=_active, default=None)
 
     def has_room(self, device: int, now: int) -> bool:
         """Whether the device may have one more session."""
-        sessions = self._shards[device % SHARDS].get(device, ())
-        return len(sessions) < self._per_device or len(self._alive(sessions, now)) < self._per_device
+        held = self._shards[device % SHARDS].get(device)
+        return held is None or len(self._alive(_each(held), now)) < self._per_device
 
     def put(self, device: int, session: Session) -> tuple[Session, ...]:
         """Remember a session (see `has_room`); returns the sessions forgotten in its place, mostly none."""
         index = device % SHARDS
+        shard = self._shards[index]
         weight = _weigh(session)
         forgotten: tuple[Session, ...] = ()
-        while self._weights[index] + weight > self._shard_capacity and self._shards[index]:
+        while self._weights[index] + weight > self._shard_capacity and shard:
             forgotten += self._forget_oldest(index)
         self._weights[index] += weight
-        present = self._shards[index].get(device)
-        self._set(index, device, (*self._alive(present, session.active), session) if present else (session,))
         self.counts.inserted += 1
+        if device in shard:
+            self._set(index, device, (*self._alive(self._of(device), session.active), session))
+        else:
+            shard[device] = session
+            self._counts[index] += 1
+            self.counts.devices_inserted += 1
         return forgotten
 
     def replace(self, device: int, old: Session, new: Session) -> None:
         """Put a session's new state in place of its old one; nothing where the old one is not there any more."""
         index = device % SHARDS
         shard = self._shards[index]
-        present = shard.get(device, ())
+        held = shard.get(device)
         if len(new.latest) >> _TEXT_BITS != len(old.latest) >> _TEXT_BITS or new.visitor != old.visitor:
-            self._weigh_anew(index, device, present, old, new)
-        elif len(present) == 1 and present[0] is old:
-            shard[device] = (new,)
-        elif present:
-            shard[device] = tuple(new if one is old else one for one in present)
+            self._weigh_anew(index, device, old, new)
+        elif held is old:
+            shard[device] = new
+        elif held is not None and not isinstance(held, Session):
+            shard[device] = tuple(new if one is old else one for one in held)
 
     def sweep(self, now: int) -> None:
         """Drop the expired sessions of one shard; the next call takes the next shard."""
         index = self._next_sweep
         self._next_sweep = (index + 1) % SHARDS
-        for device, sessions in list(self._shards[index].items()):
+        for device, held in list(self._shards[index].items()):
+            sessions = _each(held)
             alive = self._alive(sessions, now)
             if alive is not sessions:
                 self._set(index, device, alive)
         self.counts.cycles += 1
+
+    def _of(self, device: int) -> tuple[Session, ...]:
+        held = self._shards[device % SHARDS].get(device)
+        return () if held is None else _each(held)
 
     def _alive(self, sessions: tuple[Session, ...], now: int) -> tuple[Session, ...]:
         if all(now - session.active < self._ttl for session in sessions):
             return sessions
         return tuple(session for session in sessions if now - session.active < self._ttl)
 
-    def _weigh_anew(self, index: int, device: int, present: tuple[Session, ...], old: Session, new: Session) -> None:
+    def _weigh_anew(self, index: int, device: int, old: Session, new: Session) -> None:
         """The rare way of `replace`. A restart may bring back what is forgotten here."""
+        present = self._of(device)
         if any(one is old for one in present):
-            self._shards[index][device] = tuple(new if one is old else one for one in present)
+            self._shards[index][device] = _hold(tuple(new if one is old else one for one in present))
             self._weights[index] += _weigh(new) - _weigh(old)
         while self._weights[index] > self._shard_capacity and len(self._shards[index]) > 1:
             self._forget_oldest(index)
 
     def _forget_oldest(self, index: int) -> tuple[Session, ...]:
         """Forget the shard's oldest device."""
-        shard = self._shards[index]
-        device = next(iter(shard))
-        forgotten = shard[device]
+        device = next(iter(self._shards[index]))
+        forgotten = self._of(device)
         self._set(index, device, ())
         return forgotten
 
     def _set(self, index: int, device: int, sessions: tuple[Session, ...]) -> None:
-        shard = self._shards[index]
-        before = shard.get(device)
-        if before is None:
-            if sessions:
-                shard[device] = sessions
-                self._counts[index] += len(sessions)
-                self.counts.devices_inserted += 1
-            return
+        """Other sessions for a device that has some; none for one that ended."""
+        shard, before = self._shards[index], self._of(device)
         self._counts[index] += len(sessions) - len(before)
         ended = [session for session in before if session not in sessions]
         self._weights[index] -= sum(map(_weigh, ended))
         self._end(ended)
         if sessions:
-            shard[device] = sessions
+            shard[device] = _hold(sessions)
         else:
             self.counts.devices_deleted += 1
             del shard[device]
@@ -144,6 +154,14 @@ class Sessions:
         for session in sessions:
             self.counts.expired += 1
             self.counts.pageviews.observe(session.pageviews)
+
+
+def _each(held: _Held) -> tuple[Session, ...]:
+    return (held,) if isinstance(held, Session) else held
+
+
+def _hold(sessions: tuple[Session, ...]) -> _Held:
+    return sessions[0] if len(sessions) == 1 else sessions
 
 
 def _weigh(session: Session) -> int:

@@ -31,6 +31,7 @@ _LOOK_SECONDS = 1.0
 MAX_QUERY = 32_768
 MAX_NAME = 256
 MAX_REQUEST_ID = 128
+_IDS = 256  # made at a time
 
 # A slot for each value that a request may bring, whichever way it brings it.
 (
@@ -94,7 +95,7 @@ class Proxy:
     def __init__(self, trusted: bool, header: str, hops: int, request_id_header: str) -> None:
         self.trusted = trusted
         self._hops = hops
-        self._next_id = uuid4s().__next__
+        self._ids: list[str] = []
         self._slots = (
             {request_id_header.lower().encode(): REQUEST_ID, header.lower().encode(): FORWARDED} if trusted else {}
         )
@@ -145,6 +146,14 @@ class Proxy:
                 self.client(scope)  # which reads the header, where it is trusted
             known = scope["request_id"] = scope.get("request_id") or self._next_id()
         return known
+
+    def _next_id(self) -> str:
+        """In any thread: `pop` gives each id once."""
+        while True:
+            try:
+                return self._ids.pop()
+            except IndexError:
+                self._ids += uuid4s(_IDS)
 
 
 def read_parameters(query: bytes, found: Slots) -> Pairs:
