@@ -54,6 +54,8 @@ def run(plan: Plan, say: Callable[[str], None]) -> Outcome:
             before, accepted, peaks = server.peak_memory(), 0, []
             for part in range(_PARTS):
                 accepted += _pour(server, requests * part // _PARTS, requests * (part + 1) // _PARTS)
+                if part == _PARTS - 1:
+                    server.wait_caught_up()
                 peaks.append(server.peak_memory())
                 say(f"{requests * (part + 1) // _PARTS:,} requests: {peaks[-1] / 1e6:,.0f} MB")
             server.stop()
@@ -93,14 +95,12 @@ def _pour(server: Server, first: int, last: int) -> int:
     with ThreadPoolExecutor(_CLIENTS) as pool:
         waiting = [pool.submit(_send, server.port, bounds[n], bounds[n + 1], stop) for n in range(_CLIENTS)]
         try:
-            accepted = sum(one.result() for one in waiting)
+            return sum(one.result() for one in waiting)
         except OSError as error:
             server.check_alive()
             raise ServerError(f"the flood was not answered: {error!r}") from error
         finally:
             stop.set()
-    server.wait_caught_up()
-    return accepted
 
 
 def _send(port: int, first: int, last: int, stop: threading.Event) -> int:
