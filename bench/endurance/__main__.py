@@ -46,8 +46,7 @@ def main(words: list[str]) -> int:
     A missed target is said, but is no failure.
     """
     flags = _parser().parse_args(words)
-    missing = [tool for tool in ("wrk",) if shutil.which(tool) is None]
-    if missing or not sys.platform.startswith("linux"):
+    if shutil.which("wrk") is None or not sys.platform.startswith("linux"):
         print("bench: Linux and wrk are needed: `apt install wrk` on Debian and Ubuntu", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, _interrupt)

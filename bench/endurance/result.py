@@ -7,6 +7,8 @@ import msgspec
 
 from bench.result import RESULTS
 
+WHATS = ("tail", "growth", "memory", "sessions", "flood", "disk", "start")
+
 
 class Figure(msgspec.Struct, frozen=True):
     """One figure, in `unit`, and what it is compared with, where there is something.
@@ -75,3 +77,8 @@ def save(run: Endurance, name: str) -> Path:
 def read(path: Path) -> Endurance:
     """Read a result that was saved."""
     return msgspec.json.decode(path.read_bytes(), type=Endurance)
+
+
+def is_endurance(path: Path) -> bool:
+    """Whether a result is one of these."""
+    return path.stem.rpartition("-")[2] in WHATS

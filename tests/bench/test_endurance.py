@@ -14,7 +14,7 @@ import pytest
 from bench.check import check_stored
 from bench.endurance import __main__ as command
 from bench.endurance import child, disk, flood, growth, loading, memory, pulse, sessions, start, table, tail
-from bench.endurance.result import Endurance, Figure, Outcome, compare, read, save
+from bench.endurance.result import WHATS, Endurance, Figure, Outcome, compare, is_endurance, read, save
 from bench.endurance.traffic import PAGES, Traffic, make_pages
 from bench.result import Report, Round
 from bench.server import ServerError
@@ -69,6 +69,14 @@ def test_run_survives_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("bench.endurance.result.RESULTS", tmp_path)
     run = make_run(compare("a", "s", 2, 1, most=1.0))
     assert read(save(run, "one")) == run
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [("2026-11-26-disk", True), ("latest-tail", True), ("2026-11-26-figures", False), ("2026-11-26-pageviews", False)],
+)
+def test_results_are_known_by_their_names(name: str, ours: bool) -> None:
+    assert is_endurance(Path(f"results/{name}.json")) is ours
 
 
 @pytest.mark.parametrize(
@@ -443,4 +451,5 @@ def test_all_measures_say_what_they_are(capsys: pytest.CaptureFixture[str]) -> N
         command.main(["--help"])
     assert stopped.value.code == 0
     told = capsys.readouterr().out
-    assert all(f"    {what} " in told for what in ("tail", "growth", "memory", "sessions", "flood", "disk", "start"))
+    assert all(f"    {what} " in told for what in WHATS)
+    assert set(command.MEASURES) == set(WHATS)
