@@ -19,11 +19,11 @@ SECONDS = 5.0
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """`rounds` starts of each, with `segments` of `events` lines left over."""
+    """`rounds` starts of each, with `segments` of `events` lines left over: a few more than the 16 MiB at which one is sealed."""
 
     rounds: int = 3
-    segments: int = 16
-    events: int = 65_536
+    segments: int = 34
+    events: int = 31_000
 
 
 QUICK = Plan(1, 2, 2_000)

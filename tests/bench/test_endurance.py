@@ -393,7 +393,13 @@ def test_beats_of_other_times_do_not_count() -> None:
 def make_seen(**changes: Any) -> tail.Seen:
     bare, prisme = make_round(), make_round(latency_us={name: 8 * us for name, us in REPORT.latency_us.items()})
     seen = tail.Seen(
-        5000, (40_000, 10_000), [bare], [prisme], ([0.1, 1.0], [0.1, 20.0]), ([1.0], [2.0]), tail.Segments(4, 3, 2)
+        5000,
+        (40_000, 10_000),
+        [bare],
+        [prisme],
+        ([0.1, 1.0], [0.1, 20.0]),
+        ([1.0], [2.0]),
+        tail.Segments(4, 3, 40_000, 2),
     )
     return msgspec.structs.replace(seen, **changes)
 
@@ -404,10 +410,10 @@ def make_seen(**changes: Any) -> tail.Seen:
         ({}, [], []),
         ({"prisme": [make_round(latency_us=dict.fromkeys(REPORT.latency_us, 32_001))]}, [], ["latency p99.9"]),
         ({"loops": ([0.1], [20.1])}, [], ["the loop held, at most"]),
-        ({"segments": tail.Segments(4, 0, 2)}, ["no segment of 50,000 events was loaded"], []),
-        ({"segments": tail.Segments(4, 3, 0)}, ["no checkpoint was seen: the rounds were too short"], []),
+        ({"segments": tail.Segments(4, 0, 9, 2)}, ["no segment had even half of 50,000 events"], []),
+        ({"segments": tail.Segments(4, 3, 40_000, 0)}, ["no checkpoint was seen: the rounds were too short"], []),
     ],
-    ids=["fine", "slow", "held", "no full segment", "no checkpoint"],
+    ids=["fine", "slow", "held", "no large segment", "no checkpoint"],
 )
 def test_tail_must_be_short(changes: dict[str, Any], failures: list[str], missed: list[str]) -> None:
     outcome = tail.conclude(make_seen(**changes), tail.Plan(), "All stored.", [])
@@ -443,7 +449,7 @@ def test_tail(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = tail.run(tail.Plan(1, 1, 100, 1), said.append)
     assert outcome.failures == []
     assert all(one.value > 0 and one.base for one in outcome.figures)
-    assert "segments of 100 events or a few more were loaded" in outcome.notes[1]
+    assert "Segments were to have 100 events or 16 MiB: of " in outcome.notes[1]
 
 
 def test_all_measures_say_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
