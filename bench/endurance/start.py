@@ -19,7 +19,7 @@ SECONDS = 5.0
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """`rounds` starts of each, with `segments` of `events` lines left over: a few more than the 16 MiB at which one is sealed."""
+    """`rounds` starts of each, with `segments` of `events` lines left over: some 16 MiB, at which Prisme seals one."""
 
     rounds: int = 3
     segments: int = 34

@@ -161,7 +161,7 @@ def conclude(seen: Seen, plan: Plan, told: str, failures: list[str]) -> Outcome:
         f"{seen.top[0]:,.0f}); {len(seen.bare)} rounds of {plan.seconds} s of each in turns, the median of each "
         f"figure and of the ratios; of p99.9 these are {ratios}.",
         f"Segments were to have {plan.events:,} events or 16 MiB: of {segments.all}, {segments.large} had at least "
-        f"half as many, the largest {segments.most:,}. In Prisme's rounds, {segments.checkpoints} checkpoints were seen.",
+        f"half as many, the largest {segments.most:,}. {segments.checkpoints} checkpoints came in Prisme's rounds.",
         f"Held: by how much a task of the event loop, and a thread beside it, overslept, of {len(seen.loops[1]):,} "
         f"and {len(seen.threads[1]):,} times. Others used {others:.2f} cores at most.",
         told,
