@@ -4,10 +4,10 @@ Entries are exact hosts (`example.com`, `127.0.0.1`, `[::1]`), or `*.example.com
 """
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from ipaddress import IPv4Address
 
 from prisme.base import uri
+from prisme.base.memo import Memo
 
 
 class OriginError(ValueError):
@@ -23,11 +23,11 @@ class Origins:
         self._hosts = frozenset(uri.normalise_host(entry) for entry in read if not entry.startswith("*."))
         self._parents = frozenset(uri.normalise_host(entry[2:]) for entry in read if entry.startswith("*."))
         # A site has few origins, but anyone may send any: 1,024 entries of at most 256 bytes stay under 0.5 MB.
-        self._remember = lru_cache(maxsize=1024)(self._read)
+        self._known = Memo(self._read, 1024)
 
     def admits(self, origin: bytes) -> bool:
         """Whether the host of `origin`, as in an Origin header or a Referer, is registered; `null` never is."""
-        return self._remember(origin) if len(origin) <= 256 else self._read(origin)
+        return self._known[origin] if len(origin) <= 256 else self._read(origin)
 
     def admits_host(self, host: str) -> bool:
         """Whether `host`, without a port, is registered."""

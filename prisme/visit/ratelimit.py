@@ -1,5 +1,7 @@
 """So many requests a minute and client: a fixed window from the client's first request."""
 
+from collections.abc import Sequence
+
 WINDOW = 60_000_000_000  # nanoseconds
 # Two generations of at most this many clients, some 100 bytes each: 26 MB when the whole internet comes at once.
 # Beyond that the oldest generation's counts are forgotten early: letting too much through beats refusing everyone.
@@ -17,23 +19,28 @@ class RateLimiter:
         self._old: dict[int | str, int] = {}
         self._turn_at = 0
 
-    def wait(self, key: int | str, now: int) -> int:
-        """Count a request at `now` (steady nanoseconds). 0 admits it, else the seconds until the window ends."""
+    def wait(self, keys: Sequence[int | str], now: int) -> list[int]:
+        """Count requests at `now` (steady nanoseconds). 0 admits one, else it is the seconds until its window ends."""
         if not self._limit:
-            return 0
+            return [0] * len(keys)
         if now >= self._turn_at or len(self._young) >= GENERATION:
             self._turn(now)
-        packed = self._young.get(key)
-        if packed is None:
-            packed = self._old.pop(key, None)
-        if packed is None or now - (packed >> _COUNT_BITS) >= WINDOW:
-            self._young[key] = now << _COUNT_BITS | 1
-            return 0
-        if packed & _COUNT_MASK < self._limit:
-            self._young[key] = packed + 1
-            return 0
-        self._young[key] = packed
-        return -((now - (packed >> _COUNT_BITS) - WINDOW) // 1_000_000_000)
+        young, old, limit, fresh, ended = self._young, self._old, self._limit, now << _COUNT_BITS | 1, now - WINDOW
+        waits: list[int] = []
+        for key in keys:
+            packed = young.get(key)
+            if packed is None:
+                packed = old.pop(key, None)
+            if packed is None or packed >> _COUNT_BITS <= ended:
+                young[key] = fresh
+                waits.append(0)
+            elif packed & _COUNT_MASK < limit:
+                young[key] = packed + 1
+                waits.append(0)
+            else:
+                young[key] = packed
+                waits.append(-((ended - (packed >> _COUNT_BITS)) // 1_000_000_000))
+        return waits
 
     def _turn(self, now: int) -> None:
         # No window outlives two turns, as turns are a window apart.

@@ -101,11 +101,8 @@ class App:
 
         def answer(scopes: list[Scope]) -> list[Answer | None]:
             started = clock()
-            places: dict[tuple[bytes, str], list[int]] = {}
-            for place, scope in enumerate(scopes):
-                places.setdefault((scope["raw_path"], scope["method"]), []).append(place)
             answers: list[Answer | None] = [None] * len(scopes)
-            for (path, method), those in places.items():
+            for (path, method), those in _group(scopes).items():
                 asked = scopes if len(those) == len(scopes) else [scopes[place] for place in those]
                 route = exact(path) or find_named(asked)
                 if method not in route.together:
@@ -179,6 +176,18 @@ def _route(pattern: str, methods: Methods) -> Route:
             alone[name] = method
     reads = {name: method.read for name, method in together.items() if method.read}
     return Route(pattern, tuple(methods), alone, together, reads)
+
+
+def _group(scopes: list[Scope]) -> dict[tuple[bytes, str], list[int]]:
+    """The places of requests by path and method. Most are like the one before."""
+    groups: dict[tuple[bytes, str], list[int]] = {}
+    path, method, places = b"", "", list[int]()
+    for place, scope in enumerate(scopes):
+        if scope["raw_path"] != path or scope["method"] != method:
+            path, method = scope["raw_path"], scope["method"]
+            places = groups.setdefault((path, method), [])
+        places.append(place)
+    return groups
 
 
 def _ask(together: Together, scopes: list[Scope]) -> list[Outcome | Exception]:

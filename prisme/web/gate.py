@@ -20,7 +20,7 @@ def gate(proxy: Proxy, limiter: RateLimiter, origins: Origins, clock: Now) -> Ad
     def admit(scopes: list[Scope], slots: list[Slots]) -> list[Address | Refusal]:
         now = clock()
         addresses = [client(scope, found) for scope, found in zip(scopes, slots, strict=True)]
-        waits = [wait(address.key, now) for address in addresses]
+        waits = wait([address.key for address in addresses], now)
         known = [admits(found[ORIGIN]) for found in slots]
         return [
             (address if knows else refusal.ORIGIN_UNKNOWN) if not seconds else refusal.RATE_LIMITED.later(seconds)

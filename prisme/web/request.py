@@ -5,12 +5,12 @@ Values stay bytes as they came; nothing is judged here but lengths.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from prisme.base import refusal
+from prisme.base.memo import Memo
 from prisme.base.refusal import Refusal
 from prisme.base.uuids import uuid4s
 from prisme.visit import address
@@ -101,7 +101,7 @@ class Proxy:
         )
         self._scan = self.scanner()
         # As many clients as `address` remembers, by the header as it came: 0.3 us in place of 2.
-        self._remember = lru_cache(maxsize=16_384)(self._read_forwarded)
+        self._known = Memo(self._read_forwarded, 16_384)
 
     def scanner(self, noscript: bool = False) -> Scan:
         """The function that sorts a request's headers into slots.
@@ -131,7 +131,7 @@ class Proxy:
             scope["request_id"] = found[REQUEST_ID][:MAX_REQUEST_ID].decode("latin-1")
         told = found[FORWARDED]
         if told:
-            known = self._remember(told) if len(told) <= 64 else self._read_forwarded(told)
+            known = self._known[told] if len(told) <= 64 else self._read_forwarded(told)
         scope["address"] = known = known or address.parse(scope["client"][0])
         return known
 

@@ -17,6 +17,7 @@ _BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0, 5.0, 10.0)
 _NANOSECONDS = tuple(int(bound * 1e9) for bound in _BOUNDS)
 # Anyone may send any method: only these are told apart.
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_NONE = Histogram(_NANOSECONDS)
 _ASCII = bytes(range(128))
 _OF_EVENTS = (response.EVENTS, response.NOSCRIPT.decode())
 
@@ -45,9 +46,11 @@ class Traffic:
     def count(self, pattern: str, answered: Iterable[tuple[Scope, Answer]], nanoseconds: int) -> None:
         """Answered requests, each of which took so long. Nothing of them is kept."""
         bucket = bisect_left(_NANOSECONDS, nanoseconds)
+        key, series = ("", "", 0), _NONE
         for scope, (start, _) in answered:
-            key = (pattern, scope["method"], start["status"])
-            series = self._series.get(key) or self._begin(*key)
+            if scope["method"] != key[1] or start["status"] != key[2]:
+                key = (pattern, scope["method"], start["status"])
+                series = self._series.get(key) or self._begin(*key)
             series.counts[bucket] += 1
             series.sum += nanoseconds
             refusal = scope.get("refusal")
