@@ -170,10 +170,17 @@ def read_parameters(query: bytes, found: Slots) -> Pairs:
 
 
 async def read_body(receive: Receive, length: bytes) -> bytes | Refusal:
-    """The whole body, unless it is too long: `length`, the Content-Length, is asked first, and never trusted."""
+    """The whole body, unless it is too long: `length`, the Content-Length, is asked first.
+
+    Where the body has as many bytes, it is whole: the server lets no more through (RFC 9112, section 6.3), and to be told
+    so once more costs as much as the rest.
+    """
     if length and (not length.isdigit() or len(length) > 5 or int(length) > MAX_BODY):
         return refusal.BODY_TOO_LONG
+    whole = int(length) if length else -1
     body: bytes = b""
+    if whole == 0:
+        return body
     for _ in range(MAX_PIECES):
         message = await receive()
         if message["type"] != "http.request":
@@ -181,7 +188,7 @@ async def read_body(receive: Receive, length: bytes) -> bytes | Refusal:
         body = body + message["body"] if body else message["body"]
         if len(body) > MAX_BODY:
             return refusal.BODY_TOO_LONG
-        if not message["more_body"]:
+        if not message["more_body"] or len(body) == whole:
             return body
     return refusal.BODY_IN_PIECES
 

@@ -194,6 +194,10 @@ GONE = {"type": "http.disconnect"}
         pytest.param(b"9" * 5000, [], refusal.BODY_TOO_LONG, id="length of 5,000 digits"),
         pytest.param(b"", [part(b"", True)] * 1023 + [part(b"x")], b"x", id="in 1,024 pieces"),
         pytest.param(b"", [part(b"", True)] * 1024 + [part(b"x")], refusal.BODY_IN_PIECES, id="in 1,025 pieces"),
+        pytest.param(
+            b"4", [part(b"PI", True), part(b"NG", True)], b"PING", id="all that was said, and no word of an end"
+        ),
+        pytest.param(b"0", [], b"", id="said to be empty"),
         pytest.param(b"4", [GONE], refusal.BODY_CUT, id="gone"),
         pytest.param(b"4", [part(b"PI", True), GONE], refusal.BODY_CUT, id="gone on the way"),
     ],
