@@ -23,8 +23,8 @@ from prisme.access.setup import Setup
 from prisme.access.shares import Shares
 from prisme.access.tokens import Tokens
 from prisme.access.views import Views
-from prisme.ingest.custom import custom_events
-from prisme.ingest.links import file_downloads, outbound_links
+from prisme.ingest.event import events
+from prisme.ingest.links import file_download, outbound_link
 from prisme.ingest.pageview import pageviews
 from prisme.ingest.services import Services, Tallies
 from prisme.journal.appender import Appender
@@ -274,23 +274,22 @@ def _build_apps(
     journal = services.journal
     commit = journal.commit if config.eventstore_fsync == "always" else None
     doors = Doors(admit, proxy, clock, commit)
-    view, custom = pageviews(services), custom_events(services)
-    download, outbound = file_downloads(services), outbound_links(services)
+    view, record = pageviews(services), events(services)
 
     def failure() -> str | None:
         return journal.failure or writer.failure
 
-    events: dict[str, Methods] = {
+    routes_of_events: dict[str, Methods] = {
         EVENTS + "pageviews": {"POST": post_pageview(doors, view)},
-        EVENTS + "custom/" + NAME: {"POST": post_custom(doors, custom)},
-        EVENTS + "file-downloads": {"POST": post_link(doors, download)},
-        EVENTS + "outbound-links": {"POST": post_link(doors, outbound)},
+        EVENTS + "custom/" + NAME: {"POST": post_custom(doors, record)},
+        EVENTS + "file-downloads": {"POST": post_link(doors, record, file_download)},
+        EVENTS + "outbound-links": {"POST": post_link(doors, record, outbound_link)},
         NOSCRIPT + "events/pageviews": {"GET": noscript_pageview(doors, view)},
-        NOSCRIPT + "events/custom/" + NAME: {"GET": noscript_custom(doors, custom)},
-        NOSCRIPT + "events/outbound-links": {"GET": noscript_outbound(doors, outbound)},
+        NOSCRIPT + "events/custom/" + NAME: {"GET": noscript_custom(doors, record)},
+        NOSCRIPT + "events/outbound-links": {"GET": noscript_outbound(doors, record)},
         HEALTHCHECK: healthcheck(failure),
     }
-    app = App(events | routes, proxy, traffic, clock.steady, log)
+    app = App(routes_of_events | routes, proxy, traffic, clock.steady, log)
     return app, Admin(gather(app, traffic, writer, services, access_log), failure)
 
 

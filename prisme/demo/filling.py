@@ -12,10 +12,10 @@ import msgspec
 from prisme.base.refusal import BOT, Refusal
 from prisme.base.uri import Uri, parse
 from prisme.demo.traffic import BOTS, Sent
-from prisme.ingest.custom import custom_events
-from prisme.ingest.event import Recorded
+from prisme.ingest.custom import custom_event
+from prisme.ingest.event import Event, Recorded, events
 from prisme.ingest.hit import Hit
-from prisme.ingest.links import file_downloads, outbound_links
+from prisme.ingest.links import file_download, outbound_link
 from prisme.ingest.pageview import pageviews
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
@@ -70,6 +70,8 @@ def _check(sent: Sent, outcome: Recorded, filled: Filled) -> None:
     filled.sent += 1
     if outcome is None and sent.agent not in BOTS:
         return
+    if isinstance(outcome, Exception):
+        raise outcome
     if outcome is not BOT or sent.agent not in BOTS:
         why = outcome.reason if isinstance(outcome, Refusal) else "it came before its pageview, or is a bot's"
         raise DemoError(f"{sent.kind} of {sent.site}{sent.path}: {why}")
@@ -77,24 +79,24 @@ def _check(sent: Sent, outcome: Recorded, filled: Filled) -> None:
 
 
 def _recorder(services: Services) -> Callable[[Sent], Recorded]:
-    view, custom = pageviews(services), custom_events(services)
-    download, click = file_downloads(services), outbound_links(services)
+    view, record = pageviews(services), events(services)
 
-    def record(sent: Sent) -> Recorded:
-        hit = _read(sent)
+    def read(sent: Sent, hit: Hit) -> Event | Refusal:
         match sent.kind:
-            case "custom":
-                return custom(hit, sent.name, sent.properties)
             case "download":
-                return download(hit, sent.link.encode(), False)
+                return file_download(hit, sent.link.encode(), False)
             case "outbound":
-                return click(hit, sent.link.encode(), False)
-        (outcome,) = view([hit])
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+                return outbound_link(hit, sent.link.encode(), False)
+        return custom_event(hit, sent.name, sent.properties)
 
-    return record
+    def record_one(sent: Sent) -> Recorded:
+        hit = _read(sent)
+        if sent.kind == "pageview":
+            return view([hit])[0]
+        event = read(sent, hit)
+        return event if isinstance(event, Refusal) else record([event])[0]
+
+    return record_one
 
 
 def _read(sent: Sent) -> Hit:

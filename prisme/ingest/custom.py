@@ -1,14 +1,13 @@
 """Custom events: a name of the site's own, and properties, kept to the byte."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import msgspec
 
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
-from prisme.ingest.event import Recorded, events
+from prisme.ingest.event import Event
 from prisme.ingest.hit import Hit
-from prisme.ingest.services import Services
 from prisme.journal.record import CustomLine
 
 _decode_object = msgspec.json.Decoder(dict).decode
@@ -16,15 +15,10 @@ _decode_value = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 NO_PROPERTIES = "{}"
 
-Record = Callable[[Hit, str, str], Recorded]
 
-
-def custom_events(services: Services) -> Record:
-    """The function that records one custom event: hit, name, properties (JSON text)."""
-    record = events(services)
-    return lambda hit, name, properties: record(
-        hit, lambda device, session: CustomLine(device, session, hit.now, name, properties)
-    )
+def custom_event(hit: Hit, name: str, properties: str) -> Event:
+    """A custom event; `properties` is JSON text."""
+    return Event(hit, lambda device, session: CustomLine(device, session, hit.now, name, properties))
 
 
 def read_properties(body: bytes) -> str | Refusal:

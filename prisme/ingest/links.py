@@ -5,51 +5,40 @@ from collections.abc import Callable
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.base.uri import Uri, parse
-from prisme.ingest.event import ORIGIN_TOO, Recorded, events
+from prisme.ingest.event import ORIGIN_TOO, Event
 from prisme.ingest.hit import Hit
-from prisme.ingest.services import Services
 from prisme.journal.record import DownloadLine, OutboundLine
 
 # Hit, the link as it was sent, and whether the browser itself sent it (`ping`, or a link followed without script).
-Record = Callable[[Hit, bytes, bool], Recorded]
+Read = Callable[[Hit, bytes, bool], Event | Refusal]
 
 
-def file_downloads(services: Services) -> Record:
-    """The function that records one download."""
-    record = events(services)
-
-    def record_download(hit: Hit, raw: bytes, by_browser: bool) -> Recorded:
-        link = read_link(raw)
-        if isinstance(link, Refusal):
-            return link
-        url = str(link)
-        return record(
-            hit,
-            lambda device, session: DownloadLine(device, session, hit.now, url),
-            ORIGIN_TOO if by_browser else (),
-        )
-
-    return record_download
+def file_download(hit: Hit, raw: bytes, by_browser: bool) -> Event | Refusal:
+    """A download."""
+    link = read_link(raw)
+    if isinstance(link, Refusal):
+        return link
+    url = str(link)
+    return Event(
+        hit,
+        lambda device, session: DownloadLine(device, session, hit.now, url),
+        ORIGIN_TOO if by_browser else (),
+    )
 
 
-def outbound_links(services: Services) -> Record:
-    """The function that records one click on a link to another host."""
-    record = events(services)
-
-    def record_click(hit: Hit, raw: bytes, by_browser: bool) -> Recorded:
-        link = read_link(raw)
-        if isinstance(link, Refusal):
-            return link
-        if link.domain == hit.page.domain:
-            return refusal.LINK_INTERNAL
-        url = str(link)
-        return record(
-            hit,
-            lambda device, session: OutboundLine(device, session, hit.now, url),
-            ORIGIN_TOO if by_browser else (),
-        )
-
-    return record_click
+def outbound_link(hit: Hit, raw: bytes, by_browser: bool) -> Event | Refusal:
+    """A click on a link to another host."""
+    link = read_link(raw)
+    if isinstance(link, Refusal):
+        return link
+    if link.domain == hit.page.domain:
+        return refusal.LINK_INTERNAL
+    url = str(link)
+    return Event(
+        hit,
+        lambda device, session: OutboundLine(device, session, hit.now, url),
+        ORIGIN_TOO if by_browser else (),
+    )
 
 
 def read_link(raw: bytes) -> Uri | Refusal:

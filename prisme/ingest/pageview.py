@@ -16,6 +16,7 @@ from prisme.base.uuids import uuid7
 from prisme.ingest.campaign import read_utm
 from prisme.ingest.hit import Hit
 from prisme.ingest.services import Services
+from prisme.ingest.together import in_waves, settle
 from prisme.journal.record import CopyLine, ForgetLine, Line, PageviewLine, SessionName, encode
 
 # An exception is of this pageview alone, and nothing of it was recorded.
@@ -54,30 +55,23 @@ def pageviews(services: Services) -> Record:
 
     def record(hits: Sequence[Hit]) -> list[Outcome]:
         outcomes: list[Outcome] = [None] * len(hits)
-        views = read(hits, outcomes)
-        while views:
-            # What a device's second pageview continues is what its first one left.
-            firsts: dict[int, _View] = {}
-            for view in views:
-                firsts.setdefault(view.device, view)
-            settle(list(firsts.values()), outcomes)
-            views = [view for view in views if firsts[view.device] is not view] if len(firsts) < len(views) else []
-        return outcomes
 
-    def settle(views: list[_View], outcomes: list[Outcome]) -> None:
-        """Views of one device each."""
-        try:
+        def prepare(views: list[_View]) -> tuple[list[_Step], bytes]:
             steps, lines = plan(views, outcomes)
-            data = encode(*lines)
-        except Exception as error:
-            outcomes[views[0].place] = error
-            for view in views if len(views) > 1 else ():  # nobody shall suffer for another's
-                outcomes[view.place] = None
-                settle([view], outcomes)
-        else:
-            if steps and not carry_out(steps, data):
+            return steps, encode(*lines)
+
+        def commit(views: list[_View], prepared: tuple[list[_Step], bytes]) -> None:
+            steps, lines = prepared
+            if steps and not carry_out(steps, lines):
                 for view in views:
                     outcomes[view.place] = outcomes[view.place] or refusal.JOURNAL_UNAVAILABLE
+
+        def fail(view: _View, error: Exception) -> None:
+            outcomes[view.place] = error
+
+        for wave in in_waves(read(hits, outcomes)):
+            settle(prepare, commit, wave, fail)
+        return outcomes
 
     return record
 

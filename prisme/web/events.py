@@ -1,16 +1,19 @@
-"""The event endpoints: bytes to a Hit, by script or without; the rules behind both doors are the same."""
+"""The event endpoints: bytes to a Hit, by script or without; the rules behind both doors are the same.
 
-from collections.abc import Awaitable, Callable
+The requests of a moment are read one by one, and judged and recorded together.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.base.uri import Uri, parse
-from prisme.ingest import custom, links, pageview
-from prisme.ingest.event import Recorded
+from prisme.ingest import custom, event, links, pageview
+from prisme.ingest.event import Event, Recorded
 from prisme.ingest.hit import Hit
 from prisme.runtime.clock import Clock
 from prisme.visit.address import Address
@@ -31,8 +34,7 @@ from prisme.web.request import (
     STATUS,
     USER_AGENT,
     VISITOR_ID,
-    Bodies,
-    Pairs,
+    Body,
     Proxy,
     Receive,
     Scope,
@@ -41,29 +43,27 @@ from prisme.web.request import (
 )
 from prisme.web.response import Answer
 
-Outcome = Answer | Awaitable[Answer]
-Endpoint = Callable[[Scope, Receive], Outcome]
+# A body is one to be received before the request is finished; an exception is nobody's fault but ours.
+Outcome = Answer | Awaitable[Answer] | Body | Exception
+Endpoint = Callable[[Scope, Receive], Answer | Awaitable[Answer]]
 Commit = Callable[[], Awaitable[bool]]
-Settle = Callable[[Scope, Recorded, Answer], Outcome]
+# Of all requests of a moment, in their order. Where one raises, nothing was recorded.
+Many = Callable[[list[Scope]], list[Outcome]]
+Item = TypeVar("Item")
 
 _PING = b"PING"
 
 
-class AtOnce(NamedTuple):
-    """An endpoint that reads no body: what it awaits, if anything, comes after all that it does."""
-
-    endpoint: Endpoint
-
-
 class Together(NamedTuple):
-    """An endpoint for all requests of a moment, which gives their outcomes in order; likewise without a body.
+    """An endpoint for all requests of a moment. `finish` is for those whose body came, which is in the scope then.
 
     `read`, where there is one, gives what it wants of a request's bytes: `slots` in its scope. Nothing is shared, so it
-    may be called in any thread. Where the endpoint raises, nothing was recorded.
+    may be called in any thread.
     """
 
     read: Callable[[Scope], Slots] | None
-    endpoint: Callable[[list[Scope]], list[Outcome | Exception]]
+    begin: Many
+    finish: Many
 
 
 class Doors(msgspec.Struct, frozen=True):
@@ -77,67 +77,66 @@ class Doors(msgspec.Struct, frozen=True):
 
 def post_pageview(doors: Doors, record: pageview.Record) -> Together:
     """`POST /api/v1/events/pageviews`."""
-    scan = doors.proxy.scanner()
-    return _pageviews(doors, record, lambda scope: scan(scope["headers"]), response.ACCEPTED)
+
+    def judge(_: Scope, hit: Hit, __: Slots) -> Hit:
+        return hit
+
+    return _without_body(doors, _read_post(doors), _Door(judge, record))
 
 
-def post_custom(doors: Doors, record: custom.Record) -> Endpoint:
+def post_custom(doors: Doors, record: event.Record) -> Together:
     """`POST /api/v1/events/custom/:name`."""
 
-    def read(scope: Scope, found: Slots, hit: Hit, body: bytes) -> Recorded:
+    def judge(scope: Scope, hit: Hit, found: Slots) -> Event | Refusal:
+        body = scope["body"]
         if body and found[CONTENT_TYPE].partition(b";")[0].strip().lower() != b"application/json":
             return refusal.NOT_JSON
         properties = custom.read_properties(body)
-        return properties if isinstance(properties, Refusal) else record(hit, scope["name"], properties)
+        return properties if isinstance(properties, Refusal) else custom.custom_event(hit, scope["name"], properties)
 
-    return _post(doors, read)
+    return _with_body(doors, _Door(judge, record))
 
 
-def post_link(doors: Doors, record: links.Record) -> Endpoint:
+def post_link(doors: Doors, record: event.Record, read: links.Read) -> Together:
     """`POST /api/v1/events/file-downloads` and `/outbound-links`: the body is the URL, or `PING` of an `<a ping>`."""
 
-    def read(_: Scope, found: Slots, hit: Hit, body: bytes) -> Recorded:
-        return record(hit, found[LINK], True) if body == _PING else record(hit, body.strip(), False)
+    def judge(scope: Scope, hit: Hit, found: Slots) -> Event | Refusal:
+        body = scope["body"]
+        return read(hit, found[LINK], True) if body == _PING else read(hit, body.strip(), False)
 
-    return _post(doors, read, pings=True)
+    return _with_body(doors, _Door(judge, record, pings=True))
 
 
 def noscript_pageview(doors: Doors, record: pageview.Record) -> Together:
     """`GET /api/v1/noscript/events/pageviews`."""
-    scan = doors.proxy.scanner(noscript=True)
 
-    def read(scope: Scope) -> Slots:
-        found, query = scan(scope["headers"]), scope["query_string"]
-        if len(query) <= MAX_QUERY:
-            read_parameters(query, found)
-        else:
-            scope["too_long"] = True
-        # Browsers send no `Origin` with `<img>` and `<a>`: the page's own URL stands in.
-        found[ORIGIN] = found[ORIGIN] or found[REFERER] or found[PAGE]
-        return found
+    def judge(_: Scope, hit: Hit, __: Slots) -> Hit:
+        return hit
 
-    return _pageviews(doors, record, read, response.ACCEPTED_GIF)
+    return _without_body(doors, _read_noscript(doors), _Door(judge, record, _accept_gif))
 
 
-def noscript_custom(doors: Doors, record: custom.Record) -> AtOnce:
+def noscript_custom(doors: Doors, record: event.Record) -> Together:
     """`GET /api/v1/noscript/events/custom/:name`."""
 
-    def read(scope: Scope, _: Slots, hit: Hit, properties: Pairs) -> tuple[Recorded, Answer]:
-        joined = custom.join_properties(properties)
-        recorded = joined if isinstance(joined, Refusal) else record(hit, scope["name"], joined)
-        return recorded, response.ACCEPTED_GIF
+    def judge(scope: Scope, hit: Hit, _: Slots) -> Event | Refusal:
+        joined = custom.join_properties(scope["properties"])
+        return joined if isinstance(joined, Refusal) else custom.custom_event(hit, scope["name"], joined)
 
-    return _get(doors, read)
+    return _without_body(doors, _read_noscript(doors), _Door(judge, record, _accept_gif))
 
 
-def noscript_outbound(doors: Doors, record: links.Record) -> AtOnce:
+def noscript_outbound(doors: Doors, record: event.Record) -> Together:
     """`GET /api/v1/noscript/events/outbound-links`: on to the link, once the click is stored."""
 
-    def read(_: Scope, found: Slots, hit: Hit, __: Pairs) -> tuple[Recorded, Answer]:
-        # No header can be split by it: `record` refuses a URL with a control character.
-        return record(hit, found[LINK], True), response.redirect(found[LINK].strip())
+    def judge(_: Scope, hit: Hit, found: Slots) -> Event | Refusal:
+        return links.outbound_link(hit, found[LINK], True)
 
-    return _get(doors, read)
+    def accept(scope: Scope) -> Answer:
+        # No header can be split by it: a URL with a control character is refused.
+        return response.redirect(scope["slots"][LINK].strip())
+
+    return _without_body(doors, _read_noscript(doors), _Door(judge, record, accept))
 
 
 def read_page(raw: bytes) -> Uri | Refusal:
@@ -164,100 +163,116 @@ def read_hit(found: Slots, address: Address, page: Uri, now: int, page_known: bo
     )
 
 
-def _pageviews(doors: Doors, record: pageview.Record, read: Callable[[Scope], Slots], accepted: Answer) -> Together:
-    """Pageviews, whatever way they come."""
-    admit, wall = doors.admit, doors.clock.wall
-    refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
+def _accept(_: Scope) -> Answer:
+    return response.ACCEPTED
 
-    def judge(scope: Scope, found: Slots, address: Address | Refusal, now: int) -> Hit | Refusal:
-        if isinstance(address, Refusal):
-            return address
-        if "too_long" in scope:
-            return refusal.QUERY_TOO_LONG
-        page = read_page(found[PAGE] or found[REFERER])
-        return page if isinstance(page, Refusal) else read_hit(found, address, page, now)
 
-    def conclude(scope: Scope, recorded: pageview.Outcome) -> Outcome | Exception:
-        return recorded if isinstance(recorded, Exception) else settle(scope, recorded, accepted)
+def _accept_gif(_: Scope) -> Answer:
+    return response.ACCEPTED_GIF
 
-    def endpoint(scopes: list[Scope]) -> list[Outcome | Exception]:
-        now = wall()
-        slots = [scope.get("slots") or read(scope) for scope in scopes]
-        admitted = admit(scopes, slots)
-        hits = [judge(*each, now) for each in zip(scopes, slots, admitted, strict=True)]
-        recorded = iter(record([hit for hit in hits if isinstance(hit, Hit)]))
+
+class _Door(NamedTuple, Generic[Item]):
+    """One kind of event: what a hit becomes, how such are recorded, and the answer to one that was.
+
+    With `pings`, a browser itself may have sent it, and says the page elsewhere.
+    """
+
+    judge: Callable[[Scope, Hit, Slots], Item | Refusal]
+    record: Callable[[Sequence[Item]], Sequence[Recorded]]
+    accept: Callable[[Scope], Answer] = _accept
+    pings: bool = False
+
+
+def _read_post(doors: Doors) -> Callable[[Scope], Slots]:
+    scan = doors.proxy.scanner()
+    return lambda scope: scan(scope["headers"])
+
+
+def _read_noscript(doors: Doors) -> Callable[[Scope], Slots]:
+    """What scripts say in headers, a noscript request has in its query."""
+    scan = doors.proxy.scanner(noscript=True)
+
+    def read(scope: Scope) -> Slots:
+        found, query = scan(scope["headers"]), scope["query_string"]
+        if len(query) <= MAX_QUERY:
+            scope["properties"] = read_parameters(query, found)
+        else:
+            scope["unread"] = refusal.QUERY_TOO_LONG
+        # Browsers send no `Origin` with `<img>` and `<a>`: the page's own URL stands in.
+        found[ORIGIN] = found[ORIGIN] or found[REFERER] or found[PAGE]
+        return found
+
+    return read
+
+
+def _without_body(doors: Doors, read: Callable[[Scope], Slots], door: _Door[Item]) -> Together:
+    admit, finish = doors.admit, _finisher(doors, door)
+
+    def begin(scopes: list[Scope]) -> list[Outcome]:
+        admit(scopes)
+        return finish(scopes)
+
+    return Together(read, begin, finish)
+
+
+def _with_body(doors: Doors, door: _Door[Item]) -> Together:
+    admit, refuse = doors.admit, partial(response.refuse, doors.proxy)
+
+    def begin(scopes: list[Scope]) -> list[Outcome]:
+        admit(scopes)
         return [
-            conclude(scope, next(recorded)) if isinstance(hit, Hit) else refuse(scope, hit)
-            for scope, hit in zip(scopes, hits, strict=True)
+            refuse(scope, scope["refused"]) if "refused" in scope else Body(scope["slots"][CONTENT_LENGTH])
+            for scope in scopes
         ]
 
-    return Together(read, endpoint)
+    return Together(_read_post(doors), begin, _finisher(doors, door))
 
 
-def _post(doors: Doors, read: Callable[[Scope, Slots, Hit, bytes], Recorded], *, pings: bool = False) -> Endpoint:
-    """An endpoint with a body; with `pings`, a browser itself may have sent it, and says the page elsewhere."""
-    scan, admit, wall = doors.proxy.scanner(), doors.admit, doors.clock.wall
-    refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
-    read_body = Bodies().read
+def _finisher(doors: Doors, door: _Door[Item]) -> Many:
+    """Judges all that are not refused, and records what they are."""
+    wall, refuse, settle = doors.clock.wall, partial(response.refuse, doors.proxy), _settler(doors, door.accept)
+    judge, record, pings = door.judge, door.record, door.pings
 
-    async def endpoint(scope: Scope, receive: Receive) -> Answer:
-        found = scan(scope["headers"])
-        (address,) = admit([scope], [found])
-        if isinstance(address, Refusal):
-            return refuse(scope, address)
-        scope["headers"] = ()  # 100 kB, where a client wants it so, for as long as its body takes
-        body = await read_body(receive, found[CONTENT_LENGTH])
-        if isinstance(body, Refusal):
-            return refuse(scope, body)
-        ping = pings and body == _PING
+    def read(scope: Scope, now: int) -> Item | Refusal:
+        refused: Refusal | None = scope.get("refused") or scope.get("unread")
+        if refused is not None:
+            return refused
+        found = scope["slots"]
+        ping = pings and scope["body"] == _PING
         # A page that came by https tells other origins in a ping nothing but its origin (HTML, "hyperlink auditing").
         page = read_page((found[PING_FROM] or found[ORIGIN]) if ping else found[PAGE] or found[REFERER])
         if isinstance(page, Refusal):
-            return refuse(scope, page)
-        hit = read_hit(found, address, page, wall(), page_known=not ping or bool(found[PING_FROM]))
-        outcome = settle(scope, read(scope, found, hit, body), response.ACCEPTED)
-        return outcome if isinstance(outcome, tuple) else await outcome
+            return page
+        hit = read_hit(found, scope["address"], page, now, page_known=not ping or bool(found[PING_FROM]))
+        return judge(scope, hit, found)
 
-    return endpoint
+    def finish(scopes: list[Scope]) -> list[Outcome]:
+        now = wall()
+        items = [read(scope, now) for scope in scopes]
+        recorded = iter(record([item for item in items if not isinstance(item, Refusal)]))
+        return [
+            refuse(scope, item) if isinstance(item, Refusal) else settle(scope, next(recorded))
+            for scope, item in zip(scopes, items, strict=True)
+        ]
 
-
-def _get(doors: Doors, read: Callable[[Scope, Slots, Hit, Pairs], tuple[Recorded, Answer]]) -> AtOnce:
-    """A noscript endpoint: what scripts say in headers, it has in its query."""
-    scan, admit, wall = doors.proxy.scanner(noscript=True), doors.admit, doors.clock.wall
-    refuse, settle = partial(response.refuse, doors.proxy), _settler(doors)
-
-    def endpoint(scope: Scope, _: Receive) -> Outcome:
-        found = scan(scope["headers"])
-        query = scope["query_string"]
-        properties = read_parameters(query, found) if len(query) <= MAX_QUERY else []
-        # Browsers send no `Origin` with `<img>` and `<a>`: the page's own URL stands in.
-        found[ORIGIN] = found[ORIGIN] or found[REFERER] or found[PAGE]
-        (address,) = admit([scope], [found])
-        if isinstance(address, Refusal):
-            return refuse(scope, address)
-        if len(query) > MAX_QUERY:
-            return refuse(scope, refusal.QUERY_TOO_LONG)
-        page = read_page(found[PAGE] or found[REFERER])
-        if isinstance(page, Refusal):
-            return refuse(scope, page)
-        return settle(scope, *read(scope, found, read_hit(found, address, page, wall()), properties))
-
-    return AtOnce(endpoint)
+    return finish
 
 
-def _settler(doors: Doors) -> Settle:
+def _settler(doors: Doors, accept: Callable[[Scope], Answer]) -> Callable[[Scope, Recorded], Outcome]:
     """Answers what was recorded; where its session has to come first, or the disk itself has to have it, after that."""
     commit, refuse = doors.commit, partial(response.refuse, doors.proxy)
 
-    def settle(scope: Scope, recorded: Recorded, accepted: Answer) -> Outcome:
+    def settle(scope: Scope, recorded: Recorded) -> Outcome:
         if recorded is None and commit is None:
-            return accepted
-        return refuse(scope, recorded) if isinstance(recorded, Refusal) else settle_later(scope, recorded, accepted)
+            return accept(scope)
+        if isinstance(recorded, Refusal):
+            return refuse(scope, recorded)
+        return recorded if isinstance(recorded, Exception) else settle_later(scope, recorded)
 
-    async def settle_later(scope: Scope, recorded: Awaitable[Refusal | None] | None, accepted: Answer) -> Answer:
+    async def settle_later(scope: Scope, recorded: Awaitable[Refusal | None] | None) -> Answer:
         refused = None if recorded is None else await recorded
         if refused is None and commit is not None and not await commit():
             refused = refusal.JOURNAL_UNAVAILABLE
-        return accepted if refused is None else refuse(scope, refused)
+        return accept(scope) if refused is None else refuse(scope, refused)
 
     return settle

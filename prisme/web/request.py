@@ -169,66 +169,109 @@ def read_parameters(query: bytes, found: Slots) -> Pairs:
     return properties
 
 
-async def read_body(receive: Receive, length: bytes) -> bytes | Refusal:
-    """The whole body, unless it is too long: `length`, the Content-Length, is asked first.
+class Body:
+    """A body on its way, of so many bytes by its Content-Length: in the end it is `whole`, or `refused`."""
 
-    Where the body has as many bytes, it is whole: the server lets no more through (RFC 9112, section 6.3), and to be told
-    so once more costs as much as the rest.
-    """
-    if length and (not length.isdigit() or len(length) > 5 or int(length) > MAX_BODY):
-        return refusal.BODY_TOO_LONG
-    whole = int(length) if length else -1
-    body: bytes = b""
-    if whole == 0:
-        return body
-    for _ in range(MAX_PIECES):
-        message = await receive()
+    __slots__ = ("_length", "_pieces", "_read", "refused", "whole")
+
+    def __init__(self, length: bytes) -> None:
+        self.whole: bytes | None = None
+        self.refused: Refusal | None = None
+        self._length, self._pieces, self._read = -1, 0, b""
+        if not length:
+            return
+        if not length.isdigit() or len(length) > 5 or int(length) > MAX_BODY:
+            self.refused = refusal.BODY_TOO_LONG
+            return
+        self._length = int(length)
+        if self._length == 0:
+            self.whole = b""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more has to be received."""
+        return self.whole is not None or self.refused is not None
+
+    def take(self, message: dict[str, Any]) -> None:
+        """One ASGI message.
+
+        A body that has its length is whole: the server lets no more through (RFC 9112, section 6.3), and to be told so
+        costs as much as to be given it.
+        """
         if message["type"] != "http.request":
-            return refusal.BODY_CUT
-        body = body + message["body"] if body else message["body"]
+            self.refused = refusal.BODY_CUT
+            return
+        self._pieces += 1
+        self._read = body = self._read + message["body"] if self._read else message["body"]
         if len(body) > MAX_BODY:
-            return refusal.BODY_TOO_LONG
-        if not message["more_body"] or len(body) == whole:
-            return body
-    return refusal.BODY_IN_PIECES
+            self.refused = refusal.BODY_TOO_LONG
+        elif not message["more_body"] or len(body) == self._length:
+            self.whole = body
+        elif self._pieces == MAX_PIECES:
+            self.refused = refusal.BODY_IN_PIECES
 
 
-class Bodies:
-    """Reads bodies, each in `BODY_SECONDS` or a little more; who sends more slowly is refused.
+async def read_body(receive: Receive, length: bytes) -> bytes | Refusal:
+    """The whole body, unless it is refused."""
+    body = Body(length)
+    while not body.ended:
+        body.take(await receive())
+    return body.refused or body.whole or b""
 
-    One timer for all costs each 0.3 us; `asyncio.timeout`, one for each, costs 5.
+
+class Patience:
+    """Calls what was not stopped in `BODY_SECONDS`, or a little more.
+
+    One timer for all costs each 0.3 us; one for each would cost 5.
     """
 
     def __init__(self) -> None:
-        self._since: dict[asyncio.Task[Any] | None, float] = {}  # the oldest first
+        self._since: dict[Callable[[], object], float] = {}  # the oldest first
         self._watched = False
 
-    async def read(self, receive: Receive, length: bytes) -> bytes | Refusal:
-        """As `read_body`, with an end."""
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
-        self._since[task] = loop.time()
+    def start(self, give_up: Callable[[], object]) -> None:
+        """Call it some day, unless it is stopped."""
+        loop = asyncio.get_running_loop()
+        self._since[give_up] = loop.time()
         if not self._watched:
             self._watched = True
             loop.call_later(_LOOK_SECONDS, self._look, loop)
-        try:
-            return await read_body(receive, length)
-        except asyncio.CancelledError:
-            if task is None or task in self._since or task.uncancel():
-                raise
-            return refusal.BODY_LATE
-        finally:
-            self._since.pop(task, None)
+
+    def stop(self, give_up: Callable[[], object]) -> bool:
+        """Do not call it; false where it was called."""
+        return self._since.pop(give_up, None) is not None
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         before = loop.time() - BODY_SECONDS
-        late = list(takewhile(lambda task: self._since[task] < before, self._since))
-        for task in late:
-            del self._since[task]
-            if task is not None:
-                task.cancel()
+        late = list(takewhile(lambda give_up: self._since[give_up] < before, self._since))
+        for give_up in late:
+            del self._since[give_up]
+            give_up()
         self._watched = bool(self._since)
         if self._watched:
             loop.call_later(_LOOK_SECONDS, self._look, loop)
+
+
+class Bodies:
+    """Reads bodies with patience, for tasks; who sends more slowly is refused."""
+
+    def __init__(self) -> None:
+        self._patience = Patience()
+
+    async def read(self, receive: Receive, length: bytes) -> bytes | Refusal:
+        """As `read_body`, with an end."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("no task")
+        self._patience.start(task.cancel)
+        try:
+            return await read_body(receive, length)
+        except asyncio.CancelledError:
+            if self._patience.stop(task.cancel) or task.uncancel():
+                raise
+            return refusal.BODY_LATE
+        finally:
+            self._patience.stop(task.cancel)
 
 
 def read_name(segment: bytes) -> str | None:

@@ -17,9 +17,10 @@ from granian.log import LogLevels
 from granian.server.common import SocketSpec  # type: ignore[attr-defined]  # not exported
 from granian.server.embed import AsyncWorker, Server
 
+from prisme.base import refusal
 from prisme.runtime.descriptors import allow_open_files
 from prisme.runtime.machine import this_machine
-from prisme.web.request import Scope
+from prisme.web.request import Body, Patience, Scope
 from prisme.web.response import Answer
 
 # A request line and headers beyond this are refused by Granian itself: room for URLs of 8,192 bytes in three headers,
@@ -48,8 +49,14 @@ class Answering(Protocol):
     def read(self, scope: Scope) -> None:
         """Read one request; in Granian's thread, as it comes."""
 
-    def answer(self, scopes: list[Scope]) -> list[Answer | None]:
-        """The answers to requests of one moment, in order; None for what has to wait: the server's callable gets it."""
+    def begin(self, scopes: list[Scope]) -> list[Answer | Body | None]:
+        """The answers to requests of one moment, in order; None for what has to wait: the server's callable gets it.
+
+        A body is to be received first.
+        """
+
+    def finish(self, scopes: list[Scope]) -> list[Answer | Body | None]:
+        """Likewise, of those whose body has ended."""
 
 
 class _Relay(logging.Handler):
@@ -59,61 +66,101 @@ class _Relay(logging.Handler):
         logging.getLogger("prisme").handle(record)
 
 
-def _scheduler(loop: asyncio.AbstractEventLoop, callback: Any, answering: Answering) -> CallbackScheduler:
+class _Turns:
     """Collects the requests that Granian's thread hands over while the event loop is busy, and answers them together.
 
     Python does one thing to many of them in half the time that it takes to do all things to one after the other, and
     the threads wake each other once for all. What needs a task gets one, as with Granian's own scheduler
     (`granian/_futures.py`).
     """
-    scheduler: Any = CallbackScheduler(loop, callback, None, None, None)  # type: ignore[call-arg]
-    later, context, read, answers = loop.call_soon_threadsafe, scheduler._ctx, answering.read, answering.answer
-    waiting: deque[Any] = deque()
-    called = False
 
-    def schedule(watcher: Any) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, callback: Any, answering: Answering) -> None:
+        scheduler: Any = CallbackScheduler(loop, callback, None, None, None)  # type: ignore[call-arg]
+        scheduler._schedule_fn = self._schedule
+        self.scheduler = scheduler
+        self._loop = loop
+        self._callback = callback
+        self._answering = answering
+        self._patience = Patience()
+        self._fresh: deque[Any] = deque()
+        self._called = False
+        self._whole: list[Any] = []  # whose body has ended
+
+    def _schedule(self, watcher: Any) -> None:
         """In Granian's thread."""
-        nonlocal called
-        read(watcher.scope)
-        waiting.append(watcher)
-        if called:
-            return
-        called = True
         try:
-            later(answer_all, context=context)
-        except RuntimeError as error:  # the loop was closed meanwhile; Granian answers 500
+            self._answering.read(watcher.scope)
+            self._fresh.append(watcher)
+            if not self._called:
+                self._called = True
+                self._loop.call_soon_threadsafe(self._begin, context=self.scheduler._ctx)
+        except Exception as error:  # a loop that was closed meanwhile, or a defect; Granian answers 500
             watcher.err(error)
 
-    def answer_all() -> None:
-        nonlocal called
-        called = False  # before it looks: what comes while it does is either seen here, or calls again
-        watchers = [waiting.popleft() for _ in range(min(len(waiting), _TOGETHER))]
-        if waiting and not called:
-            called = True
-            loop.call_soon(answer_all, context=context)
+    def _begin(self) -> None:
+        self._called = False  # before it looks: what comes while it does is either seen here, or calls again
+        watchers = [self._fresh.popleft() for _ in range(min(len(self._fresh), _TOGETHER))]
+        if self._fresh and not self._called:
+            self._called = True
+            self._loop.call_soon(self._begin, context=self.scheduler._ctx)
+        self._give(watchers, self._answering.begin)
+
+    def _finish(self) -> None:
+        watchers, self._whole = self._whole, []
+        self._give(watchers, self._answering.finish)
+
+    def _give(self, watchers: list[Any], work: Callable[[list[Scope]], list[Answer | Body | None]]) -> None:
         try:
-            given = answers([watcher.scope for watcher in watchers])
+            given = work([watcher.scope for watcher in watchers])
         except Exception as error:  # a defect; Granian answers 500
             for watcher in watchers:
                 watcher.err(error)
             return
-        for watcher, answer in zip(watchers, given, strict=True):
-            if answer is None:
-                watcher.taskref(loop.create_task(callback(watcher)))
+        for watcher, one in zip(watchers, given, strict=True):
+            if one is None:
+                watcher.taskref(self._loop.create_task(self._callback(watcher)))
+            elif isinstance(one, Body):
+                self._expect(watcher, one)
             else:
                 send = watcher.proto.send
-                send(answer[0])
-                send(answer[1])
+                send(one[0])
+                send(one[1])
 
-    scheduler._schedule_fn = schedule
-    return cast(CallbackScheduler, scheduler)
+    def _expect(self, watcher: Any, body: Body) -> None:
+        def give_up() -> None:
+            body.refused = refusal.BODY_LATE
+            self._end(watcher)
+
+        def arrive(future: Any) -> None:
+            if body.ended:  # it was given up
+                return
+            try:
+                body.take(future.result())
+            except Exception:
+                body.refused = refusal.BODY_CUT
+            if body.ended:
+                self._patience.stop(give_up)
+                self._end(watcher)
+            else:
+                watcher.proto.receive().add_done_callback(arrive)
+
+        if body.ended:
+            self._end(watcher)
+        else:
+            self._patience.start(give_up)
+            watcher.proto.receive().add_done_callback(arrive)
+
+    def _end(self, watcher: Any) -> None:
+        if not self._whole:
+            self._loop.call_soon(self._finish, context=self.scheduler._ctx)
+        self._whole.append(watcher)
 
 
 def _spawner(answering: Answering) -> Callable[..., None]:
     """Granian's own start of a worker, in which the name that makes its scheduler is ours."""
 
     def make(loop: asyncio.AbstractEventLoop, callback: Any, **_: bool) -> CallbackScheduler:
-        return _scheduler(loop, callback, answering)
+        return cast(CallbackScheduler, _Turns(loop, callback, answering).scheduler)
 
     usual: Any = Server._spawn_asgi_worker
     names = usual.__wrapped__.__globals__ | {"_new_cbscheduler": make}

@@ -43,15 +43,18 @@ class Traffic:
         self.refused: Counter[str] = Counter()
         self.refused_events: Counter[str] = Counter()
 
-    def count(self, pattern: str, answered: Iterable[tuple[Scope, Answer]], nanoseconds: int) -> None:
-        """Answered requests, each of which took so long. Nothing of them is kept."""
-        bucket = bisect_left(_NANOSECONDS, nanoseconds)
+    def count(self, pattern: str, answered: Iterable[tuple[Scope, Answer]], now: int) -> None:
+        """Requests that are answered now; in steady nanoseconds, as `started` in their scopes.
+
+        Nothing of them is kept: their memory is the next ones', while it is in the processor's cache.
+        """
         key, series = ("", "", 0), _NONE
         for scope, (start, _) in answered:
             if scope["method"] != key[1] or start["status"] != key[2]:
                 key = (pattern, scope["method"], start["status"])
                 series = self._series.get(key) or self._begin(*key)
-            series.counts[bucket] += 1
+            nanoseconds = now - scope["started"]
+            series.counts[bisect_left(_NANOSECONDS, nanoseconds)] += 1
             series.sum += nanoseconds
             refusal = scope.get("refusal")
             if refusal is not None:
