@@ -3,6 +3,7 @@
 -- so that a session's row is changed to a newer state only: its pageviews never fall.
 -- Rows are changed in place: what is deleted and inserted anew takes new room, and leaves holes.
 
+-- What is as usual is left out of a line: the parts of `utm` that are empty, `real` where it is true.
 CREATE OR REPLACE TEMP TABLE line AS
 SELECT * REPLACE (
     -- A damaged line may still be JSON: what it lacks for the tables makes it no event, as if it were none.
@@ -31,14 +32,15 @@ SELECT * REPLACE (
     session.client.device AS client_device,
     session.referrer AS referrer_domain,
     session.country AS country_code,
-    session.utm.source AS utm_source,
-    session.utm.medium AS utm_medium,
-    session.utm.campaign AS utm_campaign,
-    session.utm.term AS utm_term,
-    session.utm.content AS utm_content,
+    coalesce(session.utm.source, '') AS utm_source,
+    coalesce(session.utm.medium, '') AS utm_medium,
+    coalesce(session.utm.campaign, '') AS utm_campaign,
+    coalesce(session.utm.term, '') AS utm_term,
+    coalesce(session.utm.content, '') AS utm_content,
     session.pageviews AS pageviews,
     TRY(make_timestamp(session.active)) AS active,
-    CASE WHEN NOT session.real THEN CAST(to_json(session) AS VARCHAR) END AS copy,
+    -- As a patch, it has what is not NULL.
+    CASE WHEN NOT session.real THEN CAST(json_merge_patch('{}', to_json(session)) AS VARCHAR) END AS copy,
     TRY(make_timestamp("at")) AS "timestamp",
     name,
     properties,
@@ -48,9 +50,7 @@ SELECT * REPLACE (
         AND exit_timestamp IS NOT NULL AND exit_path IS NOT NULL AND exit_status IS NOT NULL
         AND visitor_id IS NOT NULL AND operating_system IS NOT NULL AND browser_family IS NOT NULL
         AND client_device IS NOT NULL AND referrer_domain IS NOT NULL AND country_code IS NOT NULL
-        AND utm_source IS NOT NULL AND utm_medium IS NOT NULL AND utm_campaign IS NOT NULL
-        AND utm_term IS NOT NULL AND utm_content IS NOT NULL AND pageviews IS NOT NULL
-        AND active IS NOT NULL AS is_whole
+        AND session.utm IS NOT NULL AND pageviews IS NOT NULL AND active IS NOT NULL AS is_whole
 FROM read_json(
     $paths,
     format = 'newline_delimited',

@@ -75,7 +75,7 @@ class Loader:
         A segment with a line that is no event, other than one torn at the very end, is kept beside as
         `<name>.rejected`: such a line is a defect somewhere, and must not vanish.
         """
-        with self._working():
+        with self._working(), self._database.on_one_thread(self._cursor):
             ((loaded, rejected),) = self._load([segment], now)
             _remove(segment, rejected)
             return loaded

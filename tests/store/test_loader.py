@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pytest
 
 from prisme.base.events import Client, Session, Utm
@@ -104,6 +105,33 @@ def test_texts_are_exact(store: Store) -> None:
     assert store.rows("SELECT utm_campaign, utm_content FROM sessions") == [(strange.utm.campaign, strange.utm.content)]
 
 
+def test_lines_of_earlier_versions_are_read(store: Store) -> None:
+    """They had each value, those that are as usual too."""
+    plain = msgspec.structs.replace(session(1), utm=Utm())
+    copy = msgspec.structs.replace(plain, uuid=uuid7(NOW + 2, 2), real=False)
+    lines = encode(PageviewLine(1, plain), CopyLine(1, copy))
+    assert lines.count(b'"utm":{}') == 2
+    assert lines.count(b'"real"') == 1
+    utm = b'"utm":{"source":"","medium":"","campaign":"","term":"","content":""}'
+    old = lines.replace(b'"utm":{}', utm).replace(b"}}\n", b',"real":true}}\n', 1)
+    assert store.loader.load(store.segment(1, raw=old), NOW) == Loaded({"pageview": 1})
+    assert list(store.loader.open_sessions(0, 10)) == [(1, plain), (1, copy)]
+    assert store.load(2, PageviewLine(1, plain), CopyLine(1, copy)) == Loaded({"pageview": 1})
+    assert list(store.loader.open_sessions(0, 10)) == [(1, plain), (1, copy)]
+
+
+def test_a_load_shares_its_thread_with_nobody_unless_somebody_reads(store: Store) -> None:
+    with store.database.cursor() as cursor:
+        threads = "SELECT current_setting('threads')"
+        with store.database.on_one_thread(cursor):
+            assert store.rows(threads) == [(1,)]
+        assert store.rows(threads) == [(LIMITS.threads,)]
+        store.database.reading.add(cursor)
+        with store.database.on_one_thread(cursor):
+            assert store.rows(threads) == [(LIMITS.threads,)]
+        store.database.reading.discard(cursor)
+
+
 def test_loads_a_segment_once(store: Store) -> None:
     assert store.load(4, PageviewLine(1, session(1))) == Loaded({"pageview": 1})
     assert store.load(4, PageviewLine(1, session(1))) == KNOWN
@@ -193,6 +221,7 @@ def damage(old: bytes, new: bytes) -> bytes:
         pytest.param(damage(b'"kind":"pageview"', b'"kind":"custom","at":1,"name":"x"'), 1, True, id="half an event"),
         pytest.param(damage(b'"domain"', b'"damoin"'), 1, True, id="a name damaged"),
         pytest.param(damage(b'"visitor":"v"', b'"visitor":null'), 1, True, id="a value lost"),
+        pytest.param(damage(b'"utm"', b'"umt"'), 1, True, id="a name damaged, of values that may be left out"),
         pytest.param(damage(b'"exit":1', b'"exit":922337203'), 1, True, id="a time beyond all times"),
         pytest.param(damage(b"-7", b"-4"), 1, True, id="an id without a time"),
     ],
