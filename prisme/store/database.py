@@ -22,7 +22,7 @@ WAY_BACK = (
 _LOG = logging.getLogger("prisme")
 # A checkpoint writes anew what was only begun in the file, of each column: with DuckDB's own 16 MB, that was a third
 # of what a load costs. The log is read back within half a second.
-_LOG_BYTES = 64 << 20
+LOG_BYTES = 64 << 20
 _LATEST = """
 SELECT coalesce(epoch_us(max(latest)), 0) FROM (
     SELECT max(entry_timestamp) AS latest FROM sessions
@@ -167,7 +167,7 @@ def connect(path: Path, limits: Limits, temporary: Path) -> duckdb.DuckDBPyConne
             "memory_limit": f"{limits.memory}B",
             "threads": limits.threads,
             "temp_directory": str(temporary),
-            "checkpoint_threshold": f"{_LOG_BYTES}B",
+            "checkpoint_threshold": f"{LOG_BYTES}B",
             # Everything needed is in the wheel; nothing is fetched from anywhere.
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
