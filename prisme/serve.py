@@ -450,12 +450,11 @@ async def _load_leftovers(
     for path in foreign:
         log.warning("%s is no segment of the journal, it is left alone", path)
     highest = max([loader.last_segment(), *(segment.number for segment in segments)])
-    for segment in segments:
-        try:
-            loaded = await asyncio.to_thread(loader.load, segment, clock(), keep=True)
-        except (OSError, duckdb.Error) as error:
-            log.error("segment %d waits, will be loaded later: %s", segment.number, error)
-        else:
+    for batch in loader.batches(segments):
+        for segment, loaded in zip(batch, await asyncio.to_thread(loader.load_left, batch, clock()), strict=True):
+            if isinstance(loaded, Exception):
+                log.error("segment %d waits, will be loaded later: %s", segment.number, loaded)
+                continue
             log.info(
                 "segment %d of an earlier run loaded",
                 segment.number,

@@ -16,8 +16,8 @@ class Client(msgspec.Struct, frozen=True, gc=False):
     device: str
 
 
-class Utm(msgspec.Struct, frozen=True, gc=False):
-    """The campaign that brought the visitor; an empty string where a part is absent."""
+class Utm(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The campaign that brought the visitor; an empty string where a part is absent, which the journal leaves out."""
 
     source: str = ""
     medium: str = ""
@@ -29,7 +29,7 @@ class Utm(msgspec.Struct, frozen=True, gc=False):
 NO_UTM = Utm()
 
 
-class Session(msgspec.Struct, frozen=True, gc=False):
+class Session(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One session's newest state. `latest` is the path last seen, `active` the time of its last event.
 
     `real` is false for a copy that waits for its first pageview: no row of it is stored yet.

@@ -4,6 +4,7 @@ import contextlib
 import importlib.resources
 import logging
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,9 @@ WAY_BACK = (
     "journal segments that wait are kept and loaded"
 )
 _LOG = logging.getLogger("prisme")
+# A checkpoint writes anew what was only begun in the file, of each column: with DuckDB's own 16 MB, that was a third
+# of what a load costs. The log is read back within half a second.
+LOG_BYTES = 64 << 20
 _LATEST = """
 SELECT coalesce(epoch_us(max(latest)), 0) FROM (
     SELECT max(entry_timestamp) AS latest FROM sessions
@@ -70,6 +74,23 @@ class Database:
         """A connection of its own to the same file, for one thread."""
         with self._lock:
             return self._connection.cursor()
+
+    @contextlib.contextmanager
+    def on_one_thread(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Let DuckDB use the caller's thread alone, unless somebody reads: a load is too small to be worth sharing.
+
+        A question that comes meanwhile has one thread until the load is done.
+        """
+        if self.limits.threads == 1 or self.reading:
+            yield
+            return
+        cursor.execute("SET threads = 1")
+        try:
+            yield
+        finally:
+            # A database that is lost is opened anew, with all its threads.
+            with contextlib.suppress(duckdb.FatalException), ThreadPoolExecutor(1, initializer=step_back) as starter:
+                starter.submit(cursor.execute, f"SET threads = {self.limits.threads}").result()
 
     def stop_reading(self) -> None:
         """End all questions that are under way, and let none begin."""
@@ -146,6 +167,7 @@ def connect(path: Path, limits: Limits, temporary: Path) -> duckdb.DuckDBPyConne
             "memory_limit": f"{limits.memory}B",
             "threads": limits.threads,
             "temp_directory": str(temporary),
+            "checkpoint_threshold": f"{LOG_BYTES}B",
             # Everything needed is in the wheel; nothing is fetched from anywhere.
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,

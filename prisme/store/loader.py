@@ -1,11 +1,11 @@
-"""Journal segments into DuckDB, each in one transaction and each exactly once. Runs in a worker thread."""
+"""Journal segments into DuckDB, each in a transaction, alone or with others, and exactly once. For a worker thread."""
 
 import contextlib
 import datetime
 import importlib.resources
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,25 +18,26 @@ from prisme.store.database import Database
 from prisme.store.reader import Row
 
 _HERE = importlib.resources.files("prisme.store")
-# One entry a statement, each with the parameters that it names: DuckDB binds no parameters across several.
-_STATEMENTS = [
-    (text, re.findall(r"\$(\w+)", re.sub(r"--.*", "", text)))
-    for text in (_HERE / "load.sql").read_text().split(";\n")
-    if text.strip()
-]
+_READ, *_STATEMENTS = (text for text in (_HERE / "load.sql").read_text().split(";\n") if text.strip())
+# The kind of line that a statement is for alone; None for those that are for several.
+_FOR_KIND = [(text, found[1] if (found := re.search(r"WHERE kind = '(\w+)'$", text)) else None) for text in _STATEMENTS]
 _OPEN_SESSIONS = (_HERE / "open_sessions.sql").read_text()
 # A row of a session may change as long as there are lines of it: no time before the session's entry is touched.
 _KINDS = """
 SELECT
-    kind, count(*), epoch_us(least(min(entry_timestamp), min(exit_timestamp), min("timestamp"))),
+    segment, kind, count(*), epoch_us(least(min(entry_timestamp), min(exit_timestamp), min("timestamp"))),
     epoch_us(greatest(max(entry_timestamp), max(exit_timestamp), max("timestamp"))),
     bool_or(least(exit_timestamp, "timestamp") < entry_timestamp)
-FROM line GROUP BY kind
+FROM line GROUP BY segment, kind
 """
 EVENT_KINDS = ("pageview", "custom", "download", "outbound")
 _decode = msgspec.json.Decoder(Session).decode
 # Far more than segments can ever wait beside one that was loaded.
 _REMEMBERED_SEGMENTS = 10_000
+# Loads of so many bytes are not much faster than those of half as many.
+_BATCH_BYTES = 128 << 20
+# A load takes up to four times its segments' bytes, in memory.
+_BATCH_SHARE = 8
 
 
 class Loaded(NamedTuple):
@@ -66,16 +67,44 @@ class Loader:
         self._cursor = database.cursor()
         self._lost = False
 
-    def load(self, segment: Segment, now: int, *, keep: bool = False) -> Loaded:
+    def load(self, segment: Segment, now: int) -> Loaded:
         """Load a segment and remove its file; `now` is in microseconds. Raises duckdb.Error or OSError, all undone.
 
-        One that was loaded before is only removed. With `keep`, it stays to be removed by another call.
+        One that was loaded before is only removed.
 
         A segment with a line that is no event, other than one torn at the very end, is kept beside as
         `<name>.rejected`: such a line is a defect somewhere, and must not vanish.
         """
-        with self._working():
-            return self._load(segment, now, keep)
+        with self._working(), self._database.on_one_thread(self._cursor):
+            ((loaded, rejected),) = self._load([segment], now)
+            _remove(segment, rejected)
+            return loaded
+
+    def batches(self, segments: Iterable[Segment]) -> Iterator[list[Segment]]:
+        """Segments that one transaction has room for, in their order; one that is larger comes alone."""
+        most = min(_BATCH_BYTES, self._database.limits.memory // _BATCH_SHARE)
+        batch: list[Segment] = []
+        size = 0
+        for segment in segments:
+            added = segment.path.stat().st_size
+            if batch and size + added > most:
+                yield batch
+                batch, size = [], 0
+            batch.append(segment)
+            size += added
+        if batch:
+            yield batch
+
+    def load_left(self, batch: Sequence[Segment], now: int) -> list[Loaded | Exception]:
+        """Load what an earlier process left, the oldest first; gives what was done for each, or why it has to wait.
+
+        All are loaded in one transaction, which takes half the time; each by itself where that fails. The files stay,
+        for `load` to remove.
+        """
+        try:
+            return [*self._load_together(batch, now)]
+        except (OSError, duckdb.Error):
+            return [self._try(segment, now) for segment in batch]
 
     def expire(self, before: int) -> None:
         """Forget which device had the sessions that saw nothing since `before` (microseconds)."""
@@ -115,6 +144,16 @@ class Loader:
         """Give the cursor back."""
         self._cursor.close()
 
+    def _load_together(self, segments: Sequence[Segment], now: int) -> list[Loaded]:
+        with self._working():
+            return [loaded for loaded, _ in self._load(segments, now)]
+
+    def _try(self, segment: Segment, now: int) -> Loaded | Exception:
+        try:
+            return self._load_together([segment], now)[0]
+        except (OSError, duckdb.Error) as error:
+            return error
+
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:
         """With a cursor that works: DuckDB may give up on the file, until it is opened anew."""
@@ -128,40 +167,39 @@ class Loader:
             self._lost = True
             raise
 
-    def _load(self, segment: Segment, now: int, keep: bool) -> Loaded:
-        query = "SELECT rejected FROM state.segments WHERE number = ?"
-        known = self._cursor.execute(query, [segment.number]).fetchone()
-        loaded = KNOWN if known else self._insert(segment, now)
-        rejected = known[0] if known else loaded.rejected
-        if keep:
-            return loaded
-        if rejected > _torn_lines(segment.path):
-            segment.path.rename(segment.path.with_name(segment.path.name + ".rejected"))
-        else:
-            segment.path.unlink()
-        return loaded
+    def _load(self, segments: Sequence[Segment], now: int) -> list[tuple[Loaded, int]]:
+        """What was done for each segment, and how many of its lines were no events, now or when it was loaded."""
+        query = "SELECT number, rejected FROM state.segments WHERE number IN (SELECT unnest(?))"
+        rows = self._cursor.execute(query, [[segment.number for segment in segments]]).fetchall()
+        known = {number: (KNOWN, rejected) for number, rejected in rows}
+        news = [segment for segment in segments if segment.number not in known]
+        loaded = self._insert(news, now) if news else {}
+        return [known.get(number) or (loaded[number], loaded[number].rejected) for number, _ in segments]
 
     def _find_ends(self, found: list[Row], now: int) -> tuple[int, int]:
         """The lowest and highest time of any row that a load may have changed (microseconds), by `_KINDS`."""
         if any(early for *_, early in found):
             # The clock was set back: sessions have rows before their entry, and later lines do not say of which.
             self._steady = False
-        lowest = min((time for _, _, time, *_ in found if time is not None), default=now)
-        highest = max((time for *_, time, _ in found if time is not None), default=0)
+        lowest = min((low for *_, low, _, _ in found if low is not None), default=now)
+        highest = max((high for *_, high, _ in found if high is not None), default=0)
         return lowest if self._steady else 0, highest
 
-    def _insert(self, segment: Segment, now: int) -> Loaded:
-        values = {
-            "path": str(segment.path),
-            "number": segment.number,
-            "now": datetime.datetime.fromtimestamp(now / 1e6, datetime.UTC).replace(tzinfo=None),
-        }
+    def _insert(self, segments: Sequence[Segment], now: int) -> dict[int, Loaded]:
+        at = datetime.datetime.fromtimestamp(now / 1e6, datetime.UTC).replace(tzinfo=None)
         cursor = self._cursor
         cursor.begin()
         try:
-            for statement, names in _STATEMENTS:
-                cursor.execute(statement, {name: values[name] for name in names})
+            cursor.execute(_READ, {"paths": [str(segment.path) for segment in segments]})
             found = cursor.execute(_KINDS).fetchall()
+            loaded = {segment.number: _sum_up(segment, found) for segment in segments}
+            for number, one in loaded.items():
+                row = [number, at, one.events, one.rejected]
+                cursor.execute("INSERT INTO state.segments VALUES (?, ?, ?, ?)", row)
+            kinds = {None, *(kind for _, kind, *_ in found)}
+            for statement, kind in _FOR_KIND:
+                if kind in kinds:
+                    cursor.execute(statement)
             cursor.execute("DROP TABLE line")
             self._touched.begin(*self._find_ends(found, now))
             try:
@@ -173,9 +211,21 @@ class Loader:
             with contextlib.suppress(duckdb.TransactionException, duckdb.FatalException):
                 cursor.rollback()
             raise
-        kinds = {kind: count for kind, count, *_ in found}
-        rejected = kinds.pop(None, 0)
-        return Loaded({kind: kinds[kind] for kind in EVENT_KINDS if kind in kinds}, rejected)
+        return loaded
+
+
+def _sum_up(segment: Segment, found: list[Row]) -> Loaded:
+    """What a segment held, by `_KINDS`."""
+    kinds = {kind: count for number, kind, count, *_ in found if number == segment.number}
+    return Loaded({kind: kinds[kind] for kind in EVENT_KINDS if kind in kinds}, kinds.get(None, 0))
+
+
+def _remove(segment: Segment, rejected: int) -> None:
+    """Remove the file of what is loaded, or keep it beside: see `Loader.load`."""
+    if rejected > _torn_lines(segment.path):
+        segment.path.rename(segment.path.with_name(segment.path.name + ".rejected"))
+    else:
+        segment.path.unlink()
 
 
 def _torn_lines(path: Path) -> int:

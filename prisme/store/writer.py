@@ -76,9 +76,11 @@ class Writer:
         return self._journal.pending_bytes + sum(sealed.size for sealed in self._waiting)
 
     async def run(self) -> None:
-        """Flush until `stop`, then once more."""
+        """Flush until `stop`, then once more. What an earlier process left is loaded at once."""
         self._journal.when_full = partial(asyncio.get_running_loop().call_soon_threadsafe, self._full.set)
         await self._expire()
+        if self._waiting:
+            self._loading = asyncio.create_task(self._load())
         while not self._stopping.is_set():
             await self._rest()
             await self._flush()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from prisme.assets import COUNTRIES
+from prisme.store.database import LOG_BYTES
 from tests.faults.disk import elsewhere, mounted
 from tests.faults.load import HOME, LONG, PAGEVIEWS, TIMES, Load, Report, count, flow
 from tests.faults.watch import JOURNAL, STORE, Watched, Where, endure
@@ -94,7 +95,7 @@ def test_full_under_load(
 
 
 def add_ballast(server: Process, size: int) -> None:
-    """Rows in the write-ahead log, of so many bytes: DuckDB moves them to the file at 16 MB."""
+    """Rows in the write-ahead log, of so many bytes: DuckDB moves them to the file at `LOG_BYTES`."""
     with open_tables(config_for(server.folder, server.port)) as tables:
         tables.execute("PRAGMA disable_checkpoint_on_shutdown")
         tables.execute("CREATE TABLE ballast (bytes VARCHAR)")
@@ -108,7 +109,7 @@ def test_full_while_checkpointing(tmp_path: Path, turn: int, report: Report) -> 
     """DuckDB gives up on its file then: it is opened anew, and figures are asked for all the time."""
     data = tmp_path / "data"
     asked = Counter[int]()
-    with mounted(data, "64m") as disk, elsewhere(data / "journal", tmp_path / "elsewhere"), Watched(data) as server:
+    with mounted(data, "160m") as disk, elsewhere(data / "journal", tmp_path / "elsewhere"), Watched(data) as server:
         token = make_token(data)
 
         def ask() -> int:
@@ -118,7 +119,7 @@ def test_full_while_checkpointing(tmp_path: Path, turn: int, report: Report) -> 
 
         server.start()
         assert server.stop() == 0
-        add_ballast(server, 15_500_000)
+        add_ballast(server, LOG_BYTES - 1_300_000)
         # Before it starts, as it soon checkpoints then; it makes a copy of the countries first.
         disk.leave(2_500_000 + COUNTRIES.stat().st_size)
         server.start()

@@ -164,11 +164,11 @@ FIELDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "os": lambda state: state["client"]["os"],
     "browser": lambda state: state["client"]["browser"],
     "device": lambda state: state["client"]["device"],
-    "utm-source": lambda state: state["utm"]["source"],
-    "utm-medium": lambda state: state["utm"]["medium"],
-    "utm-campaign": lambda state: state["utm"]["campaign"],
-    "utm-term": lambda state: state["utm"]["term"],
-    "utm-content": lambda state: state["utm"]["content"],
+    "utm-source": lambda state: state["utm"].get("source", ""),
+    "utm-medium": lambda state: state["utm"].get("medium", ""),
+    "utm-campaign": lambda state: state["utm"].get("campaign", ""),
+    "utm-term": lambda state: state["utm"].get("term", ""),
+    "utm-content": lambda state: state["utm"].get("content", ""),
 }
 
 

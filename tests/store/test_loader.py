@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pytest
 
 from prisme.base.events import Client, Session, Utm
@@ -104,6 +105,33 @@ def test_texts_are_exact(store: Store) -> None:
     assert store.rows("SELECT utm_campaign, utm_content FROM sessions") == [(strange.utm.campaign, strange.utm.content)]
 
 
+def test_lines_of_earlier_versions_are_read(store: Store) -> None:
+    """They had each value, those that are as usual too."""
+    plain = msgspec.structs.replace(session(1), utm=Utm())
+    copy = msgspec.structs.replace(plain, uuid=uuid7(NOW + 2, 2), real=False)
+    lines = encode(PageviewLine(1, plain), CopyLine(1, copy))
+    assert lines.count(b'"utm":{}') == 2
+    assert lines.count(b'"real"') == 1
+    utm = b'"utm":{"source":"","medium":"","campaign":"","term":"","content":""}'
+    old = lines.replace(b'"utm":{}', utm).replace(b"}}\n", b',"real":true}}\n', 1)
+    assert store.loader.load(store.segment(1, raw=old), NOW) == Loaded({"pageview": 1})
+    assert list(store.loader.open_sessions(0, 10)) == [(1, plain), (1, copy)]
+    assert store.load(2, PageviewLine(1, plain), CopyLine(1, copy)) == Loaded({"pageview": 1})
+    assert list(store.loader.open_sessions(0, 10)) == [(1, plain), (1, copy)]
+
+
+def test_a_load_shares_its_thread_with_nobody_unless_somebody_reads(store: Store) -> None:
+    with store.database.cursor() as cursor:
+        threads = "SELECT current_setting('threads')"
+        with store.database.on_one_thread(cursor):
+            assert store.rows(threads) == [(1,)]
+        assert store.rows(threads) == [(LIMITS.threads,)]
+        store.database.reading.add(cursor)
+        with store.database.on_one_thread(cursor):
+            assert store.rows(threads) == [(LIMITS.threads,)]
+        store.database.reading.discard(cursor)
+
+
 def test_loads_a_segment_once(store: Store) -> None:
     assert store.load(4, PageviewLine(1, session(1))) == Loaded({"pageview": 1})
     assert store.load(4, PageviewLine(1, session(1))) == KNOWN
@@ -114,11 +142,52 @@ def test_loads_a_segment_once(store: Store) -> None:
 
 def test_a_kept_segment_is_removed_by_the_next_load(store: Store) -> None:
     segment = store.segment(4, PageviewLine(1, session(1)), raw=b"nothing\n")
-    assert store.loader.load(segment, NOW, keep=True) == Loaded({"pageview": 1}, 1)
+    assert store.loader.load_left([segment], NOW) == [Loaded({"pageview": 1}, 1)]
     assert segment.path.exists()
     assert store.loader.load(segment, NOW) == KNOWN
     assert store.rows("SELECT count(*) FROM pageviews") == [(1,)]
     assert [path.name for path in store.folder.glob("*.ndjson*")] == [f"{segment.path.name}.rejected"]
+
+
+def test_segments_loaded_together_are_as_if_each_were_loaded_by_itself(store: Store) -> None:
+    one, two = session(1), session(2)
+    turned = one.turn("/next", NOW + 9, 404, "w")
+    segments = [
+        store.segment(1, PageviewLine(1, one), PageviewLine(2, two)),
+        store.segment(2, PageviewLine(1, turned), raw=b"nothing\n"),
+        store.segment(3, ForgetLine(SessionName(two.uuid)), raw=b'{"kind":"pagev'),
+        store.segment(4, raw=b"\n"),
+    ]
+    store.load(2, PageviewLine(1, turned))
+    store.segment(2, PageviewLine(1, turned), raw=b"nothing\n")
+    found = store.loader.load_left(segments, NOW)
+    assert found == [Loaded({"pageview": 2}), KNOWN, Loaded({}, 1), Loaded({})]
+    assert store.rows("SELECT number, events, rejected FROM state.segments ORDER BY number") == [
+        (1, 2, 0), (2, 1, 0), (3, 0, 1), (4, 0, 0),
+    ]  # fmt: skip
+    assert store.rows("SELECT pageviews, exit_path FROM sessions ORDER BY session_uuid") == [(2, "/next"), (1, "/")]
+    assert store.rows("SELECT count(*) FROM pageviews") == [(3,)]
+    assert list(store.loader.open_sessions(0, 10)) == [(1, turned)]
+    assert [store.loader.load(segment, NOW) for segment in segments] == [KNOWN] * 4
+    assert list(store.folder.glob("*.ndjson")) == []
+
+
+def test_one_that_cannot_be_loaded_holds_up_no_other(store: Store) -> None:
+    good = [store.segment(number, PageviewLine(number, session(number))) for number in (1, 3)]
+    bad = Segment(2, segment_path(store.folder, 2))
+    first, error, last = store.loader.load_left([good[0], bad, good[1]], NOW)
+    assert (first, last) == (Loaded({"pageview": 1}), Loaded({"pageview": 1}))
+    assert isinstance(error, duckdb.Error)
+    assert store.rows("SELECT number FROM state.segments ORDER BY number") == [(1,), (3,)]
+
+
+def test_batches_are_as_large_as_memory_allows(store: Store) -> None:
+    segments = [Segment(number, segment_path(store.folder, number)) for number in range(1, 6)]
+    for segment, size in zip(segments, (20, 11, 1, 40, 2), strict=True):
+        with segment.path.open("wb") as file:
+            file.truncate(size * 2**20)
+    batches = [[segment.number for segment in batch] for batch in store.loader.batches(segments)]
+    assert batches == [[1, 2, 3], [4], [5]]
 
 
 def test_failed_load_leaves_no_trace(store: Store) -> None:
@@ -152,6 +221,7 @@ def damage(old: bytes, new: bytes) -> bytes:
         pytest.param(damage(b'"kind":"pageview"', b'"kind":"custom","at":1,"name":"x"'), 1, True, id="half an event"),
         pytest.param(damage(b'"domain"', b'"damoin"'), 1, True, id="a name damaged"),
         pytest.param(damage(b'"visitor":"v"', b'"visitor":null'), 1, True, id="a value lost"),
+        pytest.param(damage(b'"utm"', b'"umt"'), 1, True, id="a name damaged, of values that may be left out"),
         pytest.param(damage(b'"exit":1', b'"exit":922337203'), 1, True, id="a time beyond all times"),
         pytest.param(damage(b"-7", b"-4"), 1, True, id="an id without a time"),
     ],

@@ -1,0 +1,41 @@
+"""The writer beside a real journal and a real DuckDB file."""
+
+import asyncio
+import logging
+from contextlib import closing
+from pathlib import Path
+
+from prisme.journal.appender import Appender
+from prisme.journal.segment import Segment, segment_path
+from prisme.store.database import Database
+from prisme.store.loader import Loader
+from prisme.store.writer import Pace, Writer
+from tests.store.test_loader import LIMITS, NOW
+
+_PATIENCE = 20.0
+
+
+def test_what_an_earlier_process_left_does_not_wait_for_the_clock(tmp_path: Path) -> None:
+    journal_folder = tmp_path / "journal"
+    journal_folder.mkdir()
+    left = [Segment(number, segment_path(journal_folder, number)) for number in (1, 2)]
+    for segment in left:
+        segment.path.write_bytes(b"\n")
+    database = Database(tmp_path / "prisme.duckdb", LIMITS, tmp_path / "tmp")
+
+    async def run() -> None:
+        journal = Appender(journal_folder, 3, 100)
+        writer = Writer(journal, loader, Pace(600.0, False, 10**9), lambda: NOW, logging.getLogger("prisme"))
+        writer.queue(left)
+        running = asyncio.create_task(writer.run())
+        async with asyncio.timeout(_PATIENCE):
+            while any(segment.path.exists() for segment in left):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        writer.stop()
+        await running
+        await journal.close()
+        assert writer.failure is None
+
+    with closing(database), closing(Loader(database)) as loader:
+        asyncio.run(run())
+        assert loader.last_segment() == 2
