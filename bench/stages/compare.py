@@ -17,7 +17,7 @@ _INTERPRETER = ("python", "build", "architecture")
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """Instructions a call, by stage, the reference among them, and what they were counted on.
+    """Instructions a pageview, by stage, the reference among them, and what they were counted on.
 
     `machine` has `python`, `build` (its compiler) and `architecture`, which make the interpreter, and `valgrind`.
     """
