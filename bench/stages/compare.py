@@ -9,7 +9,7 @@ from bench.markdown import grid
 
 COMMITTED = Path(__file__).parent / "committed.json"
 REFERENCE = "reference"
-# So much more, or less, is no chance: two runs agree within 2%.
+# So much more, or less, is no chance: runs of the same code agree within 5%, most stages within 1%.
 MARGIN = 0.10
 # Another interpreter spends its instructions elsewhere: scaled by the reference, single stages are still a tenth off.
 OTHER_MARGIN = 0.20

@@ -166,7 +166,7 @@ def _reading(wired: Wired) -> list[Stage]:
         return [(_fresh(f"{_url(n)}?page={n}"), _fresh(f"https://www.example.org/search/{n}")) for n in numbers]
 
     def are_addresses(outcomes: list[object]) -> bool:
-        return all(isinstance(one, Address) for one in outcomes)
+        return len(outcomes) == TOGETHER and all(isinstance(one, Address) for one in outcomes)
 
     return [
         Stage("scan", scan, headers, lambda found: found[ORIGIN] == f"https://{SITE}".encode()),
