@@ -1,18 +1,16 @@
 """`python -m bench`: reads the flags, runs, prints, keeps. README.md beside this file has the method."""
 
 import argparse
-import shutil
 import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
 
-from bench import table
+from bench import command, table
 from bench.contest import Contest, run
 from bench.figures import command as figures
-from bench.result import Result, kept, save
+from bench.result import Result, kept
 from bench.server import ServerError
-from bench.wrk import Load, WrkError, works
+from bench.wrk import ADDRESSES, CONNECTIONS, Load, WrkError, works
 
 QUICK_ROUNDS, QUICK_SECONDS = 2, 2
 
@@ -22,11 +20,11 @@ def main(words: list[str]) -> int:
     flags = _parser().parse_args(words)
     if flags.command == "table":
         return _print_table(flags.files, flags.write)
-    missing = _missing()
+    missing = command.missing()
     if missing:
         print(f"bench: {missing}", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, command.interrupt)
     try:
         if flags.command == "figures":
             return figures.measure(flags)
@@ -40,16 +38,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     flag = parser.add_argument
     flag("--work", choices=["all", *works()], default="mixed", help="what is sent (default: mixed)")
-    flag("--rounds", type=_whole, default=5, help="rounds of each server, in turns (default: 5)")
-    flag("--seconds", type=_whole, default=5, help="seconds of a round (default: 5)")
-    flag("--connections", type=_whole, default=64, help="connections, kept open (default: 64)")
-    flag("--threads", type=_whole, default=1, help="threads of wrk (default: 1)")
+    flag("--rounds", type=command.whole, default=5, help="rounds of each server, in turns (default: 5)")
+    flag("--seconds", type=command.whole, default=5, help="seconds of a round (default: 5)")
     flag(
-        "--addresses",
-        type=_whole,
-        default=200_000,
-        help="client addresses (default: 200000, enough for 100,000 requests a second under the limit of each address)",
+        "--connections",
+        type=command.whole,
+        default=CONNECTIONS,
+        help=f"connections, kept open (default: {CONNECTIONS})",
     )
+    flag("--threads", type=command.whole, default=1, help="threads of wrk (default: 1)")
+    flag("--addresses", type=command.whole, default=ADDRESSES, help=f"client addresses (default: {ADDRESSES})")
     flag("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds of {QUICK_SECONDS} s: a check, not a measurement")
     flag("--noise", action="store_true", help="bare against bare: how far the ratio is off 1 by chance")
     flag("--keep", metavar="NAME", help="keep the result as bench/results/NAME.json (with --work all: NAME-WORK.json)")
@@ -59,21 +57,6 @@ def _parser() -> argparse.ArgumentParser:
     tables.add_argument("--write", action="store_true", help="put them into bench/README.md")
     figures.add_flags(commands.add_parser("figures", help="the speed of the stats API, alone and while events come in"))
     return parser
-
-
-def _whole(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
-
-
-def _missing() -> str:
-    if not sys.platform.startswith("linux"):
-        return "Linux is needed: CPU and memory are read from /proc"
-    if shutil.which("wrk") is None:
-        return "wrk is needed: `apt install wrk` on Debian and Ubuntu, `dnf install wrk` on Fedora"
-    return ""
 
 
 def _measure(flags: argparse.Namespace, work: str) -> int:
@@ -92,16 +75,10 @@ def _measure(flags: argparse.Namespace, work: str) -> int:
 
 
 def _finish(result: Result, flags: argparse.Namespace) -> int:
-    """Print and store the result; figures of a failed run are stored, for a look, but neither printed nor kept."""
+    """Print and store the result; the exit code."""
     name = f"{result.work}-noise" if flags.noise else result.work
-    path = save(result, f"latest-{name}")
-    if result.failures:
-        print("\n".join(f"FAILED: {failure}" for failure in result.failures), file=sys.stderr)
-        return 1
-    print(f"\n{table.render(result)}\nwritten to {path}")
-    if flags.keep:
-        print(f"kept as {save(result, f'{flags.keep}-{name}' if flags.work == 'all' else flags.keep)}")
-    return 0
+    keep = f"{flags.keep}-{name}" if flags.keep and flags.work == "all" else flags.keep
+    return command.finish(result, (f"latest-{name}", keep), result.failures, table.render(result), None)
 
 
 def _print_table(files: list[Path], write: bool) -> int:
@@ -110,10 +87,6 @@ def _print_table(files: list[Path], write: bool) -> int:
     if write:
         table.README.write_text(table.fill(table.README.read_text(), results))
     return 0
-
-
-def _interrupt(number: int, _: object) -> NoReturn:
-    raise KeyboardInterrupt(number)
 
 
 if __name__ == "__main__":

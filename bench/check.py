@@ -1,4 +1,9 @@
-"""What makes a run worthless. Each failure is a sentence; none means that the figures may be read."""
+"""What makes a run worthless: each failure is a sentence, none means that the figures may be read. What is stored."""
+
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
 
 from bench.result import Report, Stored
 
@@ -32,6 +37,20 @@ def check_stored(stored: Stored) -> list[str]:
         if rows != accepted:
             failures.append(f"{rows} rows stored in {table}, {accepted} accepted")
     return failures
+
+
+def count_all(path: Path, accepted: int, visits: int, before: tuple[int, int] = (0, 0), stopped: float = 0.0) -> Stored:
+    """What a closed database holds beside the pageviews and sessions from `before`, against what was accepted.
+
+    `visits` are those that were sent; `stopped` is how long the server's stop took, in seconds.
+    """
+    with closing(duckdb.connect(str(path), read_only=True)) as tables:
+        row = tables.execute(
+            "SELECT (SELECT count(*) FROM pageviews), count(*), coalesce(sum(pageviews), 0)::BIGINT FROM sessions"
+        ).fetchone()
+    assert row is not None
+    pageviews, sessions, of_sessions = row[0] - before[0], row[1] - before[1], row[2] - before[0]
+    return Stored(accepted, pageviews, visits, sessions, of_sessions, round(stopped, 2), path.stat().st_size)
 
 
 def doubts(wrk_cpu_share: float, threads: int, others_cpu: float) -> list[str]:

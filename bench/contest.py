@@ -3,8 +3,8 @@
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import msgspec
 from bench import machine, wrk
 from bench.check import check_report, check_stored, doubts
 from bench.result import Result, Round, Side, Stored
-from bench.server import SITE, Server, database, start_bare, start_prisme
+from bench.server import SITE, Server, database, running, start_bare, start_prisme
 from bench.wrk import Load
 
 Say = Callable[[str], None]
@@ -49,8 +49,8 @@ def run(contest: Contest, say: Say) -> Result:
     with tempfile.TemporaryDirectory(prefix="prisme-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         at = datetime.now(UTC)
-        other = stack.enter_context(_running(start_bare(folder, "bare too") if contest.noise else start_prisme(folder)))
-        bare = stack.enter_context(_running(start_bare(folder)))
+        other = stack.enter_context(running(start_bare(folder, "bare too") if contest.noise else start_prisme(folder)))
+        bare = stack.enter_context(running(start_bare(folder)))
         sides = [Tally(bare), Tally(other)]
         failures = _run_rounds(contest, sides, say)
         kept = [tally.side() for tally in sides]
@@ -58,7 +58,7 @@ def run(contest: Contest, say: Say) -> Result:
         stop_seconds = other.stop()
         stored = None
         if not contest.noise:
-            stored = _count(database(folder), sides[1], stop_seconds)
+            stored = count_stored(database(folder), sides[1], stop_seconds)
             failures += check_stored(stored)
         return Result(
             contest.load.work,
@@ -73,15 +73,6 @@ def run(contest: Contest, say: Say) -> Result:
         )
 
 
-@contextmanager
-def _running(server: Server) -> Iterator[Server]:
-    try:
-        server.wait_ready()
-        yield server
-    finally:
-        server.close()
-
-
 def _run_rounds(contest: Contest, sides: list[Tally], say: Say) -> list[str]:
     """A warm-up and the rounds; gives the failures. A failure ends it: later figures would be worth nothing."""
     load = contest.load
@@ -92,7 +83,7 @@ def _run_rounds(contest: Contest, sides: list[Tally], say: Say) -> list[str]:
         turn = {}
         # Who goes first changes, so that what drifts (heat, neighbours) meets both.
         for tally in sides if number % 2 else sides[::-1]:
-            one = _run_round(load if number else warm_up, tally, first_visit)
+            one = run_round(load if number else warm_up, tally, first_visit)
             turn[tally.server.name] = one
             expected = 0 if tally.server.name.startswith("bare") else one.report.refusals_expected
             failures += check_report(tally.server.name, one.report, expected)
@@ -105,7 +96,7 @@ def _run_rounds(contest: Contest, sides: list[Tally], say: Say) -> list[str]:
     return []
 
 
-def _run_round(load: Load, tally: Tally, first_visit: int) -> Round:
+def run_round(load: Load, tally: Tally, first_visit: int) -> Round:
     """One server under load, and until it has stored what it got, so that the next to be measured has quiet."""
     server = tally.server
     began, busy, cpu, wrk_cpu = time.monotonic(), machine.busy_seconds(), server.cpu_seconds(), wrk.spent()
@@ -140,7 +131,7 @@ def _tell(what: str, turn: dict[str, Round], threads: int) -> str:
     return "\n".join([said, *doubted])
 
 
-def _count(path: Path, tally: Tally, stop_seconds: float) -> Stored:
+def count_stored(path: Path, tally: Tally, stop_seconds: float) -> Stored:
     """Open the file that the stopped server left, and count. Only the site that is registered counts."""
     with duckdb.connect(str(path), read_only=True) as tables:
         counts = {name: _count_rows(tables, name) for name in ("pageviews", "sessions", *_EVENTS)}

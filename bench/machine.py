@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -23,12 +24,11 @@ def describe(folder: Path) -> dict[str, str]:
 
 def versions() -> dict[str, str]:
     """What is measured, and with what."""
-    told = subprocess.run(["wrk", "-v"], capture_output=True, text=True).stdout
-    words = told.split() or ["", "unknown"]
+    wrk = subprocess.run(["wrk", "-v"], capture_output=True, text=True).stdout.split() if shutil.which("wrk") else []
     return {
         "python": platform.python_version(),
         **{name: version(name) for name in _PACKAGES},
-        "wrk": words[1],
+        **({"wrk": wrk[1]} if wrk else {}),
         "commit": _commit(),
     }
 

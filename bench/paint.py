@@ -18,8 +18,9 @@ from playwright.sync_api import Page, sync_playwright
 
 from bench import machine
 from bench.figures.scan import MEMORY, THREADS
+from bench.markdown import grid, mark, tell_place
 from bench.seed import DOMAINS, PAGEVIEWS, SeedError, seed
-from bench.server import Server, ServerError, database, start_prisme
+from bench.server import Server, ServerError, database, running, start_prisme
 from prisme.access.accounts import Accounts
 from prisme.access.grants import operator
 from prisme.store.control import Control
@@ -82,14 +83,10 @@ def _serving(seeded: Path, folder: Path) -> Iterator[Server]:
     data.mkdir(mode=0o700)
     shutil.copyfile(seeded / "prisme.duckdb", database(folder))
     options = {"duckdb-memory-limit": MEMORY, "duckdb-threads": str(THREADS), "origins": ",".join(DOMAINS)}
-    server = start_prisme(folder, options)
-    try:
-        server.wait_ready()
+    with running(start_prisme(folder, options)) as server:
         Accounts(Control(data)).add(operator("bench"), "ada", "admin", (), _PASSWORD, int(time.time()))
         yield server
         server.stop()
-    finally:
-        server.close()
 
 
 def _open(page: Page, what: str, url: str, visits: int) -> Paint:
@@ -105,20 +102,17 @@ def _open(page: Page, what: str, url: str, visits: int) -> Paint:
     return Paint(what, first_byte, painted)
 
 
-def render(paints: list[Paint], place: dict[str, str]) -> str:
+def render(paints: list[Paint], place: dict[str, str], versions: dict[str, str]) -> str:
     """The table, as Markdown."""
     plain = median(paints[0].painted)
-    rows = [
-        ["page", "visits", "first byte, ms", "first contentful paint, ms", "by the log-in page", "target"],
-        ["---", "--:", "--:", "--:", "--:", "---"],
-    ]
+    rows = []
     for one in paints:
         paint = median(one.painted)
-        target = "-" if one is paints[0] else f"{TARGET_MS:g} ms: {'met' if paint < TARGET_MS else 'NOT MET'}"
+        target = "-" if one is paints[0] else f"{TARGET_MS:g} ms: {mark(paint < TARGET_MS)}"
         figures = [f"{median(one.first_byte):,.0f}", f"{paint:,.0f}", f"{paint / plain:.2f}"]
         rows.append([one.what, str(len(one.painted)), *figures, target])
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"{table}\n\n- Medians; {place['cpu']}, {place['cores']} cores, {place['memory']}, {place['kernel']}.\n"
+    head = ["page", "visits", "first byte, ms", "first contentful paint, ms", "by the log-in page", "target"]
+    return f"{grid(head, rows)}\n- Medians; {tell_place(place, versions)}\n"
 
 
 def _main(words: list[str]) -> int:
@@ -137,7 +131,7 @@ def _main(words: list[str]) -> int:
         except (SeedError, ServerError) as error:
             print(f"bench: {error}", file=sys.stderr)
             return 1
-        print(render(paints, machine.describe(folder)))
+        print(render(paints, machine.describe(folder), machine.versions()))
     return 0
 
 

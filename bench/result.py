@@ -1,5 +1,6 @@
 """A run as it is kept: what was measured, on what, and what follows from it. Values only."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -117,11 +118,16 @@ def middle(side: Side, figure: Callable[[Round], float]) -> float:
     return median(figure(one) for one in side.rounds)
 
 
-def save(result: Result, name: str) -> Path:
-    """Write a result; gives the file."""
+def percentile(values: list[float], share: float) -> float:
+    """The value that a `share` of the values, sorted and at least one, does not exceed."""
+    return values[math.ceil(share * len(values)) - 1]
+
+
+def save(run: msgspec.Struct, name: str) -> Path:
+    """Write a run of whatever kind; gives the file."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
     return path
 
 
@@ -133,8 +139,3 @@ def read(path: Path) -> Result:
 def kept() -> list[Path]:
     """The results that were kept, not just the latest ones."""
     return sorted(path for path in RESULTS.glob("*.json") if not path.name.startswith("latest-"))
-
-
-def is_figures(path: Path) -> bool:
-    """Whether a result is one of `bench figures`."""
-    return path.stem.endswith("-figures")

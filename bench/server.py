@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench import machine
@@ -116,16 +117,28 @@ class Server:
         return ServerError("\n".join([f"{self.name} {what}; the end of its log:", *log]))
 
 
-def start_bare(folder: Path, name: str = "bare") -> Server:
-    """The bare callable."""
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """Wait until it is ready; it is gone afterwards. Raises ServerError."""
+    try:
+        server.wait_ready()
+        yield server
+    finally:
+        server.close()
+
+
+def start_bare(folder: Path, name: str = "bare", command: Sequence[str] = ("-m", "bench.bare")) -> Server:
+    """The bare callable. `command` are Python's arguments, before the port."""
     port = _free_port()
-    return Server(name, ["-m", "bench.bare", str(port)], port, folder, lambda: True)
+    return Server(name, [*command, str(port)], port, folder, lambda: True)
 
 
-def start_prisme(folder: Path, more: Mapping[str, str] | None = None) -> Server:
+def start_prisme(
+    folder: Path, more: Mapping[str, str] | None = None, command: Sequence[str] = ("-m", "prisme", "serve")
+) -> Server:
     """`prisme serve` with its defaults, except what the load needs: many visitors of one site, from one machine.
 
-    `more` are further options.
+    `more` are further options, `command` are Python's arguments, before the options.
     """
     port = _free_port()
     data = folder / "data"
@@ -138,8 +151,8 @@ def start_prisme(folder: Path, more: Mapping[str, str] | None = None) -> Server:
         "trust-proxy": "true",
         **(more or {}),
     }
-    command = ["-m", "prisme", "serve", *(f"--{name}={value}" for name, value in options.items())]
-    return Server("prisme", command, port, folder, lambda: not any(map(_size, (data / "journal").glob("*.ndjson"))))
+    words = [*command, *(f"--{name}={value}" for name, value in options.items())]
+    return Server("prisme", words, port, folder, lambda: not any(map(file_size, (data / "journal").glob("*.ndjson"))))
 
 
 def database(folder: Path) -> Path:
@@ -154,7 +167,8 @@ def _free_port() -> int:
         return port
 
 
-def _size(path: Path) -> int:
+def file_size(path: Path) -> int:
+    """Bytes; 0 where there is no such file."""
     try:
         return path.stat().st_size
     except FileNotFoundError:

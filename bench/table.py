@@ -4,11 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-import msgspec
-
+from bench.endurance import result as endurance_result
+from bench.endurance import table as endurance_table
+from bench.endurance.result import is_endurance
+from bench.figures import result as figures_result
 from bench.figures import table as figures_table
-from bench.figures.result import Figures
-from bench.result import PERCENTILES, Result, Round, Side, is_figures, middle, read
+from bench.figures.result import is_figures
+from bench.markdown import grid, mark, tell_place
+from bench.result import PERCENTILES, Result, Round, Side, middle, read
 
 README = Path(__file__).parent / "README.md"
 _BEGIN, _END = "<!-- results: made by `python -m bench table --write` -->\n", "<!-- end of results -->\n"
@@ -21,36 +24,37 @@ _NAMES = {"prisme": "Prisme", "bare": "bare", "bare too": "bare too"}
 def render(result: Result) -> str:
     """One run: what it ran on, its figures side by side, and what was stored."""
     bare, other = result.bare, result.other
-    cells = [
-        ["", _NAMES[bare.name], _NAMES[other.name], "ratio"],
-        ["---", "--:", "--:", "--:"],
+    rows = [
         _row(result, "requests per second", lambda one: one.rate, "{:,.0f}"),
         *(_row(result, f"latency {name}, ms", _latency(name), "{:,.2f}") for name in PERCENTILES),
         _pair("CPU per request, us", bare.cpu_per_request, other.cpu_per_request, "{:,.1f}"),
         _pair("CPU of all rounds, s", bare.cpu_seconds, other.cpu_seconds, "{:,.1f}"),
         _pair("peak memory, MB", bare.peak_memory / 1e6, other.peak_memory / 1e6, "{:,.0f}"),
     ]
+    table = grid(["", _NAMES[bare.name], _NAMES[other.name], "ratio"], rows, 0)
     ratios = " ".join(f"{ratio:.3f}" for ratio in result.rate_ratios)
     lines = [f"Ratio of each round: {ratios}; the median is {median(result.rate_ratios):.3f}.", *_tell_stored(result)]
-    lines += [_tell_load(result), _tell_place(result)]
-    return f"### {_title(result)}, {result.at}\n\n{_grid(cells)}\n" + "\n".join(f"- {line}" for line in lines) + "\n"
+    lines += [_tell_load(result), tell_place(result.machine, result.versions)]
+    return f"### {_title(result)}, {result.at}\n\n{table}\n" + "\n".join(f"- {line}" for line in lines) + "\n"
 
 
 def summary(results: list[Result]) -> str:
     """One row for each contest: how much Prisme keeps, and whether that is enough."""
-    cells = [
-        ["work", "ratio (median)", "lowest and highest round", "target", "met?", "run"],
-        ["---", "--:", "--:", "--:", "---", "---"],
-        *map(_summarise, results),
-    ]
-    return f"### Ratios of all contests\n\n{_grid(cells)}"
+    head = ["work", "ratio (median)", "lowest and highest round", "target", "met?", "run"]
+    return f"### Ratios of all contests\n\n{grid(head, map(_summarise, results), 2)}"
 
 
 def section(results: list[Path]) -> str:
-    """The README's part that is made from results, each in a file."""
-    contests = [read(path) for path in results if not is_figures(path)]
+    """The README's part that is made from results, each in a file: the summaries, then each run."""
+    figures = [path for path in results if is_figures(path)]
+    endurance = [endurance_result.read(path) for path in results if is_endurance(path)]
+    contests = [read(path) for path in results if not is_figures(path) and not is_endurance(path)]
     parts = [summary(contests)] if contests else []
-    return "\n".join([*parts, *map(_render_file, results)]) or _NONE
+    parts += [endurance_table.summary(endurance)] if endurance else []
+    parts += map(render, contests)
+    parts += [figures_table.render(figures_result.read(path)) for path in figures]
+    parts += map(endurance_table.render, endurance)
+    return "\n".join(parts) or _NONE
 
 
 def fill(readme: str, results: list[Path]) -> str:
@@ -60,16 +64,6 @@ def fill(readme: str, results: list[Path]) -> str:
     if not mark:
         raise ValueError("the README has no place for results")
     return f"{before}{_BEGIN}\n{section(results)}\n{_END}{after}"
-
-
-def _render_file(path: Path) -> str:
-    if is_figures(path):
-        return figures_table.render(msgspec.json.decode(path.read_bytes(), type=Figures))
-    return render(read(path))
-
-
-def _grid(cells: list[list[str]]) -> str:
-    return "".join(f"| {' | '.join(row)} |\n" for row in cells)
 
 
 def _title(result: Result) -> str:
@@ -84,7 +78,7 @@ def _summarise(result: Result) -> list[str]:
         f"{median(ratios):.3f}",
         f"{min(ratios):.3f}, {max(ratios):.3f}",
         "-" if target is None else f"{target:.2f}",
-        "-" if target is None else "met" if median(ratios) >= target else "NOT MET",
+        "-" if target is None else mark(median(ratios) >= target),
         result.at,
     ]
 
@@ -133,7 +127,7 @@ def _tell_load(result: Result) -> str:
         for side in (result.bare, result.other)
     )
     return (
-        f"wrk {result.versions['wrk']} with {options['connections']} connections (threads: {options['threads']}) and "
+        f"wrk with {options['connections']} connections (threads: {options['threads']}) and "
         f"{options['addresses']:,} client addresses, {options['rounds']} rounds of {options['seconds']} s after a "
         f"warm-up; it used {shares} of a core, others {_others(result.bare, result.other):.2f} cores at most."
     )
@@ -141,12 +135,3 @@ def _tell_load(result: Result) -> str:
 
 def _others(*sides: Side) -> float:
     return max(one.others_cpu for side in sides for one in side.rounds)
-
-
-def _tell_place(result: Result) -> str:
-    machine, versions = result.machine, result.versions
-    software = ", ".join(f"{name} {number}" for name, number in versions.items() if name != "wrk")
-    return (
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory']}, {machine['kernel']}, "
-        f"data on {machine['filesystem']}; {software}."
-    )

@@ -11,6 +11,9 @@ from bench.result import Report
 LOADS = Path(__file__).parent / "load"
 # At the end of its time, wrk drops what is under way. So the script stops sending so long before.
 DRAIN_SECONDS = 0.5
+CONNECTIONS = 64
+# Enough for 100,000 requests a second under the limit of each address.
+ADDRESSES = 200_000
 _PATIENCE = 30
 _MARK = "report: "
 
@@ -27,9 +30,9 @@ class Load(msgspec.Struct, frozen=True):
 
     work: str
     seconds: int
-    connections: int
-    threads: int
-    addresses: int
+    connections: int = CONNECTIONS
+    threads: int = 1
+    addresses: int = ADDRESSES
     rate: int = 0
 
     @property

@@ -1,20 +1,19 @@
 """`python -m bench.endurance WHAT`: reads the flags, measures, prints, keeps. bench/README.md has the method."""
 
 import argparse
-import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import msgspec
 
-from bench import machine
+from bench import command, machine
 from bench.endurance import disk, flood, growth, memory, sessions, start, table, tail
-from bench.endurance.result import Endurance, Outcome, save
+from bench.endurance.result import Endurance, Outcome
 from bench.seed import SeedError
 from bench.server import ServerError
 from bench.wrk import WrkError
@@ -46,10 +45,11 @@ def main(words: list[str]) -> int:
     A missed target is said, but is no failure.
     """
     flags = _parser().parse_args(words)
-    if shutil.which("wrk") is None or not sys.platform.startswith("linux"):
-        print("bench: Linux and wrk are needed: `apt install wrk` on Debian and Ubuntu", file=sys.stderr)
+    fault = command.missing()
+    if fault:
+        print(f"bench: {fault}", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, command.interrupt)
     measure = MEASURES[flags.what]
     given = {name: value for name in measure.plan.__struct_fields__ if (value := getattr(flags, name)) is not None}
     plan = msgspec.structs.replace(measure.quick if flags.quick else measure.plan, **given)
@@ -68,40 +68,22 @@ def main(words: list[str]) -> int:
 
 
 def finish(run: Endurance, keep: str | None) -> int:
-    """Print and store the result; figures of a failed run are stored, for a look, but neither printed nor kept."""
-    path = save(run, f"latest-{run.what}")
-    if run.outcome.failures:
-        print("\n".join(f"FAILED: {failure}" for failure in run.outcome.failures), file=sys.stderr)
-        return 1
-    print(f"\n{table.render(run)}\nwritten to {path}")
-    print(f"targets NOT met: {'; '.join(run.missed)}" if run.missed else "all targets are met")
-    if keep:
-        print(f"kept as {save(run, f'{keep}-{run.what}')}")
-    return 0
+    """Print and store the result; the exit code."""
+    names = (f"latest-{run.what}", f"{keep}-{run.what}" if keep else None)
+    return command.finish(run, names, run.outcome.failures, table.render(run), run.missed)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m bench.endurance", description=__doc__)
     commands = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
     for what, measure in MEASURES.items():
-        command = commands.add_parser(what, help=measure.about)
+        flags = commands.add_parser(what, help=measure.about)
         for name in measure.plan.__struct_fields__:
             default = getattr(measure.plan, name)
-            command.add_argument(f"--{name}", type=_whole, help=f"default: {default:,}")
-        command.add_argument("--quick", action="store_true", help="small sizes: a check, not a measurement")
-        command.add_argument("--keep", metavar="NAME", help=f"keep the result as bench/results/NAME-{what}.json")
+            flags.add_argument(f"--{name}", type=command.whole, help=f"default: {default:,}")
+        flags.add_argument("--quick", action="store_true", help="small sizes: a check, not a measurement")
+        flags.add_argument("--keep", metavar="NAME", help=f"keep the result as bench/results/NAME-{what}.json")
     return parser
-
-
-def _whole(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
-
-
-def _interrupt(number: int, _: object) -> NoReturn:
-    raise KeyboardInterrupt(number)
 
 
 if __name__ == "__main__":

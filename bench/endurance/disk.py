@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from bench.check import check_stored
-from bench.endurance.loading import count, load
+from bench.check import check_stored, count_all
+from bench.endurance.loading import load
 from bench.endurance.result import Figure, Outcome, compare
 from bench.endurance.traffic import AT_ONCE, UNHURRIED, Traffic
 from bench.server import database
@@ -43,7 +43,7 @@ def run(plan: Plan, say: Callable[[str], None]) -> Outcome:
             segments = max(plan.pageviews // plan.events, 1)
             traffic.write(path.parent / "journal", segments, plan.events)
             load(path.parent)
-            stored = count(path, segments * plan.events, traffic.visits)
+            stored = count_all(path, segments * plan.events, traffic.visits)
             failures += check_stored(stored)
             sizes[under_way] = stored.database_bytes / stored.pageviews, _copy(path) / stored.pageviews
             say(f"{sizes[under_way][0]:.1f} bytes a pageview, {under_way:,} visits at a time")

@@ -10,9 +10,8 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from bench.contest import _running
 from bench.endurance.result import Figure, Outcome, compare
-from bench.server import Server, ServerError, database, start_prisme
+from bench.server import Server, ServerError, database, running, start_prisme
 
 # From the half of the flood to its end, by when all that is bounded has long been full.
 GROWTH = 1.1
@@ -50,7 +49,7 @@ def run(plan: Plan, say: Callable[[str], None]) -> Outcome:
     requests = -(-plan.values // _OF_EACH)
     with tempfile.TemporaryDirectory(prefix="prisme-bench-") as name:
         folder = Path(name)
-        with _running(start_prisme(folder)) as server:
+        with running(start_prisme(folder)) as server:
             before, accepted, peaks = server.peak_memory(), 0, []
             for part in range(_PARTS):
                 accepted += _pour(server, requests * part // _PARTS, requests * (part + 1) // _PARTS)

@@ -9,8 +9,8 @@ from statistics import median
 
 import msgspec
 
-from bench.check import check_stored
-from bench.endurance.loading import Loading, count, load
+from bench.check import check_stored, count_all
+from bench.endurance.loading import Loading, load
 from bench.endurance.result import Figure, Outcome, compare
 from bench.endurance.traffic import UNHURRIED, Traffic
 from bench.seed import seed
@@ -56,8 +56,8 @@ def run(plan: Plan, say: Callable[[str], None]) -> Outcome:
             say(f"round {number + 1} of {plan.rounds}: {cpu[0]:.2f} us of CPU an event, {cpu[1]:.2f} with none")
         lines = plan.rounds * plan.segments * plan.events
         before = seeded.rows["pageviews"], seeded.rows["sessions"]
-        failures = check_stored(count(empty, lines, traffic.visits))
-        failures += check_stored(count(full, lines, traffic.visits, before))
+        failures = check_stored(count_all(empty, lines, traffic.visits))
+        failures += check_stored(count_all(full, lines, traffic.visits, before))
         return conclude(rounds, before[0], size, failures)
 
 

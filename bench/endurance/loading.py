@@ -6,15 +6,13 @@ Prints a `Loading` as JSON.
 import os
 import sys
 import time
-from contextlib import closing
 from pathlib import Path
 
-import duckdb
 import msgspec
 
 from bench import machine
 from bench.endurance import child
-from bench.result import Stored
+from bench.server import file_size
 from prisme.cli.serve import configure
 from prisme.journal.segment import leftovers
 from prisme.store.database import Database, Limits
@@ -61,7 +59,7 @@ def _load(folder: Path) -> Loading:
         if loaded.rejected:
             raise ValueError(f"{segment.path} has lines that are no events")
         events += loaded.events
-        before, size = size, log.stat().st_size if log.exists() else 0
+        before, size = size, file_size(log)
         checkpoints += size < before
     loader.close()
     database.close()
@@ -74,18 +72,6 @@ def _load(folder: Path) -> Loading:
         machine.peak_memory(os.getpid()),
         *limits,
     )
-
-
-def count(path: Path, lines: int, visits: int, seeded: tuple[int, int] = (0, 0)) -> Stored:
-    """What a closed database holds beside the `seeded` pageviews and sessions, against what was to be loaded."""
-    with closing(duckdb.connect(str(path), read_only=True)) as tables:
-        row = tables.execute(
-            "SELECT (SELECT count(*) FROM pageviews), count(*), coalesce(sum(pageviews), 0)::BIGINT FROM sessions"
-        ).fetchone()
-    assert row is not None
-    pageviews, sessions, of_sessions = row
-    size = path.stat().st_size
-    return Stored(lines, pageviews - seeded[0], visits, sessions - seeded[1], of_sessions - seeded[0], 0.0, size)
 
 
 if __name__ == "__main__":

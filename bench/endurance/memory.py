@@ -8,14 +8,13 @@ from pathlib import Path
 import msgspec
 
 from bench.check import check_report, check_stored, doubts
-from bench.contest import Tally, _count, _run_round, _running
+from bench.contest import Tally, count_stored, run_round
 from bench.endurance.result import Figure, Outcome, compare
 from bench.result import Round
-from bench.server import Server, database, start_bare, start_prisme
-from bench.wrk import Load
+from bench.server import Server, database, running, start_bare, start_prisme
+from bench.wrk import CONNECTIONS, Load
 
 PEAK_MB = 350.0
-_CONNECTIONS, _ADDRESSES = 64, 200_000
 _PARTS = 5
 
 
@@ -42,14 +41,14 @@ def run(plan: Plan, say: Callable[[str], None]) -> Outcome:
     """Load both, one after the other. Raises ServerError or WrkError; the servers are gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="prisme-bench-") as name:
         folder = Path(name)
-        with _running(start_bare(folder)) as server:
+        with running(start_bare(folder)) as server:
             bare = _drive(Tally(server), plan.bare)
             server.stop()
         say(f"bare: {bare.after / 1e6:,.0f} MB")
-        with _running(start_prisme(folder)) as server:
+        with running(start_prisme(folder)) as server:
             tally = Tally(server)
             prisme = _drive(tally, plan.seconds)
-            stored = _count(database(folder), tally, server.stop())
+            stored = count_stored(database(folder), tally, server.stop())
         failures = check_report("bare", bare.round.report, 0) + check_report("prisme", prisme.round.report, 0)
         told = (
             f"Stored {stored.pageviews:,} pageviews of {stored.accepted:,} accepted, in {stored.sessions:,} sessions; "
@@ -70,7 +69,7 @@ def conclude(bare: Peak, prisme: Peak, plan: Plan, told: str, failures: list[str
         ),
         compare("requests accepted", "per second", prisme.round.rate, bare.round.rate),
     ]
-    notes = [f"At full load for {plan.seconds} s (bare: {plan.bare} s), {_CONNECTIONS} connections.", told]
+    notes = [f"At full load for {plan.seconds} s (bare: {plan.bare} s), {CONNECTIONS} connections.", told]
     for name, one in (("bare", bare), ("Prisme", prisme)):
         notes += [f"{name}: {doubt}." for doubt in doubts(one.round.wrk_cpu_share, 1, one.round.others_cpu)]
     return Outcome(("bare", "Prisme"), figures, notes, failures)
@@ -82,7 +81,7 @@ def _drive(tally: Tally, seconds: int) -> Peak:
     watcher = threading.Thread(target=_watch, args=(server, seconds / _PARTS, parts, stop))
     watcher.start()
     try:
-        one = _run_round(Load("pageviews", seconds, _CONNECTIONS, 1, _ADDRESSES), tally, 0)
+        one = run_round(Load("pageviews", seconds), tally, 0)
     finally:
         stop.set()
         watcher.join()

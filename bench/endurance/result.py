@@ -5,8 +5,6 @@ from typing import Literal
 
 import msgspec
 
-from bench.result import RESULTS
-
 WHATS = ("tail", "growth", "memory", "sessions", "flood", "disk", "start")
 
 
@@ -66,16 +64,8 @@ def compare(
     return Figure(what, unit, value, base, (value / base if base else None) if ratio is None else ratio, most, "ratio")
 
 
-def save(run: Endurance, name: str) -> Path:
-    """Write a result; gives the file."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
-    return path
-
-
 def read(path: Path) -> Endurance:
-    """Read a result that was saved."""
+    """Read a run that was saved."""
     return msgspec.json.decode(path.read_bytes(), type=Endurance)
 
 

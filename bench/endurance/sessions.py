@@ -3,10 +3,10 @@
 Sessions come the way of real ones: from a Hit, by the rules for pageviews, with the real journal.
 """
 
+import itertools
 import os
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -21,7 +21,7 @@ from bench.endurance.traffic import AT_ONCE, LENGTHS, STEP, make_pages
 from prisme.base.uri import parse
 from prisme.cli.serve import configure
 from prisme.ingest.hit import Hit
-from prisme.ingest.pageview import pageviews
+from prisme.ingest.pageview import Record, pageviews
 from prisme.journal.appender import Appender
 from prisme.runtime.folder import Folder
 from prisme.runtime.log import open_log
@@ -32,6 +32,8 @@ from prisme.visit.sessions import CAPACITY, Sessions
 BYTES = 600.0
 # Before it counts: caches are full then, and what Python has freed is taken again.
 _WARM = 20_000
+# As under load.
+_TOGETHER = 32
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TTL = 86_400_000_000
 
@@ -82,22 +84,26 @@ def _hold(count: int, folder: Path) -> Held:
     now = time.time_ns() // 1000
     with ExitStack() as closing:
         data = closing.enter_context(Folder(config.data_dir))
-        turn = threading.RLock()
         rooms = open_rooms(config, data, now, open_log(debug=False), closing)
-        services = build_services(config, rooms, Appender(data.journal, 1, sys.maxsize, turn), turn)
+        services = build_services(config, rooms, Appender(data.journal, 1, sys.maxsize))
         # A shard has its share, and chance is not even.
         sessions = Sessions(_TTL, 64, capacity=4 * (count + _WARM))
         record = pageviews(msgspec.structs.replace(services, sessions=sessions))
-        for hit in _hits(0, _WARM, now):
-            record(hit)
+        _record_all(record, _hits(0, _WARM, now))
         before, known = _memory(), len(sessions)
-        seen = 0
-        for hit in _hits(_WARM, count, now):
-            refusal = record(hit)
-            if refusal is not None:
-                raise ValueError(f"a pageview was refused: {refusal}")
-            seen += 1
+        seen = _record_all(record, _hits(_WARM, count, now))
         return Held(count, len(sessions) - known, seen, before, _memory())
+
+
+def _record_all(record: Record, hits: Iterator[Hit]) -> int:
+    """How many there were; ValueError where one was refused."""
+    seen = 0
+    while some := list(itertools.islice(hits, _TOGETHER)):
+        refused = [outcome for outcome in record(some) if outcome is not None]
+        if refused:
+            raise ValueError(f"a pageview was refused: {refused[0]}")
+        seen += len(some)
+    return seen
 
 
 def _hits(first: int, count: int, now: int) -> Iterator[Hit]:

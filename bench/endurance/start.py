@@ -9,11 +9,10 @@ from statistics import median
 
 import msgspec
 
-from bench.check import check_stored
-from bench.endurance.loading import count
+from bench.check import check_stored, count_all
 from bench.endurance.result import Outcome, compare
 from bench.endurance.traffic import AT_ONCE, Traffic
-from bench.server import database, start_prisme
+from bench.server import database, running, start_prisme
 
 SECONDS = 5.0
 
@@ -50,7 +49,7 @@ def run(plan: Plan, say: Callable[[str], None]) -> Outcome:
             folder = Path(name) / str(number)
             empty.append(_start(folder / "empty", []))
             full.append(_start(folder / "full", segments))
-            failures += check_stored(count(database(folder / "full"), lines, traffic.visits))
+            failures += check_stored(count_all(database(folder / "full"), lines, traffic.visits))
             say(f"round {number + 1} of {plan.rounds}: loaded after {full[-1].loaded:.2f} s")
     return conclude(empty, full, lines, size, failures)
 
@@ -74,14 +73,10 @@ def _start(folder: Path, segments: list[Path]) -> Start:
     for path in segments:
         os.link(path, journal / path.name)
     began = time.monotonic()
-    server = start_prisme(folder)
-    try:
-        server.wait_ready()
+    with running(start_prisme(folder)) as server:
         answered = time.monotonic()
         server.wait_caught_up()
         loaded = time.monotonic()
         peak = server.peak_memory()
         server.stop()
-    finally:
-        server.close()
     return Start(answered - began, loaded - began, peak)

@@ -1,41 +1,52 @@
 """Endurance as Markdown, for people."""
 
 from bench.endurance.result import Endurance, Figure
+from bench.markdown import grid, mark, tell_place
 
 
 def render(run: Endurance) -> str:
     """One measure: its figures side by side, its notes, and what it ran on."""
     outcome = run.outcome
-    rows = [
-        ["", *outcome.names, "ratio", "target"],
-        ["---", "--:", "--:", "--:", "---"],
-        *map(_row, outcome.figures),
+    table = grid(["", *outcome.names, "ratio", "target"], map(_row, outcome.figures))
+    lines = [*outcome.notes, tell_place(run.machine, run.versions)]
+    return f"### endurance: {run.what}, {run.at}\n\n{table}\n" + "\n".join(f"- {line}" for line in lines) + "\n"
+
+
+def summary(runs: list[Endurance]) -> str:
+    """One row for each target of these runs."""
+    head = ["what lasts", "measured", "beside", "ratio", "target", "met?", "run"]
+    rows = [_summarise(run, one) for run in runs for one in run.outcome.figures if one.most is not None]
+    return f"### Targets of endurance\n\n{grid(head, rows, 3)}"
+
+
+def _summarise(run: Endurance, one: Figure) -> list[str]:
+    return [
+        f"{run.what}: {one.what}, {one.unit}",
+        *_figures(one)[::-1],
+        _ratio(one),
+        _target(one),
+        mark(one.met),
+        run.at,
     ]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    lines = [*outcome.notes, _tell_place(run)]
-    return f"### endurance: {run.what}, {run.at}\n\n{table}\n\n" + "\n".join(f"- {line}" for line in lines) + "\n"
 
 
 def _row(one: Figure) -> list[str]:
-    base = "-" if one.base is None else _number(one.base)
-    ratio = "-" if one.ratio is None else f"{one.ratio:.2f}"
-    return [f"{one.what}, {one.unit}", base, _number(one.value), ratio, _target(one)]
+    target = "-" if one.most is None else f"{_target(one)}: {mark(one.met)}"
+    return [f"{one.what}, {one.unit}", *_figures(one), _ratio(one), target]
+
+
+def _figures(one: Figure) -> list[str]:
+    return ["-" if one.base is None else _number(one.base), _number(one.value)]
+
+
+def _ratio(one: Figure) -> str:
+    return "-" if one.ratio is None else f"{one.ratio:.2f}"
 
 
 def _target(one: Figure) -> str:
-    if one.most is None:
-        return "-"
-    unit = "ratio" if one.of == "ratio" else one.unit
-    return f"{unit} at most {one.most:g}: {'met' if one.met else 'NOT MET'}"
+    return f"{'ratio' if one.of == 'ratio' else one.unit} at most {one.most:g}"
 
 
 def _number(value: float) -> str:
     """Three digits at least, of what is small."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}" if abs(value) >= 10 else f"{value:,.2f}"
-
-
-def _tell_place(run: Endurance) -> str:
-    machine = run.machine
-    software = ", ".join(f"{name} {number}" for name, number in run.versions.items())
-    place = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory']}, {machine['kernel']}"
-    return f"{place}, data on {machine['filesystem']}; {software}."

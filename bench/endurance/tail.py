@@ -13,11 +13,11 @@ import duckdb
 import msgspec
 
 from bench.check import check_report, check_stored
-from bench.contest import WARM_UP_SECONDS, Tally, _count, _run_round, _running
+from bench.contest import WARM_UP_SECONDS, Tally, count_stored, run_round
 from bench.endurance import pulse
 from bench.endurance.result import Figure, Outcome, compare
-from bench.result import Round
-from bench.server import Server, _free_port, _size, database, start_bare, start_prisme
+from bench.result import Round, percentile
+from bench.server import database, file_size, running, start_bare, start_prisme
 from bench.wrk import Load
 
 TIMES, HELD_MS = 8.0, 20.0
@@ -25,7 +25,6 @@ TIMES, HELD_MS = 8.0, 20.0
 LARGE = 0.5
 # Of the rate that was asked for: below, the two were not measured at the same.
 REACHED = 0.9
-_CONNECTIONS, _ADDRESSES = 64, 200_000
 _LOOK = 0.005
 Say = Callable[[str], None]
 
@@ -76,7 +75,7 @@ def run(plan: Plan, say: Say) -> Outcome:
 
 
 def _load(seconds: int, rate: int = 0) -> Load:
-    return Load("pageviews", seconds, _CONNECTIONS, 1, _ADDRESSES, rate)
+    return Load("pageviews", seconds, rate=rate)
 
 
 def _find_top(folder: Path, seconds: int, say: Say) -> tuple[tuple[float, float], list[str]]:
@@ -84,10 +83,10 @@ def _find_top(folder: Path, seconds: int, say: Say) -> tuple[tuple[float, float]
     folder.mkdir()
     rates, failures = [], []
     for start in (start_bare, start_prisme):
-        with _running(start(folder)) as server:
+        with running(start(folder)) as server:
             tally = Tally(server)
             for length in (WARM_UP_SECONDS, seconds):
-                one = _run_round(_load(length), tally, tally.visits + 1)
+                one = run_round(_load(length), tally, tally.visits + 1)
                 failures += check_report(server.name, one.report, 0)
             rates.append(one.rate)
             server.stop()
@@ -100,8 +99,13 @@ def _measure(folder: Path, plan: Plan, top: tuple[float, float], say: Say) -> Ou
     # So long that a segment is full before its time is over.
     patience = math.ceil(plan.events / rate * 1.2) + 1
     with ExitStack() as stack:
-        bare = stack.enter_context(_running(_start_bare(folder)))
-        prisme = stack.enter_context(_running(_start_prisme(folder, plan.events, patience)))
+        bare = stack.enter_context(running(start_bare(folder, command=_felt(folder, "bare", "bench.bare"))))
+        segments = {
+            "eventstore-max-batch-size": str(plan.events),
+            "eventstore-max-batch-timeout": f"{patience}s",
+        }
+        felt = _felt(folder, "prisme", "prisme", "serve")
+        prisme = stack.enter_context(running(start_prisme(folder, segments, felt)))
         checkpoints = stack.enter_context(_checkpoints(database(folder)))
         tallies = [Tally(bare), Tally(prisme)]
         spans: dict[str, list[tuple[float, float]]] = {bare.name: [], prisme.name: []}
@@ -111,7 +115,7 @@ def _measure(folder: Path, plan: Plan, top: tuple[float, float], say: Say) -> Ou
             load = _load(plan.seconds if number else WARM_UP_SECONDS, rate)
             for tally in tallies if number % 2 else tallies[::-1]:
                 began = time.monotonic()
-                one = _run_round(load, tally, first)
+                one = run_round(load, tally, first)
                 failures += _check(tally.server.name, one, rate)
                 if number:
                     tally.rounds.append(one)
@@ -123,7 +127,7 @@ def _measure(folder: Path, plan: Plan, top: tuple[float, float], say: Say) -> Ou
                 return Outcome(("bare", "Prisme"), [], [], failures)
         bare.stop()
         stopped = prisme.stop()
-        stored = _count(database(folder), tallies[1], stopped)
+        stored = count_stored(database(folder), tallies[1], stopped)
     seen_checkpoints = sum(any(a <= at <= b for a, b in spans[prisme.name]) for at in checkpoints)
     beats = [pulse.read(_pulse(folder, server.name)) for server in (bare, prisme)]
     loops = [one.loop.within(spans[server.name]) for one, server in zip(beats, (bare, prisme), strict=True)]
@@ -149,11 +153,10 @@ def conclude(seen: Seen, plan: Plan, told: str, failures: list[str]) -> Outcome:
     if not segments.checkpoints and plan.events >= Plan().events:
         failures = [*failures, "no checkpoint was seen: the rounds were too short"]
     figures = [_latency(seen, name, TIMES if name == "p99.9" else None) for name in ("p50", "p99", "p99.9")]
-    longest = compare("the loop held, at most", "ms", seen.loops[1][-1], seen.loops[0][-1])
-    figures.append(msgspec.structs.replace(longest, most=HELD_MS, of="value"))
-    figures.append(compare("the loop held, p99.9", "ms", late(seen.loops[1]), late(seen.loops[0])))
-    figures.append(compare("Python's lock held, at most", "ms", seen.threads[1][-1], seen.threads[0][-1]))
-    figures.append(compare("Python's lock held, p99.9", "ms", late(seen.threads[1]), late(seen.threads[0])))
+    for what, (bare, prisme), most in (("the loop", seen.loops, HELD_MS), ("Python's lock", seen.threads, None)):
+        longest = compare(f"{what} held, at most", "ms", prisme[-1], bare[-1])
+        figures.append(msgspec.structs.replace(longest, most=most, of="value"))
+        figures.append(compare(f"{what} held, p99.9", "ms", *(percentile(one, 0.999) for one in (prisme, bare))))
     ratios = " ".join(f"{ratio:.2f}" for ratio in _ratios(seen, "p99.9"))
     others = max(one.others_cpu for one in (*seen.bare, *seen.prisme))
     notes = [
@@ -167,11 +170,6 @@ def conclude(seen: Seen, plan: Plan, told: str, failures: list[str]) -> Outcome:
         told,
     ]
     return Outcome(("bare", "Prisme"), figures, notes, failures)
-
-
-def late(sorted_ms: list[float], share: float = 0.999) -> float:
-    """The percentile of what is sorted."""
-    return sorted_ms[math.ceil(share * len(sorted_ms)) - 1]
 
 
 def _latency(seen: Seen, name: str, most: float | None) -> Figure:
@@ -200,28 +198,9 @@ def _pulse(folder: Path, name: str) -> Path:
     return folder / f"{name}-pulse.json"
 
 
-def _start_bare(folder: Path) -> Server:
-    port = _free_port()
-    command = ["-m", "bench.endurance.pulse", str(_pulse(folder, "bare")), "bench.bare", str(port)]
-    return Server("bare", command, port, folder, lambda: True)
-
-
-def _start_prisme(folder: Path, events: int, patience: int) -> Server:
-    """As `start_prisme` does, with segments of so many events, or of so many seconds."""
-    port, data = _free_port(), database(folder).parent
-    options = {
-        "host": "127.0.0.1",
-        "port": port,
-        "admin-hostport": f"127.0.0.1:{_free_port()}",
-        "data-dir": data,
-        "origins": "example.com",
-        "trust-proxy": "true",
-        "eventstore-max-batch-size": events,
-        "eventstore-max-batch-timeout": f"{patience}s",
-    }
-    command = ["-m", "bench.endurance.pulse", str(_pulse(folder, "prisme")), "prisme", "serve"]
-    command += [f"--{name}={value}" for name, value in options.items()]
-    return Server("prisme", command, port, folder, lambda: not any(map(_size, (data / "journal").glob("*.ndjson"))))
+def _felt(folder: Path, name: str, *command: str) -> list[str]:
+    """Python's arguments for a server whose pulse is felt."""
+    return ["-m", "bench.endurance.pulse", str(_pulse(folder, name)), *command]
 
 
 @contextmanager
@@ -234,7 +213,7 @@ def _checkpoints(path: Path) -> Iterator[list[float]]:
     def watch() -> None:
         size = 0
         while not stop.wait(_LOOK):
-            before, size = size, _size(log)
+            before, size = size, file_size(log)
             if size < before:
                 seen.append(time.monotonic())
 

@@ -4,8 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from bench import command
 from bench.figures import table
-from bench.figures.result import Figures, save
+from bench.figures.result import Figures
 from bench.figures.run import Plan, run
 from bench.seed import PAGEVIEWS, SeedError
 from bench.server import ServerError
@@ -45,14 +46,6 @@ def measure(flags: argparse.Namespace) -> int:
 
 
 def finish(figures: Figures, keep: str | None) -> int:
-    """Print and store the result; figures of a failed run are stored, for a look, but neither printed nor kept."""
-    path = save(figures, "latest-figures")
-    if figures.failures:
-        print("\n".join(f"FAILED: {failure}" for failure in figures.failures), file=sys.stderr)
-        return 1
-    print(f"\n{table.render(figures)}\nwritten to {path}")
-    missed = table.missed(figures)
-    print(f"targets NOT met: {'; '.join(missed)}" if missed else "all targets are met")
-    if keep:
-        print(f"kept as {save(figures, f'{keep}-figures')}")
-    return 0
+    """Print and store the result; the exit code."""
+    names = ("latest-figures", f"{keep}-figures" if keep else None)
+    return command.finish(figures, names, figures.failures, table.render(figures), table.missed(figures))

@@ -7,7 +7,7 @@ from statistics import median
 
 import msgspec
 
-from bench.result import RESULTS, Report, Stored
+from bench.result import Report, Stored, percentile
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -76,13 +76,15 @@ class Figures(msgspec.Struct, frozen=True):
 def reading(what: str, seconds: Iterable[float], scan: float, targets: dict[str, float]) -> Reading:
     """A reading of some answers."""
     times = sorted(1000 * second for second in seconds)
-    p95 = times[math.ceil(0.95 * len(times)) - 1]
+    p95 = percentile(times, 0.95)
     return Reading(what, len(times), round(median(times), 2), round(p95, 2), round(1000 * scan, 2), targets)
 
 
-def save(figures: Figures, name: str) -> Path:
-    """Write a result; gives the file."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1) + b"\n")
-    return path
+def read(path: Path) -> Figures:
+    """Read a run that was saved."""
+    return msgspec.json.decode(path.read_bytes(), type=Figures)
+
+
+def is_figures(path: Path) -> bool:
+    """Whether a result is one of these."""
+    return path.stem.endswith("-figures")

@@ -17,21 +17,19 @@ import duckdb
 import msgspec
 
 from bench import machine, wrk
-from bench.check import check_report, check_stored, doubts
+from bench.check import check_report, check_stored, count_all, doubts
 from bench.figures.reader import MONTH, YEAR, Answer, Question, Reader, questions, spans
 from bench.figures.result import Figures, Intake, Reading, reading
 from bench.figures.scan import MEMORY, THREADS, open_tables, scan
-from bench.result import Stored
 from bench.seed import Seed, SeedError, count, seed
-from bench.server import Server, ServerError, database, start_prisme
-from bench.wrk import DRAIN_SECONDS, Load
+from bench.server import Server, ServerError, database, running, start_prisme
+from bench.wrk import CONNECTIONS, DRAIN_SECONDS, Load
 
 Say = Callable[[str], None]
 WARM_UP_SECONDS = 3
 MONTH_TARGETS = {"median_ms": 250.0, "p95_ms": 500.0}
 YEAR_TARGETS = {"p95_ms": 1500.0}
 GROWTH = 2.0
-_CONNECTIONS, _ADDRESSES = 64, 200_000
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -96,7 +94,7 @@ class Bench:
     def _drive(self, beside: str, seconds: int, some: list[list[Question]]) -> list[Answer]:
         """The answers that were asked for while events came in. Others are looked at, and no more."""
         server, stop = self._server, threading.Event()
-        load = Load("pageviews", seconds, _CONNECTIONS, 1, _ADDRESSES, self._plan.rate)
+        load = Load("pageviews", seconds, rate=self._plan.rate)
         began, cpu = time.monotonic(), self._others_cpu()
         with ThreadPoolExecutor(max(len(some), 1)) as pool:
             try:
@@ -157,9 +155,7 @@ def _measure(plan: Plan, folder: Path, seeded: Seed, say: Say) -> Figures:
         say(f"plain scans: {1000 * month:,.1f} ms (30 days), {1000 * year:,.1f} ms (12 months)")
         of_month, of_year = questions(tables, MONTH, now), questions(tables, YEAR, now)
         of_readers = [_of_reader(tables, number, now) for number in range(plan.readers)]
-    server = start_prisme(folder, {"duckdb-memory-limit": MEMORY, "duckdb-threads": str(THREADS)})
-    try:
-        server.wait_ready()
+    with running(start_prisme(folder, {"duckdb-memory-limit": MEMORY, "duckdb-threads": str(THREADS)})) as server:
         bench = Bench(plan, server, make_token(database(folder).parent), say)
         steps: list[Callable[[], None]] = [
             lambda: bench.read_alone("30 days", of_month, month, {}),
@@ -174,9 +170,8 @@ def _measure(plan: Plan, folder: Path, seeded: Seed, say: Say) -> Figures:
                 step()
         peak = server.peak_memory()
         stopped = server.stop()
-    finally:
-        server.close()
-    stored = _count(database(folder), seeded, bench, stopped)
+    before = seeded.rows["pageviews"], seeded.rows["sessions"]
+    stored = count_all(database(folder), bench.accepted, bench.visits, before, stopped)
     return Figures(
         datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         machine.describe(folder),
@@ -198,7 +193,7 @@ def _options(plan: Plan) -> dict[str, int | float | str]:
     """What the run's file tells of the plan: not whose folder it was."""
     told: dict[str, int | float | str] = msgspec.to_builtins(msgspec.structs.replace(plan, folder=None))
     del told["folder"]
-    return told | {"memory": MEMORY, "threads": THREADS, "connections": _CONNECTIONS}
+    return told | {"memory": MEMORY, "threads": THREADS, "connections": CONNECTIONS}
 
 
 def make_token(folder: Path) -> str:
@@ -215,18 +210,6 @@ def _of_reader(tables: duckdb.DuckDBPyConnection, number: int, now: int) -> list
     some = questions(tables, MONTH, now)
     first = number % len(some)
     return some[first:] + some[:first]
-
-
-def _count(path: Path, seeded: Seed, bench: Bench, stop_seconds: float) -> Stored:
-    """Open the file that the stopped server left, and count what was not there before."""
-    with closing(duckdb.connect(str(path), read_only=True)) as tables:
-        rows = count(tables)
-        row = tables.execute("SELECT sum(pageviews)::BIGINT FROM sessions").fetchone()
-    assert row is not None
-    pageviews, sessions = (rows[table] - seeded.rows[table] for table in ("pageviews", "sessions"))
-    of_sessions = row[0] - seeded.rows["pageviews"]
-    size = path.stat().st_size
-    return Stored(bench.accepted, pageviews, bench.visits, sessions, of_sessions, round(stop_seconds, 2), size)
 
 
 def _now() -> int:

@@ -1,25 +1,22 @@
 """Figures as Markdown, for people."""
 
 from bench.figures.result import Figures, Reading
+from bench.markdown import grid, mark, tell_place
 
 
 def render(figures: Figures) -> str:
     """Both tables: answers beside the scan, events beside the events that came in alone; then what it ran on."""
-    answers = [
-        ["answers", "number", "median, ms", "p95, ms", "median by scan", "target"],
-        ["---", "--:", "--:", "--:", "--:", "---"],
-        *map(_row, figures.readings),
-    ]
-    events = [
-        ["events, beside", "accepted per second", "p50, ms", "p99, ms", "p99 by alone", "target"],
-        ["---", "--:", "--:", "--:", "--:", "---"],
-    ]
+    answers = grid(
+        ["answers", "number", "median, ms", "p95, ms", "median by scan", "target"], map(_row, figures.readings)
+    )
+    rows = []
     for one, growth in zip(figures.intakes, figures.growths(), strict=True):
         latency = [f"{one.report.latency_us[name] / 1000:,.2f}" for name in ("p50", "p99")]
-        target = "-" if one is figures.intakes[0] else f"below {figures.growth:g}: {_mark(growth < figures.growth)}"
-        events.append([one.beside, f"{one.rate:,.0f}", *latency, f"{growth:.2f}", target])
-    tables = "\n\n".join("\n".join(f"| {' | '.join(row)} |" for row in table) for table in (answers, events))
-    return f"### figures, {figures.at}\n\n{tables}\n\n" + "\n".join(f"- {line}" for line in _tell(figures)) + "\n"
+        target = "-" if one is figures.intakes[0] else f"below {figures.growth:g}: {mark(growth < figures.growth)}"
+        rows.append([one.beside, f"{one.rate:,.0f}", *latency, f"{growth:.2f}", target])
+    events = grid(["events, beside", "accepted per second", "p50, ms", "p99, ms", "p99 by alone", "target"], rows)
+    lines = "\n".join(f"- {line}" for line in _tell(figures))
+    return f"### figures, {figures.at}\n\n{answers}\n{events}\n{lines}\n"
 
 
 def missed(figures: Figures) -> list[str]:
@@ -33,16 +30,12 @@ def missed(figures: Figures) -> list[str]:
 def _row(one: Reading) -> list[str]:
     names = {"median_ms": "median", "p95_ms": "p95"}
     said = ", ".join(f"{names[name]} {most:g} ms" for name, most in one.targets.items())
-    target = f"{said}: {_mark(one.met)}" if said else "-"
+    target = f"{said}: {mark(one.met)}" if said else "-"
     return [one.what, str(one.answers), f"{one.median_ms:,.1f}", f"{one.p95_ms:,.1f}", f"{one.ratio:.2f}", target]
 
 
-def _mark(met: bool) -> str:
-    return "met" if met else "NOT MET"
-
-
 def _tell(figures: Figures) -> list[str]:
-    seeded, options, machine = figures.seeded, figures.options, figures.machine
+    seeded, options = figures.seeded, figures.options
     scans = {one.what.split(",")[0]: one.scan_ms for one in figures.readings}
     scanned = " and ".join(f"{ms:,.1f} ms ({what})" for what, ms in scans.items())
     lines = [
@@ -56,6 +49,4 @@ def _tell(figures: Figures) -> list[str]:
     ]
     if figures.stored is not None:
         lines.append(f"Stored {figures.stored.pageviews:,} pageviews of {figures.stored.accepted:,} accepted.")
-    software = ", ".join(f"{name} {number}" for name, number in figures.versions.items())
-    place = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory']}, {machine['kernel']}"
-    return [*lines, f"{place}, data on {machine['filesystem']}; {software}."]
+    return [*lines, tell_place(figures.machine, figures.versions)]

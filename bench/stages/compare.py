@@ -5,9 +5,11 @@ from pathlib import Path
 
 import msgspec
 
+from bench.markdown import grid
+
 COMMITTED = Path(__file__).parent / "committed.json"
 REFERENCE = "reference"
-# So much more, or less, is no chance: two runs agree within 2%.
+# So much more, or less, is no chance: runs of the same code agree within 5%, most stages within 1%.
 MARGIN = 0.10
 # Another interpreter spends its instructions elsewhere: scaled by the reference, single stages are still a tenth off.
 OTHER_MARGIN = 0.20
@@ -17,7 +19,7 @@ _INTERPRETER = ("python", "build", "architecture")
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """Instructions a call, by stage, the reference among them, and what they were counted on.
+    """Instructions a pageview, by stage, the reference among them, and what they were counted on.
 
     `machine` has `python`, `build` (its compiler) and `architecture`, which make the interpreter, and `valgrind`.
     """
@@ -89,12 +91,13 @@ def compare(committed: Figures, now: Figures) -> Comparison:
 
 def render(comparison: Comparison, committed: Figures | None, now: Figures) -> str:
     """The table, and what it was counted on."""
-    lines = ["| stage | instructions now | committed | ratio | by reference |", "| --- | --: | --: | --: | --: |"]
+    rows = []
     for row in comparison.rows:
         before = "-" if row.committed is None else f"{row.committed:,}"
         ratio = "-" if row.ratio is None else f"{row.ratio:.3f}"
-        lines.append(f"| {row.name} | {row.now:,} | {before} | {ratio} | {row.by_reference:.2f} |")
-    lines += ["", f"Now: {_tell(now)}."]
+        rows.append([row.name, f"{row.now:,}", before, ratio, f"{row.by_reference:.2f}"])
+    table = grid(["stage", "instructions now", "committed", "ratio", "by reference"], rows, 0)
+    lines = [table, f"Now: {_tell(now)}."]
     if committed is not None:
         lines.append(f"Committed: {_tell(committed)}.")
     if comparison.margin != MARGIN:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.stages.inside import BEGIN, CALLS, DONE, EMPTY, END, READY
+from bench.stages.inside import BEGIN, COUNTED, DONE, EMPTY, END, READY
 
 _ROOT = Path(__file__).parents[2]
 _PATIENCE = 300.0  # seconds for a whole run, which takes a tenth of it
@@ -40,7 +40,7 @@ def valgrind_version() -> str:
 
 
 def count(*names: str) -> dict[str, int]:
-    """Instructions a call of the named stages, or of all, by name, without those of the loop around it."""
+    """Instructions a pageview of the named stages, or of all, by name, without those of the stops around them."""
     totals: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as folder, Counted(Path(folder), names) as counted:
         counted.expect(READY)
@@ -51,7 +51,7 @@ def count(*names: str) -> dict[str, int]:
         counted.go_on()
         counted.finish()
     empty = totals.pop(EMPTY)
-    return {name: round((total - empty) / CALLS) for name, total in totals.items()}
+    return {name: round((total - empty) / COUNTED) for name, total in totals.items()}
 
 
 class Counted:

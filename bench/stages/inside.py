@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.stages.work import Call, Stage, stages, wire
+from bench.stages.work import TOGETHER, Call, Stage, stages, wire
 
-# So many calls before those that count: Python 3.11 and later rewrite their own code after a few.
-WARM_UP = 200
-CALLS = 400
+# So many pageviews before those that count: Python 3.11 and later rewrite their own code after a few calls.
+WARM_UP = 6 * TOGETHER
+COUNTED = 12 * TOGETHER
 EMPTY = "empty"
 # What it says: when all is warm, before and after each stage (whose name follows), and when there is no other.
 READY, BEGIN, END, DONE = "ready", "begin ", "end", "done"
@@ -45,18 +45,19 @@ async def _run(folder: Path, names: Sequence[str]) -> None:
         for number, stage in numbered:
             _warm_up(stage, range(number * _APART, number * _APART + WARM_UP))
         _pause(READY)
-        _count_empty([()] * CALLS)
+        _pause(BEGIN + EMPTY)
+        _pause(END)
         for number, stage in numbered:
             first = number * _APART + WARM_UP
-            calls, before = stage.prepare(range(first, first + CALLS)), wired.lines
+            calls, before = stage.calls(range(first, first + COUNTED)), wired.lines
             _check(stage, [_count(calls, stage)])
-            if wired.lines - before != CALLS * stage.lines:
+            if wired.lines - before != COUNTED * stage.lines:
                 raise WrongOutcomeError(f"{stage.name}: {wired.lines - before} lines in the journal")
         _pause(DONE)
 
 
 def _warm_up(stage: Stage, numbers: range) -> None:
-    calls = stage.prepare(numbers)
+    calls = stage.calls(numbers)
     _check(stage, [stage.call(*call) for call in calls])
     stage.finish()
 
@@ -81,14 +82,6 @@ def _count(calls: list[Call], stage: Stage) -> object:
 def _pause(word: str) -> None:
     os.write(1, f"{word}\n".encode())
     os.read(0, 1)
-
-
-def _count_empty(calls: list[Call]) -> None:
-    """What pauses and loop cost by themselves."""
-    _pause(BEGIN + EMPTY)
-    for _arguments in calls:
-        pass
-    _pause(END)
 
 
 if __name__ == "__main__":

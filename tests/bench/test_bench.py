@@ -12,6 +12,7 @@ import pytest
 from bench import contest, table
 from bench.check import check_report, check_stored, doubts
 from bench.contest import Contest, run
+from bench.endurance.result import Endurance, Outcome
 from bench.result import Report, Result, Round, Side, Stored, kept
 from bench.server import Server, database, start_bare, start_prisme
 from bench.wrk import LOADS, Load, WrkError, read_report, works
@@ -21,6 +22,7 @@ TABLES = {"custom": "events_custom", "download": "file_downloads", "outbound": "
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 REPORT = Report(1000, 0, 330, 1000, 0, 0, 1.5, {"p50": 1000, "p90": 2000, "p99": 3000, "p99.9": 4500, "max": 9000})
 STORED = Stored(5000, 5000, 1600, 1600, 5000, 0.4, 12_000_000, {"events_custom": 70}, {"events_custom": 70})
+MACHINE = {"cpu": "A CPU", "cores": "2", "memory": "8.0 GiB", "kernel": "Linux 6", "filesystem": "ext4"}
 
 OUTPUT = """\
 Running 5s test @ http://127.0.0.1:8377/
@@ -46,12 +48,11 @@ def make_result(stored: Stored | None = STORED, name: str = "prisme") -> Result:
     """Rounds in which Prisme keeps a half, three quarters and a quarter."""
     bare = Side("bare", [make_round(4000), make_round(2000), make_round(8000)], 40_000_000)
     other = Side(name, [make_round(2000, 3000), make_round(1500, 2000), make_round(2000, 4000)], 100_000_000)
-    machine = {"cpu": "A CPU", "cores": "2", "memory": "8.0 GiB", "kernel": "Linux 6", "filesystem": "ext4"}
     versions = {"python": "3.11.1", "granian": "2.8.0", "wrk": "4.1.0"}
     options: dict[str, int | float | str] = {
         "rounds": 3, "seconds": 3, "connections": 64, "threads": 1, "addresses": 200_000,
     }  # fmt: skip
-    return Result("pageviews", "2026-11-23 12:00 UTC", machine, versions, options, bare, other, stored, [])
+    return Result("pageviews", "2026-11-23 12:00 UTC", MACHINE, versions, options, bare, other, stored, [])
 
 
 def test_report_is_found_in_what_wrk_prints() -> None:
@@ -199,6 +200,31 @@ def test_result_survives_its_file() -> None:
 def test_readme_shows_the_kept_results() -> None:
     readme = table.README.read_text()
     assert table.fill(readme, kept()) == readme
+
+
+def test_section_has_summaries_first_then_runs_of_every_kind(tmp_path: Path) -> None:
+    results = []
+    lasting = Endurance("disk", "2026-11-24 10:00 UTC", MACHINE, {}, {}, Outcome(("a", "b"), [], [], []))
+    (figures,) = [path for path in kept() if path.stem.endswith("-figures")]
+    for name, content in (
+        ("a-disk", msgspec.json.encode(lasting)),
+        ("b-figures", figures.read_bytes()),
+        ("c-pageviews", msgspec.json.encode(make_result())),
+    ):
+        results.append(tmp_path / f"{name}.json")
+        results[-1].write_bytes(content)
+    titles = [line for line in table.section(results).splitlines() if line.startswith("### ")]
+    assert titles[:3] == [
+        "### Ratios of all contests",
+        "### Targets of endurance",
+        "### pageviews, 2026-11-23 12:00 UTC",
+    ]
+    assert titles[3].startswith("### figures, ")
+    assert titles[4:] == ["### endurance: disk, 2026-11-24 10:00 UTC"]
+
+
+def test_section_without_results_says_so() -> None:
+    assert table.section([]) == "No result is kept yet.\n"
 
 
 def test_readme_without_a_place_for_results_is_refused() -> None:

@@ -11,12 +11,12 @@ import duckdb
 import msgspec
 import pytest
 
-from bench.check import check_stored
+from bench.check import check_stored, count_all
 from bench.endurance import __main__ as command
 from bench.endurance import child, disk, flood, growth, loading, memory, pulse, sessions, start, table, tail
-from bench.endurance.result import WHATS, Endurance, Figure, Outcome, compare, is_endurance, read, save
+from bench.endurance.result import WHATS, Endurance, Figure, Outcome, compare, is_endurance, read
 from bench.endurance.traffic import PAGES, Traffic, make_pages
-from bench.result import Report, Round
+from bench.result import Report, Round, percentile, save
 from bench.server import ServerError
 from tests.requirements import need
 
@@ -65,8 +65,18 @@ def test_targets(figure: Figure, met: bool, row: str) -> None:
     assert "- A note." in lines
 
 
+def test_summary_has_each_target() -> None:
+    figures = [compare("a", "MB", 130, 100, most=1.3), Figure("b", "s", 5.1, most=5.0), Figure("c", "s", 9.0)]
+    assert table.summary([make_run(*figures)]).splitlines()[2:] == [
+        "| what lasts | measured | beside | ratio | target | met? | run |",
+        "| --- | --: | --: | --: | --- | --- | --- |",
+        "| disk: a, MB | 130 | 100 | 1.30 | ratio at most 1.3 | met | 2026-11-26 10:00 UTC |",
+        "| disk: b, s | 5.10 | - | - | s at most 5 | NOT MET | 2026-11-26 10:00 UTC |",
+    ]
+
+
 def test_run_survives_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.endurance.result.RESULTS", tmp_path)
+    monkeypatch.setattr("bench.result.RESULTS", tmp_path)
     run = make_run(compare("a", "s", 2, 1, most=1.0))
     assert read(save(run, "one")) == run
 
@@ -88,7 +98,7 @@ def test_exit_code_is_about_failures_alone(
     most: float, failures: tuple[str, ...], code: int, said: str, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("bench.endurance.result.RESULTS", tmp_path)
+    monkeypatch.setattr("bench.result.RESULTS", tmp_path)
     assert command.finish(make_run(Figure("a", "s", 2.0, most=most), failures=failures), "kept") == code
     assert (tmp_path / "latest-disk.json").exists()
     assert (tmp_path / "kept-disk.json").exists() is not bool(failures)
@@ -183,9 +193,9 @@ def test_loading(tmp_path: Path) -> None:
     assert loaded.seconds > 0
     assert loaded.opened_memory <= loaded.peak_memory
     assert list((tmp_path / "journal").iterdir()) == []
-    stored = loading.count(tmp_path / "prisme.duckdb", 600, traffic.visits)
+    stored = count_all(tmp_path / "prisme.duckdb", 600, traffic.visits)
     assert (stored.pageviews, stored.sessions, check_stored(stored)) == (600, traffic.visits, [])
-    lost = loading.count(tmp_path / "prisme.duckdb", 601, traffic.visits)
+    lost = count_all(tmp_path / "prisme.duckdb", 601, traffic.visits)
     assert check_stored(lost) == ["600 pageviews stored, 601 accepted"]
 
 
@@ -421,9 +431,9 @@ def test_tail_must_be_short(changes: dict[str, Any], failures: list[str], missed
     assert [one.what for one in outcome.figures if not one.met] == missed
 
 
-def test_percentile_of_lateness() -> None:
-    assert tail.late([float(n) for n in range(1, 2001)]) == 1998
-    assert tail.late([7.0]) == 7
+def test_percentile() -> None:
+    assert percentile([float(n) for n in range(1, 2001)], 0.999) == 1998
+    assert percentile([7.0], 0.999) == 7
 
 
 def test_rate_must_be_reached() -> None:

@@ -267,7 +267,7 @@ def test_figures_survive_their_file() -> None:
 def test_exit_code_is_about_failures_alone(
     failures: list[str], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("bench.figures.result.RESULTS", tmp_path)
+    monkeypatch.setattr("bench.result.RESULTS", tmp_path)
     assert command.finish(msgspec.structs.replace(make_figures(), failures=failures), "kept") == code
     assert (tmp_path / "kept-figures.json").exists() is not bool(failures)
     assert ("targets NOT met" in capsys.readouterr().out) is not bool(failures)

@@ -7,6 +7,7 @@ import pytest
 from bench.stages import __main__ as command
 from bench.stages.compare import COMMITTED, REFERENCE, Figures, compare, describe, read, render, write
 from bench.stages.count import CountError, count
+from bench.stages.work import Call, Stage
 from tests.requirements import need
 
 HERE = {"python": "3.11.7", "build": "GCC 12.2.0", "architecture": "x86_64", "valgrind": "3.19.0"}
@@ -103,7 +104,14 @@ def test_committed_figures_are_whole() -> None:
     committed = read(COMMITTED)
     assert committed is not None
     assert set(committed.machine) == set(describe(""))
-    assert {REFERENCE, "scan", "encode", "append", "whole, new session"} <= set(committed.stages)
+    assert {
+        REFERENCE,
+        "scan",
+        "encode",
+        "append",
+        "whole, new session, alone",
+        "whole, new session, 32 together",
+    } <= set(committed.stages)
     assert all(figure > 0 for figure in committed.stages.values())
 
 
@@ -140,6 +148,15 @@ def test_without_valgrind_nothing_is_judged(
     monkeypatch.setenv("PATH", "/nowhere")
     assert command.main(["--check"]) == 2
     assert "apt install valgrind" in capsys.readouterr().err
+
+
+def test_calls_together_get_lists() -> None:
+    def prepare(numbers: range) -> list[Call]:
+        return [(n, -n) for n in numbers]
+
+    alone = Stage("alone", min, prepare, bool)
+    assert alone.calls(range(1, 5)) == [(1, -1), (2, -2), (3, -3), (4, -4)]
+    assert alone._replace(together=2).calls(range(1, 5)) == [([1, 2], [-1, -2]), ([3, 4], [-3, -4])]
 
 
 def test_count_by_valgrind() -> None:

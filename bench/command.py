@@ -1,0 +1,52 @@
+"""What the commands of the bench share: flags, what they need, and how they end."""
+
+import argparse
+import shutil
+import sys
+from typing import NoReturn
+
+import msgspec
+
+from bench.result import save
+
+
+def whole(text: str) -> int:
+    """A flag's whole number, at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def missing() -> str:
+    """What is missing to run anything, and how to get it; empty where nothing is."""
+    if not sys.platform.startswith("linux"):
+        return "Linux is needed: CPU and memory are read from /proc"
+    if shutil.which("wrk") is None:
+        return "wrk is needed: `apt install wrk` on Debian and Ubuntu, `dnf install wrk` on Fedora"
+    return ""
+
+
+def interrupt(number: int, _: object) -> NoReturn:
+    """For a signal that is to end a run as Ctrl-C does."""
+    raise KeyboardInterrupt(number)
+
+
+def finish(
+    run: msgspec.Struct, names: tuple[str, str | None], failures: list[str], rendered: str, missed: list[str] | None
+) -> int:
+    """Store a run by the first of its `names`, print it, and keep it by the second, if any; gives the exit code.
+
+    Figures of a failed run are stored, for a look, but neither printed nor kept. `missed` are the targets that were not
+    met, which is no failure; None where a run has no targets.
+    """
+    path = save(run, names[0])
+    if failures:
+        print("\n".join(f"FAILED: {failure}" for failure in failures), file=sys.stderr)
+        return 1
+    print(f"\n{rendered}\nwritten to {path}")
+    if missed is not None:
+        print(f"targets NOT met: {'; '.join(missed)}" if missed else "all targets are met")
+    if names[1]:
+        print(f"kept as {save(run, names[1])}")
+    return 0
