@@ -31,7 +31,7 @@ from prisme.visit.ratelimit import RateLimiter
 from prisme.web.app import App, Methods
 from prisme.web.events import Doors, post_pageview
 from prisme.web.gate import Admit, gate
-from prisme.web.request import ORIGIN, Proxy, Scope
+from prisme.web.request import ORIGIN, Body, Proxy, Scope
 from prisme.web.response import ACCEPTED, EVENTS, Answer
 from prisme.web.traffic import SOURCE_IP, Traffic
 
@@ -152,11 +152,11 @@ def _reading(wired: Wired) -> list[Stage]:
 
     def newcomers(numbers: range) -> list[Call]:
         scopes = [request(n, 1) for n in numbers]
-        return [(scope, scan(scope["headers"])) for scope in scopes]
+        return [(scope | {"slots": scan(scope["headers"])},) for scope in scopes]
 
     def known(numbers: range) -> list[Call]:
-        for scope, found in newcomers(numbers):
-            admit([scope], [found])
+        for (scope,) in newcomers(numbers):
+            admit([scope])
         return newcomers(numbers)
 
     def pages(numbers: range) -> list[Call]:
@@ -165,13 +165,18 @@ def _reading(wired: Wired) -> list[Stage]:
     def new_pages(numbers: range) -> list[Call]:
         return [(_fresh(f"{_url(n)}?page={n}"), _fresh(f"https://www.example.org/search/{n}")) for n in numbers]
 
-    def are_addresses(outcomes: list[object]) -> bool:
-        return len(outcomes) == TOGETHER and all(isinstance(one, Address) for one in outcomes)
+    def come_in(scopes: list[Scope]) -> list[Scope]:
+        admit(scopes)
+        return scopes
+
+    def are_addresses(scopes: list[Scope]) -> bool:
+        addresses = [scope["address"] for scope in scopes if "refused" not in scope]
+        return len(addresses) == TOGETHER and all(isinstance(one, Address) for one in addresses)
 
     return [
         Stage("scan", scan, headers, lambda found: found[ORIGIN] == f"https://{SITE}".encode()),
-        Stage("gate, known client", admit, known, are_addresses, together=TOGETHER),
-        Stage("gate, new client", admit, newcomers, are_addresses, together=TOGETHER),
+        Stage("gate, known client", come_in, known, are_addresses, together=TOGETHER),
+        Stage("gate, new client", come_in, newcomers, are_addresses, together=TOGETHER),
         Stage("url, known", urls, pages, all, together=TOGETHER),
         Stage("url, new", urls, new_pages, all, together=TOGETHER),
     ]
@@ -298,10 +303,10 @@ def _whole(wired: Wired) -> list[Stage]:
     """All of it: read as Granian's thread does it, answered as the event loop does it."""
     app, flush = wired.app, wired.access_log.flush
 
-    def whole(scopes: list[Scope]) -> list[Answer | None]:
+    def whole(scopes: list[Scope]) -> list[Answer | Body | None]:
         for scope in scopes:
             app.read(scope)
-        return app.answer(scopes)
+        return app.begin(scopes)
 
     def first(numbers: range) -> list[Call]:
         return [(request(n, 0),) for n in numbers]
@@ -311,7 +316,7 @@ def _whole(wired: Wired) -> list[Stage]:
             whole([scope])
         return [(request(n, 1),) for n in numbers]
 
-    def are_accepted(answers: Sequence[Answer | None]) -> bool:
+    def are_accepted(answers: Sequence[Answer | Body | None]) -> bool:
         return all(one is ACCEPTED for one in answers)
 
     return [

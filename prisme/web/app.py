@@ -114,7 +114,7 @@ class App:
         if outcome is None and method in route.together:
             outcome = route.together[method].begin([scope])[0]
             if isinstance(outcome, Body):
-                while not outcome.ended:
+                while not outcome.has_ended():
                     outcome.take(await receive())
                 scope["body"], scope["unread"] = outcome.whole, outcome.refused
                 outcome = route.together[method].finish([scope])[0]

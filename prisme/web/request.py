@@ -187,8 +187,7 @@ class Body:
         if self._length == 0:
             self.whole = b""
 
-    @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether nothing more has to be received."""
         return self.whole is not None or self.refused is not None
 
@@ -214,7 +213,7 @@ class Body:
 async def read_body(receive: Receive, length: bytes) -> bytes | Refusal:
     """The whole body, unless it is refused."""
     body = Body(length)
-    while not body.ended:
+    while not body.has_ended():
         body.take(await receive())
     return body.refused or body.whole or b""
 

@@ -132,19 +132,19 @@ class _Turns:
             self._end(watcher)
 
         def arrive(future: Any) -> None:
-            if body.ended:  # it was given up
+            if body.has_ended():  # it was given up
                 return
             try:
                 body.take(future.result())
             except Exception:
                 body.refused = refusal.BODY_CUT
-            if body.ended:
+            if body.has_ended():
                 self._patience.stop(give_up)
                 self._end(watcher)
             else:
                 watcher.proto.receive().add_done_callback(arrive)
 
-        if body.ended:
+        if body.has_ended():
             self._end(watcher)
         else:
             self._patience.start(give_up)

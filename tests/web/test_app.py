@@ -1,8 +1,9 @@
-"""What is answered at once and together, what gets a task of its own, and the last resort on both ways."""
+"""What is answered together, what waits for its body, what gets a task of its own, and the last resort on all ways."""
 
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ import pytest
 from prisme.visit.address import Address
 from prisme.web import response
 from prisme.web.app import NAME, App, Methods
-from prisme.web.events import AtOnce, Outcome, Together
-from prisme.web.request import Proxy, Receive, Scope
+from prisme.web.events import Outcome, Together
+from prisme.web.request import Body, Proxy, Receive, Scope
 from prisme.web.response import Answer
 from prisme.web.traffic import Traffic
 
@@ -31,12 +32,39 @@ async def waits(_: Scope, __: Receive) -> Answer:
     return OK
 
 
-def answer_all(scopes: list[Scope]) -> list[Outcome | Exception]:
+async def wait() -> Answer:
+    await asyncio.sleep(0)
+    return OK
+
+
+def wait_all(scopes: list[Scope]) -> list[Outcome]:
+    return [wait() for _ in scopes]
+
+
+def want_bodies(scopes: list[Scope]) -> list[Outcome]:
+    return [Body(b"") for _ in scopes]
+
+
+def echo_bodies(scopes: list[Scope]) -> list[Outcome]:
+    return [
+        response.answer(200, [], scope["body"])
+        if scope["unread"] is None
+        else response.answer(scope["unread"].status, [], b"")
+        for scope in scopes
+    ]
+
+
+def answer_all(scopes: list[Scope]) -> list[Outcome]:
     """Fails where one of them is bad: for all, and then for that one alone."""
-    assert all(scope["slots"] == [b"/all"] and scope["headers"] == () for scope in scopes)
+    assert all(scope["slots"] == [scope["raw_path"]] and scope["headers"] == () for scope in scopes)
     if any(scope["query_string"] == b"bad" for scope in scopes):
         raise RuntimeError("nobody thought of it")
     return [KeyError("nobody") if scope["query_string"] == b"defect" else OK for scope in scopes]
+
+
+def together(work: Callable[[list[Scope]], list[Outcome]]) -> Together:
+    """One that needs no body."""
+    return Together(lambda scope: [scope["raw_path"]], work, work)
 
 
 @pytest.fixture
@@ -44,21 +72,22 @@ def app() -> App:
     proxy = Proxy(False, "", 1, "")
     traffic = Traffic(None, lambda address: address.text, proxy)
     routes: dict[str, Methods] = {
-        "/now": {"GET": AtOnce(answers), "POST": waits},
-        "/soon": {"GET": AtOnce(waits)},
-        "/named/" + NAME: {"GET": AtOnce(answers)},
-        "/bad": {"GET": AtOnce(fails), "POST": fails},
-        "/all": {"GET": Together(lambda scope: [scope["raw_path"]], answer_all)},
+        "/now": {"GET": together(answer_all), "POST": waits, "PUT": answers},
+        "/soon": {"GET": together(wait_all)},
+        "/named/" + NAME: {"GET": together(answer_all)},
+        "/bad": {"POST": fails},
+        "/body": {"POST": Together(None, want_bodies, echo_bodies)},
     }
     return App(routes, proxy, traffic, time.monotonic_ns, logging.getLogger("prisme"))
 
 
-def scope(method: str, path: str, query: bytes = b"") -> Scope:
+def scope(method: str, target: str) -> Scope:
+    path, _, query = target.partition("?")
     address = Address("203.0.113.7", 1, 4)
     return {
         "method": method,
         "raw_path": path.encode(),
-        "query_string": query,
+        "query_string": query.encode(),
         "headers": [],
         "client": ("203.0.113.7", "1"),
         "address": address,
@@ -68,9 +97,10 @@ def scope(method: str, path: str, query: bytes = b"") -> Scope:
 def ask(app: App, asked: Scope) -> tuple[str, int, bytes]:
     """As the server does it: at once, else by the event loop; gives which, the status and the body."""
     app.read(asked)
-    (answer,) = app.answer([asked])
-    if answer is not None:
-        return "at once", answer[0]["status"], answer[1]["body"]
+    (answer,) = app.begin([asked])
+    if isinstance(answer, tuple):
+        return "together", answer[0]["status"], answer[1]["body"]
+    assert answer is None
     (start, body) = by_the_loop(app, asked)
     return "by the loop", start["status"], body["body"]
 
@@ -96,14 +126,15 @@ def by_the_loop(app: App, asked: Scope) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("method", "path", "way", "status"),
     [
-        ("GET", "/now", "at once", 200),
+        ("GET", "/now", "together", 200),
+        ("PUT", "/now", "by the loop", 200),
         ("POST", "/now", "by the loop", 200),
         ("GET", "/soon", "by the loop", 200),
-        ("GET", "/named/one", "at once", 200),
+        ("GET", "/named/one", "together", 200),
         ("GET", "/named/", "by the loop", 404),
         ("GET", "/nowhere", "by the loop", 404),
         ("DELETE", "/now", "by the loop", 405),
-        ("GET", "/bad", "at once", 500),
+        ("GET", "/now?bad", "together", 500),
         ("POST", "/bad", "by the loop", 500),
     ],
 )
@@ -123,32 +154,32 @@ def test_a_plain_asgi_server_will_do(app: App) -> None:
 
 def test_many_are_answered_in_their_order(app: App, caplog: pytest.LogCaptureFixture) -> None:
     """Of several routes and methods; none suffers where another one fails."""
-    asked = [
-        scope("GET", "/all"),
-        scope("GET", "/now"),
-        scope("GET", "/all", b"bad"),
-        scope("POST", "/now"),
-        scope("GET", "/bad"),
-        scope("GET", "/nowhere"),
-        scope("GET", "/all", b"defect"),
-        scope("GET", "/named/a"),
-        scope("GET", "/named/b"),
-        scope("GET", "/all"),
-    ]
+    targets = ["/now", "/named/a", "/now?bad", "/bad", "/nowhere", "/now?defect", "/soon", "/named/b", "/now"]
+    asked = [scope("GET", target) for target in targets]
     for one in asked:
         app.read(one)
-    answers = app.answer(asked)
-    assert [answer and answer[0]["status"] for answer in answers] == [
-        200,
-        200,
-        500,
-        None,
-        500,
-        None,
-        500,
-        200,
-        200,
-        200,
-    ]
-    assert caplog.text.count("request failed") == 3
-    assert [one.get("name") for one in asked[-3:]] == ["a", "b", None]
+    answers = app.begin(asked)
+    statuses = [one[0]["status"] if isinstance(one, tuple) else one for one in answers]
+    assert statuses == [200, 200, 500, None, None, 500, None, 200, 200]
+    assert caplog.text.count("request failed") == 2
+    assert [one.get("name") for one in asked if one["raw_path"].startswith(b"/named")] == ["a", "b"]
+    assert by_the_loop(app, asked[6])[0]["status"] == 200
+
+
+def test_bodies_come_first(app: App) -> None:
+    """One that is whole, and one that is refused, are answered together."""
+    asked = [scope("POST", "/body"), scope("POST", "/body")]
+    for one in asked:
+        app.read(one)
+    bodies = app.begin(asked)
+    assert app.active == 2
+    for number, body in enumerate(bodies):
+        assert isinstance(body, Body)
+        body.take({"type": "http.request", "body": b"x" * 65_535 + b"y" * number, "more_body": True})
+        assert not body.has_ended()
+        body.take({"type": "http.request", "body": b"z", "more_body": False})
+        assert body.has_ended()
+    answers = app.finish(asked)
+    assert app.active == 0
+    assert [one[0]["status"] for one in answers if isinstance(one, tuple)] == [200, 413]
+    assert by_the_loop(app, scope("POST", "/body"))[0]["status"] == 400  # the client is gone
