@@ -6,6 +6,7 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Protocol, cast
@@ -75,16 +76,24 @@ class _Turns:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, callback: Any, answering: Answering) -> None:
-        scheduler: Any = CallbackScheduler(loop, callback, None, None, None)  # type: ignore[call-arg]
-        scheduler._schedule_fn = self._schedule
-        self.scheduler = scheduler
         self._loop = loop
+        self._context: Any = None
         self._callback = callback
         self._answering = answering
         self._patience = Patience()
         self._fresh: deque[Any] = deque()
         self._called = False
         self._whole: list[Any] = []  # whose body has ended
+
+    def make_scheduler(self) -> CallbackScheduler:
+        """What Granian hands requests to.
+
+        It knows the turns, which must not know it: Python's garbage collector cannot see into it.
+        """
+        scheduler: Any = CallbackScheduler(self._loop, self._callback, None, None, None)  # type: ignore[call-arg]
+        scheduler._schedule_fn = self._schedule
+        self._context = scheduler._ctx
+        return cast(CallbackScheduler, scheduler)
 
     def _schedule(self, watcher: Any) -> None:
         """In Granian's thread."""
@@ -93,7 +102,7 @@ class _Turns:
             self._fresh.append(watcher)
             if not self._called:
                 self._called = True
-                self._loop.call_soon_threadsafe(self._begin, context=self.scheduler._ctx)
+                self._loop.call_soon_threadsafe(self._begin, context=self._context)
         except Exception as error:  # a loop that was closed meanwhile, or a defect; Granian answers 500
             watcher.err(error)
 
@@ -102,7 +111,7 @@ class _Turns:
         watchers = [self._fresh.popleft() for _ in range(min(len(self._fresh), _TOGETHER))]
         if self._fresh and not self._called:
             self._called = True
-            self._loop.call_soon(self._begin, context=self.scheduler._ctx)
+            self._loop.call_soon(self._begin, context=self._context)
         self._give(watchers, self._answering.begin)
 
     def _finish(self) -> None:
@@ -127,32 +136,37 @@ class _Turns:
                 send(one[1])
 
     def _expect(self, watcher: Any, body: Body) -> None:
-        def give_up() -> None:
-            body.refused = refusal.BODY_LATE
-            self._end(watcher)
-
-        def arrive(future: Any) -> None:
-            if body.has_ended():  # it was given up
-                return
-            try:
-                body.take(future.result())
-            except Exception:
-                body.refused = refusal.BODY_CUT
-            if body.has_ended():
-                self._patience.stop(give_up)
-                self._end(watcher)
-            else:
-                watcher.proto.receive().add_done_callback(arrive)
-
         if body.has_ended():
             self._end(watcher)
+            return
+        # No function here may refer to itself: as long as anything knows the watcher, its connection waits.
+        give_up = partial(self._give_up, watcher, body)
+        self._patience.start(give_up)
+        self._receive(watcher, body, give_up)
+
+    def _receive(self, watcher: Any, body: Body, give_up: Callable[[], object]) -> None:
+        watcher.proto.receive().add_done_callback(partial(self._arrive, watcher, body, give_up))
+
+    def _arrive(self, watcher: Any, body: Body, give_up: Callable[[], object], future: Any) -> None:
+        if body.has_ended():  # it was given up
+            return
+        try:
+            body.take(future.result())
+        except Exception:
+            body.refused = refusal.BODY_CUT
+        if body.has_ended():
+            self._patience.stop(give_up)
+            self._end(watcher)
         else:
-            self._patience.start(give_up)
-            watcher.proto.receive().add_done_callback(arrive)
+            self._receive(watcher, body, give_up)
+
+    def _give_up(self, watcher: Any, body: Body) -> None:
+        body.refused = refusal.BODY_LATE
+        self._end(watcher)
 
     def _end(self, watcher: Any) -> None:
         if not self._whole:
-            self._loop.call_soon(self._finish, context=self.scheduler._ctx)
+            self._loop.call_soon(self._finish, context=self._context)
         self._whole.append(watcher)
 
 
@@ -160,7 +174,7 @@ def _spawner(answering: Answering) -> Callable[..., None]:
     """Granian's own start of a worker, in which the name that makes its scheduler is ours."""
 
     def make(loop: asyncio.AbstractEventLoop, callback: Any, **_: bool) -> CallbackScheduler:
-        return cast(CallbackScheduler, _Turns(loop, callback, answering).scheduler)
+        return _Turns(loop, callback, answering).make_scheduler()
 
     usual: Any = Server._spawn_asgi_worker
     names = usual.__wrapped__.__globals__ | {"_new_cbscheduler": make}
