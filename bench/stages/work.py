@@ -263,8 +263,8 @@ def _keeping(wired: Wired) -> list[Stage]:
     def append(lines: list[bytes]) -> bool:
         return services.journal.append(b"".join(lines), len(lines))
 
-    def log(scopes: list[Scope], nanoseconds: list[int]) -> None:
-        traffic.count(PATTERN, [(scope, ACCEPTED) for scope in scopes], nanoseconds[0])
+    def log(scopes: list[Scope], times: list[int]) -> None:
+        traffic.count(PATTERN, [(scope, ACCEPTED) for scope in scopes], times[-1])
 
     def states(numbers: range) -> list[Call]:
         at, path = _START // 1000, "/page/12"
@@ -286,6 +286,7 @@ def _keeping(wired: Wired) -> list[Stage]:
         scopes = [request(n, 1) for n in numbers]
         for scope in scopes:
             wired.proxy.client(scope)
+            scope["started"] = 0
         return [(scope, 50_000 + n) for n, scope in zip(numbers, scopes, strict=True)]
 
     def are_lines(outcome: bytes) -> bool:

@@ -170,13 +170,17 @@ def read_parameters(query: bytes, found: Slots) -> Pairs:
 
 
 class Body:
-    """A body on its way, of so many bytes by its Content-Length: in the end it is `whole`, or `refused`."""
+    """A body on its way, of so many bytes by its Content-Length: in the end it is `whole`, or `refused`.
 
-    __slots__ = ("_length", "_pieces", "_read", "refused", "whole")
+    `next` is for the server: the future of the next piece.
+    """
+
+    __slots__ = ("_length", "_pieces", "_read", "next", "refused", "whole")
 
     def __init__(self, length: bytes) -> None:
         self.whole: bytes | None = None
         self.refused: Refusal | None = None
+        self.next: Any = None
         self._length, self._pieces, self._read = -1, 0, b""
         if not length:
             return

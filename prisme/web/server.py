@@ -126,14 +126,17 @@ class _Turns:
                 watcher.err(error)
             return
         for watcher, one in zip(watchers, given, strict=True):
-            if one is None:
-                watcher.taskref(self._loop.create_task(self._callback(watcher)))
-            elif isinstance(one, Body):
-                self._expect(watcher, one)
-            else:
-                send = watcher.proto.send
-                send(one[0])
-                send(one[1])
+            try:
+                if isinstance(one, tuple):
+                    send = watcher.proto.send
+                    send(one[0])
+                    send(one[1])
+                elif one is None:
+                    watcher.taskref(self._loop.create_task(self._callback(watcher)))
+                else:
+                    self._expect(watcher, one)
+            except Exception as error:  # whose connection is in no state to be answered
+                watcher.err(error)
 
     def _expect(self, watcher: Any, body: Body) -> None:
         if body.has_ended():
@@ -145,9 +148,11 @@ class _Turns:
         self._receive(watcher, body, give_up)
 
     def _receive(self, watcher: Any, body: Body, give_up: Callable[[], object]) -> None:
-        watcher.proto.receive().add_done_callback(partial(self._arrive, watcher, body, give_up))
+        body.next = future = watcher.proto.receive()
+        future.add_done_callback(partial(self._arrive, watcher, body, give_up))
 
     def _arrive(self, watcher: Any, body: Body, give_up: Callable[[], object], future: Any) -> None:
+        body.next = None
         if body.has_ended():  # it was given up
             return
         try:
@@ -162,6 +167,9 @@ class _Turns:
 
     def _give_up(self, watcher: Any, body: Body) -> None:
         body.refused = refusal.BODY_LATE
+        coming, body.next = body.next, None
+        if coming is not None:
+            coming.cancel()
         self._end(watcher)
 
     def _end(self, watcher: Any) -> None:
