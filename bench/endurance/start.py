@@ -18,7 +18,7 @@ SECONDS = 5.0
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """`rounds` starts of each, with `segments` of `events` lines left over: some 16 MiB, at which Prisme seals one."""
+    """`rounds` starts of each, with `segments` of `events` lines left over: the most that Prisme ever put into one."""
 
     rounds: int = 3
     segments: int = 34

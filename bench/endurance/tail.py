@@ -19,9 +19,10 @@ from bench.endurance.result import Figure, Outcome, compare
 from bench.result import Round, percentile
 from bench.server import database, file_size, running, start_bare, start_prisme
 from bench.wrk import Load
+from prisme.journal.appender import MAX_BYTES
 
 TIMES, HELD_MS = 8.0, 20.0
-# Of the events asked for: Prisme seals a segment at 16 MiB too, which long lines reach first.
+# Of the events asked for: Prisme seals a segment at 8 MiB too, which long lines reach first.
 LARGE = 0.5
 # Of the rate that was asked for: below, the two were not measured at the same.
 REACHED = 0.9
@@ -163,8 +164,9 @@ def conclude(seen: Seen, plan: Plan, told: str, failures: list[str]) -> Outcome:
         f"{seen.rate:,} requests a second, half of the {seen.top[1]:,.0f} that Prisme accepts at full load (bare: "
         f"{seen.top[0]:,.0f}); {len(seen.bare)} rounds of {plan.seconds} s of each in turns, the median of each "
         f"figure and of the ratios; of p99.9 these are {ratios}.",
-        f"Segments were to have {plan.events:,} events or 16 MiB: of {segments.all}, {segments.large} had at least "
-        f"half as many, the largest {segments.most:,}. {segments.checkpoints} checkpoints came in Prisme's rounds.",
+        f"Segments were to have {plan.events:,} events or {MAX_BYTES >> 20} MiB: of {segments.all}, {segments.large} "
+        f"had at least half as many, the largest {segments.most:,}. "
+        f"{segments.checkpoints} checkpoints came in Prisme's rounds.",
         f"Held: by how much a task of the event loop, and a thread beside it, overslept, of {len(seen.loops[1]):,} "
         f"and {len(seen.threads[1]):,} times. Others used {others:.2f} cores at most.",
         told,

@@ -22,7 +22,7 @@ _write.restype = ctypes.c_ssize_t
 
 # A segment is loaded in one transaction, in memory: the least that DuckDB has by default, 128 MB, is enough for 25 MB
 # of long lines, and not for 50.
-MAX_BYTES = 16 << 20
+MAX_BYTES = 8 << 20
 # No file has this number: what comes after `close` is refused, as if the disk had refused it.
 _CLOSED = -1
 

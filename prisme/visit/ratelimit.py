@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 WINDOW = 60_000_000_000  # nanoseconds
-# Two generations of at most this many clients, some 100 bytes each: 26 MB when the whole internet comes at once.
+# Two generations of at most this many clients, some 100 bytes each: 13 MB when the whole internet comes at once.
 # Beyond that the oldest generation's counts are forgotten early: letting too much through beats refusing everyone.
-GENERATION = 131_072
+GENERATION = 65_536
 _COUNT_BITS = 20
 _COUNT_MASK = (1 << _COUNT_BITS) - 1
 

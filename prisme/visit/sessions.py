@@ -11,10 +11,10 @@ from prisme.runtime.metrics import Histogram
 # Small dicts grow and are swept in well under a millisecond each, where one of a million entries
 # would hold the event loop for some 40 ms whenever it doubles.
 SHARDS = 256  # a power of two
-# About 600 bytes a session: 150 MB. A site with more visitors a day forgets the oldest first.
-CAPACITY = 262_144
+# About 600 bytes a session: 80 MB. A site with more visitors a day forgets the oldest first.
+CAPACITY = 131_072
 # A session whose texts are longer takes the place of several: a path may have 24 kB, and what a client sends is its
-# own choice. 262,144 of the longest would be 8 GB; so they are 0.45 GB at most.
+# own choice. 131,072 of the longest would be 4 GB; so they are 0.23 GB at most.
 _TEXT_BITS = 7
 _PAGEVIEWS = (1, 2, 3, 5, 10, 20, 50, 100)
 

@@ -460,7 +460,7 @@ def test_tail(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = tail.run(tail.Plan(1, 1, 100, 1), said.append)
     assert outcome.failures == []
     assert all(one.value > 0 and one.base for one in outcome.figures)
-    assert "Segments were to have 100 events or 16 MiB: of " in outcome.notes[1]
+    assert "Segments were to have 100 events or 8 MiB: of " in outcome.notes[1]
 
 
 def test_all_measures_say_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
