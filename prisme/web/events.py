@@ -216,14 +216,12 @@ def _without_body(doors: Doors, read: Callable[[Scope], Slots], door: _Door[Item
 
 
 def _with_body(doors: Doors, door: _Door[Item]) -> Together:
-    admit, refuse = doors.admit, partial(response.refuse, doors.proxy)
+    admit = doors.admit
 
     def begin(scopes: list[Scope]) -> list[Outcome]:
+        """Bodies of those who may not come in are received as well: else the connection would end with the answer."""
         admit(scopes)
-        return [
-            refuse(scope, scope["refused"]) if "refused" in scope else Body(scope["slots"][CONTENT_LENGTH])
-            for scope in scopes
-        ]
+        return [Body(scope["slots"][CONTENT_LENGTH]) for scope in scopes]
 
     return Together(_read_post(doors), begin, _finisher(doors, door))
 
