@@ -35,7 +35,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     rounds: int = 3
     seconds: int = 25
-    events: int = 50_000
+    events: int = 15_000
     full: int = 6
 
 
