@@ -420,7 +420,7 @@ def make_seen(**changes: Any) -> tail.Seen:
         ({}, [], []),
         ({"prisme": [make_round(latency_us=dict.fromkeys(REPORT.latency_us, 32_001))]}, [], ["latency p99.9"]),
         ({"loops": ([0.1], [20.1])}, [], ["the loop held, at most"]),
-        ({"segments": tail.Segments(4, 0, 9, 2)}, ["no segment had even half of 50,000 events"], []),
+        ({"segments": tail.Segments(4, 0, 9, 2)}, ["no segment had even half of 15,000 events"], []),
         ({"segments": tail.Segments(4, 3, 40_000, 0)}, ["no checkpoint was seen: the rounds were too short"], []),
     ],
     ids=["fine", "slow", "held", "no large segment", "no checkpoint"],
