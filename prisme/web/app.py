@@ -69,10 +69,7 @@ class App:
 
         A body is to be received first, then `finish` gives the answer; None is for `asgi`, in a task of its own.
         """
-        given: list[Answer | Body | None] = [None] * len(scopes)
-        for together, places in _group(scopes):
-            if together is not None:
-                self._settle(together.begin, scopes, places, given)
+        given = self._work(scopes, lambda together: together.begin)
         for scope, one in zip(scopes, given, strict=True):
             if isinstance(one, Body):
                 scope["coming"] = one
@@ -85,11 +82,7 @@ class App:
         for scope in scopes:
             body: Body = scope.pop("coming")
             scope["body"], scope["unread"] = body.whole, body.refused
-        given: list[Answer | Body | None] = [None] * len(scopes)
-        for together, places in _group(scopes):
-            if together is not None:
-                self._settle(together.finish, scopes, places, given)
-        return given
+        return self._work(scopes, lambda together: together.finish)
 
     async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request of Granian's (`ASGINL`, so never a lifespan)."""
@@ -126,6 +119,13 @@ class App:
         if isinstance(outcome, Body):
             raise TypeError("a request has one body")
         return outcome if isinstance(outcome, tuple) else await outcome
+
+    def _work(self, scopes: list[Scope], step: Callable[[Together], Many]) -> list[Answer | Body | None]:
+        given: list[Answer | Body | None] = [None] * len(scopes)
+        for together, places in _group(scopes):
+            if together is not None:
+                self._settle(step(together), scopes, places, given)
+        return given
 
     def _settle(self, work: Many, scopes: list[Scope], places: list[int], given: list[Answer | Body | None]) -> None:
         """Answer those at the places, and count those that are answered."""

@@ -77,11 +77,7 @@ class Doors(msgspec.Struct, frozen=True):
 
 def post_pageview(doors: Doors, record: pageview.Record) -> Together:
     """`POST /api/v1/events/pageviews`."""
-
-    def judge(_: Scope, hit: Hit, __: Slots) -> Hit:
-        return hit
-
-    return _without_body(doors, _read_post(doors), _Door(judge, record))
+    return _without_body(doors, _read_post(doors), _Door(_as_it_is, record))
 
 
 def post_custom(doors: Doors, record: event.Record) -> Together:
@@ -109,11 +105,7 @@ def post_link(doors: Doors, record: event.Record, read: links.Read) -> Together:
 
 def noscript_pageview(doors: Doors, record: pageview.Record) -> Together:
     """`GET /api/v1/noscript/events/pageviews`."""
-
-    def judge(_: Scope, hit: Hit, __: Slots) -> Hit:
-        return hit
-
-    return _without_body(doors, _read_noscript(doors), _Door(judge, record, _accept_gif))
+    return _without_body(doors, _read_noscript(doors), _Door(_as_it_is, record, _accept_gif))
 
 
 def noscript_custom(doors: Doors, record: event.Record) -> Together:
@@ -161,6 +153,11 @@ def read_hit(found: Slots, address: Address, page: Uri, now: int, page_known: bo
         found[STATUS],
         page_known,
     )
+
+
+def _as_it_is(_: Scope, hit: Hit, __: Slots) -> Hit:
+    """A pageview is its hit."""
+    return hit
 
 
 def _accept(_: Scope) -> Answer:
