@@ -85,6 +85,8 @@ def query(page: Page) -> dict[str, str]:
 
 
 def rows(page: Page, panel: str) -> list[tuple[str, str]]:
+    """What the panel lists, of a whole page: a click waits for the next page's address alone."""
+    page.wait_for_load_state()
     found = page.locator(f"#{panel} table.list tbody tr")
     return [
         (found.nth(number).locator(".name").inner_text().strip(), found.nth(number).locator("td").first.inner_text())
