@@ -5,20 +5,13 @@ For the event loop alone; `fdatasync` runs elsewhere. It must never drop what it
 
 import asyncio
 import contextlib
-import ctypes
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from prisme.journal.segment import Segment, segment_path
-
-# write(2), with Python's lock kept. `os.write` lets go of it, another thread takes it, and at full load the way back
-# takes longer than the write, which only copies a line to the kernel. `PyDLL` is ctypes' name for keeping the lock.
-_write = ctypes.PyDLL(None, use_errno=True).write
-_write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
-_write.restype = ctypes.c_ssize_t
-
+from prisme.runtime.write import write_at_once
 
 # A segment is loaded in one transaction, in memory: the least that DuckDB has by default, 128 MB, is enough for 25 MB
 # of long lines, and not for 50.
@@ -155,16 +148,15 @@ class Appender:
     def _put(self, line: bytes) -> bool:
         data = self._lead + line if self._lead else line
         size = len(data)
-        written = _write(self._file, data, size)
-        if written == size:
-            self._size += size
-            self._lead = b""
-            self.failure = self._stuck
-            return True
-        if written < 0:
-            self.failure = f"journal: {os.strerror(ctypes.get_errno())}"
-        else:
+        try:
+            if write_at_once(self._file, data) == size:
+                self._size += size
+                self._lead = b""
+                self.failure = self._stuck
+                return True
             self._cut()
+        except OSError as error:
+            self.failure = f"journal: {error.strerror}"
         self.failures += 1
         self.last_failure = self.failure
         return False

@@ -10,11 +10,13 @@ import os
 import select
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
 import msgspec
+
+from prisme.runtime.write import write_at_once
 
 # What waits for a slow reader, at most: some 4,000 lines.
 _BACKLOG = 1 << 20
@@ -64,8 +66,8 @@ class AccessLog:
         self._pid = os.getpid()
         self._lines: list[Line] = []
         self._loop = asyncio.get_running_loop()
-        # When the last line was added, and as text.
-        self._millisecond, self._time = 0, ""
+        # What makes the lines of the millisecond.
+        self._millisecond, self._now = -1, partial(Line)
         # What a slow reader has not taken yet, and when it is tried again.
         self._late = bytearray()
         self._next_try: asyncio.TimerHandle | None = None
@@ -73,33 +75,19 @@ class AccessLog:
         self._whole = True
         self.dropped = 0
 
-    def add(
-        self, request_id: str, duration_ms: float, source_ip: str, method: str, path: str, status: int, error: str
-    ) -> None:
-        """Log one request; it is written with the others of this turn."""
-        if not self._lines:
-            self._loop.call_soon(self.flush)
+    def now(self) -> Callable[[str, float, str, str, str, int, str], Line]:
+        """What makes the line of a request that is answered now, of what is its own: from `request_id` on."""
         millisecond = self._wall() // 1_000_000
         if millisecond != self._millisecond:
-            self._millisecond, self._time = millisecond, _iso(millisecond)
-        self._lines.append(
-            Line(
-                "prisme",
-                self._hostname,
-                self._pid,
-                30,
-                self._time,
-                "request",
-                0,
-                request_id,
-                duration_ms,
-                source_ip,
-                method,
-                path,
-                status,
-                error,
-            )
-        )
+            self._millisecond, time = millisecond, _iso(millisecond)
+            self._now = partial(Line, "prisme", self._hostname, self._pid, 30, time, "request", 0)
+        return self._now
+
+    def add(self, lines: Iterable[Line]) -> None:
+        """Log requests; they are written with the others of this turn."""
+        if not self._lines:
+            self._loop.call_soon(self.flush)
+        self._lines += lines
 
     def flush(self) -> None:
         """Write what waits."""
@@ -158,7 +146,7 @@ def _open(path: str) -> _File:
                 raise
             # A socket, as systemd gives, or another user's pipe: what cannot be opened anew.
             return _share(stream)
-        return _File(partial(os.write, file), partial(os.close, file))
+        return _File(partial(write_at_once, file), partial(os.close, file))
     return _share(stream)
 
 
@@ -169,7 +157,7 @@ def _share(stream: int) -> _File:
     if stat.S_ISSOCK(mode):
         wire = socket.socket(fileno=file)
         return _File(lambda data: wire.send(data, socket.MSG_DONTWAIT), wire.close)
-    write = os.write if stat.S_ISREG(mode) else _write_if_ready
+    write = write_at_once if stat.S_ISREG(mode) else _write_if_ready
     return _File(partial(write, file), partial(os.close, file))
 
 

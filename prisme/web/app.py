@@ -1,14 +1,16 @@
 """The public server: one table of routes, requests answered together or one by one, and the last resort."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from logging import Logger
 from typing import Any, NamedTuple
 
 from prisme.base import refusal
+from prisme.base.memo import Memo
 from prisme.runtime.clock import Now
 from prisme.web import response
 from prisme.web.events import Endpoint, Many, Outcome, Together
-from prisme.web.request import Body, Proxy, Receive, Scope, Slots, read_name
+from prisme.web.request import REQUESTED_HEADERS, Body, Proxy, Receive, Scope, Slots, read_name
 from prisme.web.response import EVENTS, Answer, refuse
 from prisme.web.traffic import Traffic
 
@@ -45,7 +47,7 @@ class App:
         self._traffic = traffic
         self._clock = clock
         self._log = log
-        table = [_route(pattern, methods) for pattern, methods in routes.items()]
+        table = [_route(pattern, methods, proxy) for pattern, methods in routes.items()]
         self._exact = {route.pattern.encode(): route for route in table if not route.pattern.endswith(NAME)}
         self._named = {
             route.pattern.removesuffix(NAME).encode(): route for route in table if route.pattern.endswith(NAME)
@@ -174,8 +176,8 @@ def healthcheck(failure: Callable[[], str | None]) -> Methods:
     return {"GET": endpoint, "HEAD": head}
 
 
-def _route(pattern: str, methods: Methods) -> Route:
-    methods = _with_preflight(pattern, methods)
+def _route(pattern: str, methods: Methods, proxy: Proxy) -> Route:
+    methods = _with_preflight(pattern, methods, proxy)
     together = {name: method for name, method in methods.items() if isinstance(method, Together)}
     alone = {name: method for name, method in methods.items() if not isinstance(method, Together)}
     reads = {name: method.read for name, method in together.items() if method.read}
@@ -202,16 +204,18 @@ def _ask(work: Many, scopes: list[Scope]) -> list[Outcome]:
         return [error] if len(scopes) == 1 else [_ask(work, [scope])[0] for scope in scopes]
 
 
-def _with_preflight(pattern: str, methods: Methods) -> Methods:
+def _with_preflight(pattern: str, methods: Methods, proxy: Proxy) -> Methods:
     if not pattern.startswith((EVENTS, NOSCRIPT)):
         return methods
-    allowed = ", ".join((*methods, "OPTIONS")).encode()
+    scan, preflight = proxy.scanner(), partial(response.preflight, ", ".join((*methods, "OPTIONS")).encode())
+    # A site's pages all ask the same: 256 answers of some 1.5 kB are for many sites.
+    known = Memo(preflight, 256)
 
-    def answer(scope: Scope) -> Answer:
-        asked = [value for name, value in scope["headers"] if name == b"access-control-request-headers"]
-        return response.preflight(allowed, b", ".join(asked))
+    def read(scope: Scope) -> Slots:
+        return scan(scope["headers"])
 
     def begin(scopes: list[Scope]) -> list[Outcome]:
-        return [answer(scope) for scope in scopes]
+        requested = [scope["slots"][REQUESTED_HEADERS] for scope in scopes]
+        return [known[headers] if len(headers) <= 256 else preflight(headers) for headers in requested]
 
-    return {**methods, "OPTIONS": Together(None, begin, begin)}
+    return {**methods, "OPTIONS": Together(read, begin, begin)}

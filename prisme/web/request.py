@@ -50,8 +50,9 @@ _IDS = 256  # made at a time
     CONTENT_LENGTH,
     FORWARDED,
     REQUEST_ID,
-) = range(15)
-_EMPTY: Slots = [b""] * 15
+    REQUESTED_HEADERS,
+) = range(16)
+_EMPTY: Slots = [b""] * 16
 
 _HEADERS = {
     b"origin": ORIGIN,
@@ -67,6 +68,7 @@ _HEADERS = {
     b"ping-to": LINK,
     b"content-type": CONTENT_TYPE,
     b"content-length": CONTENT_LENGTH,
+    b"access-control-request-headers": REQUESTED_HEADERS,
 }
 # What a noscript request says in its query instead.
 _INSTEAD = {

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
-from prisme.runtime.accesslog import AccessLog
+from prisme.runtime.accesslog import AccessLog, Line
 from prisme.runtime.metrics import Histogram
 from prisme.visit.address import Address, mask
 from prisme.web import response
@@ -48,9 +48,11 @@ class Traffic:
 
         Nothing of them is kept: their memory is the next ones', while it is in the processor's cache.
         """
-        key, series = ("", "", 0), _NONE
+        key, series, path, shown, lines = ("", "", 0), _NONE, b"", "", list[Line]()
+        line = None if self._log is None else self._log.now()
+        source_ip, request_id, client = self._source_ip, self._proxy.request_id, self._proxy.client
         for scope, (start, _) in answered:
-            if scope["method"] != key[1] or start["status"] != key[2]:
+            if start["status"] != key[2] or scope["method"] != key[1]:
                 key = (pattern, scope["method"], start["status"])
                 series = self._series.get(key) or self._begin(*key)
             nanoseconds = now - scope["started"]
@@ -61,16 +63,24 @@ class Traffic:
                 self.refused[refusal.name] += 1
                 if pattern.startswith(_OF_EVENTS):
                     self.refused_events[refusal.name] += 1
-            if self._log is not None:
-                self._log.add(
-                    scope.get("request_id") or self._proxy.request_id(scope),
+            if line is None:
+                continue
+            if scope["raw_path"] != path:
+                path = scope["raw_path"]
+                shown = _show(path)
+            lines.append(
+                line(
+                    request_id(scope),
                     nanoseconds / 1e6,
-                    self._source_ip(scope.get("address") or self._proxy.client(scope)),
-                    scope["method"],
-                    _show(scope["raw_path"]),
-                    start["status"],
+                    source_ip(scope.get("address") or client(scope)),
+                    key[1],
+                    shown,
+                    key[2],
                     "" if refusal is None else refusal.reason,
                 )
+            )
+        if self._log is not None and lines:
+            self._log.add(lines)
 
     def durations(self) -> dict[tuple[str, ...], Histogram]:
         """Seconds, by route pattern, method and status."""

@@ -29,8 +29,8 @@ def wall() -> int:
 
 def add(log: AccessLog, *names: object) -> None:
     """A line for each name, which stands in its path."""
-    for name in names:
-        log.add("id", 0.25, "203.0.113.7", "GET", f"/{name}", 404, "no such endpoint")
+    line = log.now()
+    log.add([line("id", 0.25, "203.0.113.7", "GET", f"/{name}", 404, "no such endpoint") for name in names])
 
 
 def names(data: bytes) -> list[str]:
@@ -93,7 +93,7 @@ async def flood(log: AccessLog) -> int:
 def test_line_has_its_fields_in_order(tmp_path: Path) -> None:
     async def scenario() -> None:
         log = AccessLog(str(tmp_path / "log"), wall)
-        log.add('i"d', 1.5, "2001:db8::1", "POST", '/"\\\x00\n{\u00fc', 503, "")
+        log.add([log.now()('i"d', 1.5, "2001:db8::1", "POST", '/"\\\x00\n{\u00fc', 503, "")])
         log.close()
 
     run(scenario)
