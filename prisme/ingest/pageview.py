@@ -5,6 +5,7 @@ same thing many times takes half as long for it (`bench/README.md`).
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,7 +18,7 @@ from prisme.ingest.campaign import read_utm
 from prisme.ingest.hit import Hit
 from prisme.ingest.services import Services
 from prisme.ingest.together import in_waves, settle
-from prisme.journal.record import CopyLine, ForgetLine, Line, PageviewLine, SessionName, encode
+from prisme.journal.record import CopyLine, ForgetLine, PageviewLine, SessionName, encode
 
 # An exception is of this pageview alone, and nothing of it was recorded.
 Outcome = Refusal | Exception | None
@@ -38,15 +39,11 @@ class _View(msgspec.Struct, frozen=True, gc=False):
     device: int
 
 
-class _Step(msgspec.Struct, frozen=True, gc=False):
-    """What a pageview makes of its session.
+class Plan(NamedTuple):
+    """What is to be written, and for each line the session that it goes on with; None where its session is new."""
 
-    `old` is None where the session is a new one, `device` where it is not remembered.
-    """
-
-    device: int | None
-    old: Session | None
-    new: Session
+    lines: list[PageviewLine | CopyLine]
+    olds: list[Session | None]
 
 
 def pageviews(services: Services) -> Record:
@@ -56,13 +53,13 @@ def pageviews(services: Services) -> Record:
     def record(hits: Sequence[Hit]) -> list[Outcome]:
         outcomes: list[Outcome] = [None] * len(hits)
 
-        def prepare(views: list[_View]) -> tuple[list[_Step], bytes]:
-            steps, lines = plan(views, outcomes)
-            return steps, encode(*lines)
+        def prepare(views: list[_View]) -> tuple[Plan, bytes]:
+            planned = plan(views, outcomes)
+            return planned, encode(*planned.lines)
 
-        def commit(views: list[_View], prepared: tuple[list[_Step], bytes]) -> None:
-            steps, lines = prepared
-            if steps and not carry_out(steps, lines):
+        def commit(views: list[_View], prepared: tuple[Plan, bytes]) -> None:
+            planned, lines = prepared
+            if planned.lines and not carry_out(planned, lines):
                 for view in views:
                     outcomes[view.place] = outcomes[view.place] or refusal.JOURNAL_UNAVAILABLE
 
@@ -94,18 +91,18 @@ def _reader(services: Services) -> Callable[[Sequence[Hit], list[Outcome]], list
         parts = [parts_of(hit.user_agent, hit.address.text, hit.page.domain) for hit in hits]
         devices = [device_of(one) for one in parts]
         views: list[_View] = []
-        for place, (hit, referrer) in enumerate(zip(hits, referrers, strict=True)):
-            fields = read_fields(hit, referrer)
-            if isinstance(fields, Refusal):
-                outcomes[place] = fields
-            else:
-                views.append(_View(place, hit, *fields, referrer, parts[place], devices[place]))
+        for place, (hit, referrer, part, device) in enumerate(zip(hits, referrers, parts, devices, strict=True)):
+            status, visitor = DEFAULT_STATUS, ""
+            if hit.status or hit.visitor_id or hit.document_referrer:
+                fields = read_fields(hit, referrer)
+                if isinstance(fields, Refusal):
+                    outcomes[place] = fields
+                    continue
+                status, visitor = fields
+            views.append(_View(place, hit, status, visitor, referrer, part, device))
         return views
 
     return read
-
-
-Plan = tuple[list[_Step], list[Line]]
 
 
 def _planner(services: Services) -> Callable[[list[_View], list[Outcome]], Plan]:
@@ -114,8 +111,8 @@ def _planner(services: Services) -> Callable[[list[_View], list[Outcome]], Plan]
     begin = _beginner(services)
 
     def plan(views: list[_View], outcomes: list[Outcome]) -> Plan:
-        steps: list[_Step] = []
-        lines: list[Line] = []
+        lines: list[PageviewLine | CopyLine] = []
+        olds: list[Session | None] = []
         fresh: list[_View] = []
         for view in views:
             device, referrer, page, now = view.device, view.referrer, view.hit.page, view.hit.now
@@ -123,8 +120,8 @@ def _planner(services: Services) -> Callable[[list[_View], list[Outcome]], Plan]
             session = at(device, referrer.path, now) if referrer is not None and internal else None
             if session is not None:
                 turned = session.turn(page.path, now, view.status, view.visitor or session.visitor)
-                steps.append(_Step(device, session, turned))
                 lines.append(PageviewLine(device, turned))
+                olds.append(session)
                 continue
             session = at(device, page.path, now)
             if session is None:
@@ -132,17 +129,17 @@ def _planner(services: Services) -> Callable[[list[_View], list[Outcome]], Plan]
             elif has_room(device, now):
                 # A reload or a second tab. Nothing is stored until its next pageview.
                 fork = session.fork(uuid7(now, noise()), page.path, now, 0 if internal else session.pageviews)
-                steps.append(_Step(device, None, fork))
                 lines.append(CopyLine(device, fork))
-        for step in begin(fresh, outcomes):
-            steps.append(step)
-            lines.append(PageviewLine(step.device, step.new))
-        return steps, lines
+                olds.append(None)
+        if fresh:
+            lines += begin(fresh, outcomes)
+            olds += [None] * (len(lines) - len(olds))
+        return Plan(lines, olds)
 
     return plan
 
 
-def _beginner(services: Services) -> Callable[[list[_View], list[Outcome]], list[_Step]]:
+def _beginner(services: Services) -> Callable[[list[_View], list[Outcome]], list[PageviewLine]]:
     """Begins sessions: the costly part, a new User-Agent and the country are looked up here alone."""
     read, country_of, visitor_of = services.user_agents.read, services.geo.country, services.identity.visitor
     bots, countries, noise = services.tallies.bots, services.tallies.countries, services.noise
@@ -159,12 +156,12 @@ def _beginner(services: Services) -> Callable[[list[_View], list[Outcome]], list
                 admitted.append((view, reading.client))
         return admitted
 
-    def begin(views: list[_View], outcomes: list[Outcome]) -> list[_Step]:
+    def begin(views: list[_View], outcomes: list[Outcome]) -> list[PageviewLine]:
         admitted = admit(views, outcomes)
         places = [country_of(view.hit.address) for view, _ in admitted]
         visitors = [view.visitor or visitor_of(view.parts, view.device, view.hit.now) for view, _ in admitted]
         ids = [uuid7(view.hit.now, noise()) for view, _ in admitted]
-        steps: list[_Step] = []
+        lines: list[PageviewLine] = []
         for (view, client), country, visitor, uuid in zip(admitted, places, visitors, ids, strict=True):
             countries[country, view.hit.address.version] += 1
             page, now = view.hit.page, view.hit.now
@@ -184,32 +181,32 @@ def _beginner(services: Services) -> Callable[[list[_View], list[Outcome]], list
                 1,
                 now,
             )
-            steps.append(_Step(view.device if has_room(view.device, now) else None, None, session))
-        return steps
+            lines.append(PageviewLine(view.device if has_room(view.device, now) else None, session))
+        return lines
 
     return begin
 
 
-def _carrier(services: Services) -> Callable[[list[_Step], bytes], bool]:
-    """Writes the steps' lines to the journal, then takes the steps in memory; False: none of them."""
+def _carrier(services: Services) -> Callable[[Plan, bytes], bool]:
+    """Writes the lines to the journal, then remembers the sessions as they are in them; False: nothing of it."""
     append, put, replace = services.journal.append, services.sessions.put, services.sessions.replace
     waiting, wake = services.waiters.waiting, services.waiters.wake
 
-    def carry_out(steps: list[_Step], lines: bytes) -> bool:
-        if not append(lines, len(steps)):
+    def carry_out(plan: Plan, lines: bytes) -> bool:
+        if not append(lines, len(plan.lines)):
             return False
         forgotten: tuple[Session, ...] = ()
-        for step in steps:
-            if step.device is None:
+        for line, old in zip(plan.lines, plan.olds, strict=True):
+            if line.device is None:
                 continue
-            if step.old is not None:
-                replace(step.device, step.old, step.new)
+            if old is not None:
+                replace(line.device, old, line.session)
             else:
-                forgotten += put(step.device, step.new)
+                forgotten += put(line.device, line.session)
         if waiting:
-            for step in steps:
-                if step.device is not None:
-                    wake(step.device)
+            for line in plan.lines:
+                if line.device is not None:
+                    wake(line.device)
         if forgotten:
             append(encode(*(ForgetLine(SessionName(old.uuid)) for old in forgotten)), len(forgotten))
         return True

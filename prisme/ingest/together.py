@@ -20,12 +20,14 @@ Devices = TypeVar("Devices", bound=OfDevice)
 def in_waves(items: Sequence[Devices]) -> Iterator[list[Devices]]:
     """All items, in groups in which no device comes twice: its second event has to see what its first one left."""
     rest = list(items)
-    while rest:
+    while len({item.device for item in rest}) < len(rest):
         firsts: dict[int, Devices] = {}
         for item in rest:
             firsts.setdefault(item.device, item)
         yield list(firsts.values())
-        rest = [item for item in rest if firsts[item.device] is not item] if len(firsts) < len(rest) else []
+        rest = [item for item in rest if firsts[item.device] is not item]
+    if rest:
+        yield rest
 
 
 def settle(

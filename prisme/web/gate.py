@@ -14,11 +14,13 @@ Admit = Callable[[list[Scope]], None]
 
 def gate(proxy: Proxy, limiter: RateLimiter, origins: Origins, clock: Now) -> Admit:
     """The function that says who may come in; any URL will do for an origin."""
-    client, wait, admits = proxy.client, limiter.wait, origins.admits
+    clients, wait, admits = proxy.clients, limiter.wait, origins.admits
 
     def admit(scopes: list[Scope]) -> None:
-        waits = wait([client(scope, scope["slots"]).key for scope in scopes], clock())
+        waits = wait([client.key for client in clients(scopes)], clock())
         known = [admits(scope["slots"][ORIGIN]) for scope in scopes]
+        if all(known) and not any(waits):
+            return
         for scope, seconds, knows in zip(scopes, waits, known, strict=True):
             if seconds:
                 scope["refused"] = refusal.RATE_LIMITED.later(seconds)

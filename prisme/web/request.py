@@ -123,19 +123,24 @@ class Proxy:
 
         return scan
 
-    def client(self, scope: Scope, found: Slots | None = None) -> Address:
+    def client(self, scope: Scope) -> Address:
         """The client's address: the socket's peer, or what a trusted proxy says of it. The scope keeps it."""
         known: Address | None = scope.get("address")
-        if known is not None:
-            return known
-        found = found or scope.get("slots") or self._scan(scope["headers"])
-        if found[REQUEST_ID]:
-            scope["request_id"] = found[REQUEST_ID][:MAX_REQUEST_ID].decode("latin-1")
-        told = found[FORWARDED]
-        if told:
-            known = self._known[told] if len(told) <= 64 else self._read_forwarded(told)
-        scope["address"] = known = known or address.parse(scope["client"][0])
-        return known
+        return known or self.clients([scope])[0]
+
+    def clients(self, scopes: Iterable[Scope]) -> list[Address]:
+        """As `client`, of requests whose client was not asked for yet."""
+        clients: list[Address] = []
+        for scope in scopes:
+            found = scope.get("slots") or self._scan(scope["headers"])
+            told, known = found[FORWARDED], None
+            if told:
+                known = self._known[told] if len(told) <= 64 else self._read_forwarded(told)
+            if found[REQUEST_ID]:
+                scope["request_id"] = found[REQUEST_ID][:MAX_REQUEST_ID].decode("latin-1")
+            scope["address"] = known = known or address.parse(scope["client"][0])
+            clients.append(known)
+        return clients
 
     def _read_forwarded(self, told: bytes) -> Address | None:
         return address.forwarded(told.decode("latin-1"), self._hops)
@@ -146,11 +151,11 @@ class Proxy:
         if known is None:
             if "address" not in scope:
                 self.client(scope)  # which reads the header, where it is trusted
-            known = scope["request_id"] = scope.get("request_id") or self._next_id()
+            known = scope["request_id"] = scope.get("request_id") or self.new_id()
         return known
 
-    def _next_id(self) -> str:
-        """In any thread: `pop` gives each id once."""
+    def new_id(self) -> str:
+        """A UUIDv4. In any thread: `pop` gives each id once."""
         while True:
             try:
                 return self._ids.pop()

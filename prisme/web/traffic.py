@@ -50,7 +50,7 @@ class Traffic:
         """
         key, series, path, shown, lines = ("", "", 0), _NONE, b"", "", list[Line]()
         line = None if self._log is None else self._log.now()
-        source_ip, request_id, client = self._source_ip, self._proxy.request_id, self._proxy.client
+        source_ip, client, new_id = self._source_ip, self._proxy.client, self._proxy.new_id
         for scope, (start, _) in answered:
             if start["status"] != key[2] or scope["method"] != key[1]:
                 key = (pattern, scope["method"], start["status"])
@@ -68,11 +68,12 @@ class Traffic:
             if scope["raw_path"] != path:
                 path = scope["raw_path"]
                 shown = _show(path)
+            address = scope.get("address") or client(scope)  # which reads a given id as well
             lines.append(
                 line(
-                    request_id(scope),
+                    scope.get("request_id") or new_id(),
                     nanoseconds / 1e6,
-                    source_ip(scope.get("address") or client(scope)),
+                    source_ip(address),
                     key[1],
                     shown,
                     key[2],

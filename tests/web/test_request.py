@@ -75,7 +75,9 @@ def test_any_headers_are_read(sent: Pairs) -> None:
 def test_client(proxy: Proxy, sent: Pairs, text: str) -> None:
     scope: dict[str, Any] = {"headers": sent, "client": ("192.0.2.1", "40000")}
     assert proxy.client(scope).text == text
-    assert proxy.client(scope, proxy.scanner()(sent)).text == text
+    read: dict[str, Any] = {"slots": proxy.scanner()(sent), "client": ("192.0.2.1", "40000")}
+    assert [client.text for client in proxy.clients([read])] == [text]
+    assert proxy.client(read) is read["address"]
 
 
 def test_request_ids() -> None:
