@@ -134,14 +134,16 @@ class App:
         asked = scopes if len(places) == len(scopes) else [scopes[place] for place in places]
         answered: list[tuple[Scope, Answer]] = []
         for place, scope, outcome in zip(places, asked, _ask(work, asked), strict=True):
-            one = self._fail(scope, outcome) if isinstance(outcome, Exception) else outcome
-            if isinstance(one, tuple):
-                given[place] = one
-                answered.append((scope, one))
-            elif isinstance(one, Body):
-                given[place] = one
+            if isinstance(outcome, tuple):
+                given[place] = outcome
+                answered.append((scope, outcome))
+            elif isinstance(outcome, Body):
+                given[place] = outcome
+            elif isinstance(outcome, Exception):
+                given[place] = failure = self._fail(scope, outcome)
+                answered.append((scope, failure))
             else:
-                scope["outcome"] = one
+                scope["outcome"] = outcome
         self._traffic.count(asked[0]["route"].pattern, answered, self._clock())
 
     def _fail(self, scope: Scope, error: Exception) -> Answer:
