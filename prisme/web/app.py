@@ -54,10 +54,11 @@ class App:
         }
         self.active = 0
 
-    def read(self, scope: Scope) -> None:
+    def read(self, scope: Scope) -> Body | None:
         """Find a request's route, by `raw_path`, which is not decoded, and read what its endpoint needs; in any thread.
 
-        Granian's has just made the headers, and its processor has them at hand.
+        Granian's has just made the headers, and its processor has them at hand. Gives the body, where one is to be
+        received.
         """
         scope["started"] = self._clock()
         scope["route"] = route = self._exact.get(scope["raw_path"]) or self._find_named(scope)
@@ -65,6 +66,8 @@ class App:
         if read is not None:
             scope["slots"] = read(scope)
             scope["headers"] = ()  # 100 kB, where a client wants it so
+        body: Body | None = scope.get("coming")
+        return body
 
     def begin(self, scopes: list[Scope]) -> list[Answer | Body | None]:
         """The answers to requests of one moment that were read, in their order.
@@ -72,10 +75,7 @@ class App:
         A body is to be received first, then `finish` gives the answer; None is for `asgi`, in a task of its own.
         """
         given = self._work(scopes, lambda together: together.begin)
-        for scope, one in zip(scopes, given, strict=True):
-            if isinstance(one, Body):
-                scope["coming"] = one
-                self.active += 1
+        self.active += sum(isinstance(one, Body) for one in given)
         return given
 
     def finish(self, scopes: list[Scope]) -> list[Answer | Body | None]:

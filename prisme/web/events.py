@@ -57,8 +57,8 @@ _PING = b"PING"
 class Together(NamedTuple):
     """An endpoint for all requests of a moment. `finish` is for those whose body came, which is in the scope then.
 
-    `read`, where there is one, gives what it wants of a request's bytes: `slots` in its scope. Nothing is shared, so it
-    may be called in any thread.
+    `read`, where there is one, gives what it wants of a request's bytes: `slots` in its scope; and leaves its body
+    there, as `coming`, where it has to have it. Nothing is shared, so it may be called in any thread.
     """
 
     read: Callable[[Scope], Slots] | None
@@ -213,14 +213,19 @@ def _without_body(doors: Doors, read: Callable[[Scope], Slots], door: _Door[Item
 
 
 def _with_body(doors: Doors, door: _Door[Item]) -> Together:
-    admit = doors.admit
+    admit, read_headers = doors.admit, _read_post(doors)
+
+    def read(scope: Scope) -> Slots:
+        found = read_headers(scope)
+        scope["coming"] = Body(found[CONTENT_LENGTH])
+        return found
 
     def begin(scopes: list[Scope]) -> list[Outcome]:
         """Bodies of those who may not come in are received as well: else the connection would end with the answer."""
         admit(scopes)
-        return [Body(scope["slots"][CONTENT_LENGTH]) for scope in scopes]
+        return [scope["coming"] for scope in scopes]
 
-    return Together(_read_post(doors), begin, _finisher(doors, door))
+    return Together(read, begin, _finisher(doors, door))
 
 
 def _finisher(doors: Doors, door: _Door[Item]) -> Many:

@@ -47,13 +47,13 @@ _TOGETHER = 64
 class Answering(Protocol):
     """What answers requests without the event loop's tasks, where it can."""
 
-    def read(self, scope: Scope) -> None:
-        """Read one request; in Granian's thread, as it comes."""
+    def read(self, scope: Scope) -> Body | None:
+        """Read one request, and give its body, where it is to be received; in Granian's thread, as it comes."""
 
     def begin(self, scopes: list[Scope]) -> list[Answer | Body | None]:
         """The answers to requests of one moment, in order; None for what has to wait: the server's callable gets it.
 
-        A body is to be received first.
+        A body, the one that `read` gave, is to be received first.
         """
 
     def finish(self, scopes: list[Scope]) -> list[Answer | Body | None]:
@@ -98,7 +98,9 @@ class _Turns:
     def _schedule(self, watcher: Any) -> None:
         """In Granian's thread."""
         try:
-            self._answering.read(watcher.scope)
+            body = self._answering.read(watcher.scope)
+            if body is not None and not body.has_ended():
+                body.next = watcher.proto.receive()  # which takes its time: while the loop is busy
             self._fresh.append(watcher)
             if not self._called:
                 self._called = True
@@ -139,6 +141,8 @@ class _Turns:
                 watcher.err(error)
 
     def _expect(self, watcher: Any, body: Body) -> None:
+        if not body.has_ended() and body.next.done():
+            _take(body)
         if body.has_ended():
             self._end(watcher)
             return
@@ -148,17 +152,14 @@ class _Turns:
         self._receive(watcher, body, give_up)
 
     def _receive(self, watcher: Any, body: Body, give_up: Callable[[], object]) -> None:
-        body.next = future = watcher.proto.receive()
-        future.add_done_callback(partial(self._arrive, watcher, body, give_up))
+        if body.next is None:
+            body.next = watcher.proto.receive()
+        body.next.add_done_callback(partial(self._arrive, watcher, body, give_up))
 
-    def _arrive(self, watcher: Any, body: Body, give_up: Callable[[], object], future: Any) -> None:
-        body.next = None
+    def _arrive(self, watcher: Any, body: Body, give_up: Callable[[], object], _: Any) -> None:
         if body.has_ended():  # it was given up
             return
-        try:
-            body.take(future.result())
-        except Exception:
-            body.refused = refusal.BODY_CUT
+        _take(body)
         if body.has_ended():
             self._patience.stop(give_up)
             self._end(watcher)
@@ -176,6 +177,15 @@ class _Turns:
         if not self._whole:
             self._loop.call_soon(self._finish, context=self._context)
         self._whole.append(watcher)
+
+
+def _take(body: Body) -> None:
+    """The piece that came."""
+    piece, body.next = body.next, None
+    try:
+        body.take(piece.result())
+    except Exception:
+        body.refused = refusal.BODY_CUT
 
 
 def _spawner(answering: Answering) -> Callable[..., None]:

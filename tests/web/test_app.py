@@ -12,7 +12,7 @@ from prisme.visit.address import Address
 from prisme.web import response
 from prisme.web.app import NAME, App, Methods
 from prisme.web.events import Outcome, Together
-from prisme.web.request import Body, Proxy, Receive, Scope
+from prisme.web.request import Body, Proxy, Receive, Scope, Slots
 from prisme.web.response import Answer
 from prisme.web.traffic import Traffic
 
@@ -41,8 +41,13 @@ def wait_all(scopes: list[Scope]) -> list[Outcome]:
     return [wait() for _ in scopes]
 
 
+def expect_body(scope: Scope) -> Slots:
+    scope["coming"] = Body(b"")
+    return []
+
+
 def want_bodies(scopes: list[Scope]) -> list[Outcome]:
-    return [Body(b"") for _ in scopes]
+    return [scope["coming"] for scope in scopes]
 
 
 def echo_bodies(scopes: list[Scope]) -> list[Outcome]:
@@ -76,7 +81,7 @@ def app() -> App:
         "/soon": {"GET": together(wait_all)},
         "/named/" + NAME: {"GET": together(answer_all)},
         "/bad": {"POST": fails},
-        "/body": {"POST": Together(None, want_bodies, echo_bodies)},
+        "/body": {"POST": Together(expect_body, want_bodies, echo_bodies)},
     }
     return App(routes, proxy, traffic, time.monotonic_ns, logging.getLogger("prisme"))
 
@@ -169,9 +174,9 @@ def test_many_are_answered_in_their_order(app: App, caplog: pytest.LogCaptureFix
 def test_bodies_come_first(app: App) -> None:
     """One that is whole, and one that is refused, are answered together."""
     asked = [scope("POST", "/body"), scope("POST", "/body")]
-    for one in asked:
-        app.read(one)
+    expected = [app.read(one) for one in asked]
     bodies = app.begin(asked)
+    assert bodies == expected
     assert app.active == 2
     for number, body in enumerate(bodies):
         assert isinstance(body, Body)
