@@ -31,7 +31,7 @@ from prisme.visit.ratelimit import RateLimiter
 from prisme.web.app import App, Methods
 from prisme.web.events import Doors, post_pageview
 from prisme.web.gate import Admit, gate
-from prisme.web.request import ORIGIN, Body, Proxy, Scope
+from prisme.web.request import ORIGIN, Proxy, Scope
 from prisme.web.response import ACCEPTED, EVENTS, Answer
 from prisme.web.traffic import SOURCE_IP, Traffic
 
@@ -304,10 +304,10 @@ def _whole(wired: Wired) -> list[Stage]:
     """All of it: read as Granian's thread does it, answered as the event loop does it."""
     app, flush = wired.app, wired.access_log.flush
 
-    def whole(scopes: list[Scope]) -> list[Answer | Body | None]:
+    def whole(scopes: list[Scope]) -> list[Answer | None]:
         for scope in scopes:
             app.read(scope)
-        return app.begin(scopes)
+        return app.answer(scopes)
 
     def first(numbers: range) -> list[Call]:
         return [(request(n, 0),) for n in numbers]
@@ -317,7 +317,7 @@ def _whole(wired: Wired) -> list[Stage]:
             whole([scope])
         return [(request(n, 1),) for n in numbers]
 
-    def are_accepted(answers: Sequence[Answer | Body | None]) -> bool:
+    def are_accepted(answers: Sequence[Answer | None]) -> bool:
         return all(one is ACCEPTED for one in answers)
 
     return [

@@ -39,7 +39,7 @@ UNKNOWN = Route("unknown", (), {}, {}, {})
 class App:
     """The public server. `asgi` is its callable, `active` counts requests that have to wait for something.
 
-    `read`, `begin` and `finish` are the way of those that are answered together.
+    `read` and `answer` are the way of those that are answered together.
     """
 
     def __init__(self, routes: dict[str, Methods], proxy: Proxy, traffic: Traffic, clock: Now, log: Logger) -> None:
@@ -66,25 +66,19 @@ class App:
         if read is not None:
             scope["slots"] = read(scope)
             scope["headers"] = ()  # 100 kB, where a client wants it so
-        body: Body | None = scope.get("coming")
+        body: Body | None = scope.get("body")
         return body
 
-    def begin(self, scopes: list[Scope]) -> list[Answer | Body | None]:
-        """The answers to requests of one moment that were read, in their order.
+    def answer(self, scopes: list[Scope]) -> list[Answer | None]:
+        """The answers to requests of one moment that were read, and whose bodies have ended, in their order.
 
-        A body is to be received first, then `finish` gives the answer; None is for `asgi`, in a task of its own.
+        None is for `asgi`, in a task of its own.
         """
-        given = self._work(scopes, lambda together: together.begin)
-        self.active += sum(isinstance(one, Body) for one in given)
-        return given
-
-    def finish(self, scopes: list[Scope]) -> list[Answer | Body | None]:
-        """The answers to requests whose body has ended; as `begin`, but for bodies."""
-        self.active -= len(scopes)
-        for scope in scopes:
-            body: Body = scope.pop("coming")
-            scope["body"], scope["unread"] = body.whole, body.refused
-        return self._work(scopes, lambda together: together.finish)
+        answers: list[Answer | None] = [None] * len(scopes)
+        for together, places in _group(scopes):
+            if together is not None:
+                self._settle(together.answer, scopes, places, answers)
+        return answers
 
     async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request of Granian's (`ASGINL`, so never a lifespan)."""
@@ -105,42 +99,29 @@ class App:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         route, method = scope["route"], scope["method"]
-        outcome: Outcome | None = scope.get("outcome")  # of what was begun, where it has to wait for something
+        outcome: Outcome | None = scope.get("outcome")  # of what was answered together, where it has to wait
         if outcome is None and method in route.together:
-            outcome = route.together[method].begin([scope])[0]
-            if isinstance(outcome, Body):
-                while not outcome.has_ended():
-                    outcome.take(await receive())
-                scope["body"], scope["unread"] = outcome.whole, outcome.refused
-                outcome = route.together[method].finish([scope])[0]
+            body: Body | None = scope.get("body")
+            while body is not None and not body.has_ended():
+                body.take(await receive())
+            outcome = route.together[method].answer([scope])[0]
         elif outcome is None:
             endpoint = route.alone.get(method)
             outcome = endpoint(scope, receive) if endpoint else self._lost(scope, route)
         if isinstance(outcome, Exception):
             raise outcome
-        if isinstance(outcome, Body):
-            raise TypeError("a request has one body")
         return outcome if isinstance(outcome, tuple) else await outcome
 
-    def _work(self, scopes: list[Scope], step: Callable[[Together], Many]) -> list[Answer | Body | None]:
-        given: list[Answer | Body | None] = [None] * len(scopes)
-        for together, places in _group(scopes):
-            if together is not None:
-                self._settle(step(together), scopes, places, given)
-        return given
-
-    def _settle(self, work: Many, scopes: list[Scope], places: list[int], given: list[Answer | Body | None]) -> None:
+    def _settle(self, work: Many, scopes: list[Scope], places: list[int], answers: list[Answer | None]) -> None:
         """Answer those at the places, and count those that are answered."""
         asked = scopes if len(places) == len(scopes) else [scopes[place] for place in places]
         answered: list[tuple[Scope, Answer]] = []
         for place, scope, outcome in zip(places, asked, _ask(work, asked), strict=True):
             if isinstance(outcome, tuple):
-                given[place] = outcome
+                answers[place] = outcome
                 answered.append((scope, outcome))
-            elif isinstance(outcome, Body):
-                given[place] = outcome
             elif isinstance(outcome, Exception):
-                given[place] = failure = self._fail(scope, outcome)
+                answers[place] = failure = self._fail(scope, outcome)
                 answered.append((scope, failure))
             else:
                 scope["outcome"] = outcome
@@ -216,8 +197,8 @@ def _with_preflight(pattern: str, methods: Methods, proxy: Proxy) -> Methods:
     def read(scope: Scope) -> Slots:
         return scan(scope["headers"])
 
-    def begin(scopes: list[Scope]) -> list[Outcome]:
+    def answer(scopes: list[Scope]) -> list[Outcome]:
         requested = [scope["slots"][REQUESTED_HEADERS] for scope in scopes]
         return [known[headers] if len(headers) <= 256 else preflight(headers) for headers in requested]
 
-    return {**methods, "OPTIONS": Together(read, begin, begin)}
+    return {**methods, "OPTIONS": Together(read, answer)}

@@ -43,8 +43,8 @@ from prisme.web.request import (
 )
 from prisme.web.response import Answer
 
-# A body is one to be received before the request is finished; an exception is nobody's fault but ours.
-Outcome = Answer | Awaitable[Answer] | Body | Exception
+# An exception is nobody's fault but ours.
+Outcome = Answer | Awaitable[Answer] | Exception
 Endpoint = Callable[[Scope, Receive], Answer | Awaitable[Answer]]
 Commit = Callable[[], Awaitable[bool]]
 # Of all requests of a moment, in their order. Where one raises, nothing was recorded.
@@ -55,15 +55,15 @@ _PING = b"PING"
 
 
 class Together(NamedTuple):
-    """An endpoint for all requests of a moment. `finish` is for those whose body came, which is in the scope then.
+    """An endpoint for all requests of a moment.
 
-    `read`, where there is one, gives what it wants of a request's bytes: `slots` in its scope; and leaves its body
-    there, as `coming`, where it has to have it. Nothing is shared, so it may be called in any thread.
+    `read`, where there is one, gives what it wants of a request's bytes: `slots` in its scope; and leaves its `body`
+    there, where it has to have it. Nothing is shared, so it may be called in any thread. Bodies have ended when
+    `answer` is called.
     """
 
     read: Callable[[Scope], Slots] | None
-    begin: Many
-    finish: Many
+    answer: Many
 
 
 class Doors(msgspec.Struct, frozen=True):
@@ -77,35 +77,35 @@ class Doors(msgspec.Struct, frozen=True):
 
 def post_pageview(doors: Doors, record: pageview.Record) -> Together:
     """`POST /api/v1/events/pageviews`."""
-    return _without_body(doors, _read_post(doors), _Door(_as_it_is, record))
+    return Together(_read_post(doors), _answerer(doors, _Door(_as_it_is, record)))
 
 
 def post_custom(doors: Doors, record: event.Record) -> Together:
     """`POST /api/v1/events/custom/:name`."""
 
     def judge(scope: Scope, hit: Hit, found: Slots) -> Event | Refusal:
-        body = scope["body"]
+        body = scope["body"].whole
         if body and found[CONTENT_TYPE].partition(b";")[0].strip().lower() != b"application/json":
             return refusal.NOT_JSON
         properties = custom.read_properties(body)
         return properties if isinstance(properties, Refusal) else custom.custom_event(hit, scope["name"], properties)
 
-    return _with_body(doors, _Door(judge, record))
+    return Together(_read_post_and_body(doors), _answerer(doors, _Door(judge, record)))
 
 
 def post_link(doors: Doors, record: event.Record, read: links.Read) -> Together:
     """`POST /api/v1/events/file-downloads` and `/outbound-links`: the body is the URL, or `PING` of an `<a ping>`."""
 
     def judge(scope: Scope, hit: Hit, found: Slots) -> Event | Refusal:
-        body = scope["body"]
+        body = scope["body"].whole
         return read(hit, found[LINK], True) if body == _PING else read(hit, body.strip(), False)
 
-    return _with_body(doors, _Door(judge, record, pings=True))
+    return Together(_read_post_and_body(doors), _answerer(doors, _Door(judge, record, pings=True)))
 
 
 def noscript_pageview(doors: Doors, record: pageview.Record) -> Together:
     """`GET /api/v1/noscript/events/pageviews`."""
-    return _without_body(doors, _read_noscript(doors), _Door(_as_it_is, record, _accept_gif))
+    return Together(_read_noscript(doors), _answerer(doors, _Door(_as_it_is, record, _accept_gif)))
 
 
 def noscript_custom(doors: Doors, record: event.Record) -> Together:
@@ -115,7 +115,7 @@ def noscript_custom(doors: Doors, record: event.Record) -> Together:
         joined = custom.join_properties(scope["properties"])
         return joined if isinstance(joined, Refusal) else custom.custom_event(hit, scope["name"], joined)
 
-    return _without_body(doors, _read_noscript(doors), _Door(judge, record, _accept_gif))
+    return Together(_read_noscript(doors), _answerer(doors, _Door(judge, record, _accept_gif)))
 
 
 def noscript_outbound(doors: Doors, record: event.Record) -> Together:
@@ -128,7 +128,7 @@ def noscript_outbound(doors: Doors, record: event.Record) -> Together:
         # No header can be split by it: a URL with a control character is refused.
         return response.redirect(scope["slots"][LINK].strip())
 
-    return _without_body(doors, _read_noscript(doors), _Door(judge, record, accept))
+    return Together(_read_noscript(doors), _answerer(doors, _Door(judge, record, accept)))
 
 
 def read_page(raw: bytes) -> Uri | Refusal:
@@ -185,6 +185,18 @@ def _read_post(doors: Doors) -> Callable[[Scope], Slots]:
     return lambda scope: scan(scope["headers"])
 
 
+def _read_post_and_body(doors: Doors) -> Callable[[Scope], Slots]:
+    """Bodies of those who may not come in are received as well: else the connection would end with the answer."""
+    read_headers = _read_post(doors)
+
+    def read(scope: Scope) -> Slots:
+        found = read_headers(scope)
+        scope["body"] = Body(found[CONTENT_LENGTH])
+        return found
+
+    return read
+
+
 def _read_noscript(doors: Doors) -> Callable[[Scope], Slots]:
     """What scripts say in headers, a noscript request has in its query."""
     scan = doors.proxy.scanner(noscript=True)
@@ -202,43 +214,19 @@ def _read_noscript(doors: Doors) -> Callable[[Scope], Slots]:
     return read
 
 
-def _without_body(doors: Doors, read: Callable[[Scope], Slots], door: _Door[Item]) -> Together:
-    admit, finish = doors.admit, _finisher(doors, door)
-
-    def begin(scopes: list[Scope]) -> list[Outcome]:
-        admit(scopes)
-        return finish(scopes)
-
-    return Together(read, begin, finish)
-
-
-def _with_body(doors: Doors, door: _Door[Item]) -> Together:
-    admit, read_headers = doors.admit, _read_post(doors)
-
-    def read(scope: Scope) -> Slots:
-        found = read_headers(scope)
-        scope["coming"] = Body(found[CONTENT_LENGTH])
-        return found
-
-    def begin(scopes: list[Scope]) -> list[Outcome]:
-        """Bodies of those who may not come in are received as well: else the connection would end with the answer."""
-        admit(scopes)
-        return [scope["coming"] for scope in scopes]
-
-    return Together(read, begin, _finisher(doors, door))
-
-
-def _finisher(doors: Doors, door: _Door[Item]) -> Many:
-    """Judges all that are not refused, and records what they are."""
-    wall, refuse, settle = doors.clock.wall, partial(response.refuse, doors.proxy), _settler(doors, door.accept)
+def _answerer(doors: Doors, door: _Door[Item]) -> Many:
+    """Judges all that may come in, and records what they are."""
+    admit, wall = doors.admit, doors.clock.wall
+    refuse, settle = partial(response.refuse, doors.proxy), _settler(doors, door.accept)
     judge, record, pings = door.judge, door.record, door.pings
 
     def read(scope: Scope, now: int) -> Item | Refusal:
-        refused: Refusal | None = scope.get("refused") or scope.get("unread")
+        body: Body | None = scope.get("body")
+        refused: Refusal | None = scope.get("refused") or (scope.get("unread") if body is None else body.refused)
         if refused is not None:
             return refused
         found = scope["slots"]
-        ping = pings and scope["body"] == _PING
+        ping = pings and body is not None and body.whole == _PING
         # A page that came by https tells other origins in a ping nothing but its origin (HTML, "hyperlink auditing").
         page = read_page((found[PING_FROM] or found[ORIGIN]) if ping else found[PAGE] or found[REFERER])
         if isinstance(page, Refusal):
@@ -246,7 +234,8 @@ def _finisher(doors: Doors, door: _Door[Item]) -> Many:
         hit = read_hit(found, scope["address"], page, now, page_known=not ping or bool(found[PING_FROM]))
         return judge(scope, hit, found)
 
-    def finish(scopes: list[Scope]) -> list[Outcome]:
+    def answer(scopes: list[Scope]) -> list[Outcome]:
+        admit(scopes)
         now = wall()
         items = [read(scope, now) for scope in scopes]
         recorded = iter(record([item for item in items if not isinstance(item, Refusal)]))
@@ -255,7 +244,7 @@ def _finisher(doors: Doors, door: _Door[Item]) -> Many:
             for scope, item in zip(scopes, items, strict=True)
         ]
 
-    return finish
+    return answer
 
 
 def _settler(doors: Doors, accept: Callable[[Scope], Answer]) -> Callable[[Scope, Recorded], Outcome]:

@@ -45,19 +45,18 @@ _TOGETHER = 64
 
 
 class Answering(Protocol):
-    """What answers requests without the event loop's tasks, where it can."""
+    """What answers requests without the event loop's tasks, where it can. `active` counts those that have to wait."""
+
+    active: int
 
     def read(self, scope: Scope) -> Body | None:
         """Read one request, and give its body, where it is to be received; in Granian's thread, as it comes."""
 
-    def begin(self, scopes: list[Scope]) -> list[Answer | Body | None]:
-        """The answers to requests of one moment, in order; None for what has to wait: the server's callable gets it.
+    def answer(self, scopes: list[Scope]) -> list[Answer | None]:
+        """The answers to requests of one moment, whose bodies have ended, in order.
 
-        A body, the one that `read` gave, is to be received first.
+        None is for what has to wait for something else: the server's callable gets it.
         """
-
-    def finish(self, scopes: list[Scope]) -> list[Answer | Body | None]:
-        """Likewise, of those whose body has ended."""
 
 
 class _Relay(logging.Handler):
@@ -104,52 +103,59 @@ class _Turns:
             self._fresh.append(watcher)
             if not self._called:
                 self._called = True
-                self._loop.call_soon_threadsafe(self._begin, context=self._context)
+                self._loop.call_soon_threadsafe(self._answer_fresh, context=self._context)
         except Exception as error:  # a loop that was closed meanwhile, or a defect; Granian answers 500
             watcher.err(error)
 
-    def _begin(self) -> None:
+    def _answer_fresh(self) -> None:
         self._called = False  # before it looks: what comes while it does is either seen here, or calls again
         watchers = [self._fresh.popleft() for _ in range(min(len(self._fresh), _TOGETHER))]
         if self._fresh and not self._called:
             self._called = True
-            self._loop.call_soon(self._begin, context=self._context)
-        self._give(watchers, self._answering.begin)
+            self._loop.call_soon(self._answer_fresh, context=self._context)
+        self._answer([watcher for watcher in watchers if self._is_whole(watcher)])
 
-    def _finish(self) -> None:
+    def _answer_whole(self) -> None:
         watchers, self._whole = self._whole, []
-        self._give(watchers, self._answering.finish)
+        self._answer(watchers)
 
-    def _give(self, watchers: list[Any], work: Callable[[list[Scope]], list[Answer | Body | None]]) -> None:
+    def _answer(self, watchers: list[Any]) -> None:
         try:
-            given = work([watcher.scope for watcher in watchers])
+            answers = self._answering.answer([watcher.scope for watcher in watchers])
         except Exception as error:  # a defect; Granian answers 500
             for watcher in watchers:
                 watcher.err(error)
             return
-        for watcher, one in zip(watchers, given, strict=True):
+        for watcher, answer in zip(watchers, answers, strict=True):
             try:
-                if isinstance(one, tuple):
-                    send = watcher.proto.send
-                    send(one[0])
-                    send(one[1])
-                elif one is None:
+                if answer is None:
                     watcher.taskref(self._loop.create_task(self._callback(watcher)))
                 else:
-                    self._expect(watcher, one)
+                    send = watcher.proto.send
+                    send(answer[0])
+                    send(answer[1])
             except Exception as error:  # whose connection is in no state to be answered
                 watcher.err(error)
 
-    def _expect(self, watcher: Any, body: Body) -> None:
-        if not body.has_ended() and body.next.done():
-            _take(body)
-        if body.has_ended():
-            self._end(watcher)
-            return
-        # No function here may refer to itself: as long as anything knows the watcher, its connection waits.
-        give_up = partial(self._give_up, watcher, body)
-        self._patience.start(give_up)
-        self._receive(watcher, body, give_up)
+    def _is_whole(self, watcher: Any) -> bool:
+        """Whether the request has no body, or all of it is there; else it begins to wait for the rest."""
+        body: Body | None = watcher.scope.get("body")
+        if body is None or body.has_ended():
+            return True
+        try:
+            if body.next.done():
+                _take(body)
+            if not body.has_ended():
+                # No function here may refer to itself: as long as anything knows the watcher, its connection waits.
+                give_up = partial(self._give_up, watcher, body)
+                self._receive(watcher, body, give_up)
+                self._patience.start(give_up)
+                self._answering.active += 1
+                return False
+        except Exception as error:
+            watcher.err(error)
+            return False
+        return True
 
     def _receive(self, watcher: Any, body: Body, give_up: Callable[[], object]) -> None:
         if body.next is None:
@@ -174,8 +180,9 @@ class _Turns:
         self._end(watcher)
 
     def _end(self, watcher: Any) -> None:
+        self._answering.active -= 1
         if not self._whole:
-            self._loop.call_soon(self._finish, context=self._context)
+            self._loop.call_soon(self._answer_whole, context=self._context)
         self._whole.append(watcher)
 
 

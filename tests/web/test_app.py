@@ -42,21 +42,13 @@ def wait_all(scopes: list[Scope]) -> list[Outcome]:
 
 
 def expect_body(scope: Scope) -> Slots:
-    scope["coming"] = Body(b"")
+    scope["body"] = Body(b"")
     return []
 
 
-def want_bodies(scopes: list[Scope]) -> list[Outcome]:
-    return [scope["coming"] for scope in scopes]
-
-
 def echo_bodies(scopes: list[Scope]) -> list[Outcome]:
-    return [
-        response.answer(200, [], scope["body"])
-        if scope["unread"] is None
-        else response.answer(scope["unread"].status, [], b"")
-        for scope in scopes
-    ]
+    bodies: list[Body] = [scope["body"] for scope in scopes]
+    return [response.answer(body.refused.status if body.refused else 200, [], body.whole or b"") for body in bodies]
 
 
 def answer_all(scopes: list[Scope]) -> list[Outcome]:
@@ -69,7 +61,7 @@ def answer_all(scopes: list[Scope]) -> list[Outcome]:
 
 def together(work: Callable[[list[Scope]], list[Outcome]]) -> Together:
     """One that needs no body."""
-    return Together(lambda scope: [scope["raw_path"]], work, work)
+    return Together(lambda scope: [scope["raw_path"]], work)
 
 
 @pytest.fixture
@@ -81,7 +73,7 @@ def app() -> App:
         "/soon": {"GET": together(wait_all)},
         "/named/" + NAME: {"GET": together(answer_all)},
         "/bad": {"POST": fails},
-        "/body": {"POST": Together(expect_body, want_bodies, echo_bodies)},
+        "/body": {"POST": Together(expect_body, echo_bodies)},
     }
     return App(routes, proxy, traffic, time.monotonic_ns, logging.getLogger("prisme"))
 
@@ -102,7 +94,7 @@ def scope(method: str, target: str) -> Scope:
 def ask(app: App, asked: Scope) -> tuple[str, int, bytes]:
     """As the server does it: at once, else by the event loop; gives which, the status and the body."""
     app.read(asked)
-    (answer,) = app.begin([asked])
+    (answer,) = app.answer([asked])
     if isinstance(answer, tuple):
         return "together", answer[0]["status"], answer[1]["body"]
     assert answer is None
@@ -163,7 +155,7 @@ def test_many_are_answered_in_their_order(app: App, caplog: pytest.LogCaptureFix
     asked = [scope("GET", target) for target in targets]
     for one in asked:
         app.read(one)
-    answers = app.begin(asked)
+    answers = app.answer(asked)
     statuses = [one[0]["status"] if isinstance(one, tuple) else one for one in answers]
     assert statuses == [200, 200, 500, None, None, 500, None, 200, 200]
     assert caplog.text.count("request failed") == 2
@@ -174,17 +166,12 @@ def test_many_are_answered_in_their_order(app: App, caplog: pytest.LogCaptureFix
 def test_bodies_come_first(app: App) -> None:
     """One that is whole, and one that is refused, are answered together."""
     asked = [scope("POST", "/body"), scope("POST", "/body")]
-    expected = [app.read(one) for one in asked]
-    bodies = app.begin(asked)
-    assert bodies == expected
-    assert app.active == 2
-    for number, body in enumerate(bodies):
+    for number, body in enumerate([app.read(one) for one in asked]):
         assert isinstance(body, Body)
         body.take({"type": "http.request", "body": b"x" * 65_535 + b"y" * number, "more_body": True})
         assert not body.has_ended()
         body.take({"type": "http.request", "body": b"z", "more_body": False})
         assert body.has_ended()
-    answers = app.finish(asked)
-    assert app.active == 0
+    answers = app.answer(asked)
     assert [one[0]["status"] for one in answers if isinstance(one, tuple)] == [200, 413]
     assert by_the_loop(app, scope("POST", "/body"))[0]["status"] == 400  # the client is gone
