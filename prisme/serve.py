@@ -202,7 +202,7 @@ def open_rooms(config: Config, folder: Folder, now: int, log: logging.Logger, cl
     limits = Limits(config.duckdb_memory_limit, config.duckdb_threads)
     database = Database(folder.path / "prisme.duckdb", limits, folder.path / "tmp", log)
     closing.callback(database.close)
-    loader = Loader(database)
+    loader = Loader(database, CAPACITY)
     closing.callback(loader.close)
     return Rooms(salts, geo, database, loader)
 

@@ -17,6 +17,7 @@ from prisme.cli.serve import configure
 from prisme.journal.segment import leftovers
 from prisme.store.database import Database, Limits
 from prisme.store.loader import Loader
+from prisme.visit.sessions import CAPACITY
 
 
 class Loading(msgspec.Struct, frozen=True):
@@ -47,7 +48,7 @@ def _load(folder: Path) -> Loading:
     path, limits = folder / "prisme.duckdb", Limits(config.duckdb_memory_limit, config.duckdb_threads)
     log = path.with_name(path.name + ".wal")
     database = Database(path, limits, folder / "tmp")
-    loader = Loader(database)
+    loader = Loader(database, CAPACITY)
     segments, foreign = leftovers(folder / "journal")
     if foreign:
         raise ValueError(f"{foreign} is in the journal")

@@ -76,9 +76,10 @@ FROM read_json(
 ));
 
 -- A statement that ends with a kind is left out where no line is of it.
+-- The pageviews of a session one after the other: they share the bytes of its id. A time sorts faster than an id.
 INSERT INTO pageviews BY NAME
 SELECT exit_timestamp AS "timestamp", domain, exit_path AS path, visitor_id, session_uuid, exit_status AS status
-FROM line WHERE kind = 'pageview';
+FROM line WHERE kind = 'pageview' ORDER BY entry_timestamp;
 
 INSERT INTO events_custom BY NAME
 SELECT "timestamp", domain, exit_path AS path, visitor_id, session_uuid, name, properties
@@ -116,9 +117,9 @@ SELECT
     domain, entry_timestamp, entry_path, exit_timestamp, exit_path, exit_status, visitor_id, session_uuid,
     operating_system, browser_family, client_device AS device, referrer_domain, country_code,
     utm_source, utm_medium, utm_campaign, utm_term, utm_content, pageviews
-FROM line WHERE rowid IN (
-    SELECT pageview FROM newest WHERE pageview IS NOT NULL EXCEPT SELECT pageview FROM known
-);
+FROM line WHERE rowid IN (SELECT pageview FROM newest ANTI JOIN known USING (pageview))
+-- Ids that follow each other by their time differ by fewer bits.
+ORDER BY entry_timestamp;
 
 CREATE OR REPLACE TEMP TABLE known AS
 SELECT
@@ -141,8 +142,9 @@ WHERE open_sessions.rowid = known.id AND known.is_older AND NOT known.is_over AN
 
 INSERT INTO state.open_sessions BY NAME
 SELECT device, session_uuid, active, copy
-FROM line WHERE rowid IN (SELECT line FROM newest EXCEPT SELECT line FROM known)
-    AND kind <> 'forget' AND device IS NOT NULL;
+FROM line WHERE rowid IN (SELECT line FROM newest ANTI JOIN known USING (line))
+    AND kind <> 'forget' AND device IS NOT NULL
+ORDER BY entry_timestamp;
 
 DROP TABLE known;
 

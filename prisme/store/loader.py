@@ -20,15 +20,21 @@ from prisme.store.reader import Row
 _HERE = importlib.resources.files("prisme.store")
 _READ, *_STATEMENTS = (text for text in (_HERE / "load.sql").read_text().split(";\n") if text.strip())
 # The kind of line that a statement is for alone; None for those that are for several.
-_FOR_KIND = [(text, found[1] if (found := re.search(r"WHERE kind = '(\w+)'$", text)) else None) for text in _STATEMENTS]
+_KIND = re.compile(r"WHERE kind = '(\w+)'(?: ORDER BY \w+)?$")
+_FOR_KIND = [(text, found[1] if (found := _KIND.search(text)) else None) for text in _STATEMENTS]
 _OPEN_SESSIONS = (_HERE / "open_sessions.sql").read_text()
 # A row of a session may change as long as there are lines of it: no time before the session's entry is touched.
 _KINDS = """
 SELECT
-    segment, kind, count(*), epoch_us(least(min(entry_timestamp), min(exit_timestamp), min("timestamp"))),
-    epoch_us(greatest(max(entry_timestamp), max(exit_timestamp), max("timestamp"))),
+    segment, kind, count(*), epoch_us(min(entry_timestamp)),
+    epoch_us(max(greatest(entry_timestamp, exit_timestamp, "timestamp"))),
     bool_or(least(exit_timestamp, "timestamp") < entry_timestamp)
 FROM line GROUP BY segment, kind
+"""
+_COUNT_OPEN = "SELECT count(*) FROM state.open_sessions"
+# Sorting takes ten times as long.
+_TRIM = """
+DELETE FROM state.open_sessions WHERE active < (SELECT quantile_disc(active, ?) FROM state.open_sessions)
 """
 EVENT_KINDS = ("pageview", "custom", "download", "outbound")
 _decode = msgspec.json.Decoder(Session).decode
@@ -56,10 +62,14 @@ KNOWN = Loaded({})
 
 
 class Loader:
-    """The one writer of the database. Not for two threads at once."""
+    """The one writer of the database. Not for two threads at once.
 
-    def __init__(self, database: Database) -> None:
+    It keeps the `most_open` open sessions that were active last: as many as a start takes back into memory.
+    """
+
+    def __init__(self, database: Database, most_open: int) -> None:
         self._database = database
+        self._most_open = most_open
         self._touched = database.touched
         self._steady = True
         # Whether the write-ahead log may have ended sessions; of an earlier run, for one.
@@ -200,6 +210,7 @@ class Loader:
             for statement, kind in _FOR_KIND:
                 if kind in kinds:
                     cursor.execute(statement)
+            self._trim()
             cursor.execute("DROP TABLE line")
             self._touched.begin(*self._find_ends(found, now))
             try:
@@ -212,6 +223,16 @@ class Loader:
                 cursor.rollback()
             raise
         return loaded
+
+    def _trim(self) -> None:
+        """Forget open sessions that memory has no room for: an eighth at once, as it takes a look at all of them.
+
+        What memory forgets, the journal says; but not what it forgets for a path that became longer.
+        """
+        counted = self._cursor.execute(_COUNT_OPEN).fetchone()
+        if counted and counted[0] > self._most_open + self._most_open // 8:
+            self._cursor.execute(_TRIM, [1 - self._most_open / counted[0]])
+            self._must_tidy = True
 
 
 def _sum_up(segment: Segment, found: list[Row]) -> Loaded:

@@ -45,7 +45,7 @@ class Shop:
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.database = Database(folder / "prisme.duckdb", Limits(256 << 20, 2), folder / "tmp")
         self.kept = Kept(self.database)
-        self._loader = Loader(self.database)
+        self._loader = Loader(self.database, 1_000)
         self._folder, self._number, self._time = folder, 0, time.monotonic()
         patch.setattr(touched, "monotonic", lambda: self._time)
 

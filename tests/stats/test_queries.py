@@ -268,7 +268,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A database with the journal's lines, in segments as they come."""
     folder = tmp_path_factory.mktemp("stats")
     database = Database(folder / "prisme.duckdb", Limits(256 << 20, 2), folder / "tmp")
-    loader = Loader(database)
+    loader = Loader(database, 1_000)
     size = len(LINES) // 5
     for number in range(1, 7):
         segment = Segment(number, segment_path(folder, number))

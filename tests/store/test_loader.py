@@ -16,6 +16,7 @@ from prisme.store.loader import KNOWN, Loaded, Loader
 
 NOW = 1_795_471_000_000_000
 LIMITS = Limits(256 * 2**20, 2)
+MOST_OPEN = 32
 
 
 class Store:
@@ -24,7 +25,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.database = Database(folder / "prisme.duckdb", LIMITS, folder / "tmp")
-        self.loader = Loader(self.database)
+        self.loader = Loader(self.database, MOST_OPEN)
 
     def segment(self, number: int, *lines: Line, raw: bytes = b"") -> Segment:
         path = segment_path(self.folder, number)
@@ -85,6 +86,38 @@ def test_forgotten_and_unremembered_sessions_are_not_open(store: Store) -> None:
     assert store.rows("SELECT count(*) FROM sessions") == [(3,)]
     store.loader.expire(NOW + 4)
     assert store.rows("SELECT count(*) FROM state.open_sessions") == [(0,)]
+
+
+def test_as_many_sessions_stay_open_as_memory_has_room_for(store: Store) -> None:
+    sessions = [session(number) for number in range(1, MOST_OPEN + 6)]
+    room = MOST_OPEN + MOST_OPEN // 8
+    store.load(1, *(PageviewLine(number, one) for number, one in enumerate(sessions[:room], 1)))
+    assert store.rows("SELECT count(*) FROM state.open_sessions") == [(room,)]
+    again = sessions[0].turn("/next", NOW + 90, 200, "v")
+    store.load(2, PageviewLine(room + 1, sessions[room]), PageviewLine(1, again))
+    ((kept,),) = store.rows("SELECT count(*) FROM state.open_sessions")
+    assert kept in (MOST_OPEN, MOST_OPEN + 1)
+    taken_back = list(store.loader.open_sessions(0, MOST_OPEN))
+    assert taken_back == [*((number + 1, sessions[number]) for number in range(6, room + 1)), (1, again)]
+    assert store.rows("SELECT count(*) FROM sessions") == [(room + 1,)]
+
+    # One that was forgotten here, and not in memory: its row goes on, and it is open again.
+    turned = sessions[1].turn("/next", NOW + 91, 200, "v")
+    store.load(3, PageviewLine(2, turned))
+    assert list(store.loader.open_sessions(0, MOST_OPEN))[-1] == (2, turned)
+    assert store.rows("SELECT count(*), sum(pageviews) FROM sessions") == [(room + 1, room + 3)]
+
+
+def test_rows_of_a_load_are_in_the_order_in_which_their_sessions_began(store: Store) -> None:
+    one, two = session(1), session(2)
+    turned = [one.turn("/2", NOW + 10, 200, "v"), two.turn("/2", NOW + 11, 200, "v")]
+    store.load(1, PageviewLine(2, two), PageviewLine(1, one), *(PageviewLine(n, s) for n, s in enumerate(turned, 1)))
+    pages = store.rows("SELECT session_uuid::VARCHAR, path FROM pageviews ORDER BY rowid")
+    assert [uuid for uuid, _ in pages] == [one.uuid, one.uuid, two.uuid, two.uuid]
+    assert set(pages) == {(one.uuid, "/"), (one.uuid, "/2"), (two.uuid, "/"), (two.uuid, "/2")}
+    for table in ("sessions", "state.open_sessions"):
+        rows = store.rows(f"SELECT session_uuid::VARCHAR FROM {table} ORDER BY rowid")
+        assert rows == [(one.uuid,), (two.uuid,)]
 
 
 def test_late_segment_does_not_turn_back_a_session(store: Store) -> None:

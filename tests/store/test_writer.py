@@ -36,6 +36,6 @@ def test_what_an_earlier_process_left_does_not_wait_for_the_clock(tmp_path: Path
         await journal.close()
         assert writer.failure is None
 
-    with closing(database), closing(Loader(database)) as loader:
+    with closing(database), closing(Loader(database, 1_000)) as loader:
         asyncio.run(run())
         assert loader.last_segment() == 2
