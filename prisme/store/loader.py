@@ -112,6 +112,7 @@ class Loader:
         for `load` to remove.
         """
         try:
+            self._database.widen()
             return [*self._load_together(batch, now)]
         except (OSError, duckdb.Error):
             return [self._try(segment, now) for segment in batch]
@@ -175,6 +176,10 @@ class Loader:
         except duckdb.FatalException:
             self._cursor.close()
             self._lost = True
+            raise
+        except duckdb.OutOfMemoryException:
+            # The next try has all that there is.
+            self._database.widen()
             raise
 
     def _load(self, segments: Sequence[Segment], now: int) -> list[tuple[Loaded, int]]:

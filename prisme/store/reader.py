@@ -95,6 +95,7 @@ class Reader:
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         try:
+            self._database.widen()
             cursor = self._database.cursor()
         except _LOST as error:
             raise LostError from error

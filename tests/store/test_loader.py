@@ -13,6 +13,7 @@ from prisme.journal.record import CopyLine, ForgetLine, Line, PageviewLine, Sess
 from prisme.journal.segment import Segment, segment_path
 from prisme.store.database import Database, Limits, StoreError
 from prisme.store.loader import KNOWN, Loaded, Loader
+from prisme.store.reader import Reader
 
 NOW = 1_795_471_000_000_000
 LIMITS = Limits(256 * 2**20, 2)
@@ -151,6 +152,37 @@ def test_lines_of_earlier_versions_are_read(store: Store) -> None:
     assert list(store.loader.open_sessions(0, 10)) == [(1, plain), (1, copy)]
     assert store.load(2, PageviewLine(1, plain), CopyLine(1, copy)) == Loaded({"pageview": 1})
     assert list(store.loader.open_sessions(0, 10)) == [(1, plain), (1, copy)]
+
+
+MEMORY = "SELECT current_setting('memory_limit')"
+
+
+def test_duckdb_has_all_its_memory_from_the_first_question_on(store: Store) -> None:
+    store.load(1, PageviewLine(1, session(1)))
+    assert store.rows(MEMORY) == [("128.0 MiB",)]
+    with Reader(store.database, 10) as reader:
+        assert reader.ask(MEMORY, {}) == [("256.0 MiB",)]
+    store.load(2, PageviewLine(2, session(2)))
+    assert store.rows(MEMORY) == [("256.0 MiB",)]
+
+
+def test_what_an_earlier_process_left_is_loaded_with_all_memory(store: Store) -> None:
+    assert store.loader.load_left([store.segment(1, PageviewLine(1, session(1)))], NOW) == [Loaded({"pageview": 1})]
+    assert store.rows(MEMORY) == [("256.0 MiB",)]
+
+
+def test_a_load_without_room_in_memory_is_tried_again_with_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prisme.store.database._ALONE_BYTES", 1 << 20)
+    store = Store(tmp_path)
+    segment = store.segment(1, *(PageviewLine(number, session(number)) for number in range(1, 11)))
+    with pytest.raises(duckdb.OutOfMemoryException):
+        store.loader.load(segment, NOW)
+    assert store.rows("SELECT count(*) FROM pageviews") == [(0,)]
+    assert store.loader.load(segment, NOW) == Loaded({"pageview": 10})
+    assert store.rows("SELECT count(*) FROM pageviews") == [(10,)]
+    store.close()
 
 
 def test_a_load_shares_its_thread_with_nobody_unless_somebody_reads(store: Store) -> None:
