@@ -23,9 +23,9 @@ _LOG = logging.getLogger("prisme")
 # A checkpoint writes anew what was only begun in the file, of each column: with DuckDB's own 16 MB, that was a third
 # of what a load costs. The log is read back within half a second.
 LOG_BYTES = 64 << 20
-# Enough to load any segment, and for a checkpoint, which merges row groups: with more, it takes the more of it the
+# Enough to load a usual segment, and for a checkpoint, which merges row groups: with more, it takes the more of it the
 # more rows there are. The file's blocks and rows in memory give way, the latter to the folder of temporary files.
-_ALONE_BYTES = 128 << 20
+ALONE_BYTES = 64 << 20
 _LATEST = """
 SELECT coalesce(epoch_us(max(latest)), 0) FROM (
     SELECT max(entry_timestamp) AS latest FROM sessions
@@ -62,7 +62,8 @@ class Database:
         self.reading: set[duckdb.DuckDBPyConnection] = set()
         self.stopping = False
         self.limits = limits
-        self._alone = True
+        self._memory = threading.Lock()
+        self._narrow = self._wide = False
         try:
             clear(temporary)
             self._connection = self._connect()
@@ -79,15 +80,28 @@ class Database:
         with self._lock:
             return self._connection.cursor()
 
-    def widen(self) -> None:
-        """Let DuckDB have all the memory that it may have, from now on: for questions, and for more than one segment.
+    def narrow(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Let DuckDB have no more memory than loads need, as long as there is nothing else to do: until `widen`.
 
-        Until then it has as much as loads need, and no block of the file stays longer in memory than that.
+        Not before the start is over: it reads back the write-ahead log and the open sessions.
         """
-        if self._alone:
-            self._alone = False
-            with self.cursor() as cursor:
-                cursor.execute(f"SET memory_limit = '{self.limits.memory}B'")
+        with self._memory:
+            if self._wide or self._narrow or self.limits.memory <= ALONE_BYTES:
+                return
+            try:
+                cursor.execute(f"SET memory_limit = '{ALONE_BYTES}B'")
+                self._narrow = True
+            except duckdb.OutOfMemoryException:
+                self._wide = True  # what is there does not give way
+
+    def widen(self) -> None:
+        """Let DuckDB have all the memory that it may have, from now on: somebody asks, or a load needs more."""
+        with self._memory:
+            self._wide = True
+            if self._narrow:
+                self._narrow = False
+                with self.cursor() as cursor:
+                    cursor.execute(f"SET memory_limit = '{self.limits.memory}B'")
 
     @contextlib.contextmanager
     def on_one_thread(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
@@ -119,7 +133,8 @@ class Database:
         """
         # Tables of `kept` are gone: as if a load had changed all that there is.
         self.touched.begin(0, 0)
-        self._alone = False  # should it have been for want of memory
+        with self._memory:
+            self._narrow, self._wide = False, True  # should it have been for want of memory
         try:
             with self._lock:
                 self._connection.close()
@@ -142,9 +157,7 @@ class Database:
     def _connect(self) -> duckdb.DuckDBPyConnection:
         # DuckDB's threads have the priority of the one that starts them, and they are there for questions.
         with ThreadPoolExecutor(1, initializer=step_back) as starter:
-            memory = min(self.limits.memory, _ALONE_BYTES) if self._alone else self.limits.memory
-            limits = Limits(memory, self.limits.threads)
-            return starter.submit(connect, self._path, limits, self._temporary).result()
+            return starter.submit(connect, self._path, self.limits, self._temporary).result()
 
     def _upgrade(self) -> None:
         """Bring the schema to the newest version. It is done to a copy, which takes the file's place when all is well.

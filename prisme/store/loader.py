@@ -42,6 +42,8 @@ _decode = msgspec.json.Decoder(Session).decode
 _REMEMBERED_SEGMENTS = 10_000
 # Loads of so many bytes are not much faster than those of half as many.
 _BATCH_BYTES = 128 << 20
+# Bytes of a line, on average, beyond which a load is no usual one; a pageview has some 550.
+_LONG_LINE = 1024
 # A load takes up to four times its segments' bytes, in memory.
 _BATCH_SHARE = 8
 
@@ -86,6 +88,7 @@ class Loader:
         `<name>.rejected`: such a line is a defect somewhere, and must not vanish.
         """
         with self._working(), self._database.on_one_thread(self._cursor):
+            self._database.narrow(self._cursor)
             ((loaded, rejected),) = self._load([segment], now)
             _remove(segment, rejected)
             return loaded
@@ -112,7 +115,6 @@ class Loader:
         for `load` to remove.
         """
         try:
-            self._database.widen()
             return [*self._load_together(batch, now)]
         except (OSError, duckdb.Error):
             return [self._try(segment, now) for segment in batch]
@@ -208,6 +210,9 @@ class Loader:
             cursor.execute(_READ, {"paths": [str(segment.path) for segment in segments]})
             found = cursor.execute(_KINDS).fetchall()
             loaded = {segment.number: _sum_up(segment, found) for segment in segments}
+            if sum(segment.path.stat().st_size for segment in segments) > _LONG_LINE * sum(one[2] for one in found):
+                # A checkpoint has to hold far more at a time, and DuckDB gives up on the file where it cannot.
+                self._database.widen()
             for number, one in loaded.items():
                 row = [number, at, one.events, one.rejected]
                 cursor.execute("INSERT INTO state.segments VALUES (?, ?, ?, ?)", row)

@@ -9,7 +9,7 @@ import pytest
 
 from prisme.base.events import Client, Session, Utm
 from prisme.base.uuids import uuid7
-from prisme.journal.record import CopyLine, ForgetLine, Line, PageviewLine, SessionName, encode
+from prisme.journal.record import CopyLine, CustomLine, ForgetLine, Line, PageviewLine, SessionName, encode
 from prisme.journal.segment import Segment, segment_path
 from prisme.store.database import Database, Limits, StoreError
 from prisme.store.loader import KNOWN, Loaded, Loader
@@ -158,23 +158,31 @@ MEMORY = "SELECT current_setting('memory_limit')"
 
 
 def test_duckdb_has_all_its_memory_from_the_first_question_on(store: Store) -> None:
-    store.load(1, PageviewLine(1, session(1)))
-    assert store.rows(MEMORY) == [("128.0 MiB",)]
+    assert store.rows(MEMORY) == [("256.0 MiB",)]  # to start with
+    left = store.segment(9, PageviewLine(9, session(9)))
+    assert store.loader.load_left([left], NOW) == [Loaded({"pageview": 1})]
+    assert store.rows(MEMORY) == [("256.0 MiB",)]
+    store.load(1, PageviewLine(1, session(1)))  # the start is over
+    assert store.rows(MEMORY) == [("64.0 MiB",)]
     with Reader(store.database, 10) as reader:
         assert reader.ask(MEMORY, {}) == [("256.0 MiB",)]
     store.load(2, PageviewLine(2, session(2)))
     assert store.rows(MEMORY) == [("256.0 MiB",)]
 
 
-def test_what_an_earlier_process_left_is_loaded_with_all_memory(store: Store) -> None:
-    assert store.loader.load_left([store.segment(1, PageviewLine(1, session(1)))], NOW) == [Loaded({"pageview": 1})]
+def test_long_lines_have_all_memory(store: Store) -> None:
+    one = session(1)
+    store.load(1, PageviewLine(1, one), CustomLine(1, one, NOW + 2, "name", '{"a":"%s"}' % ("b" * 1_000)))
+    assert store.rows(MEMORY) == [("64.0 MiB",)]
+    store.load(2, PageviewLine(1, one), CustomLine(1, one, NOW + 2, "name", '{"a":"%s"}' % ("b" * 3_000)))
     assert store.rows(MEMORY) == [("256.0 MiB",)]
+    assert store.rows("SELECT count(*) FROM events_custom") == [(2,)]
 
 
 def test_a_load_without_room_in_memory_is_tried_again_with_all_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prisme.store.database._ALONE_BYTES", 1 << 20)
+    monkeypatch.setattr("prisme.store.database.ALONE_BYTES", 1 << 20)
     store = Store(tmp_path)
     segment = store.segment(1, *(PageviewLine(number, session(number)) for number in range(1, 11)))
     with pytest.raises(duckdb.OutOfMemoryException):
