@@ -25,7 +25,7 @@ _LOG = logging.getLogger("prisme")
 LOG_BYTES = 64 << 20
 # Enough to load a usual segment, and for a checkpoint, which merges row groups: with more, it takes the more of it the
 # more rows there are. The file's blocks and rows in memory give way, the latter to the folder of temporary files.
-ALONE_BYTES = 64 << 20
+ALONE_BYTES = 128 << 20
 _LATEST = """
 SELECT coalesce(epoch_us(max(latest)), 0) FROM (
     SELECT max(entry_timestamp) AS latest FROM sessions

@@ -163,7 +163,7 @@ def test_duckdb_has_all_its_memory_from_the_first_question_on(store: Store) -> N
     assert store.loader.load_left([left], NOW) == [Loaded({"pageview": 1})]
     assert store.rows(MEMORY) == [("256.0 MiB",)]
     store.load(1, PageviewLine(1, session(1)))  # the start is over
-    assert store.rows(MEMORY) == [("64.0 MiB",)]
+    assert store.rows(MEMORY) == [("128.0 MiB",)]
     with Reader(store.database, 10) as reader:
         assert reader.ask(MEMORY, {}) == [("256.0 MiB",)]
     store.load(2, PageviewLine(2, session(2)))
@@ -173,7 +173,7 @@ def test_duckdb_has_all_its_memory_from_the_first_question_on(store: Store) -> N
 def test_long_lines_have_all_memory(store: Store) -> None:
     one = session(1)
     store.load(1, PageviewLine(1, one), CustomLine(1, one, NOW + 2, "name", '{"a":"%s"}' % ("b" * 1_000)))
-    assert store.rows(MEMORY) == [("64.0 MiB",)]
+    assert store.rows(MEMORY) == [("128.0 MiB",)]
     store.load(2, PageviewLine(1, one), CustomLine(1, one, NOW + 2, "name", '{"a":"%s"}' % ("b" * 3_000)))
     assert store.rows(MEMORY) == [("256.0 MiB",)]
     assert store.rows("SELECT count(*) FROM events_custom") == [(2,)]
