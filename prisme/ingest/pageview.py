@@ -92,14 +92,11 @@ def _reader(services: Services) -> Callable[[Sequence[Hit], list[Outcome]], list
         devices = [device_of(one) for one in parts]
         views: list[_View] = []
         for place, (hit, referrer, part, device) in enumerate(zip(hits, referrers, parts, devices, strict=True)):
-            status, visitor = DEFAULT_STATUS, ""
-            if hit.status or hit.visitor_id or hit.document_referrer:
-                fields = read_fields(hit, referrer)
-                if isinstance(fields, Refusal):
-                    outcomes[place] = fields
-                    continue
-                status, visitor = fields
-            views.append(_View(place, hit, status, visitor, referrer, part, device))
+            fields = read_fields(hit, referrer)
+            if isinstance(fields, Refusal):
+                outcomes[place] = fields
+            else:
+                views.append(_View(place, hit, *fields, referrer, part, device))
         return views
 
     return read

@@ -102,8 +102,8 @@ class App:
         outcome: Outcome | None = scope.get("outcome")  # of what was answered together, where it has to wait
         if outcome is None and method in route.together:
             body: Body | None = scope.get("body")
-            while body is not None and not body.has_ended():
-                body.take(await receive())
+            if body is not None:
+                await body.receive(receive)
             outcome = route.together[method].answer([scope])[0]
         elif outcome is None:
             endpoint = route.alone.get(method)

@@ -220,12 +220,16 @@ class Body:
         elif self._pieces == MAX_PIECES:
             self.refused = refusal.BODY_IN_PIECES
 
+    async def receive(self, receive: Receive) -> None:
+        """All that is to come, for tasks."""
+        while not self.has_ended():
+            self.take(await receive())
+
 
 async def read_body(receive: Receive, length: bytes) -> bytes | Refusal:
     """The whole body, unless it is refused."""
     body = Body(length)
-    while not body.has_ended():
-        body.take(await receive())
+    await body.receive(receive)
     return body.refused or body.whole or b""
 
 

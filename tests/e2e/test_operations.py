@@ -597,6 +597,7 @@ def test_clients_who_leave_are_logged(counted_log: tuple[LiveServer, Path], leng
         wait_until(lambda: value(server, "http_active_requests") == 1, "the request to arrive")
     (line,) = wait_for_lines(log, before + 1)[before:]
     assert (line["status_code"], line["error"]) == (400, error)
+    wait_until(lambda: value(server, "http_active_requests") == 0, "the request to end")
 
 
 def test_standard_output_is_the_default(tmp_path: Path) -> None:
