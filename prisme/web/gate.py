@@ -18,7 +18,7 @@ def gate(proxy: Proxy, limiter: RateLimiter, sites: Sites, clock: Now) -> Admit:
 
     def admit(scopes: list[Scope]) -> None:
         waits = wait([client.key for client in clients(scopes)], clock())
-        known = [admits(scope["slots"][ORIGIN]) for scope in scopes]
+        known = [admits[scope["slots"][ORIGIN]] for scope in scopes]
         if all(known) and not any(waits):
             return
         for scope, seconds, knows in zip(scopes, waits, known, strict=True):
