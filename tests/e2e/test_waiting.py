@@ -12,9 +12,9 @@ from typing import Any
 
 import httpx
 import pytest
+from prisme.visit.waiters import CAPACITY, Waiters
 
 from prisme.assets import GIF
-from prisme.visit.waiters import CAPACITY, Waiters
 from tests.process import Process
 from tests.server import CHROME, PATIENCE, LiveServer, browser, wait_until
 
