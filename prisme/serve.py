@@ -164,9 +164,7 @@ async def serve(
         if access_log:
             closing.callback(access_log.close)
             _reopen_on_hangup(access_log, log)
-        proxy = Proxy(
-            config.trust_proxy == "true", config.proxy_header, config.proxy_hops, config.proxy_request_id_header
-        )
+        proxy = _open_proxy(config, log)
         traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
 
         def intake() -> Intake:
@@ -238,6 +236,11 @@ def _open_journal(folder: Folder, first: int, max_events: int) -> Appender:
 
 def _scheme(config: Config) -> str:
     return "https" if config.tls_certificate else "http"
+
+
+def _open_proxy(config: Config, log: logging.Logger) -> Proxy:
+    header, id_header = config.proxy_header, config.proxy_request_id_header
+    return Proxy(config.trust_proxy, header, config.proxy_hops, id_header, log.warning)
 
 
 def _open_access_log(config: Config, clock: Clock) -> AccessLog | None:

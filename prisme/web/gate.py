@@ -1,4 +1,4 @@
-"""The cheap no: rate limit, then origin, before anything is parsed."""
+"""The cheap no: rate limits, then origin, before anything is parsed."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from prisme.base import refusal
 from prisme.runtime.clock import Now
 from prisme.visit.origins import Origins
 from prisme.visit.ratelimit import RateLimiter
-from prisme.web.request import ORIGIN, Proxy, Scope
+from prisme.web.request import DOCUMENT_REFERRER, LINK, ORIGIN, PAGE, REFERER, VISITOR_ID, Body, Proxy, Scope
 
 # Each gets its client's address, and `refused` where it may not come in.
 Admit = Callable[[list[Scope]], None]
@@ -17,7 +17,7 @@ def gate(proxy: Proxy, limiter: RateLimiter, origins: Origins, clock: Now) -> Ad
     clients, wait, admits = proxy.clients, limiter.wait, origins.admits
 
     def admit(scopes: list[Scope]) -> None:
-        waits = wait([client.key for client in clients(scopes)], clock())
+        waits = wait(clients(scopes), [count_bytes(scope) for scope in scopes], clock())
         known = [admits(scope["slots"][ORIGIN]) for scope in scopes]
         if all(known) and not any(waits):
             return
@@ -28,3 +28,18 @@ def gate(proxy: Proxy, limiter: RateLimiter, origins: Origins, clock: Now) -> Ad
                 scope["refused"] = refusal.ORIGIN_UNKNOWN
 
     return admit
+
+
+def count_bytes(scope: Scope) -> int:
+    """The bytes of an event request that may be stored, or are read to find what is.
+
+    These are its path and query, its body, and of headers the page's URL, the document referrer, the visitor id and a
+    ping's link. Lengths of all others are of no account: a client hint is cut to what a list knows, the User-Agent too.
+    """
+    found = scope["slots"]
+    size = len(scope["raw_path"]) + len(scope["query_string"])
+    if scope["method"] == "GET":  # all but a `Referer` is in the query
+        return size + len(found[REFERER])
+    size += len(found[PAGE] or found[REFERER]) + len(found[DOCUMENT_REFERRER]) + len(found[VISITOR_ID])
+    body: Body | None = scope.get("body")
+    return size if body is None else size + len(found[LINK]) + body.size

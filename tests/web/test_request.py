@@ -15,8 +15,8 @@ from prisme.base.refusal import Refusal
 from prisme.web import request
 from prisme.web.request import Bodies, Pairs, Proxy, Slots, read_body, read_name, read_parameters
 
-DIRECT = Proxy(False, "X-Forwarded-For", 1, "X-Request-Id")
-TRUSTED = Proxy(True, "X-Real-IP", 2, "X-Trace")
+DIRECT = Proxy("false", "X-Forwarded-For", 1, "X-Request-Id")
+TRUSTED = Proxy("true", "X-Real-IP", 2, "X-Trace")
 
 headers = st.lists(st.tuples(st.sampled_from([*request._HEADERS, b"x-real-ip", b"x-trace"]) | st.binary(), st.binary()))
 
@@ -274,7 +274,7 @@ def test_body_without_end_is_not_read_on() -> None:
 
 def test_request_ids_for_several_threads() -> None:
     """The event loop refuses while another thread counts: no id comes twice, and nobody is in another's way."""
-    proxy, usual = Proxy(False, "", 1, ""), sys.getswitchinterval()
+    proxy, usual = Proxy("false", "", 1, ""), sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
         with ThreadPoolExecutor(4) as pool:
