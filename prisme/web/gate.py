@@ -4,17 +4,28 @@ from collections.abc import Callable
 
 from prisme.base import refusal
 from prisme.runtime.clock import Now
-from prisme.visit.origins import Origins
 from prisme.visit.ratelimit import RateLimiter
-from prisme.web.request import DOCUMENT_REFERRER, LINK, ORIGIN, PAGE, REFERER, VISITOR_ID, Body, Proxy, Scope
+from prisme.visit.sites import Sites
+from prisme.web.request import (
+    DOCUMENT_REFERRER,
+    LINK,
+    ORIGIN,
+    PAGE,
+    PING_FROM,
+    REFERER,
+    VISITOR_ID,
+    Body,
+    Proxy,
+    Scope,
+)
 
 # Each gets its client's address, and `refused` where it may not come in.
 Admit = Callable[[list[Scope]], None]
 
 
-def gate(proxy: Proxy, limiter: RateLimiter, origins: Origins, clock: Now) -> Admit:
+def gate(proxy: Proxy, limiter: RateLimiter, sites: Sites, clock: Now) -> Admit:
     """The function that says who may come in; any URL will do for an origin."""
-    clients, wait, admits = proxy.clients, limiter.wait, origins.admits
+    clients, wait, admits = proxy.clients, limiter.wait, sites.admits
 
     def admit(scopes: list[Scope]) -> None:
         waits = wait(clients(scopes), [count_bytes(scope) for scope in scopes], clock())
@@ -34,7 +45,7 @@ def count_bytes(scope: Scope) -> int:
     """The bytes of an event request that may be stored, or are read to find what is.
 
     These are its path and query, its body, and of headers the page's URL, the document referrer, the visitor id and a
-    ping's link. Lengths of all others are of no account: a client hint is cut to what a list knows, the User-Agent too.
+    ping's link. Of all others, little or nothing is stored.
     """
     found = scope["slots"]
     size = len(scope["raw_path"]) + len(scope["query_string"])
@@ -42,4 +53,4 @@ def count_bytes(scope: Scope) -> int:
         return size + len(found[REFERER])
     size += len(found[PAGE] or found[REFERER]) + len(found[DOCUMENT_REFERRER]) + len(found[VISITOR_ID])
     body: Body | None = scope.get("body")
-    return size if body is None else size + len(found[LINK]) + body.size
+    return size if body is None else size + len(found[LINK]) + len(found[PING_FROM]) + body.size

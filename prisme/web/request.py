@@ -51,9 +51,10 @@ _IDS = 256  # made at a time
     FORWARDED,
     REQUEST_ID,
     REQUESTED_HEADERS,
+    MOBILE,
     OTHER_FORWARDED,
-) = range(17)
-_EMPTY: Slots = [b""] * 17
+) = range(18)
+_EMPTY: Slots = [b""] * 18
 
 _HEADERS = {
     b"origin": ORIGIN,
@@ -65,6 +66,7 @@ _HEADERS = {
     b"user-agent": USER_AGENT,
     b"sec-ch-ua-platform": PLATFORM,
     b"sec-ch-ua-model": MODEL,
+    b"sec-ch-ua-mobile": MOBILE,
     b"ping-from": PING_FROM,
     b"ping-to": LINK,
     b"content-type": CONTENT_TYPE,
@@ -125,7 +127,7 @@ class Proxy:
         self._forwarded = address.rfc7239 if header.lower() == "forwarded" else address.forwarded
         self._always = trust == "true"
         # A proxy has one address, or a few. Without one, clients' are here: 1,024 of at most 45 characters.
-        self._trusted = Memo(lambda peer: trust == "auto" and address.is_loopback(peer), 1024)
+        self._trusted: Memo[str, bool] = Memo(lambda peer: trust == "auto" and address.is_loopback(peer), 1024)
         self._scan = self.scanner()
         # As many clients as `address` remembers, by the header as it came: 0.3 us in place of 2, or 5 for `Forwarded`.
         # With at most 128 bytes each they stay under 10 MB.
