@@ -28,8 +28,8 @@ def gate(proxy: Proxy, limiter: RateLimiter, sites: Sites, clock: Now) -> Admit:
     clients, wait, admits = proxy.clients, limiter.wait, sites.admits
 
     def admit(scopes: list[Scope]) -> None:
-        waits = wait(clients(scopes), [count_bytes(scope) for scope in scopes], clock())
-        known = [admits(scope["slots"][ORIGIN]) for scope in scopes]
+        waits = wait(clients(scopes), map(count_bytes, scopes), clock())
+        known = [admits[scope["slots"][ORIGIN]] for scope in scopes]
         if all(known) and not any(waits):
             return
         for scope, seconds, knows in zip(scopes, waits, known, strict=True):
