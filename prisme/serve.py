@@ -42,6 +42,7 @@ from prisme.store.database import WAY_BACK, Database, Limits, StoreError
 from prisme.store.loader import Loader
 from prisme.store.secrets import Secrets
 from prisme.store.writer import Pace, Writer
+from prisme.visit.concentration import Concentration
 from prisme.visit.geo import Geo, GeoError
 from prisme.visit.identity import Identity
 from prisme.visit.origins import OriginError, Origins
@@ -166,7 +167,7 @@ async def serve(
         if access_log:
             closing.callback(access_log.close)
             _reopen_on_hangup(access_log, log)
-        proxy = _open_proxy(config, log)
+        proxy, concentration = _open_proxy(config, log), Concentration()
         traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
 
         def failure() -> str | None:
@@ -174,7 +175,8 @@ async def serve(
 
         def intake() -> Intake:
             # A copy: pages are drawn in other threads, while requests go on.
-            return Intake(writer.pending_events, writer.stored_at, failure(), dict(traffic.refused_events))
+            refused, (share, visits) = dict(traffic.refused_events), concentration.share()
+            return Intake(writer.pending_events, writer.stored_at, failure(), refused, proxy.unread, share, visits)
 
         routes: dict[str, Methods] = {}
         if config.mode == "default":
