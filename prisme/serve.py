@@ -164,7 +164,9 @@ async def serve(
         if access_log:
             closing.callback(access_log.close)
             _reopen_on_hangup(access_log, log)
-        proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
+        proxy = Proxy(
+            config.trust_proxy == "true", config.proxy_header, config.proxy_hops, config.proxy_request_id_header
+        )
         traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
 
         def intake() -> Intake:
@@ -216,7 +218,7 @@ def build_services(config: Config, rooms: Rooms, journal: Appender) -> Services:
         UserAgents(config.bot_filter, config.bot_allow),
         rooms.geo,
         journal,
-        Waiters(config.api_events_timeout),
+        Waiters(3.0),
         Tallies(),
         partial(random.getrandbits, 62),
     )

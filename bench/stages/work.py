@@ -105,7 +105,7 @@ def wire(folder: Path, closing: ExitStack) -> Wired:
     services = build_services(config, rooms, journal)
     access_log = AccessLog(str(config.access_log), clock.wall)
     closing.callback(access_log.close)
-    proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
+    proxy = Proxy(config.trust_proxy == "true", config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
     traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
     admit = gate(proxy, RateLimiter(config.api_events_rate_limit), Origins(config.origins), clock.steady)
     routes: dict[str, Methods] = {

@@ -1,12 +1,16 @@
-"""What no reader of the events may ever see: the salts, in an SQLite file of their own beside the DuckDB file."""
+"""What no reader of the events may ever see: the keys of the day, in an SQLite file beside the DuckDB file."""
 
 import logging
 import os
 import sqlite3
+from collections.abc import Mapping
 from io import FileIO
 from pathlib import Path
 
 from prisme.store.database import StoreError
+
+# Day (since 1970) and key, by name.
+_Keys = Mapping[str, tuple[int, bytearray]]
 
 
 class Secrets:
@@ -24,7 +28,6 @@ class Secrets:
             self._journal.touch(mode=0o600)
             # Undoing what a killed process began, SQLite may remove the journal: held open, it is still to be wiped.
             with self._journal.open("r+b", buffering=0) as left:
-                # A new day's salt is kept by whichever thread sees the day first, under the lock of all requests.
                 self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
                 self._connection.execute("PRAGMA journal_mode = PERSIST")
                 self._connection.execute("PRAGMA secure_delete = ON")
@@ -36,19 +39,28 @@ class Secrets:
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{path} cannot be opened: {error}") from error
 
-    def read(self, name: str) -> tuple[int, bytes] | None:
-        """The salt of that name with the day that it is for; None where there is none yet."""
-        row = self._connection.execute("SELECT day, salt FROM salts WHERE name = ?", (name,)).fetchone()
-        return (int(row[0]), bytes(row[1])) if row else None
+    def read(self) -> _Keys:
+        """What is kept, by name; also what an earlier version kept, under names of its own."""
+        rows = self._connection.execute("SELECT name, day, salt FROM salts").fetchall()
+        return {str(name): (int(day), bytearray(key)) for name, day, key in rows}
 
-    def write(self, name: str, day: int, salt: bytes) -> bool:
-        """Keep a salt and erase the one before it; False, and a line in the log, where the disk refuses."""
+    def write(self, keys: _Keys) -> bool:
+        """Keep these keys, and erase all that was kept; False, and a line in the log, where the disk refuses."""
+        rows = [(name, day, key) for name, (day, key) in keys.items()]
         try:
-            self._connection.execute("INSERT OR REPLACE INTO salts VALUES (?, ?, ?)", (name, day, salt))
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._connection.execute("DELETE FROM salts")
+                self._connection.executemany("INSERT INTO salts VALUES (?, ?, ?)", rows)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
             with self._journal.open("r+b", buffering=0) as file:
                 _wipe(file)
         except (OSError, sqlite3.Error) as error:
-            self._log.error("salt %s cannot be kept, will be tried again: %s", name, error)
+            self._log.error("the keys of the day cannot be kept, will be tried again: %s", error)
             return False
         return True
 

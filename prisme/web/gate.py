@@ -4,17 +4,17 @@ from collections.abc import Callable
 
 from prisme.base import refusal
 from prisme.runtime.clock import Now
-from prisme.visit.origins import Origins
 from prisme.visit.ratelimit import RateLimiter
+from prisme.visit.sites import Sites
 from prisme.web.request import ORIGIN, Proxy, Scope
 
 # Each gets its client's address, and `refused` where it may not come in.
 Admit = Callable[[list[Scope]], None]
 
 
-def gate(proxy: Proxy, limiter: RateLimiter, origins: Origins, clock: Now) -> Admit:
+def gate(proxy: Proxy, limiter: RateLimiter, sites: Sites, clock: Now) -> Admit:
     """The function that says who may come in; any URL will do for an origin."""
-    clients, wait, admits = proxy.clients, limiter.wait, origins.admits
+    clients, wait, admits = proxy.clients, limiter.wait, sites.admits
 
     def admit(scopes: list[Scope]) -> None:
         waits = wait([client.key for client in clients(scopes)], clock())

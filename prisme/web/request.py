@@ -51,8 +51,9 @@ _IDS = 256  # made at a time
     FORWARDED,
     REQUEST_ID,
     REQUESTED_HEADERS,
-) = range(16)
-_EMPTY: Slots = [b""] * 16
+    MOBILE,
+) = range(17)
+_EMPTY: Slots = [b""] * 17
 
 _HEADERS = {
     b"origin": ORIGIN,
@@ -64,6 +65,7 @@ _HEADERS = {
     b"user-agent": USER_AGENT,
     b"sec-ch-ua-platform": PLATFORM,
     b"sec-ch-ua-model": MODEL,
+    b"sec-ch-ua-mobile": MOBILE,
     b"ping-from": PING_FROM,
     b"ping-to": LINK,
     b"content-type": CONTENT_TYPE,

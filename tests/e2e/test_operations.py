@@ -769,7 +769,7 @@ def test_units_addition_for_https_is_systemds_and_prismes(tmp_path: Path) -> Non
     config, notices = load({}, {name: text.replace("%d", str(tmp_path)) for name, text in given.items()}, tmp_path)
     assert notices == []
     assert (config.tls_certificate, config.tls_key) == pair
-    assert (config.port, config.trust_proxy) == (443, False)
+    assert (config.port, config.trust_proxy) == (443, "false")
     assert set(re.findall(r"^LoadCredential=([\w.]+):", addition, re.MULTILINE)) == {path.name for path in pair}
 
 
