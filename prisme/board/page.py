@@ -35,6 +35,10 @@ _FILTER_NAMES: Final = {
 _LABELLED: Final = {"country": "top-countries", "device-type": "top-device-types"}
 
 
+# The figure that is with its lists and not among the tiles, which are as many as there is room for.
+EVENTS: Final = "events"
+
+
 class Tile(msgspec.Struct, frozen=True):
     """A figure of the whole span; `link` lets the chart show it."""
 
@@ -115,6 +119,7 @@ METRICS: Final[dict[str, Metric]] = {
     "duration": Metric(
         "Session duration", ("sessions-duration",), _first, numbers.duration, numbers.duration, whole=False
     ),
+    EVENTS: Metric("Events", ("events",), _first, numbers.count, numbers.exact),
 }  # fmt: skip
 
 
@@ -124,6 +129,7 @@ def build(stats: Stats, here: State, asked: Asked, domains: Sequence[str], now: 
     own = frozenset(domains)
     shown = _shown(stats, here, asked, found, own)
     metric = here.get("metric") if here.get("metric") in METRICS else "visitors"
+    tiles = {name: _tile(here, name, one, found, name == metric) for name, one in METRICS.items()}
     return {
         "state": here,
         "period": here.period,
@@ -139,7 +145,8 @@ def build(stats: Stats, here: State, asked: Asked, domains: Sequence[str], now: 
         "tz": asked.zone.key,
         "interval": asked.interval,
         "live": numbers.exact(found.live_visitors),
-        "tiles": [_tile(here, name, one, found, name == metric) for name, one in METRICS.items()],
+        "tiles": [tile for name, tile in tiles.items() if name != EVENTS],
+        "events": tiles[EVENTS],
         "metric": METRICS[metric].title,
         "chart": _chart(here, metric, found, asked, now),
         "chips": chips(here),
@@ -156,7 +163,7 @@ def build(stats: Stats, here: State, asked: Asked, domains: Sequence[str], now: 
         "week": _week(found.weekday_hours),
         "changes": _changes(here, found),
         "event": _event(here),
-        "is_empty": not found.totals["pageviews"] and not found.totals["sessions"],
+        "is_empty": not any(found.totals[one] for one in ("pageviews", "sessions", "events")),
     }  # fmt: skip
 
 
