@@ -8,7 +8,7 @@ from prisme.base.refusal import Refusal
 from prisme.ingest.hit import Hit
 from prisme.journal.record import PageviewLine
 from prisme.visit.sessions import Visit
-from prisme.visit.sites import Referrer
+from prisme.visit.sites import Referrer, Sites
 
 DEFAULT_STATUS = 200
 _VISITOR_BYTES = 256
@@ -77,6 +77,16 @@ class Pageview(msgspec.Struct, frozen=True, gc=False):
         return referrer.host
 
 
+def read_pageview(sites: Sites, hit: Hit, referrer: bytes, status: bytes, visitor: bytes) -> Pageview | Refusal:
+    """A pageview from its fields as they were sent; each is empty where it was not."""
+    read, code, name = sites.referrer(referrer), read_status(status), read_visitor(visitor)
+    if isinstance(read, Refusal):
+        return read
+    if isinstance(code, Refusal):
+        return code
+    return name if isinstance(name, Refusal) else Pageview(hit, read, code, name)
+
+
 def find_at(visits: tuple[Visit, ...], path: str) -> Visit | None:
     """The visit that is on a page; else the one that was there. Of several, the latest."""
     for visit in reversed(visits):
@@ -96,6 +106,8 @@ def read_status(raw: bytes) -> int | Refusal:
 
 def read_visitor(raw: bytes) -> str | Refusal:
     """The given visitor id as it is."""
+    if not raw:
+        return ""
     if len(raw) > _VISITOR_BYTES:
         return refusal.VISITOR_INVALID
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 class FreeSpace:
-    """`is_short` while less than `least` bytes are free; it changes with `look` alone, which takes a few microseconds."""
+    """`is_short` while less than `least` bytes are free; only `look` changes it, in a few microseconds."""
 
     def __init__(self, folder: Path, least: int) -> None:
         self._folder = folder

@@ -27,7 +27,6 @@ from prisme.runtime.kind import (
     whole,
 )
 
-
 _LONG = 80
 
 

@@ -8,12 +8,12 @@ WITH open AS MATERIALIZED (
     WHERE exit_timestamp > make_timestamp($active) AND entry_timestamp > make_timestamp($entry)
     ORDER BY exit_timestamp DESC LIMIT $at_most
 ), page AS (
-    SELECT session_uuid, path, max("timestamp") AS at FROM pageviews
+    SELECT session_uuid, path, max("timestamp") AS seen FROM pageviews
     WHERE "timestamp" > make_timestamp($entry)
         AND session_uuid IN (SELECT session_uuid FROM open WHERE pageviews > 1)
     GROUP BY session_uuid, path
 ), pages AS (
-    SELECT session_uuid, max_by(path, at, $pages) AS paths FROM page GROUP BY session_uuid
+    SELECT session_uuid, max_by(path, seen, $pages) AS paths FROM page GROUP BY session_uuid
 )
 SELECT device, CAST(to_json({
     'uuid': session_uuid,

@@ -30,12 +30,12 @@ class Identity:
 
     def previous_device(self, parts: bytes, now: int) -> int | None:
         """The same by the key before; None once no visit of that day can be open any more."""
-        if self._previous is None:
+        if self._previous is not None:
+            self.expire(now)
+        previous = self._previous
+        if previous is None:
             return None
-        self.expire(now)
-        if self._previous is None:
-            return None
-        keyed = self._previous.copy()
+        keyed = previous.copy()
         keyed.update(parts)
         return int.from_bytes(keyed.digest(), "little")
 

@@ -1,4 +1,4 @@
-"""The keys that identities are hashed with, one a day. They leave this process for the store alone, and no log sees them.
+"""The keys that identities are hashed with, one a day. They leave this process for the store alone; no log sees them.
 
 A key is made at 00:00 UTC. The one before finds visits that go on over midnight, and is erased once those are over.
 """

@@ -131,7 +131,9 @@ class UserAgents:
         client = reading.client
         os, device = _PLATFORMS.get(platform, client.os), _read_model(model) or client.device
         ua = user_agent.decode("utf-8", "replace")
-        return Reading(Client(os, client.browser, device, find_type(os, device, ua, _MOBILE.get(mobile))), reading.is_bot)
+        return Reading(
+            Client(os, client.browser, device, find_type(os, device, ua, _MOBILE.get(mobile))), reading.is_bot
+        )
 
     def _parse(self, user_agent: bytes) -> Reading:
         ua = user_agent.decode("utf-8", "replace")

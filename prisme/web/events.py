@@ -13,7 +13,7 @@ from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.ingest import custom, links
 from prisme.ingest.hit import Hit
-from prisme.ingest.pageview import Pageview, read_status, read_visitor
+from prisme.ingest.pageview import Pageview, read_pageview
 from prisme.ingest.record import Event, Record
 from prisme.ingest.record import Outcome as Recorded
 from prisme.runtime.clock import Clock
@@ -150,13 +150,7 @@ def noscript_outbound(doors: Doors, read: links.Read) -> Together:
 
 def _pageview(sites: Sites) -> Callable[[Scope, Hit, Slots], Pageview | Refusal]:
     def judge(_: Scope, hit: Hit, found: Slots) -> Pageview | Refusal:
-        status, visitor = read_status(found[STATUS]), read_visitor(found[VISITOR_ID])
-        if isinstance(status, Refusal):
-            return status
-        if isinstance(visitor, Refusal):
-            return visitor
-        referrer = sites.referrer(found[DOCUMENT_REFERRER])
-        return referrer if isinstance(referrer, Refusal) else Pageview(hit, referrer, status, visitor)
+        return read_pageview(sites, hit, found[DOCUMENT_REFERRER], found[STATUS], found[VISITOR_ID])
 
     return judge
 
