@@ -98,16 +98,9 @@ SELECT
     CASE system
         WHEN 'iOS' THEN pick(['iPhone', 'iPhone', 'iPhone', 'iPad'], trait(who, 4))
         WHEN 'macOS' THEN 'Mac'
-        WHEN 'Android' THEN
-            (CASE WHEN trait(who, 7) < 0.1 THEN 'Tab ' ELSE 'Model ' END)
-            || CAST(floor(80 * trait(who, 4) * trait(who, 5)) AS INTEGER)
+        WHEN 'Android' THEN 'Model ' || CAST(floor(80 * trait(who, 4) * trait(who, 5)) AS INTEGER)
         ELSE 'Other'
     END AS device,
-    CASE
-        WHEN device = 'iPad' OR device LIKE 'Tab %' THEN 'tablet'
-        WHEN system IN ('iOS', 'Android') THEN 'mobile'
-        ELSE 'desktop'
-    END AS device_type,
     pick(
         ['US', 'DE', 'GB', 'FR', 'IN', 'NL', 'CA', 'ES', 'IT', 'PL', 'BR', 'AU', 'JP', 'SE', 'CH', 'AT', 'BE', 'DK',
         'NO', 'FI', 'CZ', 'PT', 'IE', 'RO', 'UA', 'TR', 'MX', 'AR', 'ZA', 'SG', 'KR', 'TW', 'NZ', 'GR', 'HU', 'IL',
@@ -119,8 +112,8 @@ SELECT
     END AS referrer_domain,
     draw(i, 9) < 0.1 AS campaign,
     CASE WHEN draw(i, 20) < 0.12 THEN 1 + CAST(floor(3 * draw(i, 21)) AS INTEGER) ELSE 0 END AS customs,
-    draw(i, 22) < 0.03 AS downloads,
-    draw(i, 24) < 0.05 AS leaves
+    CAST(draw(i, 22) < 0.03 AS INTEGER) AS downloads,
+    CAST(draw(i, 24) < 0.05 AS INTEGER) AS clicks
 FROM met;
 
 INSERT INTO sessions BY NAME
@@ -128,15 +121,15 @@ SELECT
     domain,
     make_timestamp(start) AS entry_timestamp,
     path_of(rank_of(i, 0)) AS entry_path,
-    -- An event of the only page comes after it.
     make_timestamp(start + greatest(
-        (views - 1) * step,
-        CASE WHEN customs > 0 THEN (2 * customs - 1) * step // 6 ELSE 0 END,
-        CASE WHEN downloads OR leaves THEN step // 2 ELSE 0 END
+        (views - 1) * step, (2 * customs - 1) * step // 6, CASE WHEN downloads + clicks > 0 THEN step // 2 ELSE 0 END
     )) AS exit_timestamp,
     path_of(rank_of(i, views - 1)) AS exit_path,
     status_of(rank_of(i, views - 1)) AS exit_status,
-    visitor_id, session_uuid, operating_system, browser_family, device, device_type, referrer_domain, country_code,
+    visitor_id, session_uuid, operating_system, browser_family, device,
+    CASE WHEN device = 'iPad' THEN 'tablet' WHEN operating_system IN ('iOS', 'Android') THEN 'mobile' ELSE 'desktop' END
+        AS device_type,
+    referrer_domain, country_code,
     CASE WHEN campaign THEN pick(['newsletter', 'google', 'bing', 'mastodon', 'partner'], draw(i, 10)) ELSE '' END
         AS utm_source,
     CASE WHEN campaign THEN pick(['email', 'cpc', 'social'], draw(i, 11)) ELSE '' END AS utm_medium,
@@ -146,10 +139,9 @@ SELECT
     CASE WHEN campaign AND draw(i, 15) < 0.3 THEN pick(['banner', 'text', 'video'], draw(i, 16)) ELSE '' END
         AS utm_content,
     views AS pageviews,
-    customs + CAST(downloads AS INTEGER) + CAST(leaves AS INTEGER) AS events
+    customs + downloads + clicks AS events
 FROM visit
--- The loader inserts a session with its first line, and changes it in place.
-ORDER BY entry_timestamp;
+ORDER BY start;
 
 INSERT INTO pageviews BY NAME
 SELECT
@@ -173,12 +165,12 @@ INSERT INTO file_downloads BY NAME
 SELECT
     make_timestamp(start + step // 2) AS "timestamp", domain, path_of(rank_of(i, 0)) AS path, visitor_id, session_uuid,
     'https://' || domain || '/files/paper-' || CAST(floor(60 * draw(i, 23)) AS INTEGER) || '.pdf' AS url
-FROM visit WHERE downloads ORDER BY "timestamp";
+FROM visit WHERE downloads > 0 ORDER BY "timestamp";
 
 INSERT INTO outbound_link_clicks BY NAME
 SELECT
     make_timestamp(start + step // 2) AS "timestamp", domain, path_of(rank_of(i, 0)) AS path, visitor_id, session_uuid,
     'https://site-' || CAST(floor(300 * pow(draw(i, 25), 2)) AS INTEGER) || '.example.net/page' AS link
-FROM visit WHERE leaves ORDER BY "timestamp";
+FROM visit WHERE clicks > 0 ORDER BY "timestamp";
 
 DROP TABLE visit;

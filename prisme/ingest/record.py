@@ -142,6 +142,7 @@ def _beginner(
     """Begins visits: the costly part, a new User-Agent and the country are looked up here alone."""
     read, country_of, visitor_of = services.user_agents.read, services.geo.country, services.identity.visitor
     bots, countries, noise = services.tallies.bots, services.tallies.countries, services.noise
+    came_from = services.concentration.add
 
     def begin_all(batch: _Batch, fresh: list[tuple[int, int | None]], steps: list[_Step], lines: list[Line]) -> None:
         now = batch.now
@@ -155,6 +156,7 @@ def _beginner(
                 continue
             country = country_of(hit.address)
             countries[country, hit.address.version] += 1
+            came_from(hit.address.key)
             visitor = event.visitor or visitor_of(batch.parts[place], batch.devices[place])
             session = event.begin(uuid7(now, noise()), now, visitor, reading.client, country)
             steps.append((device, None, begin(session)))
