@@ -18,16 +18,18 @@ import msgspec
 from bench.endurance import child
 from bench.endurance.result import Figure, Outcome
 from bench.endurance.traffic import AT_ONCE, LENGTHS, STEP, make_pages
-from prisme.base.uri import parse
+from prisme.base.refusal import Refusal
 from prisme.cli.serve import configure
 from prisme.ingest.hit import Hit
-from prisme.ingest.pageview import Record, pageviews
+from prisme.ingest.pageview import Pageview, read_pageview
+from prisme.ingest.record import Record, recorder
 from prisme.journal.appender import Appender
 from prisme.runtime.folder import Folder
 from prisme.runtime.log import open_log
-from prisme.serve import build_services, open_rooms
+from prisme.serve import build_services, build_sites, open_rooms
 from prisme.visit import address
 from prisme.visit.sessions import CAPACITY, Sessions
+from prisme.visit.sites import Sites
 
 BYTES = 600.0
 # Before it counts: caches are full then, and what Python has freed is taken again.
@@ -36,6 +38,8 @@ _WARM = 20_000
 _TOGETHER = 32
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TTL = 86_400_000_000
+# Microseconds between two pageviews.
+_APART = 70
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -88,25 +92,26 @@ def _hold(count: int, folder: Path) -> Held:
         services = build_services(config, rooms, Appender(data.journal, 1, sys.maxsize))
         # A shard has its share, and chance is not even.
         sessions = Sessions(_TTL, 64, capacity=4 * (count + _WARM))
-        record = pageviews(msgspec.structs.replace(services, sessions=sessions))
-        _record_all(record, _hits(0, _WARM, now))
+        record, sites = recorder(msgspec.structs.replace(services, sessions=sessions)), build_sites(config)
+        _record_all(record, _pageviews(sites, 0, _WARM), now)
         before, known = _memory(), len(sessions)
-        seen = _record_all(record, _hits(_WARM, count, now))
+        seen = _record_all(record, _pageviews(sites, _WARM, count), now)
         return Held(count, len(sessions) - known, seen, before, _memory())
 
 
-def _record_all(record: Record, hits: Iterator[Hit]) -> int:
-    """How many there were; ValueError where one was refused."""
+def _record_all(record: Record, pageviews: Iterator[Pageview], now: int) -> int:
+    """How many there were, from `now` on (microseconds); ValueError where one was refused."""
     seen = 0
-    while some := list(itertools.islice(hits, _TOGETHER)):
-        refused = [outcome for outcome in record(some) if outcome is not None]
+    while some := list(itertools.islice(pageviews, _TOGETHER)):
+        now += _APART * len(some)
+        refused = [outcome for outcome in record(some, now) if outcome is not None]
         if refused:
             raise ValueError(f"a pageview was refused: {refused[0]}")
         seen += len(some)
     return seen
 
 
-def _hits(first: int, count: int, now: int) -> Iterator[Hit]:
+def _pageviews(sites: Sites, first: int, count: int) -> Iterator[Pageview]:
     """The pageviews of so many visits, as many at a time as wrk has; of each, a client address of its own."""
     random, pages = Random(first), [page.encode() for page in make_pages()]
     agents = make_agents()
@@ -116,19 +121,25 @@ def _hits(first: int, count: int, now: int) -> Iterator[Hit]:
         for turn in range(max(LENGTHS)):
             for number, length, page in visits:
                 if turn < length:
-                    now += 70
-                    yield _hit(number, pages, (page + turn * STEP) % len(pages), turn, agents, random, now)
+                    yield _pageview(sites, number, pages, (page + turn * STEP) % len(pages), turn, agents, random)
 
 
-def _hit(number: int, pages: list[bytes], page: int, turn: int, agents: list[bytes], random: Random, now: int) -> Hit:
-    url = parse(b"https://example.com" + pages[page])
-    assert url is not None
+def _pageview(
+    sites: Sites, number: int, pages: list[bytes], page: int, turn: int, agents: list[bytes], random: Random
+) -> Pageview:
     if turn:
         referrer = b"https://example.com" + pages[page - STEP]
     else:
         referrer = b"https://www.google.com/" if random.random() < 0.5 else b""
     client = address.parse(f"{1 + (number >> 24)}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}")
-    return Hit(now, client, url, agents[number % len(agents)], b"", b"", referrer, b"", b"")
+    found = sites.pages[b"https://example.com" + pages[page]]
+    if isinstance(found, Refusal):
+        raise ValueError(f"a page was refused: {found}")
+    hit = Hit(client, found, agents[number % len(agents)], b"", b"", b"")
+    read = read_pageview(sites, hit, referrer, b"", b"")
+    if isinstance(read, Refusal):
+        raise ValueError(f"a pageview was refused: {read}")
+    return read
 
 
 def make_agents() -> list[bytes]:
