@@ -108,7 +108,7 @@ def wire(folder: Path, closing: ExitStack) -> Wired:
     services, sites = build_services(config, rooms, journal), build_sites(config)
     access_log = AccessLog(str(config.access_log), clock.wall)
     closing.callback(access_log.close)
-    proxy = Proxy(config.trust_proxy == "true", config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
+    proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
     traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
     admit = gate(proxy, RateLimiter(config.api_events_rate_limit), sites, clock.steady)
     doors = Doors(admit, sites, recorder(services), proxy, clock, None)
@@ -179,7 +179,7 @@ def _locating(wired: Wired) -> list[Stage]:
     sites = wired.sites
 
     def urls(pages: list[bytes], referrers: list[bytes]) -> list[object]:
-        return [*map(sites.page, pages), *map(sites.referrer, referrers)]
+        return [*map(sites.pages.__getitem__, pages), *map(sites.referrers.__getitem__, referrers)]
 
     def pages(numbers: range) -> list[Call]:
         return [(_fresh(_url(n)), _fresh(_url(n + 1))) for n in numbers]
@@ -201,14 +201,14 @@ def _identifying(wired: Wired) -> list[Stage]:
     identity = wired.services.identity
 
     def device(user_agent: bytes, text: str, host: str) -> int:
-        return identity.device(identity.parts(user_agent, text, host), _START // 1000)
+        return identity.device(identity.parts(user_agent, text, host))
 
     def agents(numbers: range) -> list[Call]:
         return [(_fresh(_user_agent(n)), _text(_address(n)), SITE) for n in numbers]
 
     def names(numbers: range) -> list[Call]:
         parts = [identity.parts(*agent) for agent in agents(numbers)]
-        return [(one, identity.device(one, _START // 1000)) for one in parts]
+        return [(one, identity.device(one)) for one in parts]
 
     def is_hash(outcome: int) -> bool:
         return 0 <= outcome < 1 << 64

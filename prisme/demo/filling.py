@@ -96,18 +96,18 @@ def _recorder(services: Services, sites: Sites) -> Callable[[Sent], Outcome]:
 
     def record_one(sent: Sent) -> Outcome:
         event = read(sent)
-        return event if isinstance(event, Refusal) else record([event])[0]
+        return event if isinstance(event, Refusal) else record([event], sent.at)[0]
 
     return record_one
 
 
 def _read(sent: Sent, sites: Sites) -> Hit | Refusal:
-    page = sites.page(f"https://{sent.site}{sent.path}".encode())
+    page = sites.pages[f"https://{sent.site}{sent.path}".encode()]
     if isinstance(page, Refusal):
         return page
     agent = sent.agent
     user_agent, platform, model = (text.encode() for text in (agent.user_agent, agent.platform, agent.model))
-    return Hit(sent.at, address.parse(sent.address), page, user_agent, platform, model, b"")
+    return Hit(address.parse(sent.address), page, user_agent, platform, model, b"")
 
 
 def _load(services: Services, loader: Loader, now: int, filled: Filled) -> None:

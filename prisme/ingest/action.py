@@ -29,13 +29,13 @@ class Action(msgspec.Struct, frozen=True, gc=False):
         """The visit that is on its page, else the one that was there, else the latest."""
         return find_at(visits, self.hit.page.path) or visits[-1]
 
-    def continue_(self, session: Session) -> Session:
+    def continue_(self, session: Session, now: int) -> Session:
         """The visit with one more event."""
-        return session.act(self.hit.now)
+        return session.act(now)
 
-    def begin(self, uuid: str, visitor: str, client: Client, country: str) -> Session:
+    def begin(self, uuid: str, now: int, visitor: str, client: Client, country: str) -> Session:
         """A visit without a pageview yet."""
-        page, now = self.hit.page, self.hit.now
+        page = self.hit.page
         return Session(
             uuid,
             page.domain,

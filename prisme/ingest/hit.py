@@ -7,12 +7,11 @@ from prisme.visit.sites import Page
 
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
-    """`now` in microseconds. The client hints are raw values, empty where absent.
+    """The client hints are raw values, empty where absent.
 
     `page_known` is false where the browser said no more than the page's origin.
     """
 
-    now: int
     address: Address
     page: Page
     user_agent: bytes

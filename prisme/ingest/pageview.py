@@ -30,23 +30,23 @@ class Pageview(msgspec.Struct, frozen=True, gc=False):
                 return visit  # an event began it
         page, referrer = self.hit.page, self.referrer
         if referrer is not None and referrer.host == page.host:
-            return find_at(visits, referrer.path) or latest
+            return latest if len(visits) == 1 else find_at(visits, referrer.path) or latest
         if page.utm is not NO_UTM:
             return next((one for one in reversed(visits) if one.session.utm == page.utm), None)
         if referrer is None or referrer.ignored:
             return latest
         return next((one for one in reversed(visits) if one.session.referrer == referrer.host), None)
 
-    def continue_(self, session: Session) -> Session:
+    def continue_(self, session: Session, now: int) -> Session:
         """The visit with this page as its last one, or as its first, where an event began it."""
-        hit, visitor = self.hit, self.visitor or session.visitor
+        page, visitor = self.hit.page, self.visitor or session.visitor
         if session.pageviews:
-            return session.view(hit.page.path, hit.now, self.status, visitor)
-        return session.arrive(hit.page.path, hit.now, self.status, visitor, self._source, hit.page.utm)
+            return session.view(page.path, now, self.status, visitor)
+        return session.arrive(page.path, now, self.status, visitor, self._source, page.utm)
 
-    def begin(self, uuid: str, visitor: str, client: Client, country: str) -> Session:
+    def begin(self, uuid: str, now: int, visitor: str, client: Client, country: str) -> Session:
         """A visit with this page alone."""
-        page, now = self.hit.page, self.hit.now
+        page = self.hit.page
         return Session(
             uuid,
             page.domain,
@@ -79,12 +79,12 @@ class Pageview(msgspec.Struct, frozen=True, gc=False):
 
 def read_pageview(sites: Sites, hit: Hit, referrer: bytes, status: bytes, visitor: bytes) -> Pageview | Refusal:
     """A pageview from its fields as they were sent; each is empty where it was not."""
-    read, code, name = sites.referrer(referrer), read_status(status), read_visitor(visitor)
-    if isinstance(read, Refusal):
-        return read
-    if isinstance(code, Refusal):
-        return code
-    return name if isinstance(name, Refusal) else Pageview(hit, read, code, name)
+    code = read_status(status) if status else DEFAULT_STATUS
+    name = read_visitor(visitor) if visitor else ""
+    read = sites.referrers[referrer]
+    if isinstance(code, int) and isinstance(name, str) and not isinstance(read, Refusal):
+        return Pageview(hit, read, code, name)
+    return next(one for one in (code, name, read) if isinstance(one, Refusal))
 
 
 def find_at(visits: tuple[Visit, ...], path: str) -> Visit | None:
@@ -97,8 +97,6 @@ def find_at(visits: tuple[Visit, ...], path: str) -> Visit | None:
 
 def read_status(raw: bytes) -> int | Refusal:
     """The page's HTTP status, 100 to 599."""
-    if not raw:
-        return DEFAULT_STATUS
     if len(raw) == 3 and raw.isdigit() and b"100" <= raw <= b"599":
         return int(raw)
     return refusal.STATUS_INVALID
@@ -106,8 +104,6 @@ def read_status(raw: bytes) -> int | Refusal:
 
 def read_visitor(raw: bytes) -> str | Refusal:
     """The given visitor id as it is."""
-    if not raw:
-        return ""
     if len(raw) > _VISITOR_BYTES:
         return refusal.VISITOR_INVALID
     try:

@@ -5,9 +5,7 @@ same thing many times takes half as long for it (`bench/README.md`).
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
-
-import msgspec
+from typing import Protocol
 
 from prisme.base import refusal
 from prisme.base.events import Client, Session
@@ -15,7 +13,7 @@ from prisme.base.refusal import Refusal
 from prisme.base.uuids import uuid7
 from prisme.ingest.hit import Hit
 from prisme.ingest.services import Services
-from prisme.ingest.together import in_waves, settle
+from prisme.ingest.together import settle, split_by_device
 from prisme.journal.record import Line, encode
 from prisme.visit.sessions import Visit, begin
 
@@ -24,7 +22,7 @@ Outcome = Refusal | Exception | None
 
 
 class Event(Protocol):
-    """A pageview, or anything else that happens on a page."""
+    """A pageview, or anything else that happens on a page; `now` in microseconds."""
 
     @property
     def hit(self) -> Hit:
@@ -37,34 +35,37 @@ class Event(Protocol):
     def choose(self, visits: tuple[Visit, ...]) -> Visit | None:
         """Which of a device's open visits it belongs to, the latest being the last; None where it begins one."""
 
-    def continue_(self, session: Session) -> Session:
+    def continue_(self, session: Session, now: int) -> Session:
         """The visit after it."""
 
-    def begin(self, uuid: str, visitor: str, client: Client, country: str) -> Session:
+    def begin(self, uuid: str, now: int, visitor: str, client: Client, country: str) -> Session:
         """A visit that begins with it."""
 
     def line(self, device: int | None, session: Session) -> Line:
         """What the journal gets; `session` is the visit after it."""
 
 
-Record = Callable[[Sequence[Event]], list[Outcome]]
+# Events of one moment (microseconds).
+Record = Callable[[Sequence[Event], int], list[Outcome]]
 
 
-class _Placed(msgspec.Struct, frozen=True, gc=False):
-    """An event at `place` among those that came together."""
-
-    place: int
-    event: Event
-    parts: bytes
-    device: int
+# What becomes of a device's visit. No device: it is not remembered; no old state: it begins.
+_Step = tuple[int | None, Visit | None, Visit]
 
 
-class _Step(NamedTuple):
-    """What becomes of a device's visit: `old` is None where a new one begins, `device` where it is not remembered."""
+class _Batch:
+    """Events that came together, by their place: `parts` is what their devices' hashes are made of."""
 
-    device: int | None
-    old: Visit | None
-    new: Visit
+    def __init__(self, services: Services, events: Sequence[Event], now: int) -> None:
+        services.identity.expire(now)
+        parts_of, device_of = services.identity.parts, services.identity.device
+        self.events = events
+        self.now = now
+        self.parts = [
+            parts_of(hit.user_agent, hit.address.text, hit.page.domain) for hit in [event.hit for event in events]
+        ]
+        self.devices = [device_of(one) for one in self.parts]
+        self.outcomes: list[Outcome] = [None] * len(events)
 
 
 _Prepared = tuple[list[_Step], bytes, int]
@@ -72,69 +73,64 @@ _Prepared = tuple[list[_Step], bytes, int]
 
 def recorder(services: Services) -> Record:
     """The function that records events, or says why not of each, in their order. It never raises."""
-    parts_of, device_of, room = services.identity.parts, services.identity.device, services.room
-    prepare_wave, carry_out = _preparer(services), _carrier(services)
+    room, prepare_all, carry_out = services.room, _preparer(services), _carrier(services)
 
-    def record(events: Sequence[Event]) -> list[Outcome]:
+    def record(events: Sequence[Event], now: int) -> list[Outcome]:
         if room.is_short:
             return [refusal.NO_ROOM] * len(events)
-        outcomes: list[Outcome] = [None] * len(events)
+        batch = _Batch(services, events, now)
+        outcomes = batch.outcomes
 
-        def prepare(wave: list[_Placed]) -> _Prepared:
-            return prepare_wave(wave, outcomes)
+        def prepare(places: Sequence[int]) -> _Prepared:
+            return prepare_all(batch, places)
 
-        def commit(wave: list[_Placed], prepared: _Prepared) -> None:
-            if not carry_out(prepared, wave[0].event.hit.now):
-                for one in wave:
-                    outcomes[one.place] = outcomes[one.place] or refusal.JOURNAL_UNAVAILABLE
+        def commit(places: Sequence[int], prepared: _Prepared) -> None:
+            if not carry_out(prepared, now):
+                for place in places:
+                    outcomes[place] = outcomes[place] or refusal.JOURNAL_UNAVAILABLE
 
-        def fail(one: _Placed, error: Exception) -> None:
-            outcomes[one.place] = error
+        def fail(place: int, error: Exception) -> None:
+            outcomes[place] = error
 
-        hits = [event.hit for event in events]
-        parts = [parts_of(hit.user_agent, hit.address.text, hit.page.domain) for hit in hits]
-        devices = [device_of(one, hit.now) for one, hit in zip(parts, hits, strict=True)]
-        placed = [_Placed(place, *one) for place, one in enumerate(zip(events, parts, devices, strict=True))]
-        for wave in in_waves(placed):
-            settle(prepare, commit, wave, fail)
+        for places in split_by_device(batch.devices):
+            settle(prepare, commit, places, fail)
         return outcomes
 
     return record
 
 
-def _preparer(services: Services) -> Callable[[list[_Placed], list[Outcome]], _Prepared]:
+def _preparer(services: Services) -> Callable[[_Batch, Sequence[int]], _Prepared]:
     """Says what becomes of which visit, all devices being different; refusals go to their place among the outcomes.
 
     It changes nothing but counts of what was looked up, and devices' hashes at midnight.
     """
-    find, per_device = services.sessions.find, services.sessions.per_device
-    previous_device, rekey = services.identity.previous_device, services.sessions.rekey
+    sessions, identity = services.sessions, services.identity
+    find, per_device = sessions.find, sessions.per_device
     begin_all = _beginner(services)
 
-    def prepare(wave: list[_Placed], outcomes: list[Outcome]) -> _Prepared:
+    def prepare(batch: _Batch, places: Sequence[int]) -> _Prepared:
         steps: list[_Step] = []
         lines: list[Line] = []
-        fresh: list[tuple[_Placed, int | None]] = []
-        for one in wave:
-            event, device = one.event, one.device
-            now = event.hit.now
+        fresh: list[tuple[int, int | None]] = []
+        events, devices, now = batch.events, batch.devices, batch.now
+        for place in places:
+            event, device = events[place], devices[place]
             visits = find(device, now)
             if not visits:
                 # It may go on over midnight.
-                previous = previous_device(one.parts, now)
-                if previous is not None:
-                    visits = rekey(previous, device, now)
-            old = event.choose(visits) if visits else None
+                previous = identity.previous_device(batch.parts[place])
+                if previous is None or not (visits := sessions.rekey(previous, device, now)):
+                    fresh.append((place, device))
+                    continue
+            old = event.choose(visits)
             if old is None:
-                fresh.append((one, device if len(visits) < per_device else None))
+                fresh.append((place, device if len(visits) < per_device else None))
                 continue
-            session = event.continue_(old.session)
-            steps.append(_Step(device, old, old.go_on(session)))
+            session = event.continue_(old.session, now)
+            steps.append((device, old, old.go_on(session)))
             lines.append(event.line(device, session))
         if fresh:
-            for one, remembered, session in begin_all(fresh, outcomes):
-                steps.append(_Step(remembered, None, begin(session)))
-                lines.append(one.event.line(remembered, session))
+            begin_all(batch, fresh, steps, lines)
         return steps, encode(*lines), len(lines)
 
     return prepare
@@ -142,29 +138,29 @@ def _preparer(services: Services) -> Callable[[list[_Placed], list[Outcome]], _P
 
 def _beginner(
     services: Services,
-) -> Callable[[list[tuple[_Placed, int | None]], list[Outcome]], list[tuple[_Placed, int | None, Session]]]:
+) -> Callable[[_Batch, list[tuple[int, int | None]], list[_Step], list[Line]], None]:
     """Begins visits: the costly part, a new User-Agent and the country are looked up here alone."""
     read, country_of, visitor_of = services.user_agents.read, services.geo.country, services.identity.visitor
     bots, countries, noise = services.tallies.bots, services.tallies.countries, services.noise
+    came_from = services.concentration.add
 
-    def begin_all(
-        fresh: list[tuple[_Placed, int | None]], outcomes: list[Outcome]
-    ) -> list[tuple[_Placed, int | None, Session]]:
-        begun: list[tuple[_Placed, int | None, Session]] = []
-        for one, remembered in fresh:
-            event = one.event
+    def begin_all(batch: _Batch, fresh: list[tuple[int, int | None]], steps: list[_Step], lines: list[Line]) -> None:
+        now = batch.now
+        for place, device in fresh:
+            event = batch.events[place]
             hit = event.hit
             reading = read(hit.user_agent, hit.platform, hit.model, hit.mobile)
             bots[reading.is_bot] += 1
             if reading.is_bot:
-                outcomes[one.place] = refusal.BOT
+                batch.outcomes[place] = refusal.BOT
                 continue
             country = country_of(hit.address)
             countries[country, hit.address.version] += 1
-            visitor = event.visitor or visitor_of(one.parts, one.device)
-            session = event.begin(uuid7(hit.now, noise()), visitor, reading.client, country)
-            begun.append((one, remembered, session))
-        return begun
+            came_from(hit.address.key)
+            visitor = event.visitor or visitor_of(batch.parts[place], batch.devices[place])
+            session = event.begin(uuid7(now, noise()), now, visitor, reading.client, country)
+            steps.append((device, None, begin(session)))
+            lines.append(event.line(device, session))
 
     return begin_all
 
@@ -178,11 +174,9 @@ def _carrier(services: Services) -> Callable[[_Prepared, int], bool]:
         if count and not append(lines, count):
             return False
         for device, old, new in steps:
-            if device is None:
-                continue
-            if old is not None:
+            if old is not None and device is not None:
                 replace(device, old, new)
-            else:
+            elif device is not None:
                 put(device, new, now)
         return True
 

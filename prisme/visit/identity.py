@@ -2,14 +2,14 @@
 
 from hashlib import blake2b
 
-from prisme.visit.salts import DAY, Salts
+from prisme.visit.salts import Salts
 
 # So that one hash is never the other, whatever it is made of.
 _DEVICE, _VISITOR = b"device", b"visitor"
 
 
 class Identity:
-    """BLAKE2b keyed with the key of the day. `now` is in microseconds."""
+    """BLAKE2b keyed with the key of the day: of the day that `expire` saw last."""
 
     def __init__(self, salts: Salts) -> None:
         self._salts = salts
@@ -19,23 +19,17 @@ class Identity:
         """What both hashes are of, separated by lengths, so that no two lists look alike."""
         return f"{len(user_agent)},{len(address)},{address}{domain}".encode() + user_agent
 
-    def device(self, parts: bytes, now: int) -> int:
+    def device(self, parts: bytes) -> int:
         """64 bits that name one browser at one address on one site, today."""
-        if not self._since <= now < self._until:
-            self._salts.turn(now)
-            self._rekey()
         keyed = self._device.copy()
         keyed.update(parts)
         return int.from_bytes(keyed.digest(), "little")
 
-    def previous_device(self, parts: bytes, now: int) -> int | None:
+    def previous_device(self, parts: bytes) -> int | None:
         """The same by the key before; None once no visit of that day can be open any more."""
-        if self._previous is not None:
-            self.expire(now)
-        previous = self._previous
-        if previous is None:
+        if self._previous is None:
             return None
-        keyed = previous.copy()
+        keyed = self._previous.copy()
         keyed.update(parts)
         return int.from_bytes(keyed.digest(), "little")
 
@@ -46,14 +40,14 @@ class Identity:
         return "prisme_" + keyed.hexdigest().upper()
 
     def expire(self, now: int) -> None:
-        """Make a new day's key when it is time, and forget the one before."""
-        if self._salts.turn(now) or self._salts.expire(now):
+        """Make a new day's key when it is time, and forget the one before; `now` in microseconds."""
+        if not self._since <= now < self._until and (self._salts.turn(now) or self._salts.expire(now)):
             self._rekey()
 
     def _rekey(self) -> None:
         # Keyed once and copied for each hash: a quarter of its time. What is let go of is zeroed by hashlib.
         salts = self._salts
-        self._since, self._until = salts.start, salts.start + DAY
+        self._since, self._until = salts.lasts
         self._device = blake2b(digest_size=8, key=salts.today, person=_DEVICE)
         self._visitor = blake2b(digest_size=8, key=salts.today, person=_VISITOR)
         previous = salts.previous

@@ -46,9 +46,10 @@ class Salts:
             self.save()
 
     @property
-    def start(self) -> int:
-        """The first moment of today's key."""
-        return self._day * DAY
+    def lasts(self) -> tuple[int, int]:
+        """From when, and until before when, the keys are what they are; microseconds."""
+        start = self._day * DAY
+        return start, start + (DAY if self.previous is None else min(self._ttl, DAY))
 
     def turn(self, now: int) -> bool:
         """Make a new key where `now` (microseconds) is on another day than the last one, be it an earlier one.
@@ -71,7 +72,7 @@ class Salts:
 
     def expire(self, now: int) -> bool:
         """Erase the key before, once no visit of its day can be open any more; whether it did."""
-        if self.previous is None or 0 <= now - self.start < self._ttl:
+        if self.previous is None or 0 <= now - self._day * DAY < self._ttl:
             return False
         _erase(self.previous)
         self.previous = None

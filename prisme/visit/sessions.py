@@ -35,18 +35,14 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
     def go_on(self, session: Session) -> "Visit":
         """The visit in its next state."""
         before, earlier = self.session, self.earlier
-        path = session.exit_path
-        if path != before.exit_path and before.pageviews:
-            earlier = (before.exit_path, *[one for one in earlier if one != path])[: PAGES - 1]
-        if (
-            self.weight == 1
-            and len(path) < _SHORT
-            and session.visitor == before.visitor
-            and session.referrer is before.referrer
-            and session.utm is before.utm
-        ):
+        path, left = session.exit_path, before.exit_path
+        if not before.pageviews:
+            return begin(session)
+        if path != left:
+            earlier = (left, *[one for one in earlier if one != path])[: PAGES - 1] if earlier else (left,)
+        if self.weight == 1 and len(path) < _SHORT and session.visitor == before.visitor:
             return Visit(session, earlier, 1)
-        return Visit(session, earlier, _weigh(session, earlier))
+        return begin(session, earlier)
 
 
 def begin(session: Session, earlier: tuple[str, ...] = ()) -> Visit:
@@ -95,7 +91,10 @@ class Sessions:
         held = self._shards[device % SHARDS].get(device // SHARDS)
         if held is None:
             return ()
-        return self._alive((held,) if isinstance(held, Visit) else held, now)
+        if isinstance(held, tuple):
+            return self._alive(held, now)
+        session = held.session
+        return (held,) if session.exit > now - self._ttl and session.entry > now - LONGEST else ()
 
     def put(self, device: int, visit: Visit, now: int) -> None:
         """Remember one more visit of a device, the latest; the shard's oldest devices make room for it."""

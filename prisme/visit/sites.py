@@ -21,7 +21,7 @@ from prisme.visit.origins import Hosts, Origins
 # A hit is 0.1 us, a URL read for the first time 5. 8,192 entries of at most 256 bytes, whose paths may grow threefold
 # by escaping, keep each of both caches under 16 MB.
 _REMEMBERED: Final = 8192
-_SHORT: Final = 256
+_LONGEST: Final = 256
 # What no page can be reached from: it says nothing of where a visitor came from.
 _NOWHERE: Final = re.compile(rb" *(?:about|data|blob|file):", re.IGNORECASE)
 
@@ -53,7 +53,11 @@ class Referrer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Sites:
-    """Raises OriginError where an entry of a list of hosts is bad."""
+    """By bytes as they were sent: `pages` are what URLs are of, or why not; `referrers` where document referrers lead.
+
+    None is a referrer that says nothing. `admits` says whether the host of an `Origin`, or of any URL, is registered;
+    that of `null` never is. Raises OriginError where an entry of a list of hosts is bad.
+    """
 
     def __init__(self, origins: Origins, rules: Rules) -> None:
         self._origins = origins
@@ -61,22 +65,10 @@ class Sites:
         self._parameters = tuple(rules.page_parameters)
         self._drops_slash = rules.trailing_slash == "drop"
         self._ignored = Hosts(rules.ignored_referrers)
-        self._pages = Memo(self._read_page, _REMEMBERED)
-        self._referrers = Memo(self._read_referrer, _REMEMBERED)
+        self.pages = Memo(self._read_page, _REMEMBERED, _LONGEST)
+        self.referrers = Memo(self._read_referrer, _REMEMBERED, _LONGEST)
         # A site has few origins, but anyone may send any: 1,024 entries of at most 256 bytes stay under 0.5 MB.
-        self._admitted = Memo(self._read_origin, 1024)
-
-    def admits(self, origin: bytes) -> bool:
-        """Whether the host of `origin`, as in an Origin header or a Referer, is registered; `null` never is."""
-        return self._admitted[origin] if len(origin) <= _SHORT else self._read_origin(origin)
-
-    def page(self, raw: bytes) -> Page | Refusal:
-        """The page that a URL is of."""
-        return self._pages[raw] if len(raw) <= _SHORT else self._read_page(raw)
-
-    def referrer(self, raw: bytes) -> Referrer | Refusal | None:
-        """Where a document referrer leads; None where it says nothing."""
-        return self._referrers[raw] if len(raw) <= _SHORT else self._read_referrer(raw)
+        self.admits = Memo(self._read_origin, 1024, _LONGEST)
 
     def canonical(self, host: str) -> str:
         """The host that stands for a site."""

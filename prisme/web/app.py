@@ -152,15 +152,11 @@ def healthcheck(failure: Callable[[], str | None]) -> Methods:
     def endpoint(_: Scope, __: Receive) -> Answer:
         return response.health(failure())
 
-    def head(_: Scope, __: Receive) -> Answer:
-        start, body = response.health(failure())
-        return start, body | {"body": b""}
-
-    return {"GET": endpoint, "HEAD": head}
+    return {"GET": endpoint}
 
 
 def _route(pattern: str, methods: Methods, proxy: Proxy) -> Route:
-    methods = _with_preflight(pattern, methods, proxy)
+    methods = _with_head(_with_preflight(pattern, methods, proxy))
     together = {name: method for name, method in methods.items() if isinstance(method, Together)}
     alone = {name: method for name, method in methods.items() if not isinstance(method, Together)}
     reads = {name: method.read for name, method in together.items() if method.read}
@@ -185,6 +181,22 @@ def _ask(work: Many, scopes: list[Scope]) -> list[Outcome]:
     except Exception as error:
         # Nobody shall suffer for another's.
         return [error] if len(scopes) == 1 else [_ask(work, [scope])[0] for scope in scopes]
+
+
+def _with_head(methods: Methods) -> Methods:
+    """With `HEAD` where there is `GET`, except where that is an event."""
+    get = methods.get("GET")
+    if get is None or isinstance(get, Together) or "HEAD" in methods:
+        return methods
+
+    def endpoint(scope: Scope, receive: Receive) -> Answer | Awaitable[Answer]:
+        outcome = get(scope, receive)
+        return response.cut_body(outcome) if isinstance(outcome, tuple) else later(outcome)
+
+    async def later(coming: Awaitable[Answer]) -> Answer:
+        return response.cut_body(await coming)
+
+    return {**methods, "HEAD": endpoint}
 
 
 def _with_preflight(pattern: str, methods: Methods, proxy: Proxy) -> Methods:

@@ -136,7 +136,7 @@ def noscript_outbound(doors: Doors, read: links.Read) -> Together:
         found = scope["slots"]
         link = found[LINK].strip()
         # No header can be split by it: a URL with a control character is refused.
-        if sites.admits(scope["origin"]) or sites.admits(found[REFERER]):
+        if sites.admits[scope["origin"]] or sites.admits[found[REFERER]]:
             return response.redirect(link)
         return response.interstitial(link)
 
@@ -212,12 +212,12 @@ def _read_noscript(doors: Doors) -> Callable[[Scope], Slots]:
 
 def _answerer(doors: Doors, door: _Door) -> Many:
     """Judges all that may come in, and records what they are."""
-    admit, wall, read_page, record = doors.admit, doors.clock.wall, doors.sites.page, doors.record
+    admit, wall, pages, record = doors.admit, doors.clock.wall, doors.sites.pages, doors.record
     refuse = door.refuse or partial(response.refuse, doors.proxy)
     settle = _settler(doors.commit, door.accept, refuse)
     judge, pings = door.judge, door.pings
 
-    def read(scope: Scope, now: int) -> Event | Refusal:
+    def read(scope: Scope) -> Event | Refusal:
         body: Body | None = scope.get("body")
         refused: Refusal | None = scope.get("refused") or (scope.get("unread") if body is None else body.refused)
         if refused is not None:
@@ -227,14 +227,13 @@ def _answerer(doors: Doors, door: _Door) -> Many:
             # A page that came by https tells other origins in a ping nothing but its origin (HTML, "hyperlink
             # auditing").
             url = found[PING_FROM]
-            page, said = read_page(url or found[ORIGIN]), bool(url)
+            page, said = pages[url or found[ORIGIN]], bool(url)
         else:
             url = found[PAGE]
-            page, said = read_page(url or found[REFERER]), bool(url)
+            page, said = pages[url or found[REFERER]], bool(url)
         if isinstance(page, Refusal):
             return page
         hit = Hit(
-            now,
             scope["address"],
             page,
             found[USER_AGENT],
@@ -247,9 +246,8 @@ def _answerer(doors: Doors, door: _Door) -> Many:
 
     def answer(scopes: list[Scope]) -> list[Outcome]:
         admit(scopes)
-        now = wall() // 1000
-        items = [read(scope, now) for scope in scopes]
-        recorded = iter(record([item for item in items if not isinstance(item, Refusal)]))
+        items = [read(scope) for scope in scopes]
+        recorded = iter(record([item for item in items if not isinstance(item, Refusal)], wall() // 1000))
         return [
             refuse(scope, item) if isinstance(item, Refusal) else settle(scope, next(recorded))
             for scope, item in zip(scopes, items, strict=True)
