@@ -42,6 +42,7 @@ from prisme.store.database import WAY_BACK, Database, Limits, StoreError
 from prisme.store.loader import Loader
 from prisme.store.secrets import Secrets
 from prisme.store.writer import Pace, Writer
+from prisme.visit.concentration import Concentration
 from prisme.visit.geo import Geo, GeoError
 from prisme.visit.identity import Identity
 from prisme.visit.origins import OriginError, Origins
@@ -166,9 +167,7 @@ async def serve(
         if access_log:
             closing.callback(access_log.close)
             _reopen_on_hangup(access_log, log)
-        proxy = Proxy(
-            config.trust_proxy == "true", config.proxy_header, config.proxy_hops, config.proxy_request_id_header
-        )
+        proxy = _open_proxy(config, log)
         traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
 
         def failure() -> str | None:
@@ -176,7 +175,8 @@ async def serve(
 
         def intake() -> Intake:
             # A copy: pages are drawn in other threads, while requests go on.
-            return Intake(writer.pending_events, writer.stored_at, failure(), dict(traffic.refused_events))
+            refused, (share, visits) = dict(traffic.refused_events), services.concentration.share()
+            return Intake(writer.pending_events, writer.stored_at, failure(), refused, proxy.unread, share, visits)
 
         routes: dict[str, Methods] = {}
         if config.mode == "default":
@@ -224,6 +224,7 @@ def build_services(config: Config, rooms: Rooms, journal: Appender) -> Services:
         journal,
         FreeSpace(config.data_dir, config.min_free_space),
         Tallies(),
+        Concentration(),
         partial(random.getrandbits, 62),
     )
 
@@ -250,6 +251,11 @@ def _open_journal(folder: Folder, first: int, max_events: int) -> Appender:
 
 def _scheme(config: Config) -> str:
     return "https" if config.tls_certificate else "http"
+
+
+def _open_proxy(config: Config, log: logging.Logger) -> Proxy:
+    header, id_header = config.proxy_header, config.proxy_request_id_header
+    return Proxy(config.trust_proxy, header, config.proxy_hops, id_header, log.warning)
 
 
 def _open_access_log(config: Config, clock: Clock) -> AccessLog | None:

@@ -108,7 +108,7 @@ def wire(folder: Path, closing: ExitStack) -> Wired:
     services, sites = build_services(config, rooms, journal), build_sites(config)
     access_log = AccessLog(str(config.access_log), clock.wall)
     closing.callback(access_log.close)
-    proxy = Proxy(config.trust_proxy == "true", config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
+    proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
     traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
     admit = gate(proxy, RateLimiter(config.api_events_rate_limit), sites, clock.steady)
     doors = Doors(admit, sites, recorder(services), proxy, clock, None)

@@ -31,10 +31,10 @@ class Admin:
         read = self._routes.get(scope["raw_path"])
         if read is None:
             start, body = response.answer(NOT_FOUND.status, _TEXT, b"not found: there are /metrics and /healthcheck\n")
-        elif scope["method"] != "GET":
-            start, body = response.answer(METHOD_NOT_ALLOWED.status, [*_TEXT, (b"allow", b"GET")])
+        elif scope["method"] not in {"GET", "HEAD"}:
+            start, body = response.answer(METHOD_NOT_ALLOWED.status, [*_TEXT, (b"allow", b"GET, HEAD")])
         else:
-            start, body = read()
+            start, body = read() if scope["method"] == "GET" else response.cut_body(read())
         await send(start)
         await send(body)
 

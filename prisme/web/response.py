@@ -95,6 +95,16 @@ def refuse(
     return answer(why.status, [*(_TEXT_HEADERS if of_events else _OWN_HEADERS), *headers], text)
 
 
+def cut_body(whole: Answer) -> Answer:
+    """The answer to `HEAD` where `GET` gets `whole`: the same headers, with the length of what is not sent."""
+    start, body = whole
+    headers: list[Header] = start["headers"]
+    # An answer that never has a body says no length either (RFC 9110, section 8.6).
+    if start["status"] not in {204, 304} and not any(name == b"content-length" for name, _ in headers):
+        headers = [*headers, (b"content-length", b"%d" % len(body["body"]))]
+    return answer(start["status"], headers)
+
+
 def redirect(location: bytes) -> Answer:
     """302 to where a link leads. No cache may keep it: each click counts."""
     return answer(302, [CORS, (b"location", location), (b"cache-control", b"no-store")])
