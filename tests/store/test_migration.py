@@ -340,7 +340,7 @@ USER_AGENTS = [
     "Mozilla/5.0 (Apple TV; CPU AppleTV OS 17_0 like Mac OS X) AppleWebKit/537.36",
     "Mozilla/5.0 (PlayStation; PlayStation 5/2.26) AppleWebKit/537.36 Version/13.0 Safari/605.1.15",
     "Mozilla/5.0 (Nintendo Switch; WifiWebAuthApplet) AppleWebKit/537.36 NF/4.0 NintendoBrowser/5.1",
-    "Mozilla/5.0 (Windows Phone 10.0; Android 6.0.1; Microsoft; Lumia 950) AppleWebKit/537.36 Chrome/52 Mobile Safari/537.36 Edge/15",
+    "Mozilla/5.0 (Windows Phone 10.0; Android 6.0.1; Microsoft; Lumia 950) Chrome/52 Mobile Safari/537.36 Edge/15",
     "Mozilla/5.0 (Mobile; Nokia_8110_4G; rv:48.0) Gecko/48.0 Firefox/48.0 KAIOS/2.5",
     "curl/8.5.0",
 ]  # fmt: skip
