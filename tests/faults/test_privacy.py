@@ -295,7 +295,7 @@ def test_addresses_of_sockets(tmp_path: Path, told: str, found: bool) -> None:
         "::1 in a row": b"'::1'",
     }
     networks = {"127.0.0.0/24": b"127.0.0.0/24", "::/48": b"::/48"}
-    options = {"access_log": str(log), "access_log_ip": told, "api_events_timeout": "10ms"}
+    options = {"access_log": str(log), "access_log_ip": told, "trust_proxy": "false"}
     with LiveServer(tmp_path / "data", host="::", **options) as server:
         Accounts(Control(server.folder)).add(operator("test"), "ada", "admin", (), PASSWORD, 0)
         for url, local in ((server.url, "127.0.0.77"), (f"http://[::1]:{server.port}", "::1")):
