@@ -167,7 +167,7 @@ async def serve(
         if access_log:
             closing.callback(access_log.close)
             _reopen_on_hangup(access_log, log)
-        proxy, concentration = _open_proxy(config, log), Concentration()
+        proxy = _open_proxy(config, log)
         traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
 
         def failure() -> str | None:
@@ -175,7 +175,7 @@ async def serve(
 
         def intake() -> Intake:
             # A copy: pages are drawn in other threads, while requests go on.
-            refused, (share, visits) = dict(traffic.refused_events), concentration.share()
+            refused, (share, visits) = dict(traffic.refused_events), services.concentration.share()
             return Intake(writer.pending_events, writer.stored_at, failure(), refused, proxy.unread, share, visits)
 
         routes: dict[str, Methods] = {}
@@ -224,6 +224,7 @@ def build_services(config: Config, rooms: Rooms, journal: Appender) -> Services:
         journal,
         FreeSpace(config.data_dir, config.min_free_space),
         Tallies(),
+        Concentration(),
         partial(random.getrandbits, 62),
     )
 

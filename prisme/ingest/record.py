@@ -61,9 +61,7 @@ class _Batch:
         parts_of, device_of = services.identity.parts, services.identity.device
         self.events = events
         self.now = now
-        self.parts = [
-            parts_of(hit.user_agent, hit.address.text, hit.page.domain) for hit in [event.hit for event in events]
-        ]
+        self.parts = [parts_of((hit := event.hit).user_agent, hit.address.text, hit.page.domain) for event in events]
         self.devices = [device_of(one) for one in self.parts]
         self.outcomes: list[Outcome] = [None] * len(events)
 
@@ -142,19 +140,21 @@ def _beginner(
     """Begins visits: the costly part, a new User-Agent and the country are looked up here alone."""
     read, country_of, visitor_of = services.user_agents.read, services.geo.country, services.identity.visitor
     bots, countries, noise = services.tallies.bots, services.tallies.countries, services.noise
+    came_from = services.concentration.add
 
     def begin_all(batch: _Batch, fresh: list[tuple[int, int | None]], steps: list[_Step], lines: list[Line]) -> None:
         now = batch.now
         for place, device in fresh:
             event = batch.events[place]
             hit = event.hit
-            reading = read(hit.user_agent, hit.platform, hit.model, hit.mobile)
+            reading = read(hit.user_agent, *hit.hints)
             bots[reading.is_bot] += 1
             if reading.is_bot:
                 batch.outcomes[place] = refusal.BOT
                 continue
             country = country_of(hit.address)
             countries[country, hit.address.version] += 1
+            came_from(hit.address.key)
             visitor = event.visitor or visitor_of(batch.parts[place], batch.devices[place])
             session = event.begin(uuid7(now, noise()), now, visitor, reading.client, country)
             steps.append((device, None, begin(session)))

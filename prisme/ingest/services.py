@@ -7,6 +7,7 @@ import msgspec
 
 from prisme.journal.appender import Appender
 from prisme.runtime.freespace import FreeSpace
+from prisme.visit.concentration import Concentration
 from prisme.visit.geo import Geo
 from prisme.visit.identity import Identity
 from prisme.visit.sessions import Sessions
@@ -31,4 +32,5 @@ class Services(msgspec.Struct, frozen=True):
     journal: Appender
     room: FreeSpace
     tallies: Tallies
+    concentration: Concentration
     noise: Callable[[], int]

@@ -1,63 +1,26 @@
 -- Visits count their events and name a kind of device, and each session_uuid of any table is in `sessions` once.
--- Columns keep an order that people read, so the table is written again. No step holds more than DuckDB can spill.
+-- It has to work with 128 MB, whatever the file's size: what is held for each visit is narrow and can be spilled, and
+-- the wide rows are written again as they are read, in their order, which row groups are found by.
 
--- Nothing ever forbade a second row of a visit: the one with the most pageviews stays.
-CREATE TEMP TABLE twice AS
-SELECT session_uuid FROM sessions GROUP BY session_uuid HAVING count(*) > 1;
-
-DELETE FROM sessions WHERE rowid IN (
-    SELECT id FROM (
-        SELECT sessions.rowid AS id,
-            row_number() OVER (PARTITION BY session_uuid ORDER BY pageviews DESC, exit_timestamp DESC, sessions.rowid) AS place
-        FROM sessions SEMI JOIN twice USING (session_uuid)
-    ) WHERE place > 1
-);
-
-DROP TABLE twice;
-
-CREATE TEMP TABLE happened AS
-SELECT session_uuid, count(*) AS events, max("timestamp") AS latest
+CREATE TEMP TABLE visit AS
+SELECT session_uuid, min(id) AS first, max(id) AS id, count("timestamp") AS events, max("timestamp") AS latest
 FROM (
-    SELECT session_uuid, "timestamp" FROM events_custom
-    UNION ALL SELECT session_uuid, "timestamp" FROM file_downloads
-    UNION ALL SELECT session_uuid, "timestamp" FROM outbound_link_clicks
+    SELECT session_uuid, rowid AS id, CAST(NULL AS TIMESTAMP) AS "timestamp" FROM sessions
+    UNION ALL SELECT session_uuid, NULL, NULL FROM pageviews
+    UNION ALL SELECT session_uuid, NULL, "timestamp" FROM events_custom
+    UNION ALL SELECT session_uuid, NULL, "timestamp" FROM file_downloads
+    UNION ALL SELECT session_uuid, NULL, "timestamp" FROM outbound_link_clicks
 ) GROUP BY session_uuid;
 
--- The copies of a direct visit for a second tab, of which events came but no pageview.
-CREATE TEMP TABLE orphan AS
-SELECT session_uuid FROM happened ANTI JOIN sessions USING (session_uuid)
-UNION
-SELECT session_uuid FROM pageviews ANTI JOIN sessions USING (session_uuid);
+-- No constraint ever forbade a second row of a session: the later one stays.
+DELETE FROM sessions USING visit
+WHERE visit.first < visit.id AND sessions.session_uuid = visit.session_uuid AND sessions.rowid < visit.id;
 
--- Tablets and televisions first: a television may say Linux or Windows, a tablet macOS. The expressions are those of
--- RE2 and of Python's `re` alike.
-CREATE TEMP TABLE kind AS
-SELECT operating_system, device, CASE
-    WHEN regexp_matches(device, '(?i)playstation|xbox|nintendo') THEN 'console'
-    WHEN regexp_matches(device, '^AFT') THEN 'tv'
-    WHEN regexp_matches(
-        device,
-        '(?i)tablet|tab\b|tab[ _-]?\d|pad\b|pad[ _-]?\d|playbook|kindle|^KF[A-Z]{2,}|transformer|\bbn[tr]v\d|'
-        || '\bsm-[ptx]\d|\bgt-[pn]\d|nexus (7|9|10)\b|pixel c\b|\btb-?[a-z]?\d'
-    ) THEN 'tablet'
-    WHEN regexp_matches(
-        device,
-        '(?i)\btv\b|(apple|google|hbb|inet|smart|web)tv|inettv|netcast|chromecast|shield|bravia|\bmi ?box|\broku\b'
-    ) THEN 'tv'
-    WHEN operating_system IN ('iOS', 'Android', 'HarmonyOS', 'Windows Phone', 'Windows Mobile', 'KaiOS', 'Firefox OS',
-        'BlackBerry OS', 'Bada', 'MeeGo', 'Maemo', 'Sailfish', 'BREW', 'Brew MP')
-        OR regexp_matches(operating_system, '^(Symbian|Nokia)') THEN 'mobile'
-    WHEN operating_system IN ('BlackBerry Tablet OS', 'WeTab', 'Kindle') THEN 'tablet'
-    WHEN regexp_matches(device, '(?i)^samsung sm-|^palm|^generic .*phone|^iphone|^ipod|^blackberry|^nokia') THEN 'mobile'
-    WHEN operating_system IN ('Tizen', 'webOS', 'Web0S', 'tvOS', 'ATV OS X', 'GoogleTV', 'WebTV', 'Roku', 'FireHbbTV')
-        OR operating_system LIKE 'Chromecast%' THEN 'tv'
-    WHEN operating_system IN ('Windows', 'Mac OS X', 'macOS', 'Mac OS', 'Chrome OS', 'Linux', 'Ubuntu', 'Kubuntu',
-        'Lubuntu', 'Debian', 'Fedora', 'Red Hat', 'CentOS', 'SUSE', 'openSUSE', 'Mandriva', 'Mageia', 'Linux Mint',
-        'Arch Linux', 'Gentoo', 'Slackware', 'PCLinuxOS', 'Puppy', 'BackTrack', 'Solaris', 'SerenityOS')
-        OR operating_system LIKE '%BSD' THEN 'desktop'
-    ELSE 'other'
-END AS device_type
-FROM (SELECT DISTINCT operating_system, device FROM sessions);
+CREATE TEMP TABLE addition AS SELECT id, events, latest FROM visit WHERE id IS NOT NULL ORDER BY id;
+
+CREATE TEMP TABLE orphan AS SELECT session_uuid FROM visit WHERE id IS NULL;
+
+DROP TABLE visit;
 
 CREATE TABLE visits (
     domain VARCHAR NOT NULL,
@@ -91,12 +54,48 @@ SELECT
     domain, entry_timestamp, entry_path, greatest(exit_timestamp, latest) AS exit_timestamp, exit_path, exit_status,
     visitor_id, session_uuid,
     CASE operating_system WHEN 'Mac OS X' THEN 'macOS' ELSE operating_system END AS operating_system,
-    browser_family, device, device_type, referrer_domain, country_code,
-    utm_source, utm_medium, utm_campaign, utm_term, utm_content, pageviews, coalesce(events, 0) AS events
-FROM sessions
-JOIN kind USING (operating_system, device)
-LEFT JOIN happened USING (session_uuid)
-UNION ALL BY NAME
+    browser_family, device,
+    -- The regular expressions mean the same to Python's `re`. What the device says comes first: a television may have
+    -- Linux or Windows as its system, a tablet macOS.
+    CASE
+        WHEN regexp_matches(device, '(?i)playstation|xbox|nintendo') THEN 'console'
+        WHEN regexp_matches(device, '^AFT') THEN 'tv'
+        WHEN regexp_matches(
+            device,
+            '(?i)tablet|(tab|pad)(\b|[ _-]?\d)|playbook|kindle|^KF[A-Z]{2}|transformer|\bbn[rt]v\d|'
+            || '\bsm-[ptx]\d|\bgt-(p|n[58])\d|nexus (7|9|10)\b|pixel c\b|\btb-?[a-z]?\d'
+        ) THEN 'tablet'
+        WHEN regexp_matches(
+            device,
+            '(?i)\btv\b|(apple|google|hbb|smart|web)tv|inettv|netcast|chromecast|shield|bravia|\bmi ?box|\broku\b'
+        ) THEN 'tv'
+        WHEN regexp_matches(device, '(?i)^samsung sm-|^palm|^generic .*phone|^iphone|^ipod|^blackberry|^nokia')
+            THEN 'mobile'
+        WHEN regexp_matches(
+            operating_system,
+            '^(iOS|Android|HarmonyOS|Windows (Phone|Mobile)|KaiOS|Firefox OS|BlackBerry OS|Bada|MeeGo|Maemo|Sailfish|'
+            || 'BREW|Brew MP|Symbian.*|Nokia.*)$'
+        ) THEN 'mobile'
+        WHEN operating_system IN ('BlackBerry Tablet OS', 'Kindle', 'WeTab') THEN 'tablet'
+        WHEN regexp_matches(
+            operating_system,
+            '^(Tizen|webOS|Web0S|tvOS|ATV OS X|GoogleTV|WebTV|FireHbbTV|Roku|Chromecast.*)$'
+        ) THEN 'tv'
+        WHEN regexp_matches(
+            operating_system,
+            '^(Windows|macOS|Mac OS|Mac OS X|Chrome OS|Linux|Linux Mint|.*[Uu]buntu|Debian|Fedora|Red Hat|CentOS|'
+            || 'SUSE|openSUSE|Mandriva|Mageia|Arch Linux|Gentoo|Slackware|PCLinuxOS|Puppy|BackTrack|.*BSD|Solaris|'
+            || 'SerenityOS)$'
+        ) THEN 'desktop'
+        ELSE 'other'
+    END AS device_type,
+    referrer_domain, country_code, utm_source, utm_medium, utm_campaign, utm_term, utm_content, pageviews,
+    CASE WHEN sessions.rowid = id THEN events ELSE error('the rows of sessions came in another order') END AS events
+FROM sessions POSITIONAL JOIN addition;
+
+-- What is in no session, such as events of a second tab that never got a pageview, becomes a visit of which no more is
+-- known. These rows come last, so that no other has to move.
+INSERT INTO visits BY NAME
 SELECT
     arg_min(domain, "timestamp") AS domain,
     min("timestamp") AS entry_timestamp,
@@ -117,20 +116,17 @@ FROM (
     UNION ALL BY NAME SELECT "timestamp", domain, path, visitor_id, session_uuid FROM outbound_link_clicks
 ) SEMI JOIN orphan USING (session_uuid)
 GROUP BY session_uuid
--- What a load changes is found by the least and greatest id of row groups, which are of their time's order.
 ORDER BY entry_timestamp;
-
-DROP TABLE kind;
 
 DROP TABLE orphan;
 
-DROP TABLE happened;
+DROP TABLE addition;
 
 DROP TABLE sessions;
 
 ALTER TABLE visits RENAME TO sessions;
 
--- Hashes of devices were made with a key that is no more: no visit of before goes on.
+-- Devices are hashed with another key now, and what was open is not found again.
 DROP TABLE state.open_sessions;
 
 CREATE TABLE state.open_sessions (
