@@ -18,7 +18,7 @@ import msgspec
 from prisme.store.database import Database, Limits
 
 # To be raised with each change to what is generated.
-GENERATOR = 1
+GENERATOR = 2
 PAGEVIEWS = 10_000_000
 DOMAINS = ("example.com", "shop.example.com", "docs.example.com", "example.org", "example.net")
 # Of 10 pageviews. seed.sql has 3.33 pageviews a session.

@@ -70,7 +70,7 @@ met AS (
         CASE WHEN draw(i, 4) < 0.45 THEN 1 ELSE least(2 + floor(-ln(1 - draw(i, 5)) * 3.71), 60) END AS views,
         pick(
             ['Windows', 'Windows', 'Windows', 'Windows', 'Android', 'Android', 'Android', 'iOS', 'iOS', 'iOS',
-            'Mac OS X', 'Mac OS X', 'Linux', 'Ubuntu', 'Chrome OS'], trait(who, 1)
+            'macOS', 'macOS', 'Linux', 'Ubuntu', 'Chrome OS'], trait(who, 1)
         ) AS system
     FROM begun
 )
@@ -97,7 +97,7 @@ SELECT
     END AS browser_family,
     CASE system
         WHEN 'iOS' THEN pick(['iPhone', 'iPhone', 'iPhone', 'iPad'], trait(who, 4))
-        WHEN 'Mac OS X' THEN 'Mac'
+        WHEN 'macOS' THEN 'Mac'
         WHEN 'Android' THEN 'Model ' || CAST(floor(80 * trait(who, 4) * trait(who, 5)) AS INTEGER)
         ELSE 'Other'
     END AS device,
@@ -110,7 +110,10 @@ SELECT
         WHEN draw(i, 7) < 0.45 THEN 'direct'
         ELSE 'site-' || CAST(floor(150 * pow(draw(i, 8), 3)) AS INTEGER) || '.example.net'
     END AS referrer_domain,
-    draw(i, 9) < 0.1 AS campaign
+    draw(i, 9) < 0.1 AS campaign,
+    CASE WHEN draw(i, 20) < 0.12 THEN 1 + CAST(floor(3 * draw(i, 21)) AS INTEGER) ELSE 0 END AS customs,
+    CAST(draw(i, 22) < 0.03 AS INTEGER) AS downloads,
+    CAST(draw(i, 24) < 0.05 AS INTEGER) AS clicks
 FROM met;
 
 INSERT INTO sessions BY NAME
@@ -118,10 +121,15 @@ SELECT
     domain,
     make_timestamp(start) AS entry_timestamp,
     path_of(rank_of(i, 0)) AS entry_path,
-    make_timestamp(start + (views - 1) * step) AS exit_timestamp,
+    make_timestamp(start + greatest(
+        (views - 1) * step, (2 * customs - 1) * step // 6, CASE WHEN downloads + clicks > 0 THEN step // 2 ELSE 0 END
+    )) AS exit_timestamp,
     path_of(rank_of(i, views - 1)) AS exit_path,
     status_of(rank_of(i, views - 1)) AS exit_status,
-    visitor_id, session_uuid, operating_system, browser_family, device, referrer_domain, country_code,
+    visitor_id, session_uuid, operating_system, browser_family, device,
+    CASE WHEN device = 'iPad' THEN 'tablet' WHEN operating_system IN ('iOS', 'Android') THEN 'mobile' ELSE 'desktop' END
+        AS device_type,
+    referrer_domain, country_code,
     CASE WHEN campaign THEN pick(['newsletter', 'google', 'bing', 'mastodon', 'partner'], draw(i, 10)) ELSE '' END
         AS utm_source,
     CASE WHEN campaign THEN pick(['email', 'cpc', 'social'], draw(i, 11)) ELSE '' END AS utm_medium,
@@ -130,10 +138,10 @@ SELECT
         AS utm_term,
     CASE WHEN campaign AND draw(i, 15) < 0.3 THEN pick(['banner', 'text', 'video'], draw(i, 16)) ELSE '' END
         AS utm_content,
-    views AS pageviews
+    views AS pageviews,
+    customs + downloads + clicks AS events
 FROM visit
--- The loader writes a session anew with each of its pageviews.
-ORDER BY exit_timestamp;
+ORDER BY start;
 
 INSERT INTO pageviews BY NAME
 SELECT
@@ -150,21 +158,19 @@ SELECT
         draw(i, 30 + k)) AS name,
     printf('{"plan":"%s","seats":%d,"place":"%s"}', pick(['free', 'team', 'pro'], draw(i, 40 + k)),
         CAST(floor(20 * draw(i, 50 + k)) AS INTEGER), pick(['header', 'footer', 'page'], draw(i, 60 + k))) AS properties
-FROM (
-    SELECT *, unnest(range(1 + CAST(floor(3 * draw(i, 21)) AS INTEGER))) AS k FROM visit WHERE draw(i, 20) < 0.12
-)
+FROM (SELECT *, unnest(range(customs)) AS k FROM visit)
 ORDER BY "timestamp";
 
 INSERT INTO file_downloads BY NAME
 SELECT
     make_timestamp(start + step // 2) AS "timestamp", domain, path_of(rank_of(i, 0)) AS path, visitor_id, session_uuid,
     'https://' || domain || '/files/paper-' || CAST(floor(60 * draw(i, 23)) AS INTEGER) || '.pdf' AS url
-FROM visit WHERE draw(i, 22) < 0.03 ORDER BY "timestamp";
+FROM visit WHERE downloads > 0 ORDER BY "timestamp";
 
 INSERT INTO outbound_link_clicks BY NAME
 SELECT
     make_timestamp(start + step // 2) AS "timestamp", domain, path_of(rank_of(i, 0)) AS path, visitor_id, session_uuid,
     'https://site-' || CAST(floor(300 * pow(draw(i, 25), 2)) AS INTEGER) || '.example.net/page' AS link
-FROM visit WHERE draw(i, 24) < 0.05 ORDER BY "timestamp";
+FROM visit WHERE clicks > 0 ORDER BY "timestamp";
 
 DROP TABLE visit;

@@ -23,9 +23,8 @@ from prisme.access.setup import Setup
 from prisme.access.shares import Shares
 from prisme.access.tokens import Tokens
 from prisme.access.views import Views
-from prisme.ingest.event import events
 from prisme.ingest.links import file_download, outbound_link
-from prisme.ingest.pageview import pageviews
+from prisme.ingest.record import recorder
 from prisme.ingest.services import Services, Tallies
 from prisme.journal.appender import Appender
 from prisme.journal.segment import Segment, leftovers
@@ -33,22 +32,25 @@ from prisme.runtime.accesslog import AccessLog
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder, FolderError
+from prisme.runtime.freespace import FreeSpace
 from prisme.runtime.log import open_log
 from prisme.stats.kept import Kept
-from prisme.stats.recent import Recent, Sites
+from prisme.stats.recent import Recent
+from prisme.stats.recent import Sites as RecentSites
 from prisme.store.control import Control
 from prisme.store.database import WAY_BACK, Database, Limits, StoreError
 from prisme.store.loader import Loader
 from prisme.store.secrets import Secrets
 from prisme.store.writer import Pace, Writer
+from prisme.visit.concentration import Concentration
 from prisme.visit.geo import Geo, GeoError
 from prisme.visit.identity import Identity
 from prisme.visit.origins import OriginError, Origins
 from prisme.visit.ratelimit import RateLimiter
 from prisme.visit.salts import Salts
-from prisme.visit.sessions import CAPACITY, Sessions
+from prisme.visit.sessions import CAPACITY, LONGEST, PAGES, Sessions, begin
+from prisme.visit.sites import Rules, Sites
 from prisme.visit.useragent import UserAgents
-from prisme.visit.waiters import Waiters
 from prisme.web import trial
 from prisme.web.admin import Admin, gather
 from prisme.web.app import HEALTHCHECK, NAME, NOSCRIPT, App, Methods, healthcheck
@@ -153,29 +155,33 @@ async def serve(
         left, first = await _load_leftovers(loader, folder, now, log)
         ttl = _ttl(config)
         journal = _open_journal(folder, first, config.eventstore_max_batch_size)
-        pace = Pace(config.eventstore_max_batch_timeout, config.eventstore_fsync != "never", ttl)
+        pace = Pace(config.eventstore_max_batch_timeout, config.eventstore_fsync != "never", ttl, LONGEST)
         writer = Writer(journal, loader, pace, now, log)
         writer.queue(left)
 
         services = build_services(config, rooms, journal)
-        for device, session in loader.open_sessions(now() - ttl, CAPACITY):
-            services.sessions.put(device, session)
+        started = now()
+        for device, session, earlier in loader.open_sessions(started - ttl, started - LONGEST, CAPACITY, PAGES):
+            services.sessions.put(device, begin(session, earlier), started)
         access_log = _open_access_log(config, clock)
         if access_log:
             closing.callback(access_log.close)
             _reopen_on_hangup(access_log, log)
-        proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
+        proxy = _open_proxy(config, log)
         traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
 
+        def failure() -> str | None:
+            return journal.failure or writer.failure or services.room.failure
+
         def intake() -> Intake:
-            failure = journal.failure or writer.failure
             # A copy: pages are drawn in other threads, while requests go on.
-            return Intake(writer.pending_events, writer.stored_at, failure, dict(traffic.refused_events))
+            refused, (share, visits) = dict(traffic.refused_events), services.concentration.share()
+            return Intake(writer.pending_events, writer.stored_at, failure(), refused, proxy.unread, share, visits)
 
         routes: dict[str, Methods] = {}
         if config.mode == "default":
             routes = _build_reading(config, folder, rooms, proxy, clock, intake, setup, log, closing)
-        public, admin = _build_apps(config, services, writer, clock, proxy, routes, traffic, access_log, log)
+        public, admin = _build_apps(config, services, writer, failure, clock, proxy, routes, traffic, access_log, log)
         await _run(config, public, admin, writer, _tend(services, rooms.salts, now, log), stop, log)
         await journal.close()
     log.info("stopped", extra={"events_stored": writer.stored.total()})
@@ -194,9 +200,9 @@ def open_rooms(config: Config, folder: Folder, now: int, log: logging.Logger, cl
     """Open the files of a data folder; `closing` closes them. `now` in microseconds."""
     secrets = Secrets(folder.path / "secrets.sqlite", log)
     closing.callback(secrets.close)
-    salts = Salts(secrets, now)
+    salts = Salts(secrets, now, _ttl(config))
     if not salts.saved:
-        raise StartError(f"the salts cannot be kept in {folder.path}; is the disk full?")
+        raise StartError(f"the keys of the day cannot be kept in {folder.path}; is the disk full?")
     geo = Geo(config.geoip_db or assets.COUNTRIES, folder.path)
     closing.callback(geo.close)
     limits = Limits(config.duckdb_memory_limit, config.duckdb_threads)
@@ -216,9 +222,18 @@ def build_services(config: Config, rooms: Rooms, journal: Appender) -> Services:
         UserAgents(config.bot_filter, config.bot_allow),
         rooms.geo,
         journal,
-        Waiters(config.api_events_timeout),
+        FreeSpace(config.data_dir, config.min_free_space),
         Tallies(),
+        Concentration(),
         partial(random.getrandbits, 62),
+    )
+
+
+def build_sites(config: Config) -> Sites:
+    """The sites that are counted, and how their URLs are read."""
+    return Sites(
+        Origins(config.origins),
+        Rules(config.aliases, config.page_parameters, config.trailing_slash, config.ignored_referrers),
     )
 
 
@@ -236,6 +251,11 @@ def _open_journal(folder: Folder, first: int, max_events: int) -> Appender:
 
 def _scheme(config: Config) -> str:
     return "https" if config.tls_certificate else "http"
+
+
+def _open_proxy(config: Config, log: logging.Logger) -> Proxy:
+    header, id_header = config.proxy_header, config.proxy_request_id_header
+    return Proxy(config.trust_proxy, header, config.proxy_hops, id_header, log.warning)
 
 
 def _open_access_log(config: Config, clock: Clock) -> AccessLog | None:
@@ -262,6 +282,7 @@ def _build_apps(
     config: Config,
     services: Services,
     writer: Writer,
+    failure: Callable[[], str | None],
     clock: Clock,
     proxy: Proxy,
     routes: dict[str, Methods],
@@ -270,27 +291,23 @@ def _build_apps(
     log: logging.Logger,
 ) -> tuple[App, Admin]:
     """The public server's routes, with those that are given, and the admin server's."""
-    admit = gate(proxy, RateLimiter(config.api_events_rate_limit), Origins(config.origins), clock.steady)
-    journal = services.journal
-    commit = journal.commit if config.eventstore_fsync == "always" else None
-    doors = Doors(admit, proxy, clock, commit)
-    view, record = pageviews(services), events(services)
-
-    def failure() -> str | None:
-        return journal.failure or writer.failure
-
+    sites = build_sites(config)
+    admit = gate(proxy, RateLimiter(config.api_events_rate_limit), sites, clock.steady)
+    commit = services.journal.commit if config.eventstore_fsync == "always" else None
+    doors = Doors(admit, sites, recorder(services), proxy, clock, commit)
+    outbound = outbound_link(sites)
     routes_of_events: dict[str, Methods] = {
-        EVENTS + "pageviews": {"POST": post_pageview(doors, view)},
-        EVENTS + "custom/" + NAME: {"POST": post_custom(doors, record)},
-        EVENTS + "file-downloads": {"POST": post_link(doors, record, file_download)},
-        EVENTS + "outbound-links": {"POST": post_link(doors, record, outbound_link)},
-        NOSCRIPT + "events/pageviews": {"GET": noscript_pageview(doors, view)},
-        NOSCRIPT + "events/custom/" + NAME: {"GET": noscript_custom(doors, record)},
-        NOSCRIPT + "events/outbound-links": {"GET": noscript_outbound(doors, record)},
+        EVENTS + "pageviews": {"POST": post_pageview(doors)},
+        EVENTS + "custom/" + NAME: {"POST": post_custom(doors)},
+        EVENTS + "file-downloads": {"POST": post_link(doors, file_download)},
+        EVENTS + "outbound-links": {"POST": post_link(doors, outbound)},
+        NOSCRIPT + "events/pageviews": {"GET": noscript_pageview(doors)},
+        NOSCRIPT + "events/custom/" + NAME: {"GET": noscript_custom(doors)},
+        NOSCRIPT + "events/outbound-links": {"GET": noscript_outbound(doors, outbound)},
         HEALTHCHECK: healthcheck(failure),
     }
     app = App(routes_of_events | routes, proxy, traffic, clock.steady, log)
-    return app, Admin(gather(app, traffic, writer, services, access_log), failure)
+    return app, Admin(gather(app, traffic, writer, services, failure, access_log), failure)
 
 
 def _build_reading(
@@ -324,7 +341,7 @@ def _build_reading(
     pages = Pages(version(DASHBOARD_JS))
     views = Views(control)
     behind, before = Place(pages, readers, proxy), Place(pages, doorman, proxy)
-    board = Board(behind, rooms.database, kept, Sites(), guard, views, clock, deadline, config.origins, intake)
+    board = Board(behind, rooms.database, kept, RecentSites(), guard, views, clock, deadline, config.origins, intake)
     return {
         SCRIPT: script(TRACKING_JS),
         DASHBOARD_SCRIPT: script(DASHBOARD_JS),
@@ -379,13 +396,14 @@ async def _run(
 
 
 async def _tend(services: Services, salts: Salts, now: Callable[[], int], log: logging.Logger) -> None:
-    """What time alone brings about: a new day's salt, ended sessions, a disk with room again, new countries."""
-    geo, look = services.geo, _watch(services.journal, log)
+    """What time alone brings about: a new day's key, visits that are over, a disk with room again, new countries."""
+    geo, look = services.geo, _watch(services, log)
     for tick in itertools.count(1):
         await asyncio.sleep(_TEND_SECONDS)
-        salts.daily(now())
+        services.identity.expire(now())
         if not salts.saved:
             salts.save()
+        services.room.look()
         look()
         services.sessions.sweep(now())
         if tick % _REFRESH_EVERY:
@@ -396,21 +414,23 @@ async def _tend(services: Services, salts: Salts, now: Callable[[], int], log: l
             log.error("the country database stays the one before: %s", geo.failure)
 
 
-def _watch(journal: Appender, log: logging.Logger) -> Callable[[], None]:
-    """Tells when the journal begins to fail, and when that is over, which it tries out."""
+def _watch(services: Services, log: logging.Logger) -> Callable[[], None]:
+    """Tells when events begin to be refused, and when that is over; whether the journal works again, it tries out."""
+    journal, room = services.journal, services.room
     failing, seen = False, 0
 
     def look() -> None:
         nonlocal failing, seen
-        if journal.failure is not None or journal.failures != seen:
+        failure = journal.failure or room.failure
+        if failure is not None or journal.failures != seen:
             if not failing:
                 failing = True
-                log.error("events are refused, or wait in the journal: %s", journal.failure or journal.last_failure)
+                log.error("events are refused, or wait in the journal: %s", failure or journal.last_failure)
             if journal.failure is not None:
                 journal.probe()
         elif failing:
             failing = False
-            log.info("the journal can be written again")
+            log.info("events are accepted again")
         seen = journal.failures
 
     return look

@@ -104,26 +104,30 @@ def shorten(command: str, told: dict[str, object]) -> dict[str, object]:
 
 
 ABOUT = {
-    "visitors": "Distinct visitors of each bucket.",
-    "sessions": "Sessions, by their entry.",
-    "pageviews": "Pageviews.",
-    "bounces": "Sessions with one pageview.",
-    "sessions-duration": "Seconds from a session's first pageview to its last one, on average.",
-    "live-visitors": "Visitors with an event in the last 15 minutes. The example leaves out `from`, `to` and `keys`, "
-    "which is now.",
+    "visitors": "Distinct visitors with a pageview in each bucket. Who only sent events is not among them.",
+    "sessions": "Sessions, by their entry; also those that have events and no pageview.",
+    "pageviews": "Pageviews. Each one counts, a reload as well.",
+    "events": "Custom events, file downloads and clicks on outbound links together: the sum of `top-custom-events`, "
+    "`top-file-downloads` and `top-outbound-links`.",
+    "bounces": "Sessions with at most one pageview and no event.",
+    "sessions-duration": "Seconds from a session's entry to its last pageview or event, on average.",
+    "live-visitors": "Visitors with a pageview or event in the last 5 minutes. The example leaves out `from`, `to` and "
+    "`keys`, which is now.",
     "top-pages": "Pages by pageviews.",
-    "top-entry-pages": "Pages by the sessions that began there.",
+    "top-entry-pages": "Pages by the sessions that began there, with a pageview or an event.",
     "top-exit-pages": "Pages by the sessions that ended there.",
-    "top-referrers": "Where sessions came from: hosts, and `direct`.",
+    "top-referrers": "Where sessions came from: hosts, and `direct`. A site is no source of its own sessions (but in "
+    "rows that 0.1.0 stored).",
     "top-utm-sources": "Sessions by `utm_source`; those without one are not here.",
-    "top-utm-mediums": "Likewise, by `utm_medium`.",
-    "top-utm-campaigns": "By `utm_campaign`.",
-    "top-utm-terms": "By `utm_term`.",
-    "top-utm-contents": "By `utm_content`.",
+    "top-utm-mediums": "Sessions by `utm_medium`.",
+    "top-utm-campaigns": "Sessions by `utm_campaign`.",
+    "top-utm-terms": "Sessions by `utm_term`.",
+    "top-utm-contents": "Sessions by `utm_content`.",
     "top-countries": "Sessions by country: ISO 3166-1, `XX` where it is unknown.",
     "top-operating-systems": "Sessions by system.",
     "top-browsers": "Sessions by browser.",
-    "top-devices": "Sessions by device.",
+    "top-devices": "Sessions by device: its model where the browser says one, else `Other`.",
+    "top-device-types": "Sessions by type of device: `desktop`, `mobile`, `tablet`, `tv`, `console` or `other`.",
     "top-statuses": "Pageviews by the HTTP status of the page.",
     "top-custom-events": "Custom events by name.",
     "top-outbound-links": "Clicks on outbound links.",
@@ -134,7 +138,7 @@ ABOUT = {
     "example shows those that are not 0.",
     "dashboard": "All that a page shows, in one answer, with a span to compare with: `compare` is `previous` (without "
     "it), `year` (52 weeks earlier, so that weekdays match) or `none`; or `compare-from` and `compare-to` say which. "
-    "`interval` is that of both. The example shows one of the five `series` and one of the seventeen `tops`, and "
+    "`interval` is that of both. The example shows one of the six `series` and one of the eighteen `tops`, and "
     "leaves out `custom-properties` and `weekday-hours`.",
 }  # fmt: skip
 MORE = dict.fromkeys((*SERIES, "dashboard"), "&interval=day") | {
@@ -157,7 +161,7 @@ def write() -> None:
             )
             told = json.dumps(shorten(command, json.loads(ask(server, command, token))))
             parts.append(
-                f"### `{name}`\n\n{fill(ABOUT[name], 118)}\n\n```sh\n{command}```\n\n```json\n{wrap(told)}\n```\n"
+                f"### `{name}`\n\n{fill(ABOUT[name], 118, break_on_hyphens=False)}\n\n```sh\n{command}```\n\n```json\n{wrap(told)}\n```\n"
             )
     head = PAGE.read_text().partition("Each example is asked after the same three visits of two days.\n")
     PAGE.write_text("".join(head[:2]) + "\n" + "\n".join(parts))

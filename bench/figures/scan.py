@@ -19,10 +19,19 @@ _Columns = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
 _SHOWN: _Columns = {
     "sessions": (
         (
-            *("entry_path", "exit_path", "operating_system", "browser_family", "device", "referrer_domain"),
-            *("country_code", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "domain"),
+            *("entry_path", "exit_path", "operating_system", "browser_family", "device", "device_type"),
+            *(
+                "referrer_domain",
+                "country_code",
+                "utm_source",
+                "utm_medium",
+                "utm_campaign",
+                "utm_term",
+                "utm_content",
+                "domain",
+            ),
         ),
-        ("entry_timestamp", "exit_timestamp", "pageviews"),
+        ("entry_timestamp", "exit_timestamp", "pageviews", "events"),
     ),
     "pageviews": (("domain", "path", "visitor_id"), ('"timestamp"', "status")),
     "events_custom": (("domain", "name", "properties"), ('"timestamp"',)),
@@ -30,8 +39,9 @@ _SHOWN: _Columns = {
     "outbound_link_clicks": (("domain", "link"), ('"timestamp"',)),
 }
 _COMPARED: _Columns = {
-    "sessions": (("domain",), ("entry_timestamp", "exit_timestamp", "pageviews")),
+    "sessions": (("domain",), ("entry_timestamp", "exit_timestamp", "pageviews", "events")),
     "pageviews": (("domain", "visitor_id"), ('"timestamp"',)),
+    **dict.fromkeys(("events_custom", "file_downloads", "outbound_link_clicks"), (("domain",), ('"timestamp"',))),
 }
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from prisme.base.events import DIRECT, NO_UTM, Session
-from prisme.base.uri import Uri, parse, parse_all
 from prisme.base.uuids import uuid7
-from prisme.ingest.pageview import pageviews
+from prisme.ingest.pageview import find_at
+from prisme.ingest.record import recorder
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
 from prisme.journal.record import PageviewLine, encode
@@ -23,11 +23,13 @@ from prisme.runtime.accesslog import AccessLog
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config, load
 from prisme.runtime.folder import Folder
-from prisme.serve import build_services, open_rooms
+from prisme.serve import build_services, build_sites, open_rooms
 from prisme.visit import address
 from prisme.visit.address import Address
-from prisme.visit.origins import Origins
 from prisme.visit.ratelimit import RateLimiter
+from prisme.visit.sessions import Visit
+from prisme.visit.sessions import begin as remember
+from prisme.visit.sites import Page, Referrer, Sites
 from prisme.web.app import App, Methods
 from prisme.web.events import Doors, post_pageview
 from prisme.web.gate import Admit, gate
@@ -80,6 +82,7 @@ class Wired(NamedTuple):
     """What the stages work with, and the journal's count of lines so far."""
 
     services: Services
+    sites: Sites
     proxy: Proxy
     admit: Admit
     traffic: Traffic
@@ -102,17 +105,16 @@ def wire(folder: Path, closing: ExitStack) -> Wired:
     data = closing.enter_context(Folder(config.data_dir))
     rooms = open_rooms(config, data, clock.wall() // 1000, log, closing)
     journal = Appender(data.journal, 1, config.eventstore_max_batch_size)
-    services = build_services(config, rooms, journal)
+    services, sites = build_services(config, rooms, journal), build_sites(config)
     access_log = AccessLog(str(config.access_log), clock.wall)
     closing.callback(access_log.close)
     proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
     traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
-    admit = gate(proxy, RateLimiter(config.api_events_rate_limit), Origins(config.origins), clock.steady)
-    routes: dict[str, Methods] = {
-        PATTERN: {"POST": post_pageview(Doors(admit, proxy, clock, None), pageviews(services))}
-    }
+    admit = gate(proxy, RateLimiter(config.api_events_rate_limit), sites, clock.steady)
+    doors = Doors(admit, sites, recorder(services), proxy, clock, None)
+    routes: dict[str, Methods] = {PATTERN: {"POST": post_pageview(doors)}}
     app = App(routes, proxy, traffic, clock.steady, log)
-    return Wired(services, proxy, admit, traffic, app, access_log, clock)
+    return Wired(services, sites, proxy, admit, traffic, app, access_log, clock)
 
 
 def stages(wired: Wired) -> list[Stage]:
@@ -120,6 +122,7 @@ def stages(wired: Wired) -> list[Stage]:
     return [
         Stage("reference", reference, lambda numbers: [(_fresh(f"reference {n}"),) for n in numbers], bool),
         *_reading(wired),
+        *_locating(wired),
         *_identifying(wired),
         *_visiting(wired),
         *_keeping(wired),
@@ -141,11 +144,8 @@ def reference(text: bytes) -> int:
 
 
 def _reading(wired: Wired) -> list[Stage]:
-    """From headers to who may come in, and the URLs."""
+    """From headers to who may come in."""
     scan, admit = wired.proxy.scanner(), wired.admit
-
-    def urls(pages: list[bytes], referrers: list[bytes]) -> list[Uri | None]:
-        return [parse(page) for page in pages] + parse_all(referrers)
 
     def headers(numbers: range) -> list[Call]:
         return [(request(n, 1)["headers"],) for n in numbers]
@@ -159,12 +159,6 @@ def _reading(wired: Wired) -> list[Stage]:
             admit([scope])
         return newcomers(numbers)
 
-    def pages(numbers: range) -> list[Call]:
-        return [(_fresh(_url(n)), _fresh(_url(n + 1))) for n in numbers]
-
-    def new_pages(numbers: range) -> list[Call]:
-        return [(_fresh(f"{_url(n)}?page={n}"), _fresh(f"https://www.example.org/search/{n}")) for n in numbers]
-
     def come_in(scopes: list[Scope]) -> list[Scope]:
         admit(scopes)
         return scopes
@@ -177,8 +171,28 @@ def _reading(wired: Wired) -> list[Stage]:
         Stage("scan", scan, headers, lambda found: found[ORIGIN] == f"https://{SITE}".encode()),
         Stage("gate, known client", come_in, known, are_addresses, together=TOGETHER),
         Stage("gate, new client", come_in, newcomers, are_addresses, together=TOGETHER),
-        Stage("url, known", urls, pages, all, together=TOGETHER),
-        Stage("url, new", urls, new_pages, all, together=TOGETHER),
+    ]
+
+
+def _locating(wired: Wired) -> list[Stage]:
+    """Which page, and where the visitor came from."""
+    sites = wired.sites
+
+    def urls(pages: list[bytes], referrers: list[bytes]) -> list[object]:
+        return [*map(sites.pages.__getitem__, pages), *map(sites.referrers.__getitem__, referrers)]
+
+    def pages(numbers: range) -> list[Call]:
+        return [(_fresh(_url(n)), _fresh(_url(n + 1))) for n in numbers]
+
+    def new_pages(numbers: range) -> list[Call]:
+        return [(_fresh(f"{_url(n)}?page={n}"), _fresh(f"https://www.example.org/search/{n}")) for n in numbers]
+
+    def are_read(outcome: list[object]) -> bool:
+        return all(isinstance(one, Page | Referrer) for one in outcome)
+
+    return [
+        Stage("url, known", urls, pages, are_read, together=TOGETHER),
+        Stage("url, new", urls, new_pages, are_read, together=TOGETHER),
     ]
 
 
@@ -194,7 +208,7 @@ def _identifying(wired: Wired) -> list[Stage]:
 
     def names(numbers: range) -> list[Call]:
         parts = [identity.parts(*agent) for agent in agents(numbers)]
-        return [(one, identity.device(one), _START // 1000) for one in parts]
+        return [(one, identity.device(one)) for one in parts]
 
     def is_hash(outcome: int) -> bool:
         return 0 <= outcome < 1 << 64
@@ -215,20 +229,22 @@ def _visiting(wired: Wired) -> list[Stage]:
         services.noise,
     )
 
-    def begin(device: int, client: Address, user_agent: bytes, platform: bytes, path: str) -> Session:
+    def begin(device: int, client: Address, user_agent: bytes, platform: bytes, path: str) -> Visit:
         session = Session(
             uuid7(now, noise()), SITE, now, path, now, path, 200, "prisme_0123456789ABCDEF",
-            read(user_agent, platform, b"").client, country_of(client), DIRECT, NO_UTM, 1, now,
+            read(user_agent, platform, b"", b"").client, country_of(client), DIRECT, NO_UTM, 1, 0,
         )  # fmt: skip
-        if sessions.has_room(device, now):
-            sessions.put(device, session)
-        return session
+        visit, visits = remember(session), sessions.find(device, now)
+        if len(visits) < sessions.per_device:
+            sessions.put(device, visit, now)
+        return visit
 
     def turn(device: int, path: str, to: str) -> bool:
-        session = sessions.at(device, path, now)
-        if session is None:
+        visit = find_at(sessions.find(device, now), path)
+        if visit is None:
             return False
-        sessions.replace(device, session, session.turn(to, now, 200, session.visitor))
+        session = visit.session
+        sessions.replace(device, visit, visit.go_on(session.view(to, now, 200, session.visitor)))
         return True
 
     def starts(numbers: range) -> list[Call]:
@@ -243,7 +259,8 @@ def _visiting(wired: Wired) -> list[Stage]:
             begin(*start)
         return [(_device(n), f"/page/{n % PAGES}", f"/page/{(n + 1) % PAGES}") for n in numbers]
 
-    def is_read(session: Session) -> bool:
+    def is_read(visit: Visit) -> bool:
+        session = visit.session
         return session.client.os == "Windows" and session.country != "XX"
 
     return [
@@ -255,7 +272,7 @@ def _visiting(wired: Wired) -> list[Stage]:
 def _keeping(wired: Wired) -> list[Stage]:
     """The journal's line, and the access log's."""
     services, traffic = wired.services, wired.traffic
-    client = services.user_agents.read(_user_agent(0).encode(), _PLATFORM.encode(), b"").client
+    client = services.user_agents.read(_user_agent(0).encode(), _PLATFORM.encode(), b"", b"").client
 
     def to_lines(devices: list[int], sessions: list[Session]) -> bytes:
         return encode(*map(PageviewLine, devices, sessions))
@@ -273,7 +290,7 @@ def _keeping(wired: Wired) -> list[Stage]:
                 _device(n),
                 Session(
                     uuid7(at, services.noise()), SITE, at, path, at + n, path, 200, f"prisme_{n:016X}", client, "DE",
-                    DIRECT, NO_UTM, 2, at + n,
+                    DIRECT, NO_UTM, 2, 0,
                 ),
             )
             for n in numbers

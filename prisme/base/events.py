@@ -1,4 +1,4 @@
-"""What is known of a visit: plain values that the journal writes, the store loads and sessions remember.
+"""What is known of a visit: plain values that the journal writes, the store loads and `Sessions` holds.
 
 Times are integers, microseconds since the Unix epoch, UTC.
 """
@@ -9,11 +9,15 @@ DIRECT = "direct"
 
 
 class Client(msgspec.Struct, frozen=True, gc=False):
-    """The visitor's software, by ua-parser's family names."""
+    """The visitor's software, by ua-parser's family names. `type` is one of `DEVICE_TYPES`."""
 
     os: str
     browser: str
     device: str
+    type: str
+
+
+DEVICE_TYPES = ("desktop", "mobile", "tablet", "tv", "console", "other")
 
 
 class Utm(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -29,10 +33,10 @@ class Utm(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 NO_UTM = Utm()
 
 
-class Session(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One session's newest state. `latest` is the path last seen, `active` the time of its last event.
+class Session(msgspec.Struct, frozen=True, gc=False):
+    """One visit's state. `exit` is the time of its last pageview or event, `exit_path` the page it is on.
 
-    `real` is false for a copy that waits for its first pageview: no row of it is stored yet.
+    Each pageview or event adds one to `pageviews` or `events`, so that their sum numbers a visit's states.
     """
 
     uuid: str
@@ -40,7 +44,7 @@ class Session(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     entry: int
     entry_path: str
     exit: int
-    latest: str
+    exit_path: str
     status: int
     visitor: str
     client: Client
@@ -48,11 +52,10 @@ class Session(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     referrer: str
     utm: Utm
     pageviews: int
-    active: int
-    real: bool = True
+    events: int
 
-    def turn(self, path: str, now: int, status: int, visitor: str) -> "Session":
-        """The session after one more pageview; `visitor` is the id it carries from here on."""
+    def view(self, path: str, now: int, status: int, visitor: str) -> "Session":
+        """The visit after one more pageview; `visitor` is the id it carries from here on."""
         return Session(
             self.uuid,
             self.domain,
@@ -67,38 +70,37 @@ class Session(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
             self.referrer,
             self.utm,
             self.pageviews + 1,
-            now,
+            self.events,
         )
 
-    def fork(self, uuid: str, path: str, now: int, pageviews: int) -> "Session":
-        """A copy that starts at `path`: a second tab, which becomes real with its next pageview."""
+    def arrive(self, path: str, now: int, status: int, visitor: str, referrer: str, utm: Utm) -> "Session":
+        """The visit, which an event began, after its first pageview: that says how the visitor came."""
         return Session(
-            uuid,
+            self.uuid,
             self.domain,
-            now,
+            self.entry,
             path,
             now,
             path,
-            self.status,
-            self.visitor,
+            status,
+            visitor,
             self.client,
             self.country,
-            self.referrer,
-            self.utm,
-            pageviews,
-            now,
-            False,
+            referrer,
+            utm,
+            1,
+            self.events,
         )
 
-    def touch(self, now: int) -> "Session":
-        """The session after an event that is no pageview."""
+    def act(self, now: int) -> "Session":
+        """The visit after one more event that is no pageview."""
         return Session(
             self.uuid,
             self.domain,
             self.entry,
             self.entry_path,
-            self.exit,
-            self.latest,
+            now,
+            self.exit_path,
             self.status,
             self.visitor,
             self.client,
@@ -106,6 +108,5 @@ class Session(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
             self.referrer,
             self.utm,
             self.pageviews,
-            max(self.active, now),
-            self.real,
+            self.events + 1,
         )

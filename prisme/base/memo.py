@@ -4,6 +4,7 @@ The standard library's `lru_cache` moves each entry that it finds to the end of 
 none of which is in the processor's cache when there are thousands of visitors.
 """
 
+import sys
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -12,18 +13,21 @@ Value = TypeVar("Value")
 
 
 class Memo(dict[Key, Value]):
-    """`memo[key]` is what `make` gives for it. When there are `most` keys it forgets them all, and begins anew.
+    """`memo[key]` is what `make` gives for it. When there are `most` keys, it forgets them all.
 
-    For any thread: at worst, something is worked out twice.
+    With `longest`, no key that is longer stays. For any thread: at worst, something is worked out twice.
     """
 
-    def __init__(self, make: Callable[[Key], Value], most: int) -> None:
+    def __init__(self, make: Callable[[Key], Value], most: int, longest: int = sys.maxsize) -> None:
         super().__init__()
         self._make = make
         self._most = most
+        self._longest = longest
 
     def __missing__(self, key: Key) -> Value:
         value = self._make(key)
+        if self._longest != sys.maxsize and len(key) > self._longest:  # type: ignore[arg-type]  # a text, or bytes
+            return value
         if len(self) >= self._most:
             self.clear()
         self[key] = value

@@ -32,6 +32,7 @@ PAGE_MISSING = Refusal("page_url_missing", 400, "page URL is missing: send X-Pri
 PAGE_INVALID = Refusal(
     "page_url_invalid", 400, "page URL is not an absolute http(s) URL with a host, or is over 8192 bytes"
 )
+PAGE_UNKNOWN = Refusal("page_not_registered", 400, "the page's host is not registered")
 REFERRER_INVALID = Refusal(
     "document_referrer_invalid", 400, "document referrer is not an absolute URL with a host, or is over 8192 bytes"
 )
@@ -48,10 +49,9 @@ PROPERTY_INVALID = Refusal("property_invalid", 400, 'a prop- parameter is not a 
 LINK_MISSING = Refusal("link_missing", 400, "URL of the link is missing")
 LINK_INVALID = Refusal("link_invalid", 400, "URL of the link is not an absolute http(s) URL, or is over 8192 bytes")
 LINK_INTERNAL = Refusal("internal_link", 400, "internal link")
-SESSION_NOT_FOUND = Refusal("session_not_found", 400, "session not found")
-WAITERS_FULL = Refusal("waiters_full", 503, "too many events wait for their session", retry_after=3)
 BOT = Refusal("bot", 400, "bot session filtered")
 INTERNAL_ERROR = Refusal("internal_error", 500, "internal error")
+NO_ROOM = Refusal("no_room", 503, "the disk is almost full", retry_after=60)
 JOURNAL_UNAVAILABLE = Refusal("journal_unavailable", 503, "event cannot be stored now", retry_after=5)
 
 NOT_LOGGED_IN = Refusal("not_logged_in", 401, "log in, or send an API token in Authorization: Bearer TOKEN")

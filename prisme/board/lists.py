@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from prisme.access.shares import SHARE
-from prisme.board import countries, numbers, sources, terms
+from prisme.board import countries, display, numbers, sources, terms
 from prisme.board.state import LIST, State
 from prisme.stats import filters
 from prisme.stats.asked import COMPARE, MOST_ROWS
@@ -49,11 +49,13 @@ KINDS: Final[dict[str, Kind]] = {
     "top-browsers": Kind("Browsers", "Sessions", "browser"),
     "top-operating-systems": Kind("Systems", "Sessions", "os"),
     "top-devices": Kind("Devices", "Sessions", "device"),
+    "top-device-types": Kind("Device types", "Sessions", "device-type"),
     "top-custom-events": Kind("Custom events", "Events", "event"),
     PROPERTIES: Kind("Properties", "Events"),
     "top-outbound-links": Kind("Outbound links", "Clicks"),
     "top-file-downloads": Kind("Downloads", "Downloads"),
 }
+_LINKS: Final = ("top-outbound-links", "top-file-downloads")
 # Panels that show one list of several: the parameter that says which, and the lists, the usual one first.
 PANELS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "sources": (
@@ -64,7 +66,7 @@ PANELS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         ),
     ),
     "pages": ("Pages", ("top-pages", "top-entry-pages", "top-exit-pages", ERRORS, "top-statuses")),
-    "technology": ("Technology", ("top-browsers", "top-operating-systems", "top-devices")),
+    "technology": ("Technology", ("top-browsers", "top-operating-systems", "top-devices", "top-device-types")),
     "events": ("Events", ("top-custom-events", PROPERTIES)),
     "links": ("Links and files", ("top-outbound-links", "top-file-downloads")),
 }  # fmt: skip
@@ -175,23 +177,29 @@ def label(name: str, key: str) -> str:
         return countries.name(key)
     if name == "top-referrers" and key == sources.DIRECT:
         return "Direct"
-    return _status(key) if name == "top-statuses" else key
+    if name == "top-device-types":
+        return "TV" if key == "tv" else key.capitalize()
+    if name == "top-statuses":
+        return _status(key)
+    return display.decode_link(key) if name in _LINKS else display.show(KINDS[name].filter, key)
 
 
 def _rows(state: State, name: str, found: list[tuple[str, float]], total: float) -> list[Row]:
-    top = max((count for _, count in found), default=0)
+    top, by = max((count for _, count in found), default=0), KINDS[name].filter
     return [
-        _row(state, name, label(name, key), terms.write(key), count, total, top, key if "://" in key else "")
-        for key, count in found
+        _row(state, name, label(name, key), terms.write_value(by, key), count, total, top, key) for key, count in found
     ]
 
 
 def _group(state: State, found: list[tuple[str, float]], total: float, own: frozenset[str], at_most: int) -> list[Row]:
     grouped = sources.group(((host, int(count)) for host, count in found), own)
     top = max((source.count for source in grouped), default=0)
+
+    def term(hosts: list[str]) -> str:
+        return ",".join(terms.write_value("referrer", host) for host in hosts)
+
     return [
-        _row(state, SOURCES, source.name, ",".join(map(terms.write, source.hosts)), source.count, total, top)
-        for source in grouped[:at_most]
+        _row(state, SOURCES, source.name, term(source.hosts), source.count, total, top) for source in grouped[:at_most]
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from prisme.base.timexpr import SECOND
-from prisme.board import chart, countries, lists, numbers, state, terms
+from prisme.board import chart, countries, display, lists, numbers, state, terms
 from prisme.board.chart import Chart
 from prisme.board.lists import List, Tab
 from prisme.board.state import COMPARISONS, CUSTOM, PERIODS, State
@@ -26,10 +26,17 @@ _CHANGES: Final = 5
 _DOMAINS: Final = "domain"
 _FILTER_NAMES: Final = {
     "domain": "Site", "path": "Page", "entry-path": "Entry page", "exit-path": "Exit page", "referrer": "Referrer",
-    "os": "System", "browser": "Browser", "device": "Device", "country": "Country", "utm-source": "UTM source",
-    "utm-medium": "UTM medium", "utm-campaign": "Campaign", "utm-term": "UTM term", "utm-content": "UTM content",
-    "event": "Event", "status": "Status",
+    "os": "System", "browser": "Browser", "device": "Device", "device-type": "Device type", "country": "Country",
+    "utm-source": "UTM source", "utm-medium": "UTM medium", "utm-campaign": "Campaign", "utm-term": "UTM term",
+    "utm-content": "UTM content", "event": "Event", "status": "Status",
 }  # fmt: skip
+
+# Filters whose values have names.
+_LABELLED: Final = {"country": "top-countries", "device-type": "top-device-types"}
+
+
+# The figure that is with its lists and not among the tiles, which are as many as there is room for.
+EVENTS: Final = "events"
 
 
 class Tile(msgspec.Struct, frozen=True):
@@ -45,8 +52,9 @@ class Tile(msgspec.Struct, frozen=True):
 
 
 class Chip(msgspec.Struct, frozen=True):
-    """A term of a filter, and the page without it."""
+    """A term of a filter, such as `Page is` and `/blog/*`, and the page without it."""
 
+    what: str
     text: str
     link: str
 
@@ -111,6 +119,7 @@ METRICS: Final[dict[str, Metric]] = {
     "duration": Metric(
         "Session duration", ("sessions-duration",), _first, numbers.duration, numbers.duration, whole=False
     ),
+    EVENTS: Metric("Events", ("events",), _first, numbers.count, numbers.exact),
 }  # fmt: skip
 
 
@@ -120,6 +129,7 @@ def build(stats: Stats, here: State, asked: Asked, domains: Sequence[str], now: 
     own = frozenset(domains)
     shown = _shown(stats, here, asked, found, own)
     metric = here.get("metric") if here.get("metric") in METRICS else "visitors"
+    tiles = {name: _tile(here, name, one, found, name == metric) for name, one in METRICS.items()}
     return {
         "state": here,
         "period": here.period,
@@ -135,13 +145,15 @@ def build(stats: Stats, here: State, asked: Asked, domains: Sequence[str], now: 
         "tz": asked.zone.key,
         "interval": asked.interval,
         "live": numbers.exact(found.live_visitors),
-        "tiles": [_tile(here, name, one, found, name == metric) for name, one in METRICS.items()],
+        "tiles": [tile for name, tile in tiles.items() if name != EVENTS],
+        "events": tiles[EVENTS],
         "metric": METRICS[metric].title,
         "chart": _chart(here, metric, found, asked, now),
         "chips": chips(here),
         "filter_names": [(name, _FILTER_NAMES[name]) for name in filters.NAMES],
         "sites": _sites(here, domains),
         "site": _site(here, domains),
+        "chosen_domains": _chosen_domains(here, domains),
         "panels": {which: lists.panel(here, which, shown[which]) for which in lists.PANELS},
         "countries": lists.build(
             here, "top-countries", lists.pairs(found.tops["top-countries"]), found.totals["sessions"], own
@@ -151,7 +163,7 @@ def build(stats: Stats, here: State, asked: Asked, domains: Sequence[str], now: 
         "week": _week(found.weekday_hours),
         "changes": _changes(here, found),
         "event": _event(here),
-        "is_empty": not found.totals["pageviews"] and not found.totals["sessions"],
+        "is_empty": not any(found.totals[one] for one in ("pageviews", "sessions", "events")),
     }  # fmt: skip
 
 
@@ -267,9 +279,10 @@ def chips(here: State) -> list[Chip]:
         parts = terms.split(here.get(name))
         for number, term in enumerate(parts):
             words, text = terms.show(term)
-            text = lists.label({"country": "top-countries"}.get(name, ""), text)
+            if name in _LABELLED:
+                text = lists.label(_LABELLED[name], text)
             rest = ",".join(parts[:number] + parts[number + 1 :])
-            found.append(Chip(f"{_FILTER_NAMES[name]} {words} {text}", here.link({name: rest})))
+            found.append(Chip(f"{_FILTER_NAMES[name]} {words}", text, here.link({name: rest})))
     return found
 
 
@@ -277,17 +290,24 @@ def _sites(here: State, domains: Sequence[str]) -> list[Tab]:
     raw = here.get(_DOMAINS)
     sites = [Tab("All sites", here.link({_DOMAINS: None}), not raw)]
     for domain in domains:
-        term = terms.write(domain)
+        term = terms.write_value(_DOMAINS, domain)
         has = term in terms.split(raw)
         rest = ",".join(one for one in terms.split(raw) if one != term)
-        sites.append(Tab(domain, here.link({_DOMAINS: rest if has else terms.add(raw, term)}), has))
+        link = here.link({_DOMAINS: rest if has else terms.add(raw, term)})
+        sites.append(Tab(display.decode_host(domain), link, has))
     return sites
+
+
+def _chosen_domains(here: State, domains: Sequence[str]) -> list[str]:
+    """Those that the page is of, by their names alone."""
+    some = terms.split(here.get(_DOMAINS))
+    return [domain for domain in domains if len(domains) == 1 or terms.write_value(_DOMAINS, domain) in some]
 
 
 def _site(here: State, domains: Sequence[str]) -> str:
     some = [terms.show(term) for term in terms.split(here.get(_DOMAINS))]
     if not some:
-        return domains[0] if len(domains) == 1 else "All sites"
+        return display.decode_host(domains[0]) if len(domains) == 1 else "All sites"
     if len(some) > 1 or some[0][0] == "is not":
         return f"{len(some)} sites" if all(words == "is" for words, _ in some) else "Some sites"
     return some[0][1]
@@ -354,7 +374,7 @@ def _compare(earlier: Frame, later: Frame) -> Iterator[tuple[str, float]]:
 
 def _moved(here: State, name: str, key: str, by: float, top: float) -> Moved:
     kind = lists.KINDS[name]
-    link = here.link({kind.filter: terms.toggle(here.get(kind.filter), terms.write(key))})
+    link = here.link({kind.filter: terms.toggle(here.get(kind.filter), terms.write_value(kind.filter, key))})
     sign = "+" if by > 0 else "\N{MINUS SIGN}"
     title = {"top-pages": "Page", "top-referrers": "Referrer", "top-countries": "Country"}.get(name, "Campaign")
     shown = f"{sign}{numbers.exact(abs(by))} {kind.unit.lower()}"

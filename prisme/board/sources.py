@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from prisme import assets
+from prisme.board import display
 
 DIRECT: Final = "direct"
 
@@ -41,11 +42,14 @@ def name(host: str) -> str:
             known = _NAMES.get(suffix[0] + ".")
         if known:
             return known
-    return host.removeprefix("www.")
+    return display.decode_host(host.removeprefix("www."))
 
 
 def group(referrers: Iterable[tuple[str, int]], own: frozenset[str]) -> list[Source]:
-    """Referrers with their counts, by name, the most frequent first; `own` are the domains of the page itself."""
+    """Referrers with their counts, by name, the most frequent first.
+
+    `own` are the domains of the page itself: 0.1.0 stored them as referrers, and such rows stay.
+    """
     found: dict[str, Source] = {}
     for host, count in referrers:
         title = "Direct" if host == DIRECT else "Internal" if host in own else name(host)

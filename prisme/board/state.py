@@ -15,6 +15,7 @@ import msgspec
 from prisme.access.shares import SHARE
 from prisme.base import timexpr
 from prisme.base.timexpr import SECOND, Unit
+from prisme.board import terms
 from prisme.stats import filters
 from prisme.stats.asked import COMPARE, Asked
 
@@ -103,12 +104,12 @@ class State(msgspec.Struct, frozen=True):
 
 
 def read(given: Mapping[str, str]) -> dict[str, str]:
-    """A page's parameters. Raises ValueError for one that there is none of."""
+    """A page's parameters, filters in one form. Raises ValueError for one that there is none of, or a wrong filter."""
     some = {name: text for name, text in given.items() if text}
     for name in some:
         if name not in _KNOWN:
             raise ValueError(f"{name[:64]}: no such parameter, such as period=7d")
-    return some
+    return {name: terms.canonical(name, text) if name in filters.NAMES else text for name, text in some.items()}
 
 
 def shift(asked: Asked, now: int, direction: int) -> dict[str, str | None] | None:

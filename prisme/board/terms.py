@@ -6,7 +6,11 @@ A term is kept as it is written in the URL: escaped, and with its `!` where it e
 import re
 from typing import Final
 
+from prisme.board import display
+from prisme.stats import filters
+
 _ESCAPED: Final = re.compile(r"[\\,*]|^!")
+_SPECIAL: Final = re.compile(r"[\\,*]")
 _TERM: Final = re.compile(r"(?:\\.|[^\\,])*", re.DOTALL)
 _UNESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
@@ -14,6 +18,24 @@ _UNESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 def write(text: str, *, excludes: bool = False) -> str:
     """The term that fits exactly this text."""
     return "!" * excludes + _ESCAPED.sub(r"\\\g<0>", text)
+
+
+def write_value(name: str, text: str) -> str:
+    """The term of a filter that fits exactly this value of its column, as it is shown."""
+    return write(display.show(name, text))
+
+
+def canonical(name: str, raw: str) -> str:
+    """A filter as links of the dashboard have it, however it was typed. Raises ValueError for one that is wrong."""
+    return ",".join(
+        "!" * excludes + _write_pattern(display.show_pattern(name, pattern))
+        for excludes, pattern in filters.parse(name, raw)
+    )
+
+
+def _write_pattern(pattern: tuple[str, ...]) -> str:
+    head, *rest = pattern
+    return "*".join([write(head), *(_SPECIAL.sub(r"\\\g<0>", piece) for piece in rest)])
 
 
 def split(raw: str) -> list[str]:

@@ -22,6 +22,8 @@ _INTRODUCTION = """\
 ## (--port) over both.
 """
 
+_WIDTH = 98  # with what stands before each line, 100
+
 
 def command(words: Sequence[str]) -> int:
     """Print the file."""
@@ -48,5 +50,18 @@ def _entry(option: Option) -> str:
         for words in (option.help, f"Value: {option.kind.form}.")
         for line in textwrap.wrap(words, 100, initial_indent="## ", subsequent_indent="## ", break_on_hyphens=False)
     ]
-    # TOML writes these texts, whole numbers and booleans as JSON does.
-    return "\n".join(["", *lines, f"# {option.name} = {msgspec.json.encode(option.default).decode()}", ""])
+    return "\n".join(["", *lines, *(f"# {line}" for line in _assign(option)), ""])
+
+
+def _assign(option: Option) -> list[str]:
+    """`name = default` in TOML, which writes these texts, whole numbers, booleans and lists as JSON does."""
+    line = f"{option.name} = {_write(option.default)}"
+    if len(line) <= _WIDTH:
+        return [line]
+    entries = ", ".join(map(_write, str(option.default).split(",")))
+    rows = textwrap.wrap(entries, _WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
+    return [f"{option.name} = [", *rows, "]"]
+
+
+def _write(value: object) -> str:
+    return msgspec.json.encode(value).decode()

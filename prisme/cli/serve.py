@@ -57,9 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     for title, options in groupby(OPTIONS, key=lambda option: option.group):
         group = parser.add_argument_group(title.lower())
         for option in options:
-            default = str(option.default).lower() if isinstance(option.default, bool) else option.default
             also = f" Also {flag(option.alias)}." if option.alias else ""
-            help_ = f"{option.help} Default: {default or 'empty'}. Environment: {variable(option.name)}.{also}"
+            help_ = f"{option.help} Default: {option.short_default}. Environment: {variable(option.name)}.{also}"
             for name in option.names:
                 group.add_argument(
                     flag(name),

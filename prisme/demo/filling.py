@@ -10,21 +10,21 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from prisme.base.refusal import BOT, Refusal
-from prisme.base.uri import Uri, parse
 from prisme.demo.traffic import BOTS, Sent
 from prisme.ingest.custom import custom_event
-from prisme.ingest.event import Event, Recorded, events
 from prisme.ingest.hit import Hit
 from prisme.ingest.links import file_download, outbound_link
-from prisme.ingest.pageview import pageviews
+from prisme.ingest.pageview import DEFAULT_STATUS, Pageview
+from prisme.ingest.record import Event, Outcome, recorder
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
-from prisme.serve import build_services, open_rooms
+from prisme.serve import build_services, build_sites, open_rooms
 from prisme.store.loader import Loader
 from prisme.visit import address
 from prisme.visit.sessions import SHARDS
+from prisme.visit.sites import Sites
 
 # A segment of the real server's size at most, so that memory does not grow with the traffic.
 _SEGMENT_EVENTS = 20_000
@@ -54,7 +54,7 @@ def fill(config: Config, traffic: Iterable[Sent], start: int, progress: Progress
         journal = Appender(folder.journal, rooms.loader.last_segment() + 1, config.eventstore_max_batch_size)
         closing.callback(lambda: asyncio.run(journal.close()))
         services = build_services(config, rooms, journal)
-        record = _recorder(services)
+        record = _recorder(services, build_sites(config))
         for sent in traffic:
             latest = sent.at
             _check(sent, record(sent), filled)
@@ -66,47 +66,51 @@ def fill(config: Config, traffic: Iterable[Sent], start: int, progress: Progress
     return filled
 
 
-def _check(sent: Sent, outcome: Recorded, filled: Filled) -> None:
+def _check(sent: Sent, outcome: Outcome, filled: Filled) -> None:
     filled.sent += 1
     if outcome is None and sent.agent not in BOTS:
         return
     if isinstance(outcome, Exception):
         raise outcome
     if outcome is not BOT or sent.agent not in BOTS:
-        why = outcome.reason if isinstance(outcome, Refusal) else "it came before its pageview, or is a bot's"
+        why = outcome.reason if outcome is not None else "a bot's was taken"
         raise DemoError(f"{sent.kind} of {sent.site}{sent.path}: {why}")
     filled.bots += 1
 
 
-def _recorder(services: Services) -> Callable[[Sent], Recorded]:
-    view, record = pageviews(services), events(services)
+def _recorder(services: Services, sites: Sites) -> Callable[[Sent], Outcome]:
+    record, outbound = recorder(services), outbound_link(sites)
 
-    def read(sent: Sent, hit: Hit) -> Event | Refusal:
+    def read(sent: Sent) -> Event | Refusal:
+        hit = _read(sent, sites)
+        if isinstance(hit, Refusal):
+            return hit
         match sent.kind:
+            case "pageview":
+                referrer = sites.referrers[sent.referrer.encode()]
+                if isinstance(referrer, Refusal):
+                    return referrer
+                return Pageview(hit, referrer, int(sent.status or DEFAULT_STATUS), sent.visitor)
             case "download":
-                return file_download(hit, sent.link.encode(), False)
+                return file_download(hit, sent.link.encode())
             case "outbound":
-                return outbound_link(hit, sent.link.encode(), False)
+                return outbound(hit, sent.link.encode())
         return custom_event(hit, sent.name, sent.properties)
 
-    def record_one(sent: Sent) -> Recorded:
-        hit = _read(sent)
-        if sent.kind == "pageview":
-            return view([hit])[0]
-        event = read(sent, hit)
-        return event if isinstance(event, Refusal) else record([event])[0]
+    def record_one(sent: Sent) -> Outcome:
+        event = read(sent)
+        return event if isinstance(event, Refusal) else record([event], sent.at)[0]
 
     return record_one
 
 
-def _read(sent: Sent) -> Hit:
-    page = parse(f"https://{sent.site}{sent.path}".encode())
-    if not isinstance(page, Uri):
-        raise DemoError(f"{sent.path} is no path")
+def _read(sent: Sent, sites: Sites) -> Hit | Refusal:
+    page = sites.pages[f"https://{sent.site}{sent.path}".encode()]
+    if isinstance(page, Refusal):
+        return page
     agent = sent.agent
-    texts = (agent.user_agent, agent.platform, agent.model, sent.referrer, sent.visitor, sent.status)
-    user_agent, platform, model, referrer, visitor, status = (text.encode() for text in texts)
-    return Hit(sent.at, address.parse(sent.address), page, user_agent, platform, model, referrer, visitor, status)
+    user_agent, platform, model = (text.encode() for text in (agent.user_agent, agent.platform, agent.model))
+    return Hit(address.parse(sent.address), page, user_agent, (platform, model, b""))
 
 
 def _load(services: Services, loader: Loader, now: int, filled: Filled) -> None:

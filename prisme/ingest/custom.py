@@ -6,7 +6,7 @@ import msgspec
 
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
-from prisme.ingest.event import Event
+from prisme.ingest.action import Action
 from prisme.ingest.hit import Hit
 from prisme.journal.record import CustomLine
 
@@ -16,9 +16,9 @@ _encode = msgspec.json.Encoder().encode
 NO_PROPERTIES = "{}"
 
 
-def custom_event(hit: Hit, name: str, properties: str) -> Event:
+def custom_event(hit: Hit, name: str, properties: str) -> Action:
     """A custom event; `properties` is JSON text."""
-    return Event(hit, lambda device, session: CustomLine(device, session, hit.now, name, properties))
+    return Action(hit, lambda device, session, path: CustomLine(device, session, path, name, properties))
 
 
 def read_properties(body: bytes) -> str | Refusal:

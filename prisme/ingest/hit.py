@@ -1,24 +1,21 @@
-"""All that HTTP told us of one event, as plain values: bytes as they came, the address and the page already read."""
+"""What HTTP told us of the client and the page of one event, as plain values."""
+
+from collections.abc import Sequence
 
 import msgspec
 
-from prisme.base.uri import Uri
 from prisme.visit.address import Address
+from prisme.visit.sites import Page
 
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
-    """`now` in microseconds. An absent field is empty. `platform` and `model` are the client hints' raw values.
+    """`hints` are the client hints platform, model and mobile as they came, each empty where absent.
 
-    `page_known` is false where the browser told the page's origin alone.
+    `page_known` is false where the browser said no more than the page's origin.
     """
 
-    now: int
     address: Address
-    page: Uri
+    page: Page
     user_agent: bytes
-    platform: bytes
-    model: bytes
-    document_referrer: bytes
-    visitor_id: bytes
-    status: bytes
+    hints: Sequence[bytes]
     page_known: bool = True

@@ -1,44 +1,53 @@
 """File downloads and clicks on links that lead elsewhere."""
 
+import re
 from collections.abc import Callable
+from typing import Final
+from urllib.parse import unquote
 
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.base.uri import Uri, parse
-from prisme.ingest.event import ORIGIN_TOO, Event
+from prisme.ingest.action import Action
 from prisme.ingest.hit import Hit
 from prisme.journal.record import DownloadLine, OutboundLine
+from prisme.visit.sites import Sites
 
-# Hit, the link as it was sent, and whether the browser itself sent it (`ping`, or a link followed without script).
-Read = Callable[[Hit, bytes, bool], Event | Refusal]
+# Hit, and the link as it was sent.
+Read = Callable[[Hit, bytes], Action | Refusal]
+
+# Parameters that let whoever has the URL in, as storage services and applications name them. A query that has one is
+# dropped whole: the others are often a part of what was signed.
+_SECRET: Final = re.compile(
+    r"(?:^|&)(?:x-amz-[^=&]*|x-goog-[^=&]*|awsaccesskeyid|googleaccessid|key-pair-id|auth|sid|expires|expiry|"
+    r"[^=&]*(?:token|secret|passw|signature|apikey|sessionid|jwt)[^=&]*|"
+    r"(?:[^=&]*[-_.])?(?:key|sig|hmac|expires))=",
+    re.IGNORECASE,
+)
 
 
-def file_download(hit: Hit, raw: bytes, by_browser: bool) -> Event | Refusal:
+def file_download(hit: Hit, raw: bytes) -> Action | Refusal:
     """A download."""
     link = read_link(raw)
     if isinstance(link, Refusal):
         return link
-    url = str(link)
-    return Event(
-        hit,
-        lambda device, session: DownloadLine(device, session, hit.now, url),
-        ORIGIN_TOO if by_browser else (),
-    )
+    url = show(link)
+    return Action(hit, lambda device, session, path: DownloadLine(device, session, path, url))
 
 
-def outbound_link(hit: Hit, raw: bytes, by_browser: bool) -> Event | Refusal:
-    """A click on a link to another host."""
-    link = read_link(raw)
-    if isinstance(link, Refusal):
-        return link
-    if link.domain == hit.page.domain:
-        return refusal.LINK_INTERNAL
-    url = str(link)
-    return Event(
-        hit,
-        lambda device, session: OutboundLine(device, session, hit.now, url),
-        ORIGIN_TOO if by_browser else (),
-    )
+def outbound_link(sites: Sites) -> Read:
+    """Reads a click on a link to another site."""
+
+    def read(hit: Hit, raw: bytes) -> Action | Refusal:
+        link = read_link(raw)
+        if isinstance(link, Refusal):
+            return link
+        if sites.canonical(link.host) == hit.page.host:
+            return refusal.LINK_INTERNAL
+        url = show(link)
+        return Action(hit, lambda device, session, path: OutboundLine(device, session, path, url))
+
+    return read
 
 
 def read_link(raw: bytes) -> Uri | Refusal:
@@ -47,3 +56,9 @@ def read_link(raw: bytes) -> Uri | Refusal:
         return refusal.LINK_MISSING
     link = parse(raw)
     return link if link is not None and link.is_web else refusal.LINK_INVALID
+
+
+def show(link: Uri) -> str:
+    """A link as it is stored: without its query, where that looks like a key to the file."""
+    url = str(link)
+    return url.partition("?")[0] if link.query and _SECRET.search(unquote(link.query)) else url

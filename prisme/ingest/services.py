@@ -6,11 +6,12 @@ from collections.abc import Callable
 import msgspec
 
 from prisme.journal.appender import Appender
+from prisme.runtime.freespace import FreeSpace
+from prisme.visit.concentration import Concentration
 from prisme.visit.geo import Geo
 from prisme.visit.identity import Identity
 from prisme.visit.sessions import Sessions
 from prisme.visit.useragent import UserAgents
-from prisme.visit.waiters import Waiters
 
 
 class Tallies:
@@ -29,6 +30,7 @@ class Services(msgspec.Struct, frozen=True):
     user_agents: UserAgents
     geo: Geo
     journal: Appender
-    waiters: Waiters
+    room: FreeSpace
     tallies: Tallies
+    concentration: Concentration
     noise: Callable[[], int]

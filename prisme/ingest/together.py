@@ -1,56 +1,46 @@
 """Recording many events in one go, as if one came after the other."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-
-class OfDevice(Protocol):
-    """What belongs to a device."""
-
-    @property
-    def device(self) -> int:
-        """By its hash."""
-
-
-Item = TypeVar("Item")
 Prepared = TypeVar("Prepared")
-Devices = TypeVar("Devices", bound=OfDevice)
 
 
-def in_waves(items: Sequence[Devices]) -> Iterator[list[Devices]]:
-    """All items, in groups in which no device comes twice: its second event has to see what its first one left."""
-    rest = list(items)
-    while len({item.device for item in rest}) < len(rest):
-        firsts: dict[int, Devices] = {}
-        for item in rest:
-            firsts.setdefault(item.device, item)
+def split_by_device(devices: Sequence[int]) -> Iterator[Sequence[int]]:
+    """The places of all events, in groups in which no device comes twice: its second one sees what its first left."""
+    rest: Sequence[int] = range(len(devices))
+    while rest:
+        firsts: dict[int, int] = {}
+        for place in rest:
+            firsts.setdefault(devices[place], place)
+        if len(firsts) == len(rest):
+            yield rest
+            return
         yield list(firsts.values())
-        rest = [item for item in rest if firsts[item.device] is not item]
-    if rest:
-        yield rest
+        rest = [place for place in rest if firsts[devices[place]] != place]
 
 
 def settle(
-    prepare: Callable[[list[Item]], Prepared],
-    commit: Callable[[list[Item], Prepared], None],
-    items: list[Item],
-    fail: Callable[[Item, Exception], None],
+    prepare: Callable[[Sequence[int]], Prepared],
+    commit: Callable[[Sequence[int], Prepared], None],
+    places: Sequence[int],
+    fail: Callable[[int, Exception], None],
 ) -> None:
-    """Prepare all items, which changes nothing yet, then commit them. It never raises.
+    """Prepare the events at all places, which changes nothing yet, then commit them. It never raises.
 
-    Where it cannot be prepared, each is tried alone: nobody shall suffer for another's.
+    Where that fails before the commit, each is tried alone: nobody shall suffer for another's.
     """
     try:
-        prepared = prepare(items)
+        prepared = prepare(places)
     except Exception as error:
-        if len(items) == 1:
-            fail(items[0], error)
+        if len(places) == 1:
+            fail(places[0], error)
             return
-        for item in items:
-            settle(prepare, commit, [item], fail)
+        for place in places:
+            settle(prepare, commit, [place], fail)
         return
     try:
-        commit(items, prepared)
+        commit(places, prepared)
     except Exception as error:  # a defect: some may be recorded, so that none is tried again
-        for item in items:
-            fail(item, error)
+        for place in places:
+            fail(place, error)

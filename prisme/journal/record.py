@@ -6,25 +6,24 @@ from prisme.base.events import Session
 
 
 class PageviewLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="pageview"):
-    """A pageview and the state of its session after it; no `device` where the session is not remembered."""
+    """A pageview, at the session's `exit` and `exit_path`; `device` is None where the session is not remembered.
+
+    `session` is the state after the line, here and below.
+    """
 
     device: int | None
     session: Session
 
 
-class CopyLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="copy"):
-    """A session that is remembered but not stored: a reload or a second tab, real with its next pageview."""
-
-    device: int
-    session: Session
-
-
 class CustomLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="custom"):
-    """A custom event, at `at` (microseconds). `properties` is the JSON object's own text, kept to the byte."""
+    """A custom event on the page `path`, at the session's `exit`.
 
-    device: int
+    `properties` is the JSON object's own text, kept to the byte.
+    """
+
+    device: int | None
     session: Session
-    at: int
+    path: str
     name: str
     properties: str
 
@@ -32,34 +31,22 @@ class CustomLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="c
 class DownloadLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="download"):
     """A file that was downloaded."""
 
-    device: int
+    device: int | None
     session: Session
-    at: int
+    path: str
     url: str
 
 
 class OutboundLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="outbound"):
-    """A link to elsewhere that was followed."""
+    """A link to another site that was followed."""
 
-    device: int
+    device: int | None
     session: Session
-    at: int
+    path: str
     url: str
 
 
-class SessionName(msgspec.Struct, frozen=True, gc=False):
-    """A session by its id alone."""
-
-    uuid: str
-
-
-class ForgetLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="forget"):
-    """A session that memory had no room for any more."""
-
-    session: SessionName
-
-
-Line = PageviewLine | CopyLine | CustomLine | DownloadLine | OutboundLine | ForgetLine
+Line = PageviewLine | CustomLine | DownloadLine | OutboundLine
 
 _encoder = msgspec.json.Encoder()
 

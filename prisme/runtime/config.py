@@ -13,13 +13,14 @@ import msgspec
 
 from prisme.runtime import tls
 from prisme.runtime.machine import Machine, this_machine
-from prisme.runtime.options import CONFIG, OPTIONS, Option, flag, key, variable
+from prisme.runtime.options import CONFIG, GONE, OPTIONS, Option, flag, key, variable
 
 
 class Config(msgspec.Struct, frozen=True):
     """One field for each option: durations in seconds, sizes in bytes, paths as written."""
 
     origins: tuple[str, ...]
+    aliases: tuple[tuple[str, str], ...]  # an alias and its site, both normal, no alias twice and no site an alias
     mode: Literal["default", "ingestion"]
     host: str
     port: int
@@ -30,12 +31,14 @@ class Config(msgspec.Struct, frozen=True):
     access_log: Path | None  # None is off
     access_log_ip: Literal["full", "masked", "none"]
     debug: bool
-    trust_proxy: bool
+    trust_proxy: Literal["auto", "true", "false"]
     proxy_header: str
     proxy_hops: int
     proxy_request_id_header: str
     api_events_rate_limit: int  # events a minute; 0 is no limit
-    api_events_timeout: float
+    page_parameters: tuple[str, ...]
+    trailing_slash: Literal["keep", "drop"]
+    ignored_referrers: tuple[str, ...]  # hosts, or `*.` and a host; all normal
     bot_filter: Literal["strict", "basic", "off"]
     bot_allow: tuple[str, ...]
     geoip_db: Path | None  # None is the bundled one
@@ -46,6 +49,7 @@ class Config(msgspec.Struct, frozen=True):
     eventstore_max_batch_size: int
     eventstore_max_batch_timeout: float
     eventstore_fsync: Literal["always", "interval", "never"]
+    min_free_space: int  # 0 is none
     duckdb_memory_limit: int
     duckdb_threads: int
 
@@ -83,8 +87,16 @@ class Source(NamedTuple):
             if isinstance(value, dict)
             else f"{self.place} {name} is unknown{suggest(name, known)}"
             for name, value in self.given.items()
-            if name not in known
+            if name not in known and name not in self._spell_gone()
         ]
+
+    def gone(self) -> list[str]:
+        """What is set here and was an option once: a sentence for each."""
+        gone = self._spell_gone()
+        return [f"{self.place} {name} changes nothing: {gone[name]}; remove it" for name in self.given if name in gone]
+
+    def _spell_gone(self) -> dict[str, str]:
+        return {self.spell(name): why for name, why in GONE.items()}
 
 
 def load(
@@ -108,6 +120,7 @@ def load(
 
     mistakes += by_flag.unknown(CONFIG)
     notices = [f"{sentence} (it is ignored)" for sentence in [*by_variable.unknown(CONFIG), *by_key.unknown()]]
+    notices += [sentence for source in (by_flag, by_variable, by_key) for sentence in source.gone()]
     values: dict[str, Any] = {}
     places: dict[str, str] = {}
     for option in OPTIONS:

@@ -4,11 +4,12 @@ A kind reads a text (of a flag, a variable or the file) or a value of TOML's own
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from prisme.base import uri
 from prisme.runtime.machine import Machine
 
 _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
@@ -25,6 +26,8 @@ _WHOLE = r"-?[0-9]{1,18}"
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # a token of RFC 9110, section 5.6.2
 # As browsers write it: lower-case, without the slash.
 _ORIGIN = r"https?://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+# A name of a query, as it stands in a URL: what ends a name, and blanks, belong to none.
+_PARAMETER = r"[^\s=&#?]{1,64}"
 # DuckDB needs some room, however small the machine.
 _SHARE_FLOOR = 128_000_000
 
@@ -88,6 +91,10 @@ def _scan_boolean(raw: object) -> bool:
     return value
 
 
+def _scan_trust(raw: object) -> str:
+    return "auto" if raw == "auto" else str(_scan_boolean(raw)).lower()
+
+
 def duration(least: str, most: str) -> Kind:
     """Seconds, as float, from a text like 500ms, 10s or 1h30m."""
     low, high = _milliseconds(least), _milliseconds(most)
@@ -119,6 +126,20 @@ def memory(least: str, most: str) -> Kind:
         raise MisfitError
 
     return Kind("SIZE", f"a size from {least} to {most}, such as 512MB, or a share of the memory, such as 25%", scan)
+
+
+def size(most: str) -> Kind:
+    """Bytes, as int, from a text like 512MB; 0 needs no unit."""
+    high = _bytes(most)
+
+    def scan(raw: object) -> int:
+        if str(raw) == "0":
+            return 0
+        if isinstance(raw, str) and _bytes(raw) <= high:
+            return _bytes(raw)
+        raise MisfitError
+
+    return Kind("SIZE", f"a size up to {most}, such as 512MB, or 0", scan, (int,))
 
 
 def _bytes(text: str) -> int:
@@ -231,6 +252,67 @@ def _fault(place: int, pattern: str) -> str:
     return ""
 
 
+def _scan_aliases(raw: str | list[object]) -> tuple[tuple[str, str], ...]:
+    entries = _split(raw) if raw else []
+    pairs = [tuple(host.strip() for host in entry.split("=")) for entry in entries]
+    aliases = {pair[0]: pair[1] for pair in _normalise(pairs) if len(pair) == 2}
+    faults = [
+        fault for entry, pair in zip(entries, pairs, strict=True) if (fault := _alias_fault(entry, pair, aliases))
+    ]
+    if faults:
+        raise ValueError("; ".join(faults))
+    return tuple(aliases.items())
+
+
+def _normalise(pairs: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Each host in the form that hosts are compared in; empty where it is none."""
+    return [tuple(uri.normalise_host(host) or "" for host in pair) for pair in pairs]
+
+
+def _alias_fault(entry: str, pair: Sequence[str], aliases: Mapping[str, str]) -> str:
+    """What is wrong with an entry and how to correct it; empty where nothing is."""
+    if len(pair) != 2:
+        return f"{entry!r} is not two hosts with = between them: write it as in www.example.com=example.com"
+    odd = [host for host in pair if not uri.normalise_host(host)]
+    if odd:
+        return f"{odd[0]!r} in {entry!r} is not a host: write names alone, without scheme, port and wildcard"
+    ((alias, site),) = _normalise([pair])
+    if alias == site:
+        return f"{entry!r} makes a host an alias of itself: remove it"
+    if aliases[alias] != site:
+        return f"{entry!r} makes {alias} an alias of a second site: keep one of the two"
+    if site in aliases:
+        return f"{entry!r} names an alias as the site: write {alias}={aliases[site]}"
+    return ""
+
+
+def _scan_parameters(raw: str | list[object]) -> tuple[str, ...]:
+    names = _split(raw) if raw else []
+    odd = [name for name in names if not re.fullmatch(_PARAMETER, name)]
+    if odd:
+        raise ValueError(f"{', '.join(map(repr, odd))}: write the names alone, as they stand before the = in a URL")
+    return tuple(dict.fromkeys(names))
+
+
+def _scan_hosts(raw: str | list[object]) -> tuple[str, ...]:
+    entries = _split(raw) if raw else []
+    normal = [_normalise_entry(entry) for entry in entries]
+    odd = [entry for entry, host in zip(entries, normal, strict=True) if not host]
+    if odd:
+        raise ValueError(
+            f"{', '.join(map(repr, odd))}: write a host alone, such as pay.example.com, or *.example.com for all below"
+        )
+    return tuple(dict.fromkeys(normal))
+
+
+def _normalise_entry(entry: str) -> str:
+    """A host, or `*.` before one of at least two labels, in normal form; empty where it is neither."""
+    host = uri.normalise_host(entry.removeprefix("*.")) or ""
+    if not entry.startswith("*."):
+        return host
+    return f"*.{host}" if "." in host and not host.startswith("[") else ""
+
+
 def _show(raw: object) -> str:
     """`raw` as the operator wrote it, or nearly."""
     if isinstance(raw, dict):
@@ -239,6 +321,7 @@ def _show(raw: object) -> str:
 
 
 BOOLEAN = Kind("true|false", "true or false", _scan_boolean, (bool,), "true")
+TRUST = Kind("auto|true|false", "auto, true or false", _scan_trust, (bool,), "true")
 PORT = Kind("NUMBER", "a port from 1 to 65535", _scan_port, (int,))
 ADDRESS = Kind(
     "ADDRESS", "an IP address: 0.0.0.0 for all of IPv4, :: for IPv6, 127.0.0.1 for this machine alone", _scan_address
@@ -255,4 +338,14 @@ HOSTS = Kind(
     "HOSTS", "hosts separated by commas, such as example.com,*.example.org", lambda raw: tuple(_split(raw)), (list,)
 )
 ORIGINS = Kind("ORIGINS", "origins separated by commas, such as https://example.com, or *", _scan_origins, (list,))
+ALIASES = Kind(
+    "ALIASES",
+    "pairs of an alias and its site, separated by commas, such as www.example.com=example.com",
+    _scan_aliases,
+    (list,),
+)
+PARAMETERS = Kind("NAMES", "names separated by commas, such as id,t", _scan_parameters, (list,))
+REFERRERS = Kind(
+    "HOSTS", "hosts separated by commas, such as pay.example.com,*.example.org, or empty", _scan_hosts, (list,)
+)
 PATTERNS = Kind("PATTERNS", "regular expressions separated by commas", _scan_patterns, (list,))

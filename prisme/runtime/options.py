@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from prisme.runtime.kind import (
     ADDRESS,
+    ALIASES,
     BOOLEAN,
     FILE,
     FOLDER,
@@ -12,15 +13,21 @@ from prisme.runtime.kind import (
     LISTENER,
     LOG,
     ORIGINS,
+    PARAMETERS,
     PATTERNS,
     PORT,
+    REFERRERS,
     THREADS,
+    TRUST,
     Kind,
     choice,
     duration,
     memory,
+    size,
     whole,
 )
+
+_LONG = 80
 
 
 class Option(NamedTuple):
@@ -38,6 +45,14 @@ class Option(NamedTuple):
     def names(self) -> tuple[str, ...]:
         """Every name that it answers to."""
         return (self.name, self.alias) if self.alias else (self.name,)
+
+    @property
+    def short_default(self) -> str:
+        """The default for a line of text: of a long list, how many entries it has."""
+        text = str(self.default)
+        if len(text) > _LONG:
+            return f"{text.count(',') + 1} entries, which prisme default-config prints"
+        return text.lower() if isinstance(self.default, bool) else text or "empty"
 
 
 def flag(name: str) -> str:
@@ -59,6 +74,59 @@ def key(name: str) -> str:
 CONFIG = "config"
 CONFIG_HELP = "The file to read; without it, prisme.toml in the folder that Prisme is started in, where there is one."
 
+# Options of older versions, and why they are gone: whoever still sets one gets a notice.
+GONE = {"api_events_timeout": "no event waits for its pageview any more"}
+
+# Pages that a visitor is sent to in the midst of a visit, to pay or to log in, and that send back: no source of visits.
+# Hosts that also have pages of general interest (github.com, www.facebook.com, www.klarna.com) are not among them.
+_GO_BETWEENS = (
+    # payment
+    "checkout.stripe.com",
+    "buy.stripe.com",
+    "hooks.stripe.com",
+    "invoice.stripe.com",
+    "*.paypal.com",
+    "pay.klarna.com",
+    "payments.klarna.com",
+    "checkout.klarna.com",
+    "checkoutshopper-live.adyen.com",
+    "checkout.shopify.com",
+    "pay.shopify.com",
+    "pay.google.com",
+    "pay.amazon.com",
+    "payments.amazon.com",
+    "www.mollie.com",
+    "pay.gocardless.com",
+    "checkout.paddle.com",
+    "buy.paddle.com",
+    "checkout.razorpay.com",
+    "api.razorpay.com",
+    "secure.worldpay.com",
+    "secure.payu.com",
+    "secure.przelewy24.pl",
+    "www.sofort.com",
+    "*.cardinalcommerce.com",
+    # log-in
+    "accounts.google.com",
+    "appleid.apple.com",
+    "login.microsoftonline.com",
+    "login.live.com",
+    "login.yahoo.com",
+    "login.salesforce.com",
+    "accounts.shopify.com",
+    "id.twitch.tv",
+    "oauth.vk.com",
+    "id.vk.com",
+    "oauth.yandex.ru",
+    "passport.yandex.ru",
+    "*.b2clogin.com",
+    "*.ciamlogin.com",
+    "*.auth0.com",
+    "*.okta.com",
+    "*.onelogin.com",
+    "*.amazoncognito.com",
+)
+
 _SERVER = "Server"
 _PROXY = "Reverse proxy"
 _VISITS = "Visits"
@@ -76,6 +144,14 @@ OPTIONS = (
         alias="origin_registry_origins",
         unset="origins is not set, so only pages on localhost and 127.0.0.1 are counted: name your hosts with "
         "--origins, PRISME_ORIGINS or the key origins in prisme.toml, such as example.com,www.example.com",
+    ),
+    Option(
+        _SERVER,
+        "aliases",
+        ALIASES,
+        "",
+        "Hosts that are another name of a site: with www.example.com=example.com, pages and referrers of "
+        "www.example.com count as those of example.com.",
     ),
     Option(
         _SERVER,
@@ -129,12 +205,20 @@ OPTIONS = (
     Option(
         _PROXY,
         "trust_proxy",
-        BOOLEAN,
-        False,
-        "Take the visitor's address and the request's id from the headers below. Only for a server that nobody can "
-        "reach but through your proxy: anyone else could write these headers too.",
+        TRUST,
+        "auto",
+        "Whether the visitor's address and the request's id are read from the headers below. auto: where the "
+        "connection comes from this machine, as with a proxy on the same host. true: always; only for a server that "
+        "nobody can reach but through your proxy, as anyone else could write these headers too. false: never.",
     ),
-    Option(_PROXY, "proxy_header", HEADER, "X-Forwarded-For", "The header that holds the visitor's address."),
+    Option(
+        _PROXY,
+        "proxy_header",
+        HEADER,
+        "X-Forwarded-For",
+        "The header that holds the visitor's address: one address, a "
+        "list, or what RFC 7239 defines where the header is Forwarded.",
+    ),
     Option(
         _PROXY,
         "proxy_hops",
@@ -149,14 +233,30 @@ OPTIONS = (
         "api_events_rate_limit",
         whole(0),
         60,
-        "Events a minute that one address may send; more are refused. 0 means no limit.",
+        "Events a minute that one address may send, in at most 512 KiB; more are refused with 429. Of IPv6, a /64 is "
+        "one address, and a /48 may send 16 times as much. 0 means no limit, of bytes neither.",
     ),
     Option(
         _VISITS,
-        "api_events_timeout",
-        duration("10ms", "1m"),
-        "3s",
-        "How long an event waits for the pageview that it overtook.",
+        "page_parameters",
+        PARAMETERS,
+        "",
+        "Query parameters that tell pages apart, such as id: they stay in a page's path, in the order given here.",
+    ),
+    Option(
+        _VISITS,
+        "trailing_slash",
+        choice("keep", "drop"),
+        "keep",
+        "Whether /about/ and /about are two pages (keep) or one, without the slash (drop).",
+    ),
+    Option(
+        _VISITS,
+        "ignored_referrers",
+        REFERRERS,
+        ",".join(_GO_BETWEENS),
+        "Hosts that never are the source of a visit, such as payment and log-in providers, which send visitors back: "
+        "the visit goes on. What is set here replaces the list; empty ignores none.",
     ),
     Option(
         _VISITS,
@@ -185,16 +285,16 @@ OPTIONS = (
     Option(
         _VISITS,
         "sessionstorage_session_inactive_ttl",
-        duration("10ms", "8760h"),
-        "24h",
-        "A session without any event for so long is over.",
+        duration("10ms", "24h"),
+        "30m",
+        "A visit is over after so long without a pageview or event; after 24 hours in any case.",
     ),
     Option(
         _VISITS,
         "sessionstorage_max_sessions_per_visitor",
         whole(1),
         64,
-        "Open sessions remembered for one device; more are stored, but their later events begin new ones.",
+        "Open visits remembered for one device; more are stored, but their later events begin new ones.",
     ),
     Option(
         _FIGURES,
@@ -232,6 +332,14 @@ OPTIONS = (
         "interval",
         "What a power cut may take; a crash of Prisme takes nothing. always: nothing, as every event is on the disk "
         "before its answer. interval: what came since the last batch. never: what the system had not written yet.",
+    ),
+    Option(
+        _STORE,
+        "min_free_space",
+        size("1000TB"),
+        "256MB",
+        "Events are refused with 503 while the disk of data_dir has less room than this, so that log-ins, the start "
+        "and the commands still work. 0 refuses none.",
     ),
     Option(
         _STORE,

@@ -2,7 +2,7 @@
 
 A filter is a list of terms with commas between: `/blog/*,!/blog/draft-*`. A term that begins with `!` excludes, `*` is
 any run of characters, also none, and a backslash takes the meaning from what follows it. A text matches that fits at
-least one term, where any includes, and no term that excludes.
+least one term, where any includes, and no term that excludes. Paths and hosts may be written decoded (`normal.py`).
 """
 
 import re
@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
+
+from prisme.stats.normal import Pattern, normalise
 
 # A column of every table: all rows of a session have the same.
 DOMAIN: Final = "domain"
@@ -21,6 +23,7 @@ SESSION_COLUMNS: Final = {
     "os": "operating_system",
     "browser": "browser_family",
     "device": "device",
+    "device-type": "device_type",
     "country": "country_code",
     "utm-source": "utm_source",
     "utm-medium": "utm_medium",
@@ -41,9 +44,6 @@ LONGEST: Final = 8192
 _SPECIAL: Final = re.compile(r"[\\%_]")  # to LIKE
 _TOKEN = re.compile(r"\\(.)|([,*])|([^\\,*]+)", re.DOTALL)
 
-# What stands between the stars: ("/blog/", "") is `/blog/*`, ("/",) is `/` alone.
-Pattern = tuple[str, ...]
-
 
 class Filter(msgspec.Struct, frozen=True):
     """One filter; `includes` is empty where all is included that is not excluded."""
@@ -58,7 +58,12 @@ Bind = Callable[[Any], str]
 
 def read(parameters: Mapping[str, str]) -> Filters:
     """The filters among a query's parameters. Raises ValueError that names the parameter and an example."""
-    return {name: _read(name, parameters[name]) for name in NAMES if parameters.get(name)}
+    return {name: _group(parse(name, parameters[name])) for name in NAMES if parameters.get(name)}
+
+
+def parse(name: str, raw: str) -> list[tuple[bool, Pattern]]:
+    """The terms of a filter in their order: whether it excludes, and its pattern. Raises ValueError, as `read` does."""
+    return [(negated, normalise(name, pattern)) for negated, pattern in _split(name, raw)]
 
 
 def condition(column: str, one: Filter, bind: Bind) -> str:
@@ -78,7 +83,7 @@ def _fit(column: str, pattern: Pattern, bind: Bind) -> str:
     return f"{column} LIKE {bind(like)} ESCAPE '\\'"
 
 
-def _read(name: str, raw: str) -> Filter:
+def _split(name: str, raw: str) -> list[tuple[bool, Pattern]]:
     example = f"{name}: such as {name}=a,b* or {name}=!c"
     if len(raw) > LONGEST:
         raise ValueError(f"{example}; at most {LONGEST} characters")
@@ -101,8 +106,11 @@ def _read(name: str, raw: str) -> Filter:
             terms[-1][-1] += escaped or text
     if len(terms) > _MOST_TERMS or any(len(term) > _MOST_STARS + 1 for term in terms):
         raise ValueError(f"{example}; at most {_MOST_TERMS} terms, each with at most {_MOST_STARS} stars")
-    named = list(zip(negations, map(tuple, terms), strict=True))
+    return list(zip(negations, map(tuple, terms), strict=True))
+
+
+def _group(terms: list[tuple[bool, Pattern]]) -> Filter:
     return Filter(
-        tuple(pattern for negated, pattern in named if not negated),
-        tuple(pattern for negated, pattern in named if negated),
+        tuple(pattern for negated, pattern in terms if not negated),
+        tuple(pattern for negated, pattern in terms if negated),
     )

@@ -27,7 +27,7 @@ from prisme.store.database import Database
 from prisme.store.reader import FullError, LateError
 
 _LATELY: Final = 600.0  # seconds
-# Pageviews after the cut that are worth moving it.
+# Pageviews and events after the cut that are worth moving it.
 _WORTH_MOVING: Final = 20_000
 # What a visitor and a key of a list take of DuckDB's memory, about; of which all may take a quarter.
 _VISITOR_BYTES: Final = 12
@@ -206,7 +206,7 @@ class Kept:
         return later.loads == stats.reader.loads and self._touched.is_all(later.loads, min(later.end, end))
 
     def _move(self, stats: Stats, want: Want, entry: _Entry, now: int) -> None:
-        if entry.later is not None and entry.later.counts.buckets["pageviews"].total() > _WORTH_MOVING:
+        if entry.later is not None and entry.later.counts.rows > _WORTH_MOVING:
             with contextlib.suppress(ManyKeysError, FullError, LateError):  # the answer is there
                 self._extend(stats, want, entry, self._choose_cut(want.span, now))
 
@@ -230,12 +230,13 @@ def _series(span: Span, kept: Counts, later: Counts) -> dict[str, Series]:
     def make(values: list[Any], total: float) -> Series:
         return Series(frame(span, [start // SECOND for start in span.edges[:-1]], values), total)
 
-    visitors, pageviews, sessions, bounces, lasted = map(merge, parts.FIGURES)
+    visitors, pageviews, events, sessions, bounces, lasted = map(merge, parts.FIGURES)
     durations = [_average(time, number) for time, number in zip(lasted, sessions, strict=True)]
     return {
         "visitors": make(visitors, kept.visitors + later.visitors),
         "sessions": make(sessions, sum(sessions)),
         "pageviews": make(pageviews, sum(pageviews)),
+        "events": make(events, sum(events)),
         "bounces": make(bounces, sum(bounces)),
         "sessions-duration": make(durations, _average(sum(lasted), sum(sessions))),
     }

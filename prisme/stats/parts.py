@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 from prisme.stats.filters import Filters
-from prisme.stats.queries import TOPS, Question, Sets, Span, Stats, bucket_of, hour_of_week
+from prisme.stats.queries import EVENTS, LASTED, TOPS, Question, Sets, Span, Stats, bucket_of, hour_of_week
 
 PROPERTIES: Final = "custom-properties"
 HOURS: Final = "weekday-hours"
@@ -24,7 +24,7 @@ _NUMBERS: Final = {name: number for number, name in enumerate(_NAMES)}
 # A list with more keys is not kept: nobody looks at them, and they take memory.
 MOST_KEYS: Final = 50_000
 # Of each bucket; `lasted` is in microseconds, of all sessions together.
-FIGURES: Final = ("visitors", "pageviews", "sessions", "bounces", "lasted")
+FIGURES: Final = ("visitors", "pageviews", "events", "sessions", "bounces", "lasted")
 
 Rows = list[tuple[str, int]]
 
@@ -57,6 +57,11 @@ class Counts:
         self.buckets: dict[str, Counter[int]] = {figure: Counter() for figure in FIGURES}
         self.visitors = 0
 
+    @property
+    def rows(self) -> int:
+        """Pageviews and events."""
+        return self.buckets["pageviews"].total() + self.buckets["events"].total()
+
     def add(self, other: "Counts") -> None:
         """Add those of a later part."""
         for figure, by_bucket in other.buckets.items():
@@ -71,13 +76,15 @@ def count(stats: Stats, part: Part, known: Tables | None) -> Counts:
         return counts
     rows = stats.ask(
         f"SELECT {_bucket(part, 'sessions')} AS bucket, count(*), count(*) FILTER (is_bounce), "
-        "sum(greatest(epoch_us(exit_timestamp) - epoch_us(entry_timestamp), 0)) "
-        f"{question.rows('sessions')} GROUP BY bucket",
+        f"sum({LASTED}) {question.rows('sessions')} GROUP BY bucket",
         question,
     )
     for number, *figures in rows:
         for figure, value in zip(("sessions", "bounces", "lasted"), figures, strict=True):
             counts.buckets[figure][number] = int(value)
+    events = " UNION ALL ".join(f"SELECT {_bucket(part, table)} AS bucket {question.rows(table)}" for table in EVENTS)
+    for number, value in stats.ask(f"SELECT bucket, count(*) FROM ({events}) GROUP BY bucket", question):
+        counts.buckets["events"][number] = value
     # A table of its own, and not a part of one query: DuckDB knows then how few rows it has, and joins the other way.
     query = f"SELECT {_bucket(part, 'pageviews')} AS bucket, hash(visitor_id) AS id, count(*) AS views "
     stats.ask(f"CREATE OR REPLACE TEMP TABLE came AS {query}{question.rows('pageviews')} GROUP BY ALL", question)

@@ -2,7 +2,7 @@
 
 A session counts in the bucket of its entry, a pageview or event in that of its own time. A session counts when it has
 what each filter names; of its pageviews, those count that `path` and `status` match, of its custom events, those that
-`event` matches.
+`event` matches. A session that an event began may have no pageview, and then no filter of pageviews finds it.
 """
 # What is put together here is ours; what was sent is bound.
 # ruff: noqa: S608
@@ -20,7 +20,7 @@ from prisme.stats.filters import DOMAIN, EVENT_COLUMNS, SESSION_COLUMNS, VIEW_CO
 from prisme.stats.frames import Frame
 from prisme.store.reader import Reader, Row
 
-LIVE: Final = 15 * 60 * SECOND
+LIVE: Final = 5 * 60 * SECOND
 _HOUR: Final = 3600 * SECOND
 # No zone changes its clocks twice within so long.
 _STEADY: Final = 6 * _HOUR
@@ -119,35 +119,35 @@ class Question:
         return f"FROM {table} WHERE {_all(parts)}"
 
 
-# What is counted, of which table's rows.
-SERIES: Final = {
-    "visitors": "pageviews",
-    "sessions": "sessions",
-    "pageviews": "pageviews",
-    "bounces": "sessions",
-    "sessions-duration": "sessions",  # in seconds, on average
+# Events that are no pageviews. (A session's own count of them is of all its time, not of the span.)
+EVENTS: Final = ("events_custom", "file_downloads", "outbound_link_clicks")
+# What is counted, of which tables' rows.
+SERIES: Final[dict[str, tuple[str, ...]]] = {
+    "visitors": ("pageviews",),
+    "sessions": ("sessions",),
+    "pageviews": ("pageviews",),
+    "events": EVENTS,
+    "bounces": ("sessions",),
+    "sessions-duration": ("sessions",),  # in seconds, on average
 }
-# Each gives bucket (-1 for all of the span) and figures. Counting by bucket and visitor first is twice as fast as
-# `count(DISTINCT visitor_id)` by bucket.
+# Each gives bucket (-1 for all of the span) and figures, of rows with their bucket. Counting by bucket and visitor
+# first is twice as fast as `count(DISTINCT visitor_id)` by bucket.
 _VISITS: Final = """
-WITH seen AS MATERIALIZED (SELECT {bucket} AS bucket, visitor_id, count(*) AS views {rows} GROUP BY ALL)
+WITH seen AS MATERIALIZED (SELECT bucket, visitor_id, count(*) AS views FROM ({rows}) GROUP BY ALL)
 SELECT bucket, count(*) AS visitors, sum(views) AS pageviews FROM seen GROUP BY bucket
 UNION ALL SELECT -1, count(DISTINCT visitor_id), coalesce(sum(views), 0) FROM seen
 """
-_PAGEVIEWS: Final = """
-SELECT coalesce(bucket, -1), count(*) AS pageviews FROM (SELECT {bucket} AS bucket {rows})
-GROUP BY GROUPING SETS ((bucket), ())
+_COUNT: Final = """
+SELECT coalesce(bucket, -1), count(*) FROM ({rows}) GROUP BY GROUPING SETS ((bucket), ())
 """
 _SESSIONS: Final = """
 SELECT coalesce(bucket, -1), count(*) AS sessions, count(*) FILTER (is_bounce) AS bounces,
        coalesce(avg(lasted), 0) / 1e6 AS "sessions-duration"
-FROM (
-    SELECT {bucket} AS bucket, is_bounce,
-           -- The clock may have been set back in between.
-           greatest(epoch_us(exit_timestamp) - epoch_us(entry_timestamp), 0) AS lasted {rows}
-)
+FROM ({rows})
 GROUP BY GROUPING SETS ((bucket), ())
 """
+# The clock may have been set back in between.
+LASTED: Final = "greatest(epoch_us(exit_timestamp) - epoch_us(entry_timestamp), 0)"
 # By which column rows are counted, and which table's.
 TOPS: Final[dict[str, tuple[str, str]]] = {
     "top-pages": ("path", "pageviews"),
@@ -163,6 +163,7 @@ TOPS: Final[dict[str, tuple[str, str]]] = {
     "top-operating-systems": ("operating_system", "sessions"),
     "top-browsers": ("browser_family", "sessions"),
     "top-devices": ("device", "sessions"),
+    "top-device-types": ("device_type", "sessions"),
     "top-statuses": ("status", "pageviews"),
     "top-custom-events": ("name", "events_custom"),
     "top-outbound-links": ("link", "outbound_link_clicks"),
@@ -193,20 +194,26 @@ class Stats:
             return found
         some = set(names)
         if "visitors" in some:
-            self._measure(("visitors", "pageviews"), _VISITS, filters, span, found)
+            self._measure(("visitors", "pageviews"), _VISITS, "visitor_id", filters, span, found)
         elif "pageviews" in some:
-            self._measure(("pageviews",), _PAGEVIEWS, filters, span, found)
-        if any(SERIES[name] == "sessions" for name in some):
-            self._measure(("sessions", "bounces", "sessions-duration"), _SESSIONS, filters, span, found)
+            self._measure(("pageviews",), _COUNT, "1", filters, span, found)
+        if "events" in some:
+            self._measure(("events",), _COUNT, "1", filters, span, found)
+        if some & {"sessions", "bounces", "sessions-duration"}:
+            columns = f"is_bounce, {LASTED} AS lasted"
+            self._measure(("sessions", "bounces", "sessions-duration"), _SESSIONS, columns, filters, span, found)
         return found
 
     def _measure(
-        self, names: tuple[str, ...], query: str, filters: Filters, span: Span, found: dict[str, Series]
+        self, names: tuple[str, ...], query: str, columns: str, filters: Filters, span: Span, found: dict[str, Series]
     ) -> None:
-        table = SERIES[names[0]]
+        """Fill in those of some figures that are `found`, by a query over `columns` of their tables' rows."""
         question = self.question(filters, span.start, span.end)
-        bucket = bucket_of(table, span.edges)
-        for index, *figures in self.ask(query.format(bucket=bucket, rows=question.rows(table)), question):
+        rows = " UNION ALL ".join(
+            f"SELECT {bucket_of(table, span.edges)} AS bucket, {columns} {question.rows(table)}"
+            for table in SERIES[names[0]]
+        )
+        for index, *figures in self.ask(query.format(rows=rows), question):
             for name, figure in zip(names, figures, strict=True):
                 if name not in found:
                     continue
@@ -264,11 +271,10 @@ class Stats:
         return frame(span, list(WEEK), values)
 
     def live(self, filters: Filters, now: int) -> Frame:
-        """Visitors with any event in the last 15 minutes, at `now`."""
+        """Visitors with a pageview or event in the last 5 minutes, at `now`."""
         span = Span(now - LIVE, now + 1, [])
         question = self.question(filters, span.start, span.end)
-        tables = ("pageviews", "events_custom", "file_downloads", "outbound_link_clicks")
-        union = " UNION ALL ".join(f"SELECT visitor_id {question.rows(table)}" for table in tables)
+        union = " UNION ALL ".join(f"SELECT visitor_id {question.rows(table)}" for table in ("pageviews", *EVENTS))
         ((count,),) = self.ask(f"SELECT count(DISTINCT visitor_id) FROM ({union})", question)
         return frame(span, [now // SECOND], [count])
 

@@ -22,19 +22,30 @@ _READ, *_STATEMENTS = (text for text in (_HERE / "load.sql").read_text().split("
 # The kind of line that a statement is for alone; None for those that are for several.
 _KIND = re.compile(r"WHERE kind = '(\w+)'(?: ORDER BY \w+)?$")
 _FOR_KIND = [(text, found[1] if (found := _KIND.search(text)) else None) for text in _STATEMENTS]
+_OLD_STATEMENTS = (_HERE / "load_0_1.sql").read_text()
 _OPEN_SESSIONS = (_HERE / "open_sessions.sql").read_text()
 # A row of a session may change as long as there are lines of it: no time before the session's entry is touched.
 _KINDS = """
 SELECT
-    segment, kind, count(*), epoch_us(min(entry_timestamp)),
-    epoch_us(max(greatest(entry_timestamp, exit_timestamp, "timestamp"))),
-    bool_or(least(exit_timestamp, "timestamp") < entry_timestamp)
+    segment, kind, count(*), epoch_us(min(entry_timestamp)), epoch_us(max(greatest(entry_timestamp, exit_timestamp))),
+    bool_or(exit_timestamp < entry_timestamp), bool_or(is_of_0_1)
 FROM line GROUP BY segment, kind
 """
 _COUNT_OPEN = "SELECT count(*) FROM state.open_sessions"
+_EXPIRE = """
+DELETE FROM state.open_sessions WHERE session_uuid IN (
+    SELECT session_uuid FROM state.open_sessions JOIN sessions USING (session_uuid)
+    WHERE exit_timestamp <= make_timestamp($active) OR entry_timestamp <= make_timestamp($entry)
+)
+"""
 # Sorting takes ten times as long.
 _TRIM = """
-DELETE FROM state.open_sessions WHERE active < (SELECT quantile_disc(active, ?) FROM state.open_sessions)
+DELETE FROM state.open_sessions WHERE session_uuid IN (
+    WITH open AS (
+        SELECT session_uuid, exit_timestamp FROM state.open_sessions JOIN sessions USING (session_uuid)
+    )
+    SELECT session_uuid FROM open WHERE exit_timestamp < (SELECT quantile_disc(exit_timestamp, ?) FROM open)
+)
 """
 EVENT_KINDS = ("pageview", "custom", "download", "outbound")
 _decode = msgspec.json.Decoder(Session).decode
@@ -61,6 +72,14 @@ class Loaded(NamedTuple):
 
 
 KNOWN = Loaded({})
+
+
+class Open(NamedTuple):
+    """An open visit with its device, and the paths of the pages before the one that it is on, the newest first."""
+
+    device: int
+    session: Session
+    earlier: tuple[str, ...]
 
 
 class Loader:
@@ -119,11 +138,13 @@ class Loader:
         except (OSError, duckdb.Error):
             return [self._try(segment, now) for segment in batch]
 
-    def expire(self, before: int) -> None:
-        """Forget which device had the sessions that saw nothing since `before` (microseconds)."""
-        query = "DELETE FROM state.open_sessions WHERE active < make_timestamp(?)"
+    def expire(self, active: int, entry: int) -> None:
+        """Forget which device had the visits without any event since `active`, and those that began before `entry`.
+
+        Both in microseconds.
+        """
         with self._working():
-            ended = self._cursor.execute(query, [before]).fetchone()
+            ended = self._cursor.execute(_EXPIRE, {"active": active, "entry": entry}).fetchone()
             self._must_tidy |= ended is not None and ended[0] > 0
             self._cursor.execute(
                 "DELETE FROM state.segments WHERE number + ? < (SELECT max(number) FROM state.segments)",
@@ -145,13 +166,18 @@ class Loader:
         row = self._cursor.execute("SELECT max(number) FROM state.segments").fetchone()
         return int(row[0]) if row and row[0] is not None else 0
 
-    def open_sessions(self, since: int, at_most: int) -> Iterator[tuple[int, Session]]:
-        """Each open session with its device, the least recently active first; the newest `at_most` of them."""
+    def open_sessions(self, active: int, entry: int, at_most: int, pages: int) -> Iterator[Open]:
+        """The `at_most` visits that were active last, the least recently active first; as `expire` leaves them.
+
+        Each with the paths of its latest `pages` pages.
+        """
         with self._working():
-            self._cursor.execute(_OPEN_SESSIONS, {"since": since, "at_most": at_most})
+            bounds = {"active": active, "entry": entry, "at_most": at_most, "pages": pages}
+            self._cursor.execute(_OPEN_SESSIONS, bounds)
             while rows := self._cursor.fetchmany(1_000):
-                for device, session in rows:
-                    yield device, _decode(session)
+                for device, text, paths in rows:
+                    session = _decode(text)
+                    yield Open(device, session, tuple(path for path in paths if path != session.exit_path))
 
     def close(self) -> None:
         """Give the cursor back."""
@@ -195,11 +221,11 @@ class Loader:
 
     def _find_ends(self, found: list[Row], now: int) -> tuple[int, int]:
         """The lowest and highest time of any row that a load may have changed (microseconds), by `_KINDS`."""
-        if any(early for *_, early in found):
+        if any(early for *_, early, _ in found):
             # The clock was set back: sessions have rows before their entry, and later lines do not say of which.
             self._steady = False
-        lowest = min((low for *_, low, _, _ in found if low is not None), default=now)
-        highest = max((high for *_, high, _ in found if high is not None), default=0)
+        lowest = min((low for *_, low, _, _, _ in found if low is not None), default=now)
+        highest = max((high for *_, high, _, _ in found if high is not None), default=0)
         return lowest if self._steady else 0, highest
 
     def _insert(self, segments: Sequence[Segment], now: int) -> dict[int, Loaded]:
@@ -220,6 +246,8 @@ class Loader:
             for statement, kind in _FOR_KIND:
                 if kind in kinds:
                     cursor.execute(statement)
+            if any(is_old for *_, is_old in found):
+                cursor.execute(_OLD_STATEMENTS)
             self._trim()
             cursor.execute("DROP TABLE line")
             self._touched.begin(*self._find_ends(found, now))
@@ -237,7 +265,7 @@ class Loader:
     def _trim(self) -> None:
         """Forget open sessions that memory has no room for: an eighth at once, as it takes a look at all of them.
 
-        What memory forgets, the journal says; but not what it forgets for a path that became longer.
+        A start may take back some that memory had forgotten, and forget others.
         """
         counted = self._cursor.execute(_COUNT_OPEN).fetchone()
         if counted and counted[0] > self._most_open + self._most_open // 8:

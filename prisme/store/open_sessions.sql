@@ -1,16 +1,32 @@
--- The open sessions with their devices, the least recently active first: JSON as the journal writes it.
+-- The open visits with their devices, the least recently active first: JSON as the journal writes it, and the paths
+-- of their latest pages, the newest first.
 -- The texts are made after the sort: they take ten times as much memory as what they are made of.
 
-SELECT device, coalesce(copy, CAST(to_json({
+WITH open AS MATERIALIZED (
+    SELECT open.device, sessions.* EXCLUDE (device), sessions.device AS client_device
+    FROM state.open_sessions AS open JOIN sessions USING (session_uuid)
+    WHERE exit_timestamp > make_timestamp($active) AND entry_timestamp > make_timestamp($entry)
+    ORDER BY exit_timestamp DESC LIMIT $at_most
+), page AS (
+    SELECT session_uuid, path, max("timestamp") AS seen FROM pageviews
+    WHERE "timestamp" > make_timestamp($entry)
+        AND session_uuid IN (SELECT session_uuid FROM open WHERE pageviews > 1)
+    GROUP BY session_uuid, path
+), pages AS (
+    SELECT session_uuid, max_by(path, seen, $pages) AS paths FROM page GROUP BY session_uuid
+)
+SELECT device, CAST(to_json({
     'uuid': session_uuid,
     'domain': domain,
     'entry': epoch_us(entry_timestamp),
     'entry_path': entry_path,
     'exit': epoch_us(exit_timestamp),
-    'latest': exit_path,
+    'exit_path': exit_path,
     'status': exit_status,
     'visitor': visitor_id,
-    'client': {'os': operating_system, 'browser': browser_family, 'device': client_device},
+    'client': {
+        'os': operating_system, 'browser': browser_family, 'device': client_device, 'type': device_type
+    },
     'country': country_code,
     'referrer': referrer_domain,
     'utm': {
@@ -18,16 +34,7 @@ SELECT device, coalesce(copy, CAST(to_json({
         'term': utm_term, 'content': utm_content
     },
     'pageviews': pageviews,
-    'active': epoch_us(active)
-}) AS VARCHAR)) AS session
-FROM (
-    SELECT open.*, sessions.* EXCLUDE (session_uuid, device), sessions.device AS client_device
-    FROM (
-        SELECT device, session_uuid, active, copy FROM state.open_sessions
-        WHERE active >= make_timestamp($since)
-        ORDER BY active DESC LIMIT $at_most
-    ) AS open
-    LEFT JOIN sessions USING (session_uuid)
-    WHERE open.copy IS NOT NULL OR sessions.session_uuid IS NOT NULL
-    ORDER BY active
-)
+    'events': events
+}) AS VARCHAR) AS session, coalesce(paths, []) AS paths
+FROM open LEFT JOIN pages USING (session_uuid)
+ORDER BY exit_timestamp

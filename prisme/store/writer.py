@@ -24,11 +24,15 @@ _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Pace(NamedTuple):
-    """`interval`: seconds from flush to flush; `sync`: whether a flush waits for the disk; `ttl`: a session's, us."""
+    """`interval`: seconds from flush to flush; `sync`: whether a flush waits for the disk.
+
+    A visit is over `ttl` microseconds after its last event, and `longest` after its entry.
+    """
 
     interval: float
     sync: bool
     ttl: int
+    longest: int
 
 
 class Writer:
@@ -168,7 +172,7 @@ class Writer:
             return
         self._expired_at = now
         try:
-            await asyncio.to_thread(self._loader.expire, now - self._pace.ttl)
+            await asyncio.to_thread(self._loader.expire, now - self._pace.ttl, now - self._pace.longest)
             if abs(now - self._tidied_at) >= _TIDY_EVERY:
                 await asyncio.to_thread(self._loader.tidy)
                 self._tidied_at = now

@@ -4,31 +4,51 @@ from hashlib import blake2b
 
 from prisme.visit.salts import Salts
 
+# So that one hash is never the other, whatever it is made of.
+_DEVICE, _VISITOR = b"device", b"visitor"
+
 
 class Identity:
-    """BLAKE2b keyed with the salts."""
+    """BLAKE2b keyed with the key of the day: of the day that `expire` saw last."""
 
     def __init__(self, salts: Salts) -> None:
         self._salts = salts
-        # Keyed once and copied for each hash: a quarter of its time.
-        self._static = blake2b(digest_size=8, key=salts.static)
-        self._day, self._daily = b"", self._static
+        self._rekey()
 
-    def parts(self, user_agent: bytes, address: str, host: str) -> bytes:
+    def parts(self, user_agent: bytes, address: str, domain: str) -> bytes:
         """What both hashes are of, separated by lengths, so that no two lists look alike."""
-        return f"{len(user_agent)},{len(address)},{address}{host}".encode() + user_agent
+        return f"{len(user_agent)},{len(address)},{address}{domain}".encode() + user_agent
 
     def device(self, parts: bytes) -> int:
-        """64 bits that name one browser at one address on one site, for as long as the data directory lives."""
-        keyed = self._static.copy()
+        """64 bits that name one browser at one address on one site, today."""
+        keyed = self._device.copy()
         keyed.update(parts)
         return int.from_bytes(keyed.digest(), "little")
 
-    def visitor(self, parts: bytes, device: int, now: int) -> str:
-        """The anonymous visitor id of the day: `prisme_` and 16 upper-case hex digits."""
-        salt = self._salts.daily(now)
-        if salt is not self._day:
-            self._day, self._daily = salt, blake2b(digest_size=8, key=salt)
-        keyed = self._daily.copy()
+    def previous_device(self, parts: bytes) -> int | None:
+        """The same by the key before; None once no visit of that day can be open any more."""
+        if self._previous is None:
+            return None
+        keyed = self._previous.copy()
+        keyed.update(parts)
+        return int.from_bytes(keyed.digest(), "little")
+
+    def visitor(self, parts: bytes, device: int) -> str:
+        """The anonymous visitor id of the day that `device` is of: `prisme_` and 16 upper-case hex digits."""
+        keyed = self._visitor.copy()
         keyed.update(parts + device.to_bytes(8, "little"))
         return "prisme_" + keyed.hexdigest().upper()
+
+    def expire(self, now: int) -> None:
+        """Make a new day's key when it is time, and forget the one before; `now` in microseconds."""
+        if not self._since <= now < self._until and (self._salts.turn(now) or self._salts.expire(now)):
+            self._rekey()
+
+    def _rekey(self) -> None:
+        # Keyed once and copied for each hash: a quarter of its time. What is let go of is zeroed by hashlib.
+        salts = self._salts
+        self._since, self._until = salts.lasts
+        self._device = blake2b(digest_size=8, key=salts.today, person=_DEVICE)
+        self._visitor = blake2b(digest_size=8, key=salts.today, person=_VISITOR)
+        previous = salts.previous
+        self._previous = None if previous is None else blake2b(digest_size=8, key=previous, person=_DEVICE)

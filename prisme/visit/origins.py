@@ -1,4 +1,4 @@
-"""The registry: the hosts whose pages may send events. It compares hosts only, never schemes or ports.
+"""Lists of hosts, such as the registry: the hosts whose pages may send events. Schemes and ports do not count.
 
 Entries are exact hosts (`example.com`, `127.0.0.1`, `[::1]`), or `*.example.com` for every host below, but not itself.
 """
@@ -7,39 +7,23 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address
 
 from prisme.base import uri
-from prisme.base.memo import Memo
 
 
 class OriginError(ValueError):
     """Entries that cannot be read; the message names each with what is wrong and how to mend it."""
 
 
-class Origins:
-    """The registry built from its entries; OriginError names all the bad ones at once."""
+class Hosts:
+    """Hosts by entries that are known to be good."""
 
     def __init__(self, entries: Iterable[str]) -> None:
         read = [entry.strip() for entry in entries]
-        _check(read)
-        self._hosts = frozenset(uri.normalise_host(entry) for entry in read if not entry.startswith("*."))
+        self._exact = frozenset(uri.normalise_host(entry) for entry in read if not entry.startswith("*."))
         self._parents = frozenset(uri.normalise_host(entry[2:]) for entry in read if entry.startswith("*."))
-        # A site has few origins, but anyone may send any: 1,024 entries of at most 256 bytes stay under 0.5 MB.
-        self._known = Memo(self._read, 1024)
 
-    def admits(self, origin: bytes) -> bool:
-        """Whether the host of `origin`, as in an Origin header or a Referer, is registered; `null` never is."""
-        return self._known[origin] if len(origin) <= 256 else self._read(origin)
-
-    def admits_host(self, host: str) -> bool:
-        """Whether `host`, without a port, is registered."""
-        normal = uri.normalise_host(host)
-        return normal is not None and self._holds(normal)
-
-    def _read(self, origin: bytes) -> bool:
-        read = uri.parse(origin)
-        return read is not None and read.is_web and self._holds(read.host)
-
-    def _holds(self, host: str) -> bool:
-        if host in self._hosts:
+    def hold(self, host: str) -> bool:
+        """Whether `host`, in normal form and without a port, is one of them."""
+        if host in self._exact:
             return True
         while self._parents:
             _, dot, host = host.partition(".")
@@ -48,6 +32,24 @@ class Origins:
             if host in self._parents:
                 return True
         return False
+
+
+class Origins:
+    """The registry built from its entries; OriginError names all the bad ones at once."""
+
+    def __init__(self, entries: Iterable[str]) -> None:
+        read = [entry.strip() for entry in entries]
+        _check(read)
+        self._hosts = Hosts(read)
+
+    def holds(self, host: str) -> bool:
+        """Whether `host`, in normal form and without a port, is registered."""
+        return self._hosts.hold(host)
+
+    def admits_host(self, host: str) -> bool:
+        """Whether `host`, without a port, is registered."""
+        normal = uri.normalise_host(host)
+        return normal is not None and self._hosts.hold(normal)
 
 
 def split(value: str) -> list[str]:

@@ -1,17 +1,34 @@
-"""So many requests a minute and client: a fixed window from the client's first request."""
+"""So many requests and bytes a minute and client: a fixed window from the client's first request."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from prisme.visit.address import Address
 
 WINDOW = 60_000_000_000  # nanoseconds
-# Two generations of at most this many clients, some 100 bytes each: 13 MB when the whole internet comes at once.
-# Beyond that the oldest generation's counts are forgotten early: letting too much through beats refusing everyone.
+# Bytes that a client may send in a window. A pageview has some 200, so that 60 of them never come near; the largest
+# custom events, of 64 KiB, are 7.
+BUDGET = 512 * 1024
+# A customer of a provider may have a whole /48, which is 65,536 clients: together, they may send so many times as much.
+WIDE = 16
+# Two generations of at most this many keys, and the two of each request that comes in the same moment: some 120 bytes
+# each, 16 MB when the whole internet comes at once. Beyond that the oldest generation's counts are forgotten early:
+# letting too much through beats refusing everyone.
 GENERATION = 65_536
-_COUNT_BITS = 20
-_COUNT_MASK = (1 << _COUNT_BITS) - 1
+# From the right: requests, with a bit above them that says that there were too many; bytes, with another; the window's
+# start. Both begin at what is missing to their bit, so that one look at both bits is enough: requests are below 2^24 at
+# most, and bytes below 2^24, one request's 2^17 included.
+_COUNT_BITS, _SIZE_BITS = 25, 25
+_TOO_MANY = 1 << _COUNT_BITS - 1
+_TOO_LARGE = 1 << _SIZE_BITS - 1
+_EXCEEDED = _TOO_LARGE << _COUNT_BITS | _TOO_MANY
+_START = _COUNT_BITS + _SIZE_BITS
 
 
 class RateLimiter:
-    """Counts by key. A count and its window's start share one integer, to stay small."""
+    """Counts by client, and clients of IPv6 by their /48 as well. A limit of 0 requests is no limit on bytes either.
+
+    A key's requests, bytes and window's start share one integer, to stay small.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -19,27 +36,44 @@ class RateLimiter:
         self._old: dict[int | str, int] = {}
         self._turn_at = 0
 
-    def wait(self, keys: Sequence[int | str], now: int) -> list[int]:
-        """Count requests at `now` (steady nanoseconds). 0 admits one, else it is the seconds until its window ends."""
+    def wait(self, clients: Sequence[Address], sizes: Sequence[int], now: int) -> list[int]:
+        """Count requests of so many bytes at `now` (steady nanoseconds), those that are refused as well.
+
+        0 admits one, else it is the seconds until its window ends.
+        """
         if not self._limit:
-            return [0] * len(keys)
+            return [0] * len(clients)
         if now >= self._turn_at or len(self._young) >= GENERATION:
             self._turn(now)
-        young, old, limit, fresh, ended = self._young, self._old, self._limit, now << _COUNT_BITS | 1, now - WINDOW
+        waits = self._count([client.key for client in clients], sizes, 1, now)
+        wide = [place for place, client in enumerate(clients) if client.wide]
+        if wide:
+            keys = [clients[place].wide for place in wide]
+            longer = self._count(keys, [sizes[place] for place in wide], WIDE, now)
+            for place, seconds in zip(wide, longer, strict=True):
+                waits[place] = max(waits[place], seconds)
+        return waits
+
+    def _count(self, keys: Iterable[int | str], sizes: Iterable[int], times: int, now: int) -> list[int]:
+        """The seconds to wait, with so many times the usual limits."""
+        young, old, ended, exceeded = self._young, self._old, (now - WINDOW + 1) << _START, _EXCEEDED
+        missing = (_TOO_LARGE - 1 - times * BUDGET) << _COUNT_BITS | _TOO_MANY - 1 - times * self._limit
+        fresh = now << _START | missing
         waits: list[int] = []
-        for key in keys:
+        for key, size in zip(keys, sizes, strict=True):
             packed = young.get(key)
             if packed is None:
-                packed = old.pop(key, None)
-            if packed is None or packed >> _COUNT_BITS <= ended:
-                young[key] = fresh
-                waits.append(0)
-            elif packed & _COUNT_MASK < limit:
-                young[key] = packed + 1
-                waits.append(0)
+                packed = old.pop(key, fresh)
+            if packed < ended:
+                packed = fresh
+            counted = packed + (size << _COUNT_BITS) + 1
+            if counted & exceeded:
+                # Nothing more is let in before the window ends: what else comes need not be added.
+                young[key] = packed | exceeded
+                waits.append(-((now - WINDOW - (packed >> _START)) // 1_000_000_000))
             else:
-                young[key] = packed
-                waits.append(-((ended - (packed >> _COUNT_BITS)) // 1_000_000_000))
+                young[key] = counted
+                waits.append(0)
         return waits
 
     def _turn(self, now: int) -> None:

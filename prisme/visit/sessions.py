@@ -1,26 +1,57 @@
-"""The open sessions, in memory, by device. It remembers and forgets; what a session is, others decide."""
+"""The open visits, in memory, by device. It remembers and forgets; which visit a page belongs to, others decide."""
 
 from collections.abc import Iterable
-from operator import attrgetter
+from itertools import chain
 
 import msgspec
 
 from prisme.base.events import NO_UTM, Session
 from prisme.runtime.metrics import Histogram
+from prisme.visit.salts import DAY
 
 # Small dicts grow and are swept in well under a millisecond each, where one of a million entries
 # would hold the event loop for some 40 ms whenever it doubles.
 SHARDS = 256  # a power of two
-# About 600 bytes a session: 80 MB. A site with more visitors a day forgets the oldest first.
+# About 600 bytes a visit: 80 MB. A site with more visitors in half an hour forgets the oldest first.
 CAPACITY = 131_072
-# A session whose texts are longer takes the place of several: a path may have 24 kB, and what a client sends is its
-# own choice. 131,072 of the longest would be 4 GB; so they are 0.23 GB at most.
+# As many pages of a visit are remembered, so that a link in an older tab leads back to it.
+PAGES = 8
+# A visit lasts no longer, whatever happens.
+LONGEST = DAY
+# A visit whose texts are longer takes the place of several: a path may have 24 kB, and what a client sends is its
+# own choice. 131,072 of the longest would be 30 GB; so they are 0.23 GB at most.
 _TEXT_BITS = 7
+_SHORT = 1 << _TEXT_BITS
 _PAGEVIEWS = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
+class Visit(msgspec.Struct, frozen=True, gc=False):
+    """An open visit: its state, the paths that it was on before `exit_path` (newest first), as how many it counts."""
+
+    session: Session
+    earlier: tuple[str, ...]
+    weight: int
+
+    def go_on(self, session: Session) -> "Visit":
+        """The visit in its next state."""
+        before, earlier = self.session, self.earlier
+        path, left = session.exit_path, before.exit_path
+        if not before.pageviews:
+            return begin(session)
+        if path != left:
+            earlier = (left, *[one for one in earlier if one != path])[: PAGES - 1] if earlier else (left,)
+        if self.weight == 1 and len(path) < _SHORT and session.visitor == before.visitor:
+            return Visit(session, earlier, 1)
+        return begin(session, earlier)
+
+
+def begin(session: Session, earlier: tuple[str, ...] = ()) -> Visit:
+    """A visit that is not remembered yet."""
+    return Visit(session, earlier, _weigh(session, earlier))
+
+
 class Counts:
-    """What happened since the start; `pageviews` is of sessions that ended."""
+    """What happened since the start; `pageviews` is of visits that ended."""
 
     def __init__(self) -> None:
         self.inserted = 0
@@ -31,17 +62,19 @@ class Counts:
         self.pageviews = Histogram(_PAGEVIEWS)
 
 
-# Most devices have one session, which stands for itself: a tuple would be 48 bytes more.
-_Held = Session | tuple[Session, ...]
-_active = attrgetter("active")
+# Most devices have one visit, which stands for itself: a tuple would be 48 bytes more.
+_Held = Visit | tuple[Visit, ...]
 
 
 class Sessions:
-    """At most `per_device` sessions a device, each until `ttl` microseconds pass without an event."""
+    """Visits, each open until `ttl` microseconds pass without a pageview or event, and for `LONGEST`.
+
+    Those of a device are in the order of their last activity. Callers put at most `per_device` of them.
+    """
 
     def __init__(self, ttl: int, per_device: int, capacity: int = CAPACITY) -> None:
         self._ttl = ttl
-        self._per_device = per_device
+        self.per_device = per_device
         self._shard_capacity = max(1, capacity // SHARDS)
         # A device is `key * SHARDS + index`: without the last 8 of its 64 bits it takes 16 bytes less.
         self._shards: list[dict[int, _Held]] = [{} for _ in range(SHARDS)]
@@ -53,122 +86,110 @@ class Sessions:
     def __len__(self) -> int:
         return sum(self._counts)
 
-    def at(self, device: int, path: str, now: int) -> Session | None:
-        """The device's open session whose latest path is `path`; the least recently active, where several match."""
+    def find(self, device: int, now: int) -> tuple[Visit, ...]:
+        """The device's open visits, the latest one last."""
         held = self._shards[device % SHARDS].get(device // SHARDS)
         if held is None:
-            return None
-        if isinstance(held, Session):
-            return held if held.latest == path and now - held.active < self._ttl else None
-        those = [session for session in self._alive(held, now) if session.latest == path]
-        return min(those, key=_active, default=None)
+            return ()
+        if isinstance(held, tuple):
+            return self._alive(held, now)
+        session = held.session
+        return (held,) if session.exit > now - self._ttl and session.entry > now - LONGEST else ()
 
-    def newest(self, device: int, now: int) -> Session | None:
-        """The device's most recently active open session."""
-        return max(self._alive(self._of(device % SHARDS, device // SHARDS), now), key=_active, default=None)
-
-    def has_room(self, device: int, now: int) -> bool:
-        """Whether the device may have one more session."""
-        held = self._shards[device % SHARDS].get(device // SHARDS)
-        return held is None or len(self._alive(_each(held), now)) < self._per_device
-
-    def put(self, device: int, session: Session) -> tuple[Session, ...]:
-        """Remember a session (see `has_room`); returns the sessions forgotten in its place, mostly none."""
+    def put(self, device: int, visit: Visit, now: int) -> None:
+        """Remember one more visit of a device, the latest; the shard's oldest devices make room for it."""
         index, key = device % SHARDS, device // SHARDS
         shard = self._shards[index]
-        weight = _weigh(session)
-        forgotten: tuple[Session, ...] = ()
-        while self._weights[index] + weight > self._shard_capacity and shard:
-            forgotten += self._forget_oldest(index)
-        self._weights[index] += weight
+        while self._weights[index] + visit.weight > self._shard_capacity and shard:
+            self._forget_oldest(index)
+        self._weights[index] += visit.weight
         self.counts.inserted += 1
         if key in shard:
-            self._set(index, key, (*self._alive(self._of(index, key), session.active), session))
+            self._set(index, key, (*self._alive(self._of(index, key), now), visit))
         else:
-            shard[key] = session
+            shard[key] = visit
             self._counts[index] += 1
             self.counts.devices_inserted += 1
-        return forgotten
 
-    def replace(self, device: int, old: Session, new: Session) -> None:
-        """Put a session's new state in place of its old one; nothing where the old one is not there any more."""
+    def replace(self, device: int, old: Visit, new: Visit) -> None:
+        """Put a visit's next state in place of `old`, as the latest; nothing where it is not there any more."""
         index, key = device % SHARDS, device // SHARDS
         shard = self._shards[index]
         held = shard.get(key)
-        if len(new.latest) >> _TEXT_BITS != len(old.latest) >> _TEXT_BITS or new.visitor != old.visitor:
-            self._weigh_anew(index, key, old, new)
-        elif held is old:
+        if held is old:
             shard[key] = new
-        elif held is not None and not isinstance(held, Session):
-            shard[key] = tuple(new if one is old else one for one in held)
+        elif isinstance(held, tuple) and any(one is old for one in held):
+            shard[key] = (*[one for one in held if one is not old], new)
+        else:
+            return
+        if new.weight != old.weight:
+            self._weights[index] += new.weight - old.weight
+            while self._weights[index] > self._shard_capacity and len(shard) > 1:
+                self._forget_oldest(index)
+
+    def rekey(self, old: int, device: int, now: int) -> tuple[Visit, ...]:
+        """Give the open visits of the device `old` to `device`, which has none; gives them."""
+        visits = self.find(old, now)
+        if visits:
+            index, key = old % SHARDS, old // SHARDS
+            self._weights[index] -= sum(one.weight for one in self._of(index, key))
+            self._counts[index] -= len(self._of(index, key))
+            del self._shards[index][key]
+            self.counts.devices_deleted += 1
+            self.counts.inserted -= len(visits)  # they are counted already
+            for visit in visits:
+                self.put(device, visit, now)
+        return visits
 
     def sweep(self, now: int) -> None:
-        """Drop the expired sessions of one shard; the next call takes the next shard."""
+        """Drop the visits of one shard that are over; the next call takes the next shard."""
         index = self._next_sweep
         self._next_sweep = (index + 1) % SHARDS
         for key, held in list(self._shards[index].items()):
-            sessions = _each(held)
-            alive = self._alive(sessions, now)
-            if alive is not sessions:
+            visits = (held,) if isinstance(held, Visit) else held
+            alive = self._alive(visits, now)
+            if alive is not visits:
                 self._set(index, key, alive)
         self.counts.cycles += 1
 
-    def _of(self, index: int, key: int) -> tuple[Session, ...]:
+    def _of(self, index: int, key: int) -> tuple[Visit, ...]:
         held = self._shards[index].get(key)
-        return () if held is None else _each(held)
+        return () if held is None else (held,) if isinstance(held, Visit) else held
 
-    def _alive(self, sessions: tuple[Session, ...], now: int) -> tuple[Session, ...]:
-        if all(now - session.active < self._ttl for session in sessions):
-            return sessions
-        return tuple(session for session in sessions if now - session.active < self._ttl)
+    def _alive(self, visits: tuple[Visit, ...], now: int) -> tuple[Visit, ...]:
+        active, begun = now - self._ttl, now - LONGEST
+        for visit in visits:
+            if visit.session.exit <= active or visit.session.entry <= begun:
+                return tuple(one for one in visits if one.session.exit > active and one.session.entry > begun)
+        return visits
 
-    def _weigh_anew(self, index: int, key: int, old: Session, new: Session) -> None:
-        """The rare way of `replace`. A restart may bring back what is forgotten here."""
-        present = self._of(index, key)
-        if any(one is old for one in present):
-            self._shards[index][key] = _hold(tuple(new if one is old else one for one in present))
-            self._weights[index] += _weigh(new) - _weigh(old)
-        while self._weights[index] > self._shard_capacity and len(self._shards[index]) > 1:
-            self._forget_oldest(index)
+    def _forget_oldest(self, index: int) -> None:
+        """Forget the device of the shard that came first."""
+        self._set(index, next(iter(self._shards[index])), ())
 
-    def _forget_oldest(self, index: int) -> tuple[Session, ...]:
-        """Forget the shard's oldest device."""
-        key = next(iter(self._shards[index]))
-        forgotten = self._of(index, key)
-        self._set(index, key, ())
-        return forgotten
-
-    def _set(self, index: int, key: int, sessions: tuple[Session, ...]) -> None:
-        """Other sessions for a device that has some; none for one that ended."""
+    def _set(self, index: int, key: int, visits: tuple[Visit, ...]) -> None:
+        """Other visits for a device that has some; none for one whose visits are over."""
         shard, before = self._shards[index], self._of(index, key)
-        self._counts[index] += len(sessions) - len(before)
-        ended = [session for session in before if session not in sessions]
-        self._weights[index] -= sum(map(_weigh, ended))
-        self._end(ended)
-        if sessions:
-            shard[key] = _hold(sessions)
+        self._counts[index] += len(visits) - len(before)
+        remaining = set(map(id, visits))
+        self._end(index, [one for one in before if id(one) not in remaining])
+        if visits:
+            shard[key] = visits[0] if len(visits) == 1 else visits
         else:
             self.counts.devices_deleted += 1
             del shard[key]
 
-    def _end(self, sessions: Iterable[Session]) -> None:
-        for session in sessions:
+    def _end(self, index: int, visits: Iterable[Visit]) -> None:
+        for visit in visits:
+            self._weights[index] -= visit.weight
             self.counts.expired += 1
-            self.counts.pageviews.observe(session.pageviews)
+            self.counts.pageviews.observe(visit.session.pageviews)
 
 
-def _each(held: _Held) -> tuple[Session, ...]:
-    return (held,) if isinstance(held, Session) else held
-
-
-def _hold(sessions: tuple[Session, ...]) -> _Held:
-    return sessions[0] if len(sessions) == 1 else sessions
-
-
-def _weigh(session: Session) -> int:
-    """As how many sessions it counts. `replace` relies on it: only a new path or a new visitor id changes it."""
+def _weigh(session: Session, earlier: tuple[str, ...]) -> int:
+    """As how many visits it counts, by its texts. `go_on` relies on which of them may change."""
     texts = len(session.domain) + len(session.referrer) + len(session.visitor) + len(session.client.device)
     if session.utm is not NO_UTM:
         texts += sum(map(len, msgspec.structs.astuple(session.utm)))
-    paths = (len(session.latest) >> _TEXT_BITS) + (len(session.entry_path) >> _TEXT_BITS)
+    paths = sum(len(path) >> _TEXT_BITS for path in chain((session.exit_path, session.entry_path), earlier))
     return 1 + paths + (texts >> _TEXT_BITS)

@@ -32,6 +32,7 @@ _LONGEST_MODEL = 128
 # Chrome's reduced User-Agent says `K` for every device: https://www.chromium.org/updates/ua-reduction/
 _NO_DEVICE = frozenset({"", "K"})
 _BOT_FAMILY = ("Bot", "Spider", "Crawl", "Headless")
+_MOBILE = {b"?1": True, b"?0": False}
 _PLATFORMS = {
     b'"Android"': "Android",
     b'"Chrome OS"': "Chrome OS",
@@ -41,6 +42,32 @@ _PLATFORMS = {
     b'"iOS"': "iOS",
     b'"macOS"': "macOS",
 }
+
+# One system has one name: browsers that say it in a client hint call it so.
+_SYSTEMS = {"Mac OS X": "macOS"}
+# What is asked of a client, in this order; device families of ua-parser, or words of the User-Agent.
+_CONSOLE = re.compile(r"playstation|xbox|nintendo", re.IGNORECASE)
+_TV = re.compile(
+    r"smart-?tv|hbbtv|netcast|web0s|appletv|apple ?tv|google ?tv|android ?tv|crkey|chromecast|roku|bravia|viera|"
+    r"\baft[a-z]|shield android|\bdtv\b|\btv\b",
+    re.IGNORECASE,
+)
+# Windows 7 said `Tablet PC 2.0` on many a desktop.
+_TABLET = re.compile(
+    r"ipad|tablet(?! pc)|kindle|silk(?!.*mobile)|playbook|\btab\b|\bpad\b|nexus (?:7|9|10)", re.IGNORECASE
+)
+_PHONE = re.compile(
+    r"iphone|ipod|windows phone|mobile|blackberry|symbian|nokia|\bmidp|feature phone|smartphone", re.IGNORECASE
+)
+_TV_SYSTEMS = frozenset({"tvOS", "ATV OS X", "Web0S", "webOS", "GoogleTV", "WebTV", "FireHbbTV", "Roku", "Tizen"})
+_DESKTOPS = frozenset(
+    {
+        "Windows", "macOS", "Mac OS", "Linux", "Chrome OS", "Ubuntu", "Kubuntu", "Lubuntu", "Debian", "Fedora",
+        "Red Hat", "CentOS", "SUSE", "openSUSE", "Mandriva", "Mageia", "Linux Mint", "Arch Linux", "Gentoo",
+        "Slackware", "PCLinuxOS", "Puppy", "BackTrack", "Solaris", "SerenityOS",
+        "FreeBSD", "OpenBSD", "NetBSD", "BSD",
+    }
+)  # fmt: skip
 
 _NOTHING = r"[^\s\S]"
 _ESCAPED = re.compile(r"\\([\\\"])")
@@ -97,18 +124,22 @@ class UserAgents:
         self._parse_cached = lru_cache(_CACHED)(self._parse)
         self._read_cached = lru_cache(_CACHED)(self._read)
 
-    def read(self, user_agent: bytes, platform: bytes, model: bytes) -> Reading:
-        """Read the headers User-Agent, Sec-CH-UA-Platform and Sec-CH-UA-Model, as they came; empty where absent."""
+    def read(self, user_agent: bytes, platform: bytes, model: bytes, mobile: bytes) -> Reading:
+        """Read User-Agent, Sec-CH-UA-Platform, -Model and -Mobile, the headers as they came; empty where absent."""
         model = model if len(model) <= _LONGEST_MODEL else b""
-        return self._read_cached(user_agent[:_LONGEST], platform if platform in _PLATFORMS else b"", model)
+        platform = platform if platform in _PLATFORMS else b""
+        return self._read_cached(user_agent[:_LONGEST], platform, model, mobile if mobile in _MOBILE else b"")
 
-    def _read(self, user_agent: bytes, platform: bytes, model: bytes) -> Reading:
+    def _read(self, user_agent: bytes, platform: bytes, model: bytes, mobile: bytes) -> Reading:
         reading = self._parse_cached(user_agent)
-        if not platform and not model:
+        if not platform and not model and not mobile:
             return reading
         client = reading.client
-        os = _PLATFORMS.get(platform, client.os)
-        return Reading(Client(os, client.browser, _read_model(model) or client.device), reading.is_bot)
+        os, device = _PLATFORMS.get(platform, client.os), _read_model(model) or client.device
+        ua = user_agent.decode("utf-8", "replace")
+        return Reading(
+            Client(os, client.browser, device, find_type(os, device, ua, _MOBILE.get(mobile))), reading.is_bot
+        )
 
     def _parse(self, user_agent: bytes) -> Reading:
         ua = user_agent.decode("utf-8", "replace")
@@ -116,7 +147,10 @@ class UserAgents:
         device = _family(self._device.extract(ua))
         if device in _NO_DEVICE:
             device = OTHER
-        return Reading(Client(_family(self._os.extract(ua)), browser, device), self._is_bot(ua, browser, device))
+        os = _family(self._os.extract(ua))
+        os = _SYSTEMS.get(os, os)
+        client = Client(os, browser, device, find_type(os, device, ua, None))
+        return Reading(client, self._is_bot(ua, browser, device))
 
     def _is_bot(self, ua: str, browser: str, device: str) -> bool:
         if self._filter == "off" or any(allowed.search(ua) for allowed in self._allow):
@@ -124,6 +158,26 @@ class UserAgents:
         if not ua.strip() or any(word in browser or word in device for word in _BOT_FAMILY):
             return True
         return self._patterns is not None and self._patterns.match(ua)
+
+
+def find_type(os: str, device: str, ua: str, is_mobile: bool | None) -> str:
+    """Which of `DEVICE_TYPES` a client is; `is_mobile` is what it says itself, None where it does not.
+
+    An iPad whose browser asks for desktop pages says that it is a Mac: nothing here can tell.
+    """
+    words = f"{device} {ua}"
+    if _CONSOLE.search(words):
+        return "console"
+    if _TV.search(words) or (os in _TV_SYSTEMS and not _PHONE.search(words)):
+        return "tv"
+    if _TABLET.search(words):
+        return "tablet"
+    if os == "Android":
+        # Chrome's phones say so in two ways, its tablets in none.
+        return "mobile" if is_mobile or _PHONE.search(ua) else "tablet"
+    if is_mobile or os == "iOS" or _PHONE.search(words):
+        return "mobile"
+    return "desktop" if os in _DESKTOPS else "other"
 
 
 class _Found(Protocol):

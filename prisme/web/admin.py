@@ -31,18 +31,24 @@ class Admin:
         read = self._routes.get(scope["raw_path"])
         if read is None:
             start, body = response.answer(NOT_FOUND.status, _TEXT, b"not found: there are /metrics and /healthcheck\n")
-        elif scope["method"] != "GET":
-            start, body = response.answer(METHOD_NOT_ALLOWED.status, [*_TEXT, (b"allow", b"GET")])
+        elif scope["method"] not in {"GET", "HEAD"}:
+            start, body = response.answer(METHOD_NOT_ALLOWED.status, [*_TEXT, (b"allow", b"GET, HEAD")])
         else:
-            start, body = read()
+            start, body = read() if scope["method"] == "GET" else response.cut_body(read())
         await send(start)
         await send(body)
 
 
-def gather(app: App, traffic: Traffic, writer: Writer, services: Services, log: AccessLog | None) -> Metrics:
+def gather(
+    app: App,
+    traffic: Traffic,
+    writer: Writer,
+    services: Services,
+    failure: Callable[[], str | None],
+    log: AccessLog | None,
+) -> Metrics:
     """All metrics by name: each reads, when asked, what its room has counted."""
-    sessions, waiters, tallies = services.sessions, services.waiters, services.tallies
-    counts = sessions.counts
+    tallies, counts = services.tallies, services.sessions.counts
     return Metrics(
         [
             Gauge("http_active_requests", "Requests under way.", lambda: app.active),
@@ -85,7 +91,7 @@ def gather(app: App, traffic: Traffic, writer: Writer, services: Services, log: 
             Gauge(
                 "eventstore_failing",
                 "1 while events cannot be accepted and stored.",
-                lambda: int((services.journal.failure or writer.failure) is not None),
+                lambda: int(failure() is not None),
             ),
             Gauge("eventstore_pending_events", "Events in the journal, not loaded yet.", lambda: writer.pending_events),
             Gauge("eventstore_pending_bytes", "Size of the journal.", lambda: writer.pending_bytes),
@@ -101,7 +107,6 @@ def gather(app: App, traffic: Traffic, writer: Writer, services: Services, log: 
                 ("type",),
                 lambda: {("inserted",): counts.devices_inserted, ("deleted",): counts.devices_deleted},
             ),
-            Gauge("sessionstorage_sessions_wait", "Events that wait for their session.", lambda: waiters.count),
             Distribution(
                 "sessionstorage_sessions_pageviews", "Pageviews of ended sessions.", (), lambda: {(): counts.pageviews}
             ),

@@ -1,6 +1,6 @@
 """The public server: one table of routes, requests answered together or one by one, and the last resort."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from logging import Logger
 from typing import Any, NamedTuple
@@ -75,7 +75,7 @@ class App:
         None is for `asgi`, in a task of its own.
         """
         answers: list[Answer | None] = [None] * len(scopes)
-        for together, places in _group(scopes):
+        for together, places in _group(scopes) if scopes else ():
             if together is not None:
                 self._settle(together.answer, scopes, places, answers)
         return answers
@@ -112,12 +112,13 @@ class App:
             raise outcome
         return outcome if isinstance(outcome, tuple) else await outcome
 
-    def _settle(self, work: Many, scopes: list[Scope], places: list[int], answers: list[Answer | None]) -> None:
+    def _settle(self, work: Many, scopes: list[Scope], places: Sequence[int], answers: list[Answer | None]) -> None:
         """Answer those at the places, and count those that are answered."""
         asked = scopes if len(places) == len(scopes) else [scopes[place] for place in places]
+        outcomes = _ask(work, asked)
         answered: list[tuple[Scope, Answer]] = []
-        for place, scope, outcome in zip(places, asked, _ask(work, asked), strict=True):
-            if isinstance(outcome, tuple):
+        for place, scope, outcome in zip(places, asked, outcomes, strict=True):
+            if type(outcome) is tuple:
                 answers[place] = outcome
                 answered.append((scope, outcome))
             elif isinstance(outcome, Exception):
@@ -152,29 +153,25 @@ def healthcheck(failure: Callable[[], str | None]) -> Methods:
     def endpoint(_: Scope, __: Receive) -> Answer:
         return response.health(failure())
 
-    def head(_: Scope, __: Receive) -> Answer:
-        start, body = response.health(failure())
-        return start, body | {"body": b""}
-
-    return {"GET": endpoint, "HEAD": head}
+    return {"GET": endpoint}
 
 
 def _route(pattern: str, methods: Methods, proxy: Proxy) -> Route:
-    methods = _with_preflight(pattern, methods, proxy)
+    methods = _with_head(_with_preflight(pattern, methods, proxy))
     together = {name: method for name, method in methods.items() if isinstance(method, Together)}
     alone = {name: method for name, method in methods.items() if not isinstance(method, Together)}
     reads = {name: method.read for name, method in together.items() if method.read}
     return Route(pattern, tuple(methods), alone, together, reads)
 
 
-def _group(scopes: list[Scope]) -> Iterable[tuple[Together | None, list[int]]]:
-    """The places of requests by their endpoint, None for what is none. Most are like the one before."""
+def _group(scopes: list[Scope]) -> Iterable[tuple[Together | None, Sequence[int]]]:
+    """The places of requests by their endpoint, None for what is none. Mostly, all are to the same."""
+    routes, methods = [scope["route"] for scope in scopes], [scope["method"] for scope in scopes]
+    if routes.count(routes[0]) == methods.count(methods[0]) == len(scopes):
+        return [(routes[0].together.get(methods[0]), range(len(scopes)))]
     groups: dict[tuple[str, str], tuple[Together | None, list[int]]] = {}
-    route, method, places = UNKNOWN, "", list[int]()
-    for place, scope in enumerate(scopes):
-        if scope["route"] is not route or scope["method"] != method:
-            route, method = scope["route"], scope["method"]
-            _, places = groups.setdefault((route.pattern, method), (route.together.get(method), []))
+    for place, (route, method) in enumerate(zip(routes, methods, strict=True)):
+        _, places = groups.setdefault((route.pattern, method), (route.together.get(method), []))
         places.append(place)
     return groups.values()
 
@@ -185,6 +182,22 @@ def _ask(work: Many, scopes: list[Scope]) -> list[Outcome]:
     except Exception as error:
         # Nobody shall suffer for another's.
         return [error] if len(scopes) == 1 else [_ask(work, [scope])[0] for scope in scopes]
+
+
+def _with_head(methods: Methods) -> Methods:
+    """With `HEAD` where there is `GET`, except where that is an event."""
+    get = methods.get("GET")
+    if get is None or isinstance(get, Together) or "HEAD" in methods:
+        return methods
+
+    def endpoint(scope: Scope, receive: Receive) -> Answer | Awaitable[Answer]:
+        outcome = get(scope, receive)
+        return response.cut_body(outcome) if isinstance(outcome, tuple) else later(outcome)
+
+    async def later(coming: Awaitable[Answer]) -> Answer:
+        return response.cut_body(await coming)
+
+    return {**methods, "HEAD": endpoint}
 
 
 def _with_preflight(pattern: str, methods: Methods, proxy: Proxy) -> Methods:

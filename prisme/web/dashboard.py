@@ -8,7 +8,7 @@ from prisme.access.grants import ADMIN, AccessError, Grant
 from prisme.access.shares import SHARE
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
-from prisme.board import lists, page, state
+from prisme.board import lists, page, state, terms
 from prisme.board.state import DASHBOARD, LIST, State
 from prisme.stats import asked, filters
 from prisme.stats.asked import COMPARE
@@ -56,8 +56,7 @@ def _filter(_: Board, viewer: Viewer) -> Answer | Refusal:
     if name not in filters.NAMES:
         return refusal.QUESTION_INVALID.because(f"filter: {name[:64]!r} is none of {', '.join(filters.NAMES)}")
     here = State(state.read(given), None, "")
-    filters.read({name: value})  # what is wrong with it is said here
-    return lead(here.link({name: value}))
+    return lead(here.link({name: terms.canonical(name, value)}))
 
 
 def _form(board: Board, take: Take) -> Endpoint:
@@ -105,7 +104,7 @@ def _read_back(fields: Mapping[str, str]) -> str:
 def _tools(board: Board, viewer: Viewer, here: State, values: dict[str, Any]) -> dict[str, Any]:
     """What one may do with the page, and figures of the server itself for those who may see all."""
     grant = viewer.grant
-    sites = [one.title for one in values["sites"][1:] if one.chosen or len(values["sites"]) == 2]
+    sites = values["chosen_domains"]
     mine = board.views.list(grant.account) if grant.account else []
     return {
         "views": [

@@ -68,7 +68,7 @@ class Place(msgspec.Struct, frozen=True):
         if isinstance(asking, Refusal):
             return tell(self.pages, self.proxy, scope, asking)
         address = str(self.proxy.client(scope).key)
-        visit = Visit(asking, fields, address, is_secure(scope, asking, self.proxy.trusted), began)
+        visit = Visit(asking, fields, address, is_secure(scope, asking, self.proxy.trusts(scope)), began)
         outcome = await self.desk.run(lambda: work(visit))
         return tell(self.pages, self.proxy, scope, outcome) if isinstance(outcome, Refusal) else outcome
 

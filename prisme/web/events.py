@@ -1,35 +1,37 @@
-"""The event endpoints: bytes to a Hit, by script or without; the rules behind both doors are the same.
+"""The event endpoints: bytes to a pageview or an event, by script or without; the rules behind both are the same.
 
 The requests of a moment are read one by one, and judged and recorded together.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
-from prisme.base.uri import Uri, parse
-from prisme.ingest import custom, event, links, pageview
-from prisme.ingest.event import Event, Recorded
+from prisme.ingest import custom, links
 from prisme.ingest.hit import Hit
+from prisme.ingest.pageview import DEFAULT_STATUS, Pageview, read_status, read_visitor
+from prisme.ingest.record import Event, Record
+from prisme.ingest.record import Outcome as Recorded
 from prisme.runtime.clock import Clock
-from prisme.visit.address import Address
+from prisme.visit.sites import Sites
 from prisme.web import response
 from prisme.web.gate import Admit
 from prisme.web.request import (
     CONTENT_LENGTH,
     CONTENT_TYPE,
     DOCUMENT_REFERRER,
+    HINTS,
+    IN_QUERY,
     LINK,
     MAX_QUERY,
-    MODEL,
+    OF_BODY,
     ORIGIN,
     PAGE,
     PING_FROM,
-    PLATFORM,
     REFERER,
     STATUS,
     USER_AGENT,
@@ -49,7 +51,6 @@ Endpoint = Callable[[Scope, Receive], Answer | Awaitable[Answer]]
 Commit = Callable[[], Awaitable[bool]]
 # Of all requests of a moment, in their order. Where one raises, nothing was recorded.
 Many = Callable[[list[Scope]], list[Outcome]]
-Item = TypeVar("Item")
 
 _PING = b"PING"
 
@@ -70,17 +71,19 @@ class Doors(msgspec.Struct, frozen=True):
     """What all endpoints need. `commit`, where there is one, is awaited before an event is answered: is it safe?"""
 
     admit: Admit
+    sites: Sites
+    record: Record
     proxy: Proxy
     clock: Clock
     commit: Commit | None
 
 
-def post_pageview(doors: Doors, record: pageview.Record) -> Together:
+def post_pageview(doors: Doors) -> Together:
     """`POST /api/v1/events/pageviews`."""
-    return Together(_read_post(doors), _answerer(doors, _Door(_as_it_is, record)))
+    return Together(_read_post(doors), _answerer(doors, _Door(_pageview(doors.sites), _accept)))
 
 
-def post_custom(doors: Doors, record: event.Record) -> Together:
+def post_custom(doors: Doors) -> Together:
     """`POST /api/v1/events/custom/:name`."""
 
     def judge(scope: Scope, hit: Hit, found: Slots) -> Event | Refusal:
@@ -90,74 +93,76 @@ def post_custom(doors: Doors, record: event.Record) -> Together:
         properties = custom.read_properties(body)
         return properties if isinstance(properties, Refusal) else custom.custom_event(hit, scope["name"], properties)
 
-    return Together(_read_post_and_body(doors), _answerer(doors, _Door(judge, record)))
+    return Together(_read_post_and_body(doors), _answerer(doors, _Door(judge, _accept)))
 
 
-def post_link(doors: Doors, record: event.Record, read: links.Read) -> Together:
+def post_link(doors: Doors, read: links.Read) -> Together:
     """`POST /api/v1/events/file-downloads` and `/outbound-links`: the body is the URL, or `PING` of an `<a ping>`."""
 
     def judge(scope: Scope, hit: Hit, found: Slots) -> Event | Refusal:
         body = scope["body"].whole
-        return read(hit, found[LINK], True) if body == _PING else read(hit, body.strip(), False)
+        return read(hit, found[LINK] if body == _PING else body.strip())
 
-    return Together(_read_post_and_body(doors), _answerer(doors, _Door(judge, record, pings=True)))
+    return Together(_read_post_and_body(doors), _answerer(doors, _Door(judge, _accept, pings=True)))
 
 
-def noscript_pageview(doors: Doors, record: pageview.Record) -> Together:
+def noscript_pageview(doors: Doors) -> Together:
     """`GET /api/v1/noscript/events/pageviews`."""
-    return Together(_read_noscript(doors), _answerer(doors, _Door(_as_it_is, record, _accept_gif)))
+    return Together(_read_noscript(doors), _answerer(doors, _Door(_pageview(doors.sites), _accept_gif)))
 
 
-def noscript_custom(doors: Doors, record: event.Record) -> Together:
+def noscript_custom(doors: Doors) -> Together:
     """`GET /api/v1/noscript/events/custom/:name`."""
 
     def judge(scope: Scope, hit: Hit, _: Slots) -> Event | Refusal:
         joined = custom.join_properties(scope["properties"])
         return joined if isinstance(joined, Refusal) else custom.custom_event(hit, scope["name"], joined)
 
-    return Together(_read_noscript(doors), _answerer(doors, _Door(judge, record, _accept_gif)))
+    return Together(_read_noscript(doors), _answerer(doors, _Door(judge, _accept_gif)))
 
 
-def noscript_outbound(doors: Doors, record: event.Record) -> Together:
-    """`GET /api/v1/noscript/events/outbound-links`: on to the link, once the click is stored."""
+def noscript_outbound(doors: Doors, read: links.Read) -> Together:
+    """`GET /api/v1/noscript/events/outbound-links`: on to the link, be the click counted or not.
+
+    Who comes from no registered site is not sent on, but shown where the link leads: else anybody could hide an
+    address of their own behind this server's.
+    """
+    sites = doors.sites
 
     def judge(_: Scope, hit: Hit, found: Slots) -> Event | Refusal:
-        return links.outbound_link(hit, found[LINK], True)
+        return read(hit, found[LINK])
 
-    def accept(scope: Scope) -> Answer:
+    def lead_on(scope: Scope) -> Answer:
+        found = scope["slots"]
+        link = found[LINK].strip()
         # No header can be split by it: a URL with a control character is refused.
-        return response.redirect(scope["slots"][LINK].strip())
+        if sites.admits[scope["origin"]] or sites.admits[found[REFERER]]:
+            return response.redirect(link)
+        return response.interstitial(link)
 
-    return Together(_read_noscript(doors), _answerer(doors, _Door(judge, record, accept)))
+    def refuse(scope: Scope, why: Refusal) -> Answer:
+        if why is refusal.LINK_INTERNAL or isinstance(links.read_link(scope["slots"][LINK]), Refusal):
+            return response.refuse(doors.proxy, scope, why)
+        return response.refuse(doors.proxy, scope, why, leading=lead_on(scope))
 
-
-def read_page(raw: bytes) -> Uri | Refusal:
-    """The URL of the page that the event is about."""
-    if not raw:
-        return refusal.PAGE_MISSING
-    page = parse(raw)
-    return page if page is not None and page.is_web else refusal.PAGE_INVALID
-
-
-def read_hit(found: Slots, address: Address, page: Uri, now: int, page_known: bool = True) -> Hit:
-    """The event as ingest wants it; `now` in nanoseconds."""
-    return Hit(
-        now // 1000,
-        address,
-        page,
-        found[USER_AGENT],
-        found[PLATFORM],
-        found[MODEL],
-        found[DOCUMENT_REFERRER],
-        found[VISITOR_ID],
-        found[STATUS],
-        page_known,
-    )
+    return Together(_read_noscript(doors), _answerer(doors, _Door(judge, lead_on, refuse)))
 
 
-def _as_it_is(_: Scope, hit: Hit, __: Slots) -> Hit:
-    """A pageview is its hit."""
-    return hit
+def _pageview(sites: Sites) -> Callable[[Scope, Hit, Slots], Pageview | Refusal]:
+    referrers = sites.referrers
+
+    def judge(_: Scope, hit: Hit, found: Slots) -> Pageview | Refusal:
+        status, visitor = found[STATUS], found[VISITOR_ID]
+        code = read_status(status) if status else DEFAULT_STATUS
+        name = read_visitor(visitor) if visitor else ""
+        referrer = referrers[found[DOCUMENT_REFERRER]]
+        if isinstance(code, Refusal):
+            return code
+        if isinstance(name, Refusal):
+            return name
+        return referrer if isinstance(referrer, Refusal) else Pageview(hit, referrer, code, name)
+
+    return judge
 
 
 def _accept(_: Scope) -> Answer:
@@ -168,29 +173,29 @@ def _accept_gif(_: Scope) -> Answer:
     return response.ACCEPTED_GIF
 
 
-class _Door(NamedTuple, Generic[Item]):
-    """One kind of event: what a hit becomes, how such are recorded, and the answer to one that was.
+class _Door(NamedTuple):
+    """One kind of event: what a hit becomes, and the answer to one that was recorded, or refused.
 
     With `pings`, a browser itself may have sent it, and says the page elsewhere.
     """
 
-    judge: Callable[[Scope, Hit, Slots], Item | Refusal]
-    record: Callable[[Sequence[Item]], Sequence[Recorded]]
-    accept: Callable[[Scope], Answer] = _accept
+    judge: Callable[[Scope, Hit, Slots], Event | Refusal]
+    accept: Callable[[Scope], Answer]
+    refuse: Callable[[Scope, Refusal], Answer] | None = None
     pings: bool = False
 
 
 def _read_post(doors: Doors) -> Callable[[Scope], Slots]:
-    scan = doors.proxy.scanner()
+    scan = doors.proxy.scanner(without=OF_BODY)
     return lambda scope: scan(scope["headers"])
 
 
 def _read_post_and_body(doors: Doors) -> Callable[[Scope], Slots]:
     """Bodies of those who may not come in are received as well: else the connection would end with the answer."""
-    read_headers = _read_post(doors)
+    scan = doors.proxy.scanner()
 
     def read(scope: Scope) -> Slots:
-        found = read_headers(scope)
+        found = scan(scope["headers"])
         scope["body"] = Body(found[CONTENT_LENGTH])
         return found
 
@@ -199,14 +204,15 @@ def _read_post_and_body(doors: Doors) -> Callable[[Scope], Slots]:
 
 def _read_noscript(doors: Doors) -> Callable[[Scope], Slots]:
     """What scripts say in headers, a noscript request has in its query."""
-    scan = doors.proxy.scanner(noscript=True)
+    scan = doors.proxy.scanner(without=IN_QUERY)
 
     def read(scope: Scope) -> Slots:
         found, query = scan(scope["headers"]), scope["query_string"]
         if len(query) <= MAX_QUERY:
             scope["properties"] = read_parameters(query, found)
         else:
-            scope["unread"] = refusal.QUERY_TOO_LONG
+            scope["refused"] = refusal.QUERY_TOO_LONG  # unless there is a reason that comes first
+        scope["origin"] = found[ORIGIN]
         # Browsers send no `Origin` with `<img>` and `<a>`: the page's own URL stands in.
         found[ORIGIN] = found[ORIGIN] or found[REFERER] or found[PAGE]
         return found
@@ -214,54 +220,66 @@ def _read_noscript(doors: Doors) -> Callable[[Scope], Slots]:
     return read
 
 
-def _answerer(doors: Doors, door: _Door[Item]) -> Many:
+def _answerer(doors: Doors, door: _Door) -> Many:
     """Judges all that may come in, and records what they are."""
-    admit, wall = doors.admit, doors.clock.wall
-    refuse, settle = partial(response.refuse, doors.proxy), _settler(doors, door.accept)
-    judge, record, pings = door.judge, door.record, door.pings
+    admit, wall, pages, record = doors.admit, doors.clock.wall, doors.sites.pages, doors.record
+    refuse, accept, commit = door.refuse or partial(response.refuse, doors.proxy), door.accept, doors.commit
+    settle = _settler(commit, accept, refuse)
+    judge, pings = door.judge, door.pings
 
-    def read(scope: Scope, now: int) -> Item | Refusal:
-        body: Body | None = scope.get("body")
-        refused: Refusal | None = scope.get("refused") or (scope.get("unread") if body is None else body.refused)
+    def read(scope: Scope) -> Event | Refusal:
+        refused: Refusal | None = scope.get("refused")
         if refused is not None:
             return refused
         found = scope["slots"]
-        ping = pings and body is not None and body.whole == _PING
-        # A page that came by https tells other origins in a ping nothing but its origin (HTML, "hyperlink auditing").
-        page = read_page((found[PING_FROM] or found[ORIGIN]) if ping else found[PAGE] or found[REFERER])
+        url = found[PAGE]
+        page = pages[url or found[REFERER]]
         if isinstance(page, Refusal):
             return page
-        hit = read_hit(found, scope["address"], page, now, page_known=not ping or bool(found[PING_FROM]))
+        # Without a URL that was said, a referrer policy may have cut it to the origin.
+        known = bool(url) or page.path != "/"
+        hit = Hit(scope["address"], page, found[USER_AGENT], found[HINTS], known)
         return judge(scope, hit, found)
+
+    def read_with_body(scope: Scope) -> Event | Refusal:
+        body: Body = scope["body"]
+        if body.refused is not None:
+            scope.setdefault("refused", body.refused)
+        elif pings and body.whole == _PING:
+            # A page that came by https tells other origins in a ping nothing but its origin (HTML, "hyperlink
+            # auditing").
+            found = scope["slots"]
+            found[PAGE] = found[PING_FROM]
+            found[REFERER] = found[ORIGIN]
+        return read(scope)
 
     def answer(scopes: list[Scope]) -> list[Outcome]:
         admit(scopes)
-        now = wall()
-        items = [read(scope, now) for scope in scopes]
-        recorded = iter(record([item for item in items if not isinstance(item, Refusal)]))
+        items = [*map(read_with_body if "body" in scopes[0] else read, scopes)]
+        events = [item for item in items if not isinstance(item, Refusal)]
+        recorded = record(events, wall() // 1000)
+        if commit is None and len(events) == len(items) and not any(recorded):
+            return [accept(scope) for scope in scopes]
+        outcomes = iter(recorded)
         return [
-            refuse(scope, item) if isinstance(item, Refusal) else settle(scope, next(recorded))
+            refuse(scope, item) if isinstance(item, Refusal) else settle(scope, next(outcomes))
             for scope, item in zip(scopes, items, strict=True)
         ]
 
     return answer
 
 
-def _settler(doors: Doors, accept: Callable[[Scope], Answer]) -> Callable[[Scope, Recorded], Outcome]:
-    """Answers what was recorded; where its session has to come first, or the disk itself has to have it, after that."""
-    commit, refuse = doors.commit, partial(response.refuse, doors.proxy)
+def _settler(
+    commit: Commit | None, accept: Callable[[Scope], Answer], refuse: Callable[[Scope, Refusal], Answer]
+) -> Callable[[Scope, Recorded], Outcome]:
+    """Answers what was recorded; where the disk itself has to have it, after that."""
 
     def settle(scope: Scope, recorded: Recorded) -> Outcome:
-        if recorded is None and commit is None:
-            return accept(scope)
-        if isinstance(recorded, Refusal):
-            return refuse(scope, recorded)
-        return recorded if isinstance(recorded, Exception) else settle_later(scope, recorded)
+        if recorded is None:
+            return accept(scope) if commit is None else settle_later(scope, commit)
+        return refuse(scope, recorded) if isinstance(recorded, Refusal) else recorded
 
-    async def settle_later(scope: Scope, recorded: Awaitable[Refusal | None] | None) -> Answer:
-        refused = None if recorded is None else await recorded
-        if refused is None and commit is not None and not await commit():
-            refused = refusal.JOURNAL_UNAVAILABLE
-        return accept(scope) if refused is None else refuse(scope, refused)
+    async def settle_later(scope: Scope, commit: Commit) -> Answer:
+        return accept(scope) if await commit() else refuse(scope, refusal.JOURNAL_UNAVAILABLE)
 
     return settle

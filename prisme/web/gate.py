@@ -1,24 +1,24 @@
-"""The cheap no: rate limit, then origin, before anything is parsed."""
+"""The cheap no: rate limits, then origin, before anything is parsed."""
 
 from collections.abc import Callable
 
 from prisme.base import refusal
 from prisme.runtime.clock import Now
-from prisme.visit.origins import Origins
 from prisme.visit.ratelimit import RateLimiter
-from prisme.web.request import ORIGIN, Proxy, Scope
+from prisme.visit.sites import Sites
+from prisme.web.request import ORIGIN, REFERER, STORED, Proxy, Scope
 
-# Each gets its client's address, and `refused` where it may not come in.
+# Of requests to one endpoint. Each gets its client's address, and `refused` where it may not come in.
 Admit = Callable[[list[Scope]], None]
 
 
-def gate(proxy: Proxy, limiter: RateLimiter, origins: Origins, clock: Now) -> Admit:
+def gate(proxy: Proxy, limiter: RateLimiter, sites: Sites, clock: Now) -> Admit:
     """The function that says who may come in; any URL will do for an origin."""
-    clients, wait, admits = proxy.clients, limiter.wait, origins.admits
+    clients, wait, admits = proxy.clients, limiter.wait, sites.admits
 
     def admit(scopes: list[Scope]) -> None:
-        waits = wait([client.key for client in clients(scopes)], clock())
-        known = [admits(scope["slots"][ORIGIN]) for scope in scopes]
+        waits = wait(clients(scopes), count_bytes(scopes), clock())
+        known = [admits[scope["slots"][ORIGIN]] for scope in scopes]
         if all(known) and not any(waits):
             return
         for scope, seconds, knows in zip(scopes, waits, known, strict=True):
@@ -28,3 +28,18 @@ def gate(proxy: Proxy, limiter: RateLimiter, origins: Origins, clock: Now) -> Ad
                 scope["refused"] = refusal.ORIGIN_UNKNOWN
 
     return admit
+
+
+def count_bytes(scopes: list[Scope]) -> list[int]:
+    """The bytes of requests to one endpoint that may be stored, or are read to find what is.
+
+    These are a name in the path, the query where it is read, the body, and of headers the page's URL, the document
+    referrer, the visitor id and a ping's link. Of all others, little or nothing is stored.
+    """
+    first = scopes[0]
+    if first["method"] == "GET":  # all but a `Referer` is in the query
+        return [len(one["raw_path"]) + len(one["query_string"]) + len(one["slots"][REFERER]) for one in scopes]
+    sizes = [sum(map(len, one["slots"][STORED])) for one in scopes]
+    if "body" not in first:
+        return sizes
+    return [size + len(one["raw_path"]) + one["body"].size for size, one in zip(sizes, scopes, strict=True)]

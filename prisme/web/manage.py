@@ -124,7 +124,7 @@ def _endpoint(offices: Offices, who: Who, work: Work, *, status: int = 200) -> E
         asking = read_asking(scope)
         if isinstance(asking, Refusal):
             return asking
-        if scope["method"] != "GET" and not is_own_page(asking):
+        if scope["method"] not in {"GET", "HEAD"} and not is_own_page(asking):
             return refusal.CROSS_ORIGIN
         # Who may not do it need not send it.
         grant = await offices.desk.run(lambda: who(asking))

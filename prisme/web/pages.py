@@ -10,6 +10,7 @@ import jinja2
 
 from prisme import assets
 from prisme.base.refusal import Refusal
+from prisme.board.display import decode_host
 from prisme.web.request import Proxy, Scope
 from prisme.web.response import NOSNIFF, Answer, Header, answer, refuse
 
@@ -33,6 +34,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.globals["style"] = style
+        self._templates.filters["host"] = decode_host
         named = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
         own = f"style-src 'sha256-{named}'; script-src 'self'; connect-src 'self'; form-action 'self'"
         policy = f"default-src 'none'; {own}; base-uri 'none'; frame-ancestors 'none'"

@@ -4,9 +4,9 @@ Values stay bytes as they came; nothing is judged here but lengths.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from itertools import takewhile
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote_to_bytes
 
 from prisme.base import refusal
@@ -40,19 +40,25 @@ _IDS = 256  # made at a time
     REFERER,
     DOCUMENT_REFERRER,
     VISITOR_ID,
+    PING_FROM,
+    LINK,
     STATUS,
     USER_AGENT,
     PLATFORM,
     MODEL,
-    PING_FROM,
-    LINK,
+    MOBILE,
     CONTENT_TYPE,
     CONTENT_LENGTH,
     FORWARDED,
     REQUEST_ID,
     REQUESTED_HEADERS,
-) = range(16)
-_EMPTY: Slots = [b""] * 16
+    OTHER_FORWARDED,
+) = range(18)
+# Those that may be stored, as far as they are headers.
+STORED = slice(PAGE, LINK + 1)
+# Client hints.
+HINTS = slice(PLATFORM, MOBILE + 1)
+_EMPTY: Slots = [b""] * 18
 
 _HEADERS = {
     b"origin": ORIGIN,
@@ -64,21 +70,25 @@ _HEADERS = {
     b"user-agent": USER_AGENT,
     b"sec-ch-ua-platform": PLATFORM,
     b"sec-ch-ua-model": MODEL,
+    b"sec-ch-ua-mobile": MOBILE,
     b"ping-from": PING_FROM,
     b"ping-to": LINK,
     b"content-type": CONTENT_TYPE,
     b"content-length": CONTENT_LENGTH,
     b"access-control-request-headers": REQUESTED_HEADERS,
 }
-# What a noscript request says in its query instead.
-_INSTEAD = {
-    b"x-prisme-referrer",
-    b"x-prisme-document-referrer",
-    b"x-prisme-visitor-id",
-    b"x-prisme-status",
-    b"ping-from",
-    b"ping-to",
-}
+# What a noscript request says in its query instead, and what says something of a body.
+IN_QUERY = frozenset(
+    {
+        b"x-prisme-referrer",
+        b"x-prisme-document-referrer",
+        b"x-prisme-visitor-id",
+        b"x-prisme-status",
+        b"ping-from",
+        b"ping-to",
+    }
+)
+OF_BODY = frozenset({b"content-type", b"content-length", b"ping-from", b"ping-to"})
 _PARAMETERS = {
     b"referrer": PAGE,
     b"document-referrer": DOCUMENT_REFERRER,
@@ -87,30 +97,55 @@ _PARAMETERS = {
     b"url": LINK,
 }
 _PROPERTY = b"prop-"
+# Where proxies write whom they answer for, mostly; the option `proxy_header` names one, or another.
+_FORWARDING = ("X-Forwarded-For", "Forwarded")
 
 Scan = Callable[[Iterable[tuple[bytes, bytes]]], Slots]
 
 
-class Proxy:
-    """Which headers of a trusted reverse proxy count; without trust, none does."""
+Trust = Literal["auto", "true", "false"]
 
-    def __init__(self, trusted: bool, header: str, hops: int, request_id_header: str) -> None:
-        self.trusted = trusted
+
+class Proxy:
+    """Which headers of a reverse proxy count: those of connections from this machine (`auto`), of all, or of none.
+
+    `unread` says in a sentence what is wrong, once a proxy seems to be there whose headers are not read; `warn` gets
+    the same, once.
+    """
+
+    def __init__(
+        self,
+        trust: Trust,
+        header: str,
+        hops: int,
+        request_id_header: str,
+        warn: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        self.unread: str | None = None
+        self._warn = warn
+        self._header = header
         self._hops = hops
         self._ids: list[str] = []
-        self._slots = (
-            {request_id_header.lower().encode(): REQUEST_ID, header.lower().encode(): FORWARDED} if trusted else {}
-        )
+        others = [name for name in _FORWARDING if name.lower() != header.lower()]
+        self._slots = {name.lower().encode(): OTHER_FORWARDED for name in others} | {
+            request_id_header.lower().encode(): REQUEST_ID,
+            header.lower().encode(): FORWARDED,
+        }
+        self._forwarded = address.rfc7239 if header.lower() == "forwarded" else address.forwarded
+        self._always = trust == "true"
+        # A proxy has one address, or a few. Without one, clients' are here: 1,024 of at most 45 characters.
+        self._trusted: Memo[str, bool] = Memo(lambda peer: trust == "auto" and address.is_loopback(peer), 1024)
         self._scan = self.scanner()
-        # As many clients as `address` remembers, by the header as it came: 0.3 us in place of 2.
-        self._known = Memo(self._read_forwarded, 16_384)
+        # As many clients as `address` remembers, by the header as it came: 0.3 us in place of 2, or 5 for `Forwarded`.
+        # With at most 128 bytes each they stay under 10 MB.
+        self._known = Memo(self._read_forwarded, 16_384, 128)
 
-    def scanner(self, noscript: bool = False) -> Scan:
-        """The function that sorts a request's headers into slots.
+    def scanner(self, without: Collection[bytes] = ()) -> Scan:
+        """The function that sorts a request's headers into slots, but for those that an endpoint does not want.
 
         A header that comes twice is one comma-separated value, as RFC 9110, section 5.3, has it.
         """
-        wanted = {name: slot for name, slot in _HEADERS.items() if not (noscript and name in _INSTEAD)}
+        wanted = {name: slot for name, slot in _HEADERS.items() if name not in without}
         slot_of = (wanted | self._slots).get
 
         def scan(headers: Iterable[tuple[bytes, bytes]]) -> Slots:
@@ -131,19 +166,50 @@ class Proxy:
     def clients(self, scopes: Iterable[Scope]) -> list[Address]:
         """As `client`, of requests whose client was not asked for yet."""
         clients: list[Address] = []
+        always, trusted, forwarded = self._always, self._trusted, self._known
         for scope in scopes:
-            found = scope.get("slots") or self._scan(scope["headers"])
-            told, known = found[FORWARDED], None
-            if told:
-                known = self._known[told] if len(told) <= 64 else self._read_forwarded(told)
-            if found[REQUEST_ID]:
-                scope["request_id"] = found[REQUEST_ID][:MAX_REQUEST_ID].decode("latin-1")
-            scope["address"] = known = known or address.parse(scope["client"][0])
+            found, known = scope.get("slots") or self._scan(scope["headers"]), None
+            told, given = found[FORWARDED], found[REQUEST_ID]
+            if (told or given) and (always or trusted[scope["client"][0]]):
+                if given:
+                    scope["request_id"] = given[:MAX_REQUEST_ID].decode("latin-1")
+                known = forwarded[told]
+            if known is None:
+                peer = scope["client"][0]
+                known = address.parse(peer)
+                if self.unread is None and (told or found[OTHER_FORWARDED]):
+                    self._look(peer, bool(told))
+            scope["address"] = known
             clients.append(known)
         return clients
 
+    def trusts(self, scope: Scope) -> bool:
+        """Whether headers of this request are the proxy's word."""
+        return self._always or self._trusted[scope["client"][0]]
+
     def _read_forwarded(self, told: bytes) -> Address | None:
-        return address.forwarded(told.decode("latin-1"), self._hops)
+        return self._forwarded(told.decode("latin-1"), self._hops)
+
+    def _look(self, peer: str, told: bool) -> None:
+        """Note what is wrong where a request has forwarding headers, and its client is its peer nevertheless.
+
+        Anyone on the internet may send such headers; on a private network, a proxy does.
+        """
+        if not address.is_private(peer):
+            return
+        if not (self._always or self._trusted[peer]):
+            safe = "auto" if address.is_loopback(peer) else "true, where nobody but the proxy reaches this port"
+            self.unread = (
+                "Requests come through a proxy whose headers are not read, so that all visitors seem to have its "
+                f"address: set trust_proxy to {safe}."
+            )
+        elif not told:
+            self.unread = (
+                f"Requests come through a proxy that does not send {self._header}, so that all visitors seem to have "
+                "its address: set proxy_header to the header that it sends, such as Forwarded or X-Forwarded-For."
+            )
+        if self.unread is not None:
+            self._warn(self.unread)
 
     def request_id(self, scope: Scope) -> str:
         """The id that a trusted proxy gave the request, else a new UUIDv4; the same one when asked again."""
@@ -197,6 +263,11 @@ class Body:
         self._length = int(length)
         if self._length == 0:
             self.whole = b""
+
+    @property
+    def size(self) -> int:
+        """Bytes that were received."""
+        return len(self._read if self.whole is None else self.whole)
 
     def has_ended(self) -> bool:
         """Whether nothing more has to be received."""

@@ -1,10 +1,12 @@
 """Answers: two ASGI messages each, built once where they never change."""
 
+import html
 from collections.abc import Sequence
 from typing import Any
 
 from prisme.assets import GIF
 from prisme.base.refusal import Refusal
+from prisme.base.uri import parse
 from prisme.web.request import Proxy, Scope
 
 Message = dict[str, Any]
@@ -29,6 +31,13 @@ _GIF_HEADERS = [
 ]
 _OWN_HEADERS = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store"), *INERT]
 _TEXT_HEADERS = [CORS, *_OWN_HEADERS]
+_PAGE_HEADERS = [CORS, *INERT, (b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store")]
+_INTERSTITIAL = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex"><title>Leaving for {host}</title></head>
+<body><p>This link leads to <b>{host}</b>.</p>
+<p><a href="{url}" rel="noreferrer nofollow">Continue to {host}</a></p></body></html>
+"""
 # So that a page's own code may read why.
 _EXPOSE = (b"access-control-expose-headers", b"X-Prisme-Error, X-Prisme-Request-Id, Retry-After")
 _DAY = b"86400"
@@ -52,15 +61,22 @@ def health(failure: str | None) -> Answer:
     return HEALTHY if failure is None else answer(503, _TEXT_HEADERS, f"{failure}\n".encode())
 
 
-def refuse(proxy: Proxy, scope: Scope, why: Refusal, more: Sequence[Header] = (), *, of_events: bool = True) -> Answer:
+def refuse(
+    proxy: Proxy,
+    scope: Scope,
+    why: Refusal,
+    more: Sequence[Header] = (),
+    *,
+    of_events: bool = True,
+    leading: Answer | None = None,
+) -> Answer:
     """A refusal with its reason: as text, or with the GIF, so that no page shows a broken image.
 
-    Metrics and log read of it in the scope. Pages of other sites may read it where it is `of_events`.
+    Metrics and log read of it in the scope. Pages of other sites may read it where it is `of_events`. An answer that
+    is `leading` on does so all the same, with the reason in its headers.
     """
     scope["refusal"] = why
-    gif = scope["raw_path"].startswith(NOSCRIPT)
     headers = [
-        *(_GIF_HEADERS if gif else _TEXT_HEADERS if of_events else _OWN_HEADERS),
         *([_EXPOSE] if of_events else []),
         (b"x-prisme-error", why.reason.encode("ascii", "replace")),
         (b"x-prisme-request-id", proxy.request_id(scope).encode("latin-1")),
@@ -70,12 +86,37 @@ def refuse(proxy: Proxy, scope: Scope, why: Refusal, more: Sequence[Header] = ()
         headers.append((b"retry-after", b"%d" % why.retry_after))
     if why.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="prisme"'))
-    return answer(why.status, headers, GIF if gif else f"{why.reason}\n".encode("utf-8", "replace"))
+    if leading is not None:
+        start, body = leading
+        return start | {"headers": [*start["headers"], *headers]}, body
+    if scope["raw_path"].startswith(NOSCRIPT):
+        return answer(why.status, [*_GIF_HEADERS, *headers], GIF)
+    text = f"{why.reason}\n".encode("utf-8", "replace")
+    return answer(why.status, [*(_TEXT_HEADERS if of_events else _OWN_HEADERS), *headers], text)
+
+
+def cut_body(whole: Answer) -> Answer:
+    """The answer to `HEAD` where `GET` gets `whole`: the same headers, with the length of what is not sent."""
+    start, body = whole
+    headers: list[Header] = start["headers"]
+    # An answer that never has a body says no length either (RFC 9110, section 8.6).
+    if start["status"] not in {204, 304} and not any(name == b"content-length" for name, _ in headers):
+        headers = [*headers, (b"content-length", b"%d" % len(body["body"]))]
+    return answer(start["status"], headers)
 
 
 def redirect(location: bytes) -> Answer:
     """302 to where a link leads. No cache may keep it: each click counts."""
     return answer(302, [CORS, (b"location", location), (b"cache-control", b"no-store")])
+
+
+def interstitial(link: bytes) -> Answer:
+    """A page that names where a link leads and goes there by a click: a redirect would serve strangers."""
+    url = html.escape(link.decode("utf-8", "replace"))
+    read = parse(link)
+    host = html.escape(read.domain if read else "")
+    page = _INTERSTITIAL.format(url=url, host=host)
+    return answer(200, _PAGE_HEADERS, page.encode())
 
 
 def preflight(methods: bytes, requested_headers: bytes) -> Answer:

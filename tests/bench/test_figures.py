@@ -21,11 +21,15 @@ from bench.figures.result import Figures, Intake, reading
 from bench.figures.run import Plan, run
 from bench.figures.scan import open_tables, scan
 from bench.result import Report
-from bench.seed import DOMAINS, Seed, SeedError, count, seed
+from bench.seed import DOMAINS, GENERATOR, Seed, SeedError, count, seed
 from tests.requirements import need
 
 NOW = int(datetime.datetime(2026, 11, 24, 6, 30, tzinfo=datetime.UTC).timestamp() * 1e6)
 PAGEVIEWS = 20_000
+EVENTS = " UNION ALL ".join(
+    f"SELECT session_uuid, timestamp FROM {table}"
+    for table in ("events_custom", "file_downloads", "outbound_link_clicks")
+)
 DAY = 86_400_000_000
 
 
@@ -63,7 +67,14 @@ def test_seed_is_the_same_whatever_the_threads(seeded: Path, tables: duckdb.Duck
         ("SELECT count(*) FROM pageviews", 0.95 * PAGEVIEWS, 1.05 * PAGEVIEWS),
         ("SELECT count(*) FROM sessions", 0.3 * PAGEVIEWS, 0.3 * PAGEVIEWS),
         ("SELECT (SELECT sum(pageviews) FROM sessions) - count(*) FROM pageviews", 0, 0),
+        (f"SELECT (SELECT sum(events) FROM sessions) - count(*) FROM ({EVENTS})", 0, 0),
+        (f"SELECT count(*) FROM sessions ANTI JOIN (SELECT session_uuid, max(timestamp) AS exit_timestamp FROM ("
+         f"{EVENTS} UNION ALL SELECT session_uuid, timestamp FROM pageviews) GROUP BY ALL) "
+         "USING (session_uuid, exit_timestamp)", 0, 0),
         ("SELECT count(DISTINCT session_uuid) - count(*) FROM sessions", 0, 0),
+        ("SELECT max(epoch_us(exit_timestamp) - epoch_us(entry_timestamp)) FROM sessions", 1, DAY),
+        ("SELECT avg((device_type = 'desktop')::INT) FROM sessions", 0.55, 0.65),
+        (f"SELECT count(*) FROM ({EVENTS}) ANTI JOIN sessions USING (session_uuid)", 0, 0),
         ("SELECT count(*) FROM pageviews ANTI JOIN sessions USING (session_uuid, visitor_id, domain)", 0, 0),
         (f"SELECT max(epoch_us(timestamp)) - {NOW} FROM pageviews", -DAY, -1),
         (f"SELECT min(epoch_us(timestamp)) - {NOW} FROM pageviews", -365 * DAY, -364 * DAY),
@@ -78,8 +89,9 @@ def test_seed_is_the_same_whatever_the_threads(seeded: Path, tables: duckdb.Duck
         ("SELECT count(*) FROM sessions WHERE session_timestamp <> date_trunc('millisecond', entry_timestamp)", 0, 0),
     ],
     ids=[
-        "pageviews", "sessions", "sessions count them", "ids", "of sessions", "end", "start", "domains", "campaigns",
-        "custom", "anonymous for a day", "named for many", "lost pages", "time in ids",
+        "pageviews", "sessions", "sessions count them", "and events", "exits", "ids", "a day at most", "desktops",
+        "events of sessions", "of sessions", "end", "start",
+        "domains", "campaigns", "custom", "anonymous for a day", "named for many", "lost pages", "time in ids",
     ],
 )  # fmt: skip
 def test_seed_has(tables: duckdb.DuckDBPyConnection, query: str, least: float, most: float) -> None:
@@ -96,7 +108,7 @@ def test_seeded_folder_is_used_again_on_the_same_day(seeded: Path) -> None:
     "changes", [{"generator": 0}, {"pageviews": 1}, {"end": NOW - DAY}], ids=["generator", "count", "day"]
 )
 def test_seed_of_another_kind_does_not_serve(changes: dict[str, int]) -> None:
-    made = Seed(1, PAGEVIEWS, NOW, {}, 1.0)
+    made = Seed(GENERATOR, PAGEVIEWS, NOW, {}, 1.0)
     assert made.serves(PAGEVIEWS, NOW)
     assert not msgspec.structs.replace(made, **changes).serves(PAGEVIEWS, NOW)
 

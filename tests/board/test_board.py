@@ -25,7 +25,7 @@ def read(state: State) -> asked.Asked:
 @given(st.lists(TEXTS, min_size=1, max_size=5), st.booleans())
 def test_terms_are_what_filters_read(texts: list[str], excludes: bool) -> None:
     raw = ",".join(terms.write(text, excludes=excludes) for text in texts)
-    found = filters.read({"path": raw})["path"]
+    found = filters.read({"event": raw})["event"]
     assert (found.excludes if excludes else found.includes) == tuple((text,) for text in texts)
     assert [terms.show(term)[1] for term in terms.split(raw)] == texts
     assert {terms.show(term)[0] for term in terms.split(raw)} == {"is not" if excludes else "is"}

@@ -479,7 +479,9 @@ def test_forms_are_no_json(server: LiveServer, cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("options", "headers", "secure"),
     [
-        ({}, {"X-Forwarded-Proto": "https"}, False),
+        ({"trust_proxy": "false"}, {"X-Forwarded-Proto": "https"}, False),
+        ({}, {"X-Forwarded-Proto": "https"}, True),
+        ({}, {"X-Forwarded-Proto": "http"}, False),
         ({"trust_proxy": "true"}, {"X-Forwarded-Proto": "https"}, True),
         ({"trust_proxy": "true"}, {"X-Forwarded-Proto": "http"}, False),
         ({}, {"Origin": "https://127.0.0.1", "Host": "127.0.0.1"}, True),

@@ -225,7 +225,8 @@ def test_rate_limit_ends_with_its_window(start: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "forwarded", "country"),
     [
-        pytest.param({}, "8.8.8.8", "XX", id="not trusted by default"),
+        pytest.param({}, "8.8.8.8", "US", id="from this machine"),
+        pytest.param({"trust_proxy": "false"}, "8.8.8.8", "XX", id="not trusted"),
         pytest.param({"trust_proxy": "true"}, "8.8.8.8", "US", id="trusted"),
         pytest.param({"trust_proxy": "true"}, "1.1.1.1, 8.8.8.8", "US", id="the rightmost"),
         pytest.param({"trust_proxy": "true", "proxy_hops": "2"}, "8.8.8.8, 10.0.0.1", "US", id="two hops"),
@@ -240,10 +241,11 @@ def test_client_address(start: Any, options: dict[str, str], forwarded: str, cou
     assert server.rows("SELECT country_code FROM sessions") == [(country,)]
 
 
-def test_request_id_of_a_trusted_proxy_is_kept(proxied: LiveServer, live: LiveServer) -> None:
+@pytest.mark.parametrize(("trust", "kept"), [("auto", True), ("true", True), ("false", False)])
+def test_request_id_of_a_trusted_proxy_is_kept(start: Any, trust: str, kept: bool) -> None:
     sent = {"Origin": "null", "X-Request-Id": "abc-123"}
-    assert proxied.http.post(PAGEVIEWS, headers=sent).headers["x-prisme-request-id"] == "abc-123"
-    assert live.http.post(PAGEVIEWS, headers=sent).headers["x-prisme-request-id"] != "abc-123"
+    answer = start(trust_proxy=trust).http.post(PAGEVIEWS, headers=sent)
+    assert (answer.headers["x-prisme-request-id"] == "abc-123") is kept
 
 
 @pytest.mark.parametrize(

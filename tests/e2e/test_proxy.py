@@ -236,7 +236,6 @@ def chain(folder: Path, outer: str, inner: str = "") -> Iterator[Chain]:
                 origins="example.com,*.example.com",
                 access_log=str(access_log),
                 api_events_rate_limit=str(LIMIT),
-                trust_proxy="true",
                 proxy_hops="2" if inner else "1",
             )
         )
@@ -330,9 +329,9 @@ class Case(NamedTuple):
     expected: bytes | None = b""  # None for what is not looked at
 
 
-def _get(path: str, query: dict[str, str], status: int, expected: bytes = GIF) -> Case:
-    agent = {"User-Agent": CHROME}
-    return Case("GET", f"{NOSCRIPT}{path}?{httpx.QueryParams(query)}", agent, b"", status, expected)
+def _get(path: str, query: dict[str, str], status: int, expected: bytes = GIF, **headers: str) -> Case:
+    headers["User-Agent"] = CHROME
+    return Case("GET", f"{NOSCRIPT}{path}?{httpx.QueryParams(query)}", headers, b"", status, expected)
 
 
 SITE = {"referrer": "https://example.com/"}
@@ -359,7 +358,7 @@ PASSED = {
         b"PING",
         200,
     ),
-    "redirect": _get("outbound-links", SITE | {"url": LINK}, 302, b""),
+    "redirect": _get("outbound-links", SITE | {"url": LINK}, 302, b"", Referer="https://example.com/"),
     "preflight": Case("OPTIONS", EVENTS + "pageviews", ASKED, b"", 204),
     "refusal": Case("POST", EVENTS + "pageviews", {"Origin": "null"}, b"", 400, b"origin not registered\n"),
     "noscript refusal": _get("pageviews", {}, 400),
@@ -424,7 +423,7 @@ def test_http_leads_to_https(one: Chain) -> None:
 def test_options_are_prismes(tmp_path: Path, options: str) -> None:
     (tmp_path / "prisme.toml").write_text(options)
     config, notices = load({}, {}, tmp_path)
-    assert config.trust_proxy
+    assert config.trust_proxy == "auto"
     assert [notice for notice in notices if "unknown" in notice] == []
 
 

@@ -11,12 +11,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import product
 from pathlib import Path
+
+from prisme.ingest.campaign import read_utm
 
 from prisme.base import uri
 from prisme.base.refusal import Refusal
 from prisme.base.uri import MAX_BYTES
-from prisme.ingest.campaign import read_utm
 from prisme.ingest.custom import join_properties, read_properties
 from prisme.ingest.links import read_link
 from prisme.ingest.pageview import read_status, read_visitor
@@ -36,7 +38,7 @@ from prisme.runtime.config import Config, Mistakes
 from prisme.runtime.options import OPTIONS, flag, variable
 from prisme.visit import address
 from prisme.visit.useragent import UserAgents
-from prisme.web.request import _EMPTY, PLATFORM, Proxy, read_name, read_parameters
+from prisme.web.request import _EMPTY, PLATFORM, Proxy, Trust, read_name, read_parameters
 from tests.store.test_loader import NOW, Store, session
 
 Target = Callable[[bytes], None]
@@ -45,13 +47,14 @@ Target = Callable[[bytes], None]
 def headers(data: bytes) -> None:
     """The header scan: a header a line."""
     sent = [(name.lower(), value) for name, _, value in (line.partition(b":") for line in data.split(b"\n"))]
-    for trusted in (False, True):
-        proxy = Proxy(trusted, "X-Forwarded-For", 2, "X-Request-Id")
+    modes: tuple[Trust, ...] = ("false", "auto", "true")
+    for trust, header in product(modes, ("X-Forwarded-For", "Forwarded")):
+        proxy = Proxy(trust, header, 2, "X-Request-Id")
         for noscript in (False, True):
             found = proxy.scanner(noscript)(sent)
             assert len(found) == len(_EMPTY)
             assert not any(_EMPTY)
-        scope = {"headers": sent, "client": ("192.0.2.1", "1")}
+        scope = {"headers": sent, "client": ("127.0.0.1", "1")}
         client = proxy.client(scope)
         assert client.version in {0, 4, 6}
         assert proxy.request_id(scope)

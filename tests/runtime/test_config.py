@@ -10,18 +10,22 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from prisme.runtime.config import Config, Mistakes, load
 from prisme.runtime.machine import Machine
-from prisme.runtime.options import OPTIONS, flag, key, variable
+from prisme.runtime.options import GONE, OPTIONS, flag, key, variable
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 MARK = "<!-- From here on, generated from the table of options: python -m tests.runtime.test_config -->\n"
 MACHINE = Machine(memory=4_000_000_000, cores=6)
 
+IGNORED = tuple(next(str(option.default) for option in OPTIONS if option.name == "ignored_referrers").split(","))
+
 DEFAULTS = Config(
     origins=("localhost", "127.0.0.1"),
+    aliases=(),
     mode="default",
     host="0.0.0.0",
     port=8000,
@@ -32,28 +36,35 @@ DEFAULTS = Config(
     access_log=Path("/dev/stdout"),
     access_log_ip="full",
     debug=False,
-    trust_proxy=False,
+    trust_proxy="auto",
     proxy_header="X-Forwarded-For",
     proxy_hops=1,
     proxy_request_id_header="X-Request-Id",
     api_events_rate_limit=60,
-    api_events_timeout=3.0,
+    page_parameters=(),
+    trailing_slash="keep",
+    ignored_referrers=IGNORED,
     api_stats_timeout=10.0,
     api_stats_allow_origins=(),
     bot_filter="strict",
     bot_allow=(),
     geoip_db=None,
-    sessionstorage_session_inactive_ttl=86400.0,
+    sessionstorage_session_inactive_ttl=1800.0,
     sessionstorage_max_sessions_per_visitor=64,
     eventstore_max_batch_size=65536,
     eventstore_max_batch_timeout=1.0,
     eventstore_fsync="interval",
+    min_free_space=256_000_000,
     duckdb_memory_limit=1_000_000_000,
     duckdb_threads=6,
 )
 # One value for each option, as text, and what it is read as; none is the default.
 TEXTS: dict[str, tuple[str, object]] = {
     "origins": ("example.com, *.example.org", ("example.com", "*.example.org")),
+    "aliases": (
+        "www.Example.com = example.com, www.b\u00fccher.example=xn--bcher-kva.example",
+        (("www.example.com", "example.com"), ("www.xn--bcher-kva.example", "xn--bcher-kva.example")),
+    ),
     "mode": ("ingestion", "ingestion"),
     "host": ("::1", "::1"),
     "port": ("80", 80),
@@ -62,12 +73,14 @@ TEXTS: dict[str, tuple[str, object]] = {
     "access_log": ("access.log", Path("access.log")),
     "access_log_ip": ("masked", "masked"),
     "debug": ("true", True),
-    "trust_proxy": ("true", True),
+    "trust_proxy": ("true", "true"),
     "proxy_header": ("CF-Connecting-IP", "CF-Connecting-IP"),
     "proxy_hops": ("2", 2),
     "proxy_request_id_header": ("X-Trace", "X-Trace"),
     "api_events_rate_limit": ("0", 0),
-    "api_events_timeout": ("500ms", 0.5),
+    "page_parameters": ("id, t,id", ("id", "t")),
+    "trailing_slash": ("drop", "drop"),
+    "ignored_referrers": ("Pay.example.com,*.Example.org", ("pay.example.com", "*.example.org")),
     "api_stats_timeout": ("1m", 60.0),
     "api_stats_allow_origins": (
         "https://a.example, http://b.example:8080",
@@ -76,11 +89,12 @@ TEXTS: dict[str, tuple[str, object]] = {
     "bot_filter": ("basic", "basic"),
     "bot_allow": ("^MyApp/, okhttp", ("^MyApp/", "okhttp")),
     "geoip_db": (__file__, Path(__file__)),
-    "sessionstorage_session_inactive_ttl": ("30m", 1800.0),
+    "sessionstorage_session_inactive_ttl": ("1h", 3600.0),
     "sessionstorage_max_sessions_per_visitor": ("8", 8),
     "eventstore_max_batch_size": ("1", 1),
     "eventstore_max_batch_timeout": ("250ms", 0.25),
     "eventstore_fsync": ("always", "always"),
+    "min_free_space": ("1GiB", 1 << 30),
     "duckdb_memory_limit": ("512MB", 512_000_000),
     "duckdb_threads": ("3", 3),
 }
@@ -144,6 +158,12 @@ def test_each_option_from_each_source(tmp_path: Path, source: str, name: str) ->
         ('origin_registry_origins = ["a.example"]', "origins", ("a.example",)),
         ("bot_allow = ['a{1,2}', 'b']", "bot_allow", ("a{1,2}", "b")),
         ("bot_allow = []", "bot_allow", ()),
+        ("aliases = ['www.a.example=a.example']", "aliases", (("www.a.example", "a.example"),)),
+        ("page_parameters = ['id', 't']", "page_parameters", ("id", "t")),
+        ("ignored_referrers = []", "ignored_referrers", ()),
+        ("min_free_space = 0", "min_free_space", 0),
+        ("trust_proxy = true", "trust_proxy", "true"),
+        ("trust_proxy = false", "trust_proxy", "false"),
     ],
 )
 def test_the_files_own_types(tmp_path: Path, line: str, name: str, expected: object) -> None:
@@ -157,6 +177,15 @@ def test_the_files_own_types(tmp_path: Path, line: str, name: str, expected: obj
         ("eventstore_max_batch_timeout", "1.5s", 1.5),
         ("eventstore_max_batch_timeout", "1h", 3600.0),
         ("sessionstorage_session_inactive_ttl", "1m", 60.0),
+        ("sessionstorage_session_inactive_ttl", "24h", 86400.0),
+        ("min_free_space", "0", 0),
+        ("min_free_space", "1.5 gb", 1_500_000_000),
+        ("trust_proxy", "on", "true"),
+        ("trust_proxy", "No", "false"),
+        ("aliases", "", ()),
+        ("page_parameters", "page[id]", ("page[id]",)),
+        ("ignored_referrers", "", ()),
+        ("ignored_referrers", "[::1]", ("[::1]",)),
         ("sessionstorage_session_inactive_ttl", "1h30m", 5400.0),
         ("duckdb_memory_limit", "64MB", 64_000_000),
         ("duckdb_memory_limit", "64MiB", 64 << 20),
@@ -200,7 +229,31 @@ def test_texts_that_are_read(tmp_path: Path, name: str, text: str, expected: obj
         ("data_dir", "", "the value is missing: write a path"),
         ("data_dir", "~/prisme", "write the whole path"),
         ("debug", "maybe", "'maybe' is not true or false"),
-        ("trust_proxy", "", "write true or false"),
+        ("trust_proxy", "", "write auto, true or false"),
+        ("trust_proxy", "Auto", "'Auto' is not auto, true or false"),
+        ("aliases", "www.a.example", "'www.a.example' is not two hosts with = between them: write it as in www."),
+        ("aliases", "a.example=b.example=c.example", "is not two hosts"),
+        ("aliases", "=a.example", "'' in '=a.example' is not a host"),
+        ("aliases", "www.a.example=https://a.example", "'https://a.example' in"),
+        ("aliases", "*.a.example=a.example", "'*.a.example' in"),
+        ("aliases", "A.example=a.example", "'A.example=a.example' makes a host an alias of itself"),
+        ("aliases", "w.a.example=a.example,w.a.example=b.example", "makes w.a.example an alias of a second site"),
+        ("aliases", "x.example=w.example,w.example=a.example", "names an alias as the site: write x.example=a.example"),
+        ("aliases", "a.example=b.example,b.example=a.example", "names an alias as the site"),
+        ("aliases", "w.a.example=a.example,", "'' is not two hosts"),
+        ("page_parameters", "id,,t", "'': write the names alone"),
+        ("page_parameters", "id=1", "'id=1': write the names alone"),
+        ("page_parameters", "?id", "'?id': write the names alone"),
+        ("trailing_slash", "add", "is not one of keep, drop"),
+        ("ignored_referrers", "https://pay.example.com, *.com,a b", "'https://pay.example.com', '*.com', 'a b': write"),
+        ("ignored_referrers", "pay.example.com:443", "'pay.example.com:443': write a host alone"),
+        ("ignored_referrers", "*.[::1]", "'*.[::1]': write a host alone"),
+        ("ignored_referrers", "*", "'*': write a host alone"),
+        ("min_free_space", "", "the value is missing: write a size up to 1000TB"),
+        ("min_free_space", "256", "'256' is not a size up to 1000TB, such as 512MB, or 0"),
+        ("min_free_space", "-1MB", "is not a size"),
+        ("min_free_space", "1001TB", "is not a size"),
+        ("min_free_space", "5%", "is not a size"),
         ("proxy_header", "X Forwarded", "is not a header's name"),
         ("proxy_request_id_header", "", "write a header's name"),
         ("proxy_hops", "0", "'0' is not a whole number from 1 to 100"),
@@ -213,10 +266,10 @@ def test_texts_that_are_read(tmp_path: Path, name: str, text: str, expected: obj
         ("geoip_db", "/no/such.mmdb", "there is no file '/no/such.mmdb'"),
         ("geoip_db", "/", "there is no file '/'"),
         ("geoip_db", "x" * 5000, "cannot be read"),
-        ("sessionstorage_session_inactive_ttl", "24", "is not a duration from 10ms to 8760h, such as"),
+        ("sessionstorage_session_inactive_ttl", "24", "is not a duration from 10ms to 24h, such as"),
         ("sessionstorage_session_inactive_ttl", "1d", "is not a duration"),
         ("sessionstorage_session_inactive_ttl", "-1s", "is not a duration"),
-        ("sessionstorage_session_inactive_ttl", "8761h", "is not a duration"),
+        ("sessionstorage_session_inactive_ttl", "1441m", "is not a duration"),
         ("sessionstorage_max_sessions_per_visitor", "0", "is not a whole number from 1 to"),
         ("eventstore_max_batch_size", "0", "is not a whole number from 1 to"),
         ("eventstore_max_batch_timeout", "0s", "is not a duration from 10ms"),
@@ -246,6 +299,11 @@ def test_texts_that_are_mistakes(tmp_path: Path, name: str, text: str, reason: s
         ("debug = 1", "1 is not true or false"),
         ("host = 1", "1 is not an IP address"),
         ("eventstore_max_batch_timeout = 1", "1 is not a duration"),
+        ("min_free_space = 1", "1 is not a size"),
+        ("min_free_space = true", "true is not a size"),
+        ("trust_proxy = 1", "1 is not auto, true or false"),
+        ("page_parameters = [1]", "is not names separated by commas"),
+        ("aliases = 1", "1 is not pairs of an alias"),
         ("duckdb_memory_limit = 536870912", "536870912 is not a size"),
         ("origins = 1", "1 is not hosts separated by commas"),
         ('origins = ["a.example", 1]', "is not hosts separated by commas"),
@@ -319,6 +377,28 @@ def test_unknown_names_are_warnings(tmp_path: Path, environ: dict[str, str], fil
     config, notices = load({"--origins": "a.example"}, environ, tmp_path, MACHINE)
     assert notices == [f"{sentence} (it is ignored)"]
     assert config.port == 8000
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "file", "place"),
+    [
+        ({"--api-events-timeout": "3s"}, {}, "", "flag --api-events-timeout"),
+        ({}, {"PRISME_API_EVENTS_TIMEOUT": "nonsense"}, "", "environment PRISME_API_EVENTS_TIMEOUT"),
+        ({}, {}, "api_events_timeout = 3", "file prisme.toml key api_events_timeout"),
+    ],
+    ids=["flag", "environment", "file"],
+)
+def test_options_that_are_gone_change_nothing(
+    tmp_path: Path, flags: dict[str, str], environ: dict[str, str], file: str, place: str
+) -> None:
+    (tmp_path / "prisme.toml").write_text(file)
+    config, notices = load(flags | {"--origins": "a.example"}, environ, tmp_path, MACHINE)
+    assert notices == [f"{place} changes nothing: no event waits for its pageview any more; remove it"]
+    assert config == msgspec.structs.replace(DEFAULTS, origins=("a.example",))
+
+
+def test_options_that_are_gone_are_in_no_table() -> None:
+    assert not set(GONE) & {name for option in OPTIONS for name in option.names}
 
 
 def test_variables_of_others_are_none_of_our_business(tmp_path: Path) -> None:
@@ -428,10 +508,10 @@ def reference() -> str:
         lines += ["", f"## {title}", "", "| option | default | what it is |", "|---|---|---|"]
         for option in options:
             default = str(option.default).lower() if isinstance(option.default, bool) else option.default
+            default = str(default).replace(",", "`, `") if option.name == "ignored_referrers" else default
             shown = f"`{default}`" if default != "" else "empty"
-            lines.append(
-                f"| `{option.name}` | {shown} | {option.help} Value: {option.kind.form}. |".replace("*.", "\\*.")
-            )
+            words = f"{option.help} Value: {option.kind.form}.".replace("*.", "\\*.")
+            lines.append(f"| `{option.name}` | {shown} | {words} |")
     return "\n".join(lines) + "\n"
 
 

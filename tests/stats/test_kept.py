@@ -90,8 +90,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 
 def when(line: bytes) -> int:
-    read = json.loads(line)
-    return int(read.get("at") or read["session"]["exit"])
+    return int(json.loads(line)["session"]["exit"])
 
 
 def want(

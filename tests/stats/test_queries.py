@@ -10,16 +10,18 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from prisme.base import uri
 from prisme.base.events import DIRECT, NO_UTM, Client, Session, Utm
 from prisme.base.timexpr import INTERVALS, SECOND, Interval, edges
 from prisme.base.uuids import uuid7
-from prisme.journal.record import CopyLine, CustomLine, DownloadLine, Line, OutboundLine, PageviewLine, encode
+from prisme.journal.record import CustomLine, DownloadLine, Line, OutboundLine, PageviewLine, encode
 from prisme.journal.segment import Segment, segment_path
 from prisme.stats import filters
 from prisme.stats.answers import FRAMES, draw
@@ -39,12 +41,23 @@ FIRST = int(datetime.datetime(2026, 10, 1, tzinfo=UTC).timestamp()) * SECOND
 LAST = FIRST + 40 * DAY
 
 DOMAINS = ["example.com", "shop.example.com:8080"]
-PATHS = ["/", "/a", "/a/b", "/blog/100%25", "/blog/a_b", "/blog/a,b", "/blog/*", "/!x", "/back%5Cslash"]
+PATHS = [
+    "/",
+    "/a",
+    "/a/b",
+    "/blog/100%25",
+    "/blog/a_b",
+    "/blog/a,b",
+    "/blog/*",
+    "/!x",
+    "/back%5Cslash",
+    "/caf%C3%A9/%D1%87%D0%B0%D0%B9",
+]
 REFERRERS = [DIRECT, "www.example.org", "news.example.net"]
 CLIENTS = [
-    Client("Windows", "Firefox", "Other"),
-    Client("iOS", "Mobile Safari", "iPhone"),
-    Client("Linux", "Edge", "K"),
+    Client("Windows", "Firefox", "Other", "desktop"),
+    Client("iOS", "Mobile Safari", "iPhone", "mobile"),
+    Client("Linux", "Edge", "Other", "tv"),
 ]
 CAMPAIGNS = [NO_UTM, NO_UTM, Utm("letter", "mail", "spring", "", "a"), Utm("letter", "mail", "autumn, late", "x*", "")]
 EVENT_NAMES = ["sign_up", "click", "a,b*"]
@@ -59,46 +72,58 @@ URLS = ["https://example.org/a?b=c,d", "https://example.net/*"]
 
 
 def make_lines(seed: int, sessions: int = 400) -> Iterator[bytes]:
-    """A journal: sessions of one to six pageviews, some with events, and copies that never became real."""
+    """A journal: visits of pageviews and events in any order; some begin with an event, some have no pageview."""
     noise = random.Random(seed)
     for number in range(sessions):
         start = noise.choice([noise.randrange(FIRST, LAST), noise.randrange(FIRST, LAST, HOUR)])
-        domain, visitor = noise.choice(DOMAINS), f"prisme_{noise.randrange(150):016X}"
-        path = noise.choice(PATHS)
-        session = Session(
-            uuid7(start, noise.getrandbits(62)),
-            domain,
-            start,
-            path,
-            start,
-            path,
-            noise.choice([200, 200, 404, 500]),
-            visitor,
-            noise.choice(CLIENTS),
-            noise.choice(["FR", "DE", "XX"]),
-            noise.choice(REFERRERS),
-            noise.choice(CAMPAIGNS),
-            1,
-            start,
-        )
-        yield encode(PageviewLine(number, session))
-        now = start
-        for _ in range(noise.choice([0, 0, 1, 2, 5])):
-            now += noise.randrange(1, HOUR)
-            session = session.turn(noise.choice(PATHS), now, noise.choice([200, 404]), visitor)
-            yield encode(PageviewLine(number, session))
-        for _ in range(noise.choice([0, 0, 1, 3])):
-            now += noise.randrange(1, HOUR)
-            session = session.touch(now)
-            url = noise.choice(URLS)
-            events: list[Line] = [
-                CustomLine(number, session, now, noise.choice(EVENT_NAMES), noise.choice(PROPERTIES)),
-                DownloadLine(number, session, now, url),
-                OutboundLine(number, session, now, url),
-            ]
-            yield encode(noise.choice(events))
-        if noise.random() < 0.1:
-            yield encode(CopyLine(number, session.fork(uuid7(now, noise.getrandbits(62)), path, now, 0)))
+        views, events = noise.choice([(1, 0), (1, 0), (1, 1), (2, 0), (3, 1), (6, 3), (0, 1), (0, 2)])
+        steps = ["view"] * views + ["event"] * events
+        if noise.random() < 0.4:
+            noise.shuffle(steps)
+        yield from make_visit(noise, number, start, steps)
+
+
+def make_visit(noise: random.Random, device: int, start: int, steps: list[str]) -> Iterator[bytes]:
+    path, visitor = noise.choice(PATHS), f"prisme_{noise.randrange(150):016X}"
+    visit = Session(
+        uuid7(start, noise.getrandbits(62)),
+        noise.choice(DOMAINS),
+        start,
+        path,
+        start,
+        path,
+        200,
+        visitor,
+        noise.choice(CLIENTS),
+        noise.choice(["FR", "DE", "XX"]),
+        DIRECT,
+        NO_UTM,
+        0,
+        0,
+    )
+    now = start
+    for step in steps:
+        path, status = noise.choice(PATHS), noise.choice([200, 200, 404, 500])
+        if step == "event":
+            visit = visit.act(now)
+            yield encode(make_event(noise, device, visit, path))
+        else:
+            if visit.pageviews:
+                visit = visit.view(path, now, status, visitor)
+            else:
+                visit = visit.arrive(path, now, status, visitor, noise.choice(REFERRERS), noise.choice(CAMPAIGNS))
+            yield encode(PageviewLine(device, visit))
+        now += noise.randrange(1, HOUR)
+
+
+def make_event(noise: random.Random, device: int, visit: Session, path: str) -> Line:
+    url = noise.choice(URLS)
+    events: list[Line] = [
+        CustomLine(device, visit, path, noise.choice(EVENT_NAMES), noise.choice(PROPERTIES)),
+        DownloadLine(device, visit, path, url),
+        OutboundLine(device, visit, path, url),
+    ]
+    return noise.choice(events)
 
 
 # ----- the same in plain Python
@@ -112,11 +137,8 @@ class Journal:
         self.rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for line in map(json.loads, lines):
             state = line["session"]
-            if line["kind"] == "pageview":
-                self.sessions[state["uuid"]] = state
-                self.rows["pageview"].append(state | {"at": state["exit"], "path": state["latest"]})
-            elif line["kind"] != "copy":
-                self.rows[line["kind"]].append(state | line)
+            self.sessions[state["uuid"]] = state
+            self.rows[line["kind"]].append(state | {"path": state["exit_path"]} | line | {"at": state["exit"]})
 
     def views_of(self, uuid: str) -> list[dict[str, Any]]:
         return [row for row in self.rows["pageview"] if row["uuid"] == uuid]
@@ -158,12 +180,13 @@ def passes(terms: list[Term], text: str) -> bool:
 FIELDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "domain": itemgetter("domain"),
     "entry-path": itemgetter("entry_path"),
-    "exit-path": itemgetter("latest"),
+    "exit-path": itemgetter("exit_path"),
     "referrer": itemgetter("referrer"),
     "country": itemgetter("country"),
     "os": lambda state: state["client"]["os"],
     "browser": lambda state: state["client"]["browser"],
     "device": lambda state: state["client"]["device"],
+    "device-type": lambda state: state["client"]["type"],
     "utm-source": lambda state: state["utm"].get("source", ""),
     "utm-medium": lambda state: state["utm"].get("medium", ""),
     "utm-campaign": lambda state: state["utm"].get("campaign", ""),
@@ -172,11 +195,30 @@ FIELDS: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
+def as_stored(name: str, term: Term) -> Term:
+    """A term on paths as the URLs that it is of would be stored."""
+    if "path" not in name:
+        return term
+    if len(term.parts) == 1 and term.parts[0].startswith("/"):
+        url = uri.parse(b"http://localhost" + term.parts[0].encode())
+        assert url
+        return Term(term.negated, (url.path,))
+    return Term(term.negated, tuple(map(escape, term.parts)))
+
+
+def escape(text: str) -> str:
+    """A part of a path: escapes in one form, and what has to be escaped."""
+    parts = re.split(r"(%[0-9A-Fa-f]{2})", text)
+    safe = "!$&'()*+,;=:@/"
+    texts, escapes = (quote(part, safe) for part in parts[::2]), (quote(unquote(part), "") for part in parts[1::2])
+    return "".join(itertools.chain.from_iterable(itertools.zip_longest(texts, escapes, fillvalue="")))
+
+
 class Oracle:
     """Which sessions and rows some filters leave, and what is counted of them."""
 
     def __init__(self, journal: Journal, made: Made) -> None:
-        self.journal, self.made = journal, made
+        self.journal, self.made = journal, {name: [as_stored(name, term) for term in made[name]] for name in made}
         self.left = {uuid for uuid, state in journal.sessions.items() if self._has_fields(state)}
         if {"path", "status"} & set(made):
             self.left &= {row["uuid"] for row in journal.rows["pageview"] if self.view_counts(row)}
@@ -204,9 +246,11 @@ class Oracle:
         return rows
 
     def series(self, name: str, span: Span) -> list[float]:
-        source = self.rows("pageview", span.start, span.end)
         if name in {"sessions", "bounces", "sessions-duration"}:
             source = self.sessions(span.start, span.end)
+        else:
+            kinds = ("custom", "download", "outbound") if name == "events" else ("pageview",)
+            source = [row for kind in kinds for row in self.rows(kind, span.start, span.end)]
         buckets: list[list[dict[str, Any]]] = [[] for _ in span.edges[1:]]
         for row in source:
             buckets[bisect_right(span.edges, row["at"]) - 1].append(row)
@@ -221,7 +265,8 @@ class Oracle:
             "visitors": lambda rows: len({row["visitor"] for row in rows}),
             "sessions": len,
             "pageviews": len,
-            "bounces": lambda rows: sum(row["pageviews"] == 1 for row in rows),
+            "events": len,
+            "bounces": lambda rows: sum(row["pageviews"] <= 1 and not row["events"] for row in rows),
             "sessions-duration": lambda rows: (
                 sum(row["exit"] - row["entry"] for row in rows) / SECOND / (len(rows) or 1)
             ),
@@ -250,6 +295,7 @@ TOP_FIELDS: dict[str, tuple[str, Any]] = {
             "operating-systems": "os",
             "browsers": "browser",
             "devices": "device",
+            "device-types": "device-type",
             **{f"utm-{part}s": f"utm-{part}" for part in ("source", "medium", "campaign", "term", "content")},
         }.items()
     },
@@ -301,7 +347,8 @@ def terms(texts: list[str]) -> st.SearchStrategy[list[Term]]:
     )
     prefix = st.sampled_from(texts).flatmap(lambda text: st.integers(0, len(text)).map(lambda end: (text[:end], "")))
     any_ = st.lists(st.text("/ab%_*!,\\x0", max_size=3), min_size=1, max_size=3).map(tuple)
-    made = st.builds(Term, st.booleans(), whole | cut | prefix | any_)
+    decoded = st.sampled_from(texts).map(lambda text: (unquote(text),))
+    made = st.builds(Term, st.booleans(), whole | cut | prefix | any_ | decoded)
     # A term without any text is the empty text; the whole filter may not be empty, as that is none.
     return st.lists(made, min_size=1, max_size=3).filter(lambda made: ",".join(map(str, made)) != "")
 
@@ -315,6 +362,7 @@ VALUES = {
     "os": [client.os for client in CLIENTS],
     "browser": [client.browser for client in CLIENTS],
     "device": [client.device for client in CLIENTS],
+    "device-type": [client.type for client in CLIENTS],
     "country": ["FR", "DE", "XX"],
     "utm-source": ["letter", ""],
     "utm-medium": ["mail", ""],
@@ -384,6 +432,39 @@ def test_tops_are_counted(stats: Stats, made: Made, times: tuple[int, int], name
     assert list(zip(frame.keys, frame.values, strict=True)) == expected
 
 
+@given(made_filters, spans)
+@settings(many, max_examples=30)
+def test_events_are_those_of_the_three_lists(stats: Stats, made: Made, times: tuple[int, int]) -> None:
+    asked, names = read(made), ("top-custom-events", "top-outbound-links", "top-file-downloads")
+    total = stats.series(["events"], asked, span_of(*times, "day", UTC))["events"].total
+    lists = stats.tops(names, asked, Span(*times, []), Page(100))
+    assert total == sum(sum(frame.values) for frame in lists.values())
+
+
+def test_visits_without_a_pageview(stats: Stats) -> None:
+    """They count as visits, not as bounces and not as visitors, and no filter of pageviews finds them."""
+    alone = [state for state in JOURNAL.sessions.values() if not state["pageviews"]]
+    late = [rows[0] for state in JOURNAL.sessions.values() if (rows := JOURNAL.views_of(state["uuid"]))]
+    assert len(alone) > 20
+    assert any(row["events"] for row in late), "an event began it, and its pageview came later"
+    for state in alone:
+        # From before the event to after it, that visit and a few more.
+        span = Span(state["entry"], state["entry"] + 1, [state["entry"], state["entry"] + 1])
+        totals = {name: one.total for name, one in stats.series(SERIES, {}, span).items()}
+        if totals["sessions"] == 1:
+            assert totals == {
+                "visitors": 0,
+                "sessions": 1,
+                "pageviews": 0,
+                "events": 1,
+                "bounces": 0,
+                "sessions-duration": (state["exit"] - state["entry"]) / SECOND,
+            }
+            assert stats.tops(["top-entry-pages"], {}, span, Page())["top-entry-pages"].values == [1]
+            for by in ({"path": "*"}, {"path": "!/x"}, {"status": "*"}):
+                assert stats.series(["sessions"], filters.read(by), span)["sessions"].total == 0
+
+
 @given(made_filters, spans, st.integers(1, 4), st.integers(0, 3))
 @settings(many, max_examples=30)
 def test_many_at_once_are_the_same(stats: Stats, made: Made, times: tuple[int, int], limit: int, offset: int) -> None:
@@ -431,7 +512,7 @@ def test_weeks_are_counted(stats: Stats, made: Made, times: tuple[int, int], zon
 def test_live_visitors_are_counted(stats: Stats, made: Made, now: int) -> None:
     oracle = Oracle(JOURNAL, made)
     kinds = ("pageview", "custom", "download", "outbound")
-    rows = itertools.chain.from_iterable(oracle.rows(kind, now - 15 * 60 * SECOND, now + 1) for kind in kinds)
+    rows = itertools.chain.from_iterable(oracle.rows(kind, now - 5 * 60 * SECOND, now + 1) for kind in kinds)
     frame = stats.live(read(made), now)
     assert (frame.keys, frame.values) == ([now // SECOND], [len({row["visitor"] for row in rows})])
 
@@ -498,7 +579,7 @@ def test_nothing_beyond_ones_domains_is_counted(reader: Reader) -> None:
     ],
 )
 def test_filters_are_read(text: str, includes: list[tuple[str, ...]], excludes: list[tuple[str, ...]]) -> None:
-    assert filters.read({"path": text}) == {"path": filters.Filter(tuple(includes), tuple(excludes))}
+    assert filters.read({"event": text}) == {"event": filters.Filter(tuple(includes), tuple(excludes))}
 
 
 def test_only_filters_are_filters() -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from prisme.base.events import Client, Session, Utm
 from prisme.base.uuids import uuid7
-from prisme.journal.record import CopyLine, CustomLine, ForgetLine, Line, PageviewLine, SessionName, encode
+from prisme.journal.record import CustomLine, Line, PageviewLine, encode
 from prisme.journal.segment import Segment, segment_path
 from prisme.store.database import Database, Limits, StoreError
-from prisme.store.loader import KNOWN, Loaded, Loader
+from prisme.store.loader import KNOWN, Loaded, Loader, Open
 from prisme.store.reader import Reader
 
 NOW = 1_795_471_000_000_000
@@ -40,6 +40,10 @@ class Store:
         with self.database.cursor() as cursor:
             return cursor.execute(query).fetchall()
 
+    def open(self, active: int = 0, entry: int = 0, at_most: int = 100) -> list[tuple[int, Session]]:
+        """Open visits with their devices, the least recently active first."""
+        return [(device, session) for device, session, _ in self.loader.open_sessions(active, entry, at_most, 8)]
+
     def close(self) -> None:
         self.loader.close()
         self.database.close()
@@ -54,39 +58,96 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def session(number: int, path: str = "/") -> Session:
     utm = Utm("news", "mail", 'a "quoted" \\ \N{SNOWMAN}', "", "\x00\x1f\u2028")
-    client = Client("Linux", "Firefox", "Other")
+    client = Client("Linux", "Firefox", "Other", "desktop")
     uuid = uuid7(NOW + number, number)
     return Session(
-        uuid, "a.example:81", NOW + number, path, NOW + number, path, 200, "v", client, "FR", "direct", utm, 1,
-        NOW + number,
+        uuid, "a.example:81", NOW + number, path, NOW + number, path, 200, "v", client, "FR", "direct", utm, 1, 0,
     )  # fmt: skip
 
 
+def begun(number: int) -> Session:
+    """A visit that an event began."""
+    return msgspec.structs.replace(session(number), pageviews=0, events=1, utm=Utm())
+
+
 def test_open_sessions_come_back_as_they_were(store: Store) -> None:
-    one, two = session(1), session(2)
-    turned = one.turn("/next", NOW + 9, 404, "w")
-    copy = two.fork(uuid7(NOW + 3, 3), "/copy", NOW + 3, 0)
-    store.load(1, PageviewLine(2**64 - 1, one), PageviewLine(5, two), CopyLine(5, copy))
-    store.load(2, PageviewLine(2**64 - 1, turned))
-    assert list(store.loader.open_sessions(0, 10)) == [(5, two), (5, copy), (2**64 - 1, turned)]
-    assert list(store.loader.open_sessions(0, 1)) == [(2**64 - 1, turned)]
-    assert list(store.loader.open_sessions(NOW + 4, 10)) == [(2**64 - 1, turned)]
-    assert store.rows("SELECT count(*) FROM sessions") == [(2,)]
-
-    real = copy.turn("/more", NOW + 20, 200, "v")
-    store.load(3, PageviewLine(5, real))
-    assert list(store.loader.open_sessions(NOW + 4, 10)) == [(2**64 - 1, turned), (5, real)]
-    assert store.rows("SELECT count(*), sum(pageviews) FROM sessions") == [(3, 4)]
-
-
-def test_forgotten_and_unremembered_sessions_are_not_open(store: Store) -> None:
-    one, two, three = session(1), session(2), session(3)
-    store.load(1, PageviewLine(1, one), PageviewLine(None, two), PageviewLine(3, three))
-    store.load(2, ForgetLine(SessionName(one.uuid)))
-    assert list(store.loader.open_sessions(0, 10)) == [(3, three)]
+    one, two, three = session(1), session(2), begun(3)
+    turned = one.view("/next", NOW + 9, 404, "w").act(NOW + 10)
+    store.load(1, PageviewLine(2**64 - 1, one), PageviewLine(5, two), CustomLine(6, three, "/x", "name", "{}"))
+    store.load(2, PageviewLine(2**64 - 1, one.view("/next", NOW + 9, 404, "w")))
+    store.load(3, CustomLine(2**64 - 1, turned, "/", "name", "{}"))
+    assert store.open() == [(5, two), (6, three), (2**64 - 1, turned)]
+    assert store.open(at_most=1) == [(2**64 - 1, turned)]
+    assert store.open(active=NOW + 9) == [(2**64 - 1, turned)]
+    assert store.open(active=NOW + 10) == []
+    assert store.open(entry=NOW + 1) == [(5, two), (6, three)]
     assert store.rows("SELECT count(*) FROM sessions") == [(3,)]
-    store.loader.expire(NOW + 4)
+
+
+def test_open_sessions_remember_their_latest_pages(store: Store) -> None:
+    paths = ["/0", "/1", "/0", *(f"/{number}" for number in range(2, 11)), "/5"]
+    states = [session(1, paths[0])]
+    for number, path in enumerate(paths[1:], 1):
+        states.append(states[-1].view(path, NOW + 1 + number, 200, "v"))
+    store.load(1, *(PageviewLine(7, state) for state in states[:4]))
+    store.load(2, *(PageviewLine(7, state) for state in states[4:]), PageviewLine(8, session(50)))
+    one, other = store.loader.open_sessions(0, 0, 10, 8)
+    assert one == Open(7, states[-1], ("/10", "/9", "/8", "/7", "/6", "/4", "/3"))
+    assert other == Open(8, session(50), ())
+
+
+def test_a_visit_that_is_not_remembered_is_not_open(store: Store) -> None:
+    store.load(1, PageviewLine(1, session(1)), PageviewLine(None, session(2)), PageviewLine(3, session(3)))
+    assert store.open() == [(1, session(1)), (3, session(3))]
+    assert store.rows("SELECT count(*) FROM sessions") == [(3,)]
+
+
+def test_devices_are_forgotten_when_their_visits_are_over(store: Store) -> None:
+    long = session(2).view("/", NOW + 90, 200, "v")
+    store.load(1, PageviewLine(1, session(1)), PageviewLine(2, session(2)), PageviewLine(3, session(3)))
+    store.load(2, PageviewLine(2, long))
+    store.loader.expire(NOW + 1, 0)
+    assert store.open() == [(3, session(3)), (2, long)]
+    store.loader.expire(NOW + 3, 0)
+    assert store.open() == [(2, long)]
+    store.loader.expire(NOW + 3, NOW + 2)  # it has lasted as long as a visit may
     assert store.rows("SELECT count(*) FROM state.open_sessions") == [(0,)]
+
+
+def test_a_device_that_is_hashed_anew_at_midnight(store: Store) -> None:
+    one = session(1)
+    turned = one.view("/next", NOW + 9, 200, "v")
+    late = store.segment(2, PageviewLine(5, one))
+    store.load(3, PageviewLine(6, turned))
+    store.loader.load(late, NOW)
+    assert store.open() == [(6, turned)]
+    store.load(4, PageviewLine(7, turned.view("/", NOW + 10, 200, "v")))
+    assert [device for device, _ in store.open()] == [7]
+
+
+def test_a_visit_that_an_event_began_has_its_source_from_its_first_pageview(store: Store) -> None:
+    one = begun(1)
+    utm = Utm("letter", campaign="autumn")
+    arrived = one.arrive("/landing", NOW + 5, 404, "w", "www.google.com", utm).act(NOW + 6)
+    columns = (
+        "entry_path, exit_path, referrer_domain, utm_source, utm_campaign, visitor_id, pageviews, events, is_bounce"
+    )
+    store.load(1, CustomLine(1, one, "/", "name", "{}"))
+    assert store.rows(f"SELECT {columns} FROM sessions") == [("/", "/", "direct", "", "", "v", 0, 1, False)]
+    store.load(2, CustomLine(1, arrived, "/landing", "name", "{}"))
+    after = ("/landing", "/landing", "www.google.com", "letter", "autumn", "w", 1, 2, False)
+    assert store.rows(f"SELECT {columns} FROM sessions") == [after]
+    assert store.rows("SELECT entry_timestamp = session_timestamp FROM sessions") != []
+    again = arrived.view("/other", NOW + 7, 200, "w")
+    store.load(3, PageviewLine(1, again))
+    assert store.rows("SELECT entry_path, exit_path, pageviews FROM sessions") == [("/landing", "/other", 2)]
+
+
+def test_events_are_stored_with_their_own_page(store: Store) -> None:
+    one = session(1).view("/next", NOW + 9, 200, "v").act(NOW + 10)
+    store.load(1, CustomLine(1, one, "/earlier", "name", "{}"))
+    assert store.rows('SELECT path, epoch_us("timestamp") FROM events_custom') == [("/earlier", NOW + 10)]
+    assert store.rows("SELECT exit_path, epoch_us(exit_timestamp), events FROM sessions") == [("/next", NOW + 10, 1)]
 
 
 def test_as_many_sessions_stay_open_as_memory_has_room_for(store: Store) -> None:
@@ -94,24 +155,24 @@ def test_as_many_sessions_stay_open_as_memory_has_room_for(store: Store) -> None
     room = MOST_OPEN + MOST_OPEN // 8
     store.load(1, *(PageviewLine(number, one) for number, one in enumerate(sessions[:room], 1)))
     assert store.rows("SELECT count(*) FROM state.open_sessions") == [(room,)]
-    again = sessions[0].turn("/next", NOW + 90, 200, "v")
+    again = sessions[0].view("/next", NOW + 90, 200, "v")
     store.load(2, PageviewLine(room + 1, sessions[room]), PageviewLine(1, again))
     ((kept,),) = store.rows("SELECT count(*) FROM state.open_sessions")
     assert kept in (MOST_OPEN, MOST_OPEN + 1)
-    taken_back = list(store.loader.open_sessions(0, MOST_OPEN))
+    taken_back = store.open(at_most=MOST_OPEN)
     assert taken_back == [*((number + 1, sessions[number]) for number in range(6, room + 1)), (1, again)]
     assert store.rows("SELECT count(*) FROM sessions") == [(room + 1,)]
 
     # One that was forgotten here, and not in memory: its row goes on, and it is open again.
-    turned = sessions[1].turn("/next", NOW + 91, 200, "v")
+    turned = sessions[1].view("/next", NOW + 91, 200, "v")
     store.load(3, PageviewLine(2, turned))
-    assert list(store.loader.open_sessions(0, MOST_OPEN))[-1] == (2, turned)
+    assert store.open(at_most=MOST_OPEN)[-1] == (2, turned)
     assert store.rows("SELECT count(*), sum(pageviews) FROM sessions") == [(room + 1, room + 3)]
 
 
 def test_rows_of_a_load_are_in_the_order_in_which_their_sessions_began(store: Store) -> None:
     one, two = session(1), session(2)
-    turned = [one.turn("/2", NOW + 10, 200, "v"), two.turn("/2", NOW + 11, 200, "v")]
+    turned = [one.view("/2", NOW + 10, 200, "v"), two.view("/2", NOW + 11, 200, "v")]
     store.load(1, PageviewLine(2, two), PageviewLine(1, one), *(PageviewLine(n, s) for n, s in enumerate(turned, 1)))
     pages = store.rows("SELECT session_uuid::VARCHAR, path FROM pageviews ORDER BY rowid")
     assert [uuid for uuid, _ in pages] == [one.uuid, one.uuid, two.uuid, two.uuid]
@@ -123,14 +184,14 @@ def test_rows_of_a_load_are_in_the_order_in_which_their_sessions_began(store: St
 
 def test_late_segment_does_not_turn_back_a_session(store: Store) -> None:
     first = session(1)
-    second = first.turn("/b", NOW + 5, 200, "v")
-    third = second.turn("/c", NOW + 6, 404, "v")
+    second = first.view("/b", NOW + 5, 200, "v")
+    third = second.view("/c", NOW + 6, 404, "v")
     late = store.segment(1, PageviewLine(1, first), PageviewLine(1, second))
     store.load(2, PageviewLine(1, third))
     assert store.loader.load(late, NOW) == Loaded({"pageview": 2})
     assert store.rows("SELECT pageviews, exit_path, exit_status FROM sessions") == [(3, "/c", 404)]
     assert store.rows("SELECT path FROM pageviews ORDER BY path") == [("/",), ("/b",), ("/c",)]
-    assert list(store.loader.open_sessions(0, 10)) == [(1, third)]
+    assert store.open() == [(1, third)]
 
 
 def test_texts_are_exact(store: Store) -> None:
@@ -139,19 +200,48 @@ def test_texts_are_exact(store: Store) -> None:
     assert store.rows("SELECT utm_campaign, utm_content FROM sessions") == [(strange.utm.campaign, strange.utm.content)]
 
 
-def test_lines_of_earlier_versions_are_read(store: Store) -> None:
-    """They had each value, those that are as usual too."""
-    plain = msgspec.structs.replace(session(1), utm=Utm())
-    copy = msgspec.structs.replace(plain, uuid=uuid7(NOW + 2, 2), real=False)
-    lines = encode(PageviewLine(1, plain), CopyLine(1, copy))
-    assert lines.count(b'"utm":{}') == 2
-    assert lines.count(b'"real"') == 1
-    utm = b'"utm":{"source":"","medium":"","campaign":"","term":"","content":""}'
-    old = lines.replace(b'"utm":{}', utm).replace(b"}}\n", b',"real":true}}\n', 1)
-    assert store.loader.load(store.segment(1, raw=old), NOW) == Loaded({"pageview": 1})
-    assert list(store.loader.open_sessions(0, 10)) == [(1, plain), (1, copy)]
-    assert store.load(2, PageviewLine(1, plain), CopyLine(1, copy)) == Loaded({"pageview": 1})
-    assert list(store.loader.open_sessions(0, 10)) == [(1, plain), (1, copy)]
+OLD = (
+    '{"kind":"%s",%s"session":{"uuid":"%s","domain":"a.example","entry":%d,"entry_path":"/","exit":%d,"latest":"/b",'
+    '"status":200,"visitor":"v","client":{"os":"Mac OS X","browser":"Safari","device":"Mac"},"country":"FR",'
+    '"referrer":"direct","utm":{},"pageviews":%d,"active":%d%s}%s}\n'
+)
+
+
+def old(kind: str, number: int, pageviews: int, *, more: str = "", real: bool = True, at: int = 0) -> bytes:
+    """A line of 0.1.0."""
+    active = at or NOW + 1
+    end = "" if real else ',"real":false'
+    return (
+        OLD % (kind, '"device":7,', uuid7(NOW + number, number), NOW + number, NOW + 1, pageviews, active, end, more)
+    ).encode()
+
+
+def test_lines_of_0_1_0_are_read(store: Store) -> None:
+    event = ',"at":%d,"name":"x","properties":"{}"'
+    lines = (
+        old("pageview", 1, 1),
+        old("custom", 1, 1, more=event % (NOW + 5), at=NOW + 5),
+        old("custom", 1, 1, more=event % (NOW + 6), at=NOW + 6),
+        old("copy", 2, 0, real=False),
+        old("custom", 2, 0, more=event % (NOW + 7), real=False, at=NOW + 7),
+        b'{"kind":"forget","session":{"uuid":"%s"}}\n' % uuid7(NOW + 1, 1).encode(),
+    )
+    segment = store.segment(1, raw=b"".join(lines))
+    assert store.loader.load(segment, NOW) == Loaded({"pageview": 1, "custom": 3})
+    columns = "pageviews, events, operating_system, device_type, exit_path, epoch_us(exit_timestamp)"
+    rows = store.rows(f"SELECT {columns} FROM sessions ORDER BY session_uuid")
+    assert [row[:5] for row in rows] == [(1, 2, "macOS", "other", "/b"), (0, 1, "macOS", "other", "/b")]
+    assert store.rows("SELECT path FROM events_custom") == [("/b",)] * 3
+    assert store.open() == []  # their devices were hashed with a key that is no more
+    assert list(store.folder.glob("*.ndjson*")) == []
+
+    # A visit that was in the file of 0.1.0 already, with its events.
+    store.load(2, PageviewLine(None, session(9).act(NOW + 10).act(NOW + 11)))
+    segment = store.segment(3, raw=old("pageview", 9, 2).replace(b'"a.example"', b'"a.example:81"'))
+    store.loader.load(segment, NOW)
+    assert store.rows(
+        f"SELECT pageviews, events, exit_path FROM sessions WHERE session_uuid = '{session(9).uuid}'"
+    ) == [(2, 2, "/b")]
 
 
 MEMORY = "SELECT current_setting('memory_limit')"
@@ -172,9 +262,9 @@ def test_duckdb_has_all_its_memory_from_the_first_question_on(store: Store) -> N
 
 def test_long_lines_have_all_memory(store: Store) -> None:
     one = session(1)
-    store.load(1, PageviewLine(1, one), CustomLine(1, one, NOW + 2, "name", '{"a":"%s"}' % ("b" * 1_000)))
+    store.load(1, PageviewLine(1, one), CustomLine(1, one, "/", "name", '{"a":"%s"}' % ("b" * 1_000)))
     assert store.rows(MEMORY) == [("128.0 MiB",)]
-    store.load(2, PageviewLine(1, one), CustomLine(1, one, NOW + 2, "name", '{"a":"%s"}' % ("b" * 3_000)))
+    store.load(2, PageviewLine(1, one), CustomLine(1, one, "/", "name", '{"a":"%s"}' % ("b" * 3_000)))
     assert store.rows(MEMORY) == [("256.0 MiB",)]
     assert store.rows("SELECT count(*) FROM events_custom") == [(2,)]
 
@@ -224,11 +314,11 @@ def test_a_kept_segment_is_removed_by_the_next_load(store: Store) -> None:
 
 def test_segments_loaded_together_are_as_if_each_were_loaded_by_itself(store: Store) -> None:
     one, two = session(1), session(2)
-    turned = one.turn("/next", NOW + 9, 404, "w")
+    turned = one.view("/next", NOW + 9, 404, "w")
     segments = [
         store.segment(1, PageviewLine(1, one), PageviewLine(2, two)),
         store.segment(2, PageviewLine(1, turned), raw=b"nothing\n"),
-        store.segment(3, ForgetLine(SessionName(two.uuid)), raw=b'{"kind":"pagev'),
+        store.segment(3, raw=b'{"kind":"pagev'),
         store.segment(4, raw=b"\n"),
     ]
     store.load(2, PageviewLine(1, turned))
@@ -240,7 +330,7 @@ def test_segments_loaded_together_are_as_if_each_were_loaded_by_itself(store: St
     ]  # fmt: skip
     assert store.rows("SELECT pageviews, exit_path FROM sessions ORDER BY session_uuid") == [(2, "/next"), (1, "/")]
     assert store.rows("SELECT count(*) FROM pageviews") == [(3,)]
-    assert list(store.loader.open_sessions(0, 10)) == [(1, turned)]
+    assert store.open() == [(2, two), (1, turned)]
     assert [store.loader.load(segment, NOW) for segment in segments] == [KNOWN] * 4
     assert list(store.folder.glob("*.ndjson")) == []
 

@@ -30,6 +30,18 @@ from prisme.visit import address
         pytest.param("::ffff:1.2.3.4", "1.2.3.4", id="IPv4 in IPv6"),
         pytest.param("::FFFF:102:304", "1.2.3.4", id="IPv4 in IPv6, hex"),
         pytest.param("[::ffff:1.2.3.4]:80", "1.2.3.4", id="IPv4 in IPv6, port"),
+        pytest.param("64:ff9b::1.2.3.4", "1.2.3.4", id="IPv4 by NAT64"),
+        pytest.param("[64:FF9B::102:304]:80", "1.2.3.4", id="IPv4 by NAT64, hex and port"),
+        pytest.param("64:ff9b:1::102:304", "64:ff9b:1::102:304", id="not NAT64's prefix"),
+        pytest.param("2001:db8:0:0:0:0:0:1:46532", "2001:db8::1", id="IPv6, CloudFront's port"),
+        pytest.param(
+            "2001:0DB8:1111:2222:3333:4444:5555:6666:7",
+            "2001:db8:1111:2222:3333:4444:5555:6666",
+            id="IPv6, CloudFront's short port",
+        ),
+        pytest.param("2001:db8:1:2:3:4:5:6", "2001:db8:1:2:3:4:5:6", id="IPv6, eight groups"),
+        pytest.param("1.2.3.4:_http-alt", "1.2.3.4", id="IPv4, port that hides its number"),
+        pytest.param("[2001:db8::1]:_x.1", "2001:db8::1", id="IPv6, port that hides its number"),
         pytest.param("::1", "::1", id="IPv6 loopback"),
         pytest.param("::", "::", id="IPv6 unspecified"),
     ],
@@ -60,6 +72,10 @@ def test_parse(text: str, ip: str) -> None:
         pytest.param("1.2.3.4, 5.6.7.8", id="list"),
         pytest.param("1::2::3", id="IPv6 of two gaps"),
         pytest.param("12345::", id="IPv6 out of range"),
+        pytest.param("1:2:3:4:5:6:7:8:9:10", id="IPv6 of ten groups"),
+        pytest.param("1:2:3:4:5:6:7:8:12345f", id="IPv6 of eight groups, port of letters"),
+        pytest.param("1:2:3:4:5:6:7:8:123456", id="IPv6 of eight groups, port too long"),
+        pytest.param("1.2.3.4:_", id="IPv4, port of nothing"),
         pytest.param("[2001:db8::1", id="bracket left open"),
         pytest.param("2001:db8::1]:80", id="bracket never opened"),
         pytest.param("[]", id="empty brackets"),
@@ -98,10 +114,32 @@ def test_key(one: str, other: str, same: bool) -> None:
     assert (address.parse(one).key == address.parse(other).key) is same
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param("2001:db8:1:2::1", "2001:db8:1:ffff::", True, id="same /48"),
+        pytest.param("2001:db8:1::1", "2001:db8:2::1", False, id="next /48"),
+        pytest.param("1.2.3.4", "unknown", True, id="none for IPv4, and none for what is no address"),
+        pytest.param("::1", "1.2.3.4", False, id="first /48"),
+    ],
+)
+def test_wide(one: str, other: str, same: bool) -> None:
+    assert (address.parse(one).wide == address.parse(other).wide) is same
+
+
+@given(st.ip_addresses(v=6), st.ip_addresses(v=6))
+def test_a_wide_key_is_no_key(one: IPv6Address, other: IPv6Address) -> None:
+    first, second = address.parse(str(one)), address.parse(str(other))
+    assert isinstance(second.key, int)
+    assert first.wide < second.key or first.version == 4
+
+
 @given(st.ip_addresses())
 def test_text_is_canonical(ip: IPv4Address | IPv6Address) -> None:
     found = address.parse(ip.exploded.upper())
     plain = getattr(ip, "ipv4_mapped", None) or ip
+    if int(ip) >> 32 == 0x64FF9B << 64:
+        plain = IPv4Address(int(ip) & 0xFFFFFFFF)
     assert (ip_address(found.text), found.version) == (plain, plain.version)
     assert address.parse(found.text) == found
 
@@ -142,3 +180,88 @@ def test_forwarded(value: str, hops: int, text: str) -> None:
 @pytest.mark.parametrize("value", ["", "  ", ",", " , ,\t"], ids=["empty", "blank", "comma", "commas"])
 def test_forwarded_needs_an_entry(value: str, hops: int) -> None:
     assert address.forwarded(value, hops) is None
+
+
+RFC7239 = [
+    pytest.param("for=1.1.1.1", 1, "1.1.1.1", id="single"),
+    pytest.param("For=1.1.1.1;proto=https;by=10.0.0.1", 1, "1.1.1.1", id="with others, in upper case"),
+    pytest.param("by=10.0.0.1; host=a.example ;for=1.1.1.1 ", 1, "1.1.1.1", id="behind others, with blanks"),
+    pytest.param('for="1.1.1.1:8080"', 1, "1.1.1.1", id="IPv4 with a port"),
+    pytest.param('for="[2001:db8:cafe::17]:4711"', 1, "2001:db8:cafe::17", id="IPv6 with a port"),
+    pytest.param('for="[2001:db8:cafe::17]"', 1, "2001:db8:cafe::17", id="IPv6"),
+    pytest.param("for=[2001:db8::1]:80", 1, "2001:db8::1", id="IPv6 without quotes"),
+    pytest.param("for=1.1.1.1:80", 1, "1.1.1.1", id="a port without quotes"),
+    pytest.param('for="1\\.1.1.\\1"', 1, "1.1.1.1", id="escaped"),
+    pytest.param("for = 1.1.1.1", 1, "1.1.1.1", id="blanks around the sign"),
+    pytest.param("for=1.1.1.1, for=2.2.2.2, for=3.3.3.3", 1, "3.3.3.3", id="one hop"),
+    pytest.param("for=1.1.1.1, for=2.2.2.2, for=3.3.3.3", 2, "2.2.2.2", id="two hops"),
+    pytest.param("for=1.1.1.1,for=2.2.2.2", 9, "1.1.1.1", id="more hops than elements"),
+    pytest.param("for=1.1.1.1, , for=2.2.2.2,,", 2, "1.1.1.1", id="empty elements do not count"),
+    pytest.param("for=_hidden", 1, "_hidden", id="obfuscated"),
+    pytest.param("for=1.1.1.1, for=unknown", 1, "unknown", id="unknown is not skipped"),
+    pytest.param("for=1.1.1.1, proto=https", 1, "unknown", id="an element without it is not skipped"),
+    pytest.param('for=""', 1, "unknown", id="of nothing"),
+    pytest.param("for=1.1.1.1;for=2.2.2.2", 1, "1.1.1.1", id="twice"),
+    pytest.param("1.1.1.1", 1, "1.1.1.1", id="a bare address"),
+    pytest.param("for=1.1.1.1, =", 1, "=", id="no element"),
+    # What clients wrote must not change where the proxy's own element begins, nor what is in it.
+    pytest.param('for="6.6.6.6, for=1.1.1.1', 1, "1.1.1.1", id="an open quote on the left"),
+    pytest.param('for="6.6.6.6\\, for=1.1.1.1', 1, "1.1.1.1", id="an escaped comma on the left"),
+    pytest.param('host="a, for=6.6.6.6";for=1.1.1.1', 1, "1.1.1.1", id="a comma in quotes"),
+    pytest.param('host="a, for=6.6.6.6;x=";for=1.1.1.1', 1, "1.1.1.1", id="a comma in quotes, and a sign at the end"),
+    pytest.param('host="a;for=6.6.6.6";for=1.1.1.1', 1, "1.1.1.1", id="a semicolon in quotes"),
+    pytest.param('host="\\", for=\\"6.6.6.6";for=1.1.1.1', 1, "1.1.1.1", id="escaped quotes"),
+    pytest.param('for=1.1.1.1;host="a, for=6.6.6.6"', 1, "1.1.1.1", id="a comma in quotes behind it"),
+    pytest.param('for=2.2.2.2, for=1.1.1.1;host="a, b", for=3.3.3.3', 2, "1.1.1.1", id="a comma in quotes, two hops"),
+    pytest.param('"' + "," * 60_000 + '"', 1, '"', id="60,000 commas in quotes"),
+    pytest.param("for=9.9.9.9," * 5_000 + "for=1.1.1.1", 1, "1.1.1.1", id="5,000 elements"),
+    pytest.param("a=b;" * 15_000 + "for=1.1.1.1", 1, "1.1.1.1", id="15,000 pairs"),
+]
+
+
+@pytest.mark.parametrize(("value", "hops", "text"), RFC7239)
+def test_rfc7239(value: str, hops: int, text: str) -> None:
+    assert address.rfc7239(value, hops) == address.parse(text)
+
+
+@pytest.mark.parametrize("value", ["", "  ", ",", " , ,\t"], ids=["empty", "blank", "comma", "commas"])
+def test_rfc7239_needs_an_element(value: str) -> None:
+    assert address.rfc7239(value, 2) is None
+
+
+@given(st.text(st.sampled_from('for=1.:,;"\\[]a ')), st.ip_addresses(), st.text(st.sampled_from('a,;"=\\ for1.')))
+def test_no_client_hides_what_the_proxy_added(forged: str, ip: IPv4Address | IPv6Address, host: str) -> None:
+    """The proxy's element stands on the right, with the client's `Host` in quotes."""
+    quoted = host.replace("\\", "\\\\").replace('"', '\\"')
+    node = f'"[{ip}]"' if ip.version == 6 else str(ip)
+    for element in (f'host="{quoted}";for={node};proto=https', f'for={node};host="{quoted}"'):
+        for value in (element, f"{forged}, {element}"):
+            assert address.rfc7239(value, 1) == address.parse(str(ip))
+
+
+@pytest.mark.parametrize(
+    ("peer", "loopback", "private"),
+    [
+        ("127.0.0.1", True, True),
+        ("127.9.8.7", True, True),
+        ("::1", True, True),
+        ("::ffff:127.0.0.1", True, True),
+        ("64:ff9b::127.0.0.1", False, False),
+        ("10.0.0.1", False, True),
+        ("172.18.0.1", False, True),
+        ("192.168.1.1", False, True),
+        ("::ffff:192.168.1.1", False, True),
+        ("169.254.1.1", False, True),
+        ("100.64.0.1", False, True),
+        ("fd00::1", False, True),
+        ("fe80::1%eth0", False, True),
+        ("8.8.8.8", False, False),
+        ("::ffff:8.8.8.8", False, False),
+        ("172.32.0.1", False, False),
+        ("2600:1f18::1", False, False),
+        ("unknown", False, False),
+        ("", False, False),
+    ],
+)
+def test_where_a_peer_is(peer: str, loopback: bool, private: bool) -> None:
+    assert (address.is_loopback(peer), address.is_private(peer)) == (loopback, private)

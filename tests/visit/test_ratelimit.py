@@ -1,16 +1,22 @@
-"""The fixed window, and what the limiter does when everybody comes at once."""
+"""The fixed window of requests and of bytes, and what the limiter does when everybody comes at once."""
 
 import pytest
 
+from prisme.runtime.options import OPTIONS
 from prisme.visit import ratelimit
-from prisme.visit.ratelimit import WINDOW, RateLimiter
+from prisme.visit.address import Address, parse
+from prisme.visit.ratelimit import BUDGET, WIDE, WINDOW, RateLimiter
 
 SECOND = 1_000_000_000
 
 
-def wait(limiter: RateLimiter, key: int | str, now: int) -> int:
+def client(key: int | str, wide: int = 0) -> Address:
+    return Address(str(key), key, 4, wide=wide)
+
+
+def wait(limiter: RateLimiter, key: int | str, now: int, size: int = 0) -> int:
     """One request."""
-    (seconds,) = limiter.wait([key], now)
+    (seconds,) = limiter.wait([client(key)], [size], now)
     return seconds
 
 
@@ -46,7 +52,7 @@ def test_clients_are_counted_apart() -> None:
 
 def test_zero_is_no_limit() -> None:
     limiter = RateLimiter(0)
-    assert {wait(limiter, 1, 0) for _ in range(1000)} == {0}
+    assert {wait(limiter, 1, 0, BUDGET) for _ in range(1000)} == {0}
 
 
 def test_memory_is_bounded_and_a_present_client_stays_limited(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,4 +70,71 @@ def test_memory_is_bounded_and_a_present_client_stays_limited(monkeypatch: pytes
 
 def test_those_of_one_moment_are_counted_one_after_the_other() -> None:
     limiter = RateLimiter(2)
-    assert limiter.wait([1, 2, 1, 1, "x", 2, 2], 0) == [0, 0, 0, 60, 0, 0, 60]
+    clients = [client(key) for key in (1, 2, 1, 1, "x", 2, 2)]
+    assert limiter.wait(clients, [0] * 7, 0) == [0, 0, 0, 60, 0, 0, 60]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "waits"),
+    [
+        pytest.param([BUDGET - 1, 1, 0], [0, 0, 0], id="all of it"),
+        pytest.param([BUDGET, 1], [0, 60], id="one byte more"),
+        pytest.param([BUDGET + 1, 0], [60, 60], id="one byte more at once"),
+        pytest.param([BUDGET - 1, 2, 1], [0, 60, 60], id="what was refused counts"),
+        pytest.param([65_536] * 9, [0] * 8 + [60], id="nine of the longest bodies"),
+        pytest.param([BUDGET + 1] * 1000, [60] * 1000, id="no end of it"),
+    ],
+)
+def test_bytes(sizes: list[int], waits: list[int]) -> None:
+    one_by_one = RateLimiter(1_000_000)
+    assert [wait(one_by_one, 1, 0, size) for size in sizes] == waits
+    assert RateLimiter(1_000_000).wait([client(1)] * len(sizes), sizes, 0) == waits
+    assert [wait(one_by_one, key, 0, 1) for key in (2, -1, "x")] == [0, 0, 0]
+    assert wait(one_by_one, 1, WINDOW - 1, 1) == 1
+    assert wait(one_by_one, 1, WINDOW, BUDGET) == 0
+
+
+def test_the_greatest_counts_have_room() -> None:
+    (option,) = (option for option in OPTIONS if option.name == "api_events_rate_limit")
+    assert option.kind.read(1_000_000) == 1_000_000
+    with pytest.raises(ValueError, match="is not a whole number"):
+        option.kind.read(1_000_001)
+    assert WIDE * 1_000_000 < ratelimit._COUNT_MASK
+    # The wider network's budget and one request more, below the bit that says that there were too many.
+    assert WIDE * BUDGET + 4 * 65_536 << ratelimit._COUNT_BITS < ratelimit._EXCEEDED
+    limiter = RateLimiter(1_000_000)
+    waits = limiter.wait([client(1)] * 1_000_001, [0] * 1_000_000 + [1], 5)
+    assert (sum(waits), waits[-1]) == (60, 60)
+
+
+def test_networks_of_ipv6_are_counted_together() -> None:
+    """Each /64 stays within its own limit, and one /48 has 16 times as much."""
+    limiter = RateLimiter(2)
+    inside = [parse(f"2001:db8:1:{network:x}::{host}") for network in range(WIDE) for host in (1, 2)]
+    assert limiter.wait(inside, [0] * len(inside), 0) == [0] * 32
+    assert limiter.wait([parse("2001:db8:1:0::3")], [0], 1) == [60]
+    assert limiter.wait([parse("2001:db8:1:ff::1")], [0], SECOND) == [59]
+    assert limiter.wait([parse("2001:db8:2:ff::1")], [0], SECOND) == [0]
+    assert limiter.wait([parse("2001:db8:1:fe::1")], [0], WINDOW) == [0]
+
+
+def test_refused_requests_of_a_network_count_for_the_wider_one() -> None:
+    limiter = RateLimiter(2)
+    assert limiter.wait([parse("2001:db8:1::1")] * 32, [0] * 32, 0) == [0, 0, *[60] * 30]
+    assert limiter.wait([parse("2001:db8:1:1::1")], [0], 0) == [60]
+
+
+def test_bytes_of_a_wider_network() -> None:
+    limiter = RateLimiter(60)
+    inside = [parse(f"2001:db8:1:{network:x}::1") for network in range(WIDE)]
+    assert limiter.wait(inside, [BUDGET] * WIDE, 0) == [0] * WIDE
+    assert limiter.wait([parse("2001:db8:1:ff::1")], [1], 0) == [60]
+    assert limiter.wait([parse("2001:db8:2:ff::1"), parse("1.2.3.4")], [1, 1], 0) == [0, 0]
+
+
+def test_memory_is_bounded_for_networks_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ratelimit, "GENERATION", 1000)
+    limiter = RateLimiter(2)
+    for number in range(20_000):
+        limiter.wait([parse(f"2001:{number:x}::1")], [0], number)
+    assert len(limiter._young) + len(limiter._old) <= 2002

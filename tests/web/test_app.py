@@ -66,7 +66,7 @@ def together(work: Callable[[list[Scope]], list[Outcome]]) -> Together:
 
 @pytest.fixture
 def app() -> App:
-    proxy = Proxy(False, "", 1, "")
+    proxy = Proxy("false", "", 1, "")
     traffic = Traffic(None, lambda address: address.text, proxy)
     routes: dict[str, Methods] = {
         "/now": {"GET": together(answer_all), "POST": waits, "PUT": answers},

@@ -12,13 +12,20 @@ from hypothesis import strategies as st
 
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
+from prisme.visit import address
 from prisme.web import request
-from prisme.web.request import Bodies, Pairs, Proxy, Slots, read_body, read_name, read_parameters
+from prisme.web.request import Bodies, Pairs, Proxy, Slots, Trust, read_body, read_name, read_parameters
 
-DIRECT = Proxy(False, "X-Forwarded-For", 1, "X-Request-Id")
-TRUSTED = Proxy(True, "X-Real-IP", 2, "X-Trace")
+DIRECT = Proxy("false", "X-Forwarded-For", 1, "X-Request-Id")
+TRUSTED = Proxy("true", "X-Real-IP", 2, "X-Trace")
+AUTO = Proxy("auto", "X-Real-IP", 2, "X-Trace")
 
 headers = st.lists(st.tuples(st.sampled_from([*request._HEADERS, b"x-real-ip", b"x-trace"]) | st.binary(), st.binary()))
+
+
+def scope_of(sent: Pairs, peer: str = "192.0.2.1") -> dict[str, Any]:
+    """A request that a socket's peer sent."""
+    return {"headers": sent, "client": (peer, "40000")}
 
 
 def filled(found: Slots) -> dict[int, bytes]:
@@ -40,7 +47,7 @@ def filled(found: Slots) -> dict[int, bytes]:
         pytest.param([(b"origin", b"a"), (b"origin", b"b")], {0: b"a, b"}, {0: b"a, b"}, id="twice"),
         pytest.param([(b"origin", b""), (b"origin", b"b")], {0: b"b"}, {0: b"b"}, id="empty and once"),
         pytest.param([(b"user-agent", b"\xff\x00")], {6: b"\xff\x00"}, {6: b"\xff\x00"}, id="any bytes"),
-        pytest.param([(b"x-forwarded-for", b"8.8.8.8"), (b"x-real-ip", b"8.8.8.8")], {}, {}, id="no proxy is trusted"),
+        pytest.param([(b"x-real-ip", b"8.8.8.8"), (b"x-trace", b"8.8.8.8")], {}, {}, id="of no proxy"),
     ],
 )
 def test_headers_by_slot(sent: Pairs, script: dict[int, bytes], noscript: dict[int, bytes]) -> None:
@@ -50,7 +57,7 @@ def test_headers_by_slot(sent: Pairs, script: dict[int, bytes], noscript: dict[i
 
 @given(headers)
 def test_any_headers_are_read(sent: Pairs) -> None:
-    for proxy in (DIRECT, TRUSTED):
+    for proxy in (DIRECT, TRUSTED, AUTO):
         found = proxy.scanner()(sent)
         assert all(value in b", ".join(v for _, v in sent) or b", " in value for value in found)
         assert proxy.client({"headers": sent, "client": ("127.0.0.1", "1")}).text
@@ -78,6 +85,105 @@ def test_client(proxy: Proxy, sent: Pairs, text: str) -> None:
     read: dict[str, Any] = {"slots": proxy.scanner()(sent), "client": ("192.0.2.1", "40000")}
     assert [client.text for client in proxy.clients([read])] == [text]
     assert proxy.client(read) is read["address"]
+
+
+LOOPBACK = ["127.0.0.1", "127.9.8.7", "::1", "::ffff:127.0.0.1"]
+ELSEWHERE = ["10.0.0.1", "172.18.0.1", "8.8.8.8", "fd00::1", "fe80::1%eth0", "64:ff9b::127.0.0.1", "128.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("trust", "peer", "trusted"),
+    [
+        *(("auto", peer, True) for peer in LOOPBACK),
+        *(("auto", peer, False) for peer in ELSEWHERE),
+        *(("true", peer, True) for peer in [*LOOPBACK, *ELSEWHERE]),
+        *(("false", peer, False) for peer in [*LOOPBACK, *ELSEWHERE]),
+    ],
+)
+def test_whom_is_trusted(trust: Trust, peer: str, trusted: bool) -> None:
+    proxy = Proxy(trust, "X-Real-IP", 1, "X-Trace")
+    sent = [(b"x-real-ip", b"9.9.9.9"), (b"x-trace", b"abc")]
+    for _ in range(2):  # the second may come from the cache
+        scope = scope_of(sent, peer)
+        assert proxy.trusts(scope) is trusted
+        assert proxy.client(scope) == address.parse("9.9.9.9" if trusted else peer)
+        assert (proxy.request_id(scope) == "abc") is trusted
+        assert (proxy.request_id(scope_of([(b"x-trace", b"abc")], peer)) == "abc") is trusted
+
+
+def test_one_connection_is_trusted_and_another_is_not() -> None:
+    sent = [(b"x-real-ip", b"9.9.9.9, 1.1.1.1"), (b"x-trace", b"abc")]
+    scopes = [scope_of(sent, peer) for peer in ("127.0.0.1", "10.0.0.1", "127.0.0.1")]
+    assert [client.text for client in AUTO.clients(scopes)] == ["9.9.9.9", "10.0.0.1", "9.9.9.9"]
+    assert [scope.get("request_id") for scope in scopes] == ["abc", None, "abc"]
+
+
+@pytest.mark.parametrize(
+    ("header", "sent", "text"),
+    [
+        pytest.param("Forwarded", [(b"forwarded", b"for=8.8.8.8;proto=https")], "8.8.8.8", id="one element"),
+        pytest.param("FORWARDED", [(b"forwarded", b'for="[2001:db8::1]:4711"')], "2001:db8::1", id="any case"),
+        pytest.param(
+            "Forwarded", [(b"forwarded", b"for=6.6.6.6"), (b"forwarded", b"for=8.8.8.8")], "8.8.8.8", id="two headers"
+        ),
+        pytest.param(
+            "Forwarded",
+            [(b"forwarded", b'for="6.6.6.6'), (b"forwarded", b"for=8.8.8.8")],
+            "8.8.8.8",
+            id="an open quote",
+        ),
+        pytest.param(
+            "Forwarded", [(b"x-forwarded-for", b"6.6.6.6"), (b"forwarded", b"for=8.8.8.8")], "8.8.8.8", id="both"
+        ),
+        pytest.param("X-Forwarded-For", [(b"forwarded", b"for=8.8.8.8")], "127.0.0.1", id="not asked for"),
+        pytest.param(
+            "CloudFront-Viewer-Address",
+            [(b"cloudfront-viewer-address", b"2001:db8:0:0:0:0:0:1:46532")],
+            "2001:db8::1",
+            id="CloudFront",
+        ),
+        pytest.param("Forwarded", [(b"forwarded", b"for=8.8.8.8;host=" + b"a" * 200)], "8.8.8.8", id="long"),
+    ],
+)
+def test_headers_that_name_the_client(header: str, sent: Pairs, text: str) -> None:
+    proxy = Proxy("auto", header, 1, "X-Request-Id")
+    for _ in range(2):  # the second may come from the cache
+        assert proxy.client(scope_of(sent, "127.0.0.1")).text == text
+
+
+UNREAD = "set trust_proxy to true, where nobody but the proxy reaches this port"
+FORWARDED_FOR = [(b"x-forwarded-for", b"8.8.8.8")]
+
+
+@pytest.mark.parametrize(
+    ("trust", "peer", "sent", "words"),
+    [
+        pytest.param("auto", "10.0.0.1", FORWARDED_FOR, UNREAD, id="private"),
+        pytest.param("auto", "fd00::1", FORWARDED_FOR, UNREAD, id="private, IPv6"),
+        pytest.param("auto", "10.0.0.1", [(b"forwarded", b"for=8.8.8.8")], UNREAD, id="private, Forwarded"),
+        pytest.param("auto", "10.0.0.1", [(b"x-real-ip", b"8.8.8.8")], UNREAD, id="private, the configured header"),
+        pytest.param("false", "10.0.0.1", FORWARDED_FOR, UNREAD, id="private, never trusted"),
+        pytest.param("false", "127.0.0.1", FORWARDED_FOR, "set trust_proxy to auto", id="loopback, never trusted"),
+        pytest.param("auto", "127.0.0.1", FORWARDED_FOR, "does not send X-Real-IP", id="loopback, another header"),
+        pytest.param("true", "10.0.0.1", FORWARDED_FOR, "set proxy_header", id="private, another header"),
+        pytest.param("auto", "10.0.0.1", [], None, id="private, no proxy"),
+        pytest.param("auto", "8.8.8.8", FORWARDED_FOR, None, id="public"),
+        pytest.param("true", "8.8.8.8", FORWARDED_FOR, None, id="public, trusted"),
+        pytest.param("auto", "127.0.0.1", [(b"x-real-ip", b"8.8.8.8"), *FORWARDED_FOR], None, id="read"),
+        pytest.param("auto", "127.0.0.1", [(b"x-real-ip", b" , "), *FORWARDED_FOR], None, id="read, and empty"),
+        pytest.param("auto", "10.0.0.1", [(b"x-trace", b"abc")], None, id="a request's id alone"),
+    ],
+)
+def test_a_proxy_that_is_not_read_is_told_once(trust: Trust, peer: str, sent: Pairs, words: str | None) -> None:
+    warnings: list[str] = []
+    proxy = Proxy(trust, "X-Real-IP", 1, "X-Trace", warnings.append)
+    for _ in range(3):
+        proxy.clients([scope_of(sent, peer), scope_of(sent, peer)])
+        proxy.client(scope_of(sent, peer))
+    assert warnings == ([] if words is None else [proxy.unread])
+    assert (proxy.unread is None) == (words is None)
+    assert words is None or words in str(proxy.unread)
+    assert peer not in str(proxy.unread)
 
 
 def test_request_ids() -> None:
@@ -274,7 +380,7 @@ def test_body_without_end_is_not_read_on() -> None:
 
 def test_request_ids_for_several_threads() -> None:
     """The event loop refuses while another thread counts: no id comes twice, and nobody is in another's way."""
-    proxy, usual = Proxy(False, "", 1, ""), sys.getswitchinterval()
+    proxy, usual = Proxy("false", "", 1, ""), sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
         with ThreadPoolExecutor(4) as pool:

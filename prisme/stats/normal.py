@@ -1,0 +1,80 @@
+"""Paths and hosts of filters in the form in which they are stored, so that they may be typed decoded.
+
+`/café/*` finds `/caf%C3%A9/menu`, and `Bücher.example` finds `xn--bcher-kva.example`.
+
+A pattern's pieces are what stands between its stars. Each is normalised by itself: dot segments and runs of "/" are
+resolved in whole paths alone, and in a host with stars, labels outside ASCII have to be whole.
+"""
+
+import re
+from typing import Final
+
+from prisme.base.uri import normalise_host, normalise_path
+
+# Filters by what their texts are.
+PATHS: Final = frozenset(("path", "entry-path", "exit-path"))
+HOSTS: Final = frozenset(("domain", "referrer"))
+
+# ("/blog/", "") is `/blog/*`, ("/",) is `/` alone.
+Pattern = tuple[str, ...]
+
+_UNRESERVED: Final = re.compile(r"[A-Za-z0-9\-._~]")
+# An escape, or what cannot stand in a path (RFC 3986 section 3.3).
+_ODD_IN_PATH: Final = re.compile(r"%([0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/]")
+# Escapes stay as they are in queries (`uri.normalise_query`).
+_ODD_IN_QUERY: Final = re.compile(r"[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]")
+_PORT: Final = re.compile(r":[0-9]{1,5}\Z")
+
+
+def normalise(name: str, pattern: Pattern) -> Pattern:
+    """The pattern of a filter as its column has it; those of other columns stay as they are."""
+    if name in PATHS:
+        return _normalise_path(pattern)
+    return _normalise_host(pattern) if name in HOSTS else pattern
+
+
+def escape(text: str) -> str:
+    """A text in percent-encoding, byte by byte."""
+    return "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogatepass"))
+
+
+def _normalise_path(pattern: Pattern) -> Pattern:
+    pieces: list[str] = []
+    in_query = False
+    for piece in pattern:
+        path, mark, query = ("", "", piece) if in_query else piece.partition("?")
+        is_whole = path.startswith("/") and (len(pattern) == 1 or bool(mark and not pieces))
+        path = normalise_path(path) if is_whole else _ODD_IN_PATH.sub(_respell, path)
+        # With page parameters, a part of the query belongs to the path.
+        pieces.append(path + mark + _ODD_IN_QUERY.sub(lambda odd: escape(odd[0]), query))
+        in_query = in_query or bool(mark)
+    return tuple(pieces)
+
+
+def _respell(odd: re.Match[str]) -> str:
+    if odd[1] is None:
+        return escape(odd[0])
+    plain = chr(int(odd[1], 16))
+    return plain if _UNRESERVED.fullmatch(plain) else odd[0].upper()
+
+
+def _normalise_host(pattern: Pattern) -> Pattern:
+    last = len(pattern) - 1
+    if not last:
+        return (_read_domain(pattern[0]),)
+    return tuple(_normalise_labels(piece, not number, number == last) for number, piece in enumerate(pattern))
+
+
+def _normalise_labels(piece: str, starts: bool, ends: bool) -> str:
+    """A piece of a host; what a star cuts off (where it does not start or end there) is no whole label."""
+    labels = piece.lower().split(".")
+    for number in range(0 if starts else 1, len(labels) if ends else len(labels) - 1):
+        labels[number] = _read_domain(labels[number])
+    return ".".join(labels)
+
+
+def _read_domain(text: str) -> str:
+    """A host, with or without a port. What is none stays as it is."""
+    port = _PORT.search(text)
+    name = text[: port.start()] if port else text
+    return (normalise_host(name) or name.lower()) + (port[0] if port else "")
