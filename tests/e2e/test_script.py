@@ -347,9 +347,7 @@ def test_what_the_tag_says_is_of_the_first_page(prisme: LiveServer, sites: Sites
 
 def test_history_is_as_the_browser_made_it(prisme: LiveServer, sites: Sites, host: str, page: Page) -> None:
     """A router that copied, replaced or froze the functions before the script came is counted like any other."""
-    early = (
-        "<script>var push = history.pushState.bind(history), made = history.pushState; Object.freeze(history)</script>"
-    )
+    code = "var push = history.pushState.bind(history), made = history.pushState; Object.freeze(history)"
     visit(page, sites.publish(host, "/first", f"<script>{code}</script>{TAG}"))
     assert page.evaluate("[history.pushState == made, Object.keys(history)]") == [True, []]
     with answered(page):
