@@ -1,6 +1,6 @@
 """What an open session takes in memory. `python -m bench.endurance.sessions COUNT` measures it in this process.
 
-Sessions come the way of real ones: from a Hit, by the rules for pageviews, with the real journal.
+Sessions come the way of real ones: by the rules for pageviews, with the real journal.
 """
 
 import itertools
@@ -18,16 +18,18 @@ import msgspec
 from bench.endurance import child
 from bench.endurance.result import Figure, Outcome
 from bench.endurance.traffic import AT_ONCE, LENGTHS, STEP, make_pages
-from prisme.base.uri import parse
+from prisme.base.refusal import Refusal
 from prisme.cli.serve import configure
 from prisme.ingest.hit import Hit
-from prisme.ingest.pageview import Record, pageviews
+from prisme.ingest.pageview import Pageview
+from prisme.ingest.record import Record, recorder
 from prisme.journal.appender import Appender
 from prisme.runtime.folder import Folder
 from prisme.runtime.log import open_log
-from prisme.serve import build_services, open_rooms
+from prisme.serve import build_services, build_sites, open_rooms
 from prisme.visit import address
-from prisme.visit.sessions import CAPACITY, Sessions
+from prisme.visit.sessions import CAPACITY, LONGEST, Sessions
+from prisme.visit.sites import Sites
 
 BYTES = 600.0
 # Before it counts: caches are full then, and what Python has freed is taken again.
@@ -35,7 +37,6 @@ _WARM = 20_000
 # As under load.
 _TOGETHER = 32
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_TTL = 86_400_000_000
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -85,28 +86,29 @@ def _hold(count: int, folder: Path) -> Held:
     with ExitStack() as closing:
         data = closing.enter_context(Folder(config.data_dir))
         rooms = open_rooms(config, data, now, open_log(debug=False), closing)
-        services = build_services(config, rooms, Appender(data.journal, 1, sys.maxsize))
+        services, sites = build_services(config, rooms, Appender(data.journal, 1, sys.maxsize)), build_sites(config)
         # A shard has its share, and chance is not even.
-        sessions = Sessions(_TTL, 64, capacity=4 * (count + _WARM))
-        record = pageviews(msgspec.structs.replace(services, sessions=sessions))
-        _record_all(record, _hits(0, _WARM, now))
+        sessions = Sessions(LONGEST, 64, capacity=4 * (count + _WARM))
+        record = recorder(msgspec.structs.replace(services, sessions=sessions))
+        _record_all(record, _views(sites, 0, _WARM), now)
         before, known = _memory(), len(sessions)
-        seen = _record_all(record, _hits(_WARM, count, now))
+        seen = _record_all(record, _views(sites, _WARM, count), now)
         return Held(count, len(sessions) - known, seen, before, _memory())
 
 
-def _record_all(record: Record, hits: Iterator[Hit]) -> int:
+def _record_all(record: Record, views: Iterator[Pageview], now: int) -> int:
     """How many there were; ValueError where one was refused."""
     seen = 0
-    while some := list(itertools.islice(hits, _TOGETHER)):
-        refused = [outcome for outcome in record(some) if outcome is not None]
+    while some := list(itertools.islice(views, _TOGETHER)):
+        now += 70 * len(some)
+        refused = [outcome for outcome in record(some, now) if outcome is not None]
         if refused:
             raise ValueError(f"a pageview was refused: {refused[0]}")
         seen += len(some)
     return seen
 
 
-def _hits(first: int, count: int, now: int) -> Iterator[Hit]:
+def _views(sites: Sites, first: int, count: int) -> Iterator[Pageview]:
     """The pageviews of so many visits, as many at a time as wrk has; of each, a client address of its own."""
     random, pages = Random(first), [page.encode() for page in make_pages()]
     agents = make_agents()
@@ -116,19 +118,21 @@ def _hits(first: int, count: int, now: int) -> Iterator[Hit]:
         for turn in range(max(LENGTHS)):
             for number, length, page in visits:
                 if turn < length:
-                    now += 70
-                    yield _hit(number, pages, (page + turn * STEP) % len(pages), turn, agents, random, now)
+                    yield _view(sites, number, pages, (page + turn * STEP) % len(pages), turn, agents, random)
 
 
-def _hit(number: int, pages: list[bytes], page: int, turn: int, agents: list[bytes], random: Random, now: int) -> Hit:
-    url = parse(b"https://example.com" + pages[page])
-    assert url is not None
+def _view(
+    sites: Sites, number: int, pages: list[bytes], page: int, turn: int, agents: list[bytes], random: Random
+) -> Pageview:
     if turn:
-        referrer = b"https://example.com" + pages[page - STEP]
+        came_from = b"https://example.com" + pages[page - STEP]
     else:
-        referrer = b"https://www.google.com/" if random.random() < 0.5 else b""
+        came_from = b"https://www.google.com/" if random.random() < 0.5 else b""
+    url, referrer = sites.pages[b"https://example.com" + pages[page]], sites.referrers[came_from]
+    assert not isinstance(url, Refusal)
+    assert not isinstance(referrer, Refusal)
     client = address.parse(f"{1 + (number >> 24)}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}")
-    return Hit(now, client, url, agents[number % len(agents)], b"", b"", referrer, b"", b"")
+    return Pageview(Hit(client, url, agents[number % len(agents)], (b"", b"", b"")), referrer, 200, "")
 
 
 def make_agents() -> list[bytes]:

@@ -39,12 +39,12 @@ _MODELS = (
     "moto g(30)", "CPH2211", "V2031", "RMX3085", "Other", "Other", "Other", "Other",
 )  # fmt: skip
 _CLIENTS = [
-    *(Client(os, browser, "Mac" if os == "macOS" else "Other")
+    *(Client(os, browser, "Mac" if os == "macOS" else "Other", "desktop")
       for os in ("Windows", "macOS", "Linux", "Chrome OS") for browser in ("Chrome", "Edge", "Opera", "Firefox")),
-    *(Client("Android", browser, model) for model in _MODELS for browser in ("Chrome Mobile", "Samsung Internet")),
-    *(Client("iOS", browser, device)
+    *(Client("Android", browser, model, "mobile") for model in _MODELS for browser in ("Chrome Mobile", "Samsung Internet")),
+    *(Client("iOS", browser, device, "tablet" if device == "iPad" else "mobile")
       for device in ("iPhone", "iPad") for browser in ("Mobile Safari", "Chrome Mobile iOS", "Firefox iOS")),
-    Client("Mac OS X", "Safari", "Mac"),
+    Client("macOS", "Safari", "Mac", "desktop"),
 ]  # fmt: skip
 # Of random addresses, a third is in one country, and the rest in all others.
 _COUNTRIES = (
@@ -90,7 +90,7 @@ class Traffic:
             else:
                 device, left, page, session = found
                 page = (page + STEP) % len(pages)
-                session = session.turn(pages[page], now, 200, session.visitor)
+                session = session.view(pages[page], now, 200, session.visitor)
             slots[slot] = (device, left - 1, page, session) if left > 1 else None
             yield encode(PageviewLine(device, session))
 
@@ -111,7 +111,7 @@ class Traffic:
             random.choice(_REFERRERS) if random.random() < 0.5 else DIRECT,
             random.choice(_CAMPAIGNS) if random.random() < 0.1 else NO_UTM,
             1,
-            now,
+            0,
         )
 
 

@@ -14,7 +14,7 @@ from prisme.demo.traffic import BOTS, Sent
 from prisme.ingest.custom import custom_event
 from prisme.ingest.hit import Hit
 from prisme.ingest.links import file_download, outbound_link
-from prisme.ingest.pageview import read_pageview
+from prisme.ingest.pageview import DEFAULT_STATUS, Pageview
 from prisme.ingest.record import Event, Outcome, recorder
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
@@ -87,7 +87,10 @@ def _recorder(services: Services, sites: Sites) -> Callable[[Sent], Outcome]:
             return hit
         match sent.kind:
             case "pageview":
-                return read_pageview(sites, hit, sent.referrer.encode(), sent.status.encode(), sent.visitor.encode())
+                referrer = sites.referrers[sent.referrer.encode()]
+                if isinstance(referrer, Refusal):
+                    return referrer
+                return Pageview(hit, referrer, int(sent.status or DEFAULT_STATUS), sent.visitor)
             case "download":
                 return file_download(hit, sent.link.encode())
             case "outbound":
@@ -107,7 +110,7 @@ def _read(sent: Sent, sites: Sites) -> Hit | Refusal:
         return page
     agent = sent.agent
     user_agent, platform, model = (text.encode() for text in (agent.user_agent, agent.platform, agent.model))
-    return Hit(address.parse(sent.address), page, user_agent, platform, model, b"")
+    return Hit(address.parse(sent.address), page, user_agent, (platform, model, b""))
 
 
 def _load(services: Services, loader: Loader, now: int, filled: Filled) -> None:

@@ -1,5 +1,7 @@
 """What HTTP told us of the client and the page of one event, as plain values."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from prisme.visit.address import Address
@@ -7,7 +9,7 @@ from prisme.visit.sites import Page
 
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
-    """The client hints are raw values, empty where absent.
+    """`hints` are the client hints platform, model and mobile as they came, each empty where absent.
 
     `page_known` is false where the browser said no more than the page's origin.
     """
@@ -15,7 +17,5 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     address: Address
     page: Page
     user_agent: bytes
-    platform: bytes
-    model: bytes
-    mobile: bytes
+    hints: Sequence[bytes]
     page_known: bool = True

@@ -1,5 +1,7 @@
 """What a pageview means: which visit it belongs to, by where the visitor came from."""
 
+from typing import ClassVar
+
 import msgspec
 
 from prisme.base import refusal
@@ -8,7 +10,7 @@ from prisme.base.refusal import Refusal
 from prisme.ingest.hit import Hit
 from prisme.journal.record import PageviewLine
 from prisme.visit.sessions import Visit
-from prisme.visit.sites import Referrer, Sites
+from prisme.visit.sites import Referrer
 
 DEFAULT_STATUS = 200
 _VISITOR_BYTES = 256
@@ -21,6 +23,8 @@ class Pageview(msgspec.Struct, frozen=True, gc=False):
     referrer: Referrer | None
     status: int
     visitor: str
+
+    line: ClassVar = PageviewLine
 
     def choose(self, visits: tuple[Visit, ...]) -> Visit | None:
         """The visit that it belongs to; the first rule that fits decides."""
@@ -64,10 +68,6 @@ class Pageview(msgspec.Struct, frozen=True, gc=False):
             0,
         )
 
-    def line(self, device: int | None, session: Session) -> PageviewLine:
-        """The journal's line."""
-        return PageviewLine(device, session)
-
     @property
     def _source(self) -> str:
         """The host that the visitor came from: never the site itself."""
@@ -75,16 +75,6 @@ class Pageview(msgspec.Struct, frozen=True, gc=False):
         if referrer is None or referrer.ignored or referrer.host == self.hit.page.host:
             return DIRECT
         return referrer.host
-
-
-def read_pageview(sites: Sites, hit: Hit, referrer: bytes, status: bytes, visitor: bytes) -> Pageview | Refusal:
-    """A pageview from its fields as they were sent; each is empty where it was not."""
-    code = read_status(status) if status else DEFAULT_STATUS
-    name = read_visitor(visitor) if visitor else ""
-    read = sites.referrers[referrer]
-    if isinstance(code, int) and isinstance(name, str) and not isinstance(read, Refusal):
-        return Pageview(hit, read, code, name)
-    return next(one for one in (code, name, read) if isinstance(one, Refusal))
 
 
 def find_at(visits: tuple[Visit, ...], path: str) -> Visit | None:

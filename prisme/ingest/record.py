@@ -61,9 +61,7 @@ class _Batch:
         parts_of, device_of = services.identity.parts, services.identity.device
         self.events = events
         self.now = now
-        self.parts = [
-            parts_of(hit.user_agent, hit.address.text, hit.page.domain) for hit in [event.hit for event in events]
-        ]
+        self.parts = [parts_of((hit := event.hit).user_agent, hit.address.text, hit.page.domain) for event in events]
         self.devices = [device_of(one) for one in self.parts]
         self.outcomes: list[Outcome] = [None] * len(events)
 
@@ -149,7 +147,7 @@ def _beginner(
         for place, device in fresh:
             event = batch.events[place]
             hit = event.hit
-            reading = read(hit.user_agent, hit.platform, hit.model, hit.mobile)
+            reading = read(hit.user_agent, *hit.hints)
             bots[reading.is_bot] += 1
             if reading.is_bot:
                 batch.outcomes[place] = refusal.BOT

@@ -233,8 +233,8 @@ OPTIONS = (
         "api_events_rate_limit",
         whole(0),
         60,
-        "Events a minute that one address may send, in at most 512 KiB; more are refused with 429. Of IPv6, a /64 is one "
-        "address, and a /48 may send 16 times as much. 0 means no limit, of bytes neither.",
+        "Events a minute that one address may send, in at most 512 KiB; more are refused with 429. Of IPv6, a /64 is "
+        "one address, and a /48 may send 16 times as much. 0 means no limit, of bytes neither.",
     ),
     Option(
         _VISITS,

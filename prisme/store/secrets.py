@@ -1,9 +1,13 @@
-"""What no reader of the events may ever see: the keys of the day, in an SQLite file beside the DuckDB file."""
+"""What no reader of the events may ever see: the keys of the day, in an SQLite file beside the DuckDB file.
 
+Keys are read and written in place, never as values of a statement: SQLite and Python leave copies of those in memory.
+"""
+
+import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import FileIO
 from pathlib import Path
 
@@ -12,9 +16,13 @@ from prisme.store.database import StoreError
 # Day (since 1970) and key, by name.
 _Keys = Mapping[str, tuple[int, bytearray]]
 
+_BYTES = 16
+_NAMES = ("today", "previous")
+_TABLE = "CREATE TABLE IF NOT EXISTS salts (name TEXT PRIMARY KEY, day INTEGER NOT NULL, salt BLOB NOT NULL)"
+
 
 class Secrets:
-    """The SQLite file. `secure_delete` overwrites with zeros what is replaced (sqlite.org/pragma.html).
+    """The SQLite file, with a row for each of `_NAMES`; a key of zeros is none.
 
     SQLite's own journal has what is replaced as well, for a moment: it is kept, not removed, so that it can be
     overwritten where it lies on the disk.
@@ -32,33 +40,23 @@ class Secrets:
                 self._connection.execute("PRAGMA journal_mode = PERSIST")
                 self._connection.execute("PRAGMA secure_delete = ON")
                 self._connection.execute("PRAGMA synchronous = FULL")
-                self._connection.execute(
-                    "CREATE TABLE IF NOT EXISTS salts (name TEXT PRIMARY KEY, day INTEGER NOT NULL, salt BLOB NOT NULL)"
-                )
+                self._prepare()
                 _wipe(left)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{path} cannot be opened: {error}") from error
 
     def read(self) -> _Keys:
-        """What is kept, by name; also what an earlier version kept, under names of its own."""
-        rows = self._connection.execute("SELECT name, day, salt FROM salts").fetchall()
-        return {str(name): (int(day), bytearray(key)) for name, day, key in rows}
+        """The keys that were written last, by name."""
+        rows = self._connection.execute("SELECT name, day, rowid FROM salts").fetchall()
+        keys = {name: (day, self._read_key(row)) for name, day, row in rows}
+        return {name: (day, key) for name, (day, key) in keys.items() if any(key)}
 
     def write(self, keys: _Keys) -> bool:
-        """Keep these keys, and erase all that was kept; False, and a line in the log, where the disk refuses."""
-        rows = [(name, day, key) for name, (day, key) in keys.items()]
+        """Keep these keys, and erase all others; False, and a line in the log, where the disk refuses."""
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.execute("DELETE FROM salts")
-                self._connection.executemany("INSERT INTO salts VALUES (?, ?, ?)", rows)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-            with self._journal.open("r+b", buffering=0) as file:
-                _wipe(file)
+            with self._transaction():
+                for name in _NAMES:
+                    self._set(name, *keys.get(name, (0, None)))
         except (OSError, sqlite3.Error) as error:
             self._log.error("the keys of the day cannot be kept, will be tried again: %s", error)
             return False
@@ -67,6 +65,55 @@ class Secrets:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def _prepare(self) -> None:
+        """The table, without keys under names that an earlier version gave them."""
+        self._connection.execute(_TABLE)
+        rows = self._connection.execute("SELECT name, rowid FROM salts").fetchall()
+        if sorted(name for name, _ in rows) == sorted(_NAMES):
+            return
+        with self._transaction():
+            for name, row in rows:
+                if name not in _NAMES:
+                    self._write_key(row, None)
+                    self._connection.execute("DELETE FROM salts WHERE rowid = ?", [row])
+            for name in _NAMES:
+                self._connection.execute("INSERT OR IGNORE INTO salts VALUES (?, 0, zeroblob(?))", [name, _BYTES])
+
+    def _set(self, name: str, day: int, key: bytearray | None) -> None:
+        ((row, before),) = self._connection.execute("SELECT rowid, day FROM salts WHERE name = ?", [name]).fetchall()
+        if day != before:
+            # The statement writes the whole row, of which it makes a copy.
+            self._write_key(row, None)
+            self._connection.execute("UPDATE salts SET day = ? WHERE rowid = ?", [day, row])
+        self._write_key(row, key)
+
+    def _read_key(self, row: int) -> bytearray:
+        """A byte at a time: more of them would come as an object that nobody can overwrite."""
+        key = bytearray(_BYTES)
+        with self._connection.blobopen("salts", "salt", row, readonly=True) as blob:
+            for place in range(_BYTES):
+                key[place] = blob[place]
+        return key
+
+    def _write_key(self, row: int, key: bytearray | None) -> None:
+        """Without a key, zeros."""
+        with self._connection.blobopen("salts", "salt", row) as blob:
+            blob.write(key or bytes(len(blob)))
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Then there is nothing in SQLite's journal any more."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        with self._journal.open("r+b", buffering=0) as file:
+            _wipe(file)
 
 
 def _wipe(journal: FileIO) -> None:

@@ -14,12 +14,13 @@ WIDE = 16
 # each, 16 MB when the whole internet comes at once. Beyond that the oldest generation's counts are forgotten early:
 # letting too much through beats refusing everyone.
 GENERATION = 65_536
-# From the right: requests, of which there are 16,000,000 at most; bytes, at most 2^23 and one request, below a bit that
-# says that there were too many; the window's start.
-_COUNT_BITS, _SIZE_BITS = 24, 25
-_COUNT_MASK = (1 << _COUNT_BITS) - 1
-_SIZE_MASK = (1 << _SIZE_BITS) - 1 << _COUNT_BITS
-_EXCEEDED = 1 << _COUNT_BITS + _SIZE_BITS - 1
+# From the right: requests, with a bit above them that says that there were too many; bytes, with another; the window's
+# start. Both begin at what is missing to their bit, so that one look at both bits is enough: requests are below 2^24 at
+# most, and bytes below 2^24, one request's 2^17 included.
+_COUNT_BITS, _SIZE_BITS = 25, 25
+_TOO_MANY = 1 << _COUNT_BITS - 1
+_TOO_LARGE = 1 << _SIZE_BITS - 1
+_EXCEEDED = _TOO_LARGE << _COUNT_BITS | _TOO_MANY
 _START = _COUNT_BITS + _SIZE_BITS
 
 
@@ -35,7 +36,7 @@ class RateLimiter:
         self._old: dict[int | str, int] = {}
         self._turn_at = 0
 
-    def wait(self, clients: Sequence[Address], sizes: Iterable[int], now: int) -> list[int]:
+    def wait(self, clients: Sequence[Address], sizes: Sequence[int], now: int) -> list[int]:
         """Count requests of so many bytes at `now` (steady nanoseconds), those that are refused as well.
 
         0 admits one, else it is the seconds until its window ends.
@@ -44,34 +45,35 @@ class RateLimiter:
             return [0] * len(clients)
         if now >= self._turn_at or len(self._young) >= GENERATION:
             self._turn(now)
-        units = [size << _COUNT_BITS | 1 for size in sizes]
-        waits = self._count([client.key for client in clients], units, 1, now)
+        waits = self._count([client.key for client in clients], sizes, 1, now)
         wide = [place for place, client in enumerate(clients) if client.wide]
         if wide:
-            longer = self._count([clients[place].wide for place in wide], [units[place] for place in wide], WIDE, now)
+            keys = [clients[place].wide for place in wide]
+            longer = self._count(keys, [sizes[place] for place in wide], WIDE, now)
             for place, seconds in zip(wide, longer, strict=True):
                 waits[place] = max(waits[place], seconds)
         return waits
 
-    def _count(self, keys: Sequence[int | str], units: Sequence[int], times: int, now: int) -> list[int]:
+    def _count(self, keys: Iterable[int | str], sizes: Iterable[int], times: int, now: int) -> list[int]:
         """The seconds to wait, with so many times the usual limits."""
-        young, old, ended, fresh = self._young, self._old, now - WINDOW, now << _START
-        limit, budget = times * self._limit, times * BUDGET << _COUNT_BITS
+        young, old, ended, exceeded = self._young, self._old, (now - WINDOW + 1) << _START, _EXCEEDED
+        missing = (_TOO_LARGE - 1 - times * BUDGET) << _COUNT_BITS | _TOO_MANY - 1 - times * self._limit
+        fresh = now << _START | missing
         waits: list[int] = []
-        for key, unit in zip(keys, units, strict=True):
+        for key, size in zip(keys, sizes, strict=True):
             packed = young.get(key)
             if packed is None:
-                packed = old.pop(key, None)
-            if packed is None or packed >> _START <= ended:
+                packed = old.pop(key, fresh)
+            if packed < ended:
                 packed = fresh
-            counted = packed + unit
-            if counted & _COUNT_MASK <= limit and counted & _SIZE_MASK <= budget:
+            counted = packed + (size << _COUNT_BITS) + 1
+            if counted & exceeded:
+                # Nothing more is let in before the window ends: what else comes need not be added.
+                young[key] = packed | exceeded
+                waits.append(-((now - WINDOW - (packed >> _START)) // 1_000_000_000))
+            else:
                 young[key] = counted
                 waits.append(0)
-            else:
-                # Nothing more is let in before the window ends: what else comes need not be added.
-                young[key] = packed | _EXCEEDED
-                waits.append(-((ended - (packed >> _START)) // 1_000_000_000))
         return waits
 
     def _turn(self, now: int) -> None:

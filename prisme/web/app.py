@@ -1,6 +1,6 @@
 """The public server: one table of routes, requests answered together or one by one, and the last resort."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from logging import Logger
 from typing import Any, NamedTuple
@@ -75,7 +75,7 @@ class App:
         None is for `asgi`, in a task of its own.
         """
         answers: list[Answer | None] = [None] * len(scopes)
-        for together, places in _group(scopes):
+        for together, places in _group(scopes) if scopes else ():
             if together is not None:
                 self._settle(together.answer, scopes, places, answers)
         return answers
@@ -112,12 +112,13 @@ class App:
             raise outcome
         return outcome if isinstance(outcome, tuple) else await outcome
 
-    def _settle(self, work: Many, scopes: list[Scope], places: list[int], answers: list[Answer | None]) -> None:
+    def _settle(self, work: Many, scopes: list[Scope], places: Sequence[int], answers: list[Answer | None]) -> None:
         """Answer those at the places, and count those that are answered."""
         asked = scopes if len(places) == len(scopes) else [scopes[place] for place in places]
+        outcomes = _ask(work, asked)
         answered: list[tuple[Scope, Answer]] = []
-        for place, scope, outcome in zip(places, asked, _ask(work, asked), strict=True):
-            if isinstance(outcome, tuple):
+        for place, scope, outcome in zip(places, asked, outcomes, strict=True):
+            if type(outcome) is tuple:
                 answers[place] = outcome
                 answered.append((scope, outcome))
             elif isinstance(outcome, Exception):
@@ -163,14 +164,14 @@ def _route(pattern: str, methods: Methods, proxy: Proxy) -> Route:
     return Route(pattern, tuple(methods), alone, together, reads)
 
 
-def _group(scopes: list[Scope]) -> Iterable[tuple[Together | None, list[int]]]:
-    """The places of requests by their endpoint, None for what is none. Most are like the one before."""
+def _group(scopes: list[Scope]) -> Iterable[tuple[Together | None, Sequence[int]]]:
+    """The places of requests by their endpoint, None for what is none. Mostly, all are to the same."""
+    routes, methods = [scope["route"] for scope in scopes], [scope["method"] for scope in scopes]
+    if routes.count(routes[0]) == methods.count(methods[0]) == len(scopes):
+        return [(routes[0].together.get(methods[0]), range(len(scopes)))]
     groups: dict[tuple[str, str], tuple[Together | None, list[int]]] = {}
-    route, method, places = UNKNOWN, "", list[int]()
-    for place, scope in enumerate(scopes):
-        if scope["route"] is not route or scope["method"] != method:
-            route, method = scope["route"], scope["method"]
-            _, places = groups.setdefault((route.pattern, method), (route.together.get(method), []))
+    for place, (route, method) in enumerate(zip(routes, methods, strict=True)):
+        _, places = groups.setdefault((route.pattern, method), (route.together.get(method), []))
         places.append(place)
     return groups.values()
 

@@ -13,7 +13,7 @@ from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.ingest import custom, links
 from prisme.ingest.hit import Hit
-from prisme.ingest.pageview import Pageview, read_pageview
+from prisme.ingest.pageview import DEFAULT_STATUS, Pageview, read_status, read_visitor
 from prisme.ingest.record import Event, Record
 from prisme.ingest.record import Outcome as Recorded
 from prisme.runtime.clock import Clock
@@ -24,14 +24,14 @@ from prisme.web.request import (
     CONTENT_LENGTH,
     CONTENT_TYPE,
     DOCUMENT_REFERRER,
+    HINTS,
+    IN_QUERY,
     LINK,
     MAX_QUERY,
-    MOBILE,
-    MODEL,
+    OF_BODY,
     ORIGIN,
     PAGE,
     PING_FROM,
-    PLATFORM,
     REFERER,
     STATUS,
     USER_AGENT,
@@ -149,8 +149,18 @@ def noscript_outbound(doors: Doors, read: links.Read) -> Together:
 
 
 def _pageview(sites: Sites) -> Callable[[Scope, Hit, Slots], Pageview | Refusal]:
+    referrers = sites.referrers
+
     def judge(_: Scope, hit: Hit, found: Slots) -> Pageview | Refusal:
-        return read_pageview(sites, hit, found[DOCUMENT_REFERRER], found[STATUS], found[VISITOR_ID])
+        status, visitor = found[STATUS], found[VISITOR_ID]
+        code = read_status(status) if status else DEFAULT_STATUS
+        name = read_visitor(visitor) if visitor else ""
+        referrer = referrers[found[DOCUMENT_REFERRER]]
+        if isinstance(code, Refusal):
+            return code
+        if isinstance(name, Refusal):
+            return name
+        return referrer if isinstance(referrer, Refusal) else Pageview(hit, referrer, code, name)
 
     return judge
 
@@ -176,16 +186,16 @@ class _Door(NamedTuple):
 
 
 def _read_post(doors: Doors) -> Callable[[Scope], Slots]:
-    scan = doors.proxy.scanner()
+    scan = doors.proxy.scanner(without=OF_BODY)
     return lambda scope: scan(scope["headers"])
 
 
 def _read_post_and_body(doors: Doors) -> Callable[[Scope], Slots]:
     """Bodies of those who may not come in are received as well: else the connection would end with the answer."""
-    read_headers = _read_post(doors)
+    scan = doors.proxy.scanner()
 
     def read(scope: Scope) -> Slots:
-        found = read_headers(scope)
+        found = scan(scope["headers"])
         scope["body"] = Body(found[CONTENT_LENGTH])
         return found
 
@@ -194,14 +204,14 @@ def _read_post_and_body(doors: Doors) -> Callable[[Scope], Slots]:
 
 def _read_noscript(doors: Doors) -> Callable[[Scope], Slots]:
     """What scripts say in headers, a noscript request has in its query."""
-    scan = doors.proxy.scanner(noscript=True)
+    scan = doors.proxy.scanner(without=IN_QUERY)
 
     def read(scope: Scope) -> Slots:
         found, query = scan(scope["headers"]), scope["query_string"]
         if len(query) <= MAX_QUERY:
             scope["properties"] = read_parameters(query, found)
         else:
-            scope["unread"] = refusal.QUERY_TOO_LONG
+            scope["refused"] = refusal.QUERY_TOO_LONG  # unless there is a reason that comes first
         scope["origin"] = found[ORIGIN]
         # Browsers send no `Origin` with `<img>` and `<a>`: the page's own URL stands in.
         found[ORIGIN] = found[ORIGIN] or found[REFERER] or found[PAGE]
@@ -213,43 +223,46 @@ def _read_noscript(doors: Doors) -> Callable[[Scope], Slots]:
 def _answerer(doors: Doors, door: _Door) -> Many:
     """Judges all that may come in, and records what they are."""
     admit, wall, pages, record = doors.admit, doors.clock.wall, doors.sites.pages, doors.record
-    refuse = door.refuse or partial(response.refuse, doors.proxy)
-    settle = _settler(doors.commit, door.accept, refuse)
+    refuse, accept, commit = door.refuse or partial(response.refuse, doors.proxy), door.accept, doors.commit
+    settle = _settler(commit, accept, refuse)
     judge, pings = door.judge, door.pings
 
     def read(scope: Scope) -> Event | Refusal:
-        body: Body | None = scope.get("body")
-        refused: Refusal | None = scope.get("refused") or (scope.get("unread") if body is None else body.refused)
+        refused: Refusal | None = scope.get("refused")
         if refused is not None:
             return refused
         found = scope["slots"]
-        if pings and body is not None and body.whole == _PING:
-            # A page that came by https tells other origins in a ping nothing but its origin (HTML, "hyperlink
-            # auditing").
-            url = found[PING_FROM]
-            page, said = pages[url or found[ORIGIN]], bool(url)
-        else:
-            url = found[PAGE]
-            page, said = pages[url or found[REFERER]], bool(url)
+        url = found[PAGE]
+        page = pages[url or found[REFERER]]
         if isinstance(page, Refusal):
             return page
-        hit = Hit(
-            scope["address"],
-            page,
-            found[USER_AGENT],
-            found[PLATFORM],
-            found[MODEL],
-            found[MOBILE],
-            said or page.path != "/",  # else a referrer policy may have cut it to the origin
-        )
+        # Without a URL that was said, a referrer policy may have cut it to the origin.
+        known = bool(url) or page.path != "/"
+        hit = Hit(scope["address"], page, found[USER_AGENT], found[HINTS], known)
         return judge(scope, hit, found)
+
+    def read_with_body(scope: Scope) -> Event | Refusal:
+        body: Body = scope["body"]
+        if body.refused is not None:
+            scope.setdefault("refused", body.refused)
+        elif pings and body.whole == _PING:
+            # A page that came by https tells other origins in a ping nothing but its origin (HTML, "hyperlink
+            # auditing").
+            found = scope["slots"]
+            found[PAGE] = found[PING_FROM]
+            found[REFERER] = found[ORIGIN]
+        return read(scope)
 
     def answer(scopes: list[Scope]) -> list[Outcome]:
         admit(scopes)
-        items = [read(scope) for scope in scopes]
-        recorded = iter(record([item for item in items if not isinstance(item, Refusal)], wall() // 1000))
+        items = [*map(read_with_body if "body" in scopes[0] else read, scopes)]
+        events = [item for item in items if not isinstance(item, Refusal)]
+        recorded = record(events, wall() // 1000)
+        if commit is None and len(events) == len(items) and not any(recorded):
+            return [accept(scope) for scope in scopes]
+        outcomes = iter(recorded)
         return [
-            refuse(scope, item) if isinstance(item, Refusal) else settle(scope, next(recorded))
+            refuse(scope, item) if isinstance(item, Refusal) else settle(scope, next(outcomes))
             for scope, item in zip(scopes, items, strict=True)
         ]
 

@@ -6,20 +6,9 @@ from prisme.base import refusal
 from prisme.runtime.clock import Now
 from prisme.visit.ratelimit import RateLimiter
 from prisme.visit.sites import Sites
-from prisme.web.request import (
-    DOCUMENT_REFERRER,
-    LINK,
-    ORIGIN,
-    PAGE,
-    PING_FROM,
-    REFERER,
-    VISITOR_ID,
-    Body,
-    Proxy,
-    Scope,
-)
+from prisme.web.request import ORIGIN, REFERER, STORED, Proxy, Scope
 
-# Each gets its client's address, and `refused` where it may not come in.
+# Of requests to one endpoint. Each gets its client's address, and `refused` where it may not come in.
 Admit = Callable[[list[Scope]], None]
 
 
@@ -28,7 +17,7 @@ def gate(proxy: Proxy, limiter: RateLimiter, sites: Sites, clock: Now) -> Admit:
     clients, wait, admits = proxy.clients, limiter.wait, sites.admits
 
     def admit(scopes: list[Scope]) -> None:
-        waits = wait(clients(scopes), map(count_bytes, scopes), clock())
+        waits = wait(clients(scopes), count_bytes(scopes), clock())
         known = [admits[scope["slots"][ORIGIN]] for scope in scopes]
         if all(known) and not any(waits):
             return
@@ -41,16 +30,16 @@ def gate(proxy: Proxy, limiter: RateLimiter, sites: Sites, clock: Now) -> Admit:
     return admit
 
 
-def count_bytes(scope: Scope) -> int:
-    """The bytes of an event request that may be stored, or are read to find what is.
+def count_bytes(scopes: list[Scope]) -> list[int]:
+    """The bytes of requests to one endpoint that may be stored, or are read to find what is.
 
-    These are its path and query, its body, and of headers the page's URL, the document referrer, the visitor id and a
-    ping's link. Of all others, little or nothing is stored.
+    These are a name in the path, the query where it is read, the body, and of headers the page's URL, the document
+    referrer, the visitor id and a ping's link. Of all others, little or nothing is stored.
     """
-    found = scope["slots"]
-    size = len(scope["raw_path"]) + len(scope["query_string"])
-    if scope["method"] == "GET":  # all but a `Referer` is in the query
-        return size + len(found[REFERER])
-    size += len(found[PAGE] or found[REFERER]) + len(found[DOCUMENT_REFERRER]) + len(found[VISITOR_ID])
-    body: Body | None = scope.get("body")
-    return size if body is None else size + len(found[LINK]) + len(found[PING_FROM]) + body.size
+    first = scopes[0]
+    if first["method"] == "GET":  # all but a `Referer` is in the query
+        return [len(one["raw_path"]) + len(one["query_string"]) + len(one["slots"][REFERER]) for one in scopes]
+    sizes = [sum(map(len, one["slots"][STORED])) for one in scopes]
+    if "body" not in first:
+        return sizes
+    return [size + len(one["raw_path"]) + one["body"].size for size, one in zip(sizes, scopes, strict=True)]

@@ -4,7 +4,7 @@ Values stay bytes as they came; nothing is judged here but lengths.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from itertools import takewhile
 from typing import Any, Literal
 from urllib.parse import unquote_to_bytes
@@ -40,20 +40,24 @@ _IDS = 256  # made at a time
     REFERER,
     DOCUMENT_REFERRER,
     VISITOR_ID,
+    PING_FROM,
+    LINK,
     STATUS,
     USER_AGENT,
     PLATFORM,
     MODEL,
-    PING_FROM,
-    LINK,
+    MOBILE,
     CONTENT_TYPE,
     CONTENT_LENGTH,
     FORWARDED,
     REQUEST_ID,
     REQUESTED_HEADERS,
-    MOBILE,
     OTHER_FORWARDED,
 ) = range(18)
+# Those that may be stored, as far as they are headers.
+STORED = slice(PAGE, LINK + 1)
+# Client hints.
+HINTS = slice(PLATFORM, MOBILE + 1)
 _EMPTY: Slots = [b""] * 18
 
 _HEADERS = {
@@ -73,15 +77,18 @@ _HEADERS = {
     b"content-length": CONTENT_LENGTH,
     b"access-control-request-headers": REQUESTED_HEADERS,
 }
-# What a noscript request says in its query instead.
-_INSTEAD = {
-    b"x-prisme-referrer",
-    b"x-prisme-document-referrer",
-    b"x-prisme-visitor-id",
-    b"x-prisme-status",
-    b"ping-from",
-    b"ping-to",
-}
+# What a noscript request says in its query instead, and what says something of a body.
+IN_QUERY = frozenset(
+    {
+        b"x-prisme-referrer",
+        b"x-prisme-document-referrer",
+        b"x-prisme-visitor-id",
+        b"x-prisme-status",
+        b"ping-from",
+        b"ping-to",
+    }
+)
+OF_BODY = frozenset({b"content-type", b"content-length", b"ping-from", b"ping-to"})
 _PARAMETERS = {
     b"referrer": PAGE,
     b"document-referrer": DOCUMENT_REFERRER,
@@ -131,14 +138,14 @@ class Proxy:
         self._scan = self.scanner()
         # As many clients as `address` remembers, by the header as it came: 0.3 us in place of 2, or 5 for `Forwarded`.
         # With at most 128 bytes each they stay under 10 MB.
-        self._known = Memo(self._read_forwarded, 16_384)
+        self._known = Memo(self._read_forwarded, 16_384, 128)
 
-    def scanner(self, noscript: bool = False) -> Scan:
-        """The function that sorts a request's headers into slots.
+    def scanner(self, without: Collection[bytes] = ()) -> Scan:
+        """The function that sorts a request's headers into slots, but for those that an endpoint does not want.
 
         A header that comes twice is one comma-separated value, as RFC 9110, section 5.3, has it.
         """
-        wanted = {name: slot for name, slot in _HEADERS.items() if not (noscript and name in _INSTEAD)}
+        wanted = {name: slot for name, slot in _HEADERS.items() if name not in without}
         slot_of = (wanted | self._slots).get
 
         def scan(headers: Iterable[tuple[bytes, bytes]]) -> Slots:
@@ -159,16 +166,16 @@ class Proxy:
     def clients(self, scopes: Iterable[Scope]) -> list[Address]:
         """As `client`, of requests whose client was not asked for yet."""
         clients: list[Address] = []
-        always, trusted = self._always, self._trusted
+        always, trusted, forwarded = self._always, self._trusted, self._known
         for scope in scopes:
-            found, peer, known = scope.get("slots") or self._scan(scope["headers"]), scope["client"][0], None
+            found, known = scope.get("slots") or self._scan(scope["headers"]), None
             told, given = found[FORWARDED], found[REQUEST_ID]
-            if (told or given) and (always or trusted[peer]):
-                if told:
-                    known = self._known[told] if len(told) <= 128 else self._read_forwarded(told)
+            if (told or given) and (always or trusted[scope["client"][0]]):
                 if given:
                     scope["request_id"] = given[:MAX_REQUEST_ID].decode("latin-1")
+                known = forwarded[told]
             if known is None:
+                peer = scope["client"][0]
                 known = address.parse(peer)
                 if self.unread is None and (told or found[OTHER_FORWARDED]):
                     self._look(peer, bool(told))

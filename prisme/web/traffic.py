@@ -44,17 +44,18 @@ class Traffic:
         self.refused_events: Counter[str] = Counter()
 
     def count(self, pattern: str, answered: Iterable[tuple[Scope, Answer]], now: int) -> None:
-        """Requests that are answered now; in steady nanoseconds, as `started` in their scopes.
+        """Requests with one method that are answered now; in steady nanoseconds, as `started` in their scopes.
 
         Nothing of them is kept: their memory is the next ones', while it is in the processor's cache.
         """
-        key, series, path, shown, lines = ("", "", 0), _NONE, b"", "", list[Line]()
+        last, series, method, status, path, shown = None, _NONE, "", 0, b"", ""
+        lines: list[Line] = []
         line = None if self._log is None else self._log.now()
         source_ip, client, new_id = self._source_ip, self._proxy.client, self._proxy.new_id
         for scope, (start, _) in answered:
-            if start["status"] != key[2] or scope["method"] != key[1]:
-                key = (pattern, scope["method"], start["status"])
-                series = self._series.get(key) or self._begin(*key)
+            if start is not last:
+                last, method, status = start, scope["method"], start["status"]
+                series = self._series.get((pattern, method, status)) or self._begin(pattern, method, status)
             nanoseconds = now - scope["started"]
             series.counts[bisect_left(_NANOSECONDS, nanoseconds)] += 1
             series.sum += nanoseconds
@@ -74,9 +75,9 @@ class Traffic:
                     scope.get("request_id") or new_id(),
                     nanoseconds / 1e6,
                     source_ip(address),
-                    key[1],
+                    method,
                     shown,
-                    key[2],
+                    status,
                     "" if refusal is None else refusal.reason,
                 )
             )

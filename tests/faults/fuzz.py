@@ -14,10 +14,11 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
+from prisme.ingest.campaign import read_utm
+
 from prisme.base import uri
 from prisme.base.refusal import Refusal
 from prisme.base.uri import MAX_BYTES
-from prisme.ingest.campaign import read_utm
 from prisme.ingest.custom import join_properties, read_properties
 from prisme.ingest.links import read_link
 from prisme.ingest.pageview import read_status, read_visitor

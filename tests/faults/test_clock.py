@@ -11,6 +11,7 @@ from tests.faults.load import HOME, PAGEVIEWS, TIMES, Load, Report, count, flow
 from tests.server import LiveServer, browser, make_token
 
 DAY = 86_400.0
+HOUR = 3_600.0
 
 
 def view(server: LiveServer, page: str, referrer: str = "", address: str = "8.8.8.8") -> int:
@@ -19,9 +20,17 @@ def view(server: LiveServer, page: str, referrer: str = "", address: str = "8.8.
     return server.http.post(PAGEVIEWS, headers=headers).status_code
 
 
+def at_noon(folder: Path, jump: float = 0.0) -> LiveServer:
+    """A server that starts at the next noon (UTC), or so many seconds later."""
+    server = LiveServer(folder, trust_proxy="true")
+    server.time.move(until_midnight(server) + DAY / 2)
+    server.time.jump(jump)
+    return server
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[LiveServer]:
-    with LiveServer(tmp_path / "data", trust_proxy="true") as server:
+    with at_noon(tmp_path / "data") as server:
         yield server
 
 
@@ -31,7 +40,7 @@ def until_midnight(server: LiveServer) -> float:
 
 def kept_salts(server: LiveServer) -> list[tuple[int, bytes]]:
     with closing(sqlite3.connect(server.folder / "secrets.sqlite")) as secrets:
-        return secrets.execute("SELECT day, salt FROM salts WHERE name = 'daily'").fetchall()
+        return secrets.execute("SELECT day, salt FROM salts WHERE name = 'today'").fetchall()
 
 
 def test_clock_jumps_under_load(server: LiveServer, report: Report) -> None:
@@ -91,10 +100,11 @@ def test_the_rate_limit_goes_by_another_clock(tmp_path: Path, jump: float) -> No
 
 @pytest.mark.parametrize(
     ("jump", "pageviews"),
-    [(-DAY, [3]), (-7 * DAY, [3]), (DAY - 60, [3]), (DAY + 60, [1, 2])],
-    ids=["a day back", "a week back", "almost a day", "over a day"],
+    [(-6 * HOUR, [3]), (HOUR / 2 - 60, [3]), (HOUR / 2 + 60, [1, 2]), (-DAY, [1, 2]), (-7 * DAY, [1, 2])],
+    ids=["hours back", "almost half an hour", "over half an hour", "a day back", "a week back"],
 )
-def test_sessions_go_on_unless_a_day_has_passed(server: LiveServer, jump: float, pageviews: list[int]) -> None:
+def test_visits_go_on_within_a_day_and_half_an_hour(server: LiveServer, jump: float, pageviews: list[int]) -> None:
+    """Another day has another key."""
     assert view(server, "a") == 200
     server.time.jump(jump)
     assert view(server, "b", "a") == 200
@@ -106,13 +116,13 @@ def test_sessions_go_on_unless_a_day_has_passed(server: LiveServer, jump: float,
     assert min(answer.json()["values"]) == 0  # a session never lasts less than no time
 
 
-@pytest.mark.parametrize("jump", [DAY / 2, -DAY])
-def test_a_restart_with_another_time(tmp_path: Path, jump: float) -> None:
+@pytest.mark.parametrize(("jump", "visits"), [(HOUR / 3, [4]), (-6 * HOUR, [4]), (DAY, [2, 2]), (-DAY, [2, 2])])
+def test_a_restart_with_another_time(tmp_path: Path, jump: float, visits: list[int]) -> None:
     """As a machine whose clock was wrong until the network set it right."""
     for step in range(2):
-        with LiveServer(tmp_path / "data", trust_proxy="true") as server:
-            server.time.jump(jump * step)
+        with at_noon(tmp_path / "data", jump * step) as server:
             assert view(server, f"{step}-a", "0-b" if step else "") == 200
             assert view(server, f"{step}-b", f"{step}-a") == 200
-    assert server.rows("SELECT entry_path, exit_path, pageviews FROM sessions") == [("/0-a", "/1-b", 4)]
+    assert server.rows("SELECT pageviews FROM sessions") == [(pageviews,) for pageviews in visits]
+    assert server.rows("SELECT exit_path FROM sessions WHERE exit_path = '/1-b'") == [("/1-b",)]
     assert server.rows("SELECT count(*) FROM pageviews") == [(4,)]

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prisme.visit.waiters import CAPACITY
 
 from prisme.base.events import NO_UTM, Client, Session
 from prisme.visit.sessions import SHARDS, Sessions
-from prisme.visit.waiters import CAPACITY
 from prisme.web.server import _CONNECTION_BYTES, _CONNECTIONS
 from tests.faults.flood import (
     EVENTS,

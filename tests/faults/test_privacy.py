@@ -34,10 +34,12 @@ from tests.requirements import miss
 from tests.server import PATIENCE, LiveServer, browser, free_port, open_tables, wait_until
 
 DAYS = 30 if LONG else 3
-# More than a day, so that yesterday's sessions are over too.
-A_DAY = 25 * 3600
+A_DAY = 24 * 3600
+AN_HOUR = 3600
 PAGE = "https://example.com/"
 VIEWS = "/api/v1/events/pageviews"
+# Parts of URLs that are forgotten with the answer.
+SECRETS = ("marked-query", "marked-user", "marked-fragment", "marked-term", "marked-path", "marked-key", "marked-token")
 PASSWORD = "correct horse battery"
 # What stands in the tables on purpose, and looks like what is searched for.
 PLANTED = "planted 198.18.7.77"
@@ -121,31 +123,37 @@ def read_tables(folder: Path) -> dict[str, bytes]:
 def read_salts(folder: Path) -> dict[str, tuple[int, bytes]]:
     """The salts of a running server, each with its day."""
     with contextlib.closing(sqlite3.connect(folder / "secrets.sqlite")) as connection:
-        return {name: (day, salt) for name, day, salt in connection.execute("SELECT name, day, salt FROM salts")}
+        return {
+            name: (day, salt)
+            for name, day, salt in connection.execute("SELECT name, day, salt FROM salts")
+            if any(salt)
+        }
 
 
 # ----- a day of traffic
 
 
 def visit(http: httpx.Client, day: int, **headers: str) -> None:
-    """All that a browser may send: what is stored, what waits, and what is refused."""
-    page = f"{PAGE}day{day}?utm_source=letter&secret=x"
-    told = dict(browser(page, user_agent=AGENT, **headers))
+    """All that a browser may send: what is stored, and what is refused."""
+    page = f"https://marked-user@example.com/day{day}?utm_source=letter&secret=marked-query#marked-fragment"
+    told = dict(browser(page, user_agent=AGENT, **headers)) | {"Origin": PAGE.rstrip("/")}
+    found = "https://marked-user@search.example/marked-path?q=marked-term"
 
     def send(path: str, status: int, body: bytes = b"", more: dict[str, str] | None = None) -> None:
         answer = http.post(f"/api/v1/events/{path}", content=body, headers=told | (more or {}))
         assert answer.status_code == status, (path, answer.text)
 
-    send("pageviews", 200)
+    send("pageviews", 200, more={"X-Prisme-Document-Referrer": found})
     told["X-Prisme-Referrer"] = f"{PAGE}next"
     send("pageviews", 200, more={"X-Prisme-Document-Referrer": page})
     send("custom/sign_up", 200, b'{"plan": "pro"}', {"Content-Type": "application/json"})
-    send("file-downloads", 200, b"https://example.com/a.pdf")
-    send("outbound-links", 200, b"https://example.org/")
+    send("file-downloads", 200, b"https://example.com/a.pdf?X-Amz-Signature=marked-key")
+    send("outbound-links", 200, b"https://example.org/?page=1&access_token=marked-token#marked-fragment")
     send("pageviews", 400, more={"User-Agent": BOT, "X-Prisme-Referrer": f"{PAGE}bot"})
     send("pageviews", 400, more={"Origin": "https://elsewhere.example"})
     send("pageviews", 400, more={"X-Prisme-Referrer": "nowhere"})
-    send("custom/late", 400, more={"X-Prisme-Referrer": f"{PAGE}lost"})
+    send("pageviews", 400, more={"X-Prisme-Referrer": "https://elsewhere.example/"})
+    send("custom/early", 200, more={"X-Prisme-Referrer": f"{PAGE}unseen"})
     query = {"referrer": f"{PAGE}picture"}
     assert http.get("/api/v1/noscript/events/pageviews", params=query, headers=told).status_code == 200
     assert http.get("/nowhere", headers=told).status_code == 404
@@ -176,13 +184,18 @@ def is_planted_in_journal(folder: Path, http: httpx.Client, day: int) -> bool:
     return bool(search(segments, {"planted": PLANTED.encode()}))
 
 
+def move_to_noon(server: LiveServer) -> None:
+    """Yesterday's key is gone by then."""
+    server.time.move(1.5 * A_DAY - server.now() % A_DAY)
+
+
 class Watch:
     """A server and its logs, searched again and again."""
 
     def __init__(self, server: LiveServer, log: pytest.LogCaptureFixture, needles: Needles) -> None:
         self.server = server
         self.needles = needles | {agent: agent.encode() for agent in AGENTS}
-        self.needles |= {part: part.encode() for part in ("Marked", "rv:140.7")}
+        self.needles |= {part: part.encode() for part in ("Marked", "rv:140.7", *SECRETS)}
         self._log = log
         self.day = 0
 
@@ -210,10 +223,10 @@ class Watch:
             assert found == {(f"{name} salt, raw", "secrets.sqlite")}
 
     def wait_for_midnight(self) -> None:
-        """Go on to the next day; the day before's salt is searched for from here on."""
-        day, salt = read_salts(self.server.folder)["daily"]
+        """Go on to the next noon; the day before's salt is searched for from here on."""
+        day, salt = read_salts(self.server.folder)["today"]
         self.server.time.move(A_DAY)
-        wait_until(lambda: read_salts(self.server.folder)["daily"][0] > day, "the new day's salt")
+        wait_until(lambda: read_salts(self.server.folder)["today"][0] > day, "the new day's salt")
         self.needles |= needles_of_salt(f"day {self.day}", salt)
         self.day += 1
 
@@ -227,11 +240,11 @@ def watched(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Watch]
         trust_proxy="true",
         access_log=str(tmp_path / "access.log"),
         access_log_ip="none",
-        api_events_timeout="10ms",
         eventstore_max_batch_timeout="500ms",
         admin_hostport=f"127.0.0.1:{free_port()}",
         debug="true",
     )
+    move_to_noon(server)
     with server:
         Accounts(Control(server.folder)).add(operator("test"), "ada", "admin", (), PASSWORD, 0)
         yield Watch(server, caplog, needles_of(FORWARDED))
@@ -295,7 +308,7 @@ def test_addresses_of_sockets(tmp_path: Path, told: str, found: bool) -> None:
         "::1 in a row": b"'::1'",
     }
     networks = {"127.0.0.0/24": b"127.0.0.0/24", "::/48": b"::/48"}
-    options = {"access_log": str(log), "access_log_ip": told, "api_events_timeout": "10ms"}
+    options = {"access_log": str(log), "access_log_ip": told, "trust_proxy": "false"}
     with LiveServer(tmp_path / "data", host="::", **options) as server:
         Accounts(Control(server.folder)).add(operator("test"), "ada", "admin", (), PASSWORD, 0)
         for url, local in ((server.url, "127.0.0.77"), (f"http://[::1]:{server.port}", "::1")):
@@ -318,10 +331,11 @@ def test_nothing_stays_after_a_kill(tmp_path: Path) -> None:
     folder, log = tmp_path / "data", tmp_path / "data.log"
     folder.mkdir(mode=0o700)
     secrets, salt = Secrets(folder / "secrets.sqlite", logging.getLogger()), os.urandom(16)
-    secrets.write("daily", time.time_ns() // 1000 // DAY - 1, salt)
+    # Two days ago: yesterday's could be of use still.
+    secrets.write({"today": (time.time_ns() // 1000 // DAY - 2, bytearray(salt))})
     secrets.close()
-    old = needles_of_salt("yesterday's", salt)
-    assert search(read_folder(folder), old) == {("yesterday's salt, raw", "secrets.sqlite")}
+    old = needles_of_salt("an old", salt)
+    assert search(read_folder(folder), old) == {("an old salt, raw", "secrets.sqlite")}
     needles = needles_of(FORWARDED) | {agent: agent.encode() for agent in AGENTS} | old
     process = Process(
         folder,
@@ -329,7 +343,6 @@ def test_nothing_stays_after_a_kill(tmp_path: Path) -> None:
         access_log="/dev/stdout",
         access_log_ip="none",
         debug="true",
-        api_events_timeout="10ms",
         eventstore_max_batch_timeout="1s",
     )
 
@@ -384,12 +397,14 @@ def places_of(folder: Path, ties: Needles) -> set[str]:
 
 def test_a_device_has_a_session_only_while_it_is_open(tmp_path: Path) -> None:
     """Neither the tables nor the write-ahead log say more; what DuckDB freed in the file, docs/privacy.md tells of."""
-    with LiveServer(tmp_path, trust_proxy="true") as server:
+    server = LiveServer(tmp_path, trust_proxy="true")
+    move_to_noon(server)
+    with server:
         look_in(server, range(50))
         ties = ties_of(server)
         assert len(ties) == 2 * 50
         assert places_of(tmp_path, ties) == {"prisme.duckdb.wal"}
-        server.time.move(A_DAY)
+        server.time.move(AN_HOUR)
         wait_until(lambda: ties_of(server) == {}, "the sessions to end")
         wait_until(lambda: not places_of(tmp_path, ties), "a checkpoint")
         assert server.rows("SELECT count(*) FROM sessions") == [(50,)]
@@ -397,6 +412,12 @@ def test_a_device_has_a_session_only_while_it_is_open(tmp_path: Path) -> None:
         assert len(ties_of(server)) == 2 * 10
         assert places_of(tmp_path, ties) == {"prisme.duckdb.wal"}  # the ten came back, and are the same devices
     assert places_of(tmp_path, ties) == {"prisme.duckdb"}
+    after = LiveServer(tmp_path, trust_proxy="true")
+    after.time.move(server.time.offset + A_DAY)
+    with after:
+        look_in(after, range(50))
+        assert len(ties_of(after)) == 2 * 50
+        assert places_of(tmp_path, ties) <= {"prisme.duckdb"}  # the day after, nobody is the same device
 
 
 def test_salts_are_overwritten_where_they_lie(tmp_path: Path) -> None:
@@ -404,7 +425,7 @@ def test_salts_are_overwritten_where_they_lie(tmp_path: Path) -> None:
     secrets = Secrets(tmp_path / "secrets.sqlite", logging.getLogger())
     salts = [os.urandom(16) for _ in range(3)]
     for day, salt in enumerate(salts):
-        assert secrets.write("daily", day, salt)
+        assert secrets.write({"today": (day, bytearray(salt))})
         journal = tmp_path / "secrets.sqlite-journal"
         assert journal.stat().st_size > 512
         assert not any(journal.read_bytes())
@@ -417,7 +438,7 @@ def test_a_torn_write_of_a_salt_is_undone_and_wiped(tmp_path: Path) -> None:
     """Killed in the middle of replacing a salt: the next start has the old one, and no copy of it."""
     path, salt = tmp_path / "secrets.sqlite", os.urandom(16)
     with contextlib.closing(Secrets(path, logging.getLogger())) as secrets:
-        secrets.write("daily", 1, salt)
+        secrets.write({"today": (1, bytearray(salt))})
     torn = f"""
 import os, sqlite3
 c = sqlite3.connect({str(path)!r}, isolation_level=None)
@@ -432,7 +453,7 @@ os.kill(os.getpid(), 9)
     with (tmp_path / "secrets.sqlite-journal").open("rb") as torn_journal:  # by itself: SQLite may remove the name
         assert salt in torn_journal.read()
         with contextlib.closing(Secrets(path, logging.getLogger())) as secrets:
-            assert secrets.read("daily") == (1, salt)
+            assert secrets.read() == {"today": (1, salt)}
             torn_journal.seek(0)
             assert not any(torn_journal.read())
 

@@ -9,6 +9,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from prisme.ingest.action import Action
 from prisme.ingest.custom import custom_event
 from prisme.ingest.hit import Hit
 from prisme.ingest.links import file_download
-from prisme.ingest.pageview import Pageview, read_pageview
+from prisme.ingest.pageview import Pageview
 from prisme.ingest.record import recorder
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
@@ -72,18 +73,19 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 def write_lines(services: Services, folder: Path, steps: list[Step]) -> list[bytes]:
     """The journal's lines of these steps, by the real rules."""
     journal = Appender(folder, 0, 1_000_000)
-    own = {"journal": journal, "sessions": Sessions(30 * 60_000_000, 2)}
-    fields = {name: own.get(name, getattr(services, name)) for name in Services.__struct_fields__}
-    record, sites, now = recorder(Services(**fields)), build_sites(config_for(folder, 1)), START
+    own = msgspec.structs.replace(services, journal=journal, sessions=Sessions(30 * 60_000_000, 2))
+    record, sites, now = recorder(own), build_sites(config_for(folder, 1)), START
     for step in steps:
         now += step.pause
         page = sites.pages[(SITE + step.page).encode()]
         assert not isinstance(page, Refusal)
-        hit = Hit(address.parse(f"198.51.100.{step.visitor}"), page, CHROME.encode(), b"", b"", b"")
+        hit = Hit(address.parse(f"198.51.100.{step.visitor}"), page, CHROME.encode(), (b"", b"", b""))
         event: Pageview | Action | Refusal
         match step.kind:
             case "pageview":
-                event = read_pageview(sites, hit, step.referrer.encode(), b"", b"")
+                referrer = sites.referrers[step.referrer.encode()]
+                assert not isinstance(referrer, Refusal)
+                event = Pageview(hit, referrer, 200, "")
             case "custom":
                 event = custom_event(hit, "name", '{"a":1}')
             case _:

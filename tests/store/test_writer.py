@@ -25,7 +25,7 @@ def test_what_an_earlier_process_left_does_not_wait_for_the_clock(tmp_path: Path
 
     async def run() -> None:
         journal = Appender(journal_folder, 3, 100)
-        writer = Writer(journal, loader, Pace(600.0, False, 10**9), lambda: NOW, logging.getLogger("prisme"))
+        writer = Writer(journal, loader, Pace(600.0, False, 10**9, 10**11), lambda: NOW, logging.getLogger("prisme"))
         writer.queue(left)
         running = asyncio.create_task(writer.run())
         async with asyncio.timeout(_PATIENCE):
