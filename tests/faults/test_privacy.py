@@ -453,7 +453,7 @@ os.kill(os.getpid(), 9)
     with (tmp_path / "secrets.sqlite-journal").open("rb") as torn_journal:  # by itself: SQLite may remove the name
         assert salt in torn_journal.read()
         with contextlib.closing(Secrets(path, logging.getLogger())) as secrets:
-            assert secrets.read() == {"today": (1, salt)}
+            assert secrets.read() == {"today": (1, bytearray(salt))}
             torn_journal.seek(0)
             assert not any(torn_journal.read())
 
