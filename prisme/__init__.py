@@ -1,3 +1,3 @@
 """Prisme: privacy-friendly web analytics in one process and one folder."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

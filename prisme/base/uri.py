@@ -138,6 +138,11 @@ def normalise_query(raw: str) -> str:
     return _ODD_IN_QUERY.sub(lambda odd: f"%{ord(odd[0]):02X}", raw)
 
 
+def normalise_value(raw: str) -> str:
+    """One value of a query (one character per byte) in the normal form of escapes, as a path has them."""
+    return _ODD.sub(lambda odd: _NORMAL[odd[0]], raw.encode("latin-1")).decode()
+
+
 def _resolve(path: str) -> str:
     segments = path.split("/")
     kept: list[str] = []

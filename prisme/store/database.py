@@ -4,6 +4,7 @@ import contextlib
 import importlib.resources
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -169,7 +170,14 @@ class Database:
             migrate(self._connection)
             return
         kept = snapshot.name(self._path, current)
-        self._log.info("the database has schema version %d, this Prisme needs %d: changing a copy", current, newest)
+        self._log.info(
+            "the database (%s MB) has schema version %d, this Prisme needs %d: changing a copy before anything else, "
+            "some seconds for each 100 MB",
+            f"{self._path.stat().st_size / 1e6:,.0f}",
+            current,
+            newest,
+        )
+        begun = time.monotonic()
         try:
             self._connection.execute("CHECKPOINT")
             self._connection.close()
@@ -186,7 +194,12 @@ class Database:
                 f"The file is what it was (version {current}): the Prisme from before can go on with it"
             ) from error
         self._connection = self._connect()
-        self._log.info("the database has schema version %d now; as it was before, it is in %s", newest, kept)
+        self._log.info(
+            "the database has schema version %d now, after %.1f s; as it was before, it is in %s",
+            newest,
+            time.monotonic() - begun,
+            kept,
+        )
 
 
 def connect(path: Path, limits: Limits, temporary: Path) -> duckdb.DuckDBPyConnection:

@@ -112,6 +112,6 @@ class Sites:
         given: dict[str, str] = {}
         for pair in page.query.split("&"):
             name, equals, value = pair.partition("=")
-            given.setdefault(unquote(name), f"{equals}{uri.normalise_query(value)}")
+            given.setdefault(unquote(name), f"{equals}{uri.normalise_value(value)}")
         told = "&".join(f"{name}{given[name]}" for name in self._parameters if name in given)
         return f"{path}?{told}" if told else path

@@ -52,14 +52,20 @@ _TV = re.compile(
     r"\baft[a-z]|shield android|\bdtv\b|\btv\b",
     re.IGNORECASE,
 )
-_TABLET = re.compile(r"ipad|tablet|kindle|silk(?!.*mobile)|playbook|\btab\b|\bpad\b|nexus (?:7|9|10)", re.IGNORECASE)
-_PHONE = re.compile(r"iphone|ipod|windows phone|mobile", re.IGNORECASE)
-_TV_SYSTEMS = frozenset({"tvOS", "ATV OS X", "WebOS", "webOS", "Chromecast", "Roku", "Tizen"})
+# Windows 7 said `Tablet PC 2.0` on many a desktop.
+_TABLET = re.compile(
+    r"ipad|tablet(?! pc)|kindle|silk(?!.*mobile)|playbook|\btab\b|\bpad\b|nexus (?:7|9|10)", re.IGNORECASE
+)
+_PHONE = re.compile(
+    r"iphone|ipod|windows phone|mobile|blackberry|symbian|nokia|\bmidp|feature phone|smartphone", re.IGNORECASE
+)
+_TV_SYSTEMS = frozenset({"tvOS", "ATV OS X", "Web0S", "webOS", "GoogleTV", "WebTV", "FireHbbTV", "Roku", "Tizen"})
 _DESKTOPS = frozenset(
     {
-        "Windows", "macOS", "Linux", "Chrome OS", "Ubuntu", "Debian", "Fedora", "Red Hat", "CentOS", "SUSE", "Mint",
-        "Arch Linux", "Gentoo", "Slackware", "Mageia", "Mandriva", "Puppy", "Kubuntu", "Lubuntu", "Xubuntu",
-        "FreeBSD", "OpenBSD", "NetBSD", "DragonFly BSD", "Solaris",
+        "Windows", "macOS", "Mac OS", "Linux", "Chrome OS", "Ubuntu", "Kubuntu", "Lubuntu", "Debian", "Fedora",
+        "Red Hat", "CentOS", "SUSE", "openSUSE", "Mandriva", "Mageia", "Linux Mint", "Arch Linux", "Gentoo",
+        "Slackware", "PCLinuxOS", "Puppy", "BackTrack", "Solaris", "SerenityOS",
+        "FreeBSD", "OpenBSD", "NetBSD", "BSD",
     }
 )  # fmt: skip
 
@@ -162,7 +168,7 @@ def find_type(os: str, device: str, ua: str, is_mobile: bool | None) -> str:
     words = f"{device} {ua}"
     if _CONSOLE.search(words):
         return "console"
-    if os in _TV_SYSTEMS or _TV.search(words):
+    if _TV.search(words) or (os in _TV_SYSTEMS and not _PHONE.search(words)):
         return "tv"
     if _TABLET.search(words):
         return "tablet"

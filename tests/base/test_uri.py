@@ -127,11 +127,20 @@ def test_parse_takes_any_length_up_to_the_cap(length: int) -> None:
         assert uri.parse(f"http://a.b{path}".encode()) == uri.Uri("http", "a.b", "a.b", path, "", True)
 
 
-@pytest.mark.parametrize(("length", "kept"), [(256, 1), (257, 0)])
-def test_only_short_input_is_remembered(length: int, kept: int) -> None:
-    uri._known.clear()
-    uri.parse(b"http://a.b/".ljust(length, b"x"))
-    assert len(uri._known) == kept
+@pytest.mark.parametrize(
+    ("raw", "query"),
+    [
+        pytest.param("", "", id="empty"),
+        pytest.param("a=b&c=%2f%zz?/:@!$'()*+,;", "a=b&c=%2f%zz?/:@!$'()*+,;", id="may stand"),
+        pytest.param("a b", "a%20b", id="space"),
+        pytest.param("\xc3\xbc", "%C3%BC", id="UTF-8"),
+        pytest.param("\xff", "%FF", id="no UTF-8"),
+        pytest.param('"<>[]\\^`{|}', "%22%3C%3E%5B%5D%5C%5E%60%7B%7C%7D", id="cannot stand"),
+    ],
+)
+def test_queries_are_escaped_where_they_have_to_be(raw: str, query: str) -> None:
+    assert uri.normalise_query(raw) == query
+    assert uri.normalise_query(query) == query
 
 
 @pytest.mark.parametrize("part", [b"/", b"/?", b"/#", b":0"])

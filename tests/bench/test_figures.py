@@ -72,6 +72,9 @@ def test_seed_is_the_same_whatever_the_threads(seeded: Path, tables: duckdb.Duck
          f"{EVENTS} UNION ALL SELECT session_uuid, timestamp FROM pageviews) GROUP BY ALL) "
          "USING (session_uuid, exit_timestamp)", 0, 0),
         ("SELECT count(DISTINCT session_uuid) - count(*) FROM sessions", 0, 0),
+        ("SELECT max(epoch_us(exit_timestamp) - epoch_us(entry_timestamp)) FROM sessions", 1, DAY),
+        ("SELECT avg((device_type = 'desktop')::INT) FROM sessions", 0.55, 0.65),
+        (f"SELECT count(*) FROM ({EVENTS}) ANTI JOIN sessions USING (session_uuid)", 0, 0),
         ("SELECT count(*) FROM pageviews ANTI JOIN sessions USING (session_uuid, visitor_id, domain)", 0, 0),
         (f"SELECT max(epoch_us(timestamp)) - {NOW} FROM pageviews", -DAY, -1),
         (f"SELECT min(epoch_us(timestamp)) - {NOW} FROM pageviews", -365 * DAY, -364 * DAY),
@@ -86,7 +89,8 @@ def test_seed_is_the_same_whatever_the_threads(seeded: Path, tables: duckdb.Duck
         ("SELECT count(*) FROM sessions WHERE session_timestamp <> date_trunc('millisecond', entry_timestamp)", 0, 0),
     ],
     ids=[
-        "pageviews", "sessions", "sessions count them", "and events", "exits", "ids", "of sessions", "end", "start",
+        "pageviews", "sessions", "sessions count them", "and events", "exits", "ids", "a day at most", "desktops",
+        "events of sessions", "of sessions", "end", "start",
         "domains", "campaigns", "custom", "anonymous for a day", "named for many", "lost pages", "time in ids",
     ],
 )  # fmt: skip

@@ -28,6 +28,9 @@ from tests.server import LiveServer, browser, config_for, free_port
 PASSWORD = "correct horse battery"
 LIMIT = 60_000  # bytes of gzip, script included
 ONE = SITES[0]
+# A site that is stored encoded, and two of its pages.
+IDN = "xn--bcher-kva.example"
+NEWS, ODD = "/%D0%BD%D0%BE%D0%B2%D0%BE%D1%81%D1%82%D0%B8/1", "/a%2Fb%E2%80%AE"
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +38,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("dashboard")
     now = time.time_ns() // 1000
     start = (now - 60 * DAY) // DAY * DAY
-    origins = ",".join((*SITES, "example.com"))
+    origins = ",".join((*SITES, "example.com", IDN))
     fill(config_for(folder, free_port(), origins=origins), make_traffic(start, now, 3000, 1), start, lambda *_: None)
     with LiveServer(folder, origins=origins) as live:
         add_people(live, ONE)
+        see(live, f"https://{IDN}{NEWS}", "Reader", "https://xn--mller-kva.example/")
+        see(live, f"https://{IDN}{ODD}", "Other")
         yield live
 
 
@@ -191,6 +196,35 @@ def test_tabs(server: LiveServer, plain: Open, panel: str, tab: str, name: str, 
         assert path in query(page)
 
 
+def test_device_types(server: LiveServer, plain: Open) -> None:
+    page = plain("/dashboard?technology=top-device-types")
+    told = server.http.get(
+        "/api/v1/stats/top-device-types", params={"from": "now-27d/d"}, headers=server.make_token()
+    ).json()
+    assert {"desktop", "mobile", "tablet"} <= set(told["keys"])
+    assert [label for label, _ in rows(page, "technology")] == [key.capitalize() for key in told["keys"]]
+    page.locator("#technology").get_by_role("link", name="Tablet", exact=True).click()
+    assert query(page) == {"technology": "top-device-types", "device-type": "tablet"}
+    assert [label for label, _ in rows(page, "technology")] == ["Tablet"]
+    expect(page.locator(".chips li").first).to_contain_text("Device type is Tablet")
+
+
+@pytest.mark.parametrize("tab", ["", "&events=custom-properties"])
+def test_all_events_have_a_number_and_a_chart(server: LiveServer, plain: Open, tab: str) -> None:
+    page = plain(f"/dashboard?period=7d{tab}")
+    told = server.http.get("/api/v1/stats/events", params={"from": "now-6d/d"}, headers=server.make_token()).json()
+    link = page.locator("#events").get_by_role("link", name=re.compile("events, with downloads and clicks"))
+    assert link.get_attribute("title") == f"{sum(told['values']):,}" != "0"
+    link.click()
+    assert query(page)["metric"] == "events"
+    assert page.locator("figcaption").inner_text().startswith("Events by day")
+    shown = page.locator("#values tbody td:nth-of-type(1)").all_text_contents()
+    assert shown == [f"{value:,}" for value in told["values"]]
+    assert page.locator("#tiles a").count() == 6
+    page.goto(f"{server.url}/dashboard?period=7d&path=/nowhere{tab}")
+    assert page.locator("#events").get_by_role("link", name="with downloads and clicks").count() == 0
+
+
 def test_errors_are_pages_that_were_not_there(server: LiveServer, plain: Open) -> None:
     page = plain("/dashboard?pages=errors")
     told = server.http.get(
@@ -332,15 +366,19 @@ def test_all_of_a_list(server: LiveServer, plain: Open) -> None:
     told = server.http.get(
         "/api/v1/stats/top-pages", params={"from": "now-89d/d", "limit": "10000"}, headers=server.make_token()
     ).json()
+    keys = [key.replace(NEWS, "/новости/1") for key in told["keys"]]
     labels = page.locator("table.list .name").all_inner_texts()
-    assert labels == told["keys"][:100]
+    assert labels == keys[:100]
     page.get_by_role("link", name="name", exact=True).click()
     labels = page.locator("table.list .name").all_inner_texts()
-    assert labels == sorted(told["keys"], key=str.casefold)[:100]
+    assert labels == sorted(keys, key=str.casefold)[:100]
+    page.fill("#search", "НОВОСТИ")
+    page.get_by_role("button", name="Search").click()
+    assert page.locator("table.list .name").all_inner_texts() == ["/новости/1"]
     page.fill("#search", "BLOG")
     page.get_by_role("button", name="Search").click()
     labels = page.locator("table.list .name").all_inner_texts()
-    assert labels == sorted((key for key in told["keys"] if "blog" in key), key=str.casefold)
+    assert labels == sorted((key for key in keys if "blog" in key), key=str.casefold)
     page.get_by_role("link", name=labels[0], exact=True).click()
     assert urlsplit(page.url).path == "/dashboard"
     assert query(page) == {"period": "90d", "path": labels[0]}
@@ -535,8 +573,12 @@ def test_figures_of_now(chromium: Browser, server: LiveServer) -> None:
     context.close()
 
 
-def see(live: LiveServer, page: str, agent: str) -> None:
-    headers = browser(page, user_agent=f"Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0 {agent}")
+def see(live: LiveServer, page: str, agent: str, referrer: str = "") -> None:
+    headers = browser(
+        page,
+        user_agent=f"Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0 {agent}",
+        X_Prisme_Document_Referrer=referrer,
+    )
     assert live.http.post("/api/v1/events/pageviews", headers=headers).status_code == 200
     live.settle()
 
@@ -568,6 +610,57 @@ def test_by_keyboard_alone(visit: Open) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("details.menu > summary", has_text="Last 24 hours")).to_have_count(1)
+
+
+# Paths and hosts as people read them
+
+
+def test_paths_and_hosts_are_shown_decoded_and_found(server: LiveServer, plain: Open) -> None:
+    page = plain("/dashboard?period=today&domain=Bücher.example&sources=top-referrers")
+    assert page.title() == "bücher.example, Today · Prisme"
+    expect(page.locator("header details.menu > summary").first).to_contain_text("bücher.example")
+    assert sorted(rows(page, "pages")) == [(ODD, "1"), ("/новости/1", "1")]
+    assert sorted(rows(page, "sources")) == [("Direct", "1"), ("müller.example", "1")]
+    assert page.locator("#pages .name bdi").all_inner_texts() == [name for name, _ in rows(page, "pages")]
+    page.locator("#pages").get_by_role("link", name="/новости/1", exact=True).click()
+    assert query(page)["path"] == "/новости/1"
+    assert rows(page, "pages") == [("/новости/1", "1")]
+    assert page.locator(".chips bdi").all_inner_texts() == ["bücher.example", "/новости/1"]
+    page.locator("#sources").get_by_role("link", name="müller.example", exact=True).click()
+    assert rows(page, "sources") == [("müller.example", "1")]
+    csv = page.request.get(server.url + (page.locator("#pages .links a").nth(1).get_attribute("href") or ""))
+    assert csv.text().splitlines() == ["key,value", f"{NEWS},1"]
+    told = page.request.get(server.url + (page.locator("#sources .links a").nth(2).get_attribute("href") or ""))
+    assert told.json()["keys"] == ["xn--mller-kva.example"]
+    # The row removes its filter, as the address says the same however it was typed.
+    page.goto(f"{server.url}/dashboard?period=today&domain={IDN}&path={NEWS.replace('%', '%25').lower()}")
+    page.locator("#pages").get_by_role("link", name="/новости/1", exact=True).click()
+    assert query(page) == {"period": "today", "domain": "bücher.example"}
+
+
+@pytest.mark.parametrize("typed", ["/новости/*", "/%D0%BD%D0%BE%D0%B2%D0%BE%D1%81%D1%82%D0%B8/*", "!/a%2Fb*"])
+def test_filters_are_typed_decoded_or_not(plain: Open, typed: str) -> None:
+    page = plain("/dashboard?period=today&domain=*cher-kva.example")
+    assert len(rows(page, "pages")) == 2
+    open_menu(page, "Filter")
+    page.select_option("#filter-name", "path")
+    page.fill("#filter-value", typed)
+    page.get_by_role("button", name="Filter").click()
+    assert rows(page, "pages") == [("/новости/1", "1")]
+    expect(page.locator(".chips li").nth(1)).to_contain_text(
+        "Page is not /a%2Fb*" if typed.startswith("!") else "Page is /новости/*"
+    )
+
+
+def test_a_share_link_of_an_idn(server: LiveServer, plain: Open) -> None:
+    page = plain("/dashboard?domain=bücher.example")
+    open_menu(page, "More")
+    expect(page.locator(".pop", has_text="Whoever has the link")).to_contain_text("bücher.example")
+    page.get_by_role("button", name="Make a share link").click()
+    assert page.locator("h1").inner_text() == "A share link for bücher.example"
+    page.locator(".notice a").click()
+    assert page.locator("header .site").inner_text() == "bücher.example"
+    assert page.locator("#tiles .figure").nth(2).get_attribute("title") == "2"
 
 
 # Before the first visit
@@ -648,7 +741,7 @@ STATES = [
     "/dashboard?period=today&metric=bounce-rate&compare=none",
     f"/dashboard?domain={ONE}&path=/pricing&country=!DE&sources=top-utm-campaigns&technology=top-devices",
     "/dashboard?path=/nowhere",
-    "/dashboard?period=all&events=custom-properties&property=plan",
+    "/dashboard?period=all&events=custom-properties&property=plan&metric=events",
     "/dashboard/list?name=top-pages&period=90d",
     "/dashboard/list?name=top-pages&search=nothing+like+it",
     "/dashboard?period=never",

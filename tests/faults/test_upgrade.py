@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from prisme.access.views import View, Views
 from prisme.assets import COUNTRIES
 from prisme.store import control, database
 from prisme.store.control import FILE, Control
@@ -31,6 +32,14 @@ WIDER = "ALTER TABLE pageviews ADD COLUMN note VARCHAR DEFAULT 'none';\n"
 BROKEN = "DELETE FROM pageviews;\nINSERT INTO nowhere VALUES (1);\n"
 # More than a small disk has, and than is written at once.
 LARGE = "CREATE TABLE ballast AS SELECT random() AS number, range FROM range(20_000_000);\n"
+MANY_SESSIONS = """
+INSERT INTO sessions BY NAME SELECT
+    'example.com' AS domain, now() AS entry_timestamp, '/' AS entry_path, now() AS exit_timestamp, '/' AS exit_path,
+    200 AS exit_status, 'v' AS visitor_id, uuidv7() AS session_uuid, 'Windows' AS operating_system,
+    'Firefox' AS browser_family, 'Other' AS device, 'direct' AS referrer_domain, 'FR' AS country_code,
+    '' AS utm_source, '' AS utm_medium, '' AS utm_campaign, '' AS utm_term, '' AS utm_content, 1 AS pageviews
+FROM range(?)
+"""
 KILLS = 50 if LONG else 6
 Inject = Callable[..., None]
 
@@ -125,7 +134,7 @@ def test_a_failed_upgrade_is_undone(
     ("rows", "room", "says"),
     [
         pytest.param(0, 12_000_000, "No space left", id="for the new"),
-        pytest.param(500_000, 2_000_000, "a copy needs", id="for a copy"),
+        pytest.param(500_000, 7_000_000, "a copy and its change need", id="for a copy and its change"),
         pytest.param(1_000, 50_000, "checkpoint", id="for a checkpoint"),
     ],
 )
@@ -192,6 +201,38 @@ def test_a_killed_upgrade_is_done_again(killed: tuple[Path, list[Load]], inject:
     report("`kill -9` during an upgrade", KILLS, count(server, loads), whole)
 
 
+def test_a_killed_upgrade_from_0_1_0_is_done_again(tmp_path: Path) -> None:
+    """The sessions' table is written again, of so many rows that kills hit it."""
+    old, path, rows = tmp_path / "old.duckdb", tmp_path / "prisme.duckdb", 400_000
+    make_old(old, "events", 1)
+    with duckdb.connect(str(old)) as tables:
+        tables.execute(MANY_SESSIONS, [rows])
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+    dice = random.Random(7)
+    shutil.copy(old, path)
+    begun = time.monotonic()
+    subprocess.run(command, check=True)
+    whole = time.monotonic() - begun
+    found = Counter[object]()
+    shutil.copy(old, path)
+    for _ in range(KILLS):
+        process = subprocess.Popen(command)
+        time.sleep(dice.uniform(0.3, 1.0) * whole)
+        process.kill()
+        process.wait(20)
+        found[look(path)] += 1
+        if look(path) != 1:
+            assert look(path, "SELECT count(*) FROM sessions WHERE events = 0") == rows + 1
+            shutil.copy(old, path)
+        assert look(path, "SELECT count(*) FROM sessions") == rows
+    assert found[1] > 0
+    assert set(found) <= {1, EVENTS}
+    subprocess.run(command, check=True)
+    assert look(path) == EVENTS
+    assert look(path, "SELECT count(*) FROM sessions WHERE events = 0") == rows + 1
+    assert look(tmp_path / "prisme.duckdb.v1") == 1
+
+
 def test_back_to_the_prisme_from_before(killed: tuple[Path, list[Load]], inject: Inject, report: Report) -> None:
     folder, loads = killed
     inject("events", WIDER)
@@ -255,3 +296,20 @@ def test_a_failed_upgrade_of_accounts_is_undone(tmp_path: Path, version: int, in
     with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as accounts:
         assert accounts.execute("PRAGMA user_version").fetchone() == (version,)
         assert accounts.execute("SELECT name FROM accounts").fetchall() == [("ada",)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("domain=example.com&os=Mac+OS+X", "domain=example.com&os=macOS"),
+        ("os=!Windows,Mac%20OS%20X&since=7d", "os=!Windows,macOS&since=7d"),
+        ("os=Windows", "os=Windows"),
+        ("path=/Mac+OS+X", "path=/Mac+OS+X"),
+    ],
+)
+def test_saved_views_have_the_new_name_of_macos(tmp_path: Path, before: str, after: str) -> None:
+    make_old(tmp_path / FILE, "control", 2)
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as accounts:
+        accounts.execute("INSERT INTO views VALUES ('ada', 'mine', ?)", (before,))
+        accounts.commit()
+    assert Views(Control(tmp_path)).list("ada") == [View("mine", after)]

@@ -24,113 +24,203 @@ CHROME_MOBILE = "Chrome/143.0.0.0 Mobile Safari/537.36"
 CHROME_ON_MAC = f"{MAC} {WEBKIT} {CHROME}"
 CHROME_ON_ANDROID = f"{REDUCED} {WEBKIT} {CHROME_MOBILE}"
 
-# User-Agent, system, browser, device
+# User-Agent, system, browser, device, type of device
 BROWSERS = [
-    (f"{WINDOWS} {WEBKIT} {CHROME}", "Windows", "Chrome", "Other"),
-    (f"{WINDOWS} {WEBKIT} {CHROME} Edg/143.0.0.0", "Windows", "Edge", "Other"),
-    (f"{WINDOWS} {WEBKIT} Chrome/142.0.0.0 Safari/537.36 OPR/126.0.0.0", "Windows", "Opera", "Other"),
-    ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0", "Windows", "Firefox", "Other"),
-    ("Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko", "Windows", "IE", "Other"),
-    (CHROME_ON_MAC, "Mac OS X", "Chrome", "Mac"),
-    (f"{MAC} {APPLE} Version/18.5 Safari/605.1.15", "Mac OS X", "Safari", "Mac"),
+    (f"{WINDOWS} {WEBKIT} {CHROME}", "Windows", "Chrome", "Other", "desktop"),
+    (f"{WINDOWS} {WEBKIT} {CHROME} Edg/143.0.0.0", "Windows", "Edge", "Other", "desktop"),
+    (f"{WINDOWS} {WEBKIT} Chrome/142.0.0.0 Safari/537.36 OPR/126.0.0.0", "Windows", "Opera", "Other", "desktop"),
+    (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0",
+        "Windows",
+        "Firefox",
+        "Other",
+        "desktop",
+    ),
+    ("Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko", "Windows", "IE", "Other", "desktop"),
+    (CHROME_ON_MAC, "macOS", "Chrome", "Mac", "desktop"),
+    (f"{MAC} {APPLE} Version/18.5 Safari/605.1.15", "macOS", "Safari", "Mac", "desktop"),
     (
         "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:145.0) Gecko/20100101 Firefox/145.0",
-        "Mac OS X",
+        "macOS",
         "Firefox",
         "Mac",
+        "desktop",
     ),
-    (f"{LINUX} {WEBKIT} {CHROME}", "Linux", "Chrome", "Other"),
-    ("Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Ubuntu", "Firefox", "Other"),
-    ("Mozilla/5.0 (X11; Fedora; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Fedora", "Firefox", "Other"),
-    ("Mozilla/5.0 (X11; FreeBSD amd64; rv:145.0) Gecko/20100101 Firefox/145.0", "FreeBSD", "Firefox", "Other"),
-    (f"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) {WEBKIT} {CHROME}", "Chrome OS", "Chrome", "Other"),
-    (f"{LINUX} {WEBKIT} {CHROME} Vivaldi/7.6.3797.63", "Linux", "Vivaldi", "Other"),
-    (CHROME_ON_ANDROID, "Android", "Chrome Mobile", "Other"),
-    (f"{REDUCED} {WEBKIT} {CHROME}", "Android", "Chrome", "Other"),
-    (f"{REDUCED} {WEBKIT} Chrome/142.0.0.0 Mobile Safari/537.36 EdgA/142.0.0.0", "Android", "Edge Mobile", "Other"),
-    (f"{REDUCED} {WEBKIT} Chrome/142.0.0.0 Mobile Safari/537.36 OPR/93.0.0.0", "Android", "Opera Mobile", "Other"),
+    (f"{LINUX} {WEBKIT} {CHROME}", "Linux", "Chrome", "Other", "desktop"),
+    (
+        "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+        "Ubuntu",
+        "Firefox",
+        "Other",
+        "desktop",
+    ),
+    (
+        "Mozilla/5.0 (X11; Fedora; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+        "Fedora",
+        "Firefox",
+        "Other",
+        "desktop",
+    ),
+    (
+        "Mozilla/5.0 (X11; FreeBSD amd64; rv:145.0) Gecko/20100101 Firefox/145.0",
+        "FreeBSD",
+        "Firefox",
+        "Other",
+        "desktop",
+    ),
+    (f"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) {WEBKIT} {CHROME}", "Chrome OS", "Chrome", "Other", "desktop"),
+    (f"{LINUX} {WEBKIT} {CHROME} Vivaldi/7.6.3797.63", "Linux", "Vivaldi", "Other", "desktop"),
+    (CHROME_ON_ANDROID, "Android", "Chrome Mobile", "Other", "mobile"),
+    (f"{REDUCED} {WEBKIT} {CHROME}", "Android", "Chrome", "Other", "tablet"),
+    (
+        f"{REDUCED} {WEBKIT} Chrome/142.0.0.0 Mobile Safari/537.36 EdgA/142.0.0.0",
+        "Android",
+        "Edge Mobile",
+        "Other",
+        "mobile",
+    ),
+    (
+        f"{REDUCED} {WEBKIT} Chrome/142.0.0.0 Mobile Safari/537.36 OPR/93.0.0.0",
+        "Android",
+        "Opera Mobile",
+        "Other",
+        "mobile",
+    ),
     (
         f"{REDUCED} {WEBKIT} SamsungBrowser/29.0 Chrome/136.0.0.0 Mobile Safari/537.36",
         "Android",
         "Samsung Internet",
         "Other",
+        "mobile",
     ),
     (
         "Mozilla/5.0 (Android 15; Mobile; rv:145.0) Gecko/145.0 Firefox/145.0",
         "Android",
         "Firefox Mobile",
         "Generic Smartphone",
+        "mobile",
     ),
-    (f"Mozilla/5.0 (Linux; Android 15; Pixel 8) {WEBKIT} {CHROME_MOBILE}", "Android", "Chrome Mobile", "Pixel 8"),
+    (
+        f"Mozilla/5.0 (Linux; Android 15; Pixel 8) {WEBKIT} {CHROME_MOBILE}",
+        "Android",
+        "Chrome Mobile",
+        "Pixel 8",
+        "mobile",
+    ),
     (
         f"Mozilla/5.0 (Linux; Android 14; SM-S918B) {WEBKIT} {CHROME_MOBILE}",
         "Android",
         "Chrome Mobile",
         "Samsung SM-S918B",
+        "mobile",
     ),
-    (f"Mozilla/5.0 (Linux; Android 9; CUBOT NOTE 20) {WEBKIT} {CHROME_MOBILE}", "Android", "Chrome Mobile", "NOTE 20"),
+    (
+        f"Mozilla/5.0 (Linux; Android 9; CUBOT NOTE 20) {WEBKIT} {CHROME_MOBILE}",
+        "Android",
+        "Chrome Mobile",
+        "NOTE 20",
+        "mobile",
+    ),
     (
         f"Mozilla/5.0 (Linux; Android 13; Redmi Note 12; wv) {WEBKIT} Version/4.0 {CHROME_MOBILE}",
         "Android",
         "Chrome Mobile WebView",
         "XiaoMi Redmi Note 12",
+        "mobile",
     ),
-    (f"{IPHONE} {APPLE} Version/18.5 Mobile/15E148 Safari/604.1", "iOS", "Mobile Safari", "iPhone"),
-    (f"{IPHONE} {APPLE} CriOS/143.0.7499.92 Mobile/15E148 Safari/604.1", "iOS", "Chrome Mobile iOS", "iPhone"),
-    (f"{IPHONE} {APPLE} FxiOS/145.0 Mobile/15E148 Safari/605.1.15", "iOS", "Firefox iOS", "iPhone"),
-    (f"{IPHONE} {APPLE} GSA/398.0.839183710 Mobile/15E148 Safari/604.1", "iOS", "Google", "iPhone"),
-    (f"{IPHONE} {APPLE} Version/18.5 EdgiOS/143.0.3650.75 Mobile/15E148 Safari/604.1", "iOS", "Edge Mobile", "iPhone"),
+    (f"{IPHONE} {APPLE} Version/18.5 Mobile/15E148 Safari/604.1", "iOS", "Mobile Safari", "iPhone", "mobile"),
+    (
+        f"{IPHONE} {APPLE} CriOS/143.0.7499.92 Mobile/15E148 Safari/604.1",
+        "iOS",
+        "Chrome Mobile iOS",
+        "iPhone",
+        "mobile",
+    ),
+    (f"{IPHONE} {APPLE} FxiOS/145.0 Mobile/15E148 Safari/605.1.15", "iOS", "Firefox iOS", "iPhone", "mobile"),
+    (f"{IPHONE} {APPLE} GSA/398.0.839183710 Mobile/15E148 Safari/604.1", "iOS", "Google", "iPhone", "mobile"),
+    (
+        f"{IPHONE} {APPLE} Version/18.5 EdgiOS/143.0.3650.75 Mobile/15E148 Safari/604.1",
+        "iOS",
+        "Edge Mobile",
+        "iPhone",
+        "mobile",
+    ),
     (
         f"{IPHONE} {APPLE} Mobile/22F76 Instagram 392.0.0.22.84 (iPhone15,2; iOS 18_5; en_GB)",
         "iOS",
         "Instagram",
         "iPhone",
+        "mobile",
     ),
-    (f"{IPHONE} {APPLE} Mobile/15E148 DuckDuckGo/7 Safari/605.1.15", "iOS", "DuckDuckGo Mobile", "iPhone"),
-    (f"{IPAD} {APPLE} Version/17.6 Mobile/15E148 Safari/604.1", "iOS", "Mobile Safari", "iPad"),
+    (f"{IPHONE} {APPLE} Mobile/15E148 DuckDuckGo/7 Safari/605.1.15", "iOS", "DuckDuckGo Mobile", "iPhone", "mobile"),
+    (f"{IPAD} {APPLE} Version/17.6 Mobile/15E148 Safari/604.1", "iOS", "Mobile Safari", "iPad", "tablet"),
     (
         f"Mozilla/5.0 (SMART-TV; Linux; Tizen 7.0) {WEBKIT} Version/7.0 TV Safari/537.36",
         "Tizen",
         "Safari",
         "Samsung SMART-TV",
+        "tv",
     ),
-    (f"Mozilla/5.0 (PlayStation 5 5.10) {APPLE} Version/15.4 Safari/605.1.15", "Other", "Safari", "PlayStation 5"),
+    (
+        f"Mozilla/5.0 (PlayStation 5 5.10) {APPLE} Version/15.4 Safari/605.1.15",
+        "Other",
+        "Safari",
+        "PlayStation 5",
+        "console",
+    ),
     (
         f"Mozilla/5.0 (Linux; U; Android 14; en-US; CPH2557) {WEBKIT} Version/4.0 UCBrowser/15.0 {CHROME_MOBILE}",
         "Android",
         "Chrome Mobile WebView",
         "Oppo CPH2557",
+        "mobile",
     ),
-    (f"{WINDOWS} {WEBKIT} Chrome/142.0.0.0 Safari/537.36 Whale/4.34.340.19", "Windows", "Whale", "Other"),
-    (f"{WINDOWS} {WEBKIT} Chrome/142.0.0.0 YaBrowser/25.10.0.0 Safari/537.36", "Windows", "Yandex Browser", "Other"),
-    (f"Mozilla/5.0 (X11; Linux aarch64) {WEBKIT} {CHROME}", "Linux", "Chrome", "Other"),
+    (f"{WINDOWS} {WEBKIT} Chrome/142.0.0.0 Safari/537.36 Whale/4.34.340.19", "Windows", "Whale", "Other", "desktop"),
+    (
+        f"{WINDOWS} {WEBKIT} Chrome/142.0.0.0 YaBrowser/25.10.0.0 Safari/537.36",
+        "Windows",
+        "Yandex Browser",
+        "Other",
+        "desktop",
+    ),
+    (f"Mozilla/5.0 (X11; Linux aarch64) {WEBKIT} {CHROME}", "Linux", "Chrome", "Other", "desktop"),
     (
         f"Mozilla/5.0 (Linux; Android 12; KFTRWI) {WEBKIT} Silk/130.4.1 like Chrome/130.0.6723.102 Safari/537.36",
         "Android",
         "Amazon Silk",
         "Kindle",
+        "tablet",
     ),
     (
         f"Mozilla/5.0 (Web0S; Linux/SmartTV) {WEBKIT} Chrome/120.0.6099.270 Safari/537.36 WebAppManager",
         "Web0S",
         "Chrome",
         "LG Web0S SmartTV",
+        "tv",
     ),
     (
         f"{WINDOWS} {WEBKIT} Code/1.115.0 Chrome/142.0.7444.265 Electron/39.8.5 Safari/537.36",
         "Windows",
         "Electron",
         "Other",
+        "desktop",
     ),
-    (f"{MAC} {WEBKIT} Chrome/142.0.0.0 Safari/537.36 Slack/4.46.101", "Mac OS X", "Chrome", "Mac"),
+    (f"{MAC} {WEBKIT} Chrome/142.0.0.0 Safari/537.36 Slack/4.46.101", "macOS", "Chrome", "Mac", "desktop"),
     (
         "Opera/9.80 (J2ME/MIDP; Opera Mini/7.1/28.3692; U; en) Presto/2.8.119 Version/11.10",
         "Other",
         "Opera Mini",
         "Generic Feature Phone",
+        "mobile",
     ),
-    ("Mozilla/4.0 (compatible; MSIE 8.0; Windows NT 6.1; Trident/4.0)", "Windows", "IE", "Other"),
-    ("Mozilla/5.0 (X11; OpenBSD amd64; rv:140.0) Gecko/20100101 Firefox/140.0", "OpenBSD", "Firefox", "Other"),
+    ("Mozilla/4.0 (compatible; MSIE 8.0; Windows NT 6.1; Trident/4.0)", "Windows", "IE", "Other", "desktop"),
+    (
+        "Mozilla/5.0 (X11; OpenBSD amd64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        "OpenBSD",
+        "Firefox",
+        "Other",
+        "desktop",
+    ),
 ]
 
 # Found by ua-parser's families already.
@@ -277,33 +367,33 @@ def off() -> UserAgents:
     return UserAgents("off", ())
 
 
-@pytest.mark.parametrize(("ua", "os", "browser", "device"), BROWSERS)
-def test_browsers(strict: UserAgents, ua: str, os: str, browser: str, device: str) -> None:
-    reading = strict.read(ua.encode(), b"", b"")
-    assert reading.client == Client(os=os, browser=browser, device=device)
+@pytest.mark.parametrize(("ua", "os", "browser", "device", "kind"), BROWSERS)
+def test_browsers(strict: UserAgents, ua: str, os: str, browser: str, device: str, kind: str) -> None:
+    reading = strict.read(ua.encode(), b"", b"", b"")
+    assert reading.client == Client(os=os, browser=browser, device=device, type=kind)
     assert not reading.is_bot
 
 
 @pytest.mark.parametrize("ua", FAMILY_BOTS)
 def test_bots_by_family(strict: UserAgents, basic: UserAgents, off: UserAgents, ua: str) -> None:
-    assert strict.read(ua.encode(), b"", b"").is_bot
-    assert basic.read(ua.encode(), b"", b"").is_bot
-    assert not off.read(ua.encode(), b"", b"").is_bot
+    assert strict.read(ua.encode(), b"", b"", b"").is_bot
+    assert basic.read(ua.encode(), b"", b"", b"").is_bot
+    assert not off.read(ua.encode(), b"", b"", b"").is_bot
 
 
 @pytest.mark.parametrize("ua", LISTED_BOTS)
 def test_bots_by_the_list(strict: UserAgents, basic: UserAgents, off: UserAgents, ua: str) -> None:
-    assert strict.read(ua.encode(), b"", b"").is_bot
-    assert not basic.read(ua.encode(), b"", b"").is_bot
-    assert not off.read(ua.encode(), b"", b"").is_bot
+    assert strict.read(ua.encode(), b"", b"", b"").is_bot
+    assert not basic.read(ua.encode(), b"", b"", b"").is_bot
+    assert not off.read(ua.encode(), b"", b"", b"").is_bot
 
 
 @pytest.mark.parametrize("ua", [b"", b"   "], ids=["absent", "blank"])
 def test_no_user_agent_is_a_bot_unless_off(strict: UserAgents, basic: UserAgents, off: UserAgents, ua: bytes) -> None:
-    assert strict.read(ua, b"", b"").is_bot
-    assert basic.read(ua, b"", b"").is_bot
-    assert not off.read(ua, b"", b"").is_bot
-    assert off.read(ua, b"", b"").client == Client(os="Other", browser="Other", device="Other")
+    assert strict.read(ua, b"", b"", b"").is_bot
+    assert basic.read(ua, b"", b"", b"").is_bot
+    assert not off.read(ua, b"", b"", b"").is_bot
+    assert off.read(ua, b"", b"", b"").client == Client(os="Other", browser="Other", device="Other", type="other")
 
 
 @pytest.mark.parametrize("bot_filter", ["strict", "basic"])
@@ -320,7 +410,7 @@ def test_no_user_agent_is_a_bot_unless_off(strict: UserAgents, basic: UserAgents
 )
 def test_allowed_ones_always_pass(bot_filter: BotFilter, ua: str, is_bot: bool) -> None:
     allowing = UserAgents(bot_filter, ["okhttp/", r"^myshop-\w+/\d", "^$"])
-    assert allowing.read(ua.encode(), b"", b"").is_bot is is_bot
+    assert allowing.read(ua.encode(), b"", b"", b"").is_bot is is_bot
 
 
 def test_a_wrong_pattern_is_named() -> None:
@@ -338,15 +428,17 @@ def test_a_wrong_pattern_is_named() -> None:
         (b'"Windows"', "Windows"),
         (b'"iOS"', "iOS"),
         (b'"macOS"', "macOS"),
-        (b'"Unknown"', "Mac OS X"),
-        (b'"Plan 9"', "Mac OS X"),
-        (b'""', "Mac OS X"),
-        (b"", "Mac OS X"),
-        (b'"\xff"', "Mac OS X"),
+        (b'"Unknown"', "FreeBSD"),
+        (b'"Plan 9"', "FreeBSD"),
+        (b'""', "FreeBSD"),
+        (b"", "FreeBSD"),
+        (b'"\xff"', "FreeBSD"),
     ],
 )
 def test_the_platform_hint_overrides_the_system(strict: UserAgents, hint: bytes, os: str) -> None:
-    assert strict.read(CHROME_ON_MAC.encode(), hint, b"").client == Client(os=os, browser="Chrome", device="Mac")
+    ua = f"Mozilla/5.0 (X11; FreeBSD amd64) {WEBKIT} {CHROME}"
+    client = strict.read(ua.encode(), hint, b"", b"").client
+    assert (client.os, client.browser, client.device) == (os, "Chrome", "Other")
 
 
 @pytest.mark.parametrize(
@@ -371,24 +463,25 @@ def test_the_platform_hint_overrides_the_system(strict: UserAgents, hint: bytes,
     ],
 )
 def test_the_model_hint_overrides_the_device(strict: UserAgents, hint: bytes, device: str) -> None:
-    client = strict.read(CHROME_ON_ANDROID.encode(), b"", hint).client
-    assert client == Client(os="Android", browser="Chrome Mobile", device=device)
+    client = strict.read(CHROME_ON_ANDROID.encode(), b"", hint, b"").client
+    kind = "tablet" if "tablet" in device else "mobile"
+    assert client == Client(os="Android", browser="Chrome Mobile", device=device, type=kind)
 
 
 def test_hints_do_not_decide_who_is_a_bot(strict: UserAgents) -> None:
-    assert not strict.read(CHROME_ON_MAC.encode(), b'"Linux"', b'"Spider Bot"').is_bot
-    assert strict.read(b"Googlebot/2.1", b'"Windows"', b'"Pixel 8"').is_bot
+    assert not strict.read(CHROME_ON_MAC.encode(), b'"Linux"', b'"Spider Bot"', b"").is_bot
+    assert strict.read(b"Googlebot/2.1", b'"Windows"', b'"Pixel 8"', b"").is_bot
 
 
 def test_only_the_first_512_bytes_are_read(strict: UserAgents) -> None:
     ua = CHROME_ON_MAC.encode().ljust(512)
-    assert not strict.read(ua + b" Googlebot/2.1", b"", b"").is_bot
-    assert strict.read(ua[:498] + b" Googlebot/2.1", b"", b"").is_bot
+    assert not strict.read(ua + b" Googlebot/2.1", b"", b"", b"").is_bot
+    assert strict.read(ua[:498] + b" Googlebot/2.1", b"", b"", b"").is_bot
 
 
 def test_bytes_that_are_no_utf8_are_no_error(strict: UserAgents) -> None:
-    reading = strict.read(b"\xff\xfe" + CHROME_ON_MAC.encode() + b"\x80", b"", b"")
-    assert reading.client == Client(os="Mac OS X", browser="Chrome", device="Mac")
+    reading = strict.read(b"\xff\xfe" + CHROME_ON_MAC.encode() + b"\x80", b"", b"", b"")
+    assert reading.client == Client(os="macOS", browser="Chrome", device="Mac", type="desktop")
 
 
 # The list as JavaScript reads it, for `re`: one class written otherwise, and one look-behind in two.
