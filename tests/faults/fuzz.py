@@ -14,8 +14,6 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from prisme.ingest.campaign import read_utm
-
 from prisme.base import uri
 from prisme.base.events import DEVICE_TYPES
 from prisme.base.refusal import Refusal
