@@ -151,7 +151,7 @@ OPTIONS = (
         ALIASES,
         "",
         "Hosts that are another name of a site: with www.example.com=example.com, pages and referrers of "
-        "www.example.com count as those of example.com.",
+        "www.example.com count as those of example.com. They need no entry in origins.",
     ),
     Option(
         _SERVER,
