@@ -41,7 +41,8 @@ _MODELS = (
 _CLIENTS = [
     *(Client(os, browser, "Mac" if os == "macOS" else "Other", "desktop")
       for os in ("Windows", "macOS", "Linux", "Chrome OS") for browser in ("Chrome", "Edge", "Opera", "Firefox")),
-    *(Client("Android", browser, model, "mobile") for model in _MODELS for browser in ("Chrome Mobile", "Samsung Internet")),
+    *(Client("Android", browser, model, "mobile")
+      for model in _MODELS for browser in ("Chrome Mobile", "Samsung Internet")),
     *(Client("iOS", browser, device, "tablet" if device == "iPad" else "mobile")
       for device in ("iPhone", "iPad") for browser in ("Mobile Safari", "Chrome Mobile iOS", "Firefox iOS")),
     Client("macOS", "Safari", "Mac", "desktop"),

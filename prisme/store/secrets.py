@@ -17,6 +17,8 @@ from prisme.store.database import StoreError
 _Keys = Mapping[str, tuple[int, bytearray]]
 
 _BYTES = 16
+# Nobody else writes here; events wait meanwhile, and it is tried again.
+_PATIENCE = 0.2  # seconds
 _NAMES = ("today", "previous")
 _TABLE = "CREATE TABLE IF NOT EXISTS salts (name TEXT PRIMARY KEY, day INTEGER NOT NULL, salt BLOB NOT NULL)"
 
@@ -36,7 +38,7 @@ class Secrets:
             self._journal.touch(mode=0o600)
             # Undoing what a killed process began, SQLite may remove the journal: held open, it is still to be wiped.
             with self._journal.open("r+b", buffering=0) as left:
-                self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+                self._connection = sqlite3.connect(path, _PATIENCE, isolation_level=None, check_same_thread=False)
                 self._connection.execute("PRAGMA journal_mode = PERSIST")
                 self._connection.execute("PRAGMA secure_delete = ON")
                 self._connection.execute("PRAGMA synchronous = FULL")

@@ -14,34 +14,28 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from prisme.ingest.campaign import read_utm
-
 from prisme.base import uri
+from prisme.base.events import DEVICE_TYPES
 from prisme.base.refusal import Refusal
 from prisme.base.uri import MAX_BYTES
 from prisme.ingest.custom import join_properties, read_properties
 from prisme.ingest.links import read_link
 from prisme.ingest.pageview import read_status, read_visitor
-from prisme.journal.record import (
-    CopyLine,
-    CustomLine,
-    DownloadLine,
-    ForgetLine,
-    Line,
-    OutboundLine,
-    PageviewLine,
-    SessionName,
-    encode,
-)
+from prisme.journal.record import CustomLine, DownloadLine, Line, OutboundLine, PageviewLine, encode
 from prisme.journal.segment import Segment, segment_path
 from prisme.runtime.config import Config, Mistakes
 from prisme.runtime.options import OPTIONS, flag, variable
 from prisme.visit import address
+from prisme.visit.campaign import read_utm
+from prisme.visit.origins import Origins
+from prisme.visit.sites import Rules, Sites
 from prisme.visit.useragent import UserAgents
-from prisme.web.request import _EMPTY, PLATFORM, Proxy, Trust, read_name, read_parameters
+from prisme.web.request import _EMPTY, IN_QUERY, OF_BODY, PLATFORM, Proxy, Trust, read_name, read_parameters
 from tests.store.test_loader import NOW, Store, session
 
 Target = Callable[[bytes], None]
+
+_SITES = Sites(Origins(("example.com", "*.example.com")), Rules((("www.example.com", "example.com"),), ("id",), "drop"))
 
 
 def headers(data: bytes) -> None:
@@ -50,8 +44,8 @@ def headers(data: bytes) -> None:
     modes: tuple[Trust, ...] = ("false", "auto", "true")
     for trust, header in product(modes, ("X-Forwarded-For", "Forwarded")):
         proxy = Proxy(trust, header, 2, "X-Request-Id")
-        for noscript in (False, True):
-            found = proxy.scanner(noscript)(sent)
+        for without in (OF_BODY, IN_QUERY, ()):
+            found = proxy.scanner(without)(sent)
             assert len(found) == len(_EMPTY)
             assert not any(_EMPTY)
         scope = {"headers": sent, "client": ("127.0.0.1", "1")}
@@ -65,9 +59,9 @@ def headers(data: bytes) -> None:
 
 
 def forwarded(data: bytes) -> None:
-    """X-Forwarded-For, as trusted proxies write it."""
-    for hops in (1, 2, 5):
-        found = address.forwarded(data.decode("latin-1"), hops)
+    """X-Forwarded-For and Forwarded, as trusted proxies write them."""
+    for hops, read in product((1, 2, 5), (address.forwarded, address.rfc7239)):
+        found = read(data.decode("latin-1"), hops)
         if found is None:
             continue
         assert found.version == 0 or address.parse(found.text) == found
@@ -95,6 +89,9 @@ def urls(data: bytes) -> None:
         getattr(read_utm(found.query), part).encode()  # no lone surrogates
     link = read_link(data)
     assert isinstance(link, Refusal) or link == found
+    page, referrer = _SITES.pages[data], _SITES.referrers[data]
+    assert isinstance(page, Refusal) or page.path.isascii()
+    assert referrer is None or isinstance(referrer, Refusal) or referrer.path.isascii()
 
 
 @cache
@@ -104,8 +101,9 @@ def _user_agents() -> UserAgents:
 
 def hints(data: bytes) -> None:
     """User-Agent and client hints, a line each."""
-    user_agent, platform, model = (*data.split(b"\n", 2), b"", b"")[:3]
-    client = _user_agents().read(user_agent, platform, model).client
+    user_agent, platform, model, mobile = (*data.split(b"\n", 3), b"", b"", b"")[:4]
+    client = _user_agents().read(user_agent, platform, model, mobile).client
+    assert client.type in DEVICE_TYPES
     for name in (client.os, client.browser, client.device):
         assert name
         assert len(name.encode()) <= 2048
@@ -165,13 +163,13 @@ def journal(data: bytes) -> None:
     first, last, other = (session(3 * number + step) for step in range(3))
     whole: list[Line] = [
         PageviewLine(3, other),
-        CopyLine(3, other),
-        CustomLine(3, other, NOW, "name", '{"a":1}'),
-        DownloadLine(3, other, NOW, "https://a.example/"),
-        OutboundLine(3, other, NOW, "https://a.example/"),
-        ForgetLine(SessionName(other.uuid)),
+        CustomLine(3, other, "/", "name", '{"a":1}'),
+        DownloadLine(3, other, "/", "https://a.example/"),
+        OutboundLine(3, other, "/", "https://a.example/"),
     ]
-    damaged = b"".join(_damage(encode(line), data[step:]) for step, line in enumerate(whole))
+    old = (b'{"kind":"copy","device":3,"session":{"uuid":"%s"}}\n', b'{"kind":"forget","session":{"uuid":"%s"}}\n')
+    lines = [*map(encode, whole), *(line % other.uuid.encode() for line in old)]
+    damaged = b"".join(_damage(line, data[step:]) for step, line in enumerate(lines))
     path = segment_path(store.folder, number)
     path.write_bytes(encode(PageviewLine(1, first)) + data + b"\n" + damaged + b"\n" + encode(PageviewLine(2, last)))
     store.loader.load(Segment(number, path), NOW)

@@ -11,6 +11,7 @@ from tests.process import Process
 from tests.server import CHROME, LiveServer, wait_until
 
 PAGEVIEWS = "/api/v1/events/pageviews"
+CUSTOM = "/api/v1/events/custom"
 HOME = "https://example.com"
 BATCH = 40  # requests on the wire at once, a connection
 _MOST = 1_000_000
@@ -21,18 +22,20 @@ TIMES: Final = 10 if LONG else 1
 
 
 class Load:
-    """Pageviews on one connection, pipelined, until `stop`, or until the server is gone.
+    """Pageviews and events on one connection, pipelined, until `stop`, or until the server is gone.
 
-    `answered` holds the paths answered 200, `refused` counts those answered 503. `pause` is between two batches.
+    `answered` holds the paths answered 200, and the names of events as if they were paths; `refused` counts those
+    answered 503. `pause` is between two batches. Loads with the same `network` (0 to 63) have the same visitors.
     """
 
-    def __init__(self, port: int, name: str, pause: float = 0.0) -> None:
+    def __init__(self, port: int, name: str, pause: float = 0.0, network: int = 0) -> None:
         self.answered: list[str] = []
         self.refused = 0
         self.unexpected: list[bytes] = []
         self._port = port
         self._name = name
         self._pause = pause
+        self._network = network
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -61,12 +64,15 @@ class Load:
             pass  # the server was killed, as it should be
 
     def _request(self, path: str, number: int) -> bytes:
-        # A visitor for every four requests, who walks from page to page.
-        referrer = f"{HOME}/{self._name}-{number - 1}" if number % 4 else ""
+        # A visitor for every four requests: two pages, an event on the second, and a page from there.
+        visitor, step = self._network << 18 | number // 4, number % 4
+        page = f"/{self._name}-{number - 1}" if step == 2 else path
+        came_from = "" if step == 0 else f"{HOME}/{self._name}-{number - (2 if step == 3 else 1)}"
         return (
-            f"POST {PAGEVIEWS} HTTP/1.1\r\nHost: x\r\nOrigin: {HOME}\r\nContent-Length: 0\r\nUser-Agent: {CHROME}\r\n"
-            f"X-Forwarded-For: 10.{number // 4 >> 16 & 255}.{number // 4 >> 8 & 255}.{number // 4 & 255}\r\n"
-            f"X-Prisme-Referrer: {HOME}{path}\r\nX-Prisme-Document-Referrer: {referrer}\r\n\r\n"
+            f"POST {CUSTOM + path if step == 2 else PAGEVIEWS} HTTP/1.1\r\n"
+            f"Host: x\r\nOrigin: {HOME}\r\nContent-Length: 0\r\nUser-Agent: {CHROME}\r\n"
+            f"X-Forwarded-For: 10.{visitor >> 16 & 255}.{visitor >> 8 & 255}.{visitor & 255}\r\n"
+            f"X-Prisme-Referrer: {HOME}{page}\r\nX-Prisme-Document-Referrer: {came_from}\r\n\r\n"
         ).encode()
 
     def _read(self, wire: socket.socket, paths: list[str]) -> None:
@@ -110,17 +116,36 @@ def flow(loads: list[Load]) -> None:
     wait_until(lambda: all(len(load.answered) > goal for load, goal in zip(loads, goals, strict=True)), "events")
 
 
+STORED = "SELECT path FROM pageviews UNION ALL SELECT '/' || name FROM events_custom"
+# Visits that are not what their rows say, in either direction.
+_UNSOUND = """
+    WITH row AS (
+        SELECT session_uuid, 1 AS pageview, 0 AS event FROM pageviews
+        UNION ALL SELECT session_uuid, 0, 1 FROM events_custom
+        UNION ALL SELECT session_uuid, 0, 1 FROM file_downloads
+        UNION ALL SELECT session_uuid, 0, 1 FROM outbound_link_clicks
+    ), counted AS (
+        SELECT session_uuid, sum(pageview) AS views, sum(event) AS acts FROM row GROUP BY session_uuid
+    ), visit AS (
+        SELECT session_uuid, count(*) AS rows, sum(pageviews) AS pageviews, sum(events) AS events
+        FROM sessions GROUP BY session_uuid
+    )
+    SELECT * FROM visit FULL JOIN counted USING (session_uuid)
+    WHERE rows IS DISTINCT FROM 1 OR pageviews IS DISTINCT FROM views OR events IS DISTINCT FROM acts
+"""
+
+
+def check_visits(server: Process | LiveServer) -> None:
+    """Each session_uuid of any table is in `sessions`, once, with as many pageviews and events as it has rows."""
+    assert server.rows(_UNSOUND) == []
+
+
 def count(server: Process | LiveServer, loads: Iterable[Load]) -> Outcome:
-    """What has become of it all, once the server has stopped; the sessions' pageviews are looked at as well."""
+    """What has become of it all, once the server has stopped; the visits are looked at as well."""
     loads = list(loads)
     assert [head for load in loads for head in load.unexpected] == []
     answered = [path for load in loads for path in load.answered]
-    paths = dict(server.rows("SELECT path, count(*) FROM pageviews GROUP BY path"))
-    wrong = """
-        SELECT session_uuid, sessions.pageviews, views FROM sessions
-        FULL JOIN (SELECT session_uuid, count(*) AS views FROM pageviews GROUP BY session_uuid) USING (session_uuid)
-        WHERE sessions.pageviews IS DISTINCT FROM views
-    """
-    assert server.rows(wrong) == []
+    check_visits(server)
+    paths = dict(server.rows(f"SELECT path, count(*) FROM ({STORED}) GROUP BY path"))
     stored = sum(path in paths for path in answered)
     return Outcome(len(answered), stored, len(answered) - stored, sum(times > 1 for times in paths.values()))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.load import BATCH, HOME, LONG, PAGEVIEWS, Load, Report, count
+from tests.faults.load import BATCH, CUSTOM, HOME, LONG, PAGEVIEWS, STORED, Load, Report, check_visits, count
 from tests.process import Process
 from tests.server import browser
 
@@ -33,6 +33,26 @@ def kill_somewhere(server: Process, dice: random.Random) -> None:
         server.kill()
 
 
+def live_on(server: Process, life: int) -> None:
+    """One visitor lives through it all with two visits, each of which goes on from a page that it was on before."""
+    for visit, before in (("life", 1 + life % 4), ("other", 1)):
+        referrer = f"{HOME}/{visit}-{max(life - before, 0)}"
+        if not life:
+            referrer = "https://search.example/" if visit == "other" else ""
+        headers = browser(f"{HOME}/{visit}-{life}", X_Prisme_Document_Referrer=referrer)
+        assert server.http.post(PAGEVIEWS, headers=headers).status_code == 200
+    assert server.http.post(f"{CUSTOM}/alive-{life}", headers=browser(f"{HOME}/life-{life}")).status_code == 200
+
+
+def check_killed(server: Process, copy: Path) -> None:
+    """The tables are sound at every moment: in a copy, so that the next start finds all as the kill left it."""
+    copy.mkdir()
+    for path in server.folder.glob("prisme.duckdb*"):
+        shutil.copy(path, copy)
+    check_visits(Process(copy))
+    shutil.rmtree(copy)
+
+
 @pytest.mark.parametrize("fsync", ["interval", "always", "never"])
 def test_nothing_answered_is_lost_or_stored_twice(tmp_path: Path, fsync: str, report: Report) -> None:
     seed = random.randrange(2**32)
@@ -47,15 +67,13 @@ def test_nothing_answered_is_lost_or_stored_twice(tmp_path: Path, fsync: str, re
             begun = time.monotonic()
             server.start()
             slowest = max(slowest, time.monotonic() - begun)
-            # One visitor lives through it all.
-            referrer = f"{HOME}/life-{life - 1}" if life else ""
-            headers = browser(f"{HOME}/life-{life}", X_Prisme_Document_Referrer=referrer)
-            assert server.http.post(PAGEVIEWS, headers=headers).status_code == 200
+            live_on(server, life)
             present = [Load(server.port, f"{life}-{number}") for number in range(2)]
             kill_somewhere(server, dice)
             for load in present:
                 load.join()
             loads += present
+            check_killed(server, tmp_path / "copy")
         server.start()
         assert server.stop() == 0
 
@@ -63,8 +81,12 @@ def test_nothing_answered_is_lost_or_stored_twice(tmp_path: Path, fsync: str, re
         report("`kill -9`", KILLS, outcome, slowest)
         assert outcome.accepted > KILLS * BATCH, "too few to mean anything"
         assert sum(load.refused for load in loads) == 0
-        alive = "SELECT pageviews, entry_path, exit_path FROM sessions WHERE entry_path LIKE '/life%'"
-        assert server.rows(alive) == [(KILLS, "/life-0", f"/life-{KILLS - 1}")]
+        columns = "pageviews, events, entry_path, exit_path, referrer_domain"
+        query = f"SELECT {columns} FROM sessions WHERE entry_path[:6] IN ('/life-', '/other') ORDER BY entry_path"
+        assert server.rows(query) == [
+            (KILLS, KILLS, "/life-0", f"/life-{KILLS - 1}", "direct"),
+            (KILLS, 0, "/other-0", f"/other-{KILLS - 1}", "search.example"),
+        ]
         assert not list((tmp_path / "data" / "journal").iterdir())
 
 
@@ -147,7 +169,7 @@ def test_stops_cleanly_when_asked(tmp_path: Path, number: signal.Signals) -> Non
         answered = {path for load in loads for path in load.answered}
         assert [load.unexpected for load in loads] == [[], []]
         assert len(answered) > BATCH
-        assert answered <= {path for (path,) in server.rows("SELECT path FROM pageviews")}
+        assert answered <= {path for (path,) in server.rows(STORED)}
         assert segments(server) == []
         assert not (server.folder / "prisme.duckdb.wal").exists()
 

@@ -1,6 +1,8 @@
 """A disk without room: refused events leave no trace, neither on disk nor in memory, and it heals by itself."""
 
 import contextlib
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -10,11 +12,13 @@ import pytest
 from prisme.assets import COUNTRIES
 from prisme.store.database import LOG_BYTES
 from tests.faults.disk import elsewhere, mounted
-from tests.faults.load import HOME, LONG, PAGEVIEWS, TIMES, Load, Report, count, flow
+from tests.faults.load import BATCH, HOME, LONG, PAGEVIEWS, TIMES, Load, Report, count, flow
 from tests.faults.watch import JOURNAL, STORE, Watched, Where, endure
 from tests.process import Process
-from tests.server import LiveServer, browser, config_for, make_token, open_tables, wait_until
+from tests.server import CHROME, LiveServer, browser, config_for, make_token, open_tables, wait_until
 
+PASSWORD = "correct horse battery"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 SECONDS = 2.0 if LONG else 1.0  # that the disk stays full
 
 
@@ -28,10 +32,13 @@ def held(folder: Path) -> list[str]:
 
 
 def test_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
-    with mounted(tmp_path / "data" / "journal", "256k") as disk, LiveServer(tmp_path / "data") as server:
+    with (
+        mounted(tmp_path / "data" / "journal", "256k") as disk,
+        LiveServer(tmp_path / "data", min_free_space="0") as server,
+    ):
 
-        def view(page: str, referrer: str = "") -> int:
-            headers = browser(f"{HOME}/{page}", X_Prisme_Document_Referrer=referrer)
+        def view(page: str, referrer: str = "", user_agent: str = CHROME) -> int:
+            headers = browser(f"{HOME}/{page}", user_agent=user_agent, X_Prisme_Document_Referrer=referrer)
             return server.http.post(PAGEVIEWS, headers=headers).status_code
 
         assert view("a") == 200
@@ -43,13 +50,13 @@ def test_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
         assert answer.headers["retry-after"] == "5"
         health = server.http.get("/api/v1/healthcheck")
         assert (health.status_code, health.text) == (503, "journal: No space left on device\n")
-        assert view("elsewhere") == 503
+        assert view("elsewhere", user_agent=FIREFOX) == 503
 
         disk.free()
         wait_until(lambda: server.http.get("/api/v1/healthcheck").status_code == 200, "the server to recover")
         # The session is still at /a, as if the refused events had never come.
         assert view("b", f"{HOME}/a") == 200
-        assert view("elsewhere") == 200
+        assert view("elsewhere", user_agent=FIREFOX) == 200
         columns = "entry_path, exit_path, pageviews"
         assert server.rows(f"SELECT {columns} FROM sessions ORDER BY entry_timestamp") == [
             ("/a", "/b", 2),
@@ -157,6 +164,62 @@ def test_stops_on_a_full_disk_and_loses_nothing(tmp_path: Path, report: Report) 
         slowest = time.monotonic() - begun
         assert server.stop() == 0
         report("stopped while the disk is full", 1, count(server, [load]), slowest)
+
+
+def test_events_leave_room_for_all_else(tmp_path: Path, report: Report) -> None:
+    """Below `min_free_space` events alone are refused: log-ins, commands, figures, a stop and a start go on."""
+    data = tmp_path / "data"
+
+    def log_in() -> None:
+        answer = server.http.post("/login", data={"name": "ada", "password": PASSWORD})
+        assert answer.status_code == 303
+        assert server.http.get("/dashboard").status_code == 200
+        server.http.cookies.clear()
+
+    def run(*words: str) -> None:
+        line = [sys.executable, "-m", "prisme", *words, f"--data-dir={data}"]
+        done = subprocess.run(line, input=f"{PASSWORD}\n", capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    def health() -> tuple[int, str]:
+        answer = server.http.get("/api/v1/healthcheck")
+        return answer.status_code, answer.text.strip()
+
+    with mounted(data, "128m") as disk, Process(data, trust_proxy="true", min_free_space="48MB") as server:
+        run("user", "add", "ada", "--role", "admin", "--password-stdin")
+        server.start()
+        load = Load(server.port, "room", 0.02)
+        flow([load])
+        disk.leave(40_000_000)
+        reason = f"disk: less than 48 MB are free (min_free_space) in {data}, so events are refused: make room"
+        wait_until(lambda: health() == (503, reason), "events to be refused")
+        answered = len(load.answered)
+        wait_until(lambda: load.refused > 5 * BATCH, "many to be refused")
+        load.stop()
+        assert len(load.answered) <= answered + 2 * BATCH  # the last of before
+        refused = server.http.post(PAGEVIEWS, headers=browser(f"{HOME}/refused"))
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "60")
+        assert refused.headers["x-prisme-error"] == "the disk is almost full"
+        log_in()
+        run("token", "add", "report")
+        assert server.stop() == 0
+        assert list((data / "journal").iterdir()) == []
+        server.start()
+        assert health() == (503, reason)
+        log_in()
+        begun = time.monotonic()
+        disk.free()
+        wait_until(lambda: health() == (200, "ok"), "events to be accepted")
+        seconds = time.monotonic() - begun
+        again = Load(server.port, "again", 0.02)
+        flow([again])
+        again.stop()
+        told = [line["msg"] for line in server.log()]
+        assert f"events are refused, or wait in the journal: {reason}" in told
+        assert "events are accepted again" in told
+        assert server.stop() == 0
+        assert again.refused == 0
+        report("less than `min_free_space` left", 1, count(server, [load, again]), seconds)
 
 
 def test_segments_that_wait_hold_no_file_open(tmp_path: Path) -> None:

@@ -28,9 +28,9 @@ DEEP = 100_000
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A server behind a proxy, whose events wait no longer than a moment for their pageview."""
+    """A server behind a proxy."""
     folder = tmp_path_factory.mktemp("input")
-    with LiveServer(folder, trust_proxy="true", api_events_timeout="10ms", bot_filter="off") as started:
+    with LiveServer(folder, trust_proxy="true", bot_filter="off") as started:
         yield started
 
 

@@ -257,6 +257,24 @@ def test_yesterdays_key_is_erased_from_memory(tmp_path: Path) -> None:
         assert memory.find()[TODAY - 1] == []
 
 
+def test_a_key_that_cannot_be_erased_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Events are hashed with the new one meanwhile."""
+    with at(tmp_path / "data", -10 * MINUTE) as server:
+        view(server, "a")
+        _, key = read_keys(server.folder)["today"]
+        with contextlib.closing(sqlite3.connect(server.folder / "secrets.sqlite", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            set_time(server, HOUR)
+            view(server, "a")
+            wait_until(
+                lambda: caplog.text.count("the keys of the day cannot be kept, will be tried again") > 1, "a try"
+            )
+            assert is_on_disk(server.folder, key)
+        wait_until(lambda: not is_on_disk(server.folder, key), "the key to go")
+        assert days(server.folder) == [0]
+        assert server.rows("SELECT count(DISTINCT visitor_id) FROM sessions") == [(2,)]
+
+
 def test_a_start_erases_the_key_that_is_over(tmp_path: Path) -> None:
     """A server killed before midnight, and started when its day's visits are over."""
     killed = tmp_path / "killed"

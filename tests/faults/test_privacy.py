@@ -404,8 +404,9 @@ def test_a_device_has_a_session_only_while_it_is_open(tmp_path: Path) -> None:
         ties = ties_of(server)
         assert len(ties) == 2 * 50
         assert places_of(tmp_path, ties) == {"prisme.duckdb.wal"}
-        server.time.move(AN_HOUR)
+        server.time.move(AN_HOUR / 2 + 60)
         wait_until(lambda: ties_of(server) == {}, "the sessions to end")
+        server.time.move(AN_HOUR)
         wait_until(lambda: not places_of(tmp_path, ties), "a checkpoint")
         assert server.rows("SELECT count(*) FROM sessions") == [(50,)]
         look_in(server, range(10))
@@ -418,6 +419,19 @@ def test_a_device_has_a_session_only_while_it_is_open(tmp_path: Path) -> None:
         look_in(after, range(50))
         assert len(ties_of(after)) == 2 * 50
         assert places_of(tmp_path, ties) <= {"prisme.duckdb"}  # the day after, nobody is the same device
+
+
+def test_a_device_is_in_the_journal_until_it_is_loaded(tmp_path: Path) -> None:
+    """And in no row of an event or a visit."""
+    with LiveServer(tmp_path, trust_proxy="true", eventstore_max_batch_timeout="1s") as server:
+        look_in(server, range(10))
+        (segment,) = (one for one in (tmp_path / "journal").iterdir() if one.stat().st_size)
+        ties = ties_of(server)
+        assert len(ties) == 2 * 10
+        assert not segment.exists()
+        assert places_of(tmp_path, ties) == {"prisme.duckdb.wal"}
+    tables = read_tables(tmp_path)
+    assert {place for _, place in search(tables, ties)} == {"state.open_sessions"}
 
 
 def test_salts_are_overwritten_where_they_lie(tmp_path: Path) -> None:
@@ -453,7 +467,7 @@ os.kill(os.getpid(), 9)
     with (tmp_path / "secrets.sqlite-journal").open("rb") as torn_journal:  # by itself: SQLite may remove the name
         assert salt in torn_journal.read()
         with contextlib.closing(Secrets(path, logging.getLogger())) as secrets:
-            assert secrets.read() == {"today": (1, salt)}
+            assert secrets.read() == {"today": (1, bytearray(salt))}
             torn_journal.seek(0)
             assert not any(torn_journal.read())
 

@@ -43,7 +43,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Left:
             server.start()
             # After its first load, a server empties the write-ahead log of an earlier run, and not again soon.
             for turn in range(2 if life == 1 else 1):
-                load = Load(server.port, f"life-{life}-{turn}")
+                load = Load(server.port, f"life-{life}-{turn}", network=len(loads))
                 loads.append(load)
                 flow([load])
                 load.stop()

@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from prisme.access.views import View, Views
 from prisme.assets import COUNTRIES
 from prisme.store import control, database
 from prisme.store.control import FILE, Control
@@ -295,3 +296,20 @@ def test_a_failed_upgrade_of_accounts_is_undone(tmp_path: Path, version: int, in
     with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as accounts:
         assert accounts.execute("PRAGMA user_version").fetchone() == (version,)
         assert accounts.execute("SELECT name FROM accounts").fetchall() == [("ada",)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("domain=example.com&os=Mac+OS+X", "domain=example.com&os=macOS"),
+        ("os=!Windows,Mac%20OS%20X&since=7d", "os=!Windows,macOS&since=7d"),
+        ("os=Windows", "os=Windows"),
+        ("path=/Mac+OS+X", "path=/Mac+OS+X"),
+    ],
+)
+def test_saved_views_have_the_new_name_of_macos(tmp_path: Path, before: str, after: str) -> None:
+    make_old(tmp_path / FILE, "control", 2)
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as accounts:
+        accounts.execute("INSERT INTO views VALUES ('ada', 'mine', ?)", (before,))
+        accounts.commit()
+    assert Views(Control(tmp_path)).list("ada") == [View("mine", after)]

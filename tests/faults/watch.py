@@ -12,12 +12,18 @@ HEALTH = "/api/v1/healthcheck"
 
 
 class Watched(Process):
-    """A server that is asked for its health and its metrics."""
+    """A server that is asked for its health and its metrics. It takes events as long as a byte of them fits."""
 
     def __init__(self, folder: Path, prefix: tuple[str, ...] = (), interval: str = "200ms") -> None:
         self._admin = f"127.0.0.1:{free_port()}"
-        options = {"trust_proxy": "true", "eventstore_max_batch_timeout": interval, "admin_hostport": self._admin}
-        super().__init__(folder, prefix=prefix, **options)
+        super().__init__(
+            folder,
+            prefix=prefix,
+            trust_proxy="true",
+            eventstore_max_batch_timeout=interval,
+            admin_hostport=self._admin,
+            min_free_space="0",
+        )
 
     def health(self) -> tuple[int, str]:
         answer = self.http.get(HEALTH)
@@ -47,7 +53,7 @@ JOURNAL = Where(
     True,
     "journal: No space left on device",
     "events are refused, or wait in the journal: journal: No space left on device",
-    "the journal can be written again",
+    "events are accepted again",
     'events_refused_total{reason="journal_unavailable"}',
 )
 DENIED = JOURNAL._replace(

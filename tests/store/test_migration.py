@@ -221,6 +221,19 @@ def test_order_is_kept_and_orphans_come_last(old: Old) -> None:
     assert old.rows("SELECT count(*) FROM sessions WHERE exit_timestamp > entry_timestamp") == [(60_000,)]
 
 
+def test_rows_that_were_deleted_leave_no_trace(old: Old) -> None:
+    """As for a visitor who wants to be forgotten; `rowid` has holes then."""
+    query = SESSION.format(number="n", entry="n", exit="n", pageviews="n")
+    old.tables.execute(f"{query} FROM range(9000) AS numbers (n)", {"system": "Windows", "device": "Other"})
+    old.tables.execute("CHECKPOINT")
+    old.tables.execute("DELETE FROM sessions WHERE pageviews % 3 = 0 OR pageviews BETWEEN 2000 AND 6500")
+    old.line("events_custom", 7000, 7000)
+    before = old.tables.execute("SELECT session_uuid, pageviews FROM sessions").fetchall()
+    old.upgrade()
+    assert old.rows("SELECT session_uuid, pageviews FROM sessions") == before
+    assert old.rows("SELECT pageviews FROM sessions WHERE events > 0") == [(7000,)]
+
+
 def test_open_sessions_are_forgotten(old: Old) -> None:
     old.session(1)
     old.tables.execute(
@@ -323,13 +336,11 @@ USER_AGENTS = [
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 Version/17.0 Safari/605.1.15",
     "Mozilla/5.0 (X11; Linux x86_64; rv:124.0) Gecko/20100101 Firefox/124.0",
     "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:124.0) Gecko/20100101 Firefox/124.0",
-    "Mozilla/5.0 (X11; Fedora; Linux x86_64; rv:124.0) Gecko/20100101 Firefox/124.0",
     "Mozilla/5.0 (X11; FreeBSD amd64; rv:124.0) Gecko/20100101 Firefox/124.0",
     "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 Chrome/124.0.0.0 Safari/537.36",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/537.36 Version/17.0 Mobile/15E148 Safari/604.1",
     "Mozilla/5.0 (iPad; CPU OS 16_0 like Mac OS X) AppleWebKit/537.36 Version/16.0 Mobile/15E148 Safari/604.1",
     "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 Chrome/124.0.0.0 Mobile Safari/537.36",
-    "Mozilla/5.0 (Linux; Android 12; SM-G991B) AppleWebKit/537.36 Chrome/99 Mobile Safari/537.36",
     "Mozilla/5.0 (Linux; Android 12; SM-T870) AppleWebKit/537.36 Chrome/99 Safari/537.36",
     "Mozilla/5.0 (Linux; Android 13; Pixel Tablet) AppleWebKit/537.36 Chrome/124 Safari/537.36",
     "Mozilla/5.0 (Android 14; Mobile; rv:124.0) Gecko/124.0 Firefox/124.0",
@@ -339,8 +350,7 @@ USER_AGENTS = [
     "Mozilla/5.0 (Linux; Android 11; SHIELD Android TV Build/RQ1A) AppleWebKit/537.36 Chrome/99 Safari/537.36",
     "Mozilla/5.0 (Apple TV; CPU AppleTV OS 17_0 like Mac OS X) AppleWebKit/537.36",
     "Mozilla/5.0 (PlayStation; PlayStation 5/2.26) AppleWebKit/537.36 Version/13.0 Safari/605.1.15",
-    "Mozilla/5.0 (Nintendo Switch; WifiWebAuthApplet) AppleWebKit/537.36 NF/4.0 NintendoBrowser/5.1",
-    "Mozilla/5.0 (Windows Phone 10.0; Android 6.0.1; Microsoft; Lumia 950) AppleWebKit/537.36 Chrome/52 Mobile Safari/537.36 Edge/15",
+    "Mozilla/5.0 (Windows Phone 10.0; Android 6.0.1; Microsoft; Lumia 950) Chrome/52 Mobile Safari/537.36 Edge/15",
     "Mozilla/5.0 (Mobile; Nokia_8110_4G; rv:48.0) Gecko/48.0 Firefox/48.0 KAIOS/2.5",
     "curl/8.5.0",
 ]  # fmt: skip
@@ -356,12 +366,6 @@ def test_new_visits_have_the_same_device_types(old: Old) -> None:
     assert dict(zip(USER_AGENTS, types, strict=True)) == {
         agent: client.type for agent, client in zip(USER_AGENTS, clients, strict=True)
     }
-
-
-def test_empty_tables(old: Old) -> None:
-    old.upgrade()
-    for table in TABLES:
-        assert old.rows(f"SELECT count(*) FROM {table}") == [(0,)]
 
 
 def test_the_log_says_what_is_under_way(old: Old, caplog: pytest.LogCaptureFixture) -> None:

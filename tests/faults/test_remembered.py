@@ -1,0 +1,141 @@
+"""What memory remembers of visitors: no more of each than docs/privacy.md says."""
+
+from pathlib import Path
+
+import pytest
+
+from prisme.access import attempts, audit
+from prisme.access.accounts import Accounts
+from prisme.access.attempts import Attempts
+from prisme.access.grants import operator
+from prisme.base.events import NO_UTM, Client, Session
+from prisme.base.memo import Memo
+from prisme.serve import _TEND_SECONDS
+from prisme.store.control import Control
+from prisme.visit import address
+from prisme.visit.concentration import Concentration
+from prisme.visit.origins import Origins
+from prisme.visit.ratelimit import WINDOW, RateLimiter
+from prisme.visit.sessions import PAGES, SHARDS, Sessions, begin
+from prisme.visit.sites import Rules, Sites
+from prisme.visit.useragent import UserAgents
+from prisme.web.request import Proxy
+from tests.server import LiveServer, browser
+
+
+def fill(memo: Memo[bytes, object], most: int, key: str) -> None:
+    """More different keys than it may have, and one that is too long."""
+    for number in range(most + 10):
+        memo[key.format(number).encode()]
+        assert len(memo) <= most
+    assert 0 < len(memo) <= 10  # it forgot all the others
+    long = key.format("x" * 256).encode()
+    memo[long]
+    assert long not in memo
+
+
+@pytest.mark.parametrize(("name", "most"), [("pages", 8192), ("referrers", 8192), ("admits", 1024)])
+def test_urls(name: str, most: int) -> None:
+    """As they were sent, queries included."""
+    sites = Sites(Origins(["example.com"]), Rules())
+    fill(getattr(sites, name), most, "https://example.com/{}?query=stays")
+    assert any(b"query=stays" in url for url in getattr(sites, name))
+
+
+def test_addresses() -> None:
+    proxy = Proxy("true", "X-Forwarded-For", 1, "X-Request-Id")
+    for number in range(20_000):
+        sent = f"{number >> 8 & 255}.{number & 255}.1.1".encode()
+        proxy.client({"headers": [(b"x-forwarded-for", sent)], "client": ("127.0.0.1", "1")})
+        address.parse(sent.decode())
+        assert len(proxy._known) <= 16_384
+        assert len(address._known) <= 16_384
+    assert sent in proxy._known
+    assert sent.decode() in address._known
+
+
+def test_user_agents() -> None:
+    agents = UserAgents("strict", ())
+    for cached in (agents._read_cached, agents._parse_cached):
+        assert cached.cache_parameters()["maxsize"] == 10_000
+
+
+def test_addresses_of_new_visits() -> None:
+    known = Concentration()
+    for number in range(1001):
+        known.add(number)
+    assert list(known._keys) == list(range(1, 1001))
+
+
+def test_addresses_of_the_rate_limit() -> None:
+    """Counts of two windows in which requests came."""
+    limiter = RateLimiter(60)
+    for number, client in enumerate(["198.51.100.7", "203.0.113.1", "203.0.113.2"]):
+        one = address.parse(client)
+        limiter.wait([one], [100], number * WINDOW)
+    keys = {*limiter._young, *limiter._old}
+    assert address.parse("198.51.100.7").key not in keys
+    assert keys == {address.parse("203.0.113.1").key, address.parse("203.0.113.2").key}
+
+
+def test_addresses_with_wrong_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert attempts._MOST == 50_000
+    monkeypatch.setattr(attempts, "_MOST", 5)
+    wrong = Attempts()
+    for number in range(20):
+        wrong.fail({f"198.51.100.{number}": 20}, 0.0)
+        assert len(wrong._failures) <= 6
+
+
+def test_changes_of_who_may_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert audit._MOST == 100_000
+    monkeypatch.setattr(audit, "_MOST", 5)
+    accounts = Accounts(Control(tmp_path))
+    for number in range(10):
+        accounts.add(operator("test"), f"user-{number}", "admin", (), "correct horse battery", 0)
+    with Control(tmp_path).read() as connection:
+        assert connection.execute("SELECT count(*) FROM audit").fetchall() == [(5,)]
+
+
+def test_visits_and_the_paths_of_their_pages() -> None:
+    """A visit is over after 30 minutes; each second, one of the shards is looked through for those."""
+    assert SHARDS * _TEND_SECONDS < 300
+    minute = 60_000_000
+    sessions = Sessions(30 * minute, 64)
+    client = Client("Linux", "Firefox", "Other", "desktop")
+    session = Session("u", "a.example", 0, "/0", 0, "/0", 200, "v", client, "XX", "direct", NO_UTM, 1, 0)
+    for device in range(1000):
+        visit = begin(session)
+        sessions.put(device, visit, 0)
+        for number in range(20):
+            after = visit.go_on(visit.session.view(f"/{number}", 0, 200, "v"))
+            sessions.replace(device, visit, after)
+            visit = after
+        assert 1 + len(visit.earlier) == PAGES == 8
+    assert len(sessions) == 1000
+    for _ in range(SHARDS):
+        sessions.sweep(30 * minute)
+    assert len(sessions) == 0
+    assert not any(sessions._shards)
+
+
+def test_nothing_is_put_into_browsers(live: LiveServer, site: str) -> None:
+    """No cookie, and nothing that a cache would send back; the script reads and writes the one switch alone."""
+    script = live.http.get("/static/wa.js").text
+    assert script.count("localStorage") == script.count(
+        'localStorage["prismeAnalytics.tracking.enable"]'
+    ) + script.count("localStorage['prismeAnalytics.tracking.enable']")
+    for word in ("cookie", "sessionStorage", "indexedDB", "caches.", "canvas", "fonts", "plugins", "screen"):
+        assert word not in script
+    page = f"https://{site}/"
+    headers = browser(page)
+    answers = [
+        live.http.post("/api/v1/events/pageviews", headers=headers),
+        live.http.post("/api/v1/events/custom/x", headers=headers),
+        live.http.post("/api/v1/events/outbound-links", headers=headers, content="https://example.org/"),
+        live.http.get("/api/v1/noscript/events/pageviews", params={"referrer": page}, headers=headers),
+        live.http.options("/api/v1/events/pageviews", headers=headers),
+    ]
+    for answer in answers:
+        assert answer.status_code < 300
+        assert not {"set-cookie", "etag", "last-modified"} & set(answer.headers)
