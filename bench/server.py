@@ -29,13 +29,21 @@ class ServerError(Exception):
 class Server:
     """A running server; `close` leaves nothing behind."""
 
-    def __init__(self, name: str, command: list[str], port: int, folder: Path, caught_up: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        port: int,
+        folder: Path,
+        caught_up: Callable[[], bool],
+        root: Path = _ROOT,
+    ) -> None:
         self.name = name
         self.port = port
         self._caught_up = caught_up
         self._log = folder / f"{name}-{port}.log"
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PRISME_")}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), environment.get("PYTHONPATH", "")]))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), environment.get("PYTHONPATH", "")]))
         with self._log.open("wb") as log:
             # In a session of its own: Ctrl-C is for the bench, which then stops its servers in order.
             # In an empty folder: a prisme.toml where the bench was started is not the one to be measured.
@@ -134,11 +142,15 @@ def start_bare(folder: Path, name: str = "bare", command: Sequence[str] = ("-m",
 
 
 def start_prisme(
-    folder: Path, more: Mapping[str, str] | None = None, command: Sequence[str] = ("-m", "prisme", "serve")
+    folder: Path,
+    more: Mapping[str, str] | None = None,
+    command: Sequence[str] = ("-m", "prisme", "serve"),
+    root: Path | None = None,
 ) -> Server:
     """`prisme serve` with its defaults, except what the load needs: many visitors of one site, from one machine.
 
-    `more` are further options, `command` are Python's arguments, before the options.
+    `more` are further options, `command` are Python's arguments, before the options. `root` is the checkout, this one
+    where none is given.
     """
     port = _free_port()
     data = folder / "data"
@@ -152,7 +164,14 @@ def start_prisme(
         **(more or {}),
     }
     words = [*command, *(f"--{name}={value}" for name, value in options.items())]
-    return Server("prisme", words, port, folder, lambda: not any(map(file_size, (data / "journal").glob("*.ndjson"))))
+    return Server(
+        "prisme",
+        words,
+        port,
+        folder,
+        lambda: not any(map(file_size, (data / "journal").glob("*.ndjson"))),
+        root or _ROOT,
+    )
 
 
 def database(folder: Path) -> Path:

@@ -151,7 +151,7 @@ OPTIONS = (
         ALIASES,
         "",
         "Hosts that are another name of a site: with www.example.com=example.com, pages and referrers of "
-        "www.example.com count as those of example.com.",
+        "www.example.com count as those of example.com. They need no entry in origins.",
     ),
     Option(
         _SERVER,
@@ -233,8 +233,8 @@ OPTIONS = (
         "api_events_rate_limit",
         whole(0),
         60,
-        "Events a minute that one address may send, in at most 512 KiB; more are refused with 429. Of IPv6, a /64 is "
-        "one address, and a /48 may send 16 times as much. 0 means no limit, of bytes neither.",
+        "Events a minute that one address may send, in at most 512 KiB; more are refused with 429. Of IPv6, each /64 "
+        "counts as one address, and a /48 may send 16 times as much. 0 turns both limits off.",
     ),
     Option(
         _VISITS,

@@ -68,9 +68,11 @@ class RateLimiter:
                 packed = fresh
             counted = packed + (size << _COUNT_BITS) + 1
             if counted & exceeded:
-                # Nothing more is let in before the window ends: what else comes need not be added.
-                young[key] = packed | exceeded
-                waits.append(-((now - WINDOW - (packed >> _START)) // 1_000_000_000))
+                # Nothing more is let in before the window ends: what else comes need not be added. Of the counts, only
+                # the two bits stay, so that no sum of them and a request carries beyond the bits.
+                start = packed >> _START
+                young[key] = start << _START | exceeded
+                waits.append(-((now - WINDOW - start) // 1_000_000_000))
             else:
                 young[key] = counted
                 waits.append(0)

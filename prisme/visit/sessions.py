@@ -132,8 +132,9 @@ class Sessions:
         visits = self.find(old, now)
         if visits:
             index, key = old % SHARDS, old // SHARDS
-            self._weights[index] -= sum(one.weight for one in self._of(index, key))
-            self._counts[index] -= len(self._of(index, key))
+            self._set(index, key, visits)  # counts those that are over
+            self._weights[index] -= sum(one.weight for one in visits)
+            self._counts[index] -= len(visits)
             del self._shards[index][key]
             self.counts.devices_deleted += 1
             self.counts.inserted -= len(visits)  # they are counted already

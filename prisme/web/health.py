@@ -11,10 +11,10 @@ from prisme.board import numbers
 _ADVICE: Final[dict[str, str]] = {
     "origin_not_registered": "Name the site's host in the option origins, and start Prisme again.",
     "page_url_missing": "The page's referrer policy cuts its URL: set one that sends it, or use the script.",
-    "session_not_found": "An event came without its pageview: put the line into the page's head.",
+    "page_not_registered": "Name the page's host in the option origins too, and start Prisme again.",
     "rate_limited": "One address sent too much: behind a proxy, see trust_proxy, or raise api_events_rate_limit.",
     "bot": "Bots are not counted; bot_allow names those that are none.",
-    "waiters_full": "Too many events came before their pageviews.",
+    "no_room": "Make room on the disk, or lower min_free_space.",
     "journal_unavailable": "The disk is full, or cannot be written.",
 }
 

@@ -1,14 +1,21 @@
-"""Browsers that a module's tests share: one Playwright at a time, as a thread can have no second."""
+"""Browsers that a module's tests share: one Playwright at a time, as a thread can have no second. A server and sites
+for the tests of the tracking script."""
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
+from tests.e2e.script import visiting
+from tests.e2e.sites import Sites
 from tests.requirements import need
+from tests.server import LiveServer
 
 # As root, and without a screen or a way out.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+# And as a browser that nobody automates, in whose pages `navigator.webdriver` is false: the script sends nothing else.
+FLAGS += ["--disable-blink-features=AutomationControlled"]
 
 
 @pytest.fixture(scope="module")
@@ -28,3 +35,37 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
     )
     yield browser
     browser.close()
+
+
+@pytest.fixture(scope="module")
+def prisme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server for all sites of these tests. A headless Chromium says that it is one, hence the filter."""
+    folder = tmp_path_factory.mktemp("prisme")
+    with LiveServer(folder, origins="*.site.localhost,*.example.com", bot_filter="off") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def sites(prisme: LiveServer) -> Iterator[Sites]:
+    with Sites(prisme.url) as served:
+        yield served
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def host(sites: Sites) -> str:
+    """A site of its own for each test, so that no other's rows and sessions are met."""
+    return f"site{next(_numbers)}.site.localhost:{sites.port}"
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    with visiting(chromium) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()

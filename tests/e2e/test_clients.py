@@ -164,7 +164,6 @@ def test_a_proxy_that_is_not_read_is_told(tmp_path: Path, caplog: pytest.LogCapt
     assert [record.message for record in caplog.records if record.levelname == "WARNING"].count(sentence) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="visits are not added yet")
 def test_visits_of_one_address_are_told(tmp_path: Path) -> None:
     with LiveServer(tmp_path) as server:
 

@@ -120,7 +120,7 @@ def test_every_answer_keeps_to_itself(
     tmp_path: Path, routes: dict[str, Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level("INFO", "prisme")
-    options = {"api_events_timeout": "10ms", "origins": "example.com,127.0.0.1", "bot_filter": "off"}
+    options = {"origins": "example.com,127.0.0.1", "bot_filter": "off"}
     admin = f"127.0.0.1:{free_port()}"
     with LiveServer(tmp_path, admin_hostport=admin, **options) as server:
         assert len(routes) > 25

@@ -15,6 +15,7 @@ FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Fi
 PHONE = (
     "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36"
 )
+MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.5 Safari/605.1.15"
 GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
 
@@ -46,13 +47,16 @@ def test_first_pageview_fills_every_column(live: LiveServer, site: str) -> None:
     assert session_timestamp == timestamp.replace(microsecond=timestamp.microsecond // 1000 * 1000)
     columns = (
         "domain, entry_timestamp, entry_path, exit_timestamp, exit_path, exit_status, visitor_id, is_anon, "
-        "session_uuid, session_timestamp, operating_system, browser_family, device, referrer_domain, country_code, "
-        "utm_source, utm_medium, utm_campaign, utm_term, utm_content, pageviews, is_bounce"
+        "session_uuid, session_timestamp, operating_system, browser_family, device, device_type, referrer_domain, "
+        "country_code, utm_source, utm_medium, utm_campaign, utm_term, utm_content, pageviews, events, is_bounce"
     )
     when = (timestamp, "/pricing")
     who = (visitor, True, uuid, session_timestamp)
-    client = ("Linux", "Chrome", "Other", "direct", "XX")
-    assert sessions(live, site, columns) == [(site, *when, *when, 200, *who, *client, "", "", "", "", "", 1, True)]
+    client = ("Linux", "Chrome", "Other", "desktop", "direct", "XX")
+    assert sessions(live, site, columns) == [(site, *when, *when, 200, *who, *client, "", "", "", "", "", 1, 0, True)]
+    # All that there is.
+    names = live.rows("SELECT column_name FROM (DESCRIBE sessions)")
+    assert ", ".join(name for (name,) in names) == columns
 
 
 def test_noscript_answers_the_gif_and_stores_the_same(live: LiveServer, site: str) -> None:
@@ -102,7 +106,12 @@ def test_noscript_finds_its_origin(live: LiveServer, site: str, headers: dict[st
         pytest.param({"X_Prisme_Referrer": "ftp://example.com/"}, "page URL is not", id="page of another scheme"),
         pytest.param({"X_Prisme_Referrer": "https:///path"}, "page URL is not", id="page without host"),
         pytest.param({"X_Prisme_Referrer": "https://example.com/" + "a" * 8192}, "page URL is not", id="long page"),
+        pytest.param(
+            {"X_Prisme_Referrer": "https://example.org/"}, "the page's host is not", id="page of another site"
+        ),
+        pytest.param({"X_Prisme_Referrer": "https://www.google.com/"}, "the page's host is not", id="forged page"),
         pytest.param({"X_Prisme_Document_Referrer": "not a url"}, "document referrer", id="bad document referrer"),
+        pytest.param({"X_Prisme_Document_Referrer": "/a"}, "document referrer", id="relative document referrer"),
         pytest.param({"X_Prisme_Visitor_Id": "v" * 257}, "visitor id", id="long visitor id"),
         pytest.param({"X_Prisme_Status": "99"}, "status", id="low status"),
         pytest.param({"X_Prisme_Status": "600"}, "status", id="high status"),
@@ -131,15 +140,30 @@ def test_noscript_refusals_come_with_the_gif(live: LiveServer) -> None:
 
 
 def test_refusals_come_in_order(start: Any) -> None:
-    """Route, rate limit, origin, page, fields: each request is wrong in all that comes after."""
-    server = start(api_events_rate_limit="5")
+    """Route, rate limit, origin, page, its host, fields: each request is wrong in all that comes after."""
+    server = start(api_events_rate_limit="8")
     wrong = {"Origin": "null", "X-Prisme-Referrer": "nothing", "User-Agent": GOOGLEBOT, "X-Prisme-Status": "1"}
-    right = {"Origin": "https://example.com", "X-Prisme-Referrer": "https://example.com/", "X-Prisme-Status": "200"}
+    wrong |= {"X-Prisme-Visitor-Id": "v" * 257, "X-Prisme-Document-Referrer": "nothing"}
     reasons = [server.http.post(PAGEVIEWS, headers=wrong).headers["x-prisme-error"]]
-    for name in ("Origin", "X-Prisme-Referrer", "X-Prisme-Status"):
-        wrong[name] = right[name]
+    for name, text in (
+        ("Origin", "https://example.com"),
+        ("X-Prisme-Referrer", "https://example.org/"),
+        ("X-Prisme-Referrer", "https://example.com/"),
+        ("X-Prisme-Status", "200"),
+        ("X-Prisme-Visitor-Id", "me"),
+        ("X-Prisme-Document-Referrer", ""),
+    ):
+        wrong[name] = text
         reasons.append(server.http.post(PAGEVIEWS, headers=wrong).headers["x-prisme-error"])
-    assert [reason.split()[0] for reason in reasons] == ["origin", "page", "status", "bot"]
+    assert [reason.split()[0] for reason in reasons] == [
+        "origin",
+        "page",
+        "the",
+        "status",
+        "visitor",
+        "document",
+        "bot",
+    ]
     server.http.post(PAGEVIEWS, headers=wrong)
     assert server.http.post(PAGEVIEWS, headers={}).status_code == 429
     assert server.http.post("/api/v1/events/nothing").status_code == 404
@@ -309,23 +333,36 @@ def test_visitor_id_hides_and_tells_apart(proxied: LiveServer, site: str) -> Non
 @pytest.mark.parametrize(
     ("headers", "client"),
     [
-        pytest.param({}, ("Linux", "Chrome", "Other"), id="User-Agent alone"),
-        pytest.param({"user_agent": FIREFOX}, ("Windows", "Firefox", "Other"), id="Firefox"),
-        pytest.param({"user_agent": PHONE}, ("Android", "Chrome Mobile", "Other"), id="device K"),
-        pytest.param({"Sec_CH_UA_Platform": '"Chromium OS"'}, ("Chrome OS", "Chrome", "Other"), id="Chromium OS"),
-        pytest.param({"Sec_CH_UA_Platform": '"macOS"'}, ("macOS", "Chrome", "Other"), id="platform"),
-        pytest.param({"Sec_CH_UA_Platform": '""'}, ("Linux", "Chrome", "Other"), id="empty platform"),
+        pytest.param({}, ("Linux", "Chrome", "Other", "desktop"), id="User-Agent alone"),
+        pytest.param({"user_agent": FIREFOX}, ("Windows", "Firefox", "Other", "desktop"), id="Firefox"),
+        pytest.param({"user_agent": PHONE}, ("Android", "Chrome Mobile", "Other", "mobile"), id="device K"),
+        pytest.param({"user_agent": MAC}, ("macOS", "Safari", "Mac", "desktop"), id="one name for macOS"),
         pytest.param(
-            {"user_agent": PHONE, "Sec_CH_UA_Model": '"Pixel 9"'}, ("Android", "Chrome Mobile", "Pixel 9"), id="model"
+            {"Sec_CH_UA_Platform": '"Chromium OS"'}, ("Chrome OS", "Chrome", "Other", "desktop"), id="Chromium OS"
+        ),
+        pytest.param({"Sec_CH_UA_Platform": '"macOS"'}, ("macOS", "Chrome", "Other", "desktop"), id="platform"),
+        pytest.param({"Sec_CH_UA_Platform": '""'}, ("Linux", "Chrome", "Other", "desktop"), id="empty platform"),
+        pytest.param(
+            {"user_agent": PHONE, "Sec_CH_UA_Model": '"Pixel 9"'},
+            ("Android", "Chrome Mobile", "Pixel 9", "mobile"),
+            id="model",
         ),
         pytest.param(
-            {"user_agent": PHONE, "Sec_CH_UA_Model": '""'}, ("Android", "Chrome Mobile", "Other"), id="no model"
+            {"user_agent": PHONE, "Sec_CH_UA_Model": '""'},
+            ("Android", "Chrome Mobile", "Other", "mobile"),
+            id="no model",
         ),
+        pytest.param(
+            {"user_agent": PHONE.replace(" Mobile", ""), "Sec_CH_UA_Mobile": "?0"},
+            ("Android", "Chrome", "Other", "tablet"),
+            id="no phone",
+        ),
+        pytest.param({"Sec_CH_UA_Mobile": "?1"}, ("Linux", "Chrome", "Other", "mobile"), id="a phone, as it says"),
     ],
 )
 def test_client_hints(live: LiveServer, site: str, headers: dict[str, str], client: tuple[str, ...]) -> None:
     assert view(live, f"https://{site}/", **headers) == 200
-    assert sessions(live, site, "operating_system, browser_family, device") == [client]
+    assert sessions(live, site, "operating_system, browser_family, device, device_type") == [client]
 
 
 @pytest.mark.parametrize(
@@ -369,48 +406,57 @@ def test_a_new_visitor_id_holds_from_then_on(live: LiveServer, site: str) -> Non
     assert sessions(live, site, "visitor_id") == [("me",)]
 
 
-def test_reload_remembers_a_copy_that_its_next_pageview_makes_real(live: LiveServer, site: str) -> None:
+def test_every_pageview_is_a_row(live: LiveServer, site: str) -> None:
+    """A reload, the back button, somebody else behind the same address: nobody can tell, and each counts."""
+    home = f"https://{site}"
+    for _ in range(3):
+        assert view(live, f"{home}/a", X_Prisme_Document_Referrer="https://search.example/") == 200
+    assert view(live, f"{home}/a", X_Prisme_Document_Referrer=f"{home}/a") == 200
+    assert view(live, f"{home}/a") == 200
+    assert views(live, site) == [("/a",)] * 5
+    assert sessions(live, site, "entry_path, exit_path, pageviews, referrer_domain, is_bounce") == [
+        ("/a", "/a", 5, "search.example", False)
+    ]
+    assert len(set(views(live, site, "session_uuid"))) == 1
+
+
+def test_two_tabs_are_one_visit(live: LiveServer, site: str) -> None:
     home = f"https://{site}"
     assert view(live, f"{home}/a", X_Prisme_Document_Referrer="https://search.example/") == 200
-    # From a page of the site that no session is at, to one where a session is: a duplicated tab.
-    assert view(live, f"{home}/a", X_Prisme_Document_Referrer=f"{home}/elsewhere") == 200
-    assert views(live, site) == [("/a",)]
-    assert sessions(live, site, "pageviews") == [(1,)]
-    # Both tabs go on, the least recently active session first.
-    assert view(live, f"{home}/b", X_Prisme_Document_Referrer=f"{home}/a") == 200
-    assert view(live, f"{home}/c", X_Prisme_Document_Referrer=f"{home}/a") == 200
-    assert views(live, site) == [("/a",), ("/b",), ("/c",)]
+    for page, referrer in (("b", "a"), ("c", "a"), ("d", "b"), ("e", "elsewhere")):
+        assert view(live, f"{home}/{page}", X_Prisme_Document_Referrer=f"{home}/{referrer}") == 200
+    assert [row[0] for row in views(live, site)] == ["/a", "/b", "/c", "/d", "/e"]
     assert sessions(live, site, "entry_path, exit_path, pageviews, referrer_domain") == [
-        ("/a", "/b", 2, "search.example"),
-        ("/a", "/c", 1, "search.example"),
+        ("/a", "/e", 5, "search.example")
     ]
 
 
-@pytest.mark.parametrize("referrer", ["", "https://search.example/"], ids=["direct", "external"])
-def test_direct_or_external_visit_to_an_open_page_copies_with_its_count(
-    live: LiveServer, site: str, referrer: str
-) -> None:
+@pytest.mark.parametrize("referrer", ["", "about:blank", "https://checkout.stripe.com/pay"])
+def test_without_a_source_of_its_own_a_pageview_goes_on(live: LiveServer, site: str, referrer: str) -> None:
     home = f"https://{site}"
-    assert view(live, f"{home}/a") == 200
-    assert view(live, f"{home}/b", X_Prisme_Document_Referrer=f"{home}/a") == 200
+    assert view(live, f"{home}/a", X_Prisme_Document_Referrer="https://search.example/") == 200
     assert view(live, f"{home}/b", X_Prisme_Document_Referrer=referrer) == 200
-    assert sessions(live, site, "pageviews") == [(2,)]
-    for page in ("c", "d"):
-        assert view(live, f"{home}/{page}", X_Prisme_Document_Referrer=f"{home}/b") == 200
-    assert sessions(live, site, "entry_path, exit_path, pageviews") == [("/a", "/c", 3), ("/b", "/d", 3)]
-    assert len(views(live, site)) == 4
+    assert sessions(live, site, "entry_path, exit_path, pageviews, referrer_domain") == [
+        ("/a", "/b", 2, "search.example")
+    ]
 
 
-def test_other_visits_begin_sessions(live: LiveServer, site: str) -> None:
+def test_another_source_begins_a_visit(live: LiveServer, site: str) -> None:
     home = f"https://{site}"
     assert view(live, f"{home}/a") == 200
     assert view(live, f"{home}/b", X_Prisme_Document_Referrer="android-app://com.example.reader/") == 200
-    assert view(live, f"{home}/c", X_Prisme_Document_Referrer=f"{home}/nowhere") == 200
+    assert view(live, f"{home}/c", X_Prisme_Document_Referrer=f"https://m.{site}/") == 200
+    assert view(live, f"{home}/d", X_Prisme_Document_Referrer=f"{home}/nowhere") == 200
     assert sessions(live, site, "entry_path, referrer_domain, pageviews") == [
         ("/a", "direct", 1),
         ("/b", "com.example.reader", 1),
-        ("/c", site, 1),
+        ("/c", f"m.{site}", 2),
     ]
+
+
+def test_a_site_is_never_its_own_source(live: LiveServer, site: str) -> None:
+    assert view(live, f"https://{site}/a", X_Prisme_Document_Referrer=f"http://{site}:8080/nowhere") == 200
+    assert sessions(live, site, "entry_path, referrer_domain, pageviews") == [("/a", "direct", 1)]
 
 
 def test_sessions_belong_to_devices(proxied: LiveServer, site: str) -> None:
@@ -420,44 +466,83 @@ def test_sessions_belong_to_devices(proxied: LiveServer, site: str) -> None:
     assert sessions(proxied, site, "entry_path, pageviews") == [("/a", 1), ("/b", 1)]
 
 
-def test_session_ends_a_day_after_its_last_event(start: Any) -> None:
+def test_visit_ends_half_an_hour_after_its_last_pageview(start: Any) -> None:
     server = start()
     home = "https://example.com"
-    assert view(server, f"{home}/a") == 200
-    server.time.move(86_000)
-    assert view(server, f"{home}/b", X_Prisme_Document_Referrer=f"{home}/a") == 200
-    server.time.move(86_401)
-    assert view(server, f"{home}/c", X_Prisme_Document_Referrer=f"{home}/b") == 200
-    assert sessions(server, "example.com", "entry_path, pageviews") == [("/a", 2), ("/c", 1)]
+    for page, seconds in (("a", 0), ("b", 1799), ("c", 1799), ("d", 1801)):
+        server.time.move(seconds)
+        assert view(server, f"{home}/{page}", X_Prisme_Document_Referrer=f"{home}/") == 200
+    assert sessions(server, "example.com", "entry_path, pageviews") == [("/a", 3), ("/d", 1)]
+
+
+@pytest.mark.parametrize(("ttl", "hours"), [("24h", 12), ("2h", 1)])
+def test_no_visit_lasts_beyond_a_day(start: Any, ttl: str, hours: int) -> None:
+    server = start(sessionstorage_session_inactive_ttl=ttl)
+    home = "https://example.com"
+    for number in range(24 // hours + 1):
+        assert view(server, f"{home}/{number * hours}", X_Prisme_Document_Referrer=f"{home}/") == 200
+        server.time.move(hours * 3600)
+    assert sessions(server, "example.com", "entry_path, pageviews") == [("/0", 24 // hours), ("/24", 1)]
 
 
 def test_a_device_has_so_many_sessions(start: Any) -> None:
     server = start(sessionstorage_max_sessions_per_visitor="2")
     home = "https://example.com"
     for page in "abc":
-        assert view(server, f"{home}/{page}") == 200
+        assert view(server, f"{home}/{page}", X_Prisme_Document_Referrer=f"https://{page}.example/") == 200
     for page in "abc":
-        assert view(server, f"{home}/next", X_Prisme_Document_Referrer=f"{home}/{page}") == 200
-    # The third was stored, but not remembered: what follows it is unknown, and at /next there are two already.
-    assert sessions(server, "example.com", "entry_path, exit_path, pageviews") == [
-        ("/a", "/next", 2),
-        ("/b", "/next", 2),
-        ("/c", "/c", 1),
+        assert view(server, f"{home}/next-{page}", X_Prisme_Document_Referrer=f"{home}/{page}") == 200
+    # The third was stored, but not remembered: what comes from its page goes to the latest of those that are.
+    assert sessions(server, "example.com", "entry_path, exit_path, pageviews, referrer_domain") == [
+        ("/a", "/next-a", 2, "a.example"),
+        ("/b", "/next-c", 3, "b.example"),
+        ("/c", "/c", 1, "c.example"),
     ]
 
 
-def test_daily_salt_changes_at_midnight_but_open_sessions_keep_their_visitor(start: Any) -> None:
-    server = start()
+def test_the_key_changes_at_midnight_but_a_visit_keeps_its_visitor(start: Any) -> None:
+    server = start(trust_proxy="true")
     home = "https://example.com"
-    assert view(server, f"{home}/a") == 200
-    day = 86_400
+    others = {"X_Forwarded_For": "203.0.113.9"}
     now = datetime.datetime.now(datetime.UTC)
-    seconds = (now - now.replace(hour=0, minute=0, second=0, microsecond=0)).seconds
-    server.time.move(day - seconds + 1)
+    seconds = (now - now.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
+    server.time.move(86_400 - seconds - 300 + (86_400 if seconds > 86_000 else 0))  # five minutes to midnight
+    assert view(server, f"{home}/a") == 200
+    assert view(server, f"{home}/other", **others) == 200
+    server.time.move(600)
     assert view(server, f"{home}/b", X_Prisme_Document_Referrer=f"{home}/a") == 200
-    assert view(server, f"{home}/new") == 200
-    first, second, third = (row[0] for row in views(server, "example.com", "visitor_id"))
-    assert first == second != third
+    server.time.move(1799)
+    assert view(server, f"{home}/c", X_Prisme_Document_Referrer=f"{home}/b") == 200
+    assert view(server, f"{home}/other", **others) == 200  # whose visit of yesterday is over
+    server.time.move(1801)
+    assert view(server, f"{home}/a") == 200
+    found = server.rows('SELECT path, visitor_id FROM pageviews ORDER BY "timestamp"')
+    ids = [visitor for path, visitor in found if path != "/other"]
+    assert ids[0] == ids[1] == ids[2] != ids[3]
+    before, after = (visitor for path, visitor in found if path == "/other")
+    assert len({*ids, before, after}) == 4
+    assert sessions(server, "example.com", "entry_path, pageviews") == [
+        ("/a", 3),
+        ("/other", 1),
+        ("/other", 1),
+        ("/a", 1),
+    ]
+
+
+def test_who_comes_daily_is_never_the_same(start: Any) -> None:
+    """At any interval, for ten days."""
+    server = start()
+    for hours in (24, 23, 25, 12, 7):
+        site = f"h{hours}.example.com"
+        for _ in range(240 // hours):
+            assert view(server, f"https://{site}/", X_Prisme_Document_Referrer="https://search.example/") == 200
+            server.time.move(hours * 3600)
+        found = views(server, site, 'visitor_id, "timestamp"::DATE')
+        days: dict[str, set[datetime.date]] = {}
+        for visitor, day in found:
+            days.setdefault(visitor, set()).add(day)
+        assert all(len(one) == 1 for one in days.values()), hours
+        assert len(days) == len({day for _, day in found})
 
 
 # ----- campaigns
@@ -474,6 +559,8 @@ def test_daily_salt_changes_at_midnight_but_open_sessions_keep_their_visitor(sta
         ("ref=friend&utm_source=a", ("a", "", "", "", "")),
         ("utm_source=&ref=friend", ("friend", "", "", "", "")),
         ("utm_medium=%FF", ("", "\N{REPLACEMENT CHARACTER}", "", "", "")),
+        ("source=friend", ("friend", "", "", "", "")),
+        ("UTM_Source=a&amp;utm_Medium=+b+", ("a", "b", "", "", "")),
         ("preference=1", ("", "", "", "", "")),
     ],
 )

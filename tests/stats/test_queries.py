@@ -517,6 +517,22 @@ def test_live_visitors_are_counted(stats: Stats, made: Made, now: int) -> None:
     assert (frame.keys, frame.values) == ([now // SECOND], [len({row["visitor"] for row in rows})])
 
 
+@pytest.mark.parametrize("kind", ["pageview", "custom", "download", "outbound"])
+def test_a_visitor_is_live_for_five_minutes(stats: Stats, kind: str) -> None:
+    def live(now: int) -> float:
+        return stats.live(filters.read({"domain": DOMAINS[0]}), now).values[0]
+
+    rows = sorted(JOURNAL.rows[kind], key=itemgetter("at"))
+    alone = [row for row in rows if row["domain"] == DOMAINS[0] and not live(row["at"] - 1) and row["at"] < LAST]
+    assert alone
+    for row in alone[:20]:
+        assert live(row["at"]) >= 1
+        assert live(row["at"] + 300 * SECOND) >= 1
+        later = [other["at"] for rows in JOURNAL.rows.values() for other in rows if other["domain"] == DOMAINS[0]]
+        if not any(row["at"] < at <= row["at"] + 301 * SECOND for at in later):
+            assert live(row["at"] + 300 * SECOND + 1) == 0
+
+
 @given(made_filters, spans, spans, st.sampled_from(ZONES[1:]), st.integers(1, 20))
 @settings(many, max_examples=20)
 def test_a_page_has_the_same_figures(

@@ -1,89 +1,132 @@
-"""Hashes and salts: what changes them, and what must not."""
+"""Hashes of devices and visitors: what changes them, what must not, and for how long."""
 
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from prisme.visit.identity import Identity
 from prisme.visit.salts import DAY, Salts
+from tests.visit.test_salts import MIDNIGHT, NOON, TTL, Drawer
 
 
-class Drawer:
-    """A keeper in memory that can refuse to keep."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, tuple[int, bytes]] = {}
-        self.works = True
-
-    def read(self, name: str) -> tuple[int, bytes] | None:
-        return self.kept.get(name)
-
-    def write(self, name: str, day: int, salt: bytes) -> bool:
-        if self.works:
-            self.kept[name] = (day, salt)
-        return self.works
-
-
-NOW = 20_000 * DAY + 5
+def identity(now: int = NOON, drawer: Drawer | None = None) -> Identity:
+    return Identity(Salts(drawer or Drawer(), now, TTL))
 
 
 def test_device_tells_its_parts_apart() -> None:
-    identity = Identity(Salts(Drawer(), NOW))
+    who = identity()
     parts = [(b"ua", "1.2.3.4", "a.example"), (b"ua1", ".2.3.4", "a.example"), (b"u", "a1.2.3.4", "a.example")]
     parts += [(b"ua", "1.2.3.4", "b.example"), (b"ua", "1.2.3.4a", ".example"), (b"", "", "")]
-    hashes = [identity.device(identity.parts(*part)) for part in parts]
+    parts += [(b"ua", "1.2.3.4", "a.example:81"), (b"a.exampleua", "1.2.3.4", ""), (b"1,2", "", ""), (b"2", "1", ",")]
+    hashes = [who.device(who.parts(*part)) for part in parts]
     assert len(set(hashes)) == len(parts)
-    assert hashes == [identity.device(identity.parts(*part)) for part in parts]
+    assert hashes == [who.device(who.parts(*part)) for part in parts]
     assert all(0 <= value < 2**64 for value in hashes)
 
 
-def test_nothing_is_the_same_under_other_salts() -> None:
-    one, two = (Identity(Salts(Drawer(), NOW)) for _ in range(2))
+triples = st.tuples(st.binary(max_size=12), st.text("0123456789.:abcdef,", max_size=12), st.text("a.e:1,", max_size=12))
+
+
+@given(triples, triples)
+def test_no_two_clients_look_alike(one: tuple[bytes, str, str], other: tuple[bytes, str, str]) -> None:
+    who = identity()
+    assert (who.parts(*one) == who.parts(*other)) is (one == other)
+
+
+def test_nothing_is_the_same_under_other_keys() -> None:
+    one, two = identity(), identity()
     parts = one.parts(b"ua", "1.2.3.4", "a.example")
     assert one.device(parts) != two.device(parts)
-    assert one.visitor(parts, 1, NOW) != two.visitor(parts, 1, NOW)
+    assert one.visitor(parts, 1) != two.visitor(parts, 1)
 
 
-def test_visitor_lasts_a_day() -> None:
-    identity = Identity(Salts(Drawer(), NOW))
-    parts = identity.parts(b"ua", "1.2.3.4", "a.example")
-    today = identity.visitor(parts, 1, NOW)
-    assert identity.visitor(parts, 2, NOW) != today
-    assert re.fullmatch("prisme_[0-9A-F]{16}", today)
-    assert identity.visitor(parts, 1, NOW + DAY - 6) == today
-    assert identity.visitor(parts, 1, NOW + DAY) != today
+def test_visitor_tells_its_parts_apart() -> None:
+    who = identity()
+    clients = [(b"ua", "1.2.3.4", "a.example"), (b"ub", "1.2.3.4", "a.example"), (b"ua", "1.2.3.5", "a.example")]
+    clients += [(b"ua", "1.2.3.4", "b.example")]
+    ids = [who.visitor(who.parts(*client), 1) for client in clients]
+    ids.append(who.visitor(who.parts(*clients[0]), 2))
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch("prisme_[0-9A-F]{16}", one) for one in ids)
 
 
-@pytest.mark.parametrize("jump", [DAY, -DAY, 400 * DAY], ids=["tomorrow", "yesterday", "far"])
-def test_another_day_erases_the_salt(jump: int) -> None:
+def test_device_and_visitor_hashes_are_of_two_kinds() -> None:
+    """Of the same bytes they differ: who sees a visitor id does not know a device's hash."""
+    who = identity()
+    parts = who.parts(b"ua", "1.2.3.4", "a.example")
+    for device in (0, 1, who.device(parts), 2**64 - 1):
+        tail = device.to_bytes(8, "little")
+        assert who.visitor(parts, device) != "prisme_" + who.device(parts + tail).to_bytes(8, "little").hex().upper()
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
+def test_hashes_last_a_day(restart: bool) -> None:
     drawer = Drawer()
-    salts = Salts(drawer, NOW)
-    before = salts.daily(NOW)
-    after = salts.daily(NOW + jump)
-    assert after != before
-    assert salts.daily(NOW) != before
-    assert before not in {salt for _, salt in drawer.kept.values()}
-    assert len(after) == 16
+    who = identity(MIDNIGHT, drawer)
+    parts = who.parts(b"ua", "1.2.3.4", "a.example")
+    device, visitor = who.device(parts), who.visitor(parts, 1)
+    for now, same in ((MIDNIGHT + 1, True), (NOON, True), (MIDNIGHT + DAY - 1, True), (MIDNIGHT + DAY, False)):
+        if restart:
+            who = identity(now, drawer)
+        who.expire(now)
+        assert (who.device(parts) == device) is same, now
+        assert (who.visitor(parts, 1) == visitor) is same, now
 
 
-def test_salts_survive_a_restart_within_the_day() -> None:
+@pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
+def test_yesterdays_hash_finds_what_goes_on(restart: bool) -> None:
     drawer = Drawer()
-    first = Salts(drawer, NOW)
-    second = Salts(drawer, NOW + DAY - 6)
-    assert (second.static, second.daily(NOW)) == (first.static, first.daily(NOW))
-    third = Salts(drawer, NOW + DAY)
-    assert third.static == first.static
-    assert third.daily(NOW + DAY) != first.daily(NOW)
+    who = identity(NOON, drawer)
+    parts = who.parts(b"ua", "1.2.3.4", "a.example")
+    device = who.device(parts)
+    assert who.previous_device(parts) is None
+    midnight = MIDNIGHT + DAY
+    for now, found in (
+        (midnight, device),
+        (midnight + TTL - 1, device),
+        (midnight + TTL, None),
+        (midnight + DAY, None),
+    ):
+        if restart:
+            who = identity(now, drawer)
+        who.expire(now)
+        if now < midnight + DAY:
+            assert who.previous_device(parts) == found, now
+            assert who.device(parts) != device
+        else:
+            assert who.previous_device(parts) not in (device, None)  # of the day between
 
 
-def test_a_full_disk_does_not_keep_yesterdays_salt_in_use() -> None:
+def test_a_device_of_today_is_none_of_yesterday() -> None:
+    """No generated id can be linked to the day before by those who have the tables."""
+    who = identity()
+    parts = who.parts(b"ua", "1.2.3.4", "a.example")
+    seen = {who.visitor(parts, who.device(parts))}
+    for day in range(1, 11):
+        who.expire(NOON + day * DAY)
+        seen.add(who.visitor(parts, who.device(parts)))
+    assert len(seen) == 11
+
+
+@pytest.mark.parametrize("jump", [-DAY, -9 * DAY, 400 * DAY], ids=["yesterday", "days ago", "far ahead"])
+def test_a_clock_that_jumps_changes_the_hashes(jump: int) -> None:
+    who = identity()
+    parts = who.parts(b"ua", "1.2.3.4", "a.example")
+    before = who.device(parts)
+    who.expire(NOON + jump)
+    during = who.device(parts)
+    who.expire(NOON)
+    assert len({before, during, who.device(parts)}) == 3
+
+
+def test_it_goes_on_while_the_disk_refuses() -> None:
     drawer = Drawer()
-    salts = Salts(drawer, NOW)
-    before = salts.daily(NOW)
+    who = identity(NOON, drawer)
+    parts = who.parts(b"ua", "1.2.3.4", "a.example")
+    before = who.device(parts)
     drawer.works = False
-    after = salts.daily(NOW + DAY)
-    assert after != before
-    assert not salts.saved
-    drawer.works = True
-    salts.save()
-    assert drawer.kept["daily"] == (NOW // DAY + 1, after)
+    who.expire(NOON + DAY)
+    assert who.device(parts) != before
+    assert who.previous_device(parts) is None

@@ -99,12 +99,25 @@ def test_the_greatest_counts_have_room() -> None:
     assert option.kind.read(1_000_000) == 1_000_000
     with pytest.raises(ValueError, match="is not a whole number"):
         option.kind.read(1_000_001)
-    assert WIDE * 1_000_000 < ratelimit._COUNT_MASK
-    # The wider network's budget and one request more, below the bit that says that there were too many.
-    assert WIDE * BUDGET + 4 * 65_536 << ratelimit._COUNT_BITS < ratelimit._EXCEEDED
+    assert WIDE * 1_000_000 < ratelimit._TOO_MANY
+    # The wider network's budget, and one request more.
+    assert WIDE * BUDGET + (1 << 18) < ratelimit._TOO_LARGE
     limiter = RateLimiter(1_000_000)
     waits = limiter.wait([client(1)] * 1_000_001, [0] * 1_000_000 + [1], 5)
     assert (sum(waits), waits[-1]) == (60, 60)
+
+
+@pytest.mark.parametrize("limit", [1, 60])
+@pytest.mark.parametrize("spared", [-1, 0, 1, 100])
+@pytest.mark.parametrize("size", [0, 1, 100, 200_000])
+def test_who_has_to_wait_waits_until_the_window_ends(limit: int, spared: int, size: int) -> None:
+    """Also where the requests, or nearly all bytes, are used up to the last one."""
+    limiter = RateLimiter(limit)
+    sizes = [0] * (limit - 1) + [BUDGET - spared]
+    assert limiter.wait([client(1)] * limit, sizes, 0) == [0] * (limit - 1) + [60 if spared < 0 else 0]
+    assert limiter.wait([client(1)] * 1000, [size] * 1000, 1) == [60] * 1000
+    assert wait(limiter, 1, WINDOW - 1, size) == 1
+    assert wait(limiter, 1, WINDOW, size) == 0
 
 
 def test_networks_of_ipv6_are_counted_together() -> None:

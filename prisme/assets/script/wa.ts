@@ -1,9 +1,10 @@
 /**
  * The tracking script: docs/tracking-script.md says what it does. It must never throw into the page, change what the
- * page does, or hold it up; and it must stay under 1,000 bytes of gzip. Some shapes below are for that alone:
- * - `let` everywhere, as one keyword packs better than two; headers in lower case, as HTTP does not care;
+ * page does, or hold it up; and it must stay within 1,100 bytes of gzip. Some shapes below are for that alone:
+ * - `let` everywhere, as one keyword packs better than two; headers and methods in lower case, as HTTP does not care;
  * - what is wrong or missing throws inside of `send`, which catches it, in place of a check for each;
- * - numbers and URLs stand where the browser makes strings of them (`as never`, `as string`).
+ * - numbers, URLs and links stand where the browser makes strings of them (`as never`, `as string`);
+ * - `/f/` is in "undefined", "false" and "off": an attribute that is missing or says no.
  */
 
 interface Options {
@@ -18,6 +19,8 @@ interface Prisme {
   pageview(options?: Options): Promise<void>;
   /** Sends a custom event of the page that was counted last. Resolves as `pageview` does. */
   trigger(name: string, properties?: object | null, options?: Options): Promise<void>;
+  /** 1 once the script is loaded. Before, a stub's calls that wait: each calls the methods above. */
+  q: 1 | (() => void)[];
 }
 
 interface Window {
@@ -29,119 +32,129 @@ interface Document {
   readonly prerendering?: boolean;
 }
 
-/** Path below `/api/v1/events/`, page, body, and headers beside the page's. */
-type Dispatch = [event: string, page: URL, body?: string, headers?: Record<string, string>];
+interface Navigator {
+  /** Not in TypeScript's library. */
+  readonly globalPrivacyControl?: boolean;
+}
 
 {
   let script = document.currentScript as HTMLScriptElement;
-  // An element with the id `prisme` is `window.prisme` too, but triggers nothing.
-  if (!window.prisme?.trigger) {
+  let stub = self.prisme; // or an element with this id, or nothing
+  if (stub?.q != 1) {
+    let tag = script.dataset;
     // What the tag says, then what `pageview` was told as well.
-    let options: Options & DOMStringMap = script.dataset;
-    // The script lies at /static/wa.js, below whatever path a reverse proxy puts in front.
-    let api = `${options.prismeUrl ?? new URL("..", script.src)}`.replace(/\/?$/, "/api/v1/events/");
+    let options: Options & DOMStringMap = tag;
     // A frame in a page of the same origin is a part of that page; `frameElement` is null in all others.
-    let place = (frameElement ? parent : window).location;
-    let page: URL | undefined;
+    let place = frameElement ? parent.location : location;
+    let page: string | undefined; // the URL that was counted last
     let path: string | undefined;
+    let load = 0; // what the requests under way weigh
 
-    let locate = (options: Options) => {
-      let url = new URL(place as never);
-      url.hash = "";
-      if (options.domain) {
-        url.port = ""; // a host without a port would keep the page's
-        url.host = options.domain;
-      }
-      if (options.path) url.pathname = options.path;
-      return url;
-    };
+    /** Whether a text, or what follows a dot in it, is in a comma-separated list; `*` is any text, case is ignored. */
+    let match = (list: string | undefined, text: string) =>
+      RegExp("(^|[.])(" + (list + "").replace(/\*/g, ".*").replace(/, */g, "|") + ")$", "i").test(text);
 
-    /** Turns a function that describes an event into one that sends it, whatever happens. */
-    let send =
-      <Told extends unknown[]>(describe: (...told: Told) => Dispatch | false | "") =>
-      async (...told: Told) => {
+    /** The path of the page as it is now; its route, where the fragment holds one, is a part of it. */
+    let locate = () => (place.pathname + (/f/.test(tag.hash!) ? "" : place.hash)).replace(/[/#]+/g, "/");
+
+    /**
+     * Sends an event, whatever happens: "pageviews", the only one that sorts behind "p", "custom/" with a name, or a
+     * click's. Without an event, it only looks whether the fragment turns counting off or on.
+     */
+    let send = async (event: string | false | undefined, given?: Options | false | 0, body?: unknown, name = "") => {
+      try {
+        if (name && body) body = JSON.stringify(body);
+        // Path and status of the tag are those of the first pageview alone.
+        given = { ...options, ...(event! > "p" && page && { path: "", status: "" }), ...given };
+        let url = new URL(place.href.replace(place.host, given.domain || place.host));
+        let from = page ?? document.referrer;
+        let weight = 3 * (body + "").length + 256; // bytes at most; in 60,000 are no more than 256 of them
+        url.hash = "";
+        url.pathname = given.path || locate();
+        if (event! > "p") {
+          options = given as typeof options;
+          page = url.href;
+        }
+        if (document.prerendering)
+          await new Promise((shown) => addEventListener("prerenderingchange", shown, true));
         try {
-          let [event, url, body, headers] = describe(...told) as Dispatch;
-          if (document.prerendering)
-            await new Promise((shown) => document.addEventListener("prerenderingchange", shown));
-          try {
-            if (localStorage["prismeAnalytics.tracking.enable"] == "false") return;
-          } catch {} // without storage, nobody can have said no
-          if (/^http/.test(url.protocol))
-            await fetch(api + event, {
-              method: "POST",
-              headers: { "x-prisme-referrer": url as never, ...headers },
-              body: body!,
-              keepalive: true, // outlives the page
-              referrerPolicy: "origin", // the header above says enough, and proxies log `Referer`
-            });
-        } catch {}
-      };
-
-    let view = send((given?: Options, from: string = page?.href ?? document.referrer) => {
-      // Path and status of the tag are those of the first pageview alone.
-      options = { ...options, ...(page && { path: "", status: "" }), ...given } as typeof options;
-      page = locate(options);
-      return [
-        "pageviews",
-        page,
-        ,
-        {
-          "x-prisme-document-referrer": from.replace(place.origin + "/", page.origin + "/"),
-          "x-prisme-visitor-id": unescape(encodeURIComponent(options.visitorId ?? "")), // headers are bytes
-          "x-prisme-status": (options.status ?? "") as string,
-        },
-      ];
-    });
-
-    let turn = () => {
-      if (path != (path = place.pathname)) view();
+          if (place.hash == "#prisme-on") localStorage["prismeAnalytics.tracking.enable"] = "";
+          if (place.hash == "#prisme-off") localStorage["prismeAnalytics.tracking.enable"] = "false";
+          if (localStorage["prismeAnalytics.tracking.enable"] == "false") event = "";
+        } catch {} // without storage, nobody can have said no
+        if (
+          !(
+            !event ||
+            navigator.webdriver ||
+            (navigator.globalPrivacyControl && !/f/.test(tag.respectGpc!)) ||
+            !place.host || // a file, or nothing at all
+            match(tag.exclude, url.pathname)
+          )
+        ) {
+          load += weight;
+          await (
+            await fetch(
+              // The script lies at /static/wa.js, below whatever path a reverse proxy puts in front.
+              (tag.prismeUrl ?? script.src).replace(
+                /\/?(static.wa.*)?$/,
+                "/api/v1/events/" + event + encodeURIComponent(name),
+              ),
+              {
+                method: "post",
+                headers: {
+                  "x-prisme-referrer": url as never,
+                  ...(event > "p" && {
+                    "x-prisme-document-referrer": from.replace(place.origin, url.origin),
+                    "x-prisme-visitor-id": unescape(encodeURIComponent(given!.visitorId || "")), // headers are bytes
+                    "x-prisme-status": (given!.status || "") as string,
+                  }),
+                  ...(name && { "content-type": "application/json" }),
+                },
+                body: body as string,
+                keepalive: 6e4 > load, // outlives the page; browsers refuse more than 64 KiB or 256 requests at a time
+                referrer: "", // the header above says enough, and proxies log `Referer`
+              },
+            )
+          ).text();
+          load -= weight;
+        }
+      } catch {}
     };
 
-    let click = send((event: MouseEvent) => {
-      let link = event.composedPath().find((node) => (node as HTMLAnchorElement).href) as HTMLAnchorElement;
-      let kind = link.hasAttribute("download") ? "file-downloads" : link.host != place.host && "outbound-links";
-      return (
-        kind &&
-        event.button < 2 &&
-        script.getAttribute("data-" + kind) != "false" &&
-        /^http/.test(link.protocol) &&
-        // Not every browser sends pings, and those that do would count the click twice.
-        ((link.ping = link.ping.replace(/\S+/g, (ping) =>
-          new Request(ping).url == new Request(api + kind).url ? "" : ping,
-        )),
-        [kind, page ?? locate(options), link.href])
+    /** Counts the page if it is another one by now, or is back from the back/forward cache. */
+    let turn = (event?: Partial<PageTransitionEvent>) =>
+      send(
+        /f/.test(tag.manual!) && !frameElement && (path != (path = locate()) || event?.persisted) && "pageviews",
+        event?.persisted && options,
       );
-    });
 
-    window.prisme = {
-      pageview: (given) => view(given), // a router's hook has more arguments than that
-      trigger: send((name: string, properties?: object | null, given?: Options) => [
-        "custom/" + encodeURIComponent(name),
-        given ? locate({ ...options, ...given }) : page ?? locate(options),
-        (properties && JSON.stringify(properties))!,
-        { "content-type": "application/json" },
-      ]),
+    let click = (event: MouseEvent) =>
+      (event.composedPath() as HTMLAnchorElement[]).map(
+        (link, kind: number | string | false) =>
+          /^http/.test(link as never) &&
+          ((kind =
+            link.matches("[download]") ||
+            match(tag.fileDownloads || "pdf,csv,doc*,xls*,ppt*,zip,exe,dmg,mp*", link.pathname)
+              ? "file-downloads"
+              : link.host != place.host && "outbound-links"),
+          // Not every browser sends pings, and those that do would count the click twice.
+          (link.ping = link.ping.replace(/\S+v1.events\S+/g, "")),
+          event.button > 1 || script.matches("[data-" + kind + "=false]") || send(kind as string, 0, link)),
+      );
+
+    self.prisme = {
+      q: 1,
+      pageview: (given) => send("pageviews", given),
+      trigger: (name, properties, given) => send("custom/", given, properties, name),
     };
 
     // Capturing, as pages may stop what bubbles.
     addEventListener("click", click, true);
     addEventListener("auxclick", click, true);
-
-    if ((options.manual ?? "false") == "false" && !frameElement) {
-      (["pushState", "replaceState"] as const).map((name) => {
-        let change = history[name];
-        history[name] = (...told) => {
-          change.apply(history, told);
-          turn();
-        };
-      });
-      addEventListener("popstate", turn);
-      // Out of the back/forward cache. Without a word on where from, it was another site, and the visit goes on here.
-      addEventListener("pageshow", (event) => {
-        if (event.persisted) view(options, window.navigation?.activation?.from?.url!);
-      });
-      turn();
-    }
+    addEventListener("pageshow", turn);
+    // No event tells of `pushState` in every browser, and to replace it is to change the page.
+    setInterval(turn, 50);
+    turn();
+    (stub?.q as (() => void)[] | undefined)?.map((call) => call());
   }
 }
