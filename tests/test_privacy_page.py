@@ -74,9 +74,12 @@ def test_numbers_and_times_have_tests() -> None:
     [
         ("# Title\n\nOne. Two is\nlonger: yes.\n", ["One.", "Two is longer: yes."]),
         ("- One.\n- `Two`. (Three.)\n", ["One.", "`Two`.", "(Three.)"]),
-        ("Text.\n\n| a | b |\n|---|---|\n| c. D | e |\n\n**Bold.** More.\n", ["Text.", "| a | b |", "| c. D | e |", "**Bold.**", "More."]),
+        (
+            "Text.\n\n| a | b |\n|---|---|\n| c. D | e |\n\n**Bold.** More.\n",
+            ["Text.", "| a | b |", "| c. D | e |", "**Bold.**", "More."],
+        ),
         ("Kept.\n\n## Delete\n\nNot.\n", ["Kept."]),
     ],
-)  # fmt: skip
+)
 def test_pages_are_split(page: str, sentences: list[str]) -> None:
     assert split_page(page) == sentences
