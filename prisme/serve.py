@@ -59,6 +59,8 @@ from prisme.web.desk import Desk
 from prisme.web.endpoints import Place
 from prisme.web.events import (
     Doors,
+    head_outbound,
+    head_picture,
     noscript_custom,
     noscript_outbound,
     noscript_pageview,
@@ -301,9 +303,9 @@ def _build_apps(
         EVENTS + "custom/" + NAME: {"POST": post_custom(doors)},
         EVENTS + "file-downloads": {"POST": post_link(doors, file_download)},
         EVENTS + "outbound-links": {"POST": post_link(doors, outbound)},
-        NOSCRIPT + "events/pageviews": {"GET": noscript_pageview(doors)},
-        NOSCRIPT + "events/custom/" + NAME: {"GET": noscript_custom(doors)},
-        NOSCRIPT + "events/outbound-links": {"GET": noscript_outbound(doors, outbound)},
+        NOSCRIPT + "events/pageviews": {"GET": noscript_pageview(doors), "HEAD": head_picture},
+        NOSCRIPT + "events/custom/" + NAME: {"GET": noscript_custom(doors), "HEAD": head_picture},
+        NOSCRIPT + "events/outbound-links": {"GET": noscript_outbound(doors, outbound), "HEAD": head_outbound(doors)},
         HEALTHCHECK: healthcheck(failure),
     }
     app = App(routes_of_events | routes, proxy, traffic, clock.steady, log)

@@ -160,9 +160,8 @@ def write() -> None:
                 f"  'http://localhost:8000/api/v1/stats/{name}{query}'\n"
             )
             told = json.dumps(shorten(command, json.loads(ask(server, command, token))))
-            parts.append(
-                f"### `{name}`\n\n{fill(ABOUT[name], 118, break_on_hyphens=False)}\n\n```sh\n{command}```\n\n```json\n{wrap(told)}\n```\n"
-            )
+            about = fill(ABOUT[name], 118, break_on_hyphens=False)
+            parts.append(f"### `{name}`\n\n{about}\n\n```sh\n{command}```\n\n```json\n{wrap(told)}\n```\n")
     head = PAGE.read_text().partition("Each example is asked after the same three visits of two days.\n")
     PAGE.write_text("".join(head[:2]) + "\n" + "\n".join(parts))
 

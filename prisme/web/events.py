@@ -127,10 +127,40 @@ def noscript_outbound(doors: Doors, read: links.Read) -> Together:
     Who comes from no registered site is not sent on, but shown where the link leads: else anybody could hide an
     address of their own behind this server's.
     """
-    sites = doors.sites
+    lead_on = _leader(doors.sites)
 
     def judge(_: Scope, hit: Hit, found: Slots) -> Event | Refusal:
         return read(hit, found[LINK])
+
+    def refuse(scope: Scope, why: Refusal) -> Answer:
+        if why is refusal.LINK_INTERNAL or isinstance(links.read_link(scope["slots"][LINK]), Refusal):
+            return response.refuse(doors.proxy, scope, why)
+        return response.refuse(doors.proxy, scope, why, leading=lead_on(scope))
+
+    return Together(_read_noscript(doors), _answerer(doors, _Door(judge, lead_on, refuse)))
+
+
+def head_picture(_: Scope, __: Receive) -> Answer:
+    """`HEAD` of a noscript event that is answered with the GIF: nothing happened, and nothing is stored."""
+    return response.cut_body(response.ACCEPTED_GIF)
+
+
+def head_outbound(doors: Doors) -> Endpoint:
+    """`HEAD` of a noscript link, as programs that check links send it: where it leads, without a click."""
+    read, lead_on = _read_noscript(doors), _leader(doors.sites)
+
+    def endpoint(scope: Scope, _: Receive) -> Answer:
+        scope["slots"] = found = read(scope)
+        link = links.read_link(found[LINK])
+        return response.cut_body(
+            response.refuse(doors.proxy, scope, link) if isinstance(link, Refusal) else lead_on(scope)
+        )
+
+    return endpoint
+
+
+def _leader(sites: Sites) -> Callable[[Scope], Answer]:
+    """Sends who comes from a registered site on to the link, and shows it to others."""
 
     def lead_on(scope: Scope) -> Answer:
         found = scope["slots"]
@@ -140,12 +170,7 @@ def noscript_outbound(doors: Doors, read: links.Read) -> Together:
             return response.redirect(link)
         return response.interstitial(link)
 
-    def refuse(scope: Scope, why: Refusal) -> Answer:
-        if why is refusal.LINK_INTERNAL or isinstance(links.read_link(scope["slots"][LINK]), Refusal):
-            return response.refuse(doors.proxy, scope, why)
-        return response.refuse(doors.proxy, scope, why, leading=lead_on(scope))
-
-    return Together(_read_noscript(doors), _answerer(doors, _Door(judge, lead_on, refuse)))
+    return lead_on
 
 
 def _pageview(sites: Sites) -> Callable[[Scope, Hit, Slots], Pageview | Refusal]:

@@ -11,7 +11,7 @@ from prisme.access.grants import operator
 from prisme.store.control import Control
 from prisme.web.app import NAME, NOSCRIPT, Methods
 from prisme.web.events import Together
-from tests.server import LiveServer, free_port, watch_routes
+from tests.server import CHROME, LiveServer, free_port, watch_routes
 
 # What differs from one answer to the next.
 OWN = {"date", "x-prisme-request-id", "server-timing", "age"}
@@ -48,7 +48,7 @@ def test_every_route(served: tuple[LiveServer, dict[str, Methods], str]) -> None
     walked = 0
     for pattern, methods in routes.items():
         if isinstance(methods.get("GET"), Together):
-            assert pattern.startswith(NOSCRIPT)
+            assert pattern.startswith(NOSCRIPT)  # below
             continue
         if "GET" not in methods:
             continue
@@ -71,11 +71,38 @@ def test_what_has_no_get_has_no_head(served: tuple[LiveServer, dict[str, Methods
         assert "HEAD" not in answer.headers["allow"]
 
 
+REFERER = {"Referer": "https://example.com/", "User-Agent": CHROME, "Accept-Encoding": "identity"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "pageviews?referrer=https://example.com/",
+        "custom/x?referrer=https://example.com/",
+        "outbound-links?url=https://example.org/",
+        "outbound-links?url=nonsense",
+    ],
+)
+@pytest.mark.parametrize("headers", [REFERER, {**REFERER, "Referer": ""}], ids=["from a site", "from nowhere"])
+def test_what_would_be_an_event(
+    served: tuple[LiveServer, dict[str, Methods], str], path: str, headers: dict[str, str]
+) -> None:
+    server, _, _ = served
+    get, head = (server.http.request(method, f"{NOSCRIPT}events/{path}", headers=headers) for method in ("GET", "HEAD"))
+    (status, fields), expected = told(head), told(get)
+    assert status == expected[0]
+    assert fields.get("location") == expected[1].get("location")
+    assert fields.get("content-type") == expected[1].get("content-type")
+    assert head.content == b""
+
+
 def test_head_counts_no_event(served: tuple[LiveServer, dict[str, Methods], str]) -> None:
     server, _, _ = served
+    before = server.rows("SELECT count(*), sum(pageviews + events) FROM sessions")
     for event in ("pageviews", "custom/x", "outbound-links"):
-        server.http.head(f"{NOSCRIPT}events/{event}?referrer=https://example.com/&url=https://example.org/")
-    assert server.rows("SELECT count(*) FROM sessions") == [(0,)]
+        url = f"{NOSCRIPT}events/{event}?referrer=https://example.com/&url=https://example.org/"
+        assert server.http.head(url, headers=REFERER).status_code in (200, 302)
+    assert server.rows("SELECT count(*), sum(pageviews + events) FROM sessions") == before
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/healthcheck", "/nowhere"])

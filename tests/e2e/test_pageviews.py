@@ -175,7 +175,7 @@ def test_refusals_come_in_order(start: Any) -> None:
         ("GET", PAGEVIEWS, 405, "POST, OPTIONS"),
         ("HEAD", PAGEVIEWS, 405, "POST, OPTIONS"),
         ("PUT", PAGEVIEWS, 405, "POST, OPTIONS"),
-        ("POST", NOSCRIPT, 405, "GET, OPTIONS"),
+        ("POST", NOSCRIPT, 405, "GET, HEAD, OPTIONS"),
         ("POST", "/api/v1/healthcheck", 405, "GET, HEAD"),
         ("POST", PAGEVIEWS + "/", 404, None),
         ("POST", "/api/v1/events/Pageviews", 404, None),

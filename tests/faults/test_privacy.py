@@ -14,7 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
@@ -27,11 +27,13 @@ from prisme.access.grants import operator
 from prisme.store.control import Control
 from prisme.store.database import Limits, connect
 from prisme.store.secrets import Secrets
-from prisme.visit.salts import DAY
+from prisme.visit.identity import Identity
+from prisme.visit.salts import DAY, Salts
+from tests.checkout import ROOT
 from tests.faults.load import LONG
 from tests.process import Process
 from tests.requirements import miss
-from tests.server import PATIENCE, LiveServer, browser, free_port, open_tables, wait_until
+from tests.server import CHROME, PATIENCE, LiveServer, browser, free_port, open_tables, wait_until
 
 DAYS = 30 if LONG else 3
 A_DAY = 24 * 3600
@@ -323,6 +325,8 @@ def test_addresses_of_sockets(tmp_path: Path, told: str, found: bool) -> None:
     assert search(haystacks, needles | networks) == set()
     written = {name for name, _ in search({"log": log.read_bytes()}, needles | networks)}
     assert bool(written) == found
+    pages = {page: page.encode() for page in ("day0", "next", "picture", "unseen", "example.com", *SECRETS)}
+    assert search({"log": log.read_bytes()}, pages) == set()
     assert written >= {"none": set(), "masked": set(networks), "full": {"127.0.0.77", "::1 in JSON"}}[told]
 
 
@@ -406,6 +410,7 @@ def test_a_device_has_a_session_only_while_it_is_open(tmp_path: Path) -> None:
         assert places_of(tmp_path, ties) == {"prisme.duckdb.wal"}
         server.time.move(AN_HOUR / 2 + 60)
         wait_until(lambda: ties_of(server) == {}, "the sessions to end")
+        assert places_of(tmp_path, ties) == {"prisme.duckdb.wal"}
         server.time.move(AN_HOUR)
         wait_until(lambda: not places_of(tmp_path, ties), "a checkpoint")
         assert server.rows("SELECT count(*) FROM sessions") == [(50,)]
@@ -419,6 +424,63 @@ def test_a_device_has_a_session_only_while_it_is_open(tmp_path: Path) -> None:
         look_in(after, range(50))
         assert len(ties_of(after)) == 2 * 50
         assert places_of(tmp_path, ties) <= {"prisme.duckdb"}  # the day after, nobody is the same device
+
+
+def test_who_has_the_keys_finds_the_visits_of_their_days(tmp_path: Path) -> None:
+    """And no others: with the folder, and an address and a User-Agent to try."""
+    server = LiveServer(tmp_path / "data", trust_proxy="true")
+    move_to_noon(server)
+    server.time.move(-A_DAY / 2 - 300)
+    found = []
+    with server:
+        for day, minutes in enumerate((0, 10, 60)):
+            server.time.move(60 * minutes)
+            headers = browser(f"{PAGE}day{day}", X_Forwarded_For=f"198.51.100.{day}")
+            assert server.http.post(VIEWS, headers=headers).status_code == 200
+            ids = dict(server.rows("SELECT path, visitor_id FROM pageviews"))
+            with contextlib.closing(Secrets(tmp_path / "data" / "secrets.sqlite", logging.getLogger())) as secrets:
+                keys = [bytes(key) for _, key in secrets.read().values()]
+            tried = {path: compute_ids(keys, f"198.51.100.{path[-1]}") for path in ids}
+            found.append(sorted(path for path, visitor in ids.items() if visitor in tried[path]))
+    assert found == [["/day0"], ["/day0", "/day1"], ["/day1", "/day2"]]
+
+
+def compute_ids(keys: Iterable[bytes], address: str) -> set[str]:
+    """The ids of a client, as whoever has the keys computes them."""
+    ids = set()
+    for key in keys:
+        identity = Identity(FixedKey(key))
+        parts = identity.parts(CHROME.encode(), address, "example.com")
+        ids.add(identity.visitor(parts, identity.device(parts)))
+    return ids
+
+
+class FixedKey(Salts):
+    """One key, and none before."""
+
+    def __init__(self, key: bytes) -> None:
+        self.today, self.previous, self._day, self._ttl = bytearray(key), None, 0, 0
+
+
+def test_a_visitor_is_another_one_on_another_site(live: LiveServer) -> None:
+    """With all else the same."""
+    for site in ("https://one.two-sites.example.com/", "https://two.two-sites.example.com/"):
+        assert live.http.post(VIEWS, headers=browser(site)).status_code == 200
+    query = "SELECT visitor_id FROM pageviews WHERE domain LIKE '%.two-sites.example.com'"
+    assert len(set(live.rows(query))) == 2
+
+
+def test_nobody_else_is_asked() -> None:
+    """Only the trial of a certificate connects to anything: to a server of its own."""
+    clients = re.compile(r"urlopen|http\.client|create_connection|open_connection|import (?:httpx|requests|aiohttp)")
+    code = ROOT / "prisme"
+    users = {str(path.relative_to(code)) for path in code.rglob("*.py") if clients.search(path.read_text())}
+    assert users <= {"web/trial.py"}
+
+
+def test_the_unit_makes_no_core_dump() -> None:
+    """Which would have the memory's addresses in it."""
+    assert "\nLimitCORE=0\n" in (ROOT / "docs" / "operations.md").read_text()
 
 
 def test_a_device_is_in_the_journal_until_it_is_loaded(tmp_path: Path) -> None:
