@@ -19,10 +19,8 @@ HOSTS: Final = frozenset(("domain", "referrer"))
 Pattern = tuple[str, ...]
 
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9\-._~]")
-# An escape, or what cannot stand in a path (RFC 3986 section 3.3).
-_ODD_IN_PATH: Final = re.compile(r"%([0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/]")
-# Escapes stay as they are in queries (`uri.normalise_query`).
-_ODD_IN_QUERY: Final = re.compile(r"[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]")
+# An escape, or what cannot stand in a path (RFC 3986 section 3.3), nor in a page parameter's value.
+_ODD: Final = re.compile(r"%([0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/]")
 _PORT: Final = re.compile(r":[0-9]{1,5}\Z")
 
 
@@ -44,9 +42,9 @@ def _normalise_path(pattern: Pattern) -> Pattern:
     for piece in pattern:
         path, mark, query = ("", "", piece) if in_query else piece.partition("?")
         is_whole = path.startswith("/") and (len(pattern) == 1 or bool(mark and not pieces))
-        path = normalise_path(path) if is_whole else _ODD_IN_PATH.sub(_respell, path)
+        path = normalise_path(path) if is_whole else _ODD.sub(_respell, path)
         # With page parameters, a part of the query belongs to the path.
-        pieces.append(path + mark + _ODD_IN_QUERY.sub(lambda odd: escape(odd[0]), query))
+        pieces.append(path + mark + _ODD.sub(_respell, query))
         in_query = in_query or bool(mark)
     return tuple(pieces)
 

@@ -83,12 +83,13 @@ DOORS = {
 }
 LINK_DOORS = [name for name in DOORS if "custom" not in name]
 HEADER_DOORS = ["custom", "download", "outbound"]
+# The methods of each, beside `OPTIONS`.
 PATHS = {
     CUSTOM: "POST",
     EVENTS + "file-downloads": "POST",
     EVENTS + "outbound-links": "POST",
-    NOSCRIPT + "custom/sign_up": "GET",
-    NOSCRIPT + "outbound-links": "GET",
+    NOSCRIPT + "custom/sign_up": "GET, HEAD",
+    NOSCRIPT + "outbound-links": "GET, HEAD",
 }
 
 

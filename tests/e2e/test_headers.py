@@ -153,9 +153,9 @@ def test_every_answer_keeps_to_itself(
             answer = server.http.post("/login", data={"name": "kim", "password": "wrong"})
             seen.add((check(answer), answer.status_code, "/login"))
         # What nobody thought of.
-        monkeypatch.setattr("prisme.stats.queries._PAGEVIEWS", "SELECT nothing FROM nowhere")
+        monkeypatch.setattr("prisme.stats.queries._COUNT", "SELECT nothing FROM nowhere")
         # A question of its own: others may have been answered within the last second.
-        answer = server.http.get("/api/v1/stats/pageviews?path=/500", headers=server.make_token())
+        answer = server.http.get("/api/v1/stats/events?path=/500", headers=server.make_token())
         seen.add((check(answer), answer.status_code, "pageviews"))
         for method, path in (("GET", "/metrics"), ("GET", "/healthcheck"), ("GET", "/"), ("POST", "/metrics")):
             assert check(httpx.request(method, f"http://{admin}{path}")) == "text/plain"

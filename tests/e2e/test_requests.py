@@ -277,7 +277,8 @@ def test_all_endpoints_count_together(start: Callable[..., LiveServer]) -> None:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PURGE"])
 def test_other_methods_are_refused(server: LiveServer, path: str, method: str) -> None:
-    if method == PATHS[path]:
+    allowed = PATHS[path].split(", ")
+    if method in allowed:
         method = method.lower()  # methods are case-sensitive: RFC 9110, section 9.1
     answer = server.http.request(method, path) if method.isupper() else _lower(server, method, path)
     assert answer.status_code == 405
@@ -285,6 +286,16 @@ def test_other_methods_are_refused(server: LiveServer, path: str, method: str) -
     assert answer.headers["x-prisme-error"] == "method not allowed"
     assert answer.headers["access-control-allow-origin"] == "*"
     assert (answer.content == GIF) == (NOSCRIPT in path and method != "HEAD")
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if NOSCRIPT in path])
+def test_head_of_an_event_stores_nothing(server: LiveServer, site: str, path: str) -> None:
+    query = {"referrer": f"https://{site}/a", "url": LINK}
+    headers = {"User-Agent": CHROME, "Referer": f"https://{site}/"}
+    answer = server.http.head(path, params=query, headers=headers)
+    assert (answer.status_code, answer.content) == (302 if "outbound" in path else 200, b"")
+    assert answer.headers.get("location") == (LINK if "outbound" in path else None)
+    assert count(server, site) == 0
 
 
 def _lower(server: LiveServer, method: str, path: str) -> httpx.Response:

@@ -81,7 +81,9 @@ def agents() -> UserAgents:
 def migrated() -> Iterator[duckdb.DuckDBPyConnection]:
     """A database with the macro `kind(operating_system, device)`: the rule of the migration."""
     script = Path(prisme.store.__file__).parent / "migrations" / "events" / "0002_visits.sql"
-    (case,) = re.findall(r"(CASE\s+WHEN regexp_matches\(device.*?\bEND) AS device_type\b", script.read_text(), re.DOTALL)
+    (case,) = re.findall(
+        r"(CASE\s+WHEN regexp_matches\(device.*?\bEND) AS device_type\b", script.read_text(), re.DOTALL
+    )
     with duckdb.connect() as connection:
         connection.execute(f"CREATE MACRO kind(operating_system, device) AS {case}")
         yield connection

@@ -1,6 +1,7 @@
 """The keys of the day: when each is made, how long the one before stays, and that nothing is left of it."""
 
 import logging
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -197,13 +198,6 @@ def test_what_an_earlier_version_kept_is_erased(drawer: Drawer) -> None:
     assert bytes(salts.today) not in (b"s" * 16, b"d" * 16)
 
 
-def test_names_that_nobody_knows_are_erased_beside_a_good_key(drawer: Drawer) -> None:
-    key = bytes(Salts(drawer, NOON, TTL).today)
-    drawer.kept["static"] = (0, b"s" * 16)
-    assert Salts(drawer, NOON, TTL).today == key
-    assert drawer.kept == {TODAY: (NOON // DAY, key)}
-
-
 @given(st.lists(st.integers(-3 * DAY, 3 * DAY), max_size=20), st.sampled_from([MINUTE, TTL, DAY]))
 def test_no_key_is_used_on_three_days(moves: list[int], ttl: int) -> None:
     """However the clock goes: of a day only or, until `ttl` after midnight, of the one next to it as well."""
@@ -261,3 +255,18 @@ def test_keys_of_the_disk_are_those_of_before(tmp_path: Path) -> None:
     assert open_salts(MIDNIGHT + DAY + 1) == (today, before)
     assert open_salts(MIDNIGHT + DAY + TTL) == (today, None)
     assert before not in on_disk(tmp_path)
+
+
+def test_keys_of_an_earlier_version_leave_the_disk(tmp_path: Path) -> None:
+    static, daily = b"s" * BYTES, b"d" * BYTES
+    with closing(sqlite3.connect(tmp_path / "secrets.sqlite", isolation_level=None)) as earlier:
+        earlier.execute("CREATE TABLE salts (name TEXT PRIMARY KEY, day INTEGER NOT NULL, salt BLOB NOT NULL)")
+        for name, key in (("static", static), ("daily", daily)):
+            earlier.execute("INSERT INTO salts VALUES (?, ?, ?)", [name, NOON // DAY, key])
+    assert static in on_disk(tmp_path)
+    with closing(Secrets(tmp_path / "secrets.sqlite", logging.getLogger("prisme"))) as opened:
+        salts = Salts(opened, NOON, TTL)
+        assert bytes(salts.today) not in (static, daily)
+        assert static not in on_disk(tmp_path)
+        assert daily not in on_disk(tmp_path)
+        assert bytes(salts.today) in on_disk(tmp_path)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from prisme.base import refusal
 from prisme.base.events import NO_UTM, Utm
 from prisme.base.refusal import Refusal
+from prisme.stats.filters import read as read_filters
 from prisme.visit.origins import Origins
 from prisme.visit.sites import Page, Referrer, Rules, Sites
 from tests.visit.test_origins import REGISTRY
@@ -195,6 +196,13 @@ def test_paths_with_parameters_are_ascii_and_stay_as_they_are(value: str) -> Non
     path = page(sites, f"https://example.com/p?id={value}").path
     assert path.isascii()
     assert page(sites, f"https://example.com{path}").path == path
+
+
+@given(st.text(st.characters(exclude_characters="#&,*\\\\", codec="utf-8", exclude_categories=["Cc"]), max_size=30))
+def test_filters_find_pages_with_parameters_as_they_are_typed(value: str) -> None:
+    path = page(build(page_parameters=["id"]), f"https://example.com/p?id={value.strip()}").path
+    for typed in (path, f"/p?id={value.strip()}"):
+        assert read_filters({"path": typed})["path"].includes == ((path,),)
 
 
 @pytest.mark.parametrize(
