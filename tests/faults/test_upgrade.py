@@ -187,7 +187,7 @@ def test_a_killed_upgrade_is_done_again(killed: tuple[Path, list[Load]], inject:
             shutil.rmtree(folder)
             shutil.copytree(folder.with_name("again"), folder)
         process = subprocess.Popen(command)
-        time.sleep(dice.uniform(0.3, 1.0) * whole)
+        time.sleep(dice.uniform(0.1, 0.9) * whole)
         process.kill()
         process.wait(20)
         found[look(folder / "prisme.duckdb")] += 1
