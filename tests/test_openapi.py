@@ -41,7 +41,7 @@ schema = schemathesis.openapi.from_dict(DESCRIPTION)
 def described_methods(path: str) -> set[str]:
     """By its operations, and by the file's introduction."""
     methods = {method.upper() for method in PATHS[path]}
-    return methods | {"HEAD"} if "GET" in methods and "/noscript/" not in path else methods
+    return methods | {"HEAD"} if "GET" in methods else methods
 
 
 def resolve(part: dict[str, Any]) -> dict[str, Any]:

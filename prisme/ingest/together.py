@@ -5,19 +5,31 @@ from typing import TypeVar
 
 Prepared = TypeVar("Prepared")
 
+# As many events are written to the journal at once: with 64 KiB of properties each, those of one moment may be hundreds
+# of megabytes, and a segment is loaded in one piece.
+MOST = 64
+
 
 def split_by_device(devices: Sequence[int]) -> Iterator[Sequence[int]]:
-    """The places of all events, in groups in which no device comes twice: its second one sees what its first left."""
+    """The places of all events, in groups of at most `MOST` in which no device comes twice.
+
+    So a device's second event sees what its first one left.
+    """
     rest: Sequence[int] = range(len(devices))
     while rest:
         firsts: dict[int, int] = {}
         for place in rest:
             firsts.setdefault(devices[place], place)
         if len(firsts) == len(rest):
-            yield rest
+            yield from _slice(rest)
             return
-        yield list(firsts.values())
+        yield from _slice(list(firsts.values()))
         rest = [place for place in rest if firsts[devices[place]] != place]
+
+
+def _slice(places: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(places), MOST):
+        yield places[start : start + MOST]
 
 
 def settle(

@@ -32,7 +32,7 @@ class Sealed(NamedTuple):
 class Appender:
     """The open segment. `failure` says why the last write failed; None while all is well. `failures` counts them.
 
-    `when_full` is called when the segment holds as many events or bytes as it should.
+    A segment that holds as many events or bytes as it should is sealed, and `when_full` is called.
     """
 
     def __init__(self, folder: Path, first: int, max_events: int) -> None:
@@ -78,8 +78,11 @@ class Appender:
         if not self._put(lines):
             return False
         self._events += events
-        if self._is_full and not was_full:
-            self.when_full()
+        if self._is_full:
+            # At once: before anyone is woken by `when_full`, much more may come.
+            self.seal()
+            if not was_full:
+                self.when_full()
         return True
 
     def probe(self) -> bool:

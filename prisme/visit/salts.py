@@ -41,7 +41,7 @@ class Salts:
         before, previous = kept.get(PREVIOUS, (-1, bytearray()))
         self.previous: bytearray | None = previous or None
         self._day, self._before = day, before
-        self.saved = bool(self.today)
+        self.saved = kept.keys() <= {TODAY, PREVIOUS} and bool(self.today)
         if not self.turn(now) and not self.expire(now) and not self.saved:
             self.save()
 

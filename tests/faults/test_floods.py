@@ -6,6 +6,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import threading
 import time
@@ -275,6 +276,33 @@ def test_long_events(tmp_path: Path) -> None:
             (count, len(body))
         ]
         assert server.rows("SELECT count(*) > 2 FROM state.segments") == [(True,)]
+
+
+def test_long_events_of_many_clients_at_once(tmp_path: Path) -> None:
+    """More of them in one moment than DuckDB could load in one piece."""
+    size = 1000
+    body = b'{"a":"' + b"x" * 60_000 + b'"}'
+    said = head("POST", CUSTOM, JSON, f"Content-Length: {len(body)}", "Connection: close") + body
+
+    async def behave(wire: Wire, number: int) -> bytes:
+        await wire.send(
+            said.replace(b"\r\n", f"\r\nX-Forwarded-For: 10.{number >> 8}.{number & 255}.9\r\n".encode(), 1)
+        )
+        return await wire.answer()
+
+    with (
+        many_files(size),
+        process(tmp_path / "data", duckdb_memory_limit="128MB", eventstore_max_batch_timeout="1m") as server,
+    ):
+        server.start()
+        assert server.process is not None
+        server.process.send_signal(signal.SIGSTOP)  # until all are there
+        resume = threading.Timer(5.0, server.process.send_signal, [signal.SIGCONT])
+        resume.start()
+        assert crowd(server.port, behave, size, 60) == {"200": size}
+        assert server.stop() == 0
+        assert server.rows("SELECT count(*) FROM events_custom") == [(size,)]
+        assert [line["msg"] for line in server.log() if line["level"] >= 50] == []
 
 
 def test_more_than_64_visits_of_a_device(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prisme.ingest.together import settle, split_by_device
+from prisme.ingest.together import MOST, settle, split_by_device
 
 
 @given(st.lists(st.integers(0, 5)))
@@ -20,6 +20,13 @@ def test_groups_have_all_places_and_keep_each_devices_order(devices: list[int]) 
         places = [place for group in groups for place in group if devices[place] == device]
         assert places == sorted(places)
     assert len(groups) == max(map(devices.count, devices), default=0)
+
+
+@pytest.mark.parametrize("devices", [range(1000), [1, *range(1000)]], ids=["all different", "one twice"])
+def test_groups_are_no_larger_than_what_is_written_at_once(devices: Sequence[int]) -> None:
+    groups = list(split_by_device(devices))
+    assert max(map(len, groups)) == MOST
+    assert sorted(place for group in groups for place in group) == list(range(len(devices)))
 
 
 def test_one_that_cannot_be_prepared_fails_alone() -> None:
