@@ -63,8 +63,8 @@ def routes() -> Iterator[dict[str, Methods]]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, routes: dict[str, Methods]) -> Iterator[LiveServer]:
-    """A server for `example.com`."""
-    with LiveServer(tmp_path_factory.mktemp("openapi")) as started:
+    """A server for `example.com`. A segment for each event or two would be more than a busy machine loads in time."""
+    with LiveServer(tmp_path_factory.mktemp("openapi"), eventstore_max_batch_timeout="500ms") as started:
         yield started
 
 
