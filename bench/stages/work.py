@@ -148,11 +148,11 @@ def _reading(wired: Wired) -> list[Stage]:
     scan, admit = wired.proxy.scanner(), wired.admit
 
     def headers(numbers: range) -> list[Call]:
-        return [(request(n, 1)["headers"],) for n in numbers]
+        return [(request(n, 1),) for n in numbers]
 
     def newcomers(numbers: range) -> list[Call]:
         scopes = [request(n, 1) for n in numbers]
-        return [(scope | {"slots": scan(scope["headers"])},) for scope in scopes]
+        return [(scope | {"slots": scan(scope)},) for scope in scopes]
 
     def known(numbers: range) -> list[Call]:
         for (scope,) in newcomers(numbers):

@@ -115,10 +115,9 @@ class App:
     def _settle(self, work: Many, scopes: list[Scope], places: Sequence[int], answers: list[Answer | None]) -> None:
         """Answer those at the places, and count those that are answered."""
         asked = scopes if len(places) == len(scopes) else [scopes[place] for place in places]
-        outcomes = _ask(work, asked)
         answered: list[tuple[Scope, Answer]] = []
-        for place, scope, outcome in zip(places, asked, outcomes, strict=True):
-            if type(outcome) is tuple:
+        for place, scope, outcome in zip(places, asked, _ask(work, asked), strict=True):
+            if isinstance(outcome, tuple):
                 answers[place] = outcome
                 answered.append((scope, outcome))
             elif isinstance(outcome, Exception):
@@ -203,15 +202,12 @@ def _with_head(methods: Methods) -> Methods:
 def _with_preflight(pattern: str, methods: Methods, proxy: Proxy) -> Methods:
     if not pattern.startswith((EVENTS, NOSCRIPT)):
         return methods
-    scan, preflight = proxy.scanner(), partial(response.preflight, ", ".join((*methods, "OPTIONS")).encode())
+    preflight = partial(response.preflight, ", ".join((*methods, "OPTIONS")).encode())
     # A site's pages all ask the same: 256 answers of some 1.5 kB are for many sites.
     known = Memo(preflight, 256)
-
-    def read(scope: Scope) -> Slots:
-        return scan(scope["headers"])
 
     def answer(scopes: list[Scope]) -> list[Outcome]:
         requested = [scope["slots"][REQUESTED_HEADERS] for scope in scopes]
         return [known[headers] if len(headers) <= 256 else preflight(headers) for headers in requested]
 
-    return {**methods, "OPTIONS": Together(read, answer)}
+    return {**methods, "OPTIONS": Together(proxy.scanner(), answer)}

@@ -211,8 +211,7 @@ class _Door(NamedTuple):
 
 
 def _read_post(doors: Doors) -> Callable[[Scope], Slots]:
-    scan = doors.proxy.scanner(without=OF_BODY)
-    return lambda scope: scan(scope["headers"])
+    return doors.proxy.scanner(without=OF_BODY)
 
 
 def _read_post_and_body(doors: Doors) -> Callable[[Scope], Slots]:
@@ -220,7 +219,7 @@ def _read_post_and_body(doors: Doors) -> Callable[[Scope], Slots]:
     scan = doors.proxy.scanner()
 
     def read(scope: Scope) -> Slots:
-        found = scan(scope["headers"])
+        found = scan(scope)
         scope["body"] = Body(found[CONTENT_LENGTH])
         return found
 
@@ -232,7 +231,7 @@ def _read_noscript(doors: Doors) -> Callable[[Scope], Slots]:
     scan = doors.proxy.scanner(without=IN_QUERY)
 
     def read(scope: Scope) -> Slots:
-        found, query = scan(scope["headers"]), scope["query_string"]
+        found, query = scan(scope), scope["query_string"]
         if len(query) <= MAX_QUERY:
             scope["properties"] = read_parameters(query, found)
         else:

@@ -100,7 +100,7 @@ _PROPERTY = b"prop-"
 # Where proxies write whom they answer for, mostly; the option `proxy_header` names one, or another.
 _FORWARDING = ("X-Forwarded-For", "Forwarded")
 
-Scan = Callable[[Iterable[tuple[bytes, bytes]]], Slots]
+Scan = Callable[[Scope], Slots]
 
 
 Trust = Literal["auto", "true", "false"]
@@ -148,9 +148,9 @@ class Proxy:
         wanted = {name: slot for name, slot in _HEADERS.items() if name not in without}
         slot_of = (wanted | self._slots).get
 
-        def scan(headers: Iterable[tuple[bytes, bytes]]) -> Slots:
+        def scan(scope: Scope) -> Slots:
             found = _EMPTY.copy()
-            for name, value in headers:
+            for name, value in scope["headers"]:
                 slot = slot_of(name)
                 if slot is not None:
                     found[slot] = found[slot] + b", " + value if found[slot] else value
@@ -168,7 +168,7 @@ class Proxy:
         clients: list[Address] = []
         always, trusted, forwarded = self._always, self._trusted, self._known
         for scope in scopes:
-            found, known = scope.get("slots") or self._scan(scope["headers"]), None
+            found, known = scope.get("slots") or self._scan(scope), None
             told, given = found[FORWARDED], found[REQUEST_ID]
             if (told or given) and (always or trusted[scope["client"][0]]):
                 if given:

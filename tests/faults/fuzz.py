@@ -45,7 +45,7 @@ def headers(data: bytes) -> None:
     for trust, header in product(modes, ("X-Forwarded-For", "Forwarded")):
         proxy = Proxy(trust, header, 2, "X-Request-Id")
         for without in (OF_BODY, IN_QUERY, ()):
-            found = proxy.scanner(without)(sent)
+            found = proxy.scanner(without)({"headers": sent})
             assert len(found) == len(_EMPTY)
             assert not any(_EMPTY)
         scope = {"headers": sent, "client": ("127.0.0.1", "1")}

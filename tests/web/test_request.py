@@ -62,17 +62,17 @@ def filled(found: Slots) -> dict[int, bytes]:
     ],
 )
 def test_headers_by_slot(sent: Pairs, script: dict[int, bytes], noscript: dict[int, bytes]) -> None:
-    assert filled(DIRECT.scanner()(sent)) == script
-    assert filled(DIRECT.scanner(request.IN_QUERY)(sent)) == noscript
+    assert filled(DIRECT.scanner()({"headers": sent})) == script
+    assert filled(DIRECT.scanner(request.IN_QUERY)({"headers": sent})) == noscript
 
 
 @given(headers)
 def test_any_headers_are_read(sent: Pairs) -> None:
     for proxy in (DIRECT, TRUSTED, AUTO):
-        found = proxy.scanner()(sent)
+        found = proxy.scanner()({"headers": sent})
         assert all(value in b", ".join(v for _, v in sent) or b", " in value for value in found)
         assert proxy.client({"headers": sent, "client": ("127.0.0.1", "1")}).text
-    assert filled(DIRECT.scanner()([])) == {}
+    assert filled(DIRECT.scanner()({"headers": []})) == {}
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_any_headers_are_read(sent: Pairs) -> None:
 def test_client(proxy: Proxy, sent: Pairs, text: str) -> None:
     scope: dict[str, Any] = {"headers": sent, "client": ("192.0.2.1", "40000")}
     assert proxy.client(scope).text == text
-    read: dict[str, Any] = {"slots": proxy.scanner()(sent), "client": ("192.0.2.1", "40000")}
+    read: dict[str, Any] = {"slots": proxy.scanner()({"headers": sent}), "client": ("192.0.2.1", "40000")}
     assert [client.text for client in proxy.clients([read])] == [text]
     assert proxy.client(read) is read["address"]
 
@@ -235,21 +235,21 @@ def test_request_ids() -> None:
     ],
 )
 def test_parameters_by_slot(query: bytes, slots: dict[int, bytes], properties: Pairs) -> None:
-    found = DIRECT.scanner()([])
+    found = DIRECT.scanner()({"headers": []})
     assert read_parameters(query, found) == properties
     assert filled(found) == slots
 
 
 @given(st.binary() | st.lists(st.sampled_from([*b"&=%+purl-2fF", *b"\x00\xff"])).map(bytes))
 def test_any_query_is_read(query: bytes) -> None:
-    found = DIRECT.scanner()([])
+    found = DIRECT.scanner()({"headers": []})
     read_parameters(query, found)
     assert len(b"".join(found)) <= len(query)
 
 
 @given(st.lists(st.tuples(st.text(), st.text())), st.text())
 def test_what_browsers_encode_is_decoded(properties: list[tuple[str, str]], link: str) -> None:
-    found = DIRECT.scanner()([])
+    found = DIRECT.scanner()({"headers": []})
     query = urlencode([*((f"prop-{name}", value) for name, value in properties), ("url", link)], errors="surrogatepass")
     assert read_parameters(query.encode(), found) == [
         (name.encode("utf-8", "surrogatepass"), value.encode("utf-8", "surrogatepass")) for name, value in properties
