@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
-Key = TypeVar("Key")
+Key = TypeVar("Key", bound=bytes | str)
 Value = TypeVar("Value")
 
 
@@ -26,7 +26,7 @@ class Memo(dict[Key, Value]):
 
     def __missing__(self, key: Key) -> Value:
         value = self._make(key)
-        if self._longest != sys.maxsize and len(key) > self._longest:  # type: ignore[arg-type]  # a text, or bytes
+        if len(key) > self._longest:
             return value
         if len(self) >= self._most:
             self.clear()

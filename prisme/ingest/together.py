@@ -40,7 +40,7 @@ def settle(
 ) -> None:
     """Prepare the events at all places, which changes nothing yet, then commit them. It never raises.
 
-    Where that fails before the commit, each is tried alone: nobody shall suffer for another's.
+    Where that fails before the commit, each is tried alone, so that one bad event costs no other.
     """
     try:
         prepared = prepare(places)

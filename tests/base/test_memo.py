@@ -6,19 +6,19 @@ from prisme.base.memo import Memo
 
 
 def test_makes_each_once_until_there_are_too_many() -> None:
-    made: list[int] = []
+    made: list[str] = []
 
-    def make(key: int) -> int | None:
+    def make(key: str) -> str | None:
         made.append(key)
-        return None if key == 2 else -key
+        return None if key == "b" else key.upper()
 
     memo = Memo(make, 3)
-    assert [memo[key] for key in (1, 2, 3, 1, 2, 3)] == [-1, None, -3, -1, None, -3]
-    assert made == [1, 2, 3]
-    assert memo[4] == -4
+    assert [memo[key] for key in "abcabc"] == ["A", None, "C", "A", None, "C"]
+    assert made == ["a", "b", "c"]
+    assert memo["d"] == "D"
     assert len(memo) == 1
-    assert [memo[1], memo[4]] == [-1, -4]
-    assert made == [1, 2, 3, 4, 1]
+    assert [memo["a"], memo["d"]] == ["A", "D"]
+    assert made == ["a", "b", "c", "d", "a"]
 
 
 @pytest.mark.parametrize(("length", "times"), [(0, 1), (4, 1), (5, 2)])
@@ -37,7 +37,10 @@ def test_long_keys_are_not_remembered(length: int, times: int) -> None:
 
 
 def test_long_keys_take_nobodys_place() -> None:
-    memo = Memo(len, 2, longest=4)
+    def measure(key: str) -> int:
+        return len(key)
+
+    memo = Memo(measure, 2, longest=4)
     short = [memo[key] for key in ("a", "bb")]
     assert [memo["x" * length] for length in (5, 6, 7)] == [5, 6, 7]
     assert (short, dict(memo)) == ([1, 2], {"a": 1, "bb": 2})

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import pytest
@@ -96,7 +96,7 @@ def write_lines(services: Services, folder: Path, steps: list[Step]) -> list[byt
     return segment_path(folder, 0).read_bytes().splitlines(keepends=True)
 
 
-def load(folder: Path, segments: list[tuple[int, bytes]]) -> dict[str, list[tuple[Any, ...]]]:
+def load(folder: Path, segments: list[tuple[int, bytes]]) -> dict[str, list[str]]:
     """The tables after these segments, in this order."""
     database = Database(folder / "prisme.duckdb", Limits(256 * 2**20, 1), folder / "tmp")
     loader = Loader(database, 1_000)
@@ -108,7 +108,7 @@ def load(folder: Path, segments: list[tuple[int, bytes]]) -> dict[str, list[tupl
         found = {table: sorted(map(repr, cursor.execute(f"FROM {table}").fetchall())) for table in TABLES}
     loader.close()
     database.close()
-    return found  # type: ignore[return-value]
+    return found
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
