@@ -173,7 +173,7 @@ def test_script_may_send_and_read(
     start: Callable[..., LiveServer], chromium: Browser, publish: Callable[[str], str]
 ) -> None:
     """Headers of its own and JSON need a preflight's leave, and a reason can be read only where it is exposed."""
-    server = start(origins="localhost", bot_filter="off", api_events_timeout="50ms")
+    server = start(origins="localhost", bot_filter="off")
     site = publish(SCRIPTED.format(server=server.url))
     with chromium.new_context() as context:
         page = context.new_page()
