@@ -400,6 +400,7 @@ async def _run(
 async def _tend(services: Services, salts: Salts, now: Callable[[], int], log: logging.Logger) -> None:
     """What time alone brings about: a new day's key, visits that are over, a disk with room again, new countries."""
     geo, look = services.geo, _watch(services, log)
+    look()
     for tick in itertools.count(1):
         await asyncio.sleep(_TEND_SECONDS)
         services.identity.expire(now())

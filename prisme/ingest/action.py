@@ -26,8 +26,9 @@ class Action(msgspec.Struct, frozen=True, gc=False):
         return ""
 
     def choose(self, visits: tuple[Visit, ...]) -> Visit | None:
-        """The visit that is on its page, else the one that was there, else the latest."""
-        return find_at(visits, self.hit.page.path) or visits[-1]
+        """The visit that is on its page, else the one that was there, else the latest; of an unknown page the latest."""
+        hit = self.hit
+        return (find_at(visits, hit.page.path) if hit.page_known else None) or visits[-1]
 
     def continue_(self, session: Session, now: int) -> Session:
         """The visit with one more event."""

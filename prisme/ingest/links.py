@@ -18,11 +18,12 @@ Read = Callable[[Hit, bytes], Action | Refusal]
 
 # Parameters that let whoever has the URL in, as storage services and applications name them. A query that has one is
 # dropped whole: the others are often a part of what was signed.
+_NAMES: Final = re.compile(r"(?:^|[&;?#])([^=&;?#]++)=")
 _SECRET: Final = re.compile(
-    r"(?:^|&)(?:x-amz-[^=&]*|x-goog-[^=&]*|awsaccesskeyid|googleaccessid|key-pair-id|auth|sid|expires|expiry|"
-    r"[^=&]*(?:token|secret|passw|signature|apikey|sessionid|jwt)[^=&]*|"
-    r"(?:[^=&]*[-_.])?(?:key|sig|hmac|expires))=",
-    re.IGNORECASE,
+    r"x-amz-.*|x-goog-.*|awsaccesskeyid|googleaccessid|key-pair-id|auth|pass|pwd|sid|expires|expiry|code|otp|ticket|hdnts|"
+    r"hdnea|session|(?:auth|rl|access|resource|private)key|.*(?:token|secret|passw|signature|apikey|sessionid|sessid|jwt).*|"
+    r"(?:.*[-_.])?(?:key|sig|hmac|expires)",
+    re.IGNORECASE | re.DOTALL,
 )
 
 
@@ -61,4 +62,10 @@ def read_link(raw: bytes) -> Uri | Refusal:
 def show(link: Uri) -> str:
     """A link as it is stored: without its query, where that looks like a key to the file."""
     url = str(link)
-    return url.partition("?")[0] if link.query and _SECRET.search(unquote(link.query)) else url
+    return url.partition("?")[0] if link.query and _has_secret(link.query) else url
+
+
+def _has_secret(query: str) -> bool:
+    """Whether a parameter is named like a secret, or one of a URL that is a parameter's value."""
+    # One name after the other: a search for all at once would take quadratic time.
+    return any(_SECRET.fullmatch(name) for name in _NAMES.findall(unquote(query)))

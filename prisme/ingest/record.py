@@ -114,13 +114,12 @@ def _preparer(services: Services) -> Callable[[_Batch, Sequence[int]], _Prepared
         for place in places:
             event, device = events[place], devices[place]
             visits = find(device, now)
-            if not visits:
-                # It may go on over midnight.
+            if identity.has_previous:
+                # Visits go on over midnight. After a restart, a device may have some by either key.
                 previous = identity.previous_device(batch.parts[place])
-                if previous is None or not (visits := sessions.rekey(previous, device, now)):
-                    fresh.append((place, device))
-                    continue
-            old = event.choose(visits)
+                if previous is not None:
+                    visits = sessions.rekey(previous, device, now) or visits
+            old = event.choose(visits) if visits else None
             if old is None:
                 fresh.append((place, device if len(visits) < per_device else None))
                 continue

@@ -9,7 +9,10 @@ _DEVICE, _VISITOR = b"device", b"visitor"
 
 
 class Identity:
-    """BLAKE2b keyed with the key of the day: of the day that `expire` saw last."""
+    """BLAKE2b keyed with the key of the day: of the day that `expire` saw last.
+
+    `has_previous` says whether visits of the day before may go on.
+    """
 
     def __init__(self, salts: Salts) -> None:
         self._salts = salts
@@ -26,7 +29,7 @@ class Identity:
         return int.from_bytes(keyed.digest(), "little")
 
     def previous_device(self, parts: bytes) -> int | None:
-        """The same by the key before; None once no visit of that day can be open any more."""
+        """As `device`, by the key before; None once no visit of that day can be open any more."""
         if self._previous is None:
             return None
         keyed = self._previous.copy()
@@ -51,4 +54,5 @@ class Identity:
         self._device = blake2b(digest_size=8, key=salts.today, person=_DEVICE)
         self._visitor = blake2b(digest_size=8, key=salts.today, person=_VISITOR)
         previous = salts.previous
+        self.has_previous = previous is not None
         self._previous = None if previous is None else blake2b(digest_size=8, key=previous, person=_DEVICE)

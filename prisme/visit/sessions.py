@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import chain
+from operator import attrgetter
 
 import msgspec
 
@@ -62,6 +63,7 @@ class Counts:
         self.pageviews = Histogram(_PAGEVIEWS)
 
 
+_exit = attrgetter("session.exit")
 # Most devices have one visit, which stands for itself: a tuple would be 48 bytes more.
 _Held = Visit | tuple[Visit, ...]
 
@@ -128,19 +130,23 @@ class Sessions:
                 self._forget_oldest(index)
 
     def rekey(self, old: int, device: int, now: int) -> tuple[Visit, ...]:
-        """Give the open visits of the device `old` to `device`, which has none; gives them."""
+        """Give the open visits of the device `old`, if any, to `device`; gives all that it has then."""
         visits = self.find(old, now)
-        if visits:
-            index, key = old % SHARDS, old // SHARDS
-            self._set(index, key, visits)  # counts those that are over
-            self._weights[index] -= sum(one.weight for one in visits)
-            self._counts[index] -= len(visits)
-            del self._shards[index][key]
-            self.counts.devices_deleted += 1
-            self.counts.inserted -= len(visits)  # they are counted already
-            for visit in visits:
-                self.put(device, visit, now)
-        return visits
+        if not visits:
+            return ()
+        index, key = old % SHARDS, old // SHARDS
+        self._set(index, key, visits)  # counts those that are over
+        self._weights[index] -= sum(one.weight for one in visits)
+        self._counts[index] -= len(visits)
+        del self._shards[index][key]
+        self.counts.devices_deleted += 1
+        self.counts.inserted -= len(visits)  # they are counted already
+        for visit in visits:
+            self.put(device, visit, now)
+        merged = tuple(sorted(self.find(device, now), key=_exit))
+        if len(merged) > 1:
+            self._set(device % SHARDS, device // SHARDS, merged)
+        return merged
 
     def sweep(self, now: int) -> None:
         """Drop the visits of one shard that are over; the next call takes the next shard."""

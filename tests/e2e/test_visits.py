@@ -444,3 +444,28 @@ def test_visits_go_on_after_a_restart(tmp_path: Any, site: str, way: str) -> Non
             one("/p", "/p", "www.bing.com", 1, 1, "news"),
         ]
         assert_whole(server)
+
+
+def test_visits_of_one_device_stay_together_after_a_restart_at_midnight(tmp_path: Any, site: str) -> None:
+    """One has gone on by the new day's hash, the other not yet."""
+    with LiveServer(tmp_path / "data", trust_proxy="true") as server:
+        server.time.move(86_400 - server.now() % 86_400 - 600)
+        Player(server, site, "script").play("PV /a R=google; PV /b R=bing; NAP 15m; PV /b2 R=/b")
+        server.settle()
+        moved = server.time.offset
+    again = LiveServer(tmp_path / "data", trust_proxy="true")
+    again.time.move(moved + 300)
+    with again as server:
+        Player(server, site, "script").play("PV /a2 R=/a")
+        assert visits(server, site) == [one("/a", "/a2", GOOGLE, 2), one("/b", "/b2", "www.bing.com", 2)]
+
+
+@pytest.mark.parametrize("event", ["file-downloads", "outbound-links"])
+def test_a_ping_that_names_no_page_belongs_to_the_latest_visit(server: LiveServer, site: str, event: str) -> None:
+    Player(server, site, "script").play("PV / R=google; PV /article R=bing")
+    headers = browser(f"https://{site}/", X_Prisme_Referrer="", X_Forwarded_For="8.8.8.8", Content_Type="text/ping")
+    sent = {**headers, "Ping-To": "https://files.example.org/a.pdf"}
+    assert server.http.post(EVENTS + event, headers=sent, content=b"PING").status_code == 200
+    assert visits(server, site) == [one("/", "/", GOOGLE, 1), one("/article", "/article", "www.bing.com", 1, 1)]
+    table = event.replace("outbound-links", "outbound_link_clicks").replace("-", "_")
+    assert server.rows(f"SELECT path FROM {table} WHERE domain = ?", [site]) == [("/article",)]

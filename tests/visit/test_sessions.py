@@ -365,6 +365,10 @@ def test_what_is_counted_is_what_is_there(steps: list[tuple[int, str, str]]) -> 
             sessions.sweep(now)
         counts = sessions.counts
         assert len(sessions) == counts.inserted - counts.expired
+        for index, shard in enumerate(sessions._shards):
+            held = [one for some in shard.values() for one in (some if isinstance(some, tuple) else (some,))]
+            assert sessions._weights[index] == sum(one.weight for one in held)
+            assert all(one.weight == begin(one.session, one.earlier).weight for one in held)
     for _ in range(SHARDS):
         sessions.sweep(now)
     there = [one for device in range(5) for one in sessions.find(device * SHARDS, now)]
