@@ -27,6 +27,7 @@ from prisme.ingest.links import file_download, outbound_link
 from prisme.ingest.record import recorder
 from prisme.ingest.services import Services, Tallies
 from prisme.journal.appender import Appender
+from prisme.journal.reader import read_visits
 from prisme.journal.segment import Segment, leftovers
 from prisme.runtime.accesslog import AccessLog
 from prisme.runtime.clock import Clock
@@ -154,7 +155,7 @@ async def serve(
     with contextlib.ExitStack() as closing:
         rooms = open_rooms(config, folder, now(), log, closing)
         loader = rooms.loader
-        left, first = await _load_leftovers(loader, folder, now, log)
+        left, waiting, first = await _load_leftovers(loader, folder, now, log)
         ttl = _ttl(config)
         journal = _open_journal(folder, first, config.eventstore_max_batch_size)
         pace = Pace(config.eventstore_max_batch_timeout, config.eventstore_fsync != "never", ttl, LONGEST)
@@ -162,9 +163,7 @@ async def serve(
         writer.queue(left)
 
         services = build_services(config, rooms, journal)
-        started = now()
-        for device, session, earlier in loader.open_sessions(started - ttl, started - LONGEST, CAPACITY, PAGES):
-            services.sessions.put(device, begin(session, earlier), started)
+        _restore(services.sessions, loader, waiting, now(), ttl)
         access_log = _open_access_log(config, clock)
         if access_log:
             closing.callback(access_log.close)
@@ -462,28 +461,46 @@ async def _try_certificate(config: Config) -> None:
         )
 
 
+def _restore(sessions: Sessions, loader: Loader, waiting: list[Segment], now: int, ttl: int) -> None:
+    """Remember the visits that are open, as they are in the store, or later on in segments that wait to be loaded."""
+    found = loader.open_sessions(now - ttl, now - LONGEST, CAPACITY, PAGES)
+    visits = {session.uuid: (device, begin(session, earlier)) for device, session, earlier in found}
+    for segment in waiting:
+        for device, session in read_visits(segment.path):
+            _, before = visits.get(session.uuid, (device, None))
+            if before is None:
+                visits[session.uuid] = device, begin(session)
+            elif before.session.pageviews + before.session.events < session.pageviews + session.events:
+                visits[session.uuid] = device, before.go_on(session)
+    for device, visit in sorted(visits.values(), key=lambda one: one[1].session.exit):
+        if visit.session.exit > now - ttl and visit.session.entry > now - LONGEST:
+            sessions.put(device, visit, now)
+
+
 async def _load_leftovers(
     loader: Loader, folder: Folder, clock: Callable[[], int], log: logging.Logger
-) -> tuple[list[Segment], int]:
-    """Load what an earlier process left. Gives its segments, and the next free number.
+) -> tuple[list[Segment], list[Segment], int]:
+    """Load what an earlier process left. Gives its segments, those of them that wait, and the next free number.
 
     None is removed yet, which the writer does: where the start fails after all, the journal is untouched.
     """
     segments, foreign = leftovers(folder.journal)
     for path in foreign:
         log.warning("%s is no segment of the journal, it is left alone", path)
+    waiting: list[Segment] = []
     highest = max([loader.last_segment(), *(segment.number for segment in segments)])
     for batch in loader.batches(segments):
         for segment, loaded in zip(batch, await asyncio.to_thread(loader.load_left, batch, clock()), strict=True):
             if isinstance(loaded, Exception):
                 log.error("segment %d waits, will be loaded later: %s", segment.number, loaded)
+                waiting.append(segment)
                 continue
             log.info(
                 "segment %d of an earlier run loaded",
                 segment.number,
                 extra={"events": loaded.events, "rejected": loaded.rejected},
             )
-    return segments, highest + 1
+    return segments, waiting, highest + 1
 
 
 def _microseconds(clock: Clock) -> Callable[[], int]:

@@ -26,7 +26,7 @@ class Action(msgspec.Struct, frozen=True, gc=False):
         return ""
 
     def choose(self, visits: tuple[Visit, ...]) -> Visit | None:
-        """The visit that is on its page, else the one that was there, else the latest; of an unknown page the latest."""
+        """The visit that is on its page, else the one that was there; the latest for any other page, known or not."""
         hit = self.hit
         return (find_at(visits, hit.page.path) if hit.page_known else None) or visits[-1]
 

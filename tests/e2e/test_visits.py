@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+import duckdb
 import httpx
 import pytest
 
+from prisme.store.loader import Loader
 from tests.server import CHROME, LiveServer, browser
 
 EVENTS = "/api/v1/events/"
@@ -469,3 +471,29 @@ def test_a_ping_that_names_no_page_belongs_to_the_latest_visit(server: LiveServe
     assert visits(server, site) == [one("/", "/", GOOGLE, 1), one("/article", "/article", "www.bing.com", 1, 1)]
     table = event.replace("outbound-links", "outbound_link_clicks").replace("-", "_")
     assert server.rows(f"SELECT path FROM {table} WHERE domain = ?", [site]) == [("/article",)]
+
+
+def test_visits_go_on_while_their_segments_wait(tmp_path: Any, site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the start could not load is counted once it can be, as if it had been there before."""
+    fails = False
+
+    def insert(loader: Loader, *given: Any) -> Any:
+        if fails:
+            raise duckdb.OutOfMemoryException("no memory for a moment")
+        return real(loader, *given)
+
+    real = Loader._insert
+    monkeypatch.setattr(Loader, "_insert", insert)
+    quick = {"trust_proxy": "true", "eventstore_max_batch_timeout": "20ms"}
+    with LiveServer(tmp_path / "data", **quick) as server:
+        Player(server, site, "script").play("PV /1 R=google")
+        server.settle()
+        fails = True
+        Player(server, site, "script").play("PV /2 R=/1; PV /3 R=/2")
+        Player(server, site, "script", agent=FIREFOX).play("PV /a R=bing; EV x /a")
+    with LiveServer(tmp_path / "data", **quick) as server:
+        Player(server, site, "script").play("PV /4 R=/2")
+        Player(server, site, "script", agent=FIREFOX).play("PV /b R=/a")
+        fails = False
+        assert visits(server, site) == [one("/1", "/4", GOOGLE, 4), one("/a", "/b", "www.bing.com", 2, 1)]
+        assert_whole(server)
