@@ -27,7 +27,7 @@ _NOWHERE: Final = re.compile(rb" *(?:about|data|blob|file):", re.IGNORECASE)
 
 
 class Rules(NamedTuple):
-    """How pages are told apart; `aliases` are pairs of a host and the one that stands for both."""
+    """How pages are told apart; `aliases` are pairs of a host and the host whose site it belongs to."""
 
     aliases: Sequence[tuple[str, str]] = ()
     page_parameters: Sequence[str] = ()
