@@ -163,7 +163,7 @@ async def serve(
         writer.queue(left)
 
         services = build_services(config, rooms, journal)
-        _restore(services.sessions, loader, waiting, now(), ttl)
+        _restore(services.sessions, loader, waiting, now(), ttl, log)
         access_log = _open_access_log(config, clock)
         if access_log:
             closing.callback(access_log.close)
@@ -461,12 +461,14 @@ async def _try_certificate(config: Config) -> None:
         )
 
 
-def _restore(sessions: Sessions, loader: Loader, waiting: list[Segment], now: int, ttl: int) -> None:
+def _restore(
+    sessions: Sessions, loader: Loader, waiting: list[Segment], now: int, ttl: int, log: logging.Logger
+) -> None:
     """Remember the visits that are open, as they are in the store, or later on in segments that wait to be loaded."""
     found = loader.open_sessions(now - ttl, now - LONGEST, CAPACITY, PAGES)
     visits = {session.uuid: (device, begin(session, earlier)) for device, session, earlier in found}
     for segment in waiting:
-        for device, session in read_visits(segment.path):
+        for device, session in _visits_of(segment, log):
             _, before = visits.get(session.uuid, (device, None))
             if before is None:
                 visits[session.uuid] = device, begin(session)
@@ -475,6 +477,14 @@ def _restore(sessions: Sessions, loader: Loader, waiting: list[Segment], now: in
     for device, visit in sorted(visits.values(), key=lambda one: one[1].session.exit):
         if visit.session.exit > now - ttl and visit.session.entry > now - LONGEST:
             sessions.put(device, visit, now)
+
+
+def _visits_of(segment: Segment, log: logging.Logger) -> list[tuple[int, Session]]:
+    try:
+        return list(read_visits(segment.path))
+    except OSError as error:
+        log.warning("visits of segment %d do not go on, it cannot be read: %s", segment.number, error.strerror)
+        return []
 
 
 async def _load_leftovers(
