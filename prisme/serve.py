@@ -23,6 +23,7 @@ from prisme.access.setup import Setup
 from prisme.access.shares import Shares
 from prisme.access.tokens import Tokens
 from prisme.access.views import Views
+from prisme.base.events import Session
 from prisme.ingest.links import file_download, outbound_link
 from prisme.ingest.record import recorder
 from prisme.ingest.services import Services, Tallies
