@@ -12,6 +12,19 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bench.stages.visitor import (
+    PAGES,
+    PATTERN,
+    PLATFORM,
+    SITE,
+    fresh,
+    fresh_text,
+    make_address,
+    make_device,
+    make_request,
+    make_url,
+    make_user_agent,
+)
 from prisme.base.events import DIRECT, NO_UTM, Session
 from prisme.base.uuids import uuid7
 from prisme.ingest.pageview import find_at
@@ -34,12 +47,9 @@ from prisme.web.app import App, Methods
 from prisme.web.events import Doors, post_pageview
 from prisme.web.gate import Admit, gate
 from prisme.web.request import ORIGIN, Proxy, Scope
-from prisme.web.response import ACCEPTED, EVENTS, Answer
+from prisme.web.response import ACCEPTED, Answer
 from prisme.web.traffic import SOURCE_IP, Traffic
 
-SITE = "example.com"
-PATTERN = EVENTS + "pageviews"
-PAGES = 100
 # Under load so many requests wait for each other, mostly; Prisme answers 64 at a time at most.
 TOGETHER = 32
 # Nanoseconds from one look at the clock to the next.
@@ -120,7 +130,7 @@ def wire(folder: Path, closing: ExitStack) -> Wired:
 def stages(wired: Wired) -> list[Stage]:
     """All of them, in the order of a pageview's way."""
     return [
-        Stage("reference", reference, lambda numbers: [(_fresh(f"reference {n}"),) for n in numbers], bool),
+        Stage("reference", reference, lambda numbers: [(fresh(f"reference {n}"),) for n in numbers], bool),
         *_reading(wired),
         *_locating(wired),
         *_identifying(wired),
@@ -148,10 +158,10 @@ def _reading(wired: Wired) -> list[Stage]:
     scan, admit = wired.proxy.scanner(), wired.admit
 
     def headers(numbers: range) -> list[Call]:
-        return [(request(n, 1),) for n in numbers]
+        return [(make_request(n, 1),) for n in numbers]
 
     def newcomers(numbers: range) -> list[Call]:
-        scopes = [request(n, 1) for n in numbers]
+        scopes = [make_request(n, 1) for n in numbers]
         return [(scope | {"slots": scan(scope)},) for scope in scopes]
 
     def known(numbers: range) -> list[Call]:
@@ -182,10 +192,10 @@ def _locating(wired: Wired) -> list[Stage]:
         return [*map(sites.pages.__getitem__, pages), *map(sites.referrers.__getitem__, referrers)]
 
     def pages(numbers: range) -> list[Call]:
-        return [(_fresh(_url(n)), _fresh(_url(n + 1))) for n in numbers]
+        return [(fresh(make_url(n)), fresh(make_url(n + 1))) for n in numbers]
 
     def new_pages(numbers: range) -> list[Call]:
-        return [(_fresh(f"{_url(n)}?page={n}"), _fresh(f"https://www.example.org/search/{n}")) for n in numbers]
+        return [(fresh(f"{make_url(n)}?page={n}"), fresh(f"https://www.example.org/search/{n}")) for n in numbers]
 
     def are_read(outcome: list[object]) -> bool:
         return all(isinstance(one, Page | Referrer) for one in outcome)
@@ -204,7 +214,7 @@ def _identifying(wired: Wired) -> list[Stage]:
         return identity.device(identity.parts(user_agent, text, host))
 
     def agents(numbers: range) -> list[Call]:
-        return [(_fresh(_user_agent(n)), _text(_address(n)), SITE) for n in numbers]
+        return [(fresh(make_user_agent(n)), fresh_text(make_address(n)), SITE) for n in numbers]
 
     def names(numbers: range) -> list[Call]:
         parts = [identity.parts(*agent) for agent in agents(numbers)]
@@ -248,16 +258,16 @@ def _visiting(wired: Wired) -> list[Stage]:
         return True
 
     def starts(numbers: range) -> list[Call]:
-        clients = [address.parse(_address(n)) for n in numbers]
+        clients = [address.parse(make_address(n)) for n in numbers]
         return [
-            (_device(n), client, _fresh(_user_agent(n)), _fresh(_PLATFORM), f"/page/{n % PAGES}")
+            (make_device(n), client, fresh(make_user_agent(n)), fresh(PLATFORM), f"/page/{n % PAGES}")
             for n, client in zip(numbers, clients, strict=True)
         ]
 
     def turns(numbers: range) -> list[Call]:
         for start in starts(numbers):
             begin(*start)
-        return [(_device(n), f"/page/{n % PAGES}", f"/page/{(n + 1) % PAGES}") for n in numbers]
+        return [(make_device(n), f"/page/{n % PAGES}", f"/page/{(n + 1) % PAGES}") for n in numbers]
 
     def is_read(visit: Visit) -> bool:
         session = visit.session
@@ -272,7 +282,7 @@ def _visiting(wired: Wired) -> list[Stage]:
 def _keeping(wired: Wired) -> list[Stage]:
     """The journal's line, and the access log's."""
     services, traffic = wired.services, wired.traffic
-    client = services.user_agents.read(_user_agent(0).encode(), _PLATFORM.encode(), b"", b"").client
+    client = services.user_agents.read(make_user_agent(0).encode(), PLATFORM.encode(), b"", b"").client
 
     def to_lines(devices: list[int], sessions: list[Session]) -> bytes:
         return encode(*map(PageviewLine, devices, sessions))
@@ -287,7 +297,7 @@ def _keeping(wired: Wired) -> list[Stage]:
         at, path = _START // 1000, "/page/12"
         return [
             (
-                _device(n),
+                make_device(n),
                 Session(
                     uuid7(at, services.noise()), SITE, at, path, at + n, path, 200, f"prisme_{n:016X}", client, "DE",
                     DIRECT, NO_UTM, 2, 0,
@@ -300,7 +310,7 @@ def _keeping(wired: Wired) -> list[Stage]:
         return [(to_lines([device], [session]),) for device, session in states(numbers)]
 
     def answered(numbers: range) -> list[Call]:
-        scopes = [request(n, 1) for n in numbers]
+        scopes = [make_request(n, 1) for n in numbers]
         for scope in scopes:
             wired.proxy.client(scope)
             scope["started"] = 0
@@ -327,12 +337,12 @@ def _whole(wired: Wired) -> list[Stage]:
         return app.answer(scopes)
 
     def first(numbers: range) -> list[Call]:
-        return [(request(n, 0),) for n in numbers]
+        return [(make_request(n, 0),) for n in numbers]
 
     def second(numbers: range) -> list[Call]:
         for (scope,) in first(numbers):
             whole([scope])
-        return [(request(n, 1),) for n in numbers]
+        return [(make_request(n, 1),) for n in numbers]
 
     def are_accepted(answers: Sequence[Answer | None]) -> bool:
         return all(one is ACCEPTED for one in answers)
@@ -342,81 +352,6 @@ def _whole(wired: Wired) -> list[Stage]:
         for how, together in (("alone", 1), (f"{TOGETHER} together", TOGETHER))
         for session, prepare in (("continued session", second), ("new session", first))
     ]
-
-
-def request(number: int, step: int) -> Scope:
-    """A pageview as Granian hands it over: a visitor of that number, on the page of that step of the visit."""
-    referrer = _url(number + step - 1) if step else "https://www.google.com/"
-    headers = [
-        ("host", "stats.example.com"),
-        ("content-length", "0"),
-        ("user-agent", _user_agent(number)),
-        ("sec-ch-ua", '"Chromium";v="140", "Google Chrome";v="140", "Not?A_Brand";v="24"'),
-        ("sec-ch-ua-mobile", "?0"),
-        ("sec-ch-ua-platform", _PLATFORM),
-        ("accept", "*/*"),
-        ("accept-language", "en-GB,en;q=0.9,de;q=0.8"),
-        ("accept-encoding", "gzip, deflate, br, zstd"),
-        ("origin", f"https://{SITE}"),
-        ("referer", f"https://{SITE}/"),
-        ("sec-fetch-site", "same-site"),
-        ("sec-fetch-mode", "cors"),
-        ("sec-fetch-dest", "empty"),
-        ("x-forwarded-for", _address(number)),
-        ("x-prisme-referrer", _url(number + step)),
-        ("x-prisme-document-referrer", referrer),
-    ]
-    return {
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "extensions": {"http.response.pathsend": {}, "websocket.http.response": {}},
-        "type": "http",
-        "http_version": "1.1",
-        "server": ("127.0.0.1", "8000"),
-        "client": ("127.0.0.1", "50492"),
-        "scheme": "http",
-        "path": _text(PATTERN),
-        "raw_path": _fresh(PATTERN),
-        "query_string": b"",
-        "headers": [(_fresh(name), _fresh(value)) for name, value in headers],
-        "method": "POST",
-    }
-
-
-_PLATFORM = '"Windows"'
-
-
-def _user_agent(number: int) -> str:
-    return (
-        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-        f"Chrome/{120 + number % 25}.0.0.0 Safari/537.36"
-    )
-
-
-def _address(number: int) -> str:
-    """Each number's own; a quarter are IPv6."""
-    high, low = divmod(number * 40_503 % 65_536, 256)
-    if number % 4 == 3:
-        return f"2a01:{0xC100 + high:x}:{0x1000 + low:x}::{number:x}"
-    return f"{80 + number % 9}.{high}.{low}.77"
-
-
-def _device(number: int) -> int:
-    """64 bits, as hashes have them."""
-    return number * 0x9E37_79B9_7F4A_7C15 % (1 << 64)
-
-
-def _url(number: int) -> str:
-    return f"https://{SITE}/page/{number % PAGES}"
-
-
-def _fresh(text: str) -> bytes:
-    """Bytes that nobody has hashed yet, as each request brings its own."""
-    return bytes(bytearray(text.encode()))
-
-
-def _text(text: str) -> str:
-    """A text likewise."""
-    return _fresh(text).decode()
 
 
 def _config(folder: Path) -> Config:
