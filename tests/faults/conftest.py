@@ -1,10 +1,13 @@
-"""What the faults came to, as the table of docs/reliability.md."""
+"""A server for floods; what the faults came to, as the table of docs/reliability.md."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 
+from tests.faults.bounds import process
 from tests.faults.load import Outcome, Report
+from tests.process import Process
 
 
 class Fault(NamedTuple):
@@ -31,6 +34,16 @@ def report() -> Report:
         assert outcome.accepted > 0
 
     return note
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A server of its own process, which must live through all of this."""
+    with process(tmp_path_factory.mktemp("floods") / "data") as started:
+        started.start()
+        yield started
+        assert started.stop() == 0
+        assert [line["msg"] for line in started.log() if line["level"] >= 50] == []
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

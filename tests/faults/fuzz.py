@@ -31,7 +31,7 @@ from prisme.visit.origins import Origins
 from prisme.visit.sites import Rules, Sites
 from prisme.visit.useragent import UserAgents
 from prisme.web.request import _EMPTY, IN_QUERY, OF_BODY, PLATFORM, Proxy, Trust, read_name, read_parameters
-from tests.store.test_loader import NOW, Store, session
+from tests.store.segments import NOW, Store, session
 
 Target = Callable[[bytes], None]
 

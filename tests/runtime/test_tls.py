@@ -9,7 +9,7 @@ import pytest
 
 from prisme.runtime.options import flag, key, variable
 from tests.certificate import Pair, make_pair, openssl
-from tests.runtime.test_config import mistakes, read
+from tests.runtime.settings import mistakes, read
 
 
 @pytest.fixture(scope="module")

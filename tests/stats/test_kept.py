@@ -22,19 +22,9 @@ from prisme.store import touched
 from prisme.store.database import Database, Limits
 from prisme.store.loader import Loader
 from prisme.store.reader import LateError, Reader
-from tests.stats.test_queries import (
-    DAY,
-    DOMAINS,
-    FIRST,
-    HOUR,
-    UTC,
-    ZONES,
-    Made,
-    made_filters,
-    make_lines,
-    read,
-    span_of,
-)
+from tests.stats.lines import DAY, DOMAINS, FIRST, HOUR, UTC, ZONES, make_lines
+from tests.stats.oracle import Made
+from tests.stats.questions import made_filters, read, span_of
 
 NAMES = (*TOPS, PROPERTIES, HOURS)
 

@@ -1,128 +1,18 @@
 """Segments into a real DuckDB file: once each, in any order, all or nothing."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
-import msgspec
 import pytest
 
-from prisme.base.events import Client, Session, Utm
+from prisme.base.events import Utm
 from prisme.base.uuids import uuid7
-from prisme.journal.record import CustomLine, Line, PageviewLine, encode
+from prisme.journal.record import CustomLine, PageviewLine, encode
 from prisme.journal.segment import Segment, segment_path
-from prisme.store.database import Database, Limits, StoreError
-from prisme.store.loader import KNOWN, Loaded, Loader, Open
+from prisme.store.database import StoreError
+from prisme.store.loader import KNOWN, Loaded
 from prisme.store.reader import Reader
-
-NOW = 1_795_471_000_000_000
-LIMITS = Limits(256 * 2**20, 2)
-MOST_OPEN = 32
-
-
-class Store:
-    """A database with its loader, and a folder to put segments into."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.database = Database(folder / "prisme.duckdb", LIMITS, folder / "tmp")
-        self.loader = Loader(self.database, MOST_OPEN)
-
-    def segment(self, number: int, *lines: Line, raw: bytes = b"") -> Segment:
-        path = segment_path(self.folder, number)
-        path.write_bytes(b"".join(encode(line) for line in lines) + raw)
-        return Segment(number, path)
-
-    def load(self, number: int, *lines: Line) -> Loaded:
-        return self.loader.load(self.segment(number, *lines), NOW)
-
-    def rows(self, query: str) -> list[tuple[object, ...]]:
-        with self.database.cursor() as cursor:
-            return cursor.execute(query).fetchall()
-
-    def open(self, active: int = 0, entry: int = 0, at_most: int = 100) -> list[tuple[int, Session]]:
-        """Open visits with their devices, the least recently active first."""
-        return [(device, session) for device, session, _ in self.loader.open_sessions(active, entry, at_most, 8)]
-
-    def close(self) -> None:
-        self.loader.close()
-        self.database.close()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path)
-    yield store
-    store.close()
-
-
-def session(number: int, path: str = "/") -> Session:
-    utm = Utm("news", "mail", 'a "quoted" \\ \N{SNOWMAN}', "", "\x00\x1f\u2028")
-    client = Client("Linux", "Firefox", "Other", "desktop")
-    uuid = uuid7(NOW + number, number)
-    return Session(
-        uuid, "a.example:81", NOW + number, path, NOW + number, path, 200, "v", client, "FR", "direct", utm, 1, 0,
-    )  # fmt: skip
-
-
-def begun(number: int) -> Session:
-    """A visit that an event began."""
-    return msgspec.structs.replace(session(number), pageviews=0, events=1, utm=Utm())
-
-
-def test_open_sessions_come_back_as_they_were(store: Store) -> None:
-    one, two, three = session(1), session(2), begun(3)
-    turned = one.view("/next", NOW + 9, 404, "w").act(NOW + 10)
-    store.load(1, PageviewLine(2**64 - 1, one), PageviewLine(5, two), CustomLine(6, three, "/x", "name", "{}"))
-    store.load(2, PageviewLine(2**64 - 1, one.view("/next", NOW + 9, 404, "w")))
-    store.load(3, CustomLine(2**64 - 1, turned, "/", "name", "{}"))
-    assert store.open() == [(5, two), (6, three), (2**64 - 1, turned)]
-    assert store.open(at_most=1) == [(2**64 - 1, turned)]
-    assert store.open(active=NOW + 9) == [(2**64 - 1, turned)]
-    assert store.open(active=NOW + 10) == []
-    assert store.open(entry=NOW + 1) == [(5, two), (6, three)]
-    assert store.rows("SELECT count(*) FROM sessions") == [(3,)]
-
-
-def test_open_sessions_remember_their_latest_pages(store: Store) -> None:
-    paths = ["/0", "/1", "/0", *(f"/{number}" for number in range(2, 11)), "/5"]
-    states = [session(1, paths[0])]
-    for number, path in enumerate(paths[1:], 1):
-        states.append(states[-1].view(path, NOW + 1 + number, 200, "v"))
-    store.load(1, *(PageviewLine(7, state) for state in states[:4]))
-    store.load(2, *(PageviewLine(7, state) for state in states[4:]), PageviewLine(8, session(50)))
-    one, other = store.loader.open_sessions(0, 0, 10, 8)
-    assert one == Open(7, states[-1], ("/10", "/9", "/8", "/7", "/6", "/4", "/3"))
-    assert other == Open(8, session(50), ())
-
-
-def test_a_visit_that_is_not_remembered_is_not_open(store: Store) -> None:
-    store.load(1, PageviewLine(1, session(1)), PageviewLine(None, session(2)), PageviewLine(3, session(3)))
-    assert store.open() == [(1, session(1)), (3, session(3))]
-    assert store.rows("SELECT count(*) FROM sessions") == [(3,)]
-
-
-def test_devices_are_forgotten_when_their_visits_are_over(store: Store) -> None:
-    long = session(2).view("/", NOW + 90, 200, "v")
-    store.load(1, PageviewLine(1, session(1)), PageviewLine(2, session(2)), PageviewLine(3, session(3)))
-    store.load(2, PageviewLine(2, long))
-    store.loader.expire(NOW + 1, 0)
-    assert store.open() == [(3, session(3)), (2, long)]
-    store.loader.expire(NOW + 3, 0)
-    assert store.open() == [(2, long)]
-    store.loader.expire(NOW + 3, NOW + 2)  # it has lasted as long as a visit may
-    assert store.rows("SELECT count(*) FROM state.open_sessions") == [(0,)]
-
-
-def test_a_device_that_is_hashed_anew_at_midnight(store: Store) -> None:
-    one = session(1)
-    turned = one.view("/next", NOW + 9, 200, "v")
-    late = store.segment(2, PageviewLine(5, one))
-    store.load(3, PageviewLine(6, turned))
-    store.loader.load(late, NOW)
-    assert store.open() == [(6, turned)]
-    store.load(4, PageviewLine(7, turned.view("/", NOW + 10, 200, "v")))
-    assert [device for device, _ in store.open()] == [7]
+from tests.store.segments import LIMITS, NOW, Store, begun, session
 
 
 def test_a_visit_that_an_event_began_has_its_source_from_its_first_pageview(store: Store) -> None:
@@ -150,26 +40,6 @@ def test_events_are_stored_with_their_own_page(store: Store) -> None:
     assert store.rows("SELECT exit_path, epoch_us(exit_timestamp), events FROM sessions") == [("/next", NOW + 10, 1)]
 
 
-def test_as_many_sessions_stay_open_as_memory_has_room_for(store: Store) -> None:
-    sessions = [session(number) for number in range(1, MOST_OPEN + 6)]
-    room = MOST_OPEN + MOST_OPEN // 8
-    store.load(1, *(PageviewLine(number, one) for number, one in enumerate(sessions[:room], 1)))
-    assert store.rows("SELECT count(*) FROM state.open_sessions") == [(room,)]
-    again = sessions[0].view("/next", NOW + 90, 200, "v")
-    store.load(2, PageviewLine(room + 1, sessions[room]), PageviewLine(1, again))
-    ((kept,),) = store.rows("SELECT count(*) FROM state.open_sessions")
-    assert kept in (MOST_OPEN, MOST_OPEN + 1)
-    taken_back = store.open(at_most=MOST_OPEN)
-    assert taken_back == [*((number + 1, sessions[number]) for number in range(6, room + 1)), (1, again)]
-    assert store.rows("SELECT count(*) FROM sessions") == [(room + 1,)]
-
-    # One that was forgotten here, and not in memory: its row goes on, and it is open again.
-    turned = sessions[1].view("/next", NOW + 91, 200, "v")
-    store.load(3, PageviewLine(2, turned))
-    assert store.open(at_most=MOST_OPEN)[-1] == (2, turned)
-    assert store.rows("SELECT count(*), sum(pageviews) FROM sessions") == [(room + 1, room + 3)]
-
-
 def test_rows_of_a_load_are_in_the_order_in_which_their_sessions_began(store: Store) -> None:
     one, two = session(1), session(2)
     turned = [one.view("/2", NOW + 10, 200, "v"), two.view("/2", NOW + 11, 200, "v")]
@@ -180,18 +50,6 @@ def test_rows_of_a_load_are_in_the_order_in_which_their_sessions_began(store: St
     for table in ("sessions", "state.open_sessions"):
         rows = store.rows(f"SELECT session_uuid::VARCHAR FROM {table} ORDER BY rowid")
         assert rows == [(one.uuid,), (two.uuid,)]
-
-
-def test_late_segment_does_not_turn_back_a_session(store: Store) -> None:
-    first = session(1)
-    second = first.view("/b", NOW + 5, 200, "v")
-    third = second.view("/c", NOW + 6, 404, "v")
-    late = store.segment(1, PageviewLine(1, first), PageviewLine(1, second))
-    store.load(2, PageviewLine(1, third))
-    assert store.loader.load(late, NOW) == Loaded({"pageview": 2})
-    assert store.rows("SELECT pageviews, exit_path, exit_status FROM sessions") == [(3, "/c", 404)]
-    assert store.rows("SELECT path FROM pageviews ORDER BY path") == [("/",), ("/b",), ("/c",)]
-    assert store.open() == [(1, third)]
 
 
 def test_texts_are_exact(store: Store) -> None:

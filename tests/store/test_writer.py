@@ -10,7 +10,7 @@ from prisme.journal.segment import Segment, segment_path
 from prisme.store.database import Database
 from prisme.store.loader import Loader
 from prisme.store.writer import Pace, Writer
-from tests.store.test_loader import LIMITS, NOW
+from tests.store.segments import LIMITS, NOW
 
 _PATIENCE = 20.0
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import prisme.store
 from prisme.base.events import DEVICE_TYPES
 from prisme.visit.useragent import UserAgents, find_type
-from tests.visit.test_useragent import BROWSERS, CHROME_ON_ANDROID, CHROME_ON_MAC, IPHONE
+from tests.visit.useragents import BROWSERS, CHROME_ON_ANDROID, CHROME_ON_MAC, IPHONE
 
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0"
 SILK = "AppleWebKit/537.36 (KHTML, like Gecko) Silk/108.4.6 like Chrome/108.0.5359.220 Safari/537.36"

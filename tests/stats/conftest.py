@@ -1,0 +1,39 @@
+"""A database with the made-up journal, and who asks it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from prisme.journal.segment import Segment, segment_path
+from prisme.stats.queries import Stats
+from prisme.store.database import Database, Limits
+from prisme.store.loader import Loader
+from prisme.store.reader import Reader
+from tests.stats.lines import LAST, LINES
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A database with the journal's lines, in segments as they come."""
+    folder = tmp_path_factory.mktemp("stats")
+    database = Database(folder / "prisme.duckdb", Limits(256 << 20, 2), folder / "tmp")
+    loader = Loader(database, 1_000)
+    size = len(LINES) // 5
+    for number in range(1, 7):
+        segment = Segment(number, segment_path(folder, number))
+        segment.path.write_bytes(b"".join(LINES[(number - 1) * size : number * size]))
+        loader.load(segment, LAST)
+    loader.close()
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def reader(database: Database) -> Iterator[Reader]:
+    with Reader(database, 3600.0) as reader:
+        yield reader
+
+
+@pytest.fixture(scope="module")
+def stats(reader: Reader) -> Stats:
+    return Stats(reader, None)

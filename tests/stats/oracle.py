@@ -1,0 +1,190 @@
+"""The figures of a journal, counted in plain Python."""
+
+import itertools
+import json
+import re
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
+
+from prisme.base import uri
+from prisme.base.timexpr import SECOND
+from prisme.stats.queries import Span
+from tests.stats.lines import LINES
+
+
+class Journal:
+    """What the lines say: newest state of each session, and the rows of each kind with their times."""
+
+    def __init__(self, lines: list[bytes]) -> None:
+        self.sessions: dict[str, dict[str, Any]] = {}
+        self.rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for line in map(json.loads, lines):
+            state = line["session"]
+            self.sessions[state["uuid"]] = state
+            self.rows[line["kind"]].append(state | {"path": state["exit_path"]} | line | {"at": state["exit"]})
+
+    def views_of(self, uuid: str) -> list[dict[str, Any]]:
+        return [row for row in self.rows["pageview"] if row["uuid"] == uuid]
+
+    def events_of(self, uuid: str) -> list[dict[str, Any]]:
+        return [row for row in self.rows["custom"] if row["uuid"] == uuid]
+
+
+class Term(NamedTuple):
+    """One term of a filter, as a generator makes it: `parts` are between the stars."""
+
+    negated: bool
+    parts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        text = "*".join(re.sub(r"([\\,*])", r"\\\1", part) for part in self.parts)
+        return ("!" if self.negated else "\\" if text.startswith("!") else "") + text
+
+    def fits(self, text: str) -> bool:
+        """By trying each place for each part, from the left."""
+        head, *rest = self.parts
+        if not rest:
+            return text == head
+        if not text.startswith(head):
+            return False
+        return any(Term(False, tuple(rest)).fits(text[cut:]) for cut in range(len(head), len(text) + 1))
+
+
+Made = dict[str, list[Term]]
+
+
+def passes(terms: list[Term], text: str) -> bool:
+    wanted = [term for term in terms if not term.negated]
+    return not any(term.fits(text) for term in terms if term.negated) and (
+        not wanted or any(term.fits(text) for term in wanted)
+    )
+
+
+FIELDS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "domain": itemgetter("domain"),
+    "entry-path": itemgetter("entry_path"),
+    "exit-path": itemgetter("exit_path"),
+    "referrer": itemgetter("referrer"),
+    "country": itemgetter("country"),
+    "os": lambda state: state["client"]["os"],
+    "browser": lambda state: state["client"]["browser"],
+    "device": lambda state: state["client"]["device"],
+    "device-type": lambda state: state["client"]["type"],
+    "utm-source": lambda state: state["utm"].get("source", ""),
+    "utm-medium": lambda state: state["utm"].get("medium", ""),
+    "utm-campaign": lambda state: state["utm"].get("campaign", ""),
+    "utm-term": lambda state: state["utm"].get("term", ""),
+    "utm-content": lambda state: state["utm"].get("content", ""),
+}
+
+
+def as_stored(name: str, term: Term) -> Term:
+    """A term on paths as the URLs that it is of would be stored."""
+    if "path" not in name:
+        return term
+    if len(term.parts) == 1 and term.parts[0].startswith("/"):
+        url = uri.parse(b"http://localhost" + term.parts[0].encode())
+        assert url
+        return Term(term.negated, (url.path,))
+    return Term(term.negated, tuple(map(escape, term.parts)))
+
+
+def escape(text: str) -> str:
+    """A part of a path: escapes in one form, and what has to be escaped."""
+    parts = re.split(r"(%[0-9A-Fa-f]{2})", text)
+    safe = "!$&'()*+,;=:@/"
+    texts, escapes = (quote(part, safe) for part in parts[::2]), (quote(unquote(part), "") for part in parts[1::2])
+    return "".join(itertools.chain.from_iterable(itertools.zip_longest(texts, escapes, fillvalue="")))
+
+
+class Oracle:
+    """Which sessions and rows some filters leave, and what is counted of them."""
+
+    def __init__(self, journal: Journal, made: Made) -> None:
+        self.journal, self.made = journal, {name: [as_stored(name, term) for term in made[name]] for name in made}
+        self.left = {uuid for uuid, state in journal.sessions.items() if self._has_fields(state)}
+        if {"path", "status"} & set(made):
+            self.left &= {row["uuid"] for row in journal.rows["pageview"] if self.view_counts(row)}
+        if "event" in made:
+            self.left &= {row["uuid"] for row in journal.rows["custom"] if passes(made["event"], row["name"])}
+
+    def _has_fields(self, state: dict[str, Any]) -> bool:
+        return all(passes(terms, FIELDS[name](state)) for name, terms in self.made.items() if name in FIELDS)
+
+    def view_counts(self, row: dict[str, Any]) -> bool:
+        return passes(self.made.get("path", []), row["path"]) and passes(
+            self.made.get("status", []), str(row["status"])
+        )
+
+    def sessions(self, start: int, end: int) -> list[dict[str, Any]]:
+        states = (self.journal.sessions[uuid] for uuid in self.left)
+        return [state | {"at": state["entry"]} for state in states if start <= state["entry"] < end]
+
+    def rows(self, kind: str, start: int, end: int) -> list[dict[str, Any]]:
+        rows = [row for row in self.journal.rows[kind] if row["uuid"] in self.left and start <= row["at"] < end]
+        if kind == "pageview":
+            return [row for row in rows if self.view_counts(row)]
+        if kind == "custom":
+            return [row for row in rows if passes(self.made.get("event", []), row["name"])]
+        return rows
+
+    def series(self, name: str, span: Span) -> list[float]:
+        if name in {"sessions", "bounces", "sessions-duration"}:
+            source = self.sessions(span.start, span.end)
+        else:
+            kinds = ("custom", "download", "outbound") if name == "events" else ("pageview",)
+            source = [row for kind in kinds for row in self.rows(kind, span.start, span.end)]
+        buckets: list[list[dict[str, Any]]] = [[] for _ in span.edges[1:]]
+        for row in source:
+            buckets[bisect_right(span.edges, row["at"]) - 1].append(row)
+        return [self.figure(name, rows) for rows in buckets]
+
+    def total(self, name: str, span: Span) -> float:
+        (value,) = self.series(name, Span(span.start, span.end, [span.start, max(span.end, span.start + 1)]))
+        return value
+
+    def figure(self, name: str, rows: list[dict[str, Any]]) -> float:
+        values: dict[str, Callable[[list[dict[str, Any]]], float]] = {
+            "visitors": lambda rows: len({row["visitor"] for row in rows}),
+            "sessions": len,
+            "pageviews": len,
+            "events": len,
+            "bounces": lambda rows: sum(row["pageviews"] <= 1 and not row["events"] for row in rows),
+            "sessions-duration": lambda rows: (
+                sum(row["exit"] - row["entry"] for row in rows) / SECOND / (len(rows) or 1)
+            ),
+        }
+        return values[name](rows)
+
+    def top(self, name: str, start: int, end: int) -> Counter[str]:
+        kind, key = TOP_FIELDS[name]
+        source = self.sessions(start, end) if kind == "session" else self.rows(kind, start, end)
+        return Counter(text for text in map(key, source) if text)
+
+
+TOP_FIELDS: dict[str, tuple[str, Any]] = {
+    "top-pages": ("pageview", lambda row: row["path"]),
+    "top-statuses": ("pageview", lambda row: str(row["status"])),
+    "top-custom-events": ("custom", lambda row: row["name"]),
+    "top-outbound-links": ("outbound", lambda row: row["url"]),
+    "top-file-downloads": ("download", lambda row: row["url"]),
+    **{
+        f"top-{plural}": ("session", FIELDS[name])
+        for plural, name in {
+            "entry-pages": "entry-path",
+            "exit-pages": "exit-path",
+            "referrers": "referrer",
+            "countries": "country",
+            "operating-systems": "os",
+            "browsers": "browser",
+            "devices": "device",
+            "device-types": "device-type",
+            **{f"utm-{part}s": f"utm-{part}" for part in ("source", "medium", "campaign", "term", "content")},
+        }.items()
+    },
+}
+JOURNAL = Journal(LINES)

@@ -1,0 +1,35 @@
+"""How the text of a filter is read."""
+
+import pytest
+
+from prisme.stats import filters
+
+
+@pytest.mark.parametrize(
+    ("text", "includes", "excludes"),
+    [
+        ("a", [("a",)], []),
+        ("a,b", [("a",), ("b",)], []),
+        ("!a", [], [("a",)]),
+        ("a*,!b", [("a", "")], [("b",)]),
+        ("*", [("", "")], []),
+        (r"a\,b\*\!\\", [("a,b*!\\",)], []),
+        (r"\!a", [("!a",)], []),
+        ("a!b", [("a!b",)], []),
+        ("a,", [("a",), ("",)], []),
+        ("!", [], [("",)]),
+        ("a\nb*\n", [("a\nb", "\n")], []),
+    ],
+)
+def test_filters_are_read(text: str, includes: list[tuple[str, ...]], excludes: list[tuple[str, ...]]) -> None:
+    assert filters.read({"event": text}) == {"event": filters.Filter(tuple(includes), tuple(excludes))}
+
+
+def test_only_filters_are_filters() -> None:
+    assert filters.read({"path": "", "limit": "3", "from": "now-1d"}) == {}
+
+
+@pytest.mark.parametrize("text", ["a\\", "x" * 8193, ",".join("a" * 501), "a" + "*a" * 9])
+def test_wrong_filters_are_named(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^utm-term: such as utm-term=a,b\* or utm-term=!c; "):
+        filters.read({"utm-term": text})
