@@ -1,12 +1,16 @@
 """Browsers that a module's tests share: one Playwright at a time, as a thread can have no second. A server and sites
-for the tests of the tracking script."""
+for the tests of the tracking script; and, for a module's own server, pages of the dashboard and who may see it."""
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
+from prisme.store.control import Control
+from tests.e2e.cast import Cast
+from tests.e2e.dashboard import Open, log_in
 from tests.e2e.script import visiting
 from tests.e2e.sites import Sites
 from tests.requirements import need
@@ -69,3 +73,32 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     return context.new_page()
+
+
+@pytest.fixture
+def visit(chromium: Browser, server: LiveServer) -> Iterator[Open]:
+    """Opens a page of the dashboard as somebody who is logged in."""
+    contexts: list[BrowserContext] = []
+
+    def begin(path: str = "/dashboard", name: str = "ada", live: LiveServer = server, **options: Any) -> Page:
+        contexts.append(chromium.new_context(**{"timezone_id": "UTC", **options}))
+        log_in(contexts[-1], live, name)
+        page = contexts[-1].new_page()
+        page.set_default_timeout(10_000)
+        page.goto(live.url + path)
+        return page
+
+    yield begin
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def plain(visit: Open) -> Open:
+    """The same without JavaScript."""
+    return lambda *words, **options: visit(*words, java_script_enabled=False, **options)
+
+
+@pytest.fixture(scope="module")
+def cast(server: LiveServer) -> Cast:
+    return Cast(Control(server.folder))

@@ -19,6 +19,9 @@ PROPERTIES = '{"plan":"pro"}'
 LINK = "https://files.example.org/a.pdf?v=1"
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 BOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+# Options of a server that is quick to store, and trusts `X-Forwarded-For`.
+QUICK = {"eventstore_max_batch_timeout": "10ms", "trust_proxy": "true"}
+COLUMNS = "entry_path, exit_path, referrer_domain, pageviews, events"
 
 NO_ORIGIN = "origin not registered"
 NO_PAGE = "page URL is missing: send X-Prisme-Referrer or Referer"
@@ -204,6 +207,11 @@ def assert_gif(answer: httpx.Response) -> None:
     assert len(answer.content) == 35
     assert answer.headers["content-type"] == "image/gif"
     assert answer.headers["cache-control"] == "no-store, no-cache, max-age=0, must-revalidate, proxy-revalidate"
+
+
+def visits(server: LiveServer, site: str, columns: str = COLUMNS) -> list[tuple[Any, ...]]:
+    """The visits of a site, in the order in which they began."""
+    return server.rows(f"SELECT {columns} FROM sessions WHERE domain = ? ORDER BY session_uuid", [site])
 
 
 def speak(server: LiveServer, said: bytes, *, end: bool = False) -> bytes:

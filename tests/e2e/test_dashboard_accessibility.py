@@ -1,0 +1,177 @@
+"""The dashboard for everybody, empty or full: what axe finds, and how it looks on any screen and on paper."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from prisme import assets
+from prisme.access.grants import operator
+from prisme.access.shares import Shares
+from prisme.store.control import Control
+from tests.e2e.dashboard import IDN, ONE, Open, add_people, demo, log_in, open_menu, see
+from tests.requirements import miss, need
+from tests.server import LiveServer, browser
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    with demo(tmp_path_factory.mktemp("dashboard")) as live:
+        for domain in (ONE, IDN):  # Settings have something to list.
+            Shares(Control(live.folder)).add(operator("test"), domain, int(time.time()))
+        yield live
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return load_axe(tmp_path_factory.mktemp("axe"))
+
+
+_AXE: dict[str, str] = {}
+
+
+def load_axe(folder: Path) -> str:
+    """axe-core's source, as the lock of the scripts' tools pins it."""
+    if "source" not in _AXE:
+        need("node", "nodejs")
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(Path(assets.__file__).parent / "script" / name, folder)
+        npm = [need("npm", "npm"), "--no-audit", "--no-fund", "--no-update-notifier", "ci", "--ignore-scripts"]
+        done = subprocess.run(npm, cwd=folder, capture_output=True, text=True)
+        if done.returncode:
+            miss(f"npm cannot install axe-core: {done.stderr}")
+        _AXE["source"] = (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
+    return _AXE["source"]
+
+
+@pytest.fixture(autouse=True)
+def _axe_is_there(axe: str) -> None:
+    """Fetched once, before a test needs it."""
+
+
+def check_axe(page: Page) -> None:
+    page.evaluate(_AXE["source"])
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = page.evaluate("tags => axe.run(document, {runOnly: tags})", tags)
+    assert found["passes"]
+    told = [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found["violations"]]
+    assert told == []
+
+
+# Before the first visit
+
+
+def test_waiting_for_the_first_visit(chromium: Browser, tmp_path: Path) -> None:
+    with LiveServer(tmp_path, origins="example.com") as live:
+        add_people(live, "example.com")
+        context = chromium.new_context(timezone_id="UTC")
+        log_in(context, live, "ada")
+        page = context.new_page()
+        page.goto(f"{live.url}/dashboard")
+        assert f'<script src="{live.url}/static/wa.js" defer></script>' in page.locator("pre").inner_text()
+        assert "example.com" in page.locator("#main").inner_text()
+        refused = live.http.post("/api/v1/events/pageviews", headers=browser("https://other.org/"))
+        assert refused.status_code == 400
+        expect(page.locator("dl")).to_contain_text("origin not registered, 1 times", timeout=15_000)
+        expect(page.locator("dl")).to_contain_text("Name the site's host in the option origins")
+        check_axe(page)
+        see(live, "https://example.com/first", "First")
+        expect(page.locator("#pages table.list")).to_contain_text("/first", timeout=15_000)
+        assert page.locator("#health").inner_text().count("origin not registered") == 1
+        viewer = chromium.new_context(java_script_enabled=False)
+        log_in(viewer, live, "vic")
+        viewer.new_page().goto(f"{live.url}/dashboard")
+        context.close()
+        viewer.close()
+
+
+def test_a_period_without_visits(plain: Open) -> None:
+    page = plain("/dashboard?path=/nowhere")
+    assert "No visits with these filters" in page.locator(".empty").inner_text()
+    page.goto(page.url.replace("path=/nowhere", "from=2020-01-01&to=2020-01-02"))
+    assert "Choose a longer period" in page.locator(".empty").inner_text()
+
+
+# Pages and their menus
+
+
+STATES = [
+    "/dashboard",
+    "/dashboard?period=today&metric=bounce-rate&compare=none",
+    f"/dashboard?domain={ONE}&path=/pricing&country=!DE&sources=top-utm-campaigns&technology=top-devices",
+    "/dashboard?path=/nowhere",
+    "/dashboard?period=all&events=custom-properties&property=plan&metric=events",
+    "/dashboard/list?name=top-pages&period=90d",
+    "/dashboard/list?name=top-pages&search=nothing+like+it",
+    "/dashboard?period=never",
+    "/dashboard/list?name=nothing",
+    *(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit")),
+]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", STATES)
+def test_axe_finds_nothing(visit: Open, path: str, scheme: str) -> None:
+    page = visit(path, color_scheme=scheme)
+    check_axe(page)
+
+
+@pytest.mark.parametrize("path", ["/login", "/setup", "/share?share=prshare_none"])
+def test_axe_finds_nothing_before_log_in(chromium: Browser, server: LiveServer, path: str) -> None:
+    page = chromium.new_page()
+    page.goto(server.url + path)
+    check_axe(page)
+    page.close()
+
+
+def test_axe_finds_nothing_in_open_menus(visit: Open) -> None:
+    page = visit()
+    for name in ("All sites", "Last 28 days", "against", "Filter", "More", "ada"):
+        open_menu(page, name)
+        check_axe(page)
+        page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    check_axe(page)
+
+
+@pytest.mark.parametrize("path", [path for path in STATES if "never" not in path and "name=nothing" not in path])
+@pytest.mark.parametrize(("width", "scale"), [(320, 1), (640, 2)], ids=["320px", "200%"])
+def test_nothing_is_cut_off(visit: Open, path: str, width: int, scale: int) -> None:
+    page = visit(path, viewport={"width": width // scale, "height": 600}, device_scale_factor=scale)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width // scale
+    page.locator("body").screenshot()
+
+
+def test_touch_targets(visit: Open) -> None:
+    page = visit(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+    small = page.evaluate(
+        """[...document.querySelectorAll("a, button, summary, input, select")]
+        .filter(one => one.checkVisibility() && !one.closest(".skip, .vh"))
+        .map(one => [one.textContent.trim().slice(0, 30), one.getBoundingClientRect()])
+        .filter(([, box]) => box.width && (box.height < 43.5 || box.width < 43.5))
+        .map(([text, box]) => [text, box.width, box.height])"""
+    )
+    assert small == []
+
+
+def test_motion_and_contrast_are_as_wished(visit: Open) -> None:
+    page = visit(reduced_motion="reduce")
+    assert page.evaluate("getComputedStyle(document.querySelector('.pulse')).animationName") == "none"
+    moving = visit(reduced_motion="no-preference")
+    assert moving.evaluate("getComputedStyle(document.querySelector('.pulse')).animationName") == "pulse"
+    strong = visit(contrast="more")
+    quiet = "getComputedStyle(document.querySelector('.what')).color === getComputedStyle(document.body).color"
+    assert strong.evaluate(quiet)
+    assert not moving.evaluate(quiet)
+
+
+def test_print_leaves_out_what_paper_cannot_do(visit: Open) -> None:
+    page = visit()
+    page.emulate_media(media="print")
+    for selector in (".controls", ".tabs", ".links", ".more"):
+        assert page.locator(selector).first.is_hidden()
+    assert page.locator("#tiles").is_visible()

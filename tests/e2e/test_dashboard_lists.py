@@ -1,0 +1,220 @@
+"""The dashboard's lists, without JavaScript: rows, tabs, filters, whole lists, and paths as people read them."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.dashboard import IDN, NEWS, ODD, Open, demo, open_menu, query, rows
+from tests.server import LiveServer
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    with demo(tmp_path_factory.mktemp("dashboard")) as live:
+        yield live
+
+
+def test_a_row_filters_and_again_removes(plain: Open) -> None:
+    page = plain()
+    views = page.locator("#tiles .figure").nth(2).get_attribute("title")
+    page.locator("#pages").get_by_role("link", name="/pricing", exact=True).click()
+    assert query(page) == {"path": "/pricing"}
+    expect(page.locator(".chips li").first).to_contain_text("Page is /pricing")
+    assert page.locator("#tiles .figure").nth(2).get_attribute("title") != views
+    assert rows(page, "pages")[0][0] == "/pricing"
+    page.locator("#pages").get_by_role("link", name="/pricing", exact=True).click()
+    assert query(page) == {}
+    assert page.locator("#tiles .figure").nth(2).get_attribute("title") == views
+
+
+def test_a_row_excludes_and_adds_by_its_menu(plain: Open) -> None:
+    page = plain()
+    page.get_by_label("More for /pricing").click()
+    page.locator("#pages details[open]").get_by_role("link", name="Exclude").click()
+    assert query(page) == {"path": "!/pricing"}
+    assert "/pricing" not in [name for name, _ in rows(page, "pages")]
+    page.goto(page.url.replace("!/pricing", "/pricing"))
+    page.locator("#countries").get_by_role("link", name="Germany", exact=True).click()
+    assert query(page) == {"path": "/pricing", "country": "DE"}
+    page.goto(re.sub("country=DE", "country=FR", page.url))
+    page.locator(".chips .clear").click()
+    assert query(page) == {}
+    page.goto(page.url + "?country=FR")
+    assert [name for name, _ in rows(page, "countries")] == ["France"]
+
+
+def test_a_source_is_all_its_referrers(plain: Open) -> None:
+    page = plain()
+    before = dict(rows(page, "sources"))
+    page.locator("#sources").get_by_role("link", name="Google", exact=True).click()
+    assert "www.google.com" in query(page)["referrer"].split(",")
+    assert rows(page, "sources") == [("Google", before["Google"])]
+
+
+@pytest.mark.parametrize(
+    ("panel", "tab", "name", "path"),
+    [
+        ("sources", "Referrers", "top-referrers", "referrer"),
+        ("sources", "Campaigns", "top-utm-campaigns", "utm-campaign"),
+        ("pages", "Entry pages", "top-entry-pages", "entry-path"),
+        ("pages", "Exit pages", "top-exit-pages", "exit-path"),
+        ("technology", "Systems", "top-operating-systems", "os"),
+        ("technology", "Devices", "top-devices", "device"),
+        ("links", "Downloads", "top-file-downloads", ""),
+    ],
+)
+def test_tabs(server: LiveServer, plain: Open, panel: str, tab: str, name: str, path: str) -> None:
+    page = plain()
+    page.locator(f"#{panel} .tabs").get_by_role("link", name=tab).click()
+    assert query(page) == {panel: name}
+    told = server.http.get(f"/api/v1/stats/{name}", params={"from": "now-27d/d"}, headers=server.make_token()).json()
+    shown = rows(page, panel)
+    assert [key.replace("direct", "Direct") for key in told["keys"]] == [label for label, _ in shown]
+    assert len(shown) > 0
+    if path:
+        page.locator(f"#{panel} table.list a").nth(0).click()
+        assert path in query(page)
+
+
+def test_device_types(server: LiveServer, plain: Open) -> None:
+    page = plain("/dashboard?technology=top-device-types")
+    told = server.http.get(
+        "/api/v1/stats/top-device-types", params={"from": "now-27d/d"}, headers=server.make_token()
+    ).json()
+    assert {"desktop", "mobile", "tablet"} <= set(told["keys"])
+    assert [label for label, _ in rows(page, "technology")] == [key.capitalize() for key in told["keys"]]
+    page.locator("#technology").get_by_role("link", name="Tablet", exact=True).click()
+    assert query(page) == {"technology": "top-device-types", "device-type": "tablet"}
+    assert [label for label, _ in rows(page, "technology")] == ["Tablet"]
+    expect(page.locator(".chips li").first).to_contain_text("Device type is Tablet")
+
+
+@pytest.mark.parametrize("tab", ["", "&events=custom-properties"])
+def test_all_events_have_a_number_and_a_chart(server: LiveServer, plain: Open, tab: str) -> None:
+    page = plain(f"/dashboard?period=7d{tab}")
+    told = server.http.get("/api/v1/stats/events", params={"from": "now-6d/d"}, headers=server.make_token()).json()
+    link = page.locator("#events").get_by_role("link", name=re.compile("events, with downloads and clicks"))
+    assert link.get_attribute("title") == f"{sum(told['values']):,}" != "0"
+    link.click()
+    assert query(page)["metric"] == "events"
+    assert page.locator("figcaption").inner_text().startswith("Events by day")
+    shown = page.locator("#values tbody td:nth-of-type(1)").all_text_contents()
+    assert shown == [f"{value:,}" for value in told["values"]]
+    assert page.locator("#tiles a").count() == 6
+    page.goto(f"{server.url}/dashboard?period=7d&path=/nowhere{tab}")
+    assert page.locator("#events").get_by_role("link", name="with downloads and clicks").count() == 0
+
+
+def test_errors_are_pages_that_were_not_there(server: LiveServer, plain: Open) -> None:
+    page = plain("/dashboard?pages=errors")
+    told = server.http.get(
+        "/api/v1/stats/top-pages", params={"from": "now-27d/d", "status": "4*,5*"}, headers=server.make_token()
+    ).json()
+    assert [label for label, _ in rows(page, "pages")] == told["keys"]
+
+
+def test_properties_of_an_event(plain: Open) -> None:
+    page = plain()
+    page.locator("#events").get_by_role("link", name="sign_up", exact=True).click()
+    page.locator("#events .tabs").get_by_role("link", name="Properties").click()
+    names = [label for label, _ in rows(page, "events")]
+    assert "plan" in names
+    page.locator("#events").get_by_role("link", name="plan", exact=True).click()
+    assert query(page) == {"event": "sign_up", "events": "custom-properties", "property": "plan"}
+    assert len(rows(page, "events")) > 1
+    page.get_by_role("link", name="All properties").click()
+    assert [label for label, _ in rows(page, "events")] == names
+
+
+def test_filters_by_form(plain: Open) -> None:
+    page = plain("/dashboard?period=7d")
+    open_menu(page, "Filter")
+    page.select_option("#filter-name", "country")
+    page.fill("#filter-value", "DE,FR")
+    page.get_by_role("button", name="Filter").click()
+    assert query(page) == {"period": "7d", "country": "DE,FR"}
+    assert {label for label, _ in rows(page, "countries")} == {"Germany", "France"}
+    texts = page.locator(".chips li").all_inner_texts()
+    assert ["Germany" in texts[0], "France" in texts[1]] == [True, True]
+
+
+def test_all_of_a_list(server: LiveServer, plain: Open) -> None:
+    page = plain("/dashboard?period=90d")
+    page.locator("#pages .links").get_by_role("link", name="All").click()
+    assert urlsplit(page.url).path == "/dashboard/list"
+    told = server.http.get(
+        "/api/v1/stats/top-pages", params={"from": "now-89d/d", "limit": "10000"}, headers=server.make_token()
+    ).json()
+    keys = [key.replace(NEWS, "/новости/1") for key in told["keys"]]
+    labels = page.locator("table.list .name").all_inner_texts()
+    assert labels == keys[:100]
+    page.get_by_role("link", name="name", exact=True).click()
+    labels = page.locator("table.list .name").all_inner_texts()
+    assert labels == sorted(keys, key=str.casefold)[:100]
+    page.fill("#search", "НОВОСТИ")
+    page.get_by_role("button", name="Search").click()
+    assert page.locator("table.list .name").all_inner_texts() == ["/новости/1"]
+    page.fill("#search", "BLOG")
+    page.get_by_role("button", name="Search").click()
+    labels = page.locator("table.list .name").all_inner_texts()
+    assert labels == sorted((key for key in keys if "blog" in key), key=str.casefold)
+    page.get_by_role("link", name=labels[0], exact=True).click()
+    assert urlsplit(page.url).path == "/dashboard"
+    assert query(page) == {"period": "90d", "path": labels[0]}
+
+
+def test_csv_and_json_have_the_rows(server: LiveServer, plain: Open) -> None:
+    page = plain("/dashboard?period=7d&country=DE")
+    for panel in ("pages", "countries", "technology", "week"):
+        links = page.locator(f"#{panel} .links")
+        csv = page.request.get(server.url + (links.get_by_text("CSV").get_attribute("href") or ""))
+        told = page.request.get(server.url + (links.get_by_text("JSON").get_attribute("href") or "")).json()
+        assert csv.text().splitlines()[0] == "key,value"
+        assert len(csv.text().splitlines()) == len(told["keys"]) + 1
+        if panel != "week":
+            assert [label for label, _ in rows(page, panel)][:1] == [
+                {"DE": "Germany"}.get(key, key) for key in told["keys"][:1]
+            ]
+
+
+# Paths and hosts as people read them
+
+
+def test_paths_and_hosts_are_shown_decoded_and_found(server: LiveServer, plain: Open) -> None:
+    page = plain("/dashboard?period=today&domain=Bücher.example&sources=top-referrers")
+    assert page.title() == "bücher.example, Today · Prisme"
+    expect(page.locator("header details.menu > summary").first).to_contain_text("bücher.example")
+    assert sorted(rows(page, "pages")) == [(ODD, "1"), ("/новости/1", "1")]
+    assert sorted(rows(page, "sources")) == [("Direct", "1"), ("müller.example", "1")]
+    assert page.locator("#pages .name bdi").all_inner_texts() == [name for name, _ in rows(page, "pages")]
+    page.locator("#pages").get_by_role("link", name="/новости/1", exact=True).click()
+    assert query(page)["path"] == "/новости/1"
+    assert rows(page, "pages") == [("/новости/1", "1")]
+    assert page.locator(".chips bdi").all_inner_texts() == ["bücher.example", "/новости/1"]
+    page.locator("#sources").get_by_role("link", name="müller.example", exact=True).click()
+    assert rows(page, "sources") == [("müller.example", "1")]
+    csv = page.request.get(server.url + (page.locator("#pages .links a").nth(1).get_attribute("href") or ""))
+    assert csv.text().splitlines() == ["key,value", f"{NEWS},1"]
+    told = page.request.get(server.url + (page.locator("#sources .links a").nth(2).get_attribute("href") or ""))
+    assert told.json()["keys"] == ["xn--mller-kva.example"]
+    # The row removes its filter, as the address says the same however it was typed.
+    page.goto(f"{server.url}/dashboard?period=today&domain={IDN}&path={NEWS.replace('%', '%25').lower()}")
+    page.locator("#pages").get_by_role("link", name="/новости/1", exact=True).click()
+    assert query(page) == {"period": "today", "domain": "bücher.example"}
+
+
+@pytest.mark.parametrize("typed", ["/новости/*", "/%D0%BD%D0%BE%D0%B2%D0%BE%D1%81%D1%82%D0%B8/*", "!/a%2Fb*"])
+def test_filters_are_typed_decoded_or_not(plain: Open, typed: str) -> None:
+    page = plain("/dashboard?period=today&domain=*cher-kva.example")
+    assert len(rows(page, "pages")) == 2
+    open_menu(page, "Filter")
+    page.select_option("#filter-name", "path")
+    page.fill("#filter-value", typed)
+    page.get_by_role("button", name="Filter").click()
+    assert rows(page, "pages") == [("/новости/1", "1")]
+    expect(page.locator(".chips li").nth(1)).to_contain_text(
+        "Page is not /a%2Fb*" if typed.startswith("!") else "Page is /новости/*"
+    )

@@ -1,0 +1,116 @@
+"""Questions to the API of figures: wrong ones, those of other origins, those that take too long or are too many."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.cast import WIDE, Cast, ask, see
+from tests.server import LiveServer
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    with LiveServer(tmp_path_factory.mktemp("questions")) as started:
+        see(started)
+        yield started
+
+
+@pytest.mark.parametrize(
+    ("allowed", "origin", "told"),
+    [
+        ("", "https://a.example", None),
+        ("https://a.example", "https://a.example", "https://a.example"),
+        ("https://a.example,http://b.example:81", "http://b.example:81", "http://b.example:81"),
+        ("https://a.example", "http://a.example", None),
+        ("https://a.example", "null", None),
+        ("*", "https://a.example", "*"),
+    ],
+)
+def test_pages_of_named_origins_read_figures(tmp_path: Path, allowed: str, origin: str, told: str | None) -> None:
+    with LiveServer(tmp_path, api_stats_allow_origins=allowed) as server:
+        headers = {"Origin": origin}
+        asked = server.http.options("/api/v1/stats/visitors", headers=headers)
+        answers = [asked, server.http.get("/api/v1/stats/visitors", headers=headers)]
+        answers.append(server.http.get("/api/v1/stats/visitors", headers=headers | server.make_token()))
+        assert [answer.status_code for answer in answers] == [204, 401, 200]
+        for answer in answers:
+            assert answer.headers.get("access-control-allow-origin") == told
+            assert "access-control-allow-credentials" not in answer.headers
+        assert asked.headers.get("access-control-allow-headers") == (told and "authorization")
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "told"),
+    [
+        ("visitors?from=x", 400, "from: 'x' is no time, such as "),
+        ("visitors?path=/a&path=/b", 400, "'path': comes twice; write a list with commas"),
+        ("visitors?%ff=1", 400, "parameters are UTF-8"),
+        ("visitors?" + "&".join(f"a{number}=1" for number in range(101)), 400, "parameters are UTF-8, and at most 100"),
+        ("visitors?a%0d%0aX-Evil:1=1", 400, "a??X-Evil"),
+        ("vistors", 404, "'vistors' is no figure; there are visitors, "),
+        ("dashboard.csv", 404, "'dashboard.csv' is no figure"),
+    ],
+)
+def test_wrong_questions_are_answered(server: LiveServer, cast: Cast, query: str, status: int, told: str) -> None:
+    answer = ask(server, "GET", f"/api/v1/stats/{query}", cast.insiders["token"])
+    assert answer.status_code == status
+    assert answer.text.startswith(told)
+    assert "x-evil" not in answer.headers
+
+
+def test_csv_by_accept(server: LiveServer, cast: Cast) -> None:
+    for accept, kind in (
+        ("text/csv", "text/csv"),
+        ("application/json, text/csv", "application/json"),
+        ("*/*", "application/json"),
+    ):
+        told = ask(server, "GET", "/api/v1/stats/top-pages", cast.admin, params=WIDE, headers={"Accept": accept})
+        assert told.headers["content-type"].startswith(kind)
+        if kind == "text/csv":
+            assert told.text == "key,value\r\n/unseen,1\r\n"
+            assert told.headers["content-disposition"] == 'attachment; filename="top-pages.csv"'
+
+
+def test_late_answers_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question that takes for ever: DuckDB itself is interrupted."""
+    many = "range(10000000) AS a, range(10000000) AS b WHERE a.range % 7 = b.range % 11"
+    slow = f"SELECT -1, count(*) FROM {many} AND NOT EXISTS ({{rows}})"
+    monkeypatch.setattr("prisme.stats.queries._COUNT", slow)
+    with LiveServer(tmp_path, api_stats_timeout="200ms") as server:
+        answer = server.http.get("/api/v1/stats/pageviews", headers=server.make_token())
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+        assert answer.text == "the answer took over 0.2 s: ask for less time, or with fewer filters\n"
+        assert server.http.get("/api/v1/stats/sessions", headers=server.make_token()).status_code == 200
+
+
+def test_a_long_question_does_not_hold_up_the_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = "range(10000000) AS a, range(10000000) AS b WHERE a.range % 7 = b.range % 11"
+    monkeypatch.setattr(
+        "prisme.stats.queries._COUNT",
+        f"SELECT -1, count(*) FROM {many} AND NOT EXISTS ({{rows}})",
+    )
+    monkeypatch.setattr("prisme.serve._DRAIN_SECONDS", 0.2)
+    with LiveServer(tmp_path, api_stats_timeout="10m") as server, ThreadPoolExecutor() as threads:
+        headers = server.make_token()
+        asking = threads.submit(httpx.get, f"{server.url}/api/v1/stats/pageviews", headers=headers, timeout=60)
+        time.sleep(1)
+        assert not asking.done()
+        server.stop()
+        assert isinstance(asking.exception(), httpx.TransportError) or asking.result().status_code == 503
+
+
+def test_too_many_questions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prisme.serve._MOST_QUESTIONS", 0)
+    with LiveServer(tmp_path) as server:
+        answer = server.http.get("/api/v1/stats/pageviews", headers=server.make_token())
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+
+
+def test_ingestion_alone_has_no_figures(tmp_path: Path) -> None:
+    with LiveServer(tmp_path, mode="ingestion") as server:
+        for path in ("/", "/login", "/setup", "/api/v1/stats/visitors", "/api/v1/users", "/static/wa.js"):
+            assert server.http.get(path, headers=server.make_token()).status_code == 404
