@@ -12,7 +12,7 @@ from typing import Any
 import uvloop
 
 from prisme.web.request import Receive
-from prisme.web.response import ACCEPTED, ACCEPTED_GIF, HEALTHY, answer, preflight
+from prisme.web.responses import ACCEPTED, ACCEPTED_GIF, HEALTHY, answer, preflight
 from prisme.web.server import server
 
 # Prisme's own answers, so that both send the same bytes.

@@ -36,9 +36,9 @@ from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder, FolderError
 from prisme.runtime.freespace import FreeSpace
 from prisme.runtime.log import open_log
-from prisme.stats.kept import Kept
-from prisme.stats.recent import Recent
-from prisme.stats.recent import Sites as RecentSites
+from prisme.stats.cache.incremental import Kept
+from prisme.stats.cache.responses import Recent
+from prisme.stats.cache.responses import Sites as RecentSites
 from prisme.store.control import Control
 from prisme.store.database import WAY_BACK, Database, Limits, StoreError
 from prisme.store.loader import Loader
@@ -53,13 +53,13 @@ from prisme.visit.salts import Salts
 from prisme.visit.sessions import CAPACITY, LONGEST, PAGES, Sessions, begin
 from prisme.visit.sites import Rules, Sites
 from prisme.visit.useragent import UserAgents
-from prisme.web import trial
-from prisme.web.admin import Admin, gather
+from prisme.web import tls_probe as trial
+from prisme.web.api.admin import Offices, manage
+from prisme.web.api.stats import STATS, Figures, stats
 from prisme.web.app import HEALTHCHECK, NAME, NOSCRIPT, App, Methods, healthcheck
-from prisme.web.dashboard import dashboard
-from prisme.web.desk import Desk
-from prisme.web.endpoints import Place
-from prisme.web.events import (
+from prisme.web.authentication import Guard
+from prisme.web.events.admission import gate
+from prisme.web.events.endpoints import (
     Doors,
     head_outbound,
     head_picture,
@@ -70,21 +70,21 @@ from prisme.web.events import (
     post_link,
     post_pageview,
 )
-from prisme.web.files import DASHBOARD_JS, DASHBOARD_SCRIPT, SCRIPT, TRACKING_JS, script, version
-from prisme.web.gate import gate
-from prisme.web.guard import Guard
-from prisme.web.health import Intake
-from prisme.web.manage import Offices, manage
-from prisme.web.pages import Pages
-from prisme.web.people import People, people
+from prisme.web.metrics_server import Admin, gather
+from prisme.web.pages.dashboard import dashboard
+from prisme.web.pages.forms import Place
+from prisme.web.pages.health import Intake
+from prisme.web.pages.login import People, people
+from prisme.web.pages.settings import Office, settings
+from prisme.web.pages.templates import Pages
+from prisme.web.pages.viewer import Board
 from prisme.web.request import Proxy
-from prisme.web.response import EVENTS
+from prisme.web.responses import EVENTS
 from prisme.web.server import claim, server
 from prisme.web.server import serve as serve_requests
-from prisme.web.settings import Office, settings
-from prisme.web.stats import STATS, Figures, stats
+from prisme.web.static import DASHBOARD_JS, DASHBOARD_SCRIPT, SCRIPT, TRACKING_JS, script, version
 from prisme.web.traffic import SOURCE_IP, Traffic
-from prisme.web.viewing import Board
+from prisme.web.worker_pool import Desk
 
 SECOND = 1_000_000  # microseconds
 # What is under way may take so long after a stop was asked for; a supervisor's patience is often 10 s in all.

@@ -15,7 +15,7 @@ from textwrap import fill
 
 import pytest
 
-from prisme.stats.answers import NAMES
+from prisme.stats.figures import NAMES
 from prisme.stats.queries import SERIES
 from tests.checkout import ROOT
 from tests.requirements import need

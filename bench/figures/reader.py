@@ -13,7 +13,7 @@ import msgspec
 
 from bench.seed import DOMAINS
 from prisme.base.timexpr import SECOND
-from prisme.stats import asked
+from prisme.stats import parameters as asked
 from prisme.stats.queries import Span
 
 MONTH, YEAR = "now-30d/d", "now-12M/d"

@@ -1,7 +1,7 @@
 """The requests of the stages, and their parts: each number is another visitor, and each call gets texts of its own."""
 
 from prisme.web.request import Scope
-from prisme.web.response import EVENTS
+from prisme.web.responses import EVENTS
 
 SITE = "example.com"
 PATTERN = EVENTS + "pageviews"

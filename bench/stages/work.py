@@ -44,10 +44,10 @@ from prisme.visit.sessions import Visit
 from prisme.visit.sessions import begin as remember
 from prisme.visit.sites import Page, Referrer, Sites
 from prisme.web.app import App, Methods
-from prisme.web.events import Doors, post_pageview
-from prisme.web.gate import Admit, gate
+from prisme.web.events.admission import Admit, gate
+from prisme.web.events.endpoints import Doors, post_pageview
 from prisme.web.request import ORIGIN, Proxy, Scope
-from prisme.web.response import ACCEPTED, Answer
+from prisme.web.responses import ACCEPTED, Answer
 from prisme.web.traffic import SOURCE_IP, Traffic
 
 # Under load so many requests wait for each other, mostly; Prisme answers 64 at a time at most.

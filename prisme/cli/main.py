@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from prisme import __version__
-from prisme.cli import default_config, demo, people, serve
+from prisme.cli import access as people
+from prisme.cli import default_config, demo, serve
 from prisme.runtime.config import suggest
 
 COMMANDS = {

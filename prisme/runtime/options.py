@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from prisme.runtime.kind import (
+from prisme.runtime.option_types import (
     ADDRESS,
     ALIASES,
     BOOLEAN,

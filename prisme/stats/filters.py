@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from prisme.stats.normal import Pattern, normalise
+from prisme.stats.patterns import Pattern, normalise
 
 # A column of every table: all rows of a session have the same.
 DOMAIN: Final = "domain"

@@ -14,7 +14,7 @@ import duckdb
 
 from prisme.runtime.priority import step_back
 from prisme.store import snapshot
-from prisme.store.touched import Touched
+from prisme.store.load_log import Touched
 
 WAY_BACK = (
     "If it is damaged, move it and its .wal away, put a copy in its place if you have one, and start again: "

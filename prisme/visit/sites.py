@@ -15,8 +15,8 @@ from prisme.base.events import NO_UTM, Utm
 from prisme.base.memo import Memo
 from prisme.base.refusal import Refusal
 from prisme.base.uri import Uri
-from prisme.visit.campaign import read_utm
 from prisme.visit.origins import Hosts, Origins
+from prisme.visit.utm import read_utm
 
 # A hit is 0.1 us, a URL read for the first time 5. 8,192 entries of at most 256 bytes, whose paths may grow threefold
 # by escaping, keep each of both caches under 16 MB.

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from prisme.base import refusal
 from prisme.base.memo import Memo
 from prisme.runtime.clock import Now
-from prisme.web import response
-from prisme.web.events import Endpoint, Many, Outcome, Together
+from prisme.web import responses as response
+from prisme.web.events.endpoints import Endpoint, Many, Outcome, Together
 from prisme.web.request import REQUESTED_HEADERS, Body, Proxy, Receive, Scope, Slots, read_name
-from prisme.web.response import EVENTS, Answer, refuse
+from prisme.web.responses import EVENTS, Answer, refuse
 from prisme.web.traffic import Traffic
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]

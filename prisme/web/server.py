@@ -22,7 +22,7 @@ from prisme.base import refusal
 from prisme.runtime.descriptors import allow_open_files
 from prisme.runtime.machine import this_machine
 from prisme.web.request import Body, Patience, Scope
-from prisme.web.response import Answer
+from prisme.web.responses import Answer
 
 # A request line and headers beyond this are refused by Granian itself: room for URLs of 8,192 bytes in three headers,
 # and in a query, where each byte may be percent-encoded. What comes at once may have up to twice as much.

@@ -8,9 +8,9 @@ from urllib.parse import quote
 from prisme.runtime.accesslog import AccessLog, Line
 from prisme.runtime.metrics import Histogram
 from prisme.visit.address import Address, mask
-from prisme.web import response
+from prisme.web import responses as response
 from prisme.web.request import Proxy, Scope
-from prisme.web.response import Answer
+from prisme.web.responses import Answer
 
 # Seconds, as the Go original has them.
 _BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0, 5.0, 10.0)

@@ -11,7 +11,7 @@ import pytest
 
 from prisme.access.accounts import Accounts
 from prisme.access.grants import ADMIN, STATS
-from prisme.stats.answers import DASHBOARD, NAMES
+from prisme.stats.figures import DASHBOARD, NAMES
 from prisme.store.control import Control
 from prisme.web.app import Methods
 from tests.e2e.cast import BY, OTHER, PASSWORD, SECRET, WIDE, Cast, ask, see, sum_of

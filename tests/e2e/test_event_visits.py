@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.doors import (
+from tests.e2e.senders import (
     BOT,
     COLUMNS,
     DOORS,

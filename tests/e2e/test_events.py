@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.doors import (
+from tests.e2e.senders import (
     CUSTOM,
     DOORS,
     EVENTS,

@@ -10,7 +10,7 @@ from prisme.access.accounts import Accounts
 from prisme.access.grants import operator
 from prisme.store.control import Control
 from prisme.web.app import NAME, NOSCRIPT, Methods
-from prisme.web.events import Together
+from prisme.web.events.endpoints import Together
 from tests.server import CHROME, LiveServer, free_port, watch_routes
 
 # What differs from one answer to the next.

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from prisme.assets import GIF
-from tests.e2e.doors import (
+from tests.e2e.senders import (
     BAD_PROPERTIES,
     BAD_PROPERTY,
     CUSTOM,

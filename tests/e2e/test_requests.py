@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from prisme.assets import GIF
-from tests.e2e.doors import (
+from tests.e2e.senders import (
     BAD_LINK,
     BAD_PAGE,
     BAD_PROPERTIES,

@@ -26,10 +26,10 @@ from prisme.journal.segment import Segment, segment_path
 from prisme.runtime.config import Config, Mistakes
 from prisme.runtime.options import OPTIONS, flag, variable
 from prisme.visit import address
-from prisme.visit.campaign import read_utm
 from prisme.visit.origins import Origins
 from prisme.visit.sites import Rules, Sites
 from prisme.visit.useragent import UserAgents
+from prisme.visit.utm import read_utm
 from prisme.web.request import _EMPTY, IN_QUERY, OF_BODY, PLATFORM, Proxy, Trust, read_name, read_parameters
 from tests.store.segments import NOW, Store, session
 

@@ -315,4 +315,4 @@ def test_nobody_else_is_asked() -> None:
     clients = re.compile(r"urlopen|http\.client|create_connection|open_connection|import (?:httpx|requests|aiohttp)")
     code = ROOT / "prisme"
     users = {str(path.relative_to(code)) for path in code.rglob("*.py") if clients.search(path.read_text())}
-    assert users <= {"web/trial.py"}
+    assert users <= {"web/tls_probe.py"}

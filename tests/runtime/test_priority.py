@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from prisme.store.database import Database, Limits
-from prisme.web.desk import Desk
+from prisme.web.worker_pool import Desk
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
 

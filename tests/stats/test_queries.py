@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from prisme.base.timexpr import INTERVALS, SECOND, Interval
 from prisme.stats import filters
-from prisme.stats.answers import FRAMES, draw
-from prisme.stats.asked import Asked
+from prisme.stats.cache.incremental import Kept
+from prisme.stats.figures import FRAMES, draw
 from prisme.stats.frames import Frame
-from prisme.stats.kept import Kept
+from prisme.stats.parameters import Asked
 from prisme.stats.queries import SERIES, TOPS, WEEK, Page, Span, Stats
 from prisme.store.database import Database
 from prisme.store.reader import LateError, Reader

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from prisme.visit.address import Address
-from prisme.web import response
+from prisme.web import responses as response
 from prisme.web.app import NAME, App, Methods
-from prisme.web.events import Outcome, Together
+from prisme.web.events.endpoints import Outcome, Together
 from prisme.web.request import Body, Proxy, Receive, Scope, Slots
-from prisme.web.response import Answer
+from prisme.web.responses import Answer
 from prisme.web.traffic import Traffic
 
 OK = response.answer(200, [], b"fine")

@@ -1,0 +1,148 @@
+"""`GET /api/v1/stats/:name`: who is it, what is asked, and the answer as JSON or CSV."""
+
+import time
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from prisme.access.grants import STATS as SCOPE
+from prisme.access.grants import Grant
+from prisme.access.shares import SHARE
+from prisme.base import refusal
+from prisme.base.refusal import Refusal
+from prisme.runtime.clock import Clock
+from prisme.stats import figures as answers
+from prisme.stats import parameters as asked
+from prisme.stats.cache.incremental import Kept
+from prisme.stats.cache.responses import Recent
+from prisme.stats.figures import DASHBOARD, NAMES
+from prisme.stats.filters import DOMAIN
+from prisme.stats.frames import Frame
+from prisme.stats.parameters import Asked
+from prisme.stats.queries import Stats
+from prisme.store.database import Database
+from prisme.store.reader import LateError, LostError, Reader
+from prisme.web import responses as response
+from prisme.web.authentication import Asking, Guard, read_asking
+from prisme.web.events.endpoints import Endpoint
+from prisme.web.request import Proxy, Receive, Scope
+from prisme.web.responses import Answer, Header
+from prisme.web.worker_pool import Desk
+
+STATS: Final = "/api/v1/stats/"
+_PRIVATE: Final[list[Header]] = [
+    (b"cache-control", b"private, no-store"),
+    (b"vary", b"accept, origin"),
+    *response.INERT,
+]
+_JSON: Final = (b"content-type", b"application/json")
+_CSV: Final = (b"content-type", b"text/csv; charset=utf-8; header=present")
+_DAY: Final = b"86400"
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What the endpoint needs. `deadline` in seconds; `origins` may read answers in their pages, `*` all may."""
+
+    database: Database
+    kept: Kept
+    recent: Recent
+    guard: Guard
+    desk: Desk
+    proxy: Proxy
+    clock: Clock
+    deadline: float
+    origins: tuple[str, ...]
+
+
+def stats(figures: Figures) -> dict[str, Endpoint]:
+    """Any of the figures."""
+    refuse = partial(response.refuse, figures.proxy)
+
+    async def endpoint(scope: Scope, _: Receive) -> Answer:
+        cors = allow(scope, figures.origins)
+        asking, began = read_asking(scope), time.monotonic()
+        outcome: Answer | Refusal
+        if isinstance(asking, Refusal):
+            outcome = asking
+        else:
+            outcome = await figures.desk.run(lambda: _answer(figures, scope["name"], asking, began, cors))
+        return refuse(scope, outcome, cors, of_events=False) if isinstance(outcome, Refusal) else outcome
+
+    def preflight(scope: Scope, _: Receive) -> Answer:
+        cors = allow(scope, figures.origins)
+        if cors:
+            cors += [
+                (b"access-control-allow-methods", b"GET, OPTIONS"),
+                (b"access-control-allow-headers", b"authorization"),
+                (b"access-control-max-age", _DAY),
+            ]
+        return response.answer(204, [(b"vary", b"origin"), *cors])
+
+    return {"GET": endpoint, "OPTIONS": preflight}
+
+
+def allow(scope: Scope, origins: tuple[str, ...]) -> list[Header]:
+    """The headers that let a page of another origin read the answer. Never with its cookies."""
+    origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
+    if "*" in origins or (origin and origin.decode("latin-1") in origins):
+        return [(b"access-control-allow-origin", b"*" if "*" in origins else origin)]
+    return []
+
+
+def excuse(error: LateError | LostError) -> Refusal:
+    """Why there is no answer."""
+    return refusal.STATS_LATE.because(str(error)) if isinstance(error, LateError) else refusal.STATS_LOST
+
+
+def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: list[Header]) -> Answer | Refusal:
+    """In a thread of the desk. Who is asking is found out each time, whatever is remembered."""
+    name, as_csv = _choose_format(name, asking.headers.get("accept", ""))
+    if name not in NAMES:
+        return refusal.NOT_THERE.because(f"{name[:64]!r} is no figure; there are {', '.join(NAMES)}")
+    grant = figures.guard.identify(asking)
+    if isinstance(grant, Refusal):
+        return grant
+    if SCOPE not in grant.scopes:
+        return refusal.NOT_ALLOWED
+    now = figures.clock.wall() // 1000
+    parameters = {key: text for key, text in asking.query.items() if key != SHARE}
+    try:
+        question = asked.read(parameters, now, answers.parameters(name))
+    except ValueError as error:
+        return refusal.QUESTION_INVALID.because(str(error))
+    strange = _beyond(question, grant)
+    if strange:
+        return refusal.DOMAIN_NOT_ALLOWED.because(f"domain: {strange[:128]!r} is not one of yours")
+
+    def make() -> bytes:
+        with Reader(figures.database, figures.deadline, began) as reader:
+            found = answers.answer(name, Stats(reader, grant.domains), question, now, figures.kept)
+        if as_csv and isinstance(found, Frame):
+            return found.to_csv().encode("utf-8", "surrogatepass")
+        return msgspec.json.encode(found)
+
+    try:
+        body = figures.recent.find((name, as_csv, grant.domains, *sorted(parameters.items())), make)
+    except (LateError, LostError) as error:
+        return excuse(error)
+    if as_csv:
+        file = (b"content-disposition", f'attachment; filename="{name}.csv"'.encode())
+        return response.answer(200, [_CSV, file, *_PRIVATE, *cors], body)
+    return response.answer(200, [_JSON, *_PRIVATE, *cors], body)
+
+
+def _choose_format(name: str, accept: str) -> tuple[str, bool]:
+    """The name alone, and whether CSV is wanted: by the name's ending, or where it is the only format named."""
+    if name.endswith(".csv") and name.removesuffix(".csv") != DASHBOARD:
+        return name.removesuffix(".csv"), True
+    kinds = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
+    return name, "text/csv" in kinds and not kinds & {"application/json", "*/*", "application/*"}
+
+
+def _beyond(question: Asked, grant: Grant) -> str:
+    """A domain that is asked for by its whole name, and not one of the grant's; empty where there is none."""
+    if grant.domains is None or DOMAIN not in question.filters:
+        return ""
+    plain = (pattern[0] for pattern in question.filters[DOMAIN].includes if len(pattern) == 1)
+    return next((domain for domain in plain if domain not in grant.domains), "")

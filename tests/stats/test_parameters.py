@@ -1,0 +1,176 @@
+"""What a URL asks: defaults, and a word for each mistake."""
+
+import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prisme.base.timexpr import SECOND
+from prisme.stats.filters import NAMES, Filter
+from prisme.stats.parameters import COMPARE, MOST_BUCKETS, PROPERTY, read
+from prisme.stats.queries import Page
+
+NOW = int(datetime.datetime(2026, 11, 24, 8, 30, tzinfo=datetime.UTC).timestamp()) * SECOND
+
+
+def at(text: str) -> int:
+    return int(datetime.datetime.fromisoformat(text).timestamp()) * SECOND
+
+
+def test_nothing_asked_is_the_last_week() -> None:
+    asked = read({}, NOW)
+    assert (asked.span.start, asked.span.end) == (at("2026-11-17T00:00+00:00"), NOW)
+    assert (asked.interval, asked.zone, asked.page, asked.property, asked.filters) == (
+        "day",
+        ZoneInfo("UTC"),
+        Page(10, 0),
+        "",
+        {},
+    )
+    assert len(asked.span.edges) == 9
+    assert read(dict.fromkeys(("from", "to", "tz", "interval", "limit", "path"), ""), NOW) == asked
+
+
+def test_all_is_read() -> None:
+    asked = read(
+        {
+            "from": "2026-10-01",
+            "to": "2026-10-31",
+            "tz": "Europe/Berlin",
+            "interval": "hour",
+            "limit": "100",
+            "offset": "20",
+            "property": "plan",
+            "path": "/a,!/b",
+            "utm-source": "letter",
+        },
+        NOW,
+        PROPERTY,
+    )
+    assert (asked.span.start, asked.span.end) == (at("2026-10-01T00:00+02:00"), at("2026-11-01T00:00+01:00"))
+    assert len(asked.span.edges) - 1 == 31 * 24 + 1
+    assert (asked.page, asked.property) == (Page(100, 20), "plan")
+    assert asked.filters == {
+        "path": Filter((("/a",),), (("/b",),)),
+        "utm-source": Filter((("letter",),), ()),
+    }
+
+
+@pytest.mark.parametrize(
+    ("parameters", "start", "end"),
+    [
+        ({}, "2026-11-09T00:00+00:00", "2026-11-16T08:30+00:00"),
+        ({"from": "now-30m"}, "2026-11-24T07:30+00:00", "2026-11-24T08:00+00:00"),
+        ({"from": "now/d"}, "2026-11-23T00:00+00:00", "2026-11-23T08:30+00:00"),
+        ({"from": "now-24h"}, "2026-11-22T08:30+00:00", "2026-11-23T08:30+00:00"),
+        ({"from": "2026-10", "to": "2026-10"}, "2026-09-01T00:00+00:00", "2026-10-01T00:00+00:00"),
+        ({"from": "2026", "to": "2026"}, "2025-01-01T00:00+00:00", "2026-01-01T00:00+00:00"),
+        (
+            {"from": "2026-10-25", "to": "2026-10-26", "tz": "Europe/Berlin"},
+            "2026-10-23T00:00+02:00",
+            "2026-10-25T00:00+02:00",
+        ),
+        ({"from": "now/d", "compare": "year"}, "2025-11-25T00:00+00:00", "2025-11-25T08:30+00:00"),
+        (
+            {"compare-from": "2026-01-01", "compare-to": "2026-01-07"},
+            "2026-01-01T00:00+00:00",
+            "2026-01-08T00:00+00:00",
+        ),
+    ],
+)
+def test_another_span_is_compared(parameters: dict[str, str], start: str, end: str) -> None:
+    compared = read(parameters, NOW, COMPARE).compared
+    assert compared is not None
+    assert (compared.start, compared.end) == (at(start), at(end))
+    assert compared.edges[0] <= compared.start < compared.end <= compared.edges[-1]
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"compare": "none"}, {"from": "0"}, {"from": "0", "compare": "year", "to": "1"}]
+)
+def test_nothing_is_compared(parameters: dict[str, str]) -> None:
+    assert read(parameters, NOW, COMPARE).compared is None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"compare": "last"}, "compare: 'last' is none of previous, year, none, such as compare=previous"),
+        ({"compare-from": "2026-01-01"}, "compare-from: comes with compare-to and without compare"),
+        (
+            {"compare": "year", "compare-from": "2026-01-01", "compare-to": "2026-01-07"},
+            "compare-from: comes with compare-to and without compare",
+        ),
+        ({"compare-from": "2026-01-07", "compare-to": "2026-01-01"}, "compare-from: has to be before compare-to"),
+        ({"compare-from": "x", "compare-to": "now"}, "compare-from: 'x' is no time, such as "),
+        (
+            {"from": "now-1d", "interval": "minute", "compare-from": "2025", "compare-to": "2025"},
+            f"compare-from: over {MOST_BUCKETS} times minute between these times, such as interval=hour",
+        ),
+    ],
+)
+def test_mistakes_of_comparing_are_named(parameters: dict[str, str], told: str) -> None:
+    with pytest.raises(ValueError, match=r"^compare") as caught:
+        read(parameters, NOW, COMPARE)
+    assert str(caught.value).startswith(told)
+
+
+@pytest.mark.parametrize("name", ["property", "compare", "compare-from"])
+def test_parameters_of_one_question_are_no_others(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: no such parameter"):
+        read({name: "now"}, NOW)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"from": "yesterday"}, "from: 'yesterday' is no time, such as 2026-11-24, "),
+        ({"to": "now-"}, "to: 'now-' is no time, such as "),
+        ({"from": "now", "to": "now-1d"}, "from: has to be before `to`, such as from=now-7d&to=now"),
+        ({"from": "now", "to": "now"}, "from: has to be before `to`"),
+        ({"tz": "Berlin"}, "tz: 'Berlin' is no time zone, such as tz=Europe/Berlin"),
+        ({"tz": "Europe"}, "tz: 'Europe' is no time zone"),
+        ({"tz": "../../etc/passwd"}, "tz: '../../etc/passwd' is no time zone"),
+        ({"tz": "/etc/localtime"}, "tz: '/etc/localtime' is no time zone"),
+        ({"tz": "a/../../b\0"}, "tz: "),
+        ({"tz": "x" * 1000}, "tz: 'xxx"),
+        (
+            {"interval": "days"},
+            "interval: 'days' is none of minute, hour, day, week, month, year, such as interval=day",
+        ),
+        (
+            {"from": "now-1y", "interval": "minute"},
+            f"interval: over {MOST_BUCKETS} times minute between these times, such as interval=hour",
+        ),
+        ({"limit": "0"}, "limit: '0' is no number from 1 to 10000, such as limit=10"),
+        ({"limit": "10001"}, "limit: '10001' is no number from 1 to 10000"),
+        ({"limit": "1e3"}, "limit: '1e3' is no number"),
+        ({"limit": "\u0661"}, "limit: "),
+        ({"limit": "9" * 400}, "limit: "),
+        ({"offset": "-1"}, "offset: '-1' is no number from 0 to 1000000000, such as offset=10"),
+        ({"path": "\\"}, "path: such as path=a,b* or path=!c; "),
+        ({"utm_source": "letter"}, "utm_source: no such parameter; did you mean utm-source?"),
+        ({"zzzzzz": "1"}, "zzzzzz: no such parameter, such as from=now-7d; there are from, to, tz, "),
+    ],
+)
+def test_mistakes_are_named(parameters: dict[str, str], told: str) -> None:
+    with pytest.raises(ValueError, match=r"^[^:]*: ") as caught:
+        read(parameters, NOW)
+    assert str(caught.value).startswith(told)
+    assert len(str(caught.value)) < 400
+
+
+@given(
+    st.dictionaries(st.sampled_from(["from", "to", "tz", "interval", "limit", "offset", *NAMES]) | st.text(), st.text())
+)
+def test_reads_or_names_the_parameter(parameters: dict[str, str]) -> None:
+    try:
+        asked = read(parameters, NOW)
+    except ValueError as error:
+        name = str(error).partition(":")[0]
+        told = name in {text[:64].partition(":")[0] for text in parameters}
+    else:
+        told = asked.span.start < asked.span.end
+    assert told
