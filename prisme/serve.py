@@ -44,6 +44,7 @@ from prisme.store.database import WAY_BACK, Database, Limits, StoreError
 from prisme.store.loader import Loader
 from prisme.store.secrets import Secrets
 from prisme.store.writer import Pace, Writer
+from prisme.visit.bots import Bots
 from prisme.visit.concentration import Concentration
 from prisme.visit.geo import Geo, GeoError
 from prisme.visit.identity import Identity
@@ -221,7 +222,7 @@ def build_services(config: Config, rooms: Rooms, journal: Appender) -> Services:
     return Services(
         Identity(rooms.salts),
         Sessions(_ttl(config), config.sessionstorage_max_sessions_per_visitor),
-        UserAgents(config.bot_filter, config.bot_allow),
+        UserAgents(Bots(config.bot_filter, config.bot_allow).refuse),
         rooms.geo,
         journal,
         FreeSpace(config.data_dir, config.min_free_space),

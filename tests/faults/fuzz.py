@@ -26,6 +26,7 @@ from prisme.journal.segment import Segment, segment_path
 from prisme.runtime.config import Config, Mistakes
 from prisme.runtime.options import OPTIONS, flag, variable
 from prisme.visit import address
+from prisme.visit.bots import Bots
 from prisme.visit.origins import Origins
 from prisme.visit.sites import Rules, Sites
 from prisme.visit.useragent import UserAgents
@@ -96,7 +97,7 @@ def urls(data: bytes) -> None:
 
 @cache
 def _user_agents() -> UserAgents:
-    return UserAgents("strict", ())
+    return UserAgents(Bots("strict", ()).refuse)
 
 
 def hints(data: bytes) -> None:
