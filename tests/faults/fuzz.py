@@ -30,7 +30,7 @@ from prisme.visit.bots import Bots
 from prisme.visit.origins import Origins
 from prisme.visit.sites import Rules, Sites
 from prisme.visit.useragent import UserAgents
-from prisme.visit.utm import read_utm
+from prisme.visit.utm import parse_utm
 from prisme.web.request import _EMPTY, IN_QUERY, OF_BODY, PLATFORM, Proxy, Trust, read_name, read_parameters
 from tests.store.segments import NOW, Store, session
 
@@ -86,8 +86,8 @@ def urls(data: bytes) -> None:
     assert again.isascii()
     assert again.isprintable()
     assert len(again) > MAX_BYTES or str(uri.parse(again.encode())) == again
-    for part in read_utm(found.query).__struct_fields__:
-        getattr(read_utm(found.query), part).encode()  # no lone surrogates
+    for part in parse_utm(found.query).__struct_fields__:
+        getattr(parse_utm(found.query), part).encode()  # no lone surrogates
     link = read_link(data)
     assert isinstance(link, Refusal) or link == found
     page, referrer = _SITES.pages[data], _SITES.referrers[data]
