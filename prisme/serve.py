@@ -24,7 +24,7 @@ from prisme.access.shares import Shares
 from prisme.access.tokens import Tokens
 from prisme.access.views import Views
 from prisme.base.events import Session
-from prisme.ingest.links import file_download, outbound_link
+from prisme.ingest.links import make_outbound_link_reader, read_file_download
 from prisme.ingest.record import recorder
 from prisme.ingest.services import Services, Tallies
 from prisme.journal.appender import Appender
@@ -298,11 +298,11 @@ def _build_apps(
     admit = gate(proxy, RateLimiter(config.api_events_rate_limit), sites, clock.steady)
     commit = services.journal.commit if config.eventstore_fsync == "always" else None
     doors = Doors(admit, sites, recorder(services), proxy, clock, commit)
-    outbound = outbound_link(sites)
+    outbound = make_outbound_link_reader(sites)
     routes_of_events: dict[str, Methods] = {
         EVENTS + "pageviews": {"POST": post_pageview(doors)},
         EVENTS + "custom/" + NAME: {"POST": post_custom(doors)},
-        EVENTS + "file-downloads": {"POST": post_link(doors, file_download)},
+        EVENTS + "file-downloads": {"POST": post_link(doors, read_file_download)},
         EVENTS + "outbound-links": {"POST": post_link(doors, outbound)},
         NOSCRIPT + "events/pageviews": {"GET": noscript_pageview(doors), "HEAD": head_picture},
         NOSCRIPT + "events/custom/" + NAME: {"GET": noscript_custom(doors), "HEAD": head_picture},

@@ -96,7 +96,7 @@ def post_custom(doors: Doors) -> Together:
     return Together(_read_post_and_body(doors), _answerer(doors, _Door(judge, _accept)))
 
 
-def post_link(doors: Doors, read: links.Read) -> Together:
+def post_link(doors: Doors, read: links.ReadLink) -> Together:
     """`POST /api/v1/events/file-downloads` and `/outbound-links`: the body is the URL, or `PING` of an `<a ping>`."""
 
     def judge(scope: Scope, hit: Hit, found: Slots) -> Event | Refusal:
@@ -121,7 +121,7 @@ def noscript_custom(doors: Doors) -> Together:
     return Together(_read_noscript(doors), _answerer(doors, _Door(judge, _accept_gif)))
 
 
-def noscript_outbound(doors: Doors, read: links.Read) -> Together:
+def noscript_outbound(doors: Doors, read: links.ReadLink) -> Together:
     """`GET /api/v1/noscript/events/outbound-links`: on to the link, be the click counted or not.
 
     Who comes from no registered site is not sent on, but shown where the link leads: else anybody could hide an
