@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from prisme.base.events import DIRECT, Session
-from prisme.ingest.event import PageEvent
-from prisme.ingest.pageview import DEFAULT_STATUS, find_at
+from prisme.ingest.pageview import DEFAULT_STATUS, PageEvent, find_at
 from prisme.journal.record import Line
 from prisme.visit.sessions import Visit
 

@@ -1,17 +1,70 @@
 """Pageviews: each belongs to a visit, or begins one, depending on where the visitor came from."""
 
-from typing import ClassVar
+from typing import ClassVar, Protocol
+
+import msgspec
 
 from prisme.base import refusal
-from prisme.base.events import DIRECT, NO_UTM, Session
+from prisme.base.events import DIRECT, NO_UTM, Client, Session
 from prisme.base.refusal import Refusal
-from prisme.ingest.event import PageEvent
+from prisme.ingest.hit import Hit
 from prisme.journal.record import PageviewLine
 from prisme.visit.sessions import Visit
 from prisme.visit.sites import Referrer
 
 DEFAULT_STATUS = 200
 _VISITOR_BYTES = 256
+
+
+class FirstEvent(Protocol):
+    """What an event gives to the visit that begins with it; it counts as `pageviews` and as `events` of that visit."""
+
+    @property
+    def hit(self) -> Hit:
+        """Its page and client."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the page."""
+
+    @property
+    def source(self) -> str:
+        """The host that the visitor came from, or `direct`."""
+
+    @property
+    def pageviews(self) -> int:
+        """1 for a pageview, else 0."""
+
+    @property
+    def events(self) -> int:
+        """0 for a pageview, else 1."""
+
+
+class PageEvent(msgspec.Struct, frozen=True, gc=False):
+    """The base of pageviews and actions, which are a `FirstEvent` each."""
+
+    hit: Hit
+
+    def begin(self: FirstEvent, uuid: str, now: int, visitor: str, client: Client, country: str) -> Session:
+        """A visit that begins with this event, at `now` in microseconds; `uuid` is its key."""
+        page = self.hit.page
+        path = page.path
+        return Session(
+            uuid,
+            page.domain,
+            now,
+            path,
+            now,
+            path,
+            self.status,
+            visitor,
+            client,
+            country,
+            self.source,
+            page.utm,
+            self.pageviews,
+            self.events,
+        )
 
 
 class Pageview(PageEvent, frozen=True, gc=False):
