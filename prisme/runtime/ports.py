@@ -27,6 +27,6 @@ async def connect(host: str, port: int, *, tls: bool) -> tuple[asyncio.StreamRea
     here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
     while True:
         try:
-            return await asyncio.openconnection(here, port, ssl=context)
+            return await asyncio.open_connection(here, port, ssl=context)
         except OSError:
             await asyncio.sleep(0.01)
