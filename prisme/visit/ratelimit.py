@@ -11,8 +11,8 @@ BUDGET = 512 * 1024
 # A customer of a provider may have a whole /48, which is 65,536 clients: together, they may send so many times as much.
 WIDE = 16
 # Two generations of at most this many keys, and the two of each request that comes in the same moment: some 120 bytes
-# each, 16 MB when the whole internet comes at once. Beyond that the counts of the older generation are dropped early: to
-# let too much through is better than to refuse everyone.
+# each, 16 MB when the whole internet comes at once. Beyond that the counts of the older generation are dropped early:
+# to let too much through is better than to refuse everyone.
 GENERATION = 65_536
 # From the right: requests, with a bit above them that says that there were too many; bytes, with another; the window's
 # start. Both begin at what is missing to their bit, so that one look at both bits is enough: requests are below 2^24 at
