@@ -25,7 +25,7 @@ from prisme.runtime.config import Config, load
 from prisme.runtime.folder import Folder
 from prisme.serve import serve
 from prisme.store.control import Control
-from prisme.store.database import Limits, connect
+from prisme.store.connection import Limits, connect
 from prisme.web.app import App, Methods
 
 PATIENCE = 20.0  # seconds until a test gives up on something that should take a moment

@@ -1,11 +1,12 @@
-"""Metrics that cost nothing but an integer where they are counted: Prometheus reads them when it comes."""
+"""Metrics for Prometheus. Counting costs an integer addition; values are read only when they are scraped."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
@@ -13,7 +14,7 @@ Labels = tuple[str, ...]
 
 
 class Histogram:
-    """Observations by bucket: `counts[i]` had at most `bounds[i]`, the last one had more."""
+    """Observations by bucket: `counts[i]` were at most `bounds[i]`, and those in the last one were larger."""
 
     __slots__ = ("bounds", "counts", "sum")
 
@@ -29,15 +30,15 @@ class Histogram:
 
 
 class Counter(NamedTuple):
-    """A name that ends in `_total`, what it counts, its labels, and where to read it."""
+    """Counts by labels; the name ends in `_total`, and `read` is called for each scrape."""
 
     name: str
     help: str
     labels: Labels
     read: Callable[[], Mapping[Labels, float]]
 
-    def collect(self) -> Metric:
-        """As Prometheus' client has it."""
+    def collect(self) -> Family:
+        """For Prometheus' client."""
         family = CounterMetricFamily(self.name.removesuffix("_total"), self.help, labels=self.labels)
         for labels, value in self.read().items():
             family.add_metric(labels, value)
@@ -45,27 +46,27 @@ class Counter(NamedTuple):
 
 
 class Gauge(NamedTuple):
-    """A value that goes up and down."""
+    """A value that goes up and down; `read` is called for each scrape."""
 
     name: str
     help: str
     read: Callable[[], float]
 
-    def collect(self) -> Metric:
-        """As Prometheus' client has it."""
+    def collect(self) -> Family:
+        """For Prometheus' client."""
         return GaugeMetricFamily(self.name, self.help, value=self.read())
 
 
 class Distribution(NamedTuple):
-    """Histograms of one name."""
+    """Histograms by labels; `read` is called for each scrape."""
 
     name: str
     help: str
     labels: Labels
     read: Callable[[], Mapping[Labels, Histogram]]
 
-    def collect(self) -> Metric:
-        """As Prometheus' client has it: buckets add up."""
+    def collect(self) -> Family:
+        """For Prometheus' client, whose buckets are cumulative."""
         family = HistogramMetricFamily(self.name, self.help, labels=self.labels)
         for labels, histogram in self.read().items():
             total = 0
@@ -77,16 +78,19 @@ class Distribution(NamedTuple):
         return family
 
 
-class Metrics(Collector):
-    """All metrics, and the process's own."""
+Metric = Counter | Gauge | Distribution
 
-    def __init__(self, metrics: Iterable[Counter | Gauge | Distribution]) -> None:
+
+class Metrics(Collector):
+    """These metrics and those of the process, as a text for Prometheus."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = list(metrics)
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Family]:
         """Called by the registry."""
         for metric in self._metrics:
             yield metric.collect()

@@ -8,7 +8,8 @@ from prisme.base.events import Client, Session, Utm
 from prisme.base.uuids import uuid7
 from prisme.journal.record import Line, encode
 from prisme.journal.segment import Segment, segment_path
-from prisme.store.database import Database, Limits
+from prisme.store.connection import Limits
+from prisme.store.database import Database
 from prisme.store.loader import Loaded, Loader
 
 NOW = 1_795_471_000_000_000

@@ -26,7 +26,8 @@ from prisme.journal.appender import Appender
 from prisme.journal.segment import Segment, segment_path
 from prisme.runtime.folder import Folder
 from prisme.serve import build_services, build_sites, open_rooms
-from prisme.store.database import Database, Limits
+from prisme.store.connection import Limits
+from prisme.store.database import Database
 from prisme.store.loader import Loader
 from prisme.visit import address
 from prisme.visit.salts import DAY
