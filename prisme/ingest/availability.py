@@ -9,9 +9,9 @@ from prisme.runtime.freespace import FreeSpace
 class Availability:
     """Logs when events begin to be refused, and when that is over."""
 
-    def __init__(self, journal: Appender, free_space: FreeSpace, log: logging.Logger) -> None:
+    def __init__(self, journal: Appender, disk: FreeSpace, log: logging.Logger) -> None:
         self._journal = journal
-        self._free_space = free_space
+        self._disk = disk
         self._log = log
         self._is_failing = False
         self._seen_failures = 0
@@ -19,7 +19,7 @@ class Availability:
     def check(self) -> None:
         """Log a change since the last check. While the journal fails, try it: no event may come that would."""
         journal = self._journal
-        failure = journal.failure or self._free_space.failure
+        failure = journal.failure or self._disk.failure
         if failure is not None or journal.failures != self._seen_failures:
             if not self._is_failing:
                 self._is_failing = True

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 TICK_SECONDS = 1.0
@@ -18,7 +18,7 @@ class Task(NamedTuple):
 class Housekeeping:
     """Calls its tasks in their order, tick after tick. An exception of a task ends it."""
 
-    def __init__(self, tasks: Sequence[Task], seconds: float = TICK_SECONDS) -> None:
+    def __init__(self, *tasks: Task, seconds: float = TICK_SECONDS) -> None:
         self._tasks = tasks
         self._seconds = seconds
 

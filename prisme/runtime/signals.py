@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable
 
 
-def stop_on_signal(stop: asyncio.Event, log: logging.Logger) -> None:
-    """Set `stop` on SIGTERM or SIGINT; a second one ends the process at once. For the main thread."""
+def stop_on_signal(log: logging.Logger) -> asyncio.Event:
+    """An event that SIGTERM or SIGINT sets; a second signal ends the process at once. For the main thread."""
+    stop = asyncio.Event()
 
     def on_signal(number: int) -> None:
         if stop.is_set():
@@ -20,9 +21,20 @@ def stop_on_signal(stop: asyncio.Event, log: logging.Logger) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
+    return stop
 
 
-def call_on_hangup(action: Callable[[], object]) -> None:
-    """Call `action` on SIGHUP. Does nothing outside the main thread, which no signal reaches."""
+def reopen_on_hangup(reopen: Callable[[], object], name: str, log: logging.Logger) -> None:
+    """Call `reopen` on SIGHUP, after log rotation; an OSError is logged, with the name of what cannot be reopened.
+
+    Does nothing outside the main thread, which no signal reaches.
+    """
+
+    def on_hangup() -> None:
+        try:
+            reopen()
+        except OSError as error:
+            log.error("%s cannot be reopened, the old file stays in use: %s", name, error)
+
     if threading.current_thread() is threading.main_thread():
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, action)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_hangup)

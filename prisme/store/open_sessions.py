@@ -37,9 +37,7 @@ class OpenSession(NamedTuple):
     earlier: tuple[str, ...]
 
 
-def read(
-    cursor: duckdb.DuckDBPyConnection, active: int, entry: int, at_most: int, pages: int
-) -> Iterator[OpenSession]:
+def read(cursor: duckdb.DuckDBPyConnection, active: int, entry: int, at_most: int, pages: int) -> Iterator[OpenSession]:
     """The `at_most` most recently active sessions, the least recently active first, each with its latest `pages` paths.
 
     Only those with an event after `active`, and with their first one after `entry`; both in microseconds.

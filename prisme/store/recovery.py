@@ -12,7 +12,6 @@ import duckdb
 from prisme.base.events import Session
 from prisme.journal.reader import read_visits
 from prisme.journal.segment import Segment, leftovers
-from prisme.store.database import Database
 from prisme.store.errors import WAY_BACK, StoreError
 from prisme.store.loader import Loader
 from prisme.store.open_sessions import OpenSession
@@ -24,12 +23,6 @@ class Leftovers(NamedTuple):
     segments: list[Segment]
     unloaded: list[Segment]
     next_number: int
-
-
-def open_loader(database: Database, most_open: int) -> Loader:
-    """A loader. Raises StoreError if the database cannot be read."""
-    with _readable():
-        return Loader(database, most_open)
 
 
 async def load_leftovers(loader: Loader, journal: Path, clock: Callable[[], int], log: logging.Logger) -> Leftovers:

@@ -1,4 +1,4 @@
-"""The migrations of both databases: `migrations/<database>/<number>_<name>.sql`, applied in the order of their names."""
+"""The migrations of both databases: `migrations/<database>/<number>_<name>.sql`, in the order of their names."""
 
 import importlib.resources
 

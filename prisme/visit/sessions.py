@@ -1,13 +1,14 @@
 """The open visits, in memory, by device. It remembers and forgets; which visit a page belongs to, others decide."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
 
 import msgspec
 
 from prisme.base.events import NO_UTM, Session
-from prisme.runtime.metrics import Histogram
+from prisme.runtime.metrics import Counter, Distribution, Histogram, Metric
 from prisme.visit.salts import DAY
 
 # Small dicts grow and are swept in well under a millisecond each, where one of a million entries
@@ -51,6 +52,23 @@ def begin(session: Session, earlier: tuple[str, ...] = ()) -> Visit:
     return Visit(session, earlier, _weigh(session, earlier))
 
 
+def new_id(now: int, noise: int) -> str:
+    """The id of a visit: a UUIDv7 (RFC 9562, section 5.7), so that the store finds it by its time alone.
+
+    `now` is in microseconds since 1970, `noise` has 62 random bits. `rand_a` holds the part of the millisecond that
+    has passed (section 6.2, method 3), so that ids of one millisecond sort by their time as well.
+    """
+    tail = f"{0b10 << 62 | noise:016x}"
+    return f"{_head(now)}-{tail[:4]}-{tail[4:]}"
+
+
+@lru_cache(maxsize=1)  # what comes together has one time
+def _head(now: int) -> str:
+    milliseconds, rest = divmod(now, 1000)
+    time = f"{milliseconds:012x}"
+    return f"{time[:8]}-{time[8:]}-7{rest * 4096 // 1000:03x}"
+
+
 class Counts:
     """What happened since the start; `pageviews` is of visits that ended."""
 
@@ -61,6 +79,27 @@ class Counts:
         self.devices_deleted = 0
         self.cycles = 0
         self.pageviews = Histogram(_PAGEVIEWS)
+
+    def metrics(self) -> list[Metric]:
+        """All counts."""
+        return [
+            Counter(
+                "sessionstorage_sessions_total",
+                "Sessions remembered and ended.",
+                ("type",),
+                lambda: {("inserted",): self.inserted, ("expired",): self.expired},
+            ),
+            Counter(
+                "sessionstorage_devices_total",
+                "Devices remembered and forgotten.",
+                ("type",),
+                lambda: {("inserted",): self.devices_inserted, ("deleted",): self.devices_deleted},
+            ),
+            Distribution(
+                "sessionstorage_sessions_pageviews", "Pageviews of ended sessions.", (), lambda: {(): self.pageviews}
+            ),
+            Counter("sessionstorage_gc_cycles_total", "Sweeps for ended sessions.", (), lambda: {(): self.cycles}),
+        ]
 
 
 _exit = attrgetter("session.exit")

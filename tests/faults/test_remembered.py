@@ -10,7 +10,7 @@ from prisme.access.attempts import Attempts
 from prisme.access.grants import operator
 from prisme.base.events import NO_UTM, Client, Session
 from prisme.base.memo import Memo
-from prisme.serve import _TEND_SECONDS
+from prisme.runtime.housekeeping import TICK_SECONDS
 from prisme.store.control import Control
 from prisme.visit import address
 from prisme.visit.concentration import Concentration
@@ -21,6 +21,7 @@ from prisme.visit.sites import Rules, Sites
 from prisme.visit.useragent import UserAgents
 from prisme.web.request import Proxy
 from tests.server import LiveServer, browser
+from tests.web.requests import make_request
 
 
 def fill(memo: Memo[bytes, object], most: int, key: str) -> None:
@@ -46,7 +47,7 @@ def test_addresses() -> None:
     proxy = Proxy("true", "X-Forwarded-For", 1, "X-Request-Id")
     for number in range(20_000):
         sent = f"{number >> 8 & 255}.{number & 255}.1.1".encode()
-        proxy.client({"headers": [(b"x-forwarded-for", sent)], "client": ("127.0.0.1", "1")})
+        proxy.clients([make_request(proxy, [(b"x-forwarded-for", sent)], "127.0.0.1")])
         address.parse(sent.decode())
         assert len(proxy._known) <= 16_384
         assert len(address._known) <= 16_384
@@ -72,7 +73,7 @@ def test_addresses_of_the_rate_limit() -> None:
     limiter = RateLimiter(60)
     for number, client in enumerate(["198.51.100.7", "203.0.113.1", "203.0.113.2"]):
         one = address.parse(client)
-        limiter.wait([one], [100], number * WINDOW)
+        limiter.retry_after([one], [100], number * WINDOW)
     keys = {*limiter._young, *limiter._old}
     assert address.parse("198.51.100.7").key not in keys
     assert keys == {address.parse("203.0.113.1").key, address.parse("203.0.113.2").key}
@@ -99,7 +100,7 @@ def test_changes_of_who_may_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_visits_and_the_paths_of_their_pages() -> None:
     """A visit is over after 30 minutes; each second, one of the shards is looked through for those."""
-    assert SHARDS * _TEND_SECONDS < 300
+    assert SHARDS * TICK_SECONDS < 300
     minute = 60_000_000
     sessions = Sessions(30 * minute, 64)
     client = Client("Linux", "Firefox", "Other", "desktop")

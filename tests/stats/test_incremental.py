@@ -23,8 +23,8 @@ from prisme.stats.queries import TOPS, Page, Stats
 from prisme.store import load_log
 from prisme.store.connection import Limits
 from prisme.store.database import Database
-from prisme.store.loader import Loader
 from prisme.store.errors import LateError
+from prisme.store.loader import Loader
 from prisme.store.reader import Reader
 from tests.stats.lines import DAY, DOMAINS, FIRST, HOUR, UTC, ZONES, make_lines
 from tests.stats.oracle import Made
@@ -227,4 +227,4 @@ def test_keeping_ends_at_the_deadline_too(shop: Shop) -> None:
         with pytest.raises(LateError, match=r"over 0\.2 s"):
             reader.keep(endless, {})
         reader.drop(["kept.endless"])
-    assert (shop.tables(), shop.database.reading) == (0, set())
+    assert (shop.tables(), shop.database.read_cursors) == (0, set())

@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 
 from prisme.base.refusal import Refusal
 from prisme.ingest.action import Action
+from prisme.ingest.batch import Recorder
 from prisme.ingest.custom import custom_event
 from prisme.ingest.hit import Hit
 from prisme.ingest.links import file_download
 from prisme.ingest.pageview import Pageview
-from prisme.ingest.record import recorder
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
 from prisme.journal.segment import Segment, segment_path
+from prisme.recording import build_services, build_sites, open_stores
 from prisme.runtime.folder import Folder
-from prisme.serve import build_services, build_sites, open_rooms
 from prisme.store.connection import Limits
 from prisme.store.database import Database
 from prisme.store.loader import Loader
@@ -67,15 +67,15 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     config = config_for(tmp_path_factory.mktemp("rules") / "data", 1)
     with ExitStack() as closing:
         folder = closing.enter_context(Folder(config.data_dir))
-        rooms = open_rooms(config, folder, START, logging.getLogger(), closing)
-        yield build_services(config, rooms, Appender(folder.journal, 1, 1_000_000))
+        stores = open_stores(config, folder, START, logging.getLogger(), closing)
+        yield build_services(config, stores, Appender(folder.journal, 1, 1_000_000))
 
 
 def write_lines(services: Services, folder: Path, steps: list[Step]) -> list[bytes]:
     """The journal's lines of these steps, by the real rules."""
     journal = Appender(folder, 0, 1_000_000)
     own = msgspec.structs.replace(services, journal=journal, sessions=Sessions(30 * 60_000_000, 2))
-    record, sites, now = recorder(own), build_sites(config_for(folder, 1)), START
+    record, sites, now = Recorder(own).record, build_sites(config_for(folder, 1)), START
     for step in steps:
         now += step.pause
         page = sites.pages[(SITE + step.page).encode()]
