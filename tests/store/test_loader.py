@@ -1,5 +1,7 @@
 """Segments into a real DuckDB file: once each, in any order, all or nothing."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -259,3 +261,29 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(StoreError, match="999"):
         Store(tmp_path)
+
+
+def test_two_threads_cannot_load_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would share a transaction."""
+    loading, go_on = threading.Event(), threading.Event()
+
+    def wait(cursor: object) -> None:
+        loading.set()
+        go_on.wait()
+
+    monkeypatch.setattr(store.database, "shrink_memory", wait)
+    first, second = (store.segment(number, PageviewLine(number, session(number))) for number in (1, 2))
+    with ThreadPoolExecutor(1) as other:
+        done = other.submit(store.loader.load, first, NOW)
+        loading.wait()
+        for use in (
+            lambda: store.loader.load(second, NOW),
+            lambda: store.loader.expire(0, 0),
+            store.loader.last_segment,
+        ):
+            with pytest.raises(RuntimeError, match="only one thread may load at a time"):
+                use()
+        go_on.set()
+        assert done.result() == Loaded({"pageview": 1})
+    assert store.loader.load(second, NOW) == Loaded({"pageview": 1})
+    assert store.rows("SELECT count(*) FROM pageviews") == [(2,)]
