@@ -1,6 +1,6 @@
 """Accounts, tokens and share links, in an SQLite file beside the events: no query of the events can read them.
 
-Each use opens the file anew (0.1 ms), so that the server and `prisme user` can both use it, from any thread.
+Each use opens the file (0.1 ms), so that the server and `prisme user` can both use it, from any thread.
 """
 
 import contextlib

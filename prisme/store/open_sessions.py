@@ -58,7 +58,7 @@ def expire(cursor: duckdb.DuckDBPyConnection, active: int, entry: int) -> int:
 def trim(cursor: duckdb.DuckDBPyConnection, most: int) -> bool:
     """Delete the least recently active sessions beyond `most`; gives whether there were any to delete.
 
-    It reads the whole table, so it waits until there are an eighth more.
+    It reads the whole table, so it does nothing until there are an eighth more.
     """
     counted = cursor.execute(_COUNT).fetchone()
     if not counted or counted[0] <= most + most // 8:

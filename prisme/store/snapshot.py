@@ -1,4 +1,4 @@
-"""Schema changes of files: the previous file is kept, and at any moment the file at the path is the old or new one."""
+"""Schema changes of files. The previous file is kept; at any moment the path names either the old or the new one."""
 
 import contextlib
 import filecmp

@@ -39,7 +39,7 @@ async def check_certificate(config: Config) -> None:
     if fault:
         raise ServeError(
             f"tls_certificate {certificate} and tls_key {key} cannot be used: {fault}; "
-            "make them anew, of version 3, with a key of P-256, P-384, Ed25519 or RSA with 2048 or 4096 bits"
+            "create new ones, of version 3, with a key of P-256, P-384, Ed25519 or RSA with 2048 or 4096 bits"
         )
 
 
