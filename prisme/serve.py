@@ -128,7 +128,6 @@ class Prisme:
         """Serve until `stop` is set, or a part fails; failures are raised together once all parts have stopped."""
         config = self._config
         servers = self._make_servers()
-        housekeeping = build_housekeeping(self._services, self._stores.salts, self._now, self._log)
         with rare_collections():  # all that was built so far lives until the end
             serving = [asyncio.create_task(servers[0].serve_batches(self._batching))]
             serving += [asyncio.create_task(one.serve()) for one in servers[1:]]
@@ -137,15 +136,16 @@ class Prisme:
             if config.admin_hostport:
                 self._log.info("metrics and health on http://%s:%d", *config.admin_hostport)
             writing = asyncio.create_task(self.writer.run())
-            keeping = asyncio.create_task(housekeeping.run())
+            tasks = build_housekeeping(self._services, self._stores.salts, self._now, self._log)
+            housekeeping = asyncio.create_task(tasks.run())
             stopped = asyncio.create_task(stop.wait())
-            await asyncio.wait({*serving, writing, keeping, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*serving, writing, housekeeping, stopped}, return_when=asyncio.FIRST_COMPLETED)
             try:
                 await lifecycle.drain(servers, serving, self._batching)
             finally:
-                keeping.cancel()
+                housekeeping.cancel()
                 self.writer.stop()
-                ended = await asyncio.gather(*serving, keeping, writing, return_exceptions=True)
+                ended = await asyncio.gather(*serving, housekeeping, writing, return_exceptions=True)
         if errors := [error for error in ended if isinstance(error, Exception)]:
             raise ExceptionGroup("parts of the server have failed", errors)
 

@@ -18,7 +18,7 @@ class LoadLog:
     """Loads, numbered from 1, each with the lowest time (microseconds) of any row that it may have changed.
 
     `begin` is called before a load's transaction is committed, `end` afterwards, and one load ends before the next one
-    begins. So a transaction that starts now sees all loads up to `done`, possibly the one that has begun, and no later one.
+    begins. So a transaction that starts now sees all loads up to `done`, perhaps the one that has begun, none later.
     `highest` is the latest time of any row.
     """
 
