@@ -131,10 +131,10 @@ class Prisme:
         with rare_collections():  # all that was built so far lives until the end
             serving = [asyncio.create_task(servers[0].serve_batches(self._batching))]
             serving += [asyncio.create_task(one.serve()) for one in servers[1:]]
-            await lifecycle.check_batching(config, self._batching)
             self._log.info("prisme %s listens on %s://%s:%d", __version__, config.scheme, config.host, config.port)
             if config.admin_hostport:
                 self._log.info("metrics and health on http://%s:%d", *config.admin_hostport)
+            await lifecycle.check_batching(config, self._batching)
             writing = asyncio.create_task(self.writer.run())
             tasks = build_housekeeping(self._services, self._stores.salts, self._now, self._log)
             housekeeping = asyncio.create_task(tasks.run())
