@@ -127,7 +127,7 @@ def _run(
         return 2
     from prisme.access.grants import operator
     from prisme.store.control import Control
-    from prisme.store.database import StoreError
+    from prisme.store.errors import StoreError
 
     os.umask(0o077)
     try:

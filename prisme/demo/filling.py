@@ -18,9 +18,9 @@ from prisme.ingest.links import file_download, outbound_link
 from prisme.ingest.pageview import DEFAULT_STATUS, Pageview
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
+from prisme.recording import build_services, build_sites, open_stores
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
-from prisme.serve import build_services, build_sites, open_rooms
 from prisme.store.loader import Loader
 from prisme.visit import address
 from prisme.visit.sessions import SHARDS
@@ -50,18 +50,18 @@ def fill(config: Config, traffic: Iterable[Sent], start: int, progress: Progress
     """
     filled, latest, log = Filled(Counter()), start, logging.getLogger("prisme")
     with Folder(config.data_dir) as folder, contextlib.ExitStack() as closing:
-        rooms = open_rooms(config, folder, start, log, closing)
-        journal = Appender(folder.journal, rooms.loader.last_segment() + 1, config.eventstore_max_batch_size)
+        stores = open_stores(config, folder, start, log, closing)
+        journal = Appender(folder.journal, stores.loader.last_segment() + 1, config.eventstore_max_batch_size)
         closing.callback(lambda: asyncio.run(journal.close()))
-        services = build_services(config, rooms, journal)
+        services = build_services(config, stores, journal)
         record = _recorder(services, build_sites(config))
         for sent in traffic:
             latest = sent.at
             _check(sent, record(sent), filled)
             if filled.sent % _SEGMENT_EVENTS == 0:
-                _load(services, rooms.loader, latest, filled)
+                _load(services, stores.loader, latest, filled)
                 progress(filled.sent, latest)
-        _load(services, rooms.loader, latest, filled)
+        _load(services, stores.loader, latest, filled)
         progress(filled.sent, latest)
     return filled
 

@@ -53,6 +53,11 @@ class Config(msgspec.Struct, frozen=True):
     duckdb_memory_limit: int
     duckdb_threads: int
 
+    @property
+    def scheme(self) -> str:
+        """Of the public server's URLs."""
+        return "https" if self.tls_certificate else "http"
+
 
 class Mistakes(Exception):  # noqa: N818  # it is several errors
     """The configuration is wrong: `messages` has every mistake, each with its source and how to mend it.

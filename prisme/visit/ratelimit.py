@@ -16,8 +16,9 @@ WIDE = 16
 GENERATION = 65_536
 # From the right: requests, with a bit above them that says that there were too many; bytes, with another; the window's
 # start. Both begin at what is missing to their bit, so that one look at both bits is enough: requests are below 2^24 at
-# most, and bytes below 2^24, one request's 2^17 included.
+# most, and bytes below 2^24, one request's `_LARGEST` included.
 _COUNT_BITS, _SIZE_BITS = 25, 25
+_LARGEST = 1 << 17
 _TOO_MANY = 1 << _COUNT_BITS - 1
 _TOO_LARGE = 1 << _SIZE_BITS - 1
 _EXCEEDED = _TOO_LARGE << _COUNT_BITS | _TOO_MANY
@@ -31,6 +32,8 @@ class RateLimiter:
     """
 
     def __init__(self, limit: int) -> None:
+        if WIDE * limit >= _TOO_MANY or WIDE * BUDGET + _LARGEST >= _TOO_LARGE:
+            raise RuntimeError(f"a limit of {limit} requests, or its bytes, does not fit in the counters' bits")
         self._limit = limit
         self._young: dict[int | str, int] = {}
         self._old: dict[int | str, int] = {}

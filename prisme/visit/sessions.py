@@ -8,7 +8,7 @@ from operator import attrgetter
 import msgspec
 
 from prisme.base.events import NO_UTM, Session
-from prisme.runtime.metrics import Histogram
+from prisme.runtime.metrics import Counter, Distribution, Histogram, Metric
 
 # Small dicts grow and are swept in well under a millisecond each, where one of a million entries
 # would hold the event loop for some 40 ms whenever it doubles.
@@ -78,6 +78,27 @@ class Counts:
         self.devices_deleted = 0
         self.cycles = 0
         self.pageviews = Histogram(_PAGEVIEWS)
+
+    def metrics(self) -> list[Metric]:
+        """All counts."""
+        return [
+            Counter(
+                "sessionstorage_sessions_total",
+                "Sessions remembered and ended.",
+                ("type",),
+                lambda: {("inserted",): self.inserted, ("expired",): self.expired},
+            ),
+            Counter(
+                "sessionstorage_devices_total",
+                "Devices remembered and forgotten.",
+                ("type",),
+                lambda: {("inserted",): self.devices_inserted, ("deleted",): self.devices_deleted},
+            ),
+            Distribution(
+                "sessionstorage_sessions_pageviews", "Pageviews of ended sessions.", (), lambda: {(): self.pageviews}
+            ),
+            Counter("sessionstorage_gc_cycles_total", "Sweeps for ended sessions.", (), lambda: {(): self.cycles}),
+        ]
 
 
 _exit = attrgetter("session.exit")

@@ -190,3 +190,16 @@ def test_the_file_is_for_its_owner_alone(server: LiveServer) -> None:
     assert (server.folder / "control.sqlite").stat().st_mode & 0o777 == 0o600
     stored = (server.folder / "control.sqlite").read_bytes()
     assert PASSWORD.encode() not in stored
+
+
+@pytest.mark.parametrize("words", [["token", "list"], ["user", "list"], ["share", "list"]], ids=" ".join)
+def test_commands_for_accounts_do_not_load_the_database(server: LiveServer, words: list[str]) -> None:
+    """It would take most of their time."""
+    code = (
+        "import sys; from prisme.cli.main import main; status = main(sys.argv[1:]); "
+        "print(*sorted({'duckdb', 'granian', 'prisme.store.control'} & set(sys.modules)), file=sys.stderr); "
+        "sys.exit(status)"
+    )
+    command = [sys.executable, "-c", code, *words, "--data-dir", str(server.folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "prisme.store.control")

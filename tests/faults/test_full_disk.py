@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from prisme.assets import COUNTRIES
-from prisme.store.database import LOG_BYTES
+from prisme.store.connection import LOG_BYTES
 from tests.faults.disk import elsewhere, mounted
 from tests.faults.load import BATCH, HOME, LONG, PAGEVIEWS, TIMES, Load, Report, count, flow
 from tests.faults.watch import JOURNAL, STORE, Watched, Where, endure
@@ -133,7 +133,7 @@ def test_full_while_checkpointing(tmp_path: Path, turn: int, report: Report) -> 
         loads = [Load(server.port, f"checkpoint-{number}") for number in range(2)]
         seconds = endure(server, STORE, ask, disk.free, SECONDS)
         assert "checkpoint" in server.told()
-        assert "the database was opened anew" in server.told()
+        assert "the database was reopened" in server.told()
         assert ask() == 200
         flow(loads)
         for load in loads:

@@ -133,7 +133,8 @@ def test_scratch_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     spill = """
 import os, sys
 from pathlib import Path
-from prisme.store.database import Database, Limits
+from prisme.store.connection import Limits
+from prisme.store.database import Database
 os.umask(0o077)  # as prisme.serve.run does before anything
 folder = Path(sys.argv[1])
 cursor = Database(folder / "prisme.duckdb", Limits(64_000_000, 1), folder / "tmp").cursor()

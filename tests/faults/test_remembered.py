@@ -10,7 +10,7 @@ from prisme.access.attempts import Attempts
 from prisme.access.grants import operator
 from prisme.base.events import NO_UTM, Client, Session
 from prisme.base.memo import Memo
-from prisme.serve import _TEND_SECONDS
+from prisme.runtime.housekeeping import TICK_SECONDS
 from prisme.store.control import Control
 from prisme.visit import address
 from prisme.visit.concentration import Concentration
@@ -100,7 +100,7 @@ def test_changes_of_who_may_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_visits_and_the_paths_of_their_pages() -> None:
     """A visit is over after 30 minutes; each second, one of the shards is looked through for those."""
-    assert SHARDS * _TEND_SECONDS < 300
+    assert SHARDS * TICK_SECONDS < 300
     minute = 60_000_000
     sessions = Sessions(30 * minute, 64)
     client = Client("Linux", "Firefox", "Other", "desktop")

@@ -6,7 +6,8 @@ import pytest
 
 from prisme.journal.segment import Segment, segment_path
 from prisme.stats.queries import Stats
-from prisme.store.database import Database, Limits
+from prisme.store.connection import Limits
+from prisme.store.database import Database
 from prisme.store.loader import Loader
 from prisme.store.reader import Reader
 from tests.stats.lines import LAST, LINES

@@ -20,10 +20,12 @@ from prisme.stats.cache.incremental import Found, Kept, Want
 from prisme.stats.cache.partials import HOURS, PROPERTIES
 from prisme.stats.figures import _count
 from prisme.stats.queries import TOPS, Page, Stats
-from prisme.store import load_log as touched
-from prisme.store.database import Database, Limits
+from prisme.store import load_log
+from prisme.store.connection import Limits
+from prisme.store.database import Database
+from prisme.store.errors import LateError
 from prisme.store.loader import Loader
-from prisme.store.reader import LateError, Reader
+from prisme.store.reader import Reader
 from tests.stats.lines import DAY, DOMAINS, FIRST, HOUR, UTC, ZONES, make_lines
 from tests.stats.oracle import Made
 from tests.stats.questions import made_filters, read, span_of
@@ -32,14 +34,14 @@ NAMES = (*TOPS, PROPERTIES, HOURS)
 
 
 class Shop:
-    """A database to which segments come, long after one another by the clock of `touched`."""
+    """A database to which segments come, long after one another by the clock of `load_log`."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.database = Database(folder / "prisme.duckdb", Limits(256 << 20, 2), folder / "tmp")
         self.kept = Kept(self.database)
         self._loader = Loader(self.database, 1_000)
         self._folder, self._number, self._time = folder, 0, time.monotonic()
-        patch.setattr(touched, "monotonic", lambda: self._time)
+        patch.setattr(load_log, "monotonic", lambda: self._time)
 
     def load(self, lines: list[bytes]) -> None:
         self._time += 1000
@@ -225,4 +227,4 @@ def test_keeping_ends_at_the_deadline_too(shop: Shop) -> None:
         with pytest.raises(LateError, match=r"over 0\.2 s"):
             reader.keep(endless, {})
         reader.drop(["kept.endless"])
-    assert (shop.tables(), shop.database.reading) == (0, set())
+    assert (shop.tables(), shop.database.read_cursors) == (0, set())

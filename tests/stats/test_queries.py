@@ -19,7 +19,8 @@ from prisme.stats.frames import Frame
 from prisme.stats.parameters import Asked
 from prisme.stats.queries import SERIES, TOPS, WEEK, Page, Span, Stats
 from prisme.store.database import Database
-from prisme.store.reader import LateError, Reader
+from prisme.store.errors import LateError
+from prisme.store.reader import Reader
 from tests.stats.lines import DAY, DOMAINS, FIRST, LAST, UTC, ZONES
 from tests.stats.oracle import JOURNAL, TOP_FIELDS, Made, Oracle
 from tests.stats.questions import VALUES, made_filters, many, read, span_of, spans

@@ -107,6 +107,15 @@ def test_the_greatest_counts_have_room() -> None:
     assert (sum(waits), waits[-1]) == (60, 60)
 
 
+def test_a_limit_beyond_the_counters_bits_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    RateLimiter((1 << 20) - 1)
+    with pytest.raises(RuntimeError, match="a limit of 1048576 requests, or its bytes, does not fit"):
+        RateLimiter(1 << 20)
+    monkeypatch.setattr(ratelimit, "BUDGET", 1 << 20)
+    with pytest.raises(RuntimeError, match="a limit of 1 requests, or its bytes, does not fit"):
+        RateLimiter(1)
+
+
 @pytest.mark.parametrize("limit", [1, 60])
 @pytest.mark.parametrize("spared", [-1, 0, 1, 100])
 @pytest.mark.parametrize("size", [0, 1, 100, 200_000])

@@ -24,7 +24,7 @@ from prisme.stats.filters import Filters
 from prisme.stats.frames import Frame
 from prisme.stats.queries import WEEK, Page, Series, Span, Stats, frame
 from prisme.store.database import Database
-from prisme.store.reader import FullError, LateError
+from prisme.store.errors import FullError, LateError
 
 _LATELY: Final = 600.0  # seconds
 # Pageviews and events after the cut that are worth moving it.
@@ -103,7 +103,7 @@ class Kept:
     """All that is kept, the least recently asked for first. For many threads, one at a time."""
 
     def __init__(self, database: Database) -> None:
-        self._touched = database.touched
+        self._load_log = database.load_log
         self._most_bytes = database.limits.memory // 4
         self._lock = threading.Lock()
         self._entries: dict[Hashable, _Entry] = {}
@@ -140,7 +140,7 @@ class Kept:
             return None
         entry = self._entries.pop(key, None)
         if entry is not None:
-            lowest = self._touched.since(entry.loads)
+            lowest = self._load_log.since(entry.loads)
             if lowest is None or lowest >= entry.cut:
                 entry.loads = stats.reader.loads
                 self._entries[key] = entry
@@ -167,7 +167,7 @@ class Kept:
 
     def _choose_cut(self, span: Span, now: int) -> int:
         end = min(span.end, now)
-        lowest = self._touched.lately(_LATELY)
+        lowest = self._load_log.lately(_LATELY)
         return end if lowest is None else end - 2 * max(end - lowest, 0)
 
     def _extend(self, stats: Stats, want: Want, entry: _Entry, cut: int) -> bool:
@@ -178,7 +178,7 @@ class Kept:
         tables = Tables(f"kept.visitors_{number}", f"kept.keys_{number}")
         counts = parts.count(stats, part, before)
         numbers = parts.keep(stats, want.names, part, before, tables)
-        lowest = self._touched.since(stats.reader.loads)
+        lowest = self._load_log.since(stats.reader.loads)
         if lowest is not None and lowest < cut:
             stats.reader.drop(tables)  # they may have what the counts have not
             return False
@@ -203,7 +203,7 @@ class Kept:
 
     def _is_same(self, later: _Later, stats: Stats, end: int) -> bool:
         """Whether nothing came since, and both ends are later than all that there is."""
-        return later.loads == stats.reader.loads and self._touched.is_all(later.loads, min(later.end, end))
+        return later.loads == stats.reader.loads and self._load_log.is_all(later.loads, min(later.end, end))
 
     def _move(self, stats: Stats, want: Want, entry: _Entry, now: int) -> None:
         if entry.later is not None and entry.later.counts.rows > _WORTH_MOVING:

@@ -21,7 +21,8 @@ from prisme.stats.frames import Frame
 from prisme.stats.parameters import Asked
 from prisme.stats.queries import Stats
 from prisme.store.database import Database
-from prisme.store.reader import LateError, LostError, Reader
+from prisme.store.errors import LateError, LostError
+from prisme.store.reader import Reader
 from prisme.web import responses
 from prisme.web.authentication import Asking, Guard, read_asking
 from prisme.web.request import Request

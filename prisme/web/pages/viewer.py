@@ -19,7 +19,8 @@ from prisme.stats.cache.incremental import Kept
 from prisme.stats.cache.responses import Sites
 from prisme.stats.queries import Stats
 from prisme.store.database import Database
-from prisme.store.reader import LateError, LostError, Reader
+from prisme.store.errors import LateError, LostError
+from prisme.store.reader import Reader
 from prisme.web.api.stats import excuse
 from prisme.web.authentication import ZONE, Asking, Guard
 from prisme.web.pages.forms import Place, Visit
