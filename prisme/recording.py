@@ -21,6 +21,7 @@ from prisme.store.database import Database
 from prisme.store.errors import StoreError
 from prisme.store.loader import Loader
 from prisme.store.secrets import Secrets
+from prisme.visit.bots import Bots
 from prisme.visit.concentration import Concentration
 from prisme.visit.geo import Geo
 from prisme.visit.identity import Identity
@@ -72,7 +73,7 @@ def build_services(config: Config, stores: Stores, journal: Appender) -> Service
     return Services(
         Identity(stores.salts),
         Sessions(inactive_ttl(config), config.sessionstorage_max_sessions_per_visitor),
-        UserAgents(config.bot_filter, config.bot_allow),
+        UserAgents(Bots(config.bot_filter, config.bot_allow).refuse),
         stores.geo,
         journal,
         FreeSpace(config.data_dir, config.min_free_space),

@@ -4,6 +4,7 @@ Times are integers, microseconds since the Unix epoch, UTC.
 """
 
 import msgspec
+from msgspec.structs import replace
 
 DIRECT = "direct"
 
@@ -56,6 +57,7 @@ class Session(msgspec.Struct, frozen=True, gc=False):
 
     def view(self, path: str, now: int, status: int, visitor: str) -> "Session":
         """The visit after one more pageview; `visitor` is the id it carries from here on."""
+        # Most pageviews come here: by position, this takes a sixth fewer instructions than `replace` with five fields.
         return Session(
             self.uuid,
             self.domain,
@@ -75,38 +77,18 @@ class Session(msgspec.Struct, frozen=True, gc=False):
 
     def arrive(self, path: str, now: int, status: int, visitor: str, referrer: str, utm: Utm) -> "Session":
         """The visit, which an event began, after its first pageview: that says how the visitor came."""
-        return Session(
-            self.uuid,
-            self.domain,
-            self.entry,
-            path,
-            now,
-            path,
-            status,
-            visitor,
-            self.client,
-            self.country,
-            referrer,
-            utm,
-            1,
-            self.events,
+        return replace(
+            self,
+            entry_path=path,
+            exit=now,
+            exit_path=path,
+            status=status,
+            visitor=visitor,
+            referrer=referrer,
+            utm=utm,
+            pageviews=1,
         )
 
     def act(self, now: int) -> "Session":
         """The visit after one more event that is no pageview."""
-        return Session(
-            self.uuid,
-            self.domain,
-            self.entry,
-            self.entry_path,
-            now,
-            self.exit_path,
-            self.status,
-            self.visitor,
-            self.client,
-            self.country,
-            self.referrer,
-            self.utm,
-            self.pageviews,
-            self.events + 1,
-        )
+        return replace(self, exit=now, events=self.events + 1)

@@ -14,7 +14,7 @@ from prisme.demo.traffic import BOTS, Sent
 from prisme.ingest.batch import Event, Outcome, Recorder
 from prisme.ingest.custom import custom_event
 from prisme.ingest.hit import Hit
-from prisme.ingest.links import file_download, outbound_link
+from prisme.ingest.links import make_outbound_link_reader, read_file_download
 from prisme.ingest.pageview import DEFAULT_STATUS, Pageview
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
@@ -79,7 +79,7 @@ def _check(sent: Sent, outcome: Outcome, filled: Filled) -> None:
 
 
 def _recorder(services: Services, sites: Sites) -> Callable[[Sent], Outcome]:
-    record, outbound = Recorder(services).record, outbound_link(sites)
+    record, outbound = Recorder(services).record, make_outbound_link_reader(sites)
 
     def read(sent: Sent) -> Event | Refusal:
         hit = _read(sent, sites)
@@ -92,7 +92,7 @@ def _recorder(services: Services, sites: Sites) -> Callable[[Sent], Outcome]:
                     return referrer
                 return Pageview(hit, referrer, int(sent.status or DEFAULT_STATUS), sent.visitor)
             case "download":
-                return file_download(hit, sent.link.encode())
+                return read_file_download(hit, sent.link.encode())
             case "outbound":
                 return outbound(hit, sent.link.encode())
         return custom_event(hit, sent.name, sent.properties)

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from prisme.runtime.config import load
-from tests.e2e.operations import admin, block, value
-from tests.e2e.traffic import EVENTS, HEALTH, HOME, LIMIT, SENT
+from tests.e2e.counted_requests import EVENTS, HEALTH, HOME, LIMIT, SENT
+from tests.e2e.metrics import admin, value
+from tests.e2e.operations_page import block
 from tests.process import Process
 from tests.requirements import need
 from tests.server import PATIENCE, LiveServer, browser, wait_until

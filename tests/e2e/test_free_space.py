@@ -6,14 +6,14 @@ import httpx
 import pytest
 
 from prisme.assets import GIF
-from tests.e2e.senders import (
+from tests.e2e.event_senders import (
     BOT,
-    DOORS,
     IS_BOT,
     LINK,
     NO_LINK,
     NO_ORIGIN,
     NOSCRIPT,
+    SENDERS,
     assert_gif,
     assert_interstitial,
     assert_leads_on,
@@ -41,10 +41,10 @@ def assert_no_room(answer: httpx.Response) -> None:
     assert answer.headers["retry-after"] == "60"
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_events_are_refused(full: LiveServer, door: str) -> None:
+@pytest.mark.parametrize("sender", SENDERS)
+def test_events_are_refused(full: LiveServer, sender: str) -> None:
     """A link leads on."""
-    assert_no_room(send(full, door, PAGE))
+    assert_no_room(send(full, sender, PAGE))
     assert count(full, "example.com") == 0
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.cast import WIDE, Cast, ask, see
+from tests.e2e.callers import WIDE, Callers, call, send_visit
 from tests.server import LiveServer
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with LiveServer(tmp_path_factory.mktemp("questions")) as started:
-        see(started)
+        send_visit(started)
         yield started
 
 
@@ -55,20 +55,20 @@ def test_pages_of_named_origins_read_figures(tmp_path: Path, allowed: str, origi
         ("dashboard.csv", 404, "'dashboard.csv' is no figure"),
     ],
 )
-def test_wrong_questions_are_answered(server: LiveServer, cast: Cast, query: str, status: int, told: str) -> None:
-    answer = ask(server, "GET", f"/api/v1/stats/{query}", cast.insiders["token"])
+def test_wrong_questions_are_answered(server: LiveServer, callers: Callers, query: str, status: int, told: str) -> None:
+    answer = call(server, "GET", f"/api/v1/stats/{query}", callers.allowed["token"])
     assert answer.status_code == status
     assert answer.text.startswith(told)
     assert "x-evil" not in answer.headers
 
 
-def test_csv_by_accept(server: LiveServer, cast: Cast) -> None:
+def test_csv_by_accept(server: LiveServer, callers: Callers) -> None:
     for accept, kind in (
         ("text/csv", "text/csv"),
         ("application/json, text/csv", "application/json"),
         ("*/*", "application/json"),
     ):
-        told = ask(server, "GET", "/api/v1/stats/top-pages", cast.admin, params=WIDE, headers={"Accept": accept})
+        told = call(server, "GET", "/api/v1/stats/top-pages", callers.admin, params=WIDE, headers={"Accept": accept})
         assert told.headers["content-type"].startswith(kind)
         if kind == "text/csv":
             assert told.text == "key,value\r\n/unseen,1\r\n"

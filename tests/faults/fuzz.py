@@ -26,10 +26,11 @@ from prisme.journal.segment import Segment, segment_path
 from prisme.runtime.config import Config, Mistakes
 from prisme.runtime.options import OPTIONS, flag, variable
 from prisme.visit import address
+from prisme.visit.bots import Bots
 from prisme.visit.origins import Origins
 from prisme.visit.sites import Rules, Sites
 from prisme.visit.useragent import UserAgents
-from prisme.visit.utm import read_utm
+from prisme.visit.utm import parse_utm
 from prisme.web.events.endpoints import BODY_HEADERS
 from prisme.web.events.noscript import IN_QUERY, read_parameters
 from prisme.web.request import _EMPTY, PLATFORM, Proxy, Trust
@@ -88,8 +89,8 @@ def urls(data: bytes) -> None:
     assert again.isascii()
     assert again.isprintable()
     assert len(again) > MAX_BYTES or str(uri.parse(again.encode())) == again
-    for part in read_utm(found.query).__struct_fields__:
-        getattr(read_utm(found.query), part).encode()  # no lone surrogates
+    for part in parse_utm(found.query).__struct_fields__:
+        getattr(parse_utm(found.query), part).encode()  # no lone surrogates
     link = read_link(data)
     assert isinstance(link, Refusal) or link == found
     page, referrer = _SITES.pages[data], _SITES.referrers[data]
@@ -99,7 +100,7 @@ def urls(data: bytes) -> None:
 
 @cache
 def _user_agents() -> UserAgents:
-    return UserAgents("strict", ())
+    return UserAgents(Bots("strict", ()).refuse)
 
 
 def hints(data: bytes) -> None:

@@ -12,8 +12,8 @@ from typing import Final
 
 import pytest
 
+from tests.faults.key_search import searcher
 from tests.faults.load import HOME, PAGEVIEWS
-from tests.faults.memory import searcher
 from tests.server import LiveServer, browser, wait_until
 
 MINUTE: Final = 60

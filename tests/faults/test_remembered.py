@@ -13,6 +13,7 @@ from prisme.base.memo import Memo
 from prisme.runtime.housekeeping import TICK_SECONDS
 from prisme.store.control import Control
 from prisme.visit import address
+from prisme.visit.bots import Bots
 from prisme.visit.concentration import Concentration
 from prisme.visit.origins import Origins
 from prisme.visit.ratelimit import WINDOW, RateLimiter
@@ -56,7 +57,7 @@ def test_addresses() -> None:
 
 
 def test_user_agents() -> None:
-    agents = UserAgents("strict", ())
+    agents = UserAgents(Bots("strict", ()).refuse)
     for cached in (agents._read_cached, agents._parse_cached):
         assert cached.cache_parameters()["maxsize"] == 10_000
 

@@ -19,7 +19,7 @@ from prisme.ingest.action import Action
 from prisme.ingest.batch import Recorder
 from prisme.ingest.custom import custom_event
 from prisme.ingest.hit import Hit
-from prisme.ingest.links import file_download
+from prisme.ingest.links import read_file_download
 from prisme.ingest.pageview import Pageview
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
@@ -90,7 +90,7 @@ def write_lines(services: Services, folder: Path, steps: list[Step]) -> list[byt
             case "custom":
                 event = custom_event(hit, "name", '{"a":1}')
             case _:
-                event = file_download(hit, b"https://example.com/a.pdf")
+                event = read_file_download(hit, b"https://example.com/a.pdf")
         assert not isinstance(event, Refusal)
         assert record([event], now) == [None]
     asyncio.run(journal.close())

@@ -10,6 +10,7 @@ import pytest
 from prisme.store.connection import Limits
 from prisme.store.database import Database
 from prisme.store.schema import read_steps
+from prisme.visit.bots import Bots
 from prisme.visit.useragent import UserAgents
 
 LIMITS = Limits(128 * 2**20, 2)
@@ -359,7 +360,7 @@ USER_AGENTS = [
 
 
 def test_new_visits_have_the_same_device_types(old: Old) -> None:
-    agents = UserAgents("off", [])
+    agents = UserAgents(Bots("off", []).refuse)
     clients = [agents.read(agent.encode(), b"", b"", b"").client for agent in USER_AGENTS]
     for number, client in enumerate(clients):
         old.session(number, system=client.os, device=client.device)

@@ -1,4 +1,4 @@
-"""Requests of all kinds, and how each is counted: what the tests of metrics and logs send."""
+"""Requests of all kinds, and how each is counted: sent by the tests of metrics and logs."""
 
 from typing import NamedTuple
 
@@ -54,7 +54,7 @@ SENT = [
     Sent(VIEWS, "POST", VIEWS, 200, headers=AT_HOME | {"X-Prisme-Document-Referrer": HOME + "/start"}),
     Sent(VIEWS, "POST", VIEWS, 200, headers=dict(browser(HOME + "/")) | {"X-Forwarded-For": "unknown"}),
     _get(NOSCRIPT_VIEWS, {"referrer": HOME + "/"}, 200),
-    # What is counted in them.
+    # Events of these sessions.
     Sent(CUSTOM, "POST", EVENTS + "custom/sign_up", 200, headers=JSON, content=b'{"plan":1}', times=2),
     _get(NOSCRIPT_CUSTOM, {"referrer": HOME + "/"}, 200),
     Sent(DOWNLOADS, "POST", DOWNLOADS, 200, headers=AT_HOME, content=LINK.encode(), times=4),
@@ -64,7 +64,7 @@ SENT = [
     Sent(HEALTH, "GET", HEALTH, 200, times=2),
     Sent(HEALTH, "HEAD", HEALTH, 200),
     Sent("/static/wa.js", "GET", "/static/wa.js", 200),
-    # What is refused.
+    # Refused requests.
     _view("origin_not_registered", Origin=OTHER),
     _view("page_not_registered", X_Prisme_Referrer=OTHER + "/"),
     _view("page_url_missing", X_Prisme_Referrer=""),
@@ -81,7 +81,7 @@ SENT = [
     Sent(DOWNLOADS, "POST", DOWNLOADS, 400, "link_invalid", AT_HOME, b"/a.pdf"),
     Sent(LINKS, "POST", LINKS, 400, "internal_link", AT_HOME, HOME.encode()),
     _get(NOSCRIPT_CUSTOM, {"referrer": HOME + "/", "prop-x": "text"}, 400, "property_invalid"),
-    # A link leads on all the same.
+    # Refused, but the link still redirects.
     _get(NOSCRIPT_LINKS, {"referrer": OTHER, "url": LINK}, 302, "page_not_registered", times=2, referer=HOME + "/"),
     _get(NOSCRIPT_LINKS, {"referrer": OTHER, "url": LINK}, 200, "origin_not_registered"),
     Sent(
@@ -94,7 +94,7 @@ SENT = [
     ),
     Sent(VIEWS, "POST", VIEWS, 400, "origin_not_registered", THIRD, times=LIMIT),
     Sent(VIEWS, "POST", VIEWS, 429, "rate_limited", THIRD, times=2),
-    # What is not there, whatever clients say.
+    # Unknown paths and methods.
     Sent("unknown", "GET", "/nowhere", 404, "not_found"),
     Sent("unknown", "GET", "/wp-login.php%22%0A%7D?a=1", 404, "not_found", times=2),
     Sent("unknown", "POST", EVENTS + "custom/", 404, "not_found"),

@@ -1,4 +1,4 @@
-"""A server that says how it is, in all the places where it should, while something fails."""
+"""A server whose health check, metrics and log are watched while something fails."""
 
 import time
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from tests.server import free_port, wait_until
 HEALTH = "/api/v1/healthcheck"
 
 
-class Watched(Process):
-    """A server that is asked for its health and its metrics. It takes events as long as a byte of them fits."""
+class Monitored(Process):
+    """A server with its health check and its metrics. It accepts events until the disk is full to the last byte."""
 
     def __init__(self, folder: Path, prefix: tuple[str, ...] = (), interval: str = "200ms") -> None:
         self._admin = f"127.0.0.1:{free_port()}"
@@ -30,17 +30,21 @@ class Watched(Process):
         return answer.status_code, answer.text.strip()
 
     def metric(self, name: str) -> float:
-        """The sum over all labels that the name does not give."""
+        """The sum of a metric's samples, over all labels that `name` leaves out."""
         lines = self.http.get(f"http://{self._admin}/metrics").text.splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
-    def told(self, since: int = 0) -> str:
-        """The log's lines from that one on."""
+    def log_text(self, since: int = 0) -> str:
+        """The messages of the log from line `since` on."""
         return "\n".join(line["msg"] for line in self.log()[since:])
 
 
-class Where(NamedTuple):
-    """`refuses`: whether events are. `reason` begins the health check's, `failed` and `healed` are in the log."""
+class Symptoms(NamedTuple):
+    """What a failure looks like from outside.
+
+    `refuses` says whether events are refused. `reason` is the start of the health check's text, `failed` and `healed`
+    are in the log, `metric` is the one that grows.
+    """
 
     refuses: bool
     reason: str
@@ -49,7 +53,7 @@ class Where(NamedTuple):
     metric: str
 
 
-JOURNAL = Where(
+JOURNAL = Symptoms(
     True,
     "journal: No space left on device",
     "events are refused, or wait in the journal: journal: No space left on device",
@@ -62,7 +66,7 @@ DENIED = JOURNAL._replace(
     failed="events are refused, or wait in the journal: journal: Permission denied",
     metric="eventstore_failing",
 )
-STORE = Where(
+STORE = Symptoms(
     False,
     "store: ",
     "segments pending, to be loaded later: ",
@@ -72,31 +76,33 @@ STORE = Where(
 
 
 def endure(
-    server: Watched, where: Where, begin: Callable[[], object], end: Callable[[], None], lasting: float
+    server: Monitored, symptoms: Symptoms, begin: Callable[[], object], end: Callable[[], None], lasting: float
 ) -> float:
-    """A fault under load, for so many seconds; `begin` is called again and again.
+    """Cause a failure for `lasting` seconds, by calling `begin` repeatedly, then end it and wait for the recovery.
 
-    Gives the seconds from its end until all is well.
+    Returns the seconds from the end of the failure to the recovery.
     """
-    before, line = server.metric(where.metric), len(server.log())
+    before, line = server.metric(symptoms.metric), len(server.log())
 
     begun = time.monotonic()
     seen = set()
 
-    def has_told() -> bool:
-        begin()  # what is loaded gives its room back
+    def is_logged() -> bool:
+        begin()  # again and again, as the load of a segment frees disk space
         seen.add((*server.health(), server.metric("eventstore_failing")))
         time.sleep(0.05)
-        # The log is written once a second, by what is so then.
-        return time.monotonic() > begun + lasting and where.failed in server.told(line)
+        # The state is logged once a second.
+        return time.monotonic() > begun + lasting and symptoms.failed in server.log_text(line)
 
-    wait_until(has_told, "the log to tell", lasting)
-    assert any(status == 503 and reason.startswith(where.reason) and failing for status, reason, failing in seen), seen
-    assert server.metric(where.metric) > before
+    wait_until(is_logged, "the failure in the log", lasting)
+    assert any(status == 503 and reason.startswith(symptoms.reason) and failing for status, reason, failing in seen), (
+        seen
+    )
+    assert server.metric(symptoms.metric) > before
     end()
     ended = time.monotonic()
     wait_until(lambda: server.health() == (200, "ok"), "the server to recover", lasting)
     seconds = time.monotonic() - ended
-    wait_until(lambda: where.healed in server.told(line), "the log to say so")
+    wait_until(lambda: symptoms.healed in server.log_text(line), "the recovery in the log")
     assert server.metric("eventstore_failing") == 0
     return seconds

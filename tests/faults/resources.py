@@ -1,4 +1,4 @@
-"""A server for floods, and the bounds of its memory and files."""
+"""A server for floods, and the memory and open files that it may take."""
 
 import resource
 from collections.abc import Iterator
@@ -9,17 +9,17 @@ from tests.process import Process
 from tests.requirements import miss
 
 MB = 1_000_000
-# An idle server has some 130 MB, DuckDB may have 256 MB, sessions 450 MB at worst; caches are in between.
-BOUND = 800 * MB
+# An idle server takes about 130 MB, DuckDB up to 256 MB, sessions up to 450 MB, caches less than either.
+MEMORY_LIMIT = 800 * MB
 
 
-def process(folder: Path, prefix: tuple[str, ...] = (), **options: str) -> Process:
-    """A server for floods: behind a proxy, so that clients can have any address, with a small share for DuckDB."""
+def flood_server(folder: Path, prefix: tuple[str, ...] = (), **options: str) -> Process:
+    """A server behind a proxy, so that clients can have any address, with little memory for DuckDB."""
     return Process(folder, prefix=prefix, **{"trust_proxy": "true", "duckdb_memory_limit": "256MB"} | options)
 
 
 def memory(server: Process, what: str = "VmHWM") -> int:
-    """Bytes of memory, of the kernel's books: the most so far, or what is there now (`VmRSS`)."""
+    """Bytes of memory as the kernel counts them: the peak (`VmHWM`), or the present size (`VmRSS`)."""
     assert server.process is not None
     status = Path(f"/proc/{server.process.pid}/status").read_text(encoding="ascii")
     (line,) = [line for line in status.splitlines() if line.startswith(what + ":")]
@@ -27,14 +27,14 @@ def memory(server: Process, what: str = "VmHWM") -> int:
 
 
 def open_files(server: Process) -> int:
-    """How many files and connections the server has open."""
+    """The number of files and connections that the server has open."""
     assert server.process is not None
     return len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
 
 
 @contextmanager
 def many_files(wanted: int) -> Iterator[None]:
-    """Let this process have so many connections."""
+    """Raise this process's limit of open files, so that it can have `wanted` connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < wanted + 256:
         miss(f"{wanted} connections need more open files than the hard limit of {hard}: ulimit -Hn {wanted + 256}")

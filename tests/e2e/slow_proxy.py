@@ -9,10 +9,10 @@ from types import TracebackType
 from tests.server import PATIENCE
 
 
-class Wire:
-    """`with Wire(port, delay) as wire:` passes connections on to a port of this machine until the block ends.
+class SlowProxy:
+    """`with SlowProxy(port, delay) as proxy:` passes connections on to a port of this machine until the block ends.
 
-    `delay` gives the seconds that each piece takes in either direction; within a connection, none overtakes another.
+    `delay` gives the seconds that each piece takes in either direction; the order within a connection stays.
     """
 
     def __init__(self, port: int, delay: Callable[[], float]) -> None:
@@ -54,7 +54,7 @@ class Wire:
         self._loop.run_until_complete(serve())
         self._loop.close()
 
-    def __enter__(self) -> "Wire":
+    def __enter__(self) -> "SlowProxy":
         self._thread.start()
         assert self._ready.wait(PATIENCE)
         return self
@@ -67,11 +67,11 @@ class Wire:
 
 
 def steady(seconds: float) -> Callable[[], float]:
-    """Each piece takes as long as any other."""
+    """A delay that is the same for each piece."""
     return lambda: seconds
 
 
 def jittery(seconds: float) -> Callable[[], float]:
-    """Each piece takes any time up to so many seconds, the same in each run."""
+    """A random delay of up to `seconds` for each piece, the same ones in each run."""
     source = random.Random(1)
     return lambda: source.uniform(0, seconds)

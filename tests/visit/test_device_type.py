@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 import prisme.store
 from prisme.base.events import DEVICE_TYPES
-from prisme.visit.useragent import UserAgents, find_type
+from prisme.visit.bots import Bots
+from prisme.visit.device_type import find_device_type
+from prisme.visit.useragent import UserAgents
 from tests.visit.useragents import BROWSERS, CHROME_ON_ANDROID, CHROME_ON_MAC, IPHONE
 
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0"
@@ -74,7 +76,7 @@ UNTOLD = {"Xbox", "Fire TV"}
 
 @pytest.fixture(scope="module")
 def agents() -> UserAgents:
-    return UserAgents("off", ())
+    return UserAgents(Bots("off", ()).refuse)
 
 
 @pytest.fixture(scope="module")
@@ -133,4 +135,4 @@ def test_hints_say_the_type(
 
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=200), st.none() | st.booleans())
 def test_there_is_no_other_type(os: str, device: str, ua: str, is_mobile: bool | None) -> None:
-    assert find_type(os, device, ua, is_mobile) in DEVICE_TYPES
+    assert find_device_type(os, device, ua, is_mobile) in DEVICE_TYPES

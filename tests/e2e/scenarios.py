@@ -1,8 +1,8 @@
-"""Visitors who play a short play by script or without, and the visits that come of it.
+"""Visitors who act by a short scenario, with the script or without, and the visits that are stored of it.
 
 `PV /p R=google` is a pageview with that document referrer, `EV name /p` a custom event, `DL /p` a download and `OUT /p`
-an outbound click on that page, `NAP 31m` a pause. What comes of it is each visit's entry and exit page, source,
-campaign, pageviews and events, in the order in which they began.
+an outbound click on that page, `NAP 31m` a pause. Of each visit, in the order in which they began, the entry and exit
+page, source, campaign, pageviews and events are compared.
 """
 
 import httpx
@@ -34,8 +34,8 @@ def one(entry: str, exit_: str, source: str, views: int, events: int = 0, utm: s
 GOOGLE = "www.google.com"
 
 
-class Player:
-    """A visitor, who plays on a site by script, or without (`noscript`)."""
+class Visitor:
+    """A visitor of a site, with the script or without (`noscript`)."""
 
     def __init__(self, server: LiveServer, site: str, way: str, agent: str = CHROME, address: str = "8.8.8.8") -> None:
         self._server = server
@@ -43,9 +43,9 @@ class Player:
         self._way = way
         self._who = {"user_agent": agent, "X_Forwarded_For": address}
 
-    def play(self, play: str) -> None:
-        """Do it all; each is accepted."""
-        for step in play.split("; "):
+    def run(self, scenario: str) -> None:
+        """Send all events of a scenario, each of which has to be accepted."""
+        for step in scenario.split("; "):
             verb, *words = step.split()
             if verb == "NAP":
                 self._server.time.move(int(words[0][:-1]) * SECONDS[words[0][-1]])

@@ -1,4 +1,4 @@
-"""What tells of a visitor, and the search for it in every byte of a data folder."""
+"""Searches every byte of a data folder for what could identify a visitor."""
 
 import base64
 import contextlib
@@ -13,14 +13,14 @@ from tests.server import LiveServer
 A_DAY = 24 * 3600
 PAGE = "https://example.com/"
 VIEWS = "/api/v1/events/pageviews"
-# What stands in the tables on purpose, and looks like what is searched for.
+# A text in the tables that looks like an address and is put there on purpose, to check the search.
 PLANTED = "planted 198.18.7.77"
 
 Needles = dict[str, bytes]
 
 
 def needles_of(addresses: Mapping[str, tuple[str, ...]]) -> Needles:
-    """All that would tell of an address: as it came, its network, and whatever else a program may make of it."""
+    """The forms of each address to search for: as it was sent, its parts, and all that a program may make of it."""
     found = {}
     for written, parts in addresses.items():
         bare = re.sub(r"^.*, |^\[|\](:\d+)?$|(?<=\.\d\d\d):\d+$", "", written)

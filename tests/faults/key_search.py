@@ -1,7 +1,7 @@
-"""Keys of a running server, looked for in its memory by a process that the server's knows nothing from.
+"""Searches the memory of a running server for its keys, in a process of its own, which gives it no copies.
 
-Run as a program, this is that process: `read` on its input has it read the keys that the server keeps on disk now,
-`find` search the server's memory for all that it read so far.
+Run as a program, this is that process. On the input `read` it reads the keys that the server has on disk, on `find` it
+searches the server's memory for all the keys that it has read.
 """
 
 import json
@@ -21,17 +21,17 @@ _PIECE = 16 << 20
 
 
 class Searcher:
-    """The other process. Keys have the day (since 1970) that they are of."""
+    """The searching process. A key is named by its day, counted from 1970-01-01."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
     def read(self) -> list[int]:
-        """Take over the keys that are on the disk; gives their days."""
+        """Read the keys that are on disk, and return their days."""
         return [int(day) for day in self._ask("read")]
 
     def find(self) -> dict[int, list[str]]:
-        """Where in the server's memory each key is that was read so far; a key that is nowhere has no place."""
+        """For each key read so far, the places in the server's memory where it is; none where it is not there."""
         return {int(day): places for day, places in self._ask("find").items()}
 
     def _ask(self, command: str) -> Any:
@@ -47,7 +47,7 @@ class Searcher:
 @contextmanager
 def searcher(folder: Path, pid: int) -> Iterator[Searcher]:
     """Search the memory of a process for the keys of the data folder that its server has."""
-    command = [sys.executable, "-m", "tests.faults.memory", str(folder / "secrets.sqlite"), str(pid)]
+    command = [sys.executable, "-m", "tests.faults.key_search", str(folder / "secrets.sqlite"), str(pid)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with process:
         try:

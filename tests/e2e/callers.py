@@ -1,4 +1,4 @@
-"""Everybody who may want to look, and what there is to see: what the tests of access share."""
+"""Callers with every kind of credentials, and a visit for them to see: shared by the tests of access."""
 
 import time
 from typing import Any
@@ -19,8 +19,12 @@ WIDE = {"from": "now-1d", "to": "now+1h", "interval": "hour", "limit": "100"}
 BY = operator("test")
 
 
-class Cast:
-    """Everybody who may want to look, as what they send: headers, cookies, and parameters."""
+class Callers:
+    """Callers by their credentials, each as the headers, cookies and parameters that it sends.
+
+    `allowed` may read the statistics of SECRET, `other_domain` are valid but for OTHER alone, and `unauthenticated`
+    have no valid credentials.
+    """
 
     def __init__(self, control: Control) -> None:
         now = int(time.time())
@@ -30,7 +34,7 @@ class Cast:
         accounts.add(BY, "eve", "viewer", (OTHER,), PASSWORD, now)
         accounts.add(BY, "bob", "viewer", (SECRET,), PASSWORD, now)
         self.admin = self.cookie("ada")
-        self.insiders = {
+        self.allowed = {
             "admin": self.admin,
             "viewer": self.cookie("bob"),
             "token": self.bearer(tokens.add(BY, "t", now)[1]),
@@ -40,8 +44,7 @@ class Cast:
         }
         eve = accounts.find_login(self.cookie("eve")["cookies"]["prisme_login"], now)
         assert eve
-        # These are somebody, for another domain.
-        self.outsiders = {
+        self.other_domain = {
             "viewer": self.cookie("eve"),
             "token": self.bearer(tokens.add(BY, "t", now, domains=(OTHER,))[1]),
             "token of a viewer": self.bearer(tokens.add(eve.grant, "t", now)[1]),
@@ -55,8 +58,7 @@ class Cast:
         lost, lost_key = shares.add(BY, SECRET, now)
         shares.remove(BY, lost.id, now)
         locked = shares.add(BY, SECRET, now, password=PASSWORD)[1]
-        # And these are nobody.
-        self.nobodies: dict[str, Any] = {
+        self.unauthenticated: dict[str, Any] = {
             "stranger": {},
             "expired token": self.bearer(tokens.add(BY, "t", past, expires=soon)[1]),
             "removed token": self.bearer(key),
@@ -82,8 +84,8 @@ class Cast:
         return {"headers": {"Authorization": f"Bearer {key}"}}
 
 
-def see(server: LiveServer) -> None:
-    """One visit with everything, on the one domain."""
+def send_visit(server: LiveServer) -> None:
+    """Send a visit with an event of every kind to the domain SECRET."""
     firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
     utm = "utm_source=lettre&utm_medium=lettre&utm_campaign=lettre&utm_term=lettre&utm_content=lettre"
     page = f"https://{SECRET}/unseen?{utm}"
@@ -100,15 +102,17 @@ def see(server: LiveServer) -> None:
     server.settle()
 
 
-def ask(server: LiveServer, method: str, path: str, who: dict[str, Any], **more: Any) -> httpx.Response:
+def call(server: LiveServer, method: str, path: str, who: dict[str, Any], **more: Any) -> httpx.Response:
+    """Send a request with the credentials of `who`."""
     params = {**who.get("params", {}), **more.pop("params", {})}
     headers = {**who.get("headers", {}), **more.pop("headers", {})}
     with httpx.Client(base_url=server.url, cookies=who.get("cookies"), timeout=20) as client:
         return client.request(method, path, params=params or None, headers=headers, **more)
 
 
-def sum_of(told: Any) -> float:
-    """All figures of an answer together."""
-    if isinstance(told, dict):
-        return sum(sum_of(one) for name, one in told.items() if name not in {"from", "to", "keys", "interval", "tz"})
-    return sum(map(sum_of, told)) if isinstance(told, list) else float(told or 0)
+def sum_figures(value: Any) -> float:
+    """The sum of all figures in a JSON response."""
+    if isinstance(value, dict):
+        labels = {"from", "to", "keys", "interval", "tz"}
+        return sum(sum_figures(one) for name, one in value.items() if name not in labels)
+    return sum(map(sum_figures, value)) if isinstance(value, list) else float(value or 0)

@@ -1,24 +1,13 @@
-"""What the tests of operations share: the blocks of docs/operations.md, and the samples of the admin server."""
+"""Reads the metrics of a running server."""
 
-import re
 from collections import Counter
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.checkout import ROOT
 from tests.server import LiveServer, free_port
 
-PAGE = (ROOT / "docs" / "operations.md").read_text()
 Samples = Counter[tuple[str, frozenset[tuple[str, str]]]]
-
-
-def block(language: str, part: str) -> str:
-    """The page's only block of a language that has `part` in it."""
-    (found,) = (
-        str(text) for text in re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE) if part in text
-    )
-    return found
 
 
 def admin() -> str:
@@ -33,7 +22,7 @@ def ask_admin(server: LiveServer, method: str, path: str) -> httpx.Response:
 
 
 def scrape(server: LiveServer) -> Samples:
-    """All samples, by name and labels."""
+    """All samples, by name and labels; each has to be there once."""
     text = ask_admin(server, "GET", "/metrics").text
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     read: Samples = Counter({(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples})

@@ -1,4 +1,4 @@
-"""Custom events, downloads and outbound links in every way that they can be sent: what the tests of events share."""
+"""Sends custom events, downloads and outbound links in every way that exists: shared by the tests of events."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ PROPERTIES = '{"plan":"pro"}'
 LINK = "https://files.example.org/a.pdf?v=1"
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 BOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
-# Options of a server that is quick to store, and trusts `X-Forwarded-For`.
+# Options of a server that stores events at once, and trusts `X-Forwarded-For`.
 QUICK = {"eventstore_max_batch_timeout": "10ms", "trust_proxy": "true"}
 COLUMNS = "entry_path, exit_path, referrer_domain, pageviews, events"
 
@@ -38,8 +38,8 @@ RATE_LIMITED = "rate limit exceeded"
 TOO_LONG = "body is over 65536 bytes"
 
 
-class Door(NamedTuple):
-    """One way for an event: `build` makes the request for a page and a value, which ends in `column` of `table`."""
+class Sender(NamedTuple):
+    """One way to send an event: `build` makes the request for a page and a value, stored in `column` of `table`."""
 
     build: Callable[[LiveServer, str, str], httpx.Request]
     sample: str
@@ -68,25 +68,25 @@ def _get_custom(server: LiveServer, page: str, value: str) -> httpx.Request:
 
 
 def _get_outbound(server: LiveServer, page: str, value: str) -> httpx.Request:
-    """As browsers follow a link to another site: they say where they come from, but no more than the origin."""
+    """As browsers follow a link to another site: the Referer has the origin only."""
     query = {"referrer": page, "url": value}
     origin = "/".join(page.split("/")[:3]) + "/"
     headers = {"User-Agent": CHROME, "Referer": origin}
     return server.http.build_request("GET", NOSCRIPT + "outbound-links", params=query, headers=headers)
 
 
-DOORS = {
-    "custom": Door(_post(CUSTOM, Content_Type="application/json"), PROPERTIES, "events_custom", "properties"),
-    "custom noscript": Door(_get_custom, PROPERTIES, "events_custom", "properties"),
-    "download": Door(_post(EVENTS + "file-downloads"), LINK, "file_downloads", "url"),
-    "download ping": Door(_ping(EVENTS + "file-downloads"), LINK, "file_downloads", "url"),
-    "outbound": Door(_post(EVENTS + "outbound-links"), LINK, "outbound_link_clicks", "link"),
-    "outbound ping": Door(_ping(EVENTS + "outbound-links"), LINK, "outbound_link_clicks", "link"),
-    "outbound noscript": Door(_get_outbound, LINK, "outbound_link_clicks", "link"),
+SENDERS = {
+    "custom": Sender(_post(CUSTOM, Content_Type="application/json"), PROPERTIES, "events_custom", "properties"),
+    "custom noscript": Sender(_get_custom, PROPERTIES, "events_custom", "properties"),
+    "download": Sender(_post(EVENTS + "file-downloads"), LINK, "file_downloads", "url"),
+    "download ping": Sender(_ping(EVENTS + "file-downloads"), LINK, "file_downloads", "url"),
+    "outbound": Sender(_post(EVENTS + "outbound-links"), LINK, "outbound_link_clicks", "link"),
+    "outbound ping": Sender(_ping(EVENTS + "outbound-links"), LINK, "outbound_link_clicks", "link"),
+    "outbound noscript": Sender(_get_outbound, LINK, "outbound_link_clicks", "link"),
 }
-LINK_DOORS = [name for name in DOORS if "custom" not in name]
-HEADER_DOORS = ["custom", "download", "outbound"]
-# The methods of each, beside `OPTIONS`.
+LINK_SENDERS = [name for name in SENDERS if "custom" not in name]
+HEADER_SENDERS = ["custom", "download", "outbound"]
+# Each path with its methods, except `OPTIONS`.
 PATHS = {
     CUSTOM: "POST",
     EVENTS + "file-downloads": "POST",
@@ -97,14 +97,14 @@ PATHS = {
 
 
 def view(server: LiveServer, page: str, referrer: str = "", **headers: str) -> None:
-    """A pageview, which is accepted."""
+    """Send a pageview, which has to be accepted."""
     sent = browser(page, X_Prisme_Document_Referrer=referrer, **headers)
     assert server.http.post(EVENTS + "pageviews", headers=sent).status_code == 200
 
 
-def send(server: LiveServer, door: str, page: str, value: str | None = None, **headers: str | None) -> httpx.Response:
-    """An event; `headers` are set on top (None drops one)."""
-    request = DOORS[door].build(server, page, DOORS[door].sample if value is None else value)
+def send(server: LiveServer, sender: str, page: str, value: str | None = None, **headers: str | None) -> httpx.Response:
+    """Send an event; `headers` replace those of a browser, None removes one."""
+    request = SENDERS[sender].build(server, page, SENDERS[sender].sample if value is None else value)
     for name, text in headers.items():
         request.headers.pop(name.replace("_", "-"), None)
         if text is not None:
@@ -112,22 +112,24 @@ def send(server: LiveServer, door: str, page: str, value: str | None = None, **h
     return server.http.send(request)
 
 
-def rows(server: LiveServer, door: str, site: str, columns: str = "") -> list[tuple[Any, ...]]:
-    """The stored events of a site, in order; by default what is theirs alone."""
-    table = DOORS[door].table
-    query = f'SELECT {columns or DOORS[door].column} FROM {table} WHERE domain = ? ORDER BY "timestamp", rowid'
+def rows(server: LiveServer, sender: str, site: str, columns: str = "") -> list[tuple[Any, ...]]:
+    """The stored events of a site, in order; by default the sender's own column."""
+    table = SENDERS[sender].table
+    query = f'SELECT {columns or SENDERS[sender].column} FROM {table} WHERE domain = ? ORDER BY "timestamp", rowid'
     return server.rows(query, [site])
 
 
 def count(server: LiveServer, site: str) -> int:
-    """How many events of the site are stored, of all kinds."""
-    tables = " UNION ALL ".join(f"SELECT domain FROM {table}" for table in {door.table for door in DOORS.values()})
+    """The number of stored events of a site, of all kinds."""
+    tables = " UNION ALL ".join(
+        f"SELECT domain FROM {table}" for table in {sender.table for sender in SENDERS.values()}
+    )
     ((number,),) = server.rows(f"SELECT count(*) FROM ({tables}) WHERE domain = ?", [site])
     return int(number)
 
 
 def assert_accepted(answer: httpx.Response, location: str = LINK) -> None:
-    """The answer says yes, as its door does."""
+    """The event was accepted, and the response is that of its endpoint."""
     assert "x-prisme-error" not in answer.headers
     assert answer.headers["access-control-allow-origin"] == "*"
     if answer.request.method == "POST":
@@ -140,7 +142,7 @@ def assert_accepted(answer: httpx.Response, location: str = LINK) -> None:
 
 
 def assert_refused(answer: httpx.Response, reason: str, status: int = 400, location: str = LINK) -> None:
-    """The answer says no, and why, as its door does; a link leads on all the same, unless it is itself wrong."""
+    """The event was refused for `reason`, in the way of its endpoint; a link still redirects, unless it is invalid."""
     assert answer.headers["x-prisme-error"] == reason
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["x-prisme-request-id"]
@@ -158,13 +160,13 @@ def assert_refused(answer: httpx.Response, reason: str, status: int = 400, locat
 
 
 def assert_leads_on(answer: httpx.Response, location: str = LINK) -> None:
-    """A redirect, which no cache keeps."""
+    """A redirect that no cache may store."""
     assert (answer.status_code, answer.headers["location"], answer.content) == (302, location, b"")
     assert answer.headers["cache-control"] == "no-store"
 
 
 def assert_interstitial(answer: httpx.Response, link: str) -> None:
-    """A page that says where the link leads, and does nothing by itself."""
+    """A page that shows the link's target, and does nothing by itself."""
     assert answer.status_code == 200
     assert "location" not in answer.headers
     assert "refresh" not in answer.headers
@@ -214,10 +216,10 @@ def visits(server: LiveServer, site: str, columns: str = COLUMNS) -> list[tuple[
     return server.rows(f"SELECT {columns} FROM sessions WHERE domain = ? ORDER BY session_uuid", [site])
 
 
-def speak(server: LiveServer, said: bytes, *, end: bool = False) -> bytes:
-    """All that the server answers on one connection, byte for byte; `end` says that no more will come."""
+def exchange(server: LiveServer, said: bytes, *, end: bool = False) -> bytes:
+    """Send bytes on a connection and return all that the server sends; `end` closes the sending side first."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as wire:
-        # A server that has heard enough may hang up.
+        # The server may close the connection before it has read everything.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             wire.sendall(said)
             if end:
@@ -229,8 +231,8 @@ def speak(server: LiveServer, said: bytes, *, end: bool = False) -> bytes:
         return heard
 
 
-def write(site: str, *lines: str, path: str = CUSTOM, method: str = "POST", page: str = "/a") -> bytes:
-    """A request's head, byte for byte, from a page of the site's."""
+def request_head(site: str, *lines: str, path: str = CUSTOM, method: str = "POST", page: str = "/a") -> bytes:
+    """The head of a request from a page of the site, byte for byte."""
     home = f"https://{site}"
     head = (f"{method} {path} HTTP/1.1", "Host: prisme", f"Origin: {home}", f"X-Prisme-Referrer: {home}{page}")
     more = (f"Referer: {home}{page}", f"User-Agent: {CHROME}", "Content-Type: application/json", *lines)
