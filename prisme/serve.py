@@ -406,7 +406,7 @@ async def _tend(services: Services, salts: Salts, now: Callable[[], int], log: l
         services.identity.expire(now())
         if not salts.saved:
             salts.save()
-        services.room.look()
+        services.room.refresh()
         look()
         services.sessions.sweep(now())
         if tick % _REFRESH_EVERY:

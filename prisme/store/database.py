@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from prisme.runtime.priority import step_back
+from prisme.runtime.priority import renice
 from prisme.store import snapshot
 from prisme.store.load_log import Touched
 
@@ -118,7 +118,7 @@ class Database:
             yield
         finally:
             # A database that is lost is opened anew, with all its threads.
-            with contextlib.suppress(duckdb.FatalException), ThreadPoolExecutor(1, initializer=step_back) as starter:
+            with contextlib.suppress(duckdb.FatalException), ThreadPoolExecutor(1, initializer=renice) as starter:
                 starter.submit(cursor.execute, f"SET threads = {self.limits.threads}").result()
 
     def stop_reading(self) -> None:
@@ -157,7 +157,7 @@ class Database:
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         # DuckDB's threads have the priority of the one that starts them, and they are there for questions.
-        with ThreadPoolExecutor(1, initializer=step_back) as starter:
+        with ThreadPoolExecutor(1, initializer=renice) as starter:
             return starter.submit(connect, self._path, self.limits, self._temporary).result()
 
     def _upgrade(self) -> None:
