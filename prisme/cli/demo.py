@@ -41,18 +41,14 @@ def command(words: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser("prisme demo", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
     flag = parser.add_argument
-    flag(
-        "--days", type=_whole_number(_MOST_DAYS), default=30, metavar="N", help="days of visits, up to now; default: 30"
-    )
-    flag(
-        "--visits", type=_whole_number(_MOST_VISITS), default=5000, metavar="N", help="number of visits; default: 5000"
-    )
+    flag("--days", type=_up_to(_MOST_DAYS), default=30, metavar="N", help="days of visits, up to now; default: 30")
+    flag("--visits", type=_up_to(_MOST_VISITS), default=5000, metavar="N", help="number of visits; default: 5000")
     flag("--port", type=int, default=8000, metavar="N", help="port to listen on, on this machine only; default: 8000")
     flag("--seed", type=int, default=1, metavar="N", help="seed of the random visits; default: 1")
     return parser
 
 
-def _whole_number(most: int) -> Callable[[str], int]:
+def _up_to(most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if text.isascii() and text.isdigit() and 0 < int(text) <= most:
             return int(text)
