@@ -18,7 +18,7 @@ import uvloop
 
 from prisme import __version__, assets
 from prisme.access.accounts import Accounts
-from prisme.access.attempts import Attempts
+from prisme.access.login_attempts import AttemptLimiter
 from prisme.access.setup import Setup
 from prisme.access.shares import Shares
 from prisme.access.tokens import Tokens
@@ -333,13 +333,13 @@ def _build_reading(
     closing.callback(rooms.database.stop_reading)
     if setup is None:
         setup = Setup()
-        if not guard.accounts.any():
+        if not guard.accounts.has_any():
             log.info("no account yet; make the first one at %s", setup.link(_scheme(config), config.host, config.port))
     kept = Kept(rooms.database)
     recent = Recent(lambda: rooms.database.touched.done)
     deadline, origins = config.api_stats_timeout, config.api_stats_allow_origins
     figures = Figures(rooms.database, kept, recent, guard, readers, proxy, clock, deadline, origins)
-    attempts = Attempts()
+    attempts = AttemptLimiter()
     pages = Pages(version(DASHBOARD_JS))
     views = Views(control)
     behind, before = Place(pages, readers, proxy), Place(pages, doorman, proxy)

@@ -154,20 +154,20 @@ def test_share_links(server: LiveServer) -> None:
     [
         (["user"], 2, "prisme user: the following arguments are required: COMMAND\n`prisme user --help` shows"),
         (["user", "ad", "x"], 2, "prisme user: argument COMMAND: invalid choice: 'ad'"),
-        (["user", "add", "x"], 1, "prisme: a viewer sees some domains: name at least one, such as example.com"),
+        (["user", "add", "x"], 1, "prisme: a viewer needs at least one domain, such as example.com"),
         (
             ["user", "add", "x", "--domain", "a.b"],
             1,
             "prisme: there is no terminal to ask for the password: use --pass",
         ),
-        (["user", "add", "x", "--domain", "a/b"], 1, "prisme: 'a/b' is no domain: "),
-        (["user", "passwd", "x", "--password-stdin"], 1, "prisme: a password has 10 to 256 characters"),
+        (["user", "add", "x", "--domain", "a/b"], 1, "prisme: 'a/b' is not a domain: "),
+        (["user", "passwd", "x", "--password-stdin"], 1, "prisme: a password must have 10 to 256 characters"),
         (["user", "remove", "x"], 1, "prisme: there is no account 'x'"),
         (["token", "add", "x", "--expires", "soon"], 1, "prisme: 'soon' is no end, such as 30d, 12h, 2027-01-31"),
         (["token", "remove", "99"], 1, "prisme: there is no token 99"),
         (["token", "remove", "x"], 2, "prisme token remove: argument ID: invalid int value: 'x'"),
-        (["share", "add", "a.b", "--password-stdin"], 1, "prisme: a password has 10 to 256 characters"),
-        (["share", "add", "*"], 1, "prisme: '*' is no domain: "),
+        (["share", "add", "a.b", "--password-stdin"], 1, "prisme: a password must have 10 to 256 characters"),
+        (["share", "add", "*"], 1, "prisme: '*' is not a domain: "),
     ],
 )
 def test_mistakes_are_told(server: LiveServer, words: list[str], code: int, told: str) -> None:

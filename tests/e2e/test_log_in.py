@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from prisme.access.accounts import Accounts
-from prisme.access.attempts import PER_ADDRESS
 from prisme.access.grants import ADMIN, STATS
+from prisme.access.login_attempts import PER_ADDRESS
 from prisme.access.shares import Shares
 from prisme.store.control import Control
 from tests.e2e.cast import BY, PASSWORD, SECRET, WIDE, Cast, ask, see, sum_of
@@ -148,7 +148,7 @@ def test_guessing_has_to_wait(tmp_path: Path) -> None:
         accounts, shares = Accounts(Control(server.folder)), Shares(Control(server.folder))
         accounts.add(BY, "ada", "admin", (), PASSWORD, 0)
         key = shares.add(BY, SECRET, 0, password=PASSWORD)[1]
-        inside = {"cookies": {"prisme_login": accounts.open("ada", int(time.time()))}}
+        inside = {"cookies": {"prisme_login": accounts.create_login("ada", int(time.time()))}}
         guesser, neighbour = {"X-Forwarded-For": "8.8.8.8"}, {"X-Forwarded-For": "8.8.8.9"}
         for _ in range(PER_ADDRESS):
             assert log_in(server.http, "ada", "wrong", **guesser).status_code == 401
