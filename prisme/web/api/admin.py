@@ -144,13 +144,13 @@ def _endpoint(offices: Offices, who: Who, work: Work, *, status: int = 200) -> E
 def _do(work: Work, grant: Grant, asking: Asking, name: str, body: bytes, status: int) -> Response | Refusal:
     kind = asking.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and kind != "application/json":
-        return refusal.FIELDS_INVALID.because("the body is JSON: send Content-Type: application/json")
+        return refusal.FIELDS_INVALID.with_reason("the body is JSON: send Content-Type: application/json")
     try:
         found = work(grant, asking, name, body)
     except NotFoundError as error:
-        return refusal.NOT_THERE.because(str(error))
+        return refusal.NOT_THERE.with_reason(str(error))
     except (InputError, ValueError) as error:  # of which msgspec's are some
-        return refusal.FIELDS_INVALID.because(str(error))
+        return refusal.FIELDS_INVALID.with_reason(str(error))
     if found is None:
         return responses.make_response(204, _HEADERS[1:])
     return responses.make_response(status, _HEADERS, msgspec.json.encode(found))

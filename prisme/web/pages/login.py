@@ -105,7 +105,7 @@ def _set_up(room: People, visit: Visit) -> Response | Refusal:
 def _find_setup_fault(room: People, key: str) -> Refusal | None:
     if not room.guard.accounts.has_any() and room.setup.is_valid(key):
         return None
-    return refusal.KEY_UNKNOWN.because(
+    return refusal.KEY_UNKNOWN.with_reason(
         "this link makes the first account, once; after that, log in. The log has a new one after each start without "
         "an account"
     )
@@ -140,7 +140,7 @@ def _try(room: People, limits: dict[str, int], verify: Callable[[], str | None])
     now = time.monotonic()
     wait = room.attempts.retry_after(limits, now)
     if wait:
-        return refusal.TOO_MANY_ATTEMPTS.later(wait)
+        return refusal.TOO_MANY_ATTEMPTS.with_retry_after(wait)
     key = verify()
     if key is None:
         room.attempts.record_failure(limits, now)
