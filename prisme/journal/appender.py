@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from prisme.journal.segment import Segment, segment_path
-from prisme.runtime.write import write_with_gil
+from prisme.runtime.write import last_error, write
 
 # A segment is loaded in one transaction, in memory: DuckDB's smallest default limit, 128 MB, is enough for 25 MB of
 # long lines, but not for 50.
@@ -154,7 +154,10 @@ class Appender:
         data = self._prefix + line if self._prefix else line
         size = len(data)
         try:
-            if write_with_gil(self._file, data) == size:
+            written = write(self._file, data, size)
+            if written < 0:
+                raise last_error()
+            if written == size:
                 self._size += size
                 self._prefix = b""
                 self.failure = self._seal_failure
