@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from prisme.access.accounts import Accounts
-from prisme.access.attempts import Attempts
+from prisme.access.login_attempts import AttemptLimiter
 from prisme.access.setup import Setup
 from prisme.access.shares import Shares
 from prisme.access.tokens import Tokens
@@ -65,7 +65,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
     recent = Recent(lambda: database.load_log.done)
     deadline, origins = config.api_stats_timeout, config.api_stats_allow_origins
     figures = Figures(database, kept, recent, guard, readers, clock, deadline, origins)
-    attempts = Attempts()
+    attempts = AttemptLimiter()
     pages = Pages(version(DASHBOARD_JS))
     views = Views(control)
     behind, before = Place(pages, readers), Place(pages, doorman)
@@ -83,7 +83,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
 
 def _make_setup(deps: ReadingDeps, guard: Guard) -> Setup:
     setup, config = Setup(), deps.config
-    if not guard.accounts.any():
+    if not guard.accounts.has_any():
         link = setup.link(config.scheme, config.host, config.port)
         deps.log.info("no account yet; create the first one at %s", link)
     return setup

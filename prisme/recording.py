@@ -101,7 +101,7 @@ def build_housekeeping(services: Services, salts: Salts, now: Callable[[], int],
     return Housekeeping(
         Task(lambda: services.identity.expire(now())),
         Task(save_salts),
-        Task(services.disk.look),
+        Task(services.disk.refresh),
         Task(availability.check),
         Task(lambda: services.sessions.sweep(now())),
         Task(refresh_countries, every=_REFRESH_TICKS),

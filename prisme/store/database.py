@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from prisme.runtime.priority import step_back
+from prisme.runtime.priority import renice
 from prisme.store.connection import Limits, clear, connect
 from prisme.store.errors import WAY_BACK, StoreError
 from prisme.store.load_log import LoadLog
@@ -103,7 +103,7 @@ class Database:
             yield
         finally:
             # After a fatal error the file is reopened, with all its threads.
-            with contextlib.suppress(duckdb.FatalException), ThreadPoolExecutor(1, initializer=step_back) as starter:
+            with contextlib.suppress(duckdb.FatalException), ThreadPoolExecutor(1, initializer=renice) as starter:
                 starter.submit(cursor.execute, f"SET threads = {self.limits.threads}").result()
 
     def stop_reading(self) -> None:
@@ -142,7 +142,7 @@ class Database:
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         # DuckDB's threads inherit the priority of the thread that starts them, and they work for queries.
-        with ThreadPoolExecutor(1, initializer=step_back) as starter:
+        with ThreadPoolExecutor(1, initializer=renice) as starter:
             return starter.submit(connect, self._path, self.limits, self._temporary).result()
 
 

@@ -195,7 +195,9 @@ def test_events_leave_room_for_all_else(tmp_path: Path, report: Report) -> None:
         load = Load(server.port, "room", 0.02)
         flow([load])
         disk.leave(40_000_000)
-        reason = f"disk: less than 48 MB are free (min_free_space) in {data}, so events are refused: make room"
+        reason = (
+            f"disk: less than 48 MB are free (min_free_space) in {data}, so events are rejected: free up disk space"
+        )
         wait_until(lambda: health() == (503, reason), "events to be refused")
         answered = len(load.answered)
         wait_until(lambda: load.refused > 5 * BATCH, "many to be refused")

@@ -151,7 +151,7 @@ os.kill(os.getpid(), 9)
 
 def test_nobody_gets_in_with_a_password_that_nobody_set(start: Callable[..., LiveServer]) -> None:
     server = start(trust_proxy="true")
-    assert not Accounts(Control(server.folder)).any()
+    assert not Accounts(Control(server.folder)).has_any()
     names = ("", "admin", "prisme", "demo")
     passwords = ("", "admin", "prisme", "password", "correct horse battery")
     for number, (name, password) in enumerate(itertools.product(names, passwords)):
@@ -163,7 +163,7 @@ def test_nobody_gets_in_with_a_password_that_nobody_set(start: Callable[..., Liv
     for key in ("", "None", "0", "setup", Setup().key):
         fields = {"key": key, "name": "eve", "password": "correct horse battery", "again": "correct horse battery"}
         assert server.http.post("/setup", data=fields).status_code == 401
-    assert not Accounts(Control(server.folder)).any()
+    assert not Accounts(Control(server.folder)).has_any()
     assert len({Setup().key for _ in range(100)}) == 100
     assert len(Setup().key) >= 43  # 256 bits
     assert not [option for option in OPTIONS if "password" in option.name or "secret" in option.name]

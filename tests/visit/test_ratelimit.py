@@ -96,9 +96,9 @@ def test_bytes(sizes: list[int], waits: list[int]) -> None:
 
 def test_the_greatest_counts_have_room() -> None:
     (option,) = (option for option in OPTIONS if option.name == "api_events_rate_limit")
-    assert option.kind.read(1_000_000) == 1_000_000
+    assert option.type.parse(1_000_000) == 1_000_000
     with pytest.raises(ValueError, match="is not a whole number"):
-        option.kind.read(1_000_001)
+        option.type.parse(1_000_001)
     assert WIDE * 1_000_000 < ratelimit._TOO_MANY
     # The wider network's budget, and one request more.
     assert WIDE * BUDGET + (1 << 18) < ratelimit._TOO_LARGE

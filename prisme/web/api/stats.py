@@ -92,14 +92,14 @@ def allow(request: Request, origins: tuple[str, ...]) -> list[Header]:
 
 def excuse(error: LateError | LostError) -> Refusal:
     """Why there is no answer."""
-    return refusal.STATS_LATE.because(str(error)) if isinstance(error, LateError) else refusal.STATS_LOST
+    return refusal.STATS_LATE.with_reason(str(error)) if isinstance(error, LateError) else refusal.STATS_LOST
 
 
 def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: list[Header]) -> Response | Refusal:
     """In a thread of the desk. Who is asking is found out each time, whatever is remembered."""
     name, as_csv = _choose_format(name, asking.headers.get("accept", ""))
     if name not in NAMES:
-        return refusal.NOT_THERE.because(f"{name[:64]!r} is no figure; there are {', '.join(NAMES)}")
+        return refusal.NOT_THERE.with_reason(f"{name[:64]!r} is no figure; there are {', '.join(NAMES)}")
     grant = figures.guard.identify(asking)
     if isinstance(grant, Refusal):
         return grant
@@ -110,10 +110,10 @@ def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: lis
     try:
         question = asked.read(parameters, now, answers.parameters(name))
     except ValueError as error:
-        return refusal.QUESTION_INVALID.because(str(error))
+        return refusal.QUESTION_INVALID.with_reason(str(error))
     strange = _beyond(question, grant)
     if strange:
-        return refusal.DOMAIN_NOT_ALLOWED.because(f"domain: {strange[:128]!r} is not one of yours")
+        return refusal.DOMAIN_NOT_ALLOWED.with_reason(f"domain: {strange[:128]!r} is not one of yours")
 
     def make() -> bytes:
         with Reader(figures.database, figures.deadline, began) as reader:

@@ -56,7 +56,7 @@ def _filter(_: Board, viewer: Viewer) -> Response | Refusal:
     given = dict(viewer.given)
     name, value = given.pop("filter", ""), given.pop("value", "").strip()
     if name not in filters.NAMES:
-        return refusal.QUESTION_INVALID.because(f"filter: {name[:64]!r} is none of {', '.join(filters.NAMES)}")
+        return refusal.QUESTION_INVALID.with_reason(f"filter: {name[:64]!r} is none of {', '.join(filters.NAMES)}")
     here = State(state.read(given), None, "")
     return lead(here.link({name: terms.canonical(name, value)}))
 
@@ -71,7 +71,7 @@ def _form(board: Board, take: Take) -> Endpoint:
         try:
             return take(board, grant, visit)
         except AccessError as error:
-            return refusal.FIELDS_INVALID.because(str(error))
+            return refusal.FIELDS_INVALID.with_reason(str(error))
 
     return board.place.form(work)
 

@@ -25,9 +25,9 @@ def show_list(board: Board, viewer: Viewer) -> Response | Refusal:
     name, sort = given.pop("name", ""), given.pop("sort", "")
     search, start = given.pop("search", ""), given.pop("start", "0")
     if name not in lists.KINDS:
-        return refusal.NOT_THERE.because(f"{name[:64]!r} is no list; there are {', '.join(lists.KINDS)}")
+        return refusal.NOT_THERE.with_reason(f"{name[:64]!r} is no list; there are {', '.join(lists.KINDS)}")
     if not (start.isascii() and start.isdigit() and len(start) < 8) or sort not in _SORTS:
-        return refusal.QUESTION_INVALID.because("start is a number, sort is name or nothing, such as sort=name")
+        return refusal.QUESTION_INVALID.with_reason("start is a number, sort is name or nothing, such as sort=name")
     with viewing.read(board, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         known = viewing.known(board, viewer, stats)

@@ -127,7 +127,7 @@ def _enter(board: Board, visit: Visit, show: Show) -> Response | Refusal:
     except (LateError, LostError) as error:
         return excuse(error)
     except ValueError as error:
-        return refusal.QUESTION_INVALID.because(str(error))
+        return refusal.QUESTION_INVALID.with_reason(str(error))
 
 
 def _pack(answer: Response, asking: Asking) -> Response:
