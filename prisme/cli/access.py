@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prisme.base.errors import InputError
 from prisme.cli.parser import Parser
 from prisme.runtime.config import Mistakes, load
 
@@ -136,7 +137,7 @@ def _run(
                 f"there is no data folder {config.data_dir}: name the server's with --data-dir, or start it first"
             )
         do(flags, Control(config.data_dir), operator(_system_user()), int(time.time()))
-    except (ValueError, StoreError) as error:
+    except (InputError, ValueError, StoreError) as error:
         print(f"prisme: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

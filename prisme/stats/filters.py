@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from prisme.base.errors import InputError
 from prisme.stats.patterns import Pattern, normalise
 
 # A column of every table: all rows of a session have the same.
@@ -57,12 +58,12 @@ Bind = Callable[[Any], str]
 
 
 def read(parameters: Mapping[str, str]) -> Filters:
-    """The filters among a query's parameters. Raises ValueError that names the parameter and an example."""
+    """The filters among a query's parameters. Raises InputError that names the parameter and an example."""
     return {name: _group(parse(name, parameters[name])) for name in NAMES if parameters.get(name)}
 
 
 def parse(name: str, raw: str) -> list[tuple[bool, Pattern]]:
-    """The terms of a filter in their order: whether it excludes, and its pattern. Raises ValueError, as `read` does."""
+    """The terms of a filter in their order: whether it excludes, and its pattern. Raises InputError, as `read` does."""
     return [(negated, normalise(name, pattern)) for negated, pattern in _split(name, raw)]
 
 
@@ -86,14 +87,14 @@ def _fit(column: str, pattern: Pattern, bind: Bind) -> str:
 def _split(name: str, raw: str) -> list[tuple[bool, Pattern]]:
     example = f"{name}: such as {name}=a,b* or {name}=!c"
     if len(raw) > LONGEST:
-        raise ValueError(f"{example}; at most {LONGEST} characters")
+        raise InputError(f"{example}; at most {LONGEST} characters")
     terms: list[list[str]] = [[""]]
     negations = [raw.startswith("!")]
     at = int(negations[0])
     while at < len(raw):
         token = _TOKEN.match(raw, at)
         if token is None:
-            raise ValueError(f"{example}; a backslash has to stand before a character")
+            raise InputError(f"{example}; a backslash has to stand before a character")
         escaped, mark, text = token.groups()
         at = token.end()
         if mark == ",":
@@ -105,7 +106,7 @@ def _split(name: str, raw: str) -> list[tuple[bool, Pattern]]:
         else:
             terms[-1][-1] += escaped or text
     if len(terms) > _MOST_TERMS or any(len(term) > _MOST_STARS + 1 for term in terms):
-        raise ValueError(f"{example}; at most {_MOST_TERMS} terms, each with at most {_MOST_STARS} stars")
+        raise InputError(f"{example}; at most {_MOST_TERMS} terms, each with at most {_MOST_STARS} stars")
     return list(zip(negations, map(tuple, terms), strict=True))
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prisme.base.errors import InputError
 from prisme.base.timexpr import SECOND
 from prisme.stats.filters import NAMES, Filter
 from prisme.stats.parameters import COMPARE, MOST_BUCKETS, PROPERTY, read
@@ -112,14 +113,21 @@ def test_nothing_is_compared(parameters: dict[str, str]) -> None:
     ],
 )
 def test_mistakes_of_comparing_are_named(parameters: dict[str, str], told: str) -> None:
-    with pytest.raises(ValueError, match=r"^compare") as caught:
+    with pytest.raises(InputError, match=r"^compare") as caught:
         read(parameters, NOW, COMPARE)
     assert str(caught.value).startswith(told)
 
 
+def test_thousands_of_years_are_compared_with_what_1970_leaves() -> None:
+    """The calendar has no year before 1 to shift them to."""
+    for start, end in (("1970", "9997"), ("1970-01-02", "9997-01-05")):
+        compared = read({"from": start, "to": end}, NOW, COMPARE).compared
+        assert compared is None or (compared.start, compared.end) == (0, at("1970-01-02T00:00+00:00"))
+
+
 @pytest.mark.parametrize("name", ["property", "compare", "compare-from"])
 def test_parameters_of_one_question_are_no_others(name: str) -> None:
-    with pytest.raises(ValueError, match=f"^{name}: no such parameter"):
+    with pytest.raises(InputError, match=f"^{name}: no such parameter"):
         read({name: "now"}, NOW)
 
 
@@ -156,7 +164,7 @@ def test_parameters_of_one_question_are_no_others(name: str) -> None:
     ],
 )
 def test_mistakes_are_named(parameters: dict[str, str], told: str) -> None:
-    with pytest.raises(ValueError, match=r"^[^:]*: ") as caught:
+    with pytest.raises(InputError, match=r"^[^:]*: ") as caught:
         read(parameters, NOW)
     assert str(caught.value).startswith(told)
     assert len(str(caught.value)) < 400
@@ -168,7 +176,7 @@ def test_mistakes_are_named(parameters: dict[str, str], told: str) -> None:
 def test_reads_or_names_the_parameter(parameters: dict[str, str]) -> None:
     try:
         asked = read(parameters, NOW)
-    except ValueError as error:
+    except InputError as error:
         name = str(error).partition(":")[0]
         told = name in {text[:64].partition(":")[0] for text in parameters}
     else:

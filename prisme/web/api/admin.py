@@ -10,6 +10,7 @@ from prisme.access.audit import Entry
 from prisme.access.audit import read as read_audit
 from prisme.access.grants import ADMIN, STATS, AccessError, Grant, MissingError
 from prisme.base import refusal, timexpr
+from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.store.control import Control
 from prisme.web import responses as response
@@ -148,7 +149,7 @@ def _do(work: Work, grant: Grant, asking: Asking, name: str, body: bytes, status
         found = work(grant, asking, name, body)
     except MissingError as error:
         return refusal.NOT_THERE.because(str(error))
-    except ValueError as error:  # of which msgspec's are some
+    except (InputError, ValueError) as error:  # of which msgspec's are some
         return refusal.FIELDS_INVALID.because(str(error))
     if found is None:
         return response.answer(204, _HEADERS[1:])

@@ -10,6 +10,7 @@ from prisme.access.grants import STATS as SCOPE
 from prisme.access.grants import Grant
 from prisme.access.shares import SHARE
 from prisme.base import refusal
+from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.runtime.clock import Clock
 from prisme.stats import figures as answers
@@ -109,7 +110,7 @@ def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: lis
     parameters = {key: text for key, text in asking.query.items() if key != SHARE}
     try:
         question = asked.read(parameters, now, answers.parameters(name))
-    except ValueError as error:
+    except (InputError, ValueError) as error:
         return refusal.QUESTION_INVALID.because(str(error))
     strange = _beyond(question, grant)
     if strange:

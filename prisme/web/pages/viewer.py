@@ -11,6 +11,7 @@ from prisme.access.grants import ADMIN, STATS, Grant
 from prisme.access.shares import SHARE
 from prisme.access.views import Views
 from prisme.base import refusal
+from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.dashboard.state import DASHBOARD, State
 from prisme.runtime.clock import Clock
@@ -65,7 +66,7 @@ class Viewer(msgspec.Struct, frozen=True):
         told = self.visit.asking.cookies.get(ZONE, "")
         try:
             return asked.read_zone(told).key
-        except ValueError:
+        except (InputError, ValueError):
             return ""
 
     @property
@@ -125,7 +126,7 @@ def _enter(board: Board, visit: Visit, show: Show) -> Answer | Refusal:
         return show(board, Viewer(visit, grant, dict(asking.query)))
     except (LateError, LostError) as error:
         return excuse(error)
-    except ValueError as error:
+    except (InputError, ValueError) as error:
         return refusal.QUESTION_INVALID.because(str(error))
 
 
