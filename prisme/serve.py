@@ -36,9 +36,9 @@ from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder, FolderError
 from prisme.runtime.freespace import FreeSpace
 from prisme.runtime.log import open_log
-from prisme.stats.cache.incremental import Kept
-from prisme.stats.cache.responses import Recent
-from prisme.stats.cache.responses import Sites as RecentSites
+from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.cache.responses import ResponseCache
+from prisme.stats.cache.sites import SiteCache
 from prisme.store.control import Control
 from prisme.store.database import WAY_BACK, Database, Limits, StoreError
 from prisme.store.loader import Loader
@@ -335,15 +335,15 @@ def _build_reading(
         setup = Setup()
         if not guard.accounts.any():
             log.info("no account yet; make the first one at %s", setup.link(_scheme(config), config.host, config.port))
-    kept = Kept(rooms.database)
-    recent = Recent(lambda: rooms.database.touched.done)
+    kept = IncrementalCache(rooms.database)
+    recent = ResponseCache(lambda: rooms.database.touched.done)
     deadline, origins = config.api_stats_timeout, config.api_stats_allow_origins
     figures = Figures(rooms.database, kept, recent, guard, readers, proxy, clock, deadline, origins)
     attempts = Attempts()
     pages = Pages(version(DASHBOARD_JS))
     views = Views(control)
     behind, before = Place(pages, readers, proxy), Place(pages, doorman, proxy)
-    board = Board(behind, rooms.database, kept, RecentSites(), guard, views, clock, deadline, config.origins, intake)
+    board = Board(behind, rooms.database, kept, SiteCache(), guard, views, clock, deadline, config.origins, intake)
     return {
         SCRIPT: script(TRACKING_JS),
         DASHBOARD_SCRIPT: script(DASHBOARD_JS),

@@ -43,8 +43,8 @@ class Reader:
         self._late = False
         self._keeper: duckdb.DuckDBPyConnection | None = None
         self.loads = 0
-        # Whether it has looked at tables of `kept`: it sees none that was made later.
-        self.has_looked = False
+        # Whether it has read tables of `kept`: it sees none that are created later.
+        self.has_read_cache = False
 
     def __enter__(self) -> "Reader":
         self.loads = self._database.touched.done

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from prisme.base.timexpr import Interval, edges
 from prisme.stats import filters
-from prisme.stats.queries import Span
+from prisme.stats.selection import Span
 from tests.stats.lines import CLIENTS, DAY, DOMAINS, EVENT_NAMES, FIRST, LAST, PATHS, REFERRERS
 from tests.stats.oracle import Made, Term
 

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from prisme.base.timexpr import SECOND, Interval, floor
 from prisme.journal.segment import Segment, segment_path
 from prisme.stats import filters
-from prisme.stats.cache import incremental as kept
-from prisme.stats.cache import partials as parts
-from prisme.stats.cache.incremental import Found, Kept, Want
-from prisme.stats.cache.partials import HOURS, PROPERTIES
-from prisme.stats.figures import _count
-from prisme.stats.queries import TOPS, Page, Stats
+from prisme.stats.cache import incremental, keys
+from prisme.stats.cache.entry import Entry
+from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.columns import HOURS, PROPERTIES, TOPS
+from prisme.stats.dashboard import count_anew
+from prisme.stats.frames import Result
+from prisme.stats.queries import Stats
+from prisme.stats.selection import Page, Selection
 from prisme.store import load_log as touched
 from prisme.store.database import Database, Limits
 from prisme.store.loader import Loader
@@ -36,7 +38,7 @@ class Shop:
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.database = Database(folder / "prisme.duckdb", Limits(256 << 20, 2), folder / "tmp")
-        self.kept = Kept(self.database)
+        self.cache = IncrementalCache(self.database)
         self._loader = Loader(self.database, 1_000)
         self._folder, self._number, self._time = folder, 0, time.monotonic()
         patch.setattr(touched, "monotonic", lambda: self._time)
@@ -48,13 +50,13 @@ class Shop:
         segment.path.write_bytes(b"".join(lines))
         self._loader.load(segment, FIRST)
 
-    def ask(self, want: Want, page: Page, domains: list[str] | None = None) -> tuple[Found, bool]:
+    def ask(self, selection: Selection, page: Page, domains: list[str] | None = None) -> tuple[Result, bool]:
         """The figures, which have to be those that are counted anew; and whether a part of them was kept before."""
-        before = self.kept.used
+        before = self.cache.hits
         with Reader(self.database, 3600.0) as reader:
             stats = Stats(reader, domains)
-            (found,) = self.kept.count(stats, [want], page, want.span.end)
-            anew = _count(stats, want, page)
+            (found,) = self.cache.count(stats, [selection], page, selection.span.end)
+            anew = count_anew(stats, selection, page)
         if found is None:
             return anew, False
         assert found.frames == {name: anew.frames[name] for name in found.frames}
@@ -62,7 +64,10 @@ class Shop:
         for name, (frame, total) in found.series.items():
             assert frame.keys == anew.series[name].frame.keys
             assert [*frame.values, total] == pytest.approx([*anew.series[name].frame.values, anew.series[name].total])
-        return found, self.kept.used > before
+        return found, self.cache.hits > before
+
+    def entries(self) -> list[Entry]:
+        return [entry for entry, _ in self.cache._entries._entries.values()]
 
     def tables(self) -> int:
         query = "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'kept'"
@@ -85,10 +90,10 @@ def when(line: bytes) -> int:
     return int(json.loads(line)["session"]["exit"])
 
 
-def want(
+def select(
     start: int, end: int, interval: Interval = "day", made: Made | None = None, zone: datetime.tzinfo = UTC
-) -> Want:
-    return Want(NAMES, read(made or {}), span_of(start, end, interval, zone), zone)
+) -> Selection:
+    return Selection(NAMES, read(made or {}), span_of(start, end, interval, zone), zone)
 
 
 @given(
@@ -118,7 +123,7 @@ def test_figures_are_those_counted_anew(
         if noise.random() < 0.2:
             segments[number], segments[number + 1] = segments[number + 1], segments[number]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kept, "_WORTH_MOVING", worth_moving)
+        patch.setattr(incremental, "_WORTH_MOVING", worth_moving)
         shop = Shop(tmp_path_factory.mktemp("kept"), patch)
         starts = [floor(FIRST + days * DAY, "w" if interval == "week" else "d", zone) for days in (-1, 3)]
         for segment in segments:
@@ -127,7 +132,7 @@ def test_figures_are_those_counted_anew(
             for start in starts:
                 for end in (latest + 1, latest + noise.randrange(1, 3 * HOUR)):
                     page = Page(noise.randrange(1, 12), noise.randrange(4))
-                    _, was_kept = shop.ask(want(start, max(end, start + 1), interval, made, zone), page, domains)
+                    _, was_kept = shop.ask(select(start, max(end, start + 1), interval, made, zone), page, domains)
                     used, asked = used + was_kept, asked + 1
         shop.close()
     assert used > asked / 4
@@ -139,23 +144,23 @@ def test_what_lies_before_the_cut_is_kept_until_it_changes(shop: Shop) -> None:
     shop.load(lines[:half])
     shop._time += 1000  # so that nothing was loaded lately, and all is kept
     end = FIRST + 20 * DAY
-    first, was_kept = shop.ask(want(FIRST, end), Page())
+    first, was_kept = shop.ask(select(FIRST, end), Page())
     assert not was_kept
     assert first.series["pageviews"].total > 100
-    assert shop.ask(want(FIRST, end + 1), Page())[1]
+    assert shop.ask(select(FIRST, end + 1), Page())[1]
     begins_later = [line for line in lines[half:] if json.loads(line)["session"]["entry"] > end]
     goes_on = [line for line in lines[half:] if json.loads(line)["session"]["entry"] <= end]
     assert begins_later
     shop.load(begins_later)
-    more, was_kept = shop.ask(want(FIRST, end + 19 * DAY), Page())
+    more, was_kept = shop.ask(select(FIRST, end + 19 * DAY), Page())
     assert was_kept
     assert more.series["pageviews"].total > first.series["pageviews"].total
     shop.load(goes_on or [lines[half - 1]])
-    assert not shop.ask(want(FIRST, end + 19 * DAY), Page())[1]
+    assert not shop.ask(select(FIRST, end + 19 * DAY), Page())[1]
     shop._time += 1000
-    assert not shop.ask(want(FIRST + DAY, end), Page())[1]
-    assert not shop.ask(want(FIRST + DAY, end - DAY), Page())[1], "an end before the cut is counted anew"
-    assert shop.ask(want(FIRST + DAY, end), Page())[1]
+    assert not shop.ask(select(FIRST + DAY, end), Page())[1]
+    assert not shop.ask(select(FIRST + DAY, end - DAY), Page())[1], "an end before the cut is counted anew"
+    assert shop.ask(select(FIRST + DAY, end), Page())[1]
 
 
 def test_a_clock_that_was_set_back_ends_it(shop: Shop) -> None:
@@ -165,55 +170,55 @@ def test_a_clock_that_was_set_back_ends_it(shop: Shop) -> None:
     broken["session"]["exit"] = broken["session"]["entry"] - DAY
     shop.load([json.dumps(broken).encode() + b"\n"])
     shop._time += 1000
-    assert not shop.ask(want(FIRST, FIRST + 50 * DAY), Page())[1]
+    assert not shop.ask(select(FIRST, FIRST + 50 * DAY), Page())[1]
     shop.load([lines[-1]])
     for _ in range(3):
-        assert not shop.ask(want(FIRST, FIRST + 50 * DAY), Page())[1]
+        assert not shop.ask(select(FIRST, FIRST + 50 * DAY), Page())[1]
 
 
 def test_what_has_too_many_keys_is_counted_anew(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "MOST_KEYS", 5)
+    monkeypatch.setattr(keys, "MOST_KEYS", 5)
     shop.load(sorted(make_lines(6, 50), key=when))
     shop._time += 1000
     for _ in range(2):
-        assert not shop.ask(want(FIRST, FIRST + 50 * DAY), Page())[1]
+        assert not shop.ask(select(FIRST, FIRST + 50 * DAY), Page())[1]
     assert shop.tables() == 0
 
 
 def test_only_so_much_is_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.load(sorted(make_lines(6, 100), key=when))
     shop._time += 1000
-    wants = [want(FIRST + days * DAY, FIRST + 50 * DAY) for days in range(5)]
-    for one in wants:
+    selections = [select(FIRST + days * DAY, FIRST + 50 * DAY) for days in range(5)]
+    for one in selections:
         shop.ask(one, Page())
-    assert all(shop.ask(one, Page())[1] for one in wants)
-    size = max(entry.size for entry in shop.kept._entries.values())
-    monkeypatch.setattr(shop.kept, "_most_bytes", size * 3 // 2)
-    assert shop.ask(wants[0], Page())[1]
-    assert shop.ask(wants[0], Page())[1], "the one that was asked for last stays"
-    assert not shop.ask(wants[1], Page())[1]
-    assert shop.tables() == 2 * len(shop.kept._entries)
-    assert 0 < len(shop.kept._entries) < 3
+    assert all(shop.ask(one, Page())[1] for one in selections)
+    size = max(entry.size for entry in shop.entries())
+    monkeypatch.setattr(shop.cache._entries, "max_bytes", size * 3 // 2)
+    assert shop.ask(selections[0], Page())[1]
+    assert shop.ask(selections[0], Page())[1], "the one that was asked for last stays"
+    assert not shop.ask(selections[1], Page())[1]
+    assert shop.tables() == 2 * len(shop.entries())
+    assert 0 < len(shop.entries()) < 3
 
 
 def test_where_all_begins_anywhere_nothing_is_kept(shop: Shop) -> None:
     shop.load(sorted(make_lines(6, 50), key=when))
     shop._time += 1000
     for _ in range(2):
-        assert not shop.ask(want(FIRST + SECOND, FIRST + 50 * DAY), Page())[1]
+        assert not shop.ask(select(FIRST + SECOND, FIRST + 50 * DAY), Page())[1]
 
 
 def test_a_span_without_any_moment_has_no_figures(shop: Shop) -> None:
     shop.load(sorted(make_lines(6, 50), key=when))
-    found, was_kept = shop.ask(want(FIRST, FIRST), Page())
+    found, was_kept = shop.ask(select(FIRST, FIRST), Page())
     assert (found.series["pageviews"].total, was_kept) == (0, False)
 
 
 def test_filters_tell_questions_apart(shop: Shop) -> None:
     shop.load(sorted(make_lines(6, 100), key=when))
     shop._time += 1000
-    every, _ = shop.ask(want(FIRST, FIRST + 50 * DAY), Page())
-    some = Want(NAMES, filters.read({"domain": DOMAINS[0]}), span_of(FIRST, FIRST + 50 * DAY, "day", UTC), UTC)
+    every, _ = shop.ask(select(FIRST, FIRST + 50 * DAY), Page())
+    some = Selection(NAMES, filters.read({"domain": DOMAINS[0]}), span_of(FIRST, FIRST + 50 * DAY, "day", UTC), UTC)
     found, was_kept = shop.ask(some, Page())
     assert not was_kept
     assert 0 < found.series["pageviews"].total < every.series["pageviews"].total

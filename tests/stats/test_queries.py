@@ -13,11 +13,15 @@ from hypothesis import strategies as st
 
 from prisme.base.timexpr import INTERVALS, SECOND, Interval
 from prisme.stats import filters
-from prisme.stats.cache.incremental import Kept
-from prisme.stats.figures import FRAMES, draw
+from prisme.stats.buckets import WEEK
+from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.columns import SERIES, TOPS
+from prisme.stats.dashboard import build_dashboard
+from prisme.stats.figures import FRAMES
 from prisme.stats.frames import Frame
-from prisme.stats.parameters import Asked
-from prisme.stats.queries import SERIES, TOPS, WEEK, Page, Span, Stats
+from prisme.stats.parameters import StatsQuery
+from prisme.stats.queries import Stats
+from prisme.stats.selection import Page, Span
 from prisme.store.database import Database
 from prisme.store.reader import LateError, Reader
 from tests.stats.lines import DAY, DOMAINS, FIRST, LAST, UTC, ZONES
@@ -140,7 +144,7 @@ def test_weeks_are_counted(stats: Stats, made: Made, times: tuple[int, int], zon
     for row in Oracle(JOURNAL, made).rows("pageview", *times):
         there = datetime.datetime.fromtimestamp(row["at"] // SECOND, UTC).astimezone(zone)
         expected[f"{there.isoweekday()}-{there:%H}"] += 1
-    frame = stats.week(read(made), Span(*times, []), zone)
+    frame = stats.weekday_hours(read(made), Span(*times, []), zone)
     assert frame.keys == WEEK
     assert {key: value for key, value in zip(frame.keys, frame.values, strict=True) if value} == expected
 
@@ -151,14 +155,14 @@ def test_live_visitors_are_counted(stats: Stats, made: Made, now: int) -> None:
     oracle = Oracle(JOURNAL, made)
     kinds = ("pageview", "custom", "download", "outbound")
     rows = itertools.chain.from_iterable(oracle.rows(kind, now - 5 * 60 * SECOND, now + 1) for kind in kinds)
-    frame = stats.live(read(made), now)
+    frame = stats.live_visitors(read(made), now)
     assert (frame.keys, frame.values) == ([now // SECOND], [len({row["visitor"] for row in rows})])
 
 
 @pytest.mark.parametrize("kind", ["pageview", "custom", "download", "outbound"])
 def test_a_visitor_is_live_for_five_minutes(stats: Stats, kind: str) -> None:
     def live(now: int) -> float:
-        return stats.live(filters.read({"domain": DOMAINS[0]}), now).values[0]
+        return stats.live_visitors(filters.read({"domain": DOMAINS[0]}), now).values[0]
 
     rows = sorted(JOURNAL.rows[kind], key=itemgetter("at"))
     alone = [row for row in rows if row["domain"] == DOMAINS[0] and not live(row["at"] - 1) and row["at"] < LAST]
@@ -184,9 +188,9 @@ def test_a_page_has_the_same_figures(
 ) -> None:
     assert isinstance(zone, ZoneInfo)
     span, compared = span_of(*times, "day", zone), span_of(*other, "day", zone)
-    question = Asked(span, zone, "day", Page(limit), "", read(made), compared)
-    alone = {name: answer(stats, question, LAST) for name, answer in FRAMES.items()}
-    page = draw(stats, question, LAST, Kept(database))
+    query = StatsQuery(span, zone, "day", Page(limit), "", read(made), compared)
+    alone = {name: compute(stats, query, LAST) for name, compute in FRAMES.items()}
+    page = build_dashboard(stats, query, LAST, IncrementalCache(database))
     single = {**page.series, **page.tops, "custom-properties": page.custom_properties}
     assert {**single, "weekday-hours": page.weekday_hours}.keys() == alone.keys() - {"live-visitors"}
     for name, frame in single.items():
@@ -210,8 +214,8 @@ def test_nothing_beyond_ones_domains_is_counted(reader: Reader) -> None:
     assert some.series(SERIES, {}, span) == every.series(SERIES, alone, span) != every.series(SERIES, {}, span)
     assert some.tops(TOPS, {}, span, Page()) == every.tops(TOPS, alone, span, Page())
     assert some.properties({}, span, Page()) == every.properties(alone, span, Page())
-    assert some.week({}, span, UTC) == every.week(alone, span, UTC)
-    assert some.live({}, FIRST + DAY) == every.live(alone, FIRST + DAY)
+    assert some.weekday_hours({}, span, UTC) == every.weekday_hours(alone, span, UTC)
+    assert some.live_visitors({}, FIRST + DAY) == every.live_visitors(alone, FIRST + DAY)
     other = filters.read({"domain": DOMAINS[1]})
     assert all(one.total == 0 for one in some.series(SERIES, other, span).values())
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from prisme.stats.cache import responses as recent
-from prisme.stats.cache.responses import Recent, Sites
+from prisme.stats.cache import responses
+from prisme.stats.cache.responses import ResponseCache, entry_bytes
+from prisme.stats.cache.sites import SiteCache
 
 
 class Tables:
@@ -28,7 +29,7 @@ def tables() -> Tables:
 
 
 def test_asks_again_after_a_change(tables: Tables) -> None:
-    answers = Recent(lambda: tables.state)
+    answers = ResponseCache(lambda: tables.state)
     assert [answers.find("a", tables.make), answers.find("a", tables.make)] == [b"0", b"0"]
     assert tables.asked == 1
     tables.state = 1
@@ -38,7 +39,7 @@ def test_asks_again_after_a_change(tables: Tables) -> None:
 
 
 def test_a_change_while_it_asks_is_seen_next_time(tables: Tables) -> None:
-    answers = Recent(lambda: tables.state)
+    answers = ResponseCache(lambda: tables.state)
 
     def make() -> bytes:
         found = tables.make()
@@ -52,7 +53,7 @@ def test_a_change_while_it_asks_is_seen_next_time(tables: Tables) -> None:
 def test_forgets_after_a_second(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("prisme.stats.cache.responses.time.monotonic", lambda: now[0])
-    answers = Recent(lambda: tables.state)
+    answers = ResponseCache(lambda: tables.state)
     for moment, asked in ((100.0, 1), (100.9, 1), (101.0, 2), (101.5, 2)):
         now[0] = moment
         answers.find("a", tables.make)
@@ -60,7 +61,7 @@ def test_forgets_after_a_second(tables: Tables, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_who_comes_meanwhile_waits_for_the_same_answer(tables: Tables) -> None:
-    answers = Recent(lambda: tables.state)
+    answers = ResponseCache(lambda: tables.state)
     begun, go_on = threading.Event(), threading.Event()
     found: list[bytes] = []
 
@@ -84,7 +85,7 @@ def test_who_comes_meanwhile_waits_for_the_same_answer(tables: Tables) -> None:
 
 
 def test_an_error_is_nobody_elses(tables: Tables) -> None:
-    answers = Recent(lambda: tables.state)
+    answers = ResponseCache(lambda: tables.state)
 
     def fail() -> bytes:
         raise ValueError("no")
@@ -95,15 +96,16 @@ def test_an_error_is_nobody_elses(tables: Tables) -> None:
 
 
 def test_keeps_few_and_small_ones(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = Recent(lambda: tables.state)
-    for number in range(recent._MOST + 1):
+    fitting = 8
+    answers = ResponseCache(lambda: tables.state, fitting * entry_bytes(0, b"0"))
+    for number in range(fitting + 1):
         answers.find(number, tables.make)
     tables.asked = 0
     answers.find(1, tables.make)
     assert tables.asked == 0
     answers.find(0, tables.make)
     assert tables.asked == 1
-    large = b"x" * (recent._LARGEST + 1)
+    large = b"x" * (responses._LARGEST + 1)
     made = 0
 
     def make_large() -> bytes:
@@ -118,7 +120,7 @@ def test_keeps_few_and_small_ones(tables: Tables, monkeypatch: pytest.MonkeyPatc
 def test_sites_are_looked_for_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now, looks = [0.0], list[str]()
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    sites = Sites()
+    sites = SiteCache()
 
     def look(found: str) -> list[tuple[str, int]]:
         looks.append(found)

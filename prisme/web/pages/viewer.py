@@ -15,9 +15,9 @@ from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.dashboard.state import DASHBOARD, State
 from prisme.runtime.clock import Clock
-from prisme.stats import parameters as asked
-from prisme.stats.cache.incremental import Kept
-from prisme.stats.cache.responses import Sites
+from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.cache.sites import SiteCache
+from prisme.stats.parameters import read_zone
 from prisme.stats.queries import Stats
 from prisme.store.database import Database
 from prisme.store.reader import LateError, LostError, Reader
@@ -38,8 +38,8 @@ class Board(msgspec.Struct, frozen=True):
 
     place: Place
     database: Database
-    kept: Kept
-    sites: Sites
+    kept: IncrementalCache
+    sites: SiteCache
     guard: Guard
     views: Views
     clock: Clock
@@ -65,7 +65,7 @@ class Viewer(msgspec.Struct, frozen=True):
         """The browser's time zone, empty where it does not say."""
         told = self.visit.asking.cookies.get(ZONE, "")
         try:
-            return asked.read_zone(told).key
+            return read_zone(told).key
         except (InputError, ValueError):
             return ""
 
