@@ -1,4 +1,4 @@
-"""How the text of a filter is read."""
+"""Parsing filters."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a URL asks: defaults, and a word for each mistake."""
+"""Query parameters: their defaults, and the message for each mistake."""
 
 import datetime
 from zoneinfo import ZoneInfo

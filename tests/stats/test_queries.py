@@ -1,4 +1,4 @@
-"""Each figure against the same journal's lines, counted in plain Python, for any filters, spans and zones."""
+"""Each figure against the lines of the journal, counted in plain Python, for any filters, spans and zones."""
 
 import datetime
 import itertools
@@ -26,7 +26,7 @@ from prisme.store.database import Database
 from prisme.store.reader import LateError, Reader
 from tests.stats.lines import DAY, DOMAINS, FIRST, LAST, UTC, ZONES
 from tests.stats.oracle import JOURNAL, TOP_FIELDS, Made, Oracle
-from tests.stats.questions import VALUES, made_filters, many, read, span_of, spans
+from tests.stats.strategies import VALUES, made_filters, many, read, span_of, spans
 
 
 def test_every_name_is_known_to_the_oracle() -> None:
@@ -44,7 +44,7 @@ def test_whole_series_are_counted(stats: Stats, name: str, interval: Interval, z
 
 @pytest.mark.parametrize("name", TOPS)
 def test_whole_tops_are_counted(stats: Stats, name: str) -> None:
-    """Of a day each, where many are equally frequent."""
+    """By day, where many values are equally frequent."""
     for start in range(FIRST, LAST, DAY):
         counts = Oracle(JOURNAL, {}).top(name, start, start + DAY)
         expected = sorted(counts.items(), key=lambda item: (-item[1], item[0].encode()))
@@ -77,20 +77,20 @@ def test_tops_are_counted(stats: Stats, made: Made, times: tuple[int, int], name
 @given(made_filters, spans)
 @settings(many, max_examples=30)
 def test_events_are_those_of_the_three_lists(stats: Stats, made: Made, times: tuple[int, int]) -> None:
-    asked, names = read(made), ("top-custom-events", "top-outbound-links", "top-file-downloads")
-    total = stats.series(["events"], asked, span_of(*times, "day", UTC))["events"].total
-    lists = stats.tops(names, asked, Span(*times, []), Page(100))
+    chosen, names = read(made), ("top-custom-events", "top-outbound-links", "top-file-downloads")
+    total = stats.series(["events"], chosen, span_of(*times, "day", UTC))["events"].total
+    lists = stats.tops(names, chosen, Span(*times, []), Page(100))
     assert total == sum(sum(frame.values) for frame in lists.values())
 
 
 def test_visits_without_a_pageview(stats: Stats) -> None:
-    """They count as visits, not as bounces and not as visitors, and no filter of pageviews finds them."""
+    """They count as sessions, not as bounces or visitors, and no filter on pageviews matches them."""
     alone = [state for state in JOURNAL.sessions.values() if not state["pageviews"]]
     late = [rows[0] for state in JOURNAL.sessions.values() if (rows := JOURNAL.views_of(state["uuid"]))]
     assert len(alone) > 20
     assert any(row["events"] for row in late), "an event began it, and its pageview came later"
     for state in alone:
-        # From before the event to after it, that visit and a few more.
+        # The moment of the event alone, so that few other sessions are in it.
         span = Span(state["entry"], state["entry"] + 1, [state["entry"], state["entry"] + 1])
         totals = {name: one.total for name, one in stats.series(SERIES, {}, span).items()}
         if totals["sessions"] == 1:
@@ -110,13 +110,13 @@ def test_visits_without_a_pageview(stats: Stats) -> None:
 @given(made_filters, spans, st.integers(1, 4), st.integers(0, 3))
 @settings(many, max_examples=30)
 def test_many_at_once_are_the_same(stats: Stats, made: Made, times: tuple[int, int], limit: int, offset: int) -> None:
-    asked, page = read(made), Page(limit, offset)
+    chosen, page = read(made), Page(limit, offset)
     span = span_of(*times, "day", ZONES[1])
-    assert stats.tops(TOPS, asked, span, page) == {name: stats.tops([name], asked, span, page)[name] for name in TOPS}
-    together = stats.series(SERIES, asked, span)
+    assert stats.tops(TOPS, chosen, span, page) == {name: stats.tops([name], chosen, span, page)[name] for name in TOPS}
+    together = stats.series(SERIES, chosen, span)
     assert list(together) == list(SERIES)
     for name, (frame, total) in together.items():
-        alone = stats.series([name], asked, span)[name]
+        alone = stats.series([name], chosen, span)[name]
         assert [*frame.values, total] == pytest.approx([*alone.frame.values, alone.total])
 
 
@@ -207,7 +207,7 @@ def test_a_page_has_the_same_figures(
 
 
 def test_nothing_beyond_ones_domains_is_counted(reader: Reader) -> None:
-    """For each domain, what the filter by that domain gives to who may see all."""
+    """Figures limited to a domain equal those of all domains filtered by it."""
     every, some = Stats(reader, None), Stats(reader, DOMAINS[:1])
     span = span_of(FIRST, LAST, "week", UTC)
     alone = filters.read({"domain": DOMAINS[0]})
@@ -226,7 +226,7 @@ def test_questions_end_at_their_deadline(database: Database) -> None:
         assert reader.ask("SELECT $n", {"n": 1}) == [(1,)]
         with pytest.raises(LateError, match=r"^the answer took over 0\.2 s: "):
             reader.ask(slow, {"n": 10**7})
-        with pytest.raises(LateError):  # none of its other questions is begun
+        with pytest.raises(LateError):  # nor does it start another query
             reader.ask("SELECT $n", {"n": 1})
     with Reader(database, 60) as reader:
         assert reader.ask("SELECT $n", {"n": 1}) == [(1,)]

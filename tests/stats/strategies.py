@@ -1,4 +1,4 @@
-"""Any filters, spans and intervals that may be asked for."""
+"""Hypothesis strategies for the filters, spans and intervals of a query."""
 
 import datetime
 from urllib.parse import unquote
@@ -14,7 +14,7 @@ from tests.stats.oracle import Made, Term
 
 
 def terms(texts: list[str]) -> st.SearchStrategy[list[Term]]:
-    """Filters that match some of these texts, all or none."""
+    """Generate filters that match some, all or none of these texts."""
     whole = st.sampled_from(texts).map(lambda text: (text,))
     cut = st.sampled_from(texts).flatmap(
         lambda text: st.integers(0, len(text)).map(lambda middle: (text[:middle], text[middle:]))
