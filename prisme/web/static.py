@@ -7,9 +7,9 @@ from importlib import resources
 from typing import NamedTuple
 
 from prisme import assets
-from prisme.web.events.endpoints import Endpoint
-from prisme.web.request import Receive, Scope
-from prisme.web.responses import CORS, INERT, Answer, Header, answer
+from prisme.web.request import Request
+from prisme.web.responses import CORS, INERT, Header, Response, make_response
+from prisme.web.routing import Endpoint
 
 TRACKING_JS, DASHBOARD_JS = "wa.js", "dashboard.js"
 SCRIPT, DASHBOARD_SCRIPT = f"/static/{TRACKING_JS}", f"/static/{DASHBOARD_JS}"
@@ -36,9 +36,9 @@ class _Coded(NamedTuple):
     """One content coding of a file: its validator, the whole, the headers alone, and the word that nothing changed."""
 
     tag: bytes
-    whole: Answer
-    head: Answer
-    unchanged: Answer
+    whole: Response
+    head: Response
+    unchanged: Response
 
 
 def version(name: str) -> str:
@@ -51,10 +51,10 @@ def script(name: str) -> dict[str, Endpoint]:
     coded = {coding: _code(coding, f"{name}{suffix}") for coding, suffix in _SUFFIXES.items()}
     pick = lru_cache(_REMEMBERED)(prefer)
 
-    def endpoint(part: Callable[[_Coded], Answer]) -> Endpoint:
-        def read(scope: Scope, _: Receive) -> Answer:
+    def endpoint(part: Callable[[_Coded], Response]) -> Endpoint:
+        def read(request: Request) -> Response:
             accepted = known = b""
-            for name, value in scope["headers"]:
+            for name, value in request.headers:
                 if name == b"accept-encoding":
                     accepted = accepted + b"," + value if accepted else value
                 elif name == b"if-none-match":
@@ -105,7 +105,7 @@ def _code(coding: bytes, name: str) -> _Coded:
         of_body.append((b"content-encoding", coding))
     return _Coded(
         tag,
-        answer(200, [*headers, *of_body], body),
-        answer(200, [*headers, *of_body]),
-        answer(304, headers),
+        make_response(200, [*headers, *of_body], body),
+        make_response(200, [*headers, *of_body]),
+        make_response(304, headers),
     )
