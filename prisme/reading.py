@@ -14,9 +14,9 @@ from prisme.access.views import Views
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
-from prisme.stats.cache.incremental import Kept
-from prisme.stats.cache.responses import Recent
-from prisme.stats.cache.responses import Sites as RecentSites
+from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.cache.responses import ResponseCache
+from prisme.stats.cache.sites import SiteCache
 from prisme.store.control import Control
 from prisme.store.database import Database
 from prisme.web.api.admin import Offices, manage
@@ -61,15 +61,15 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
     doorman = Desk("access", 1, _MAX_QUEUED)
     for close in (readers.close, doorman.close, database.stop_reading):
         closing.callback(close)
-    kept = Kept(database)
-    recent = Recent(lambda: database.load_log.done)
+    kept = IncrementalCache(database)
+    recent = ResponseCache(lambda: database.load_log.done)
     deadline, origins = config.api_stats_timeout, config.api_stats_allow_origins
     figures = Figures(database, kept, recent, guard, readers, clock, deadline, origins)
     attempts = AttemptLimiter()
     pages = Pages(version(DASHBOARD_JS))
     views = Views(control)
     behind, before = Place(pages, readers), Place(pages, doorman)
-    board = Board(behind, database, kept, RecentSites(), guard, views, clock, deadline, config.origins, intake)
+    board = Board(behind, database, kept, SiteCache(), guard, views, clock, deadline, config.origins, intake)
     return {
         SCRIPT: script(TRACKING_JS),
         DASHBOARD_SCRIPT: script(DASHBOARD_JS),

@@ -29,8 +29,8 @@ class Reader:
         self._late = False
         self._keeper: duckdb.DuckDBPyConnection | None = None
         self.loads = 0
-        # Whether a query has read tables of `kept`: from then on, those that are created later are invisible.
-        self.has_looked = False
+        # Whether it has read tables of `kept`: it sees none that are created later.
+        self.has_read_cache = False
 
     def __enter__(self) -> "Reader":
         self.loads = self._database.load_log.done

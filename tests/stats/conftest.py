@@ -1,4 +1,4 @@
-"""A database with the made-up journal, and who asks it."""
+"""A database with the generated journal, and readers of it."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from tests.stats.lines import LAST, LINES
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A database with the journal's lines, in segments as they come."""
+    """A database with the journal's lines, loaded in several segments."""
     folder = tmp_path_factory.mktemp("stats")
     database = Database(folder / "prisme.duckdb", Limits(256 << 20, 2), folder / "tmp")
     loader = Loader(database, 1_000)

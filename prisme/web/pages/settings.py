@@ -14,6 +14,7 @@ from prisme.access.grants import ADMIN, SCOPES, AccessError, Grant
 from prisme.access.login_attempts import AttemptLimiter
 from prisme.access.shares import SHARE
 from prisme.base import refusal, timexpr
+from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.store.control import Control
 from prisme.web.authentication import Asking, Guard
@@ -107,7 +108,7 @@ def _form(office: Office, name: str, show: Show, take: Take) -> Endpoint:
             return grant
         try:
             done = take(office, grant, visit.fields)
-        except (AccessError, ValueError) as error:
+        except (InputError, AccessError, ValueError) as error:
             typed = {key: text for key, text in visit.fields.items() if "password" not in key}
             values = show(office, grant, visit.asking) | {"fault": str(error), "typed": typed}
             return _draw(office, name, grant, values, refusal.FIELDS_INVALID.status)
