@@ -9,8 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prisme.base.timexpr import SECOND
-from prisme.dashboard import chart, countries, lists, numbers, sources, state, terms
-from prisme.dashboard.state import PERIODS, State
+from prisme.dashboard import chart, chart_scale, countries, filter_terms, lists, periods, sources
+from prisme.dashboard.chart import Options, Series
+from prisme.dashboard.list_types import SOURCES
+from prisme.dashboard.number_format import Change, describe_change, format_count, format_duration, format_percent
+from prisme.dashboard.period_menu import describe_period
+from prisme.dashboard.periods import PERIODS
+from prisme.dashboard.source_names import name_source
+from prisme.dashboard.url_state import UrlState, read_parameters
+from prisme.dashboard.world_map import load_world
 from prisme.stats import filters
 from prisme.stats import parameters as asked
 
@@ -19,35 +26,35 @@ BERLIN = ZoneInfo("Europe/Berlin")
 TEXTS = st.text(min_size=1, max_size=20)
 
 
-def read(state: State) -> asked.Asked:
-    return asked.read(state.question(), NOW, asked.COMPARE)
+def read(state: UrlState) -> asked.Asked:
+    return asked.read(state.stats_parameters(), NOW, asked.COMPARE)
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=5), st.booleans())
 def test_terms_are_what_filters_read(texts: list[str], excludes: bool) -> None:
-    raw = ",".join(terms.write(text, excludes=excludes) for text in texts)
+    raw = ",".join(filter_terms.make_term(text, excludes=excludes) for text in texts)
     found = filters.read({"event": raw})["event"]
     assert (found.excludes if excludes else found.includes) == tuple((text,) for text in texts)
-    assert [terms.show(term)[1] for term in terms.split(raw)] == texts
-    assert {terms.show(term)[0] for term in terms.split(raw)} == {"is not" if excludes else "is"}
+    assert [filter_terms.describe(term)[1] for term in filter_terms.split(raw)] == texts
+    assert {filter_terms.describe(term)[0] for term in filter_terms.split(raw)} == {"is not" if excludes else "is"}
 
 
 @given(st.lists(TEXTS, max_size=4, unique=True), TEXTS)
 def test_a_term_comes_and_goes(texts: list[str], text: str) -> None:
-    raw, term = ",".join(map(terms.write, texts)), terms.write(text)
-    more = terms.add(raw, term)
-    assert terms.split(more).count(term) == 1
-    assert set(terms.split(more)) == {*terms.split(raw), term}
-    assert term not in terms.split(terms.toggle(more, term))
-    assert terms.toggle("", term) == term
+    raw, term = ",".join(map(filter_terms.make_term, texts)), filter_terms.make_term(text)
+    more = filter_terms.add(raw, term)
+    assert filter_terms.split(more).count(term) == 1
+    assert set(filter_terms.split(more)) == {*filter_terms.split(raw), term}
+    assert term not in filter_terms.split(filter_terms.toggle(more, term))
+    assert filter_terms.toggle("", term) == term
     opposite = "!" + term
-    assert terms.split(terms.add(more, opposite))[-1] == opposite
-    assert term not in terms.split(terms.add(more, opposite))
+    assert filter_terms.split(filter_terms.add(more, opposite))[-1] == opposite
+    assert term not in filter_terms.split(filter_terms.add(more, opposite))
 
 
 @pytest.mark.parametrize("name", PERIODS)
 def test_each_period_is_a_question(name: str) -> None:
-    found = read(State({"period": name}, NOW - 400 * 86_400 * SECOND, ""))
+    found = read(UrlState({"period": name}, NOW - 400 * 86_400 * SECOND, ""))
     assert found.span.start < found.span.end <= NOW + 86_400 * SECOND
     assert (found.compared is None) == (name == "all")
 
@@ -70,16 +77,16 @@ def test_each_period_is_a_question(name: str) -> None:
 def test_previous_and_next(
     given: dict[str, str], earlier: tuple[str, str], later: tuple[str, str] | None, zone: str
 ) -> None:
-    found = read(State({**given, "tz": zone}, None, ""))
-    before, after = state.shift(found, NOW, -1), state.shift(found, NOW, 1)
+    found = read(UrlState({**given, "tz": zone}, None, ""))
+    before, after = periods.shift(found, NOW, -1), periods.shift(found, NOW, 1)
     assert before is not None
     assert (before["from"], before["to"]) == earlier
     assert (after and (after["from"], after["to"])) == later
 
 
 def test_half_an_hour_before() -> None:
-    found = read(State({"period": "30m"}, None, ""))
-    assert state.shift(found, NOW, -1) == {
+    found = read(UrlState({"period": "30m"}, None, ""))
+    assert periods.shift(found, NOW, -1) == {
         "period": None,
         "from": str(NOW // SECOND - 3600),
         "to": str(NOW // SECOND - 1800),
@@ -99,22 +106,22 @@ def test_half_an_hour_before() -> None:
     ids=str,
 )
 def test_spans_in_words(given: dict[str, str], text: str) -> None:
-    assert state.describe(read(State(given, None, ""))) == text
+    assert describe_period(read(UrlState(given, None, ""))) == text
 
 
 def test_links_hold_the_whole_state() -> None:
-    here = State({"period": "7d", "path": "/a b,/c"}, None, "")
+    here = UrlState({"period": "7d", "path": "/a b,/c"}, None, "")
     assert here.link() == "/dashboard?period=7d&path=/a%20b,/c"
     assert here.link({"path": None, "country": "DE"}) == "/dashboard?period=7d&country=DE"
-    assert State({}, None, "").link() == "/dashboard"
-    assert here.fields("path") == [("period", "7d")]
+    assert UrlState({}, None, "").link() == "/dashboard"
+    assert here.hidden_fields("path") == [("period", "7d")]
 
 
 def test_a_wrong_period_is_named() -> None:
-    with pytest.raises(ValueError, match="period: 'never' is none of"):
-        State({"period": "never"}, None, "").question()
-    with pytest.raises(ValueError, match="perjod: no such parameter"):
-        state.read({"perjod": "7d"})
+    with pytest.raises(ValueError, match="period: 'never' is not one of"):
+        UrlState({"period": "never"}, None, "").stats_parameters()
+    with pytest.raises(ValueError, match="perjod: unknown parameter"):
+        read_parameters({"perjod": "7d"})
 
 
 @pytest.mark.parametrize(
@@ -122,27 +129,27 @@ def test_a_wrong_period_is_named() -> None:
     [(0, "0"), (999, "999"), (1000, "1.0k"), (12_431, "12.4k"), (999_940, "1000k"), (999_950, "1.0M"), (2.5e9, "2.5B")],
 )
 def test_counts(value: float, text: str) -> None:
-    assert numbers.count(value) == text
+    assert format_count(value) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0, "0%"), (0.0004, "<0.1%"), (0.041, "4.1%"), (0.415, "42%"), (1, "100%")]
 )
 def test_percentages(value: float, text: str) -> None:
-    assert numbers.percent(value) == text
+    assert format_percent(value) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(0, "0s"), (59.6, "1m 00s"), (125, "2m 05s"), (4320, "1h 12m")])
 def test_durations(value: float, text: str) -> None:
-    assert numbers.duration(value) == text
+    assert format_duration(value) == text
 
 
 def test_changes_have_words_and_a_sign() -> None:
-    assert numbers.change(110, 100, "100") == numbers.Change("+", "10%", "up 10% from 100", "good")
-    assert numbers.change(95, 100, "100") == numbers.Change("\N{MINUS SIGN}", "5.0%", "down 5.0% from 100", "bad")
-    assert numbers.change(0.5, 0.4, "40%", less_is_better=True).kind == "bad"
-    assert numbers.change(5, 0, "0").text == "new"
-    assert numbers.change(0, 0, "0").sign == numbers.change(100, 100, "100").sign == "="
+    assert describe_change(110, 100, "100") == Change("+", "10%", "up 10% from 100", "good")
+    assert describe_change(95, 100, "100") == Change("\N{MINUS SIGN}", "5.0%", "down 5.0% from 100", "bad")
+    assert describe_change(0.5, 0.4, "40%", less_is_better=True).rating == "bad"
+    assert describe_change(5, 0, "0").text == "new"
+    assert describe_change(0, 0, "0").sign == describe_change(100, 100, "100").sign == "="
 
 
 @pytest.mark.parametrize(
@@ -156,11 +163,11 @@ def test_changes_have_words_and_a_sign() -> None:
     ],
 )  # fmt: skip
 def test_names_of_sources(host: str, title: str) -> None:
-    assert sources.name(host) == title
+    assert name_source(host) == title
 
 
 def test_sources_are_grouped() -> None:
-    found = sources.group(
+    found = sources.group_referrers(
         [("direct", 5), ("google.com", 3), ("www.google.de", 4), ("me.example", 2)], frozenset({"me.example"})
     )
     assert [(one.name, one.count, one.hosts) for one in found] == [
@@ -171,10 +178,10 @@ def test_sources_are_grouped() -> None:
 
 
 def test_countries() -> None:
-    assert countries.name("DE") == "Germany"
-    assert countries.name("XX") == "Unknown"
-    assert countries.name("ZZ") == "ZZ"
-    codes = {shape.code for shape in countries.world().shapes}
+    assert countries.find_name("DE") == "Germany"
+    assert countries.find_name("XX") == "Unknown"
+    assert countries.find_name("ZZ") == "ZZ"
+    codes = {shape.code for shape in load_world().shapes}
     assert {"DE", "US", "FR", "BR", "IN", "AU"} <= codes
     assert len(codes) > 170
 
@@ -183,19 +190,20 @@ def draw(values: list[float], whole: bool = True, now: int = NOW) -> chart.Chart
     day = 86_400 * SECOND
     start = NOW // day * day - (len(values) - 1) * day
     edges = [start + number * day for number in range(len(values) + 1)]
-    return chart.draw(edges, values, None, None, "day", ZoneInfo("UTC"), now, numbers.count, lambda *_: "", whole)
+    options = Options("day", ZoneInfo("UTC"), format_count, lambda *_: "", whole)
+    return chart.draw_chart(Series(edges, values), None, options, now)
 
 
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=100))
 def test_charts_stay_in_their_box(values: list[int]) -> None:
     found = draw(list(map(float, values)))
     assert 2 <= len(found.ticks) <= 6
-    assert all(0 <= y <= chart.HEIGHT for y, _ in found.ticks)
+    assert all(0 <= y <= chart_scale.HEIGHT for y, _ in found.ticks)
     assert found.ticks[0][1] == "0"
     assert len(found.points) == len(values)
     assert found.is_unfinished
     numbers_in_path = [float(part) for part in found.line.replace("M", " ").replace("L", " ").split()]
-    assert all(0 <= one <= chart.WIDTH for one in numbers_in_path)
+    assert all(0 <= one <= chart_scale.WIDTH for one in numbers_in_path)
 
 
 def test_an_axis_has_round_numbers() -> None:
@@ -212,14 +220,14 @@ def test_a_chart_that_is_over_has_no_open_end() -> None:
 
 
 def test_labels_are_of_the_zone() -> None:
-    assert chart.label(NOW, "hour", BERLIN) == "16:30"
-    assert chart.label(NOW, "week", BERLIN) == "24 Nov"
+    assert chart.format_label(NOW, "hour", BERLIN) == "16:30"
+    assert chart.format_label(NOW, "week", BERLIN) == "24 Nov"
 
 
 def test_a_source_filters_by_all_of_its_hosts() -> None:
     hosts = [f"s{number}.search.google.com" for number in range(300)]
-    here = State({}, None, "UTC")
-    (row,) = lists.build(here, lists.SOURCES, [(host, 1) for host in hosts], 300, frozenset(["example.com"])).rows
+    here = UrlState({}, None, "UTC")
+    (row,) = lists.build_list(here, SOURCES, [(host, 1) for host in hosts], 300, frozenset(["example.com"])).rows
     assert row.value == "300"
     only = parse_qs(urlsplit(row.only).query)["referrer"][0]
     assert filters.read({"referrer": only})["referrer"].includes == tuple((host,) for host in hosts)
@@ -227,5 +235,5 @@ def test_a_source_filters_by_all_of_its_hosts() -> None:
 
 def test_a_source_with_more_hosts_than_a_filter_can_name_is_no_filter() -> None:
     hosts = [f"{'s' * 60}{number}.google.com" for number in range(200)]
-    (row,) = lists.build(State({}, None, ""), lists.SOURCES, [(host, 1) for host in hosts], 0, frozenset()).rows
+    (row,) = lists.build_list(UrlState({}, None, ""), SOURCES, [(host, 1) for host in hosts], 0, frozenset()).rows
     assert (row.value, row.only, row.exclude) == ("200", "", "")

@@ -12,7 +12,7 @@ from prisme.access.shares import SHARE
 from prisme.access.views import Views
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
-from prisme.dashboard.state import DASHBOARD, State
+from prisme.dashboard.url_state import DASHBOARD, UrlState
 from prisme.runtime.clock import Clock
 from prisme.stats import parameters as asked
 from prisme.stats.cache.incremental import Kept
@@ -97,7 +97,7 @@ def known(board: Board, viewer: Viewer, stats: Stats) -> list[tuple[str, int]]:
     return board.sites.find(viewer.grant.domains, stats.domains)
 
 
-def frame(board: Board, viewer: Viewer, here: State, zone: str) -> dict[str, Any]:
+def frame(board: Board, viewer: Viewer, here: UrlState, zone: str) -> dict[str, Any]:
     """What the frame around each page shows."""
     return {
         "state": here,
