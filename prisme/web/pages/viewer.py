@@ -27,7 +27,7 @@ from prisme.web.pages.forms import Place, Visit
 from prisme.web.pages.health import Intake
 from prisme.web.pages.templates import lead
 from prisme.web.responses import Answer
-from prisme.web.static import DASHBOARD_SCRIPT, prefer
+from prisme.web.static import DASHBOARD_SCRIPT, choose_coding
 
 _WORTH_PACKING: Final = 1000  # bytes
 
@@ -133,7 +133,7 @@ def _pack(answer: Answer, asking: Asking) -> Answer:
     """With gzip, where the browser takes it. Nothing on these pages is a secret that a stranger may add text to."""
     start, body = answer
     accepted = asking.headers.get("accept-encoding", "").encode("latin-1")[:128]
-    if len(body["body"]) < _WORTH_PACKING or b"gzip" not in accepted or prefer(accepted) == b"identity":
+    if len(body["body"]) < _WORTH_PACKING or b"gzip" not in accepted or choose_coding(accepted) == b"identity":
         return answer
     packed = gzip.compress(body["body"], 6, mtime=0)
     headers = [*start["headers"], (b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
