@@ -12,8 +12,8 @@ from typing import Any
 import uvloop
 
 from prisme.web.request import Receive
-from prisme.web.responses import ACCEPTED, ACCEPTED_GIF, HEALTHY, answer, preflight
-from prisme.web.server import server
+from prisme.web.responses import ACCEPTED, ACCEPTED_GIF, HEALTHY, make_response, preflight
+from prisme.web.server import make_server
 
 # Prisme's own answers, so that both send the same bytes.
 _ANSWERS = {
@@ -25,7 +25,7 @@ _WITH_BODY = (b"/api/v1/events/custom/", b"/api/v1/events/outbound-links", b"/ap
 _PREFLIGHT = preflight(
     b"POST, OPTIONS", b"x-prisme-document-referrer,x-prisme-referrer,x-prisme-status,x-prisme-visitor-id"
 )
-_LOST = answer(404, [])
+_LOST = make_response(404, [])
 
 
 async def app(scope: dict[str, Any], receive: Receive, send: Any) -> None:
@@ -53,7 +53,7 @@ async def _read_body(receive: Receive) -> bytes:
 
 
 async def _serve(port: int) -> None:
-    bare = server(app, "127.0.0.1", port)
+    bare = make_server(app, "127.0.0.1", port)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, bare.stop)
     gc.collect()
     gc.freeze()

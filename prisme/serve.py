@@ -24,18 +24,17 @@ from prisme.access.shares import Shares
 from prisme.access.tokens import Tokens
 from prisme.access.views import Views
 from prisme.base.events import Session
-from prisme.ingest.links import file_download, outbound_link
-from prisme.ingest.record import recorder
-from prisme.ingest.services import Services, Tallies
+from prisme.ingest.batch import Recorder
+from prisme.ingest.services import Lookups, Services
 from prisme.journal.appender import Appender
 from prisme.journal.reader import read_visits
 from prisme.journal.segment import Segment, leftovers
-from prisme.runtime.accesslog import AccessLog
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder, FolderError
 from prisme.runtime.freespace import FreeSpace
 from prisme.runtime.log import open_log
+from prisme.runtime.ports import claim
 from prisme.stats.cache.incremental import Kept
 from prisme.stats.cache.responses import Recent
 from prisme.stats.cache.responses import Sites as RecentSites
@@ -54,23 +53,14 @@ from prisme.visit.sessions import CAPACITY, LONGEST, PAGES, Sessions, begin
 from prisme.visit.sites import Rules, Sites
 from prisme.visit.useragent import UserAgents
 from prisme.web import tls_probe as trial
+from prisme.web.api import healthcheck
 from prisme.web.api.admin import Offices, manage
 from prisme.web.api.stats import STATS, Figures, stats
-from prisme.web.app import HEALTHCHECK, NAME, NOSCRIPT, App, Methods, healthcheck
+from prisme.web.app import App
 from prisme.web.authentication import Guard
-from prisme.web.events.admission import gate
-from prisme.web.events.endpoints import (
-    Doors,
-    head_outbound,
-    head_picture,
-    noscript_custom,
-    noscript_outbound,
-    noscript_pageview,
-    post_custom,
-    post_link,
-    post_pageview,
-)
-from prisme.web.metrics_server import Admin, gather
+from prisme.web.events import endpoints, noscript
+from prisme.web.events.endpoints import EventDeps
+from prisme.web.metrics_server import MetricsServer, gather
 from prisme.web.pages.dashboard import dashboard
 from prisme.web.pages.forms import Place
 from prisme.web.pages.health import Intake
@@ -79,11 +69,10 @@ from prisme.web.pages.settings import Office, settings
 from prisme.web.pages.templates import Pages
 from prisme.web.pages.viewer import Board
 from prisme.web.request import Proxy
-from prisme.web.responses import EVENTS
-from prisme.web.server import claim, server
-from prisme.web.server import serve as serve_requests
+from prisme.web.routing import NAME, Methods
+from prisme.web.server import Batching, BatchingError, answer_scope, make_server
 from prisme.web.static import DASHBOARD_JS, DASHBOARD_SCRIPT, SCRIPT, TRACKING_JS, script, version
-from prisme.web.traffic import SOURCE_IP, Traffic
+from prisme.web.traffic import SOURCE_IP, AccessLog, Traffic
 from prisme.web.worker_pool import Desk
 
 SECOND = 1_000_000  # microseconds
@@ -170,10 +159,10 @@ async def serve(
             closing.callback(access_log.close)
             _reopen_on_hangup(access_log, log)
         proxy = _open_proxy(config, log)
-        traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
+        traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip])
 
         def failure() -> str | None:
-            return journal.failure or writer.failure or services.room.failure
+            return journal.failure or writer.failure or services.disk.failure
 
         def intake() -> Intake:
             # A copy: pages are drawn in other threads, while requests go on.
@@ -182,9 +171,9 @@ async def serve(
 
         routes: dict[str, Methods] = {}
         if config.mode == "default":
-            routes = _build_reading(config, folder, rooms, proxy, clock, intake, setup, log, closing)
-        public, admin = _build_apps(config, services, writer, failure, clock, proxy, routes, traffic, access_log, log)
-        await _run(config, public, admin, writer, _tend(services, rooms.salts, now, log), stop, log)
+            routes = _build_reading(config, folder, rooms, clock, intake, setup, log, closing)
+        app, batching, monitoring = _build_apps(config, services, writer, failure, clock, proxy, routes, traffic, log)
+        await _run(config, app, batching, monitoring, writer, _tend(services, rooms.salts, now, log), stop, log)
         await journal.close()
     log.info("stopped", extra={"events_stored": writer.stored.total()})
 
@@ -225,7 +214,7 @@ def build_services(config: Config, rooms: Rooms, journal: Appender) -> Services:
         rooms.geo,
         journal,
         FreeSpace(config.data_dir, config.min_free_space),
-        Tallies(),
+        Lookups(),
         Concentration(),
         partial(random.getrandbits, 62),
     )
@@ -289,34 +278,30 @@ def _build_apps(
     proxy: Proxy,
     routes: dict[str, Methods],
     traffic: Traffic,
-    access_log: AccessLog | None,
     log: logging.Logger,
-) -> tuple[App, Admin]:
+) -> tuple[App, Batching, MetricsServer]:
     """The public server's routes, with those that are given, and the admin server's."""
-    sites = build_sites(config)
-    admit = gate(proxy, RateLimiter(config.api_events_rate_limit), sites, clock.steady)
     commit = services.journal.commit if config.eventstore_fsync == "always" else None
-    doors = Doors(admit, sites, recorder(services), proxy, clock, commit)
-    outbound = outbound_link(sites)
+    limiter = RateLimiter(config.api_events_rate_limit)
+    deps = EventDeps(limiter, build_sites(config), Recorder(services).record, proxy, clock, commit)
     routes_of_events: dict[str, Methods] = {
-        EVENTS + "pageviews": {"POST": post_pageview(doors)},
-        EVENTS + "custom/" + NAME: {"POST": post_custom(doors)},
-        EVENTS + "file-downloads": {"POST": post_link(doors, file_download)},
-        EVENTS + "outbound-links": {"POST": post_link(doors, outbound)},
-        NOSCRIPT + "events/pageviews": {"GET": noscript_pageview(doors), "HEAD": head_picture},
-        NOSCRIPT + "events/custom/" + NAME: {"GET": noscript_custom(doors), "HEAD": head_picture},
-        NOSCRIPT + "events/outbound-links": {"GET": noscript_outbound(doors, outbound), "HEAD": head_outbound(doors)},
-        HEALTHCHECK: healthcheck(failure),
+        **endpoints.routes(deps),
+        **noscript.routes(deps),
+        **healthcheck.routes(failure),
     }
     app = App(routes_of_events | routes, proxy, traffic, clock.steady, log)
-    return app, Admin(gather(app, traffic, writer, services, failure, access_log), failure)
+    batching = Batching(app)
+    return (
+        app,
+        batching,
+        MetricsServer(gather(batching, traffic, writer, services, failure), failure, proxy, clock.steady),
+    )
 
 
 def _build_reading(
     config: Config,
     folder: Folder,
     rooms: Rooms,
-    proxy: Proxy,
     clock: Clock,
     intake: Callable[[], Intake],
     setup: Setup | None,
@@ -338,40 +323,48 @@ def _build_reading(
     kept = Kept(rooms.database)
     recent = Recent(lambda: rooms.database.touched.done)
     deadline, origins = config.api_stats_timeout, config.api_stats_allow_origins
-    figures = Figures(rooms.database, kept, recent, guard, readers, proxy, clock, deadline, origins)
+    figures = Figures(rooms.database, kept, recent, guard, readers, clock, deadline, origins)
     attempts = Attempts()
     pages = Pages(version(DASHBOARD_JS))
     views = Views(control)
-    behind, before = Place(pages, readers, proxy), Place(pages, doorman, proxy)
+    behind, before = Place(pages, readers), Place(pages, doorman)
     board = Board(behind, rooms.database, kept, RecentSites(), guard, views, clock, deadline, config.origins, intake)
     return {
         SCRIPT: script(TRACKING_JS),
         DASHBOARD_SCRIPT: script(DASHBOARD_JS),
         **dashboard(board),
         STATS + NAME: stats(figures),
-        **manage(Offices(control, guard, doorman, proxy)),
+        **manage(Offices(control, guard, doorman)),
         **settings(Office(before, control, guard, attempts)),
         **people(People(before, guard, setup, attempts, log)),
     }
 
 
+async def _check_batching(batching: Batching, config: Config) -> None:
+    try:
+        await batching.check(config.host, config.port, tls=config.tls_certificate is not None)
+    except BatchingError as error:
+        raise StartError(str(error)) from error
+
+
 async def _run(
     config: Config,
-    public: App,
-    admin: Admin,
+    app: App,
+    batching: Batching,
+    monitoring: MetricsServer,
     writer: Writer,
     tend: Coroutine[None, None, None],
     stop: asyncio.Event,
     log: logging.Logger,
 ) -> None:
     """Serve until `stop`, or until something that should never end has ended."""
-    servers = [server(public.asgi, config.host, config.port, config.tls_certificate, config.tls_key)]
-    serving = [serve_requests(servers[0], public)]
-    log.info("prisme %s listens on %s://%s:%d", __version__, _scheme(config), config.host, config.port)
+    servers = [
+        make_server(partial(answer_scope, app), config.host, config.port, config.tls_certificate, config.tls_key)
+    ]
+    serving = [servers[0].serve_batches(batching)]
     if config.admin_hostport:
-        servers.append(server(admin, *config.admin_hostport))
-        serving.append(serve_requests(servers[1]))
-        log.info("metrics and health on http://%s:%d", *config.admin_hostport)
+        servers.append(make_server(partial(answer_scope, monitoring), *config.admin_hostport))
+        serving.append(servers[1].serve())
     thresholds = gc.get_threshold()
     # All that was built so far lives until the end: no garbage collection need look at it again.
     gc.collect()
@@ -379,6 +372,10 @@ async def _run(
     # Requests leave no cycles behind; looking for some 700 objects at a time took 8% of their time.
     gc.set_threshold(50_000, 20, 20)
     serving_tasks = [asyncio.create_task(one) for one in serving]
+    await _check_batching(batching, config)
+    log.info("prisme %s listens on %s://%s:%d", __version__, _scheme(config), config.host, config.port)
+    if config.admin_hostport:
+        log.info("metrics and health on http://%s:%d", *config.admin_hostport)
     writing = asyncio.create_task(writer.run())
     tending = asyncio.create_task(tend)
     stopped = asyncio.create_task(stop.wait())
@@ -388,7 +385,7 @@ async def _run(
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):
             await asyncio.gather(*serving_tasks)  # Granian waits for all that is under way, however long it takes
-            while public.active:  # noqa: ASYNC110  # an event would cost every request something
+            while batching.active:  # noqa: ASYNC110  # an event would cost every request something
                 await asyncio.sleep(0.01)
     tending.cancel()
     writer.stop()
@@ -406,7 +403,7 @@ async def _tend(services: Services, salts: Salts, now: Callable[[], int], log: l
         services.identity.expire(now())
         if not salts.saved:
             salts.save()
-        services.room.look()
+        services.disk.look()
         look()
         services.sessions.sweep(now())
         if tick % _REFRESH_EVERY:
@@ -419,12 +416,12 @@ async def _tend(services: Services, salts: Salts, now: Callable[[], int], log: l
 
 def _watch(services: Services, log: logging.Logger) -> Callable[[], None]:
     """Tells when events begin to be refused, and when that is over; whether the journal works again, it tries out."""
-    journal, room = services.journal, services.room
+    journal, disk = services.journal, services.disk
     failing, seen = False, 0
 
     def look() -> None:
         nonlocal failing, seen
-        failure = journal.failure or room.failure
+        failure = journal.failure or disk.failure
         if failure is not None or journal.failures != seen:
             if not failing:
                 failing = True

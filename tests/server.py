@@ -26,7 +26,8 @@ from prisme.runtime.folder import Folder
 from prisme.serve import serve
 from prisme.store.control import Control
 from prisme.store.database import Limits, connect
-from prisme.web.app import App, Methods
+from prisme.web.app import App
+from prisme.web.routing import Methods
 
 PATIENCE = 20.0  # seconds until a test gives up on something that should take a moment
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"

@@ -24,7 +24,7 @@ from prisme.access.shares import Shares
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.store.control import Control
-from prisme.web.app import Methods
+from prisme.web.routing import Methods
 from tests.checkout import ROOT
 from tests.server import LiveServer, watch_routes
 

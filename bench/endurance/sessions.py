@@ -20,9 +20,9 @@ from bench.endurance.result import Figure, Outcome
 from bench.endurance.traffic import AT_ONCE, LENGTHS, STEP, make_pages
 from prisme.base.refusal import Refusal
 from prisme.cli.serve import configure
+from prisme.ingest.batch import Record, Recorder
 from prisme.ingest.hit import Hit
 from prisme.ingest.pageview import Pageview
-from prisme.ingest.record import Record, recorder
 from prisme.journal.appender import Appender
 from prisme.runtime.folder import Folder
 from prisme.runtime.log import open_log
@@ -89,7 +89,7 @@ def _hold(count: int, folder: Path) -> Held:
         services, sites = build_services(config, rooms, Appender(data.journal, 1, sys.maxsize)), build_sites(config)
         # A shard has its share, and chance is not even.
         sessions = Sessions(LONGEST, 64, capacity=4 * (count + _WARM))
-        record = recorder(msgspec.structs.replace(services, sessions=sessions))
+        record = Recorder(msgspec.structs.replace(services, sessions=sessions)).record
         _record_all(record, _views(sites, 0, _WARM), now)
         before, known = _memory(), len(sessions)
         seen = _record_all(record, _views(sites, _WARM, count), now)

@@ -6,9 +6,9 @@ from pathlib import Path
 from random import Random
 
 from prisme.base.events import DIRECT, NO_UTM, Client, Session, Utm
-from prisme.base.uuids import uuid7
 from prisme.journal.record import PageviewLine, encode
 from prisme.journal.segment import Segment, segment_path
+from prisme.visit.sessions import new_id
 
 # As in load/load.lua: visits of three pages on average, a third of all lines begins a session.
 LENGTHS = (1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 4, 5, 7, 8, 10)
@@ -93,13 +93,13 @@ class Traffic:
                 page = (page + STEP) % len(pages)
                 session = session.view(pages[page], now, 200, session.visitor)
             slots[slot] = (device, left - 1, page, session) if left > 1 else None
-            yield encode(PageviewLine(device, session))
+            yield encode([PageviewLine(device, session)])
 
     def _begin(self, path: str, now: int) -> Session:
         random = self._random
         self.visits += 1
         return Session(
-            uuid7(now, random.getrandbits(62)),
+            new_id(now, random.getrandbits(62)),
             "example.com",
             now,
             path,

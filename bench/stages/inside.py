@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.stages.work import TOGETHER, Call, Stage, stages, wire
+from bench.stages.work import BATCH, Call, Stage, stages, wire
 
 # So many pageviews before those that count: Python 3.11 and later rewrite their own code after a few calls.
-WARM_UP = 6 * TOGETHER
-COUNTED = 12 * TOGETHER
+WARM_UP = 6 * BATCH
+COUNTED = 12 * BATCH
 EMPTY = "empty"
 # What it says: when all is warm, before and after each stage (whose name follows), and when there is no other.
 READY, BEGIN, END, DONE = "ready", "begin ", "end", "done"

@@ -1,7 +1,7 @@
 """The requests of the stages, and their parts: each number is another visitor, and each call gets texts of its own."""
 
-from prisme.web.request import Scope
 from prisme.web.responses import EVENTS
+from prisme.web.server import Scope
 
 SITE = "example.com"
 PATTERN = EVENTS + "pageviews"
@@ -9,8 +9,8 @@ PAGES = 100
 PLATFORM = '"Windows"'
 
 
-def make_request(number: int, step: int) -> Scope:
-    """A pageview as Granian hands it over: a visitor of that number, on the page of that step of the visit."""
+def make_scope(number: int, step: int) -> Scope:
+    """A pageview's ASGI scope as Granian makes it: a visitor of that number, on the page of that step of the visit."""
     referrer = make_url(number + step - 1) if step else "https://www.google.com/"
     headers = [
         ("host", "stats.example.com"),
@@ -77,5 +77,5 @@ def fresh(text: str) -> bytes:
 
 
 def fresh_text(text: str) -> str:
-    """A text likewise."""
+    """As `fresh`, for text."""
     return fresh(text).decode()

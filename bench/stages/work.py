@@ -6,7 +6,7 @@ together under load.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -21,18 +21,16 @@ from bench.stages.visitor import (
     fresh_text,
     make_address,
     make_device,
-    make_request,
+    make_scope,
     make_url,
     make_user_agent,
 )
 from prisme.base.events import DIRECT, NO_UTM, Session
-from prisme.base.uuids import uuid7
+from prisme.ingest.batch import Recorder
 from prisme.ingest.pageview import find_at
-from prisme.ingest.record import recorder
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
 from prisme.journal.record import PageviewLine, encode
-from prisme.runtime.accesslog import AccessLog
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config, load
 from prisme.runtime.folder import Folder
@@ -40,18 +38,19 @@ from prisme.serve import build_services, build_sites, open_rooms
 from prisme.visit import address
 from prisme.visit.address import Address
 from prisme.visit.ratelimit import RateLimiter
-from prisme.visit.sessions import Visit
+from prisme.visit.sessions import Visit, new_id
 from prisme.visit.sessions import begin as remember
 from prisme.visit.sites import Page, Referrer, Sites
-from prisme.web.app import App, Methods
-from prisme.web.events.admission import Admit, gate
-from prisme.web.events.endpoints import Doors, post_pageview
-from prisme.web.request import ORIGIN, Proxy, Scope
-from prisme.web.responses import ACCEPTED, Answer
-from prisme.web.traffic import SOURCE_IP, Traffic
+from prisme.web.app import App
+from prisme.web.events import endpoints
+from prisme.web.events.endpoints import EventDeps, admit
+from prisme.web.request import ORIGIN, Proxy, Request
+from prisme.web.responses import ACCEPTED, Response
+from prisme.web.server import Scope, read_scope
+from prisme.web.traffic import SOURCE_IP, AccessLog, Traffic
 
 # Under load so many requests wait for each other, mostly; Prisme answers 64 at a time at most.
-TOGETHER = 32
+BATCH = 32
 # Nanoseconds from one look at the clock to the next.
 _TICK = 35_000
 _START = 1_790_000_000_000_000_000
@@ -67,7 +66,7 @@ class Stage(NamedTuple):
     """`prepare` gives the arguments of one call for each number, and brings about what that call needs to find.
 
     `fine` says whether an outcome is as it should be; each number brings `lines` to the journal. `finish` is called
-    once after some calls, and its cost is shared by them. With `together`, a call does so many numbers at a time: it
+    once after some calls, and its cost is shared by them. With a `batch`, a call does so many numbers at a time: it
     gets lists of their arguments, and `fine` sees the outcome of all.
     """
 
@@ -77,15 +76,15 @@ class Stage(NamedTuple):
     fine: Callable[[Any], bool]
     lines: int = 0
     finish: Callable[[], object] = _nothing
-    together: int = 0
+    batch: int = 0
 
     def calls(self, numbers: range) -> list[Call]:
-        """The arguments of all calls that these numbers need; `together` has to divide their count."""
+        """The arguments of all calls that these numbers need; `batch` has to divide their count."""
         each = self.prepare(numbers)
-        if not self.together:
+        if not self.batch:
             return each
-        starts = range(0, len(each), self.together)
-        return [tuple(map(list, zip(*each[start : start + self.together], strict=True))) for start in starts]
+        starts = range(0, len(each), self.batch)
+        return [tuple(map(list, zip(*each[start : start + self.batch], strict=True))) for start in starts]
 
 
 class Wired(NamedTuple):
@@ -94,11 +93,15 @@ class Wired(NamedTuple):
     services: Services
     sites: Sites
     proxy: Proxy
-    admit: Admit
+    deps: EventDeps
     traffic: Traffic
     app: App
     access_log: AccessLog
     clock: Clock
+
+    def request(self, scope: Scope) -> Request:
+        """The request that Granian hands over."""
+        return read_scope(scope, self.proxy, self.clock.steady())
 
     @property
     def lines(self) -> int:
@@ -119,12 +122,10 @@ def wire(folder: Path, closing: ExitStack) -> Wired:
     access_log = AccessLog(str(config.access_log), clock.wall)
     closing.callback(access_log.close)
     proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
-    traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip], proxy)
-    admit = gate(proxy, RateLimiter(config.api_events_rate_limit), sites, clock.steady)
-    doors = Doors(admit, sites, recorder(services), proxy, clock, None)
-    routes: dict[str, Methods] = {PATTERN: {"POST": post_pageview(doors)}}
-    app = App(routes, proxy, traffic, clock.steady, log)
-    return Wired(services, sites, proxy, admit, traffic, app, access_log, clock)
+    traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip])
+    deps = EventDeps(RateLimiter(config.api_events_rate_limit), sites, Recorder(services).record, proxy, clock, None)
+    app = App(endpoints.routes(deps), proxy, traffic, clock.steady, log)
+    return Wired(services, sites, proxy, deps, traffic, app, access_log, clock)
 
 
 def stages(wired: Wired) -> list[Stage]:
@@ -154,33 +155,35 @@ def reference(text: bytes) -> int:
 
 
 def _reading(wired: Wired) -> list[Stage]:
-    """From headers to who may come in."""
-    scan, admit = wired.proxy.scanner(), wired.admit
+    """From headers to who is admitted."""
+    scan, deps = wired.proxy.scanner(), wired.deps
 
-    def headers(numbers: range) -> list[Call]:
-        return [(make_request(n, 1),) for n in numbers]
+    def requests(numbers: range) -> list[Call]:
+        return [(wired.request(make_scope(n, 1)),) for n in numbers]
 
-    def newcomers(numbers: range) -> list[Call]:
-        scopes = [make_request(n, 1) for n in numbers]
-        return [(scope | {"slots": scan(scope)},) for scope in scopes]
+    def scanned(numbers: range) -> list[Call]:
+        calls = requests(numbers)
+        for (request,) in calls:
+            request.slots = scan(request)
+        return calls
 
     def known(numbers: range) -> list[Call]:
-        for (scope,) in newcomers(numbers):
-            admit([scope])
-        return newcomers(numbers)
+        for (request,) in scanned(numbers):
+            admit(deps, [request])
+        return scanned(numbers)
 
-    def come_in(scopes: list[Scope]) -> list[Scope]:
-        admit(scopes)
-        return scopes
+    def admit_all(requests: list[Request]) -> list[Request]:
+        admit(deps, requests)
+        return requests
 
-    def are_addresses(scopes: list[Scope]) -> bool:
-        addresses = [scope["address"] for scope in scopes if "refused" not in scope]
-        return len(addresses) == TOGETHER and all(isinstance(one, Address) for one in addresses)
+    def are_addresses(requests: list[Request]) -> bool:
+        addresses = [request.address for request in requests if request.refusal is None]
+        return len(addresses) == BATCH and all(isinstance(one, Address) for one in addresses)
 
     return [
-        Stage("scan", scan, headers, lambda found: found[ORIGIN] == f"https://{SITE}".encode()),
-        Stage("gate, known client", come_in, known, are_addresses, together=TOGETHER),
-        Stage("gate, new client", come_in, newcomers, are_addresses, together=TOGETHER),
+        Stage("scan", scan, requests, lambda found: found[ORIGIN] == f"https://{SITE}".encode()),
+        Stage("admit, known client", admit_all, known, are_addresses, batch=BATCH),
+        Stage("admit, new client", admit_all, scanned, are_addresses, batch=BATCH),
     ]
 
 
@@ -201,8 +204,8 @@ def _locating(wired: Wired) -> list[Stage]:
         return all(isinstance(one, Page | Referrer) for one in outcome)
 
     return [
-        Stage("url, known", urls, pages, are_read, together=TOGETHER),
-        Stage("url, new", urls, new_pages, are_read, together=TOGETHER),
+        Stage("url, known", urls, pages, are_read, batch=BATCH),
+        Stage("url, new", urls, new_pages, are_read, batch=BATCH),
     ]
 
 
@@ -211,20 +214,20 @@ def _identifying(wired: Wired) -> list[Stage]:
     identity = wired.services.identity
 
     def device(user_agent: bytes, text: str, host: str) -> int:
-        return identity.device(identity.parts(user_agent, text, host))
+        return identity.devices(identity.parts([(user_agent, text, host)]))[0]
 
-    def agents(numbers: range) -> list[Call]:
+    def agents(numbers: range) -> list[tuple[bytes, str, str]]:
         return [(fresh(make_user_agent(n)), fresh_text(make_address(n)), SITE) for n in numbers]
 
     def names(numbers: range) -> list[Call]:
-        parts = [identity.parts(*agent) for agent in agents(numbers)]
-        return [(one, identity.device(one)) for one in parts]
+        parts = identity.parts(agents(numbers))
+        return [*zip(parts, identity.devices(parts), strict=True)]
 
     def is_hash(outcome: int) -> bool:
         return 0 <= outcome < 1 << 64
 
     return [
-        Stage("identity, device", device, agents, is_hash),
+        Stage("identity, device", device, lambda numbers: [*agents(numbers)], is_hash),
         Stage("identity, visitor", identity.visitor, names, lambda visitor: len(visitor) == 23),
     ]
 
@@ -241,7 +244,7 @@ def _visiting(wired: Wired) -> list[Stage]:
 
     def begin(device: int, client: Address, user_agent: bytes, platform: bytes, path: str) -> Visit:
         session = Session(
-            uuid7(now, noise()), SITE, now, path, now, path, 200, "prisme_0123456789ABCDEF",
+            new_id(now, noise()), SITE, now, path, now, path, 200, "prisme_0123456789ABCDEF",
             read(user_agent, platform, b"", b"").client, country_of(client), DIRECT, NO_UTM, 1, 0,
         )  # fmt: skip
         visit, visits = remember(session), sessions.find(device, now)
@@ -285,13 +288,13 @@ def _keeping(wired: Wired) -> list[Stage]:
     client = services.user_agents.read(make_user_agent(0).encode(), PLATFORM.encode(), b"", b"").client
 
     def to_lines(devices: list[int], sessions: list[Session]) -> bytes:
-        return encode(*map(PageviewLine, devices, sessions))
+        return encode([*map(PageviewLine, devices, sessions)])
 
     def append(lines: list[bytes]) -> bool:
         return services.journal.append(b"".join(lines), len(lines))
 
-    def log(scopes: list[Scope], times: list[int]) -> None:
-        traffic.count(PATTERN, [(scope, ACCEPTED) for scope in scopes], times[-1])
+    def log(requests: list[Request], times: list[int]) -> None:
+        traffic.count(PATTERN, [(request, ACCEPTED) for request in requests], times[-1])
 
     def states(numbers: range) -> list[Call]:
         at, path = _START // 1000, "/page/12"
@@ -299,7 +302,7 @@ def _keeping(wired: Wired) -> list[Stage]:
             (
                 make_device(n),
                 Session(
-                    uuid7(at, services.noise()), SITE, at, path, at + n, path, 200, f"prisme_{n:016X}", client, "DE",
+                    new_id(at, services.noise()), SITE, at, path, at + n, path, 200, f"prisme_{n:016X}", client, "DE",
                     DIRECT, NO_UTM, 2, 0,
                 ),
             )
@@ -310,20 +313,20 @@ def _keeping(wired: Wired) -> list[Stage]:
         return [(to_lines([device], [session]),) for device, session in states(numbers)]
 
     def answered(numbers: range) -> list[Call]:
-        scopes = [make_request(n, 1) for n in numbers]
-        for scope in scopes:
-            wired.proxy.client(scope)
-            scope["started"] = 0
-        return [(scope, 50_000 + n) for n, scope in zip(numbers, scopes, strict=True)]
+        requests = [wired.request(make_scope(n, 1)) for n in numbers]
+        wired.proxy.clients(requests)
+        for request in requests:
+            request.received_at = 0
+        return [(request, 50_000 + n) for n, request in zip(numbers, requests, strict=True)]
 
     def are_lines(outcome: bytes) -> bool:
-        return outcome.count(b"}\n") == TOGETHER
+        return outcome.count(b"}\n") == BATCH
 
     flush = wired.access_log.flush
     return [
-        Stage("encode", to_lines, states, are_lines, together=TOGETHER),
-        Stage("append", append, lines, lambda outcome: outcome is True, 1, together=TOGETHER),
-        Stage("log", log, answered, lambda outcome: outcome is None, 0, flush, TOGETHER),
+        Stage("encode", to_lines, states, are_lines, batch=BATCH),
+        Stage("append", append, lines, lambda outcome: outcome is True, 1, batch=BATCH),
+        Stage("log", log, answered, lambda outcome: outcome is None, 0, flush, BATCH),
     ]
 
 
@@ -331,25 +334,26 @@ def _whole(wired: Wired) -> list[Stage]:
     """All of it: read as Granian's thread does it, answered as the event loop does it."""
     app, flush = wired.app, wired.access_log.flush
 
-    def whole(scopes: list[Scope]) -> list[Answer | None]:
-        for scope in scopes:
-            app.read(scope)
-        return app.answer(scopes)
+    def whole(scopes: list[Scope]) -> Sequence[Response | Awaitable[Response]]:
+        requests = [wired.request(scope) for scope in scopes]
+        for request in requests:
+            app.read(request)
+        return app.answer(requests)
 
     def first(numbers: range) -> list[Call]:
-        return [(make_request(n, 0),) for n in numbers]
+        return [(make_scope(n, 0),) for n in numbers]
 
     def second(numbers: range) -> list[Call]:
         for (scope,) in first(numbers):
             whole([scope])
-        return [(make_request(n, 1),) for n in numbers]
+        return [(make_scope(n, 1),) for n in numbers]
 
-    def are_accepted(answers: Sequence[Answer | None]) -> bool:
+    def are_accepted(answers: Sequence[Response | Awaitable[Response]]) -> bool:
         return all(one is ACCEPTED for one in answers)
 
     return [
-        Stage(f"whole, {session}, {how}", whole, prepare, are_accepted, 1, flush, together)
-        for how, together in (("alone", 1), (f"{TOGETHER} together", TOGETHER))
+        Stage(f"whole, {session}, {how}", whole, prepare, are_accepted, 1, flush, batch)
+        for how, batch in (("alone", 1), (f"batch of {BATCH}", BATCH))
         for session, prepare in (("continued session", second), ("new session", first))
     ]
 

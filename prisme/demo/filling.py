@@ -11,11 +11,11 @@ import msgspec
 
 from prisme.base.refusal import BOT, Refusal
 from prisme.demo.traffic import BOTS, Sent
+from prisme.ingest.batch import Event, Outcome, Recorder
 from prisme.ingest.custom import custom_event
 from prisme.ingest.hit import Hit
 from prisme.ingest.links import file_download, outbound_link
 from prisme.ingest.pageview import DEFAULT_STATUS, Pageview
-from prisme.ingest.record import Event, Outcome, recorder
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
 from prisme.runtime.config import Config
@@ -79,7 +79,7 @@ def _check(sent: Sent, outcome: Outcome, filled: Filled) -> None:
 
 
 def _recorder(services: Services, sites: Sites) -> Callable[[Sent], Outcome]:
-    record, outbound = recorder(services), outbound_link(sites)
+    record, outbound = Recorder(services).record, outbound_link(sites)
 
     def read(sent: Sent) -> Event | Refusal:
         hit = _read(sent, sites)

@@ -1,4 +1,4 @@
-"""The collaborators of every event, in one struct: what the wiring hands down."""
+"""What recording an event needs, in one struct."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from prisme.visit.sessions import Sessions
 from prisme.visit.useragent import UserAgents
 
 
-class Tallies:
+class Lookups:
     """What was looked up: User-Agents by whether they were bots', addresses by country and IP version (0: none)."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Services(msgspec.Struct, frozen=True):
     user_agents: UserAgents
     geo: Geo
     journal: Appender
-    room: FreeSpace
-    tallies: Tallies
+    disk: FreeSpace
+    lookups: Lookups
     concentration: Concentration
     noise: Callable[[], int]

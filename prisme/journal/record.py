@@ -1,5 +1,7 @@
 """One event, one JSON line (ndjson.org): what `store/load.sql` reads back. The two change together."""
 
+from collections.abc import Callable, Sequence
+
 import msgspec
 
 from prisme.base.events import Session
@@ -48,9 +50,5 @@ class OutboundLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag=
 
 Line = PageviewLine | CustomLine | DownloadLine | OutboundLine
 
-_encoder = msgspec.json.Encoder()
-
-
-def encode(*lines: Line) -> bytes:
-    """The lines' bytes, line feeds included."""
-    return _encoder.encode_lines(lines)
+# The bytes of a list of lines, line feeds included.
+encode: Callable[[Sequence[Line]], bytes] = msgspec.json.Encoder().encode_lines

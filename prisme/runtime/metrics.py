@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
@@ -36,7 +37,7 @@ class Counter(NamedTuple):
     labels: Labels
     read: Callable[[], Mapping[Labels, float]]
 
-    def collect(self) -> Metric:
+    def collect(self) -> Family:
         """As Prometheus' client has it."""
         family = CounterMetricFamily(self.name.removesuffix("_total"), self.help, labels=self.labels)
         for labels, value in self.read().items():
@@ -51,7 +52,7 @@ class Gauge(NamedTuple):
     help: str
     read: Callable[[], float]
 
-    def collect(self) -> Metric:
+    def collect(self) -> Family:
         """As Prometheus' client has it."""
         return GaugeMetricFamily(self.name, self.help, value=self.read())
 
@@ -64,7 +65,7 @@ class Distribution(NamedTuple):
     labels: Labels
     read: Callable[[], Mapping[Labels, Histogram]]
 
-    def collect(self) -> Metric:
+    def collect(self) -> Family:
         """As Prometheus' client has it: buckets add up."""
         family = HistogramMetricFamily(self.name, self.help, labels=self.labels)
         for labels, histogram in self.read().items():
@@ -77,16 +78,19 @@ class Distribution(NamedTuple):
         return family
 
 
+Metric = Counter | Gauge | Distribution
+
+
 class Metrics(Collector):
     """All metrics, and the process's own."""
 
-    def __init__(self, metrics: Iterable[Counter | Gauge | Distribution]) -> None:
+    def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = list(metrics)
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Family]:
         """Called by the registry."""
         for metric in self._metrics:
             yield metric.collect()

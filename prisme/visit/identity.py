@@ -1,5 +1,6 @@
 """Who is it: hashes that nobody can turn back into an address, and that nobody can follow over days."""
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 from prisme.visit.salts import Salts
@@ -18,18 +19,25 @@ class Identity:
         self._salts = salts
         self._rekey()
 
-    def parts(self, user_agent: bytes, address: str, domain: str) -> bytes:
-        """What both hashes are of, separated by lengths, so that no two lists look alike."""
-        return f"{len(user_agent)},{len(address)},{address}{domain}".encode() + user_agent
+    def parts(self, clients: Iterable[tuple[bytes, str, str]]) -> list[bytes]:
+        """What the hashes of clients are made of; a client is a User-Agent, an address and a domain."""
+        # The lengths separate the parts, so that no two clients look alike.
+        return [
+            f"{len(user_agent)},{len(address)},{address}{domain}".encode() + user_agent
+            for user_agent, address, domain in clients
+        ]
 
-    def device(self, parts: bytes) -> int:
-        """64 bits that name one browser at one address on one site, today."""
-        keyed = self._device.copy()
-        keyed.update(parts)
-        return int.from_bytes(keyed.digest(), "little")
+    def devices(self, parts: Iterable[bytes]) -> list[int]:
+        """Device hashes: 64 bits that stand for one browser at one address on one site, for one day."""
+        devices: list[int] = []
+        for part in parts:
+            keyed = self._device.copy()
+            keyed.update(part)
+            devices.append(int.from_bytes(keyed.digest(), "little"))
+        return devices
 
     def previous_device(self, parts: bytes) -> int | None:
-        """As `device`, by the key before; None once no visit of that day can be open any more."""
+        """The device hash by the key of the day before; None once no visit of that day can be open any more."""
         if self._previous is None:
             return None
         keyed = self._previous.copy()

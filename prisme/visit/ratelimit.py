@@ -36,7 +36,7 @@ class RateLimiter:
         self._old: dict[int | str, int] = {}
         self._turn_at = 0
 
-    def wait(self, clients: Sequence[Address], sizes: Sequence[int], now: int) -> list[int]:
+    def retry_after(self, clients: Sequence[Address], sizes: Sequence[int], now: int) -> list[int]:
         """Count requests of so many bytes at `now` (steady nanoseconds), those that are refused as well.
 
         0 admits one, else it is the seconds until its window ends.

@@ -1,6 +1,7 @@
 """The open visits, in memory, by device. It remembers and forgets; which visit a page belongs to, others decide."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
 
@@ -49,6 +50,23 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
 def begin(session: Session, earlier: tuple[str, ...] = ()) -> Visit:
     """A visit that is not remembered yet."""
     return Visit(session, earlier, _weigh(session, earlier))
+
+
+def new_id(now: int, noise: int) -> str:
+    """The id of a visit: a UUIDv7 (RFC 9562, section 5.7), so that the store finds it by its time alone.
+
+    `now` is in microseconds since 1970, `noise` has 62 random bits. `rand_a` holds the part of the millisecond that
+    has passed (section 6.2, method 3), so that ids of one millisecond sort by their time as well.
+    """
+    tail = f"{0b10 << 62 | noise:016x}"
+    return f"{_head(now)}-{tail[:4]}-{tail[4:]}"
+
+
+@lru_cache(maxsize=1)  # what comes together has one time
+def _head(now: int) -> str:
+    milliseconds, rest = divmod(now, 1000)
+    time = f"{milliseconds:012x}"
+    return f"{time[:8]}-{time[8:]}-7{rest * 4096 // 1000:03x}"
 
 
 class Counts:

@@ -15,7 +15,7 @@ from prisme.access.tokens import Tokens
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.base.uri import parse
-from prisme.web.request import MAX_QUERY, Scope
+from prisme.web.request import MAX_QUERY, Request
 
 LOGIN: Final = "prisme_login"
 # With a share link's id behind it: a browser may have opened several.
@@ -34,12 +34,12 @@ class Asking(msgspec.Struct, frozen=True):
     query: Mapping[str, str]
 
 
-def read_asking(scope: Scope) -> Asking | Refusal:
+def read_asking(request: Request) -> Asking | Refusal:
     """Read a request; parameters that come twice, are too many or no UTF-8 are refused."""
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
     # HTTP/2 may split the cookies.
-    cookie = "; ".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie")
-    query = read_fields(scope["query_string"], MAX_QUERY)
+    cookie = "; ".join(value.decode("latin-1") for name, value in request.headers if name == b"cookie")
+    query = read_fields(request.query, MAX_QUERY)
     if isinstance(query, Refusal):
         return query
     return Asking(headers, _read_cookies(cookie), query)
@@ -126,10 +126,10 @@ def is_own_page(asking: Asking) -> bool:
     return page is not None and here is not None and page.domain == here.domain
 
 
-def is_secure(scope: Scope, asking: Asking, trust_proxy: bool) -> bool:
+def is_secure(request: Request, asking: Asking) -> bool:
     """Whether the browser came by TLS: to us, to a trusted proxy, or as it says itself of its page."""
-    told = asking.headers.get("x-forwarded-proto", "") if trust_proxy else ""
-    return "https" in {scope["scheme"], told.strip().lower()} or asking.headers.get("origin", "").startswith("https:")
+    told = asking.headers.get("x-forwarded-proto", "") if request.has_trusted_headers else ""
+    return "https" in {request.scheme, told.strip().lower()} or asking.headers.get("origin", "").startswith("https:")
 
 
 def write_cookie(name: str, value: str, seconds: int, secure: bool) -> tuple[bytes, bytes]:

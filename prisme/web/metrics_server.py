@@ -1,75 +1,62 @@
-"""The admin server: metrics and health, for monitoring. It has a port of its own, which no visitor reaches."""
+"""The metrics server: metrics and health, for monitoring."""
 
 from collections.abc import Callable
 
 from prisme.base.refusal import METHOD_NOT_ALLOWED, NOT_FOUND
 from prisme.ingest.services import Services
-from prisme.runtime.accesslog import AccessLog
+from prisme.runtime.clock import Now
 from prisme.runtime.metrics import Counter, Distribution, Gauge, Metrics
 from prisme.store.writer import Writer
-from prisme.web import responses as response
-from prisme.web.app import App, Send
-from prisme.web.request import Receive, Scope
-from prisme.web.responses import Answer
+from prisme.web import responses
+from prisme.web.request import Proxy, Request
+from prisme.web.responses import Response
+from prisme.web.server import Batching
 from prisme.web.traffic import Traffic
 
-_EXPOSITION = [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8"), *response.INERT]
-_TEXT = [(b"content-type", b"text/plain; charset=utf-8"), *response.INERT]
+_EXPOSITION = [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8"), *responses.INERT]
+_TEXT = [(b"content-type", b"text/plain; charset=utf-8"), *responses.INERT]
 
 
-class Admin:
-    """The admin server's ASGI callable."""
+class MetricsServer:
+    """Answers `/metrics` and `/healthcheck`, on a port of their own that no visitor reaches."""
 
-    def __init__(self, metrics: Metrics, failure: Callable[[], str | None]) -> None:
-        self._routes: dict[bytes, Callable[[], Answer]] = {
-            b"/metrics": lambda: response.answer(200, _EXPOSITION, metrics.text()),
-            b"/healthcheck": lambda: response.health(failure()),
+    def __init__(self, metrics: Metrics, failure: Callable[[], str | None], proxy: Proxy, clock: Now) -> None:
+        self.proxy = proxy
+        self.clock = clock
+        self._routes: dict[bytes, Callable[[], Response]] = {
+            b"/metrics": lambda: responses.make_response(200, _EXPOSITION, metrics.text()),
+            b"/healthcheck": lambda: responses.health(failure()),
         }
 
-    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
-        """Answer one request."""
-        read = self._routes.get(scope["raw_path"])
+    def read(self, _: Request) -> None:
+        """Nothing is read but the path and the method."""
+
+    def answer(self, requests: list[Request]) -> list[Response]:
+        """The responses, in order."""
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: Request) -> Response:
+        read = self._routes.get(request.path)
         if read is None:
-            start, body = response.answer(NOT_FOUND.status, _TEXT, b"not found: there are /metrics and /healthcheck\n")
-        elif scope["method"] not in {"GET", "HEAD"}:
-            start, body = response.answer(METHOD_NOT_ALLOWED.status, [*_TEXT, (b"allow", b"GET, HEAD")])
-        else:
-            start, body = read() if scope["method"] == "GET" else response.cut_body(read())
-        await send(start)
-        await send(body)
+            return responses.make_response(NOT_FOUND.status, _TEXT, b"not found: there are /metrics and /healthcheck\n")
+        if request.method not in {"GET", "HEAD"}:
+            return responses.make_response(METHOD_NOT_ALLOWED.status, [*_TEXT, (b"allow", b"GET, HEAD")])
+        return read() if request.method == "GET" else responses.cut_body(read())
 
 
 def gather(
-    app: App,
+    batching: Batching,
     traffic: Traffic,
     writer: Writer,
     services: Services,
     failure: Callable[[], str | None],
-    log: AccessLog | None,
 ) -> Metrics:
     """All metrics by name: each reads, when asked, what its room has counted."""
-    tallies, counts = services.tallies, services.sessions.counts
+    lookups, counts = services.lookups, services.sessions.counts
     return Metrics(
         [
-            Gauge("http_active_requests", "Requests under way.", lambda: app.active),
-            Counter(
-                "http_requests_total",
-                "Requests answered.",
-                ("path", "method", "status"),
-                lambda: {labels: sum(histogram.counts) for labels, histogram in traffic.durations().items()},
-            ),
-            Distribution(
-                "http_requests_duration_seconds",
-                "Time from a request's headers to its answer.",
-                ("path", "method", "status"),
-                traffic.durations,
-            ),
-            Counter(
-                "events_refused_total",
-                "Requests turned down.",
-                ("reason",),
-                lambda: {(reason,): count for reason, count in traffic.refused.items()},
-            ),
+            *batching.metrics(),
+            *traffic.metrics(),
             Counter(
                 "eventstore_events_total",
                 "Events stored in the database.",
@@ -115,19 +102,13 @@ def gather(
                 "ipgeolocator_search_total",
                 "Look-ups of a country.",
                 ("country_code", "ip_version"),
-                lambda: {(code, str(version)): count for (code, version), count in tallies.countries.items()},
+                lambda: {(code, str(version)): count for (code, version), count in lookups.countries.items()},
             ),
             Counter(
                 "uaparser_parse_total",
                 "User-Agents read.",
                 ("is_bot",),
-                lambda: {(str(is_bot).lower(),): count for is_bot, count in tallies.bots.items()},
-            ),
-            Counter(
-                "accesslog_dropped_total",
-                "Lines that a slow reader of the access log did not get.",
-                (),
-                lambda: {(): log.dropped if log else 0},
+                lambda: {(str(is_bot).lower(),): count for is_bot, count in lookups.bots.items()},
             ),
         ]
     )

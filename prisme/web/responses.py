@@ -1,4 +1,4 @@
-"""Answers: two ASGI messages each, built once where they never change."""
+"""Responses: two ASGI messages each, built once where they never change."""
 
 import html
 from collections.abc import Sequence
@@ -7,14 +7,15 @@ from typing import Any
 from prisme.assets import GIF
 from prisme.base.refusal import Refusal
 from prisme.base.uri import parse
-from prisme.web.request import Proxy, Scope
+from prisme.web.request import Request
 
 Message = dict[str, Any]
-Answer = tuple[Message, Message]
+Response = tuple[Message, Message]
 Header = tuple[bytes, bytes]
 
 EVENTS = "/api/v1/events/"
-NOSCRIPT = b"/api/v1/noscript/"
+NOSCRIPT = "/api/v1/noscript/"
+_NOSCRIPT_PATH = NOSCRIPT.encode()
 CORS = (b"access-control-allow-origin", b"*")
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 # For what is no page: opened as one, it is what it says, does nothing, stands in no frame, and tells nobody its URL.
@@ -43,85 +44,84 @@ _EXPOSE = (b"access-control-expose-headers", b"X-Prisme-Error, X-Prisme-Request-
 _DAY = b"86400"
 
 
-def answer(status: int, headers: list[Header], body: bytes = b"") -> Answer:
-    """The messages of one answer."""
+def make_response(status: int, headers: list[Header], body: bytes = b"") -> Response:
+    """The two messages of a response."""
     return (
         {"type": "http.response.start", "status": status, "headers": headers},
         {"type": "http.response.body", "body": body},
     )
 
 
-ACCEPTED = answer(200, [CORS])
-ACCEPTED_GIF = answer(200, _GIF_HEADERS, GIF)
-HEALTHY = answer(200, _TEXT_HEADERS, b"ok\n")
+ACCEPTED = make_response(200, [CORS])
+ACCEPTED_GIF = make_response(200, _GIF_HEADERS, GIF)
+HEALTHY = make_response(200, _TEXT_HEADERS, b"ok\n")
 
 
-def health(failure: str | None) -> Answer:
+def health(failure: str | None) -> Response:
     """200, or 503 with the reason as text."""
-    return HEALTHY if failure is None else answer(503, _TEXT_HEADERS, f"{failure}\n".encode())
+    return HEALTHY if failure is None else make_response(503, _TEXT_HEADERS, f"{failure}\n".encode())
 
 
 def refuse(
-    proxy: Proxy,
-    scope: Scope,
+    request: Request,
     why: Refusal,
     more: Sequence[Header] = (),
     *,
     of_events: bool = True,
-    leading: Answer | None = None,
-) -> Answer:
+    instead: Response | None = None,
+) -> Response:
     """A refusal with its reason: as text, or with the GIF, so that no page shows a broken image.
 
-    Metrics and log read of it in the scope. Pages of other sites may read it where it is `of_events`. An answer that
-    is `leading` on does so all the same, with the reason in its headers.
+    It is set on the request, where metrics and log find it. Pages of other sites may read it where it is `of_events`.
+    A response that is sent `instead`, such as a redirect, has the reason in its headers.
     """
-    scope["refusal"] = why
+    request.refusal = why
     headers = [
         *([_EXPOSE] if of_events else []),
         (b"x-prisme-error", why.reason.encode("ascii", "replace")),
-        (b"x-prisme-request-id", proxy.request_id(scope).encode("latin-1")),
+        (b"x-prisme-request-id", request.id.encode("latin-1")),
         *more,
     ]
     if why.retry_after:
         headers.append((b"retry-after", b"%d" % why.retry_after))
     if why.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="prisme"'))
-    if leading is not None:
-        start, body = leading
+    if instead is not None:
+        start, body = instead
         return start | {"headers": [*start["headers"], *headers]}, body
-    if scope["raw_path"].startswith(NOSCRIPT):
-        return answer(why.status, [*_GIF_HEADERS, *headers], GIF)
+    if request.path.startswith(_NOSCRIPT_PATH):
+        return make_response(why.status, [*_GIF_HEADERS, *headers], GIF)
     text = f"{why.reason}\n".encode("utf-8", "replace")
-    return answer(why.status, [*(_TEXT_HEADERS if of_events else _OWN_HEADERS), *headers], text)
+    return make_response(why.status, [*(_TEXT_HEADERS if of_events else _OWN_HEADERS), *headers], text)
 
 
-def cut_body(whole: Answer) -> Answer:
-    """The answer to `HEAD` where `GET` gets `whole`: the same headers, with the length of what is not sent."""
+def cut_body(whole: Response) -> Response:
+    """The response to `HEAD` where `GET` gets `whole`: the same headers, and the length of its body."""
     start, body = whole
     headers: list[Header] = start["headers"]
-    # An answer that never has a body says no length either (RFC 9110, section 8.6).
+    # A response that never has a body has no length either (RFC 9110, section 8.6).
     if start["status"] not in {204, 304} and not any(name == b"content-length" for name, _ in headers):
         headers = [*headers, (b"content-length", b"%d" % len(body["body"]))]
-    return answer(start["status"], headers)
+    return make_response(start["status"], headers)
 
 
-def redirect(location: bytes) -> Answer:
-    """302 to where a link leads. No cache may keep it: each click counts."""
-    return answer(302, [CORS, (b"location", location), (b"cache-control", b"no-store")])
+def redirect(location: bytes) -> Response:
+    """302 to the link. No cache may store it: each click counts."""
+    return make_response(302, [CORS, (b"location", location), (b"cache-control", b"no-store")])
 
 
-def interstitial(link: bytes) -> Answer:
+def interstitial(link: bytes) -> Response:
     """A page that names where a link leads and goes there by a click: a redirect would serve strangers."""
     url = html.escape(link.decode("utf-8", "replace"))
     read = parse(link)
     host = html.escape(read.domain if read else "")
     page = _INTERSTITIAL.format(url=url, host=host)
-    return answer(200, _PAGE_HEADERS, page.encode())
+    return make_response(200, _PAGE_HEADERS, page.encode())
 
 
-def preflight(methods: bytes, requested_headers: bytes) -> Answer:
-    """What a browser asks before it sends: yes, with the headers that it named, for a day."""
+def preflight(methods: bytes, requested_headers: bytes) -> Response:
+    """The response to a CORS preflight request: all headers that it names are allowed, for a day."""
     headers = [CORS, (b"access-control-allow-methods", methods), (b"access-control-max-age", _DAY)]
     if requested_headers:
         headers.append((b"access-control-allow-headers", requested_headers))
-    return answer(204, headers)
+    return make_response(204, headers)

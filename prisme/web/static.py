@@ -7,9 +7,9 @@ from importlib import resources
 from typing import NamedTuple
 
 from prisme import assets
-from prisme.web.events.endpoints import Endpoint
-from prisme.web.request import Receive, Scope
-from prisme.web.responses import CORS, INERT, Answer, Header, answer
+from prisme.web.request import Request
+from prisme.web.responses import CORS, INERT, Header, Response, make_response
+from prisme.web.routing import Endpoint
 
 TRACKING_JS, DASHBOARD_JS = "wa.js", "dashboard.js"
 SCRIPT, DASHBOARD_SCRIPT = f"/static/{TRACKING_JS}", f"/static/{DASHBOARD_JS}"
@@ -33,12 +33,12 @@ _CACHE_ENTRIES = 64
 
 
 class _Coded(NamedTuple):
-    """A file in one content coding: its `ETag`, and the responses to GET, HEAD, and a GET of an unchanged file (304)."""
+    """A file in one content coding: its `ETag`, and the responses to GET and HEAD; `not_modified` is the 304."""
 
     etag: bytes
-    get: Answer
-    head: Answer
-    not_modified: Answer
+    get: Response
+    head: Response
+    not_modified: Response
 
 
 def version(name: str) -> str:
@@ -51,10 +51,10 @@ def script(name: str) -> dict[str, Endpoint]:
     coded = {coding: _code(coding, f"{name}{suffix}") for coding, suffix in _SUFFIXES.items()}
     choose = lru_cache(_CACHE_ENTRIES)(choose_coding)
 
-    def endpoint(select: Callable[[_Coded], Answer]) -> Endpoint:
-        def read(scope: Scope, _: Receive) -> Answer:
+    def endpoint(select: Callable[[_Coded], Response]) -> Endpoint:
+        def read(request: Request) -> Response:
             accepted = known = b""
-            for name, value in scope["headers"]:
+            for name, value in request.headers:
                 if name == b"accept-encoding":
                     accepted = accepted + b"," + value if accepted else value
                 elif name == b"if-none-match":
@@ -105,7 +105,7 @@ def _code(coding: bytes, name: str) -> _Coded:
         body_headers.append((b"content-encoding", coding))
     return _Coded(
         etag,
-        answer(200, [*headers, *body_headers], body),
-        answer(200, [*headers, *body_headers]),
-        answer(304, headers),
+        make_response(200, [*headers, *body_headers], body),
+        make_response(200, [*headers, *body_headers]),
+        make_response(304, headers),
     )

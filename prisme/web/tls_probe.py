@@ -37,12 +37,12 @@ def find_fault(host: str, port: int, certificate: Path, key: Path) -> str:
 
 
 async def _serve(host: str, port: int, certificate: Path, key: Path) -> None:
-    from prisme.web.server import server
+    from prisme.web.server import make_server
 
     async def nothing(*_: Any) -> None:
         """No request comes: nobody knows of it."""
 
-    trial = server(nothing, host, port, certificate, key)
+    trial = make_server(nothing, host, port, certificate, key)
     serving = asyncio.create_task(trial.serve())
     await asyncio.sleep(_READY)
     trial.stop()  # type: ignore[no-untyped-call]  # Granian has no types here

@@ -110,7 +110,7 @@ def test_committed_figures_are_whole() -> None:
         "encode",
         "append",
         "whole, new session, alone",
-        "whole, new session, 32 together",
+        "whole, new session, batch of 32",
     } <= set(committed.stages)
     assert all(figure > 0 for figure in committed.stages.values())
 
@@ -150,13 +150,13 @@ def test_without_valgrind_nothing_is_judged(
     assert "apt install valgrind" in capsys.readouterr().err
 
 
-def test_calls_together_get_lists() -> None:
+def test_batched_calls_get_lists() -> None:
     def prepare(numbers: range) -> list[Call]:
         return [(n, -n) for n in numbers]
 
     alone = Stage("alone", min, prepare, bool)
     assert alone.calls(range(1, 5)) == [(1, -1), (2, -2), (3, -3), (4, -4)]
-    assert alone._replace(together=2).calls(range(1, 5)) == [([1, 2], [-1, -2]), ([3, 4], [-3, -4])]
+    assert alone._replace(batch=2).calls(range(1, 5)) == [([1, 2], [-1, -2]), ([3, 4], [-3, -4])]
 
 
 def test_count_by_valgrind() -> None:

@@ -13,7 +13,7 @@ from prisme.access.accounts import Accounts
 from prisme.access.grants import ADMIN, STATS
 from prisme.stats.figures import DASHBOARD, NAMES
 from prisme.store.control import Control
-from prisme.web.app import Methods
+from prisme.web.routing import Methods
 from tests.e2e.cast import BY, OTHER, PASSWORD, SECRET, WIDE, Cast, ask, see, sum_of
 from tests.server import LiveServer, watch_routes
 

@@ -9,8 +9,8 @@ import pytest
 from prisme.access.accounts import Accounts
 from prisme.access.grants import operator
 from prisme.store.control import Control
-from prisme.web.app import NAME, NOSCRIPT, Methods
-from prisme.web.events.endpoints import Together
+from prisme.web.responses import NOSCRIPT
+from prisme.web.routing import NAME, BatchEndpoint, Methods
 from tests.server import CHROME, LiveServer, free_port, watch_routes
 
 # What differs from one answer to the next.
@@ -47,7 +47,7 @@ def test_every_route(served: tuple[LiveServer, dict[str, Methods], str]) -> None
     server, routes, key = served
     walked = 0
     for pattern, methods in routes.items():
-        if isinstance(methods.get("GET"), Together):
+        if isinstance(methods.get("GET"), BatchEndpoint):
             assert pattern.startswith(NOSCRIPT)  # below
             continue
         if "GET" not in methods:

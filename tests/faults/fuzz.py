@@ -30,8 +30,12 @@ from prisme.visit.origins import Origins
 from prisme.visit.sites import Rules, Sites
 from prisme.visit.useragent import UserAgents
 from prisme.visit.utm import read_utm
-from prisme.web.request import _EMPTY, IN_QUERY, OF_BODY, PLATFORM, Proxy, Trust, read_name, read_parameters
+from prisme.web.events.endpoints import BODY_HEADERS
+from prisme.web.events.noscript import IN_QUERY, read_parameters
+from prisme.web.request import _EMPTY, PLATFORM, Proxy, Trust
+from prisme.web.routing import read_name
 from tests.store.segments import NOW, Store, session
+from tests.web.requests import make_request
 
 Target = Callable[[bytes], None]
 
@@ -44,14 +48,13 @@ def headers(data: bytes) -> None:
     modes: tuple[Trust, ...] = ("false", "auto", "true")
     for trust, header in product(modes, ("X-Forwarded-For", "Forwarded")):
         proxy = Proxy(trust, header, 2, "X-Request-Id")
-        for without in (OF_BODY, IN_QUERY, ()):
-            found = proxy.scanner(without)({"headers": sent})
+        for without in (BODY_HEADERS, IN_QUERY, ()):
+            found = proxy.scanner(without)(make_request(proxy, sent))
             assert len(found) == len(_EMPTY)
             assert not any(_EMPTY)
-        scope = {"headers": sent, "client": ("127.0.0.1", "1")}
-        client = proxy.client(scope)
-        assert client.version in {0, 4, 6}
-        assert proxy.request_id(scope)
+        request = make_request(proxy, sent, "127.0.0.1")
+        assert request.client.version in {0, 4, 6}
+        assert request.id
     read_name(data)
     read_status(data)
     visitor = read_visitor(data)
@@ -168,10 +171,12 @@ def journal(data: bytes) -> None:
         OutboundLine(3, other, "/", "https://a.example/"),
     ]
     old = (b'{"kind":"copy","device":3,"session":{"uuid":"%s"}}\n', b'{"kind":"forget","session":{"uuid":"%s"}}\n')
-    lines = [*map(encode, whole), *(line % other.uuid.encode() for line in old)]
+    lines = [*(encode([line]) for line in whole), *(line % other.uuid.encode() for line in old)]
     damaged = b"".join(_damage(line, data[step:]) for step, line in enumerate(lines))
     path = segment_path(store.folder, number)
-    path.write_bytes(encode(PageviewLine(1, first)) + data + b"\n" + damaged + b"\n" + encode(PageviewLine(2, last)))
+    path.write_bytes(
+        encode([PageviewLine(1, first)]) + data + b"\n" + damaged + b"\n" + encode([PageviewLine(2, last)])
+    )
     store.loader.load(Segment(number, path), NOW)
     ((count,),) = store.rows(f"SELECT count(*) FROM pageviews WHERE session_uuid IN ('{first.uuid}', '{last.uuid}')")
     assert isinstance(count, int)

@@ -10,6 +10,7 @@ from prisme.visit.identity import Identity
 from prisme.visit.salts import Salts
 from tests.faults.traces import A_DAY, PAGE, VIEWS, Needles, move_to_noon, read_folder, read_tables, search
 from tests.server import CHROME, LiveServer, browser, open_tables, wait_until
+from tests.visit.test_identity import device_of, parts_of
 
 AN_HOUR = 3600
 
@@ -85,8 +86,8 @@ def compute_ids(keys: Iterable[bytes], address: str) -> set[str]:
     ids = set()
     for key in keys:
         identity = Identity(FixedKey(key))
-        parts = identity.parts(CHROME.encode(), address, "example.com")
-        ids.add(identity.visitor(parts, identity.device(parts)))
+        parts = parts_of(identity, CHROME.encode(), address, "example.com")
+        ids.add(identity.visitor(parts, device_of(identity, parts)))
     return ids
 
 

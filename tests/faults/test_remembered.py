@@ -21,6 +21,7 @@ from prisme.visit.sites import Rules, Sites
 from prisme.visit.useragent import UserAgents
 from prisme.web.request import Proxy
 from tests.server import LiveServer, browser
+from tests.web.requests import make_request
 
 
 def fill(memo: Memo[bytes, object], most: int, key: str) -> None:
@@ -46,7 +47,7 @@ def test_addresses() -> None:
     proxy = Proxy("true", "X-Forwarded-For", 1, "X-Request-Id")
     for number in range(20_000):
         sent = f"{number >> 8 & 255}.{number & 255}.1.1".encode()
-        proxy.client({"headers": [(b"x-forwarded-for", sent)], "client": ("127.0.0.1", "1")})
+        proxy.clients([make_request(proxy, [(b"x-forwarded-for", sent)], "127.0.0.1")])
         address.parse(sent.decode())
         assert len(proxy._known) <= 16_384
         assert len(address._known) <= 16_384
@@ -72,7 +73,7 @@ def test_addresses_of_the_rate_limit() -> None:
     limiter = RateLimiter(60)
     for number, client in enumerate(["198.51.100.7", "203.0.113.1", "203.0.113.2"]):
         one = address.parse(client)
-        limiter.wait([one], [100], number * WINDOW)
+        limiter.retry_after([one], [100], number * WINDOW)
     keys = {*limiter._young, *limiter._old}
     assert address.parse("198.51.100.7").key not in keys
     assert keys == {address.parse("203.0.113.1").key, address.parse("203.0.113.2").key}

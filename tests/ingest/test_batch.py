@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prisme.ingest.together import MOST, settle, split_by_device
+from prisme.ingest.batch import MAX_EVENTS, commit_batch, split_by_device
 
 
 @given(st.lists(st.integers(0, 5)))
@@ -25,7 +25,7 @@ def test_groups_have_all_places_and_keep_each_devices_order(devices: list[int]) 
 @pytest.mark.parametrize("devices", [range(1000), [1, *range(1000)]], ids=["all different", "one twice"])
 def test_groups_are_no_larger_than_what_is_written_at_once(devices: Sequence[int]) -> None:
     groups = list(split_by_device(devices))
-    assert max(map(len, groups)) == MOST
+    assert max(map(len, groups)) == MAX_EVENTS
     assert sorted(place for group in groups for place in group) == list(range(len(devices)))
 
 
@@ -44,9 +44,9 @@ def test_one_that_cannot_be_prepared_fails_alone() -> None:
     def fail(place: int, error: Exception) -> None:
         failed[place] = str(error)
 
-    settle(prepare, commit, [1, 2], fail)
+    commit_batch(prepare, commit, [1, 2], fail)
     assert (committed, failed) == ([([1, 2], [10, 20])], {})
-    settle(prepare, commit, [3, 4, 5], fail)
+    commit_batch(prepare, commit, [3, 4, 5], fail)
     assert (committed[1:], failed) == ([([4], [40]), ([5], [50])], {3: "three"})
 
 
@@ -59,6 +59,6 @@ def test_what_may_be_recorded_is_not_tried_again(places: list[int]) -> None:
         tried.append(places)
         raise RuntimeError("half way")
 
-    settle(lambda _: None, commit, places, lambda place, _: failed.append(place))
+    commit_batch(lambda _: None, commit, places, lambda place, _: failed.append(place))
     assert tried == [places]
     assert failed == places

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from prisme import assets
 from prisme.base import refusal
 from prisme.base.events import NO_UTM, Session, Utm
+from prisme.ingest.batch import Event, Record, Recorder
 from prisme.ingest.custom import custom_event
 from prisme.ingest.hit import Hit
 from prisme.ingest.pageview import Pageview
-from prisme.ingest.record import Event, Record, recorder
-from prisme.ingest.services import Services, Tallies
+from prisme.ingest.services import Lookups, Services
 from prisme.journal.appender import Appender
 from prisme.runtime.freespace import FreeSpace
 from prisme.visit.address import parse
@@ -55,7 +55,8 @@ class Recording(NamedTuple):
     def visits(self, event: Event, now: int) -> tuple[Visit, ...]:
         """The open visits of an event's device."""
         who, hit = self.services.identity, event.hit
-        return self.services.sessions.find(who.device(who.parts(hit.user_agent, hit.address.text, SITE)), now)
+        (device,) = who.devices(who.parts([(hit.user_agent, hit.address.text, SITE)]))
+        return self.services.sessions.find(device, now)
 
 
 AGENTS = UserAgents("strict", ())
@@ -75,12 +76,12 @@ def recording(folder: Path, per_device: int = 64, least: int = 0, drawer: Drawer
         COUNTRIES,
         journal,
         FreeSpace(folder, least),
-        Tallies(),
+        Lookups(),
         Concentration(),
         lambda: next(numbers),
     )
     try:
-        yield Recording(recorder(services), services, folder)
+        yield Recording(Recorder(services).record, services, folder)
     finally:
         with contextlib.suppress(OSError):  # where a test closed it
             asyncio.run(journal.close())
@@ -150,8 +151,8 @@ def test_events_of_one_moment_are_as_if_one_by_one(
         assert found == outcomes
         assert shape(together.lines()) == shape(alone.lines())
         assert len(together.lines()) == outcomes.count(None)
-        assert together.services.tallies.bots == alone.services.tallies.bots
-        assert together.services.tallies.countries == alone.services.tallies.countries
+        assert together.services.lookups.bots == alone.services.lookups.bots
+        assert together.services.lookups.countries == alone.services.lookups.countries
         assert len(together.services.sessions) == len(alone.services.sessions)
 
 
@@ -171,7 +172,7 @@ def test_a_visit_is_in_the_journal_as_it_is_in_memory(one: Recording) -> None:
 def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
     with recording(tmp_path / "journal", least=1 << 60) as full:
         assert full.record([view(), act(), view(ua=BOT)], NOON) == [refusal.NO_ROOM] * 3
-        assert (full.lines(), len(full.services.sessions), full.services.tallies.bots) == ([], 0, {})
+        assert (full.lines(), len(full.services.sessions), full.services.lookups.bots) == ([], 0, {})
 
 
 def test_what_cannot_be_written_is_not_remembered(one: Recording) -> None:
@@ -241,8 +242,8 @@ def test_bots_are_asked_for_new_visits_alone(one: Recording, caplog: pytest.LogC
     caplog.set_level(logging.DEBUG)
     assert one.record([view(), act(), view("/a")], NOON) == [None] * 3
     assert one.record([view(ua=BOT), act(ua=BOT)], NOON) == [refusal.BOT] * 2
-    assert one.services.tallies.bots == {False: 1, True: 2}
-    assert one.services.tallies.countries == {("US", 4): 1}
+    assert one.services.lookups.bots == {False: 1, True: 2}
+    assert one.services.lookups.countries == {("US", 4): 1}
     assert len(one.lines()) == 3
     assert caplog.text == ""
 

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from prisme.base.events import DIRECT, NO_UTM, Client, Session, Utm
 from prisme.base.timexpr import SECOND
-from prisme.base.uuids import uuid7
 from prisme.journal.record import CustomLine, DownloadLine, Line, OutboundLine, PageviewLine, encode
+from prisme.visit.sessions import new_id
 
 UTC = datetime.UTC
 ZONES = [UTC, *map(ZoneInfo, ("Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"))]
@@ -63,7 +63,7 @@ def make_lines(seed: int, sessions: int = 400) -> Iterator[bytes]:
 def make_visit(noise: random.Random, device: int, start: int, steps: list[str]) -> Iterator[bytes]:
     path, visitor = noise.choice(PATHS), f"prisme_{noise.randrange(150):016X}"
     visit = Session(
-        uuid7(start, noise.getrandbits(62)),
+        new_id(start, noise.getrandbits(62)),
         noise.choice(DOMAINS),
         start,
         path,
@@ -83,13 +83,13 @@ def make_visit(noise: random.Random, device: int, start: int, steps: list[str]) 
         path, status = noise.choice(PATHS), noise.choice([200, 200, 404, 500])
         if step == "event":
             visit = visit.act(now)
-            yield encode(make_event(noise, device, visit, path))
+            yield encode([make_event(noise, device, visit, path)])
         else:
             if visit.pageviews:
                 visit = visit.view(path, now, status, visitor)
             else:
                 visit = visit.arrive(path, now, status, visitor, noise.choice(REFERRERS), noise.choice(CAMPAIGNS))
-            yield encode(PageviewLine(device, visit))
+            yield encode([PageviewLine(device, visit)])
         now += noise.randrange(1, HOUR)
 
 

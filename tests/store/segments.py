@@ -5,11 +5,11 @@ from pathlib import Path
 import msgspec
 
 from prisme.base.events import Client, Session, Utm
-from prisme.base.uuids import uuid7
 from prisme.journal.record import Line, encode
 from prisme.journal.segment import Segment, segment_path
 from prisme.store.database import Database, Limits
 from prisme.store.loader import Loaded, Loader
+from prisme.visit.sessions import new_id
 
 NOW = 1_795_471_000_000_000
 LIMITS = Limits(256 * 2**20, 2)
@@ -26,7 +26,7 @@ class Store:
 
     def segment(self, number: int, *lines: Line, raw: bytes = b"") -> Segment:
         path = segment_path(self.folder, number)
-        path.write_bytes(b"".join(encode(line) for line in lines) + raw)
+        path.write_bytes(encode(lines) + raw)
         return Segment(number, path)
 
     def load(self, number: int, *lines: Line) -> Loaded:
@@ -48,7 +48,7 @@ class Store:
 def session(number: int, path: str = "/") -> Session:
     utm = Utm("news", "mail", 'a "quoted" \\ \N{SNOWMAN}', "", "\x00\x1f\u2028")
     client = Client("Linux", "Firefox", "Other", "desktop")
-    uuid = uuid7(NOW + number, number)
+    uuid = new_id(NOW + number, number)
     return Session(
         uuid, "a.example:81", NOW + number, path, NOW + number, path, 200, "v", client, "FR", "direct", utm, 1, 0,
     )  # fmt: skip

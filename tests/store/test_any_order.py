@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from prisme.base.refusal import Refusal
 from prisme.ingest.action import Action
+from prisme.ingest.batch import Recorder
 from prisme.ingest.custom import custom_event
 from prisme.ingest.hit import Hit
 from prisme.ingest.links import file_download
 from prisme.ingest.pageview import Pageview
-from prisme.ingest.record import recorder
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
 from prisme.journal.segment import Segment, segment_path
@@ -74,7 +74,7 @@ def write_lines(services: Services, folder: Path, steps: list[Step]) -> list[byt
     """The journal's lines of these steps, by the real rules."""
     journal = Appender(folder, 0, 1_000_000)
     own = msgspec.structs.replace(services, journal=journal, sessions=Sessions(30 * 60_000_000, 2))
-    record, sites, now = recorder(own), build_sites(config_for(folder, 1)), START
+    record, sites, now = Recorder(own).record, build_sites(config_for(folder, 1)), START
     for step in steps:
         now += step.pause
         page = sites.pages[(SITE + step.page).encode()]

@@ -6,12 +6,12 @@ import duckdb
 import pytest
 
 from prisme.base.events import Utm
-from prisme.base.uuids import uuid7
 from prisme.journal.record import CustomLine, PageviewLine, encode
 from prisme.journal.segment import Segment, segment_path
 from prisme.store.database import StoreError
 from prisme.store.loader import KNOWN, Loaded
 from prisme.store.reader import Reader
+from prisme.visit.sessions import new_id
 from tests.store.segments import LIMITS, NOW, Store, begun, session
 
 
@@ -70,7 +70,7 @@ def old(kind: str, number: int, pageviews: int, *, more: str = "", real: bool = 
     active = at or NOW + 1
     end = "" if real else ',"real":false'
     return (
-        OLD % (kind, '"device":7,', uuid7(NOW + number, number), NOW + number, NOW + 1, pageviews, active, end, more)
+        OLD % (kind, '"device":7,', new_id(NOW + number, number), NOW + number, NOW + 1, pageviews, active, end, more)
     ).encode()
 
 
@@ -82,7 +82,7 @@ def test_lines_of_0_1_0_are_read(store: Store) -> None:
         old("custom", 1, 1, more=event % (NOW + 6), at=NOW + 6),
         old("copy", 2, 0, real=False),
         old("custom", 2, 0, more=event % (NOW + 7), real=False, at=NOW + 7),
-        b'{"kind":"forget","session":{"uuid":"%s"}}\n' % uuid7(NOW + 1, 1).encode(),
+        b'{"kind":"forget","session":{"uuid":"%s"}}\n' % new_id(NOW + 1, 1).encode(),
     )
     segment = store.segment(1, raw=b"".join(lines))
     assert store.loader.load(segment, NOW) == Loaded({"pageview": 1, "custom": 3})
@@ -225,7 +225,7 @@ def test_failed_load_leaves_no_trace(store: Store) -> None:
 
 def damage(old: bytes, new: bytes) -> bytes:
     """The line of a pageview with something else in it."""
-    whole = encode(PageviewLine(1, session(2)))
+    whole = encode([PageviewLine(1, session(2))])
     assert old in whole
     return whole.replace(old, new, 1)
 

@@ -16,7 +16,7 @@ def client(key: int | str, wide: int = 0) -> Address:
 
 def wait(limiter: RateLimiter, key: int | str, now: int, size: int = 0) -> int:
     """One request."""
-    (seconds,) = limiter.wait([client(key)], [size], now)
+    (seconds,) = limiter.retry_after([client(key)], [size], now)
     return seconds
 
 
@@ -71,7 +71,7 @@ def test_memory_is_bounded_and_a_present_client_stays_limited(monkeypatch: pytes
 def test_those_of_one_moment_are_counted_one_after_the_other() -> None:
     limiter = RateLimiter(2)
     clients = [client(key) for key in (1, 2, 1, 1, "x", 2, 2)]
-    assert limiter.wait(clients, [0] * 7, 0) == [0, 0, 0, 60, 0, 0, 60]
+    assert limiter.retry_after(clients, [0] * 7, 0) == [0, 0, 0, 60, 0, 0, 60]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_those_of_one_moment_are_counted_one_after_the_other() -> None:
 def test_bytes(sizes: list[int], waits: list[int]) -> None:
     one_by_one = RateLimiter(1_000_000)
     assert [wait(one_by_one, 1, 0, size) for size in sizes] == waits
-    assert RateLimiter(1_000_000).wait([client(1)] * len(sizes), sizes, 0) == waits
+    assert RateLimiter(1_000_000).retry_after([client(1)] * len(sizes), sizes, 0) == waits
     assert [wait(one_by_one, key, 0, 1) for key in (2, -1, "x")] == [0, 0, 0]
     assert wait(one_by_one, 1, WINDOW - 1, 1) == 1
     assert wait(one_by_one, 1, WINDOW, BUDGET) == 0
@@ -103,7 +103,7 @@ def test_the_greatest_counts_have_room() -> None:
     # The wider network's budget, and one request more.
     assert WIDE * BUDGET + (1 << 18) < ratelimit._TOO_LARGE
     limiter = RateLimiter(1_000_000)
-    waits = limiter.wait([client(1)] * 1_000_001, [0] * 1_000_000 + [1], 5)
+    waits = limiter.retry_after([client(1)] * 1_000_001, [0] * 1_000_000 + [1], 5)
     assert (sum(waits), waits[-1]) == (60, 60)
 
 
@@ -114,8 +114,8 @@ def test_who_has_to_wait_waits_until_the_window_ends(limit: int, spared: int, si
     """Also where the requests, or nearly all bytes, are used up to the last one."""
     limiter = RateLimiter(limit)
     sizes = [0] * (limit - 1) + [BUDGET - spared]
-    assert limiter.wait([client(1)] * limit, sizes, 0) == [0] * (limit - 1) + [60 if spared < 0 else 0]
-    assert limiter.wait([client(1)] * 1000, [size] * 1000, 1) == [60] * 1000
+    assert limiter.retry_after([client(1)] * limit, sizes, 0) == [0] * (limit - 1) + [60 if spared < 0 else 0]
+    assert limiter.retry_after([client(1)] * 1000, [size] * 1000, 1) == [60] * 1000
     assert wait(limiter, 1, WINDOW - 1, size) == 1
     assert wait(limiter, 1, WINDOW, size) == 0
 
@@ -124,30 +124,30 @@ def test_networks_of_ipv6_are_counted_together() -> None:
     """Each /64 stays within its own limit, and one /48 has 16 times as much."""
     limiter = RateLimiter(2)
     inside = [parse(f"2001:db8:1:{network:x}::{host}") for network in range(WIDE) for host in (1, 2)]
-    assert limiter.wait(inside, [0] * len(inside), 0) == [0] * 32
-    assert limiter.wait([parse("2001:db8:1:0::3")], [0], 1) == [60]
-    assert limiter.wait([parse("2001:db8:1:ff::1")], [0], SECOND) == [59]
-    assert limiter.wait([parse("2001:db8:2:ff::1")], [0], SECOND) == [0]
-    assert limiter.wait([parse("2001:db8:1:fe::1")], [0], WINDOW) == [0]
+    assert limiter.retry_after(inside, [0] * len(inside), 0) == [0] * 32
+    assert limiter.retry_after([parse("2001:db8:1:0::3")], [0], 1) == [60]
+    assert limiter.retry_after([parse("2001:db8:1:ff::1")], [0], SECOND) == [59]
+    assert limiter.retry_after([parse("2001:db8:2:ff::1")], [0], SECOND) == [0]
+    assert limiter.retry_after([parse("2001:db8:1:fe::1")], [0], WINDOW) == [0]
 
 
 def test_refused_requests_of_a_network_count_for_the_wider_one() -> None:
     limiter = RateLimiter(2)
-    assert limiter.wait([parse("2001:db8:1::1")] * 32, [0] * 32, 0) == [0, 0, *[60] * 30]
-    assert limiter.wait([parse("2001:db8:1:1::1")], [0], 0) == [60]
+    assert limiter.retry_after([parse("2001:db8:1::1")] * 32, [0] * 32, 0) == [0, 0, *[60] * 30]
+    assert limiter.retry_after([parse("2001:db8:1:1::1")], [0], 0) == [60]
 
 
 def test_bytes_of_a_wider_network() -> None:
     limiter = RateLimiter(60)
     inside = [parse(f"2001:db8:1:{network:x}::1") for network in range(WIDE)]
-    assert limiter.wait(inside, [BUDGET] * WIDE, 0) == [0] * WIDE
-    assert limiter.wait([parse("2001:db8:1:ff::1")], [1], 0) == [60]
-    assert limiter.wait([parse("2001:db8:2:ff::1"), parse("1.2.3.4")], [1, 1], 0) == [0, 0]
+    assert limiter.retry_after(inside, [BUDGET] * WIDE, 0) == [0] * WIDE
+    assert limiter.retry_after([parse("2001:db8:1:ff::1")], [1], 0) == [60]
+    assert limiter.retry_after([parse("2001:db8:2:ff::1"), parse("1.2.3.4")], [1, 1], 0) == [0, 0]
 
 
 def test_memory_is_bounded_for_networks_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ratelimit, "GENERATION", 1000)
     limiter = RateLimiter(2)
     for number in range(20_000):
-        limiter.wait([parse(f"2001:{number:x}::1")], [0], number)
+        limiter.retry_after([parse(f"2001:{number:x}::1")], [0], number)
     assert len(limiter._young) + len(limiter._old) <= 2002

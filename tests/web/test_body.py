@@ -7,8 +7,8 @@ import pytest
 
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
-from prisme.web import request
-from prisme.web.request import Bodies, read_body
+from prisme.web import body
+from prisme.web.body import BodyReader, read_body
 
 
 def part(body: bytes, more: bool = False) -> dict[str, Any]:
@@ -55,8 +55,8 @@ def test_body(length: bytes, messages: list[dict[str, Any]], outcome: bytes | Re
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience for 0.2 seconds."""
-    monkeypatch.setattr(request, "BODY_SECONDS", 0.2)
-    monkeypatch.setattr(request, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(body, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(body, "_CHECK_SECONDS", 0.05)
 
 
 @pytest.mark.usefixtures("hurry")
@@ -74,7 +74,7 @@ def test_body_has_to_come_in_time() -> None:
         return part(b"all")
 
     async def scene() -> None:
-        bodies = Bodies()
+        bodies = BodyReader()
         for _ in range(2):  # it looks again whenever there is something to look at
             read = await asyncio.gather(*(bodies.read(receive, b"") for receive in (slow, never, quick)))
             assert read == [refusal.BODY_LATE, refusal.BODY_LATE, b"all"]
@@ -90,7 +90,7 @@ def test_who_ends_a_reading_ends_it() -> None:
         raise AssertionError
 
     async def scene() -> None:
-        reading = asyncio.create_task(Bodies().read(never, b""))
+        reading = asyncio.create_task(BodyReader().read(never, b""))
         await asyncio.sleep(0.01)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):

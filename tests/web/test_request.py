@@ -2,7 +2,6 @@
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from urllib.parse import quote_from_bytes, urlencode
 
 import pytest
@@ -11,18 +10,16 @@ from hypothesis import strategies as st
 
 from prisme.visit import address
 from prisme.web import request
-from prisme.web.request import Pairs, Proxy, Slots, Trust, read_name, read_parameters
+from prisme.web.events.noscript import IN_QUERY, read_parameters
+from prisme.web.request import Pairs, Proxy, Slots, Trust
+from prisme.web.routing import read_name
+from tests.web.requests import make_request
 
 DIRECT = Proxy("false", "X-Forwarded-For", 1, "X-Request-Id")
 TRUSTED = Proxy("true", "X-Real-IP", 2, "X-Trace")
 AUTO = Proxy("auto", "X-Real-IP", 2, "X-Trace")
 
 headers = st.lists(st.tuples(st.sampled_from([*request._HEADERS, b"x-real-ip", b"x-trace"]) | st.binary(), st.binary()))
-
-
-def scope_of(sent: Pairs, peer: str = "192.0.2.1") -> dict[str, Any]:
-    """A request that a socket's peer sent."""
-    return {"headers": sent, "client": (peer, "40000")}
 
 
 def filled(found: Slots) -> dict[int, bytes]:
@@ -37,7 +34,7 @@ def filled(found: Slots) -> dict[int, bytes]:
     [
         pytest.param([], {}, {}, id="none"),
         pytest.param([(b"accept", b"*/*"), (b"cookie", b"a=b")], {}, {}, id="others"),
-        pytest.param([(b"origin", b"o")], {request.ORIGIN: b"o"}, {request.ORIGIN: b"o"}, id="both doors"),
+        pytest.param([(b"origin", b"o")], {request.ORIGIN: b"o"}, {request.ORIGIN: b"o"}, id="by script and without"),
         pytest.param([(b"x-prisme-referrer", b"p")], {request.PAGE: b"p"}, {}, id="page"),
         pytest.param([(b"x-prisme-status", b"404")], {request.STATUS: b"404"}, {}, id="status"),
         pytest.param(
@@ -59,17 +56,17 @@ def filled(found: Slots) -> dict[int, bytes]:
     ],
 )
 def test_headers_by_slot(sent: Pairs, script: dict[int, bytes], noscript: dict[int, bytes]) -> None:
-    assert filled(DIRECT.scanner()({"headers": sent})) == script
-    assert filled(DIRECT.scanner(request.IN_QUERY)({"headers": sent})) == noscript
+    assert filled(DIRECT.scanner()(make_request(DIRECT, sent))) == script
+    assert filled(DIRECT.scanner(IN_QUERY)(make_request(DIRECT, sent))) == noscript
 
 
 @given(headers)
 def test_any_headers_are_read(sent: Pairs) -> None:
     for proxy in (DIRECT, TRUSTED, AUTO):
-        found = proxy.scanner()({"headers": sent})
+        found = proxy.scanner()(make_request(proxy, sent))
         assert all(value in b", ".join(v for _, v in sent) or b", " in value for value in found)
-        assert proxy.client({"headers": sent, "client": ("127.0.0.1", "1")}).text
-    assert filled(DIRECT.scanner()({"headers": []})) == {}
+        assert make_request(proxy, sent, "127.0.0.1").client.text
+    assert filled(DIRECT.scanner()(make_request(DIRECT))) == {}
 
 
 @pytest.mark.parametrize(
@@ -88,11 +85,11 @@ def test_any_headers_are_read(sent: Pairs) -> None:
     ],
 )
 def test_client(proxy: Proxy, sent: Pairs, text: str) -> None:
-    scope: dict[str, Any] = {"headers": sent, "client": ("192.0.2.1", "40000")}
-    assert proxy.client(scope).text == text
-    read: dict[str, Any] = {"slots": proxy.scanner()({"headers": sent}), "client": ("192.0.2.1", "40000")}
+    assert make_request(proxy, sent).client.text == text
+    read = make_request(proxy)
+    read.slots = proxy.scanner()(make_request(proxy, sent))
     assert [client.text for client in proxy.clients([read])] == [text]
-    assert proxy.client(read) is read["address"]
+    assert read.client is read.address
 
 
 LOOPBACK = ["127.0.0.1", "127.9.8.7", "::1", "::ffff:127.0.0.1"]
@@ -112,18 +109,18 @@ def test_whom_is_trusted(trust: Trust, peer: str, trusted: bool) -> None:
     proxy = Proxy(trust, "X-Real-IP", 1, "X-Trace")
     sent = [(b"x-real-ip", b"9.9.9.9"), (b"x-trace", b"abc")]
     for _ in range(2):  # the second may come from the cache
-        scope = scope_of(sent, peer)
-        assert proxy.trusts(scope) is trusted
-        assert proxy.client(scope) == address.parse("9.9.9.9" if trusted else peer)
-        assert (proxy.request_id(scope) == "abc") is trusted
-        assert (proxy.request_id(scope_of([(b"x-trace", b"abc")], peer)) == "abc") is trusted
+        one = make_request(proxy, sent, peer)
+        assert one.has_trusted_headers is trusted
+        assert one.client == address.parse("9.9.9.9" if trusted else peer)
+        assert (one.id == "abc") is trusted
+        assert (make_request(proxy, [(b"x-trace", b"abc")], peer).id == "abc") is trusted
 
 
 def test_one_connection_is_trusted_and_another_is_not() -> None:
     sent = [(b"x-real-ip", b"9.9.9.9, 1.1.1.1"), (b"x-trace", b"abc")]
-    scopes = [scope_of(sent, peer) for peer in ("127.0.0.1", "10.0.0.1", "127.0.0.1")]
-    assert [client.text for client in AUTO.clients(scopes)] == ["9.9.9.9", "10.0.0.1", "9.9.9.9"]
-    assert [scope.get("request_id") for scope in scopes] == ["abc", None, "abc"]
+    requests = [make_request(AUTO, sent, peer) for peer in ("127.0.0.1", "10.0.0.1", "127.0.0.1")]
+    assert [client.text for client in AUTO.clients(requests)] == ["9.9.9.9", "10.0.0.1", "9.9.9.9"]
+    assert [one.given_id for one in requests] == ["abc", "", "abc"]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +153,7 @@ def test_one_connection_is_trusted_and_another_is_not() -> None:
 def test_headers_that_name_the_client(header: str, sent: Pairs, text: str) -> None:
     proxy = Proxy("auto", header, 1, "X-Request-Id")
     for _ in range(2):  # the second may come from the cache
-        assert proxy.client(scope_of(sent, "127.0.0.1")).text == text
+        assert make_request(proxy, sent, "127.0.0.1").client.text == text
 
 
 UNREAD = "set trust_proxy to true, where nobody but the proxy reaches this port"
@@ -186,8 +183,8 @@ def test_a_proxy_that_is_not_read_is_told_once(trust: Trust, peer: str, sent: Pa
     warnings: list[str] = []
     proxy = Proxy(trust, "X-Real-IP", 1, "X-Trace", warnings.append)
     for _ in range(3):
-        proxy.clients([scope_of(sent, peer), scope_of(sent, peer)])
-        proxy.client(scope_of(sent, peer))
+        proxy.clients([make_request(proxy, sent, peer), make_request(proxy, sent, peer)])
+        assert make_request(proxy, sent, peer).client.text
     assert warnings == ([] if words is None else [proxy.unread])
     assert (proxy.unread is None) == (words is None)
     assert words is None or words in str(proxy.unread)
@@ -196,13 +193,13 @@ def test_a_proxy_that_is_not_read_is_told_once(trust: Trust, peer: str, sent: Pa
 
 def test_request_ids() -> None:
     sent = [(b"x-trace", b"abc"), (b"x-request-id", b"def")]
-    scope: dict[str, Any] = {"headers": sent, "client": ("192.0.2.1", "40000")}
-    assert TRUSTED.request_id(dict(scope)) == "abc"
-    assert len(TRUSTED.request_id(scope | {"headers": [(b"x-trace", b"a" * 10_000)]})) == 128
-    made = DIRECT.request_id(scope)
+    assert make_request(TRUSTED, sent).id == "abc"
+    assert len(make_request(TRUSTED, [(b"x-trace", b"a" * 10_000)]).id) == 128
+    one = make_request(DIRECT, sent)
+    made = one.id
     assert made not in {"abc", "def"}
-    assert DIRECT.request_id(scope) == made
-    assert DIRECT.request_id({"headers": sent, "client": ("192.0.2.1", "40000")}) != made
+    assert one.id == made
+    assert make_request(DIRECT, sent).id != made
 
 
 def test_request_ids_for_several_threads() -> None:
@@ -211,7 +208,7 @@ def test_request_ids_for_several_threads() -> None:
     sys.setswitchinterval(1e-6)
     try:
         with ThreadPoolExecutor(4) as pool:
-            made = list(pool.map(lambda _: proxy.request_id({"address": None}), range(20_000)))
+            made = list(pool.map(lambda _: make_request(proxy).id, range(20_000)))
     finally:
         sys.setswitchinterval(usual)
     assert len(set(made)) == 20_000
@@ -244,21 +241,21 @@ def test_request_ids_for_several_threads() -> None:
     ],
 )
 def test_parameters_by_slot(query: bytes, slots: dict[int, bytes], properties: Pairs) -> None:
-    found = DIRECT.scanner()({"headers": []})
+    found = DIRECT.scanner()(make_request(DIRECT))
     assert read_parameters(query, found) == properties
     assert filled(found) == slots
 
 
 @given(st.binary() | st.lists(st.sampled_from([*b"&=%+purl-2fF", *b"\x00\xff"])).map(bytes))
 def test_any_query_is_read(query: bytes) -> None:
-    found = DIRECT.scanner()({"headers": []})
+    found = DIRECT.scanner()(make_request(DIRECT))
     read_parameters(query, found)
     assert len(b"".join(found)) <= len(query)
 
 
 @given(st.lists(st.tuples(st.text(), st.text())), st.text())
 def test_what_browsers_encode_is_decoded(properties: list[tuple[str, str]], link: str) -> None:
-    found = DIRECT.scanner()({"headers": []})
+    found = DIRECT.scanner()(make_request(DIRECT))
     query = urlencode([*((f"prop-{name}", value) for name, value in properties), ("url", link)], errors="surrogatepass")
     assert read_parameters(query.encode(), found) == [
         (name.encode("utf-8", "surrogatepass"), value.encode("utf-8", "surrogatepass")) for name, value in properties

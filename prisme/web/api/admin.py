@@ -12,18 +12,19 @@ from prisme.access.grants import ADMIN, STATS, AccessError, Grant, MissingError
 from prisme.base import refusal, timexpr
 from prisme.base.refusal import Refusal
 from prisme.store.control import Control
-from prisme.web import responses as response
+from prisme.web import responses
 from prisme.web.authentication import Asking, Guard, is_own_page, read_asking
-from prisme.web.events.endpoints import Endpoint
-from prisme.web.request import Bodies, Proxy, Receive, Scope
-from prisme.web.responses import Answer, Header
+from prisme.web.body import BodyReader
+from prisme.web.request import Request
+from prisme.web.responses import Header, Response
+from prisme.web.routing import Endpoint
 from prisme.web.worker_pool import Desk
 
 API: Final = "/api/v1/"
 _HEADERS: Final[list[Header]] = [
     (b"content-type", b"application/json"),
     (b"cache-control", b"private, no-store"),
-    *response.INERT,
+    *responses.INERT,
 ]
 _MOST_ENTRIES: Final = 1000
 
@@ -68,7 +69,6 @@ class Offices(msgspec.Struct, frozen=True):
     control: Control
     guard: Guard
     desk: Desk
-    proxy: Proxy
 
 
 Work = Callable[[Grant, Asking, str, bytes], Any]
@@ -112,35 +112,35 @@ def manage(offices: Offices) -> dict[str, dict[str, Endpoint]]:
 
 
 def _endpoint(offices: Offices, who: Who, work: Work, *, status: int = 200) -> Endpoint:
-    bodies = Bodies()
+    bodies = BodyReader()
 
-    async def endpoint(scope: Scope, receive: Receive) -> Answer:
-        outcome = await read(scope, receive)
+    async def endpoint(request: Request) -> Response:
+        outcome = await read(request)
         if isinstance(outcome, Refusal):
-            return response.refuse(offices.proxy, scope, outcome, of_events=False)
+            return responses.refuse(request, outcome, of_events=False)
         return outcome
 
-    async def read(scope: Scope, receive: Receive) -> Answer | Refusal:
-        asking = read_asking(scope)
+    async def read(request: Request) -> Response | Refusal:
+        asking = read_asking(request)
         if isinstance(asking, Refusal):
             return asking
-        if scope["method"] not in {"GET", "HEAD"} and not is_own_page(asking):
+        if request.method not in {"GET", "HEAD"} and not is_own_page(asking):
             return refusal.CROSS_ORIGIN
         # Who may not do it need not send it.
         grant = await offices.desk.run(lambda: who(asking))
         if isinstance(grant, Refusal):
             return grant
         body: bytes | Refusal = b""
-        if scope["method"] in {"POST", "PATCH"}:
-            body = await bodies.read(receive, asking.headers.get("content-length", "").encode("latin-1"))
+        if request.method in {"POST", "PATCH"}:
+            body = await bodies.read(request.receive, asking.headers.get("content-length", "").encode("latin-1"))
         if isinstance(body, Refusal):
             return body
-        return await offices.desk.run(lambda: _do(work, grant, asking, scope.get("name", ""), body, status))
+        return await offices.desk.run(lambda: _do(work, grant, asking, request.name, body, status))
 
     return endpoint
 
 
-def _do(work: Work, grant: Grant, asking: Asking, name: str, body: bytes, status: int) -> Answer | Refusal:
+def _do(work: Work, grant: Grant, asking: Asking, name: str, body: bytes, status: int) -> Response | Refusal:
     kind = asking.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and kind != "application/json":
         return refusal.FIELDS_INVALID.because("the body is JSON: send Content-Type: application/json")
@@ -151,8 +151,8 @@ def _do(work: Work, grant: Grant, asking: Asking, name: str, body: bytes, status
     except ValueError as error:  # of which msgspec's are some
         return refusal.FIELDS_INVALID.because(str(error))
     if found is None:
-        return response.answer(204, _HEADERS[1:])
-    return response.answer(status, _HEADERS, msgspec.json.encode(found))
+        return responses.make_response(204, _HEADERS[1:])
+    return responses.make_response(status, _HEADERS, msgspec.json.encode(found))
 
 
 def _add_user(guard: Guard, grant: Grant, _: Asking, __: str, body: bytes) -> Any:

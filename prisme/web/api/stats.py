@@ -1,7 +1,6 @@
 """`GET /api/v1/stats/:name`: who is it, what is asked, and the answer as JSON or CSV."""
 
 import time
-from functools import partial
 from typing import Final
 
 import msgspec
@@ -23,18 +22,18 @@ from prisme.stats.parameters import Asked
 from prisme.stats.queries import Stats
 from prisme.store.database import Database
 from prisme.store.reader import LateError, LostError, Reader
-from prisme.web import responses as response
+from prisme.web import responses
 from prisme.web.authentication import Asking, Guard, read_asking
-from prisme.web.events.endpoints import Endpoint
-from prisme.web.request import Proxy, Receive, Scope
-from prisme.web.responses import Answer, Header
+from prisme.web.request import Request
+from prisme.web.responses import Header, Response
+from prisme.web.routing import Endpoint
 from prisme.web.worker_pool import Desk
 
 STATS: Final = "/api/v1/stats/"
 _PRIVATE: Final[list[Header]] = [
     (b"cache-control", b"private, no-store"),
     (b"vary", b"accept, origin"),
-    *response.INERT,
+    *responses.INERT,
 ]
 _JSON: Final = (b"content-type", b"application/json")
 _CSV: Final = (b"content-type", b"text/csv; charset=utf-8; header=present")
@@ -49,7 +48,6 @@ class Figures(msgspec.Struct, frozen=True):
     recent: Recent
     guard: Guard
     desk: Desk
-    proxy: Proxy
     clock: Clock
     deadline: float
     origins: tuple[str, ...]
@@ -57,34 +55,35 @@ class Figures(msgspec.Struct, frozen=True):
 
 def stats(figures: Figures) -> dict[str, Endpoint]:
     """Any of the figures."""
-    refuse = partial(response.refuse, figures.proxy)
 
-    async def endpoint(scope: Scope, _: Receive) -> Answer:
-        cors = allow(scope, figures.origins)
-        asking, began = read_asking(scope), time.monotonic()
-        outcome: Answer | Refusal
+    async def endpoint(request: Request) -> Response:
+        cors = allow(request, figures.origins)
+        asking, began = read_asking(request), time.monotonic()
+        outcome: Response | Refusal
         if isinstance(asking, Refusal):
             outcome = asking
         else:
-            outcome = await figures.desk.run(lambda: _answer(figures, scope["name"], asking, began, cors))
-        return refuse(scope, outcome, cors, of_events=False) if isinstance(outcome, Refusal) else outcome
+            outcome = await figures.desk.run(lambda: _answer(figures, request.name, asking, began, cors))
+        if isinstance(outcome, Refusal):
+            return responses.refuse(request, outcome, cors, of_events=False)
+        return outcome
 
-    def preflight(scope: Scope, _: Receive) -> Answer:
-        cors = allow(scope, figures.origins)
+    def preflight(request: Request) -> Response:
+        cors = allow(request, figures.origins)
         if cors:
             cors += [
                 (b"access-control-allow-methods", b"GET, OPTIONS"),
                 (b"access-control-allow-headers", b"authorization"),
                 (b"access-control-max-age", _DAY),
             ]
-        return response.answer(204, [(b"vary", b"origin"), *cors])
+        return responses.make_response(204, [(b"vary", b"origin"), *cors])
 
     return {"GET": endpoint, "OPTIONS": preflight}
 
 
-def allow(scope: Scope, origins: tuple[str, ...]) -> list[Header]:
+def allow(request: Request, origins: tuple[str, ...]) -> list[Header]:
     """The headers that let a page of another origin read the answer. Never with its cookies."""
-    origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
+    origin = next((value for name, value in request.headers if name == b"origin"), b"")
     if "*" in origins or (origin and origin.decode("latin-1") in origins):
         return [(b"access-control-allow-origin", b"*" if "*" in origins else origin)]
     return []
@@ -95,7 +94,7 @@ def excuse(error: LateError | LostError) -> Refusal:
     return refusal.STATS_LATE.because(str(error)) if isinstance(error, LateError) else refusal.STATS_LOST
 
 
-def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: list[Header]) -> Answer | Refusal:
+def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: list[Header]) -> Response | Refusal:
     """In a thread of the desk. Who is asking is found out each time, whatever is remembered."""
     name, as_csv = _choose_format(name, asking.headers.get("accept", ""))
     if name not in NAMES:
@@ -128,8 +127,8 @@ def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: lis
         return excuse(error)
     if as_csv:
         file = (b"content-disposition", f'attachment; filename="{name}.csv"'.encode())
-        return response.answer(200, [_CSV, file, *_PRIVATE, *cors], body)
-    return response.answer(200, [_JSON, *_PRIVATE, *cors], body)
+        return responses.make_response(200, [_CSV, file, *_PRIVATE, *cors], body)
+    return responses.make_response(200, [_JSON, *_PRIVATE, *cors], body)
 
 
 def _choose_format(name: str, accept: str) -> tuple[str, bool]:

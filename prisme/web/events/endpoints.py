@@ -1,76 +1,64 @@
-"""The event endpoints: bytes to a pageview or an event, by script or without; the rules behind both are the same.
+"""The event endpoints for scripts: reads requests, rejects early what may not be stored, records and answers a batch.
 
-The requests of a moment are read one by one, and judged and recorded together.
+The rules are the same for requests without a script (`noscript.py`).
 """
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.ingest import custom, links
+from prisme.ingest.batch import Event, Record
+from prisme.ingest.batch import Outcome as Recorded
 from prisme.ingest.hit import Hit
 from prisme.ingest.pageview import DEFAULT_STATUS, Pageview, read_status, read_visitor
-from prisme.ingest.record import Event, Record
-from prisme.ingest.record import Outcome as Recorded
 from prisme.runtime.clock import Clock
+from prisme.visit.address import Address
+from prisme.visit.ratelimit import RateLimiter
 from prisme.visit.sites import Sites
-from prisme.web import responses as response
-from prisme.web.events.admission import Admit
+from prisme.web import responses
+from prisme.web.body import Body
 from prisme.web.request import (
     CONTENT_LENGTH,
     CONTENT_TYPE,
     DOCUMENT_REFERRER,
     HINTS,
-    IN_QUERY,
     LINK,
-    MAX_QUERY,
-    OF_BODY,
     ORIGIN,
     PAGE,
     PING_FROM,
     REFERER,
     STATUS,
+    STORED,
     USER_AGENT,
     VISITOR_ID,
-    Body,
     Proxy,
-    Receive,
-    Scope,
+    Request,
     Slots,
-    read_parameters,
 )
-from prisme.web.responses import Answer
+from prisme.web.responses import EVENTS, Response
+from prisme.web.routing import NAME, BatchEndpoint, Methods, Outcome
 
-# An exception is nobody's fault but ours.
-Outcome = Answer | Awaitable[Answer] | Exception
-Endpoint = Callable[[Scope, Receive], Answer | Awaitable[Answer]]
 Commit = Callable[[], Awaitable[bool]]
-# Of all requests of a moment, in their order. Where one raises, nothing was recorded.
-Many = Callable[[list[Scope]], list[Outcome]]
+# The event of an admitted request, or why it is refused.
+Read = Callable[[Request, Hit], Event | Refusal]
 
-_PING = b"PING"
+_PING: Final = b"PING"
+# Headers that only requests with a body have.
+BODY_HEADERS: Final = frozenset({b"content-type", b"content-length", b"ping-from", b"ping-to"})
 
 
-class Together(NamedTuple):
-    """An endpoint for all requests of a moment.
+class EventDeps(msgspec.Struct, frozen=True):
+    """What all event endpoints need.
 
-    `read`, where there is one, gives what it wants of a request's bytes: `slots` in its scope; and leaves its `body`
-    there, where it has to have it. Nothing is shared, so it may be called in any thread. Bodies have ended when
-    `answer` is called.
+    With `fsync=always`, `commit` is awaited before an event is answered: it says whether the disk has it.
     """
 
-    read: Callable[[Scope], Slots] | None
-    answer: Many
-
-
-class Doors(msgspec.Struct, frozen=True):
-    """What all endpoints need. `commit`, where there is one, is awaited before an event is answered: is it safe?"""
-
-    admit: Admit
+    limiter: RateLimiter
     sites: Sites
     record: Record
     proxy: Proxy
@@ -78,232 +66,164 @@ class Doors(msgspec.Struct, frozen=True):
     commit: Commit | None
 
 
-def post_pageview(doors: Doors) -> Together:
-    """`POST /api/v1/events/pageviews`."""
-    return Together(_read_post(doors), _answerer(doors, _Door(_pageview(doors.sites), _accept)))
+class EventKind(NamedTuple):
+    """How events of one kind are read and answered. With `pings`, a browser may send them itself (`<a ping>`)."""
+
+    read: Read
+    accept: Callable[[Request], Response] = lambda _: responses.ACCEPTED
+    refuse: Callable[[Request, Refusal], Response] = responses.refuse
+    pings: bool = False
 
 
-def post_custom(doors: Doors) -> Together:
-    """`POST /api/v1/events/custom/:name`."""
-
-    def judge(scope: Scope, hit: Hit, found: Slots) -> Event | Refusal:
-        body = scope["body"].whole
-        if body and found[CONTENT_TYPE].partition(b";")[0].strip().lower() != b"application/json":
-            return refusal.NOT_JSON
-        properties = custom.read_properties(body)
-        return properties if isinstance(properties, Refusal) else custom.custom_event(hit, scope["name"], properties)
-
-    return Together(_read_post_and_body(doors), _answerer(doors, _Door(judge, _accept)))
-
-
-def post_link(doors: Doors, read: links.Read) -> Together:
-    """`POST /api/v1/events/file-downloads` and `/outbound-links`: the body is the URL, or `PING` of an `<a ping>`."""
-
-    def judge(scope: Scope, hit: Hit, found: Slots) -> Event | Refusal:
-        body = scope["body"].whole
-        return read(hit, found[LINK] if body == _PING else body.strip())
-
-    return Together(_read_post_and_body(doors), _answerer(doors, _Door(judge, _accept, pings=True)))
+def routes(deps: EventDeps) -> dict[str, Methods]:
+    """All event endpoints for scripts."""
+    read_post, read_post_and_body = deps.proxy.scanner(without=BODY_HEADERS), _body_reader(deps.proxy)
+    outbound = EventKind(partial(_read_link, links.outbound_link(deps.sites)), pings=True)
+    download = EventKind(partial(_read_link, links.file_download), pings=True)
+    endpoints = {
+        "pageviews": batch_endpoint(deps, read_post, EventKind(read_pageview(deps.sites))),
+        f"custom/{NAME}": batch_endpoint(deps, read_post_and_body, EventKind(_read_custom)),
+        "file-downloads": batch_endpoint(deps, read_post_and_body, download),
+        "outbound-links": batch_endpoint(deps, read_post_and_body, outbound),
+    }
+    return {EVENTS + path: {"POST": endpoint} for path, endpoint in endpoints.items()}
 
 
-def noscript_pageview(doors: Doors) -> Together:
-    """`GET /api/v1/noscript/events/pageviews`."""
-    return Together(_read_noscript(doors), _answerer(doors, _Door(_pageview(doors.sites), _accept_gif)))
+def batch_endpoint(deps: EventDeps, read_slots: Callable[[Request], Slots], kind: EventKind) -> BatchEndpoint:
+    """An endpoint for events of one kind: `read_slots` reads a request in Granian's thread."""
+    wall, record, commit, accept = deps.clock.wall, deps.record, deps.commit, kind.accept
+    pages, read_event = deps.sites.pages, kind.read
+
+    def read(request: Request, client: Address) -> Event | Refusal:
+        if request.refusal is not None:
+            return request.refusal
+        slots = request.slots
+        url = slots[PAGE]
+        page = pages[url or slots[REFERER]]
+        if isinstance(page, Refusal):
+            return page
+        # Without an explicit URL, a referrer policy may have cut it to the origin.
+        is_known = bool(url) or page.path != "/"
+        return read_event(request, Hit(client, page, slots[USER_AGENT], slots[HINTS], is_known))
+
+    def answer(requests: list[Request]) -> list[Outcome]:
+        clients = admit(deps, requests)
+        if requests[0].body is not None:
+            _check_bodies(requests, pings=kind.pings)
+        items = [*map(read, requests, clients)]
+        events = [item for item in items if not isinstance(item, Refusal)]
+        recorded = record(events, wall() // 1000)
+        if commit is None and len(events) == len(items) and not any(recorded):
+            return [accept(request) for request in requests]
+        outcomes = iter(recorded)
+        return [
+            kind.refuse(request, item) if isinstance(item, Refusal) else _answer(kind, commit, request, next(outcomes))
+            for request, item in zip(requests, items, strict=True)
+        ]
+
+    return BatchEndpoint(read_slots, answer)
 
 
-def noscript_custom(doors: Doors) -> Together:
-    """`GET /api/v1/noscript/events/custom/:name`."""
+def admit(deps: EventDeps, requests: list[Request]) -> list[Address]:
+    """The cheapest checks come first, before anything is parsed: rate limits, then the origin, which may be any URL.
 
-    def judge(scope: Scope, hit: Hit, _: Slots) -> Event | Refusal:
-        joined = custom.join_properties(scope["properties"])
-        return joined if isinstance(joined, Refusal) else custom.custom_event(hit, scope["name"], joined)
-
-    return Together(_read_noscript(doors), _answerer(doors, _Door(judge, _accept_gif)))
-
-
-def noscript_outbound(doors: Doors, read: links.Read) -> Together:
-    """`GET /api/v1/noscript/events/outbound-links`: on to the link, be the click counted or not.
-
-    Who comes from no registered site is not sent on, but shown where the link leads: else anybody could hide an
-    address of their own behind this server's.
+    Returns the clients' addresses.
     """
-    lead_on = _leader(doors.sites)
-
-    def judge(_: Scope, hit: Hit, found: Slots) -> Event | Refusal:
-        return read(hit, found[LINK])
-
-    def refuse(scope: Scope, why: Refusal) -> Answer:
-        if why is refusal.LINK_INTERNAL or isinstance(links.read_link(scope["slots"][LINK]), Refusal):
-            return response.refuse(doors.proxy, scope, why)
-        return response.refuse(doors.proxy, scope, why, leading=lead_on(scope))
-
-    return Together(_read_noscript(doors), _answerer(doors, _Door(judge, lead_on, refuse)))
-
-
-def head_picture(_: Scope, __: Receive) -> Answer:
-    """`HEAD` of a noscript event that is answered with the GIF: nothing happened, and nothing is stored."""
-    return response.cut_body(response.ACCEPTED_GIF)
+    clients = deps.proxy.clients(requests)
+    waits = deps.limiter.retry_after(clients, count_bytes(requests), deps.clock.steady())
+    admits = deps.sites.admits
+    known = [admits[request.slots[ORIGIN]] for request in requests]
+    if any(waits) or not all(known):
+        for request, seconds, is_known in zip(requests, waits, known, strict=True):
+            if seconds:
+                request.refusal = refusal.RATE_LIMITED.later(seconds)
+            elif not is_known:
+                request.refusal = refusal.ORIGIN_UNKNOWN
+    return clients
 
 
-def head_outbound(doors: Doors) -> Endpoint:
-    """`HEAD` of a noscript link, as programs that check links send it: where it leads, without a click."""
-    read, lead_on = _read_noscript(doors), _leader(doors.sites)
-
-    def endpoint(scope: Scope, _: Receive) -> Answer:
-        scope["slots"] = found = read(scope)
-        link = links.read_link(found[LINK])
-        return response.cut_body(
-            response.refuse(doors.proxy, scope, link) if isinstance(link, Refusal) else lead_on(scope)
-        )
-
-    return endpoint
-
-
-def _leader(sites: Sites) -> Callable[[Scope], Answer]:
-    """Sends who comes from a registered site on to the link, and shows it to others."""
-
-    def lead_on(scope: Scope) -> Answer:
-        found = scope["slots"]
-        link = found[LINK].strip()
-        # No header can be split by it: a URL with a control character is refused.
-        if sites.admits[scope["origin"]] or sites.admits[found[REFERER]]:
-            return response.redirect(link)
-        return response.interstitial(link)
-
-    return lead_on
+def _check_bodies(requests: list[Request], *, pings: bool) -> None:
+    for request in requests:
+        body = request.body
+        if body is None:
+            continue
+        if body.refused is not None:
+            request.refusal = request.refusal or body.refused
+        elif pings and body.whole == _PING:
+            # From an https page, a ping tells other origins only the page's origin (HTML, "hyperlink auditing").
+            request.slots[PAGE] = request.slots[PING_FROM]
+            request.slots[REFERER] = request.slots[ORIGIN]
 
 
-def _pageview(sites: Sites) -> Callable[[Scope, Hit, Slots], Pageview | Refusal]:
+def count_bytes(requests: list[Request]) -> list[int]:
+    """The bytes of each request that may be stored, or are parsed to find what is stored; all are to one endpoint.
+
+    These are a name in the path, the query where it is read, the body, and of headers the page's URL, the document
+    referrer, the visitor id and a ping's link. Of all others, little or nothing is stored.
+    """
+    first = requests[0]
+    if first.method == "GET":  # all but a `Referer` is in the query
+        return [len(one.path) + len(one.query) + len(one.slots[REFERER]) for one in requests]
+    sizes = [len(b"".join(one.slots[STORED])) for one in requests]  # twice as fast as a sum
+    if first.body is None:
+        return sizes
+    return [
+        size + len(one.path) + (one.body.size if one.body else 0) for size, one in zip(sizes, requests, strict=True)
+    ]
+
+
+def _answer(kind: EventKind, commit: Commit | None, request: Request, recorded: Recorded) -> Outcome:
+    """Answer an event that was recorded, or not; with a `commit`, when the disk has it."""
+    if recorded is None:
+        return kind.accept(request) if commit is None else _answer_later(kind, commit, request)
+    return kind.refuse(request, recorded) if isinstance(recorded, Refusal) else recorded
+
+
+async def _answer_later(kind: EventKind, commit: Commit, request: Request) -> Response:
+    return kind.accept(request) if await commit() else kind.refuse(request, refusal.JOURNAL_UNAVAILABLE)
+
+
+def read_pageview(sites: Sites) -> Read:
+    """A function that reads pageviews."""
     referrers = sites.referrers
 
-    def judge(_: Scope, hit: Hit, found: Slots) -> Pageview | Refusal:
-        status, visitor = found[STATUS], found[VISITOR_ID]
+    def read(request: Request, hit: Hit) -> Pageview | Refusal:
+        slots = request.slots
+        status, visitor = slots[STATUS], slots[VISITOR_ID]
         code = read_status(status) if status else DEFAULT_STATUS
         name = read_visitor(visitor) if visitor else ""
-        referrer = referrers[found[DOCUMENT_REFERRER]]
+        referrer = referrers[slots[DOCUMENT_REFERRER]]
         if isinstance(code, Refusal):
             return code
         if isinstance(name, Refusal):
             return name
         return referrer if isinstance(referrer, Refusal) else Pageview(hit, referrer, code, name)
 
-    return judge
-
-
-def _accept(_: Scope) -> Answer:
-    return response.ACCEPTED
-
-
-def _accept_gif(_: Scope) -> Answer:
-    return response.ACCEPTED_GIF
-
-
-class _Door(NamedTuple):
-    """One kind of event: what a hit becomes, and the answer to one that was recorded, or refused.
-
-    With `pings`, a browser itself may have sent it, and says the page elsewhere.
-    """
-
-    judge: Callable[[Scope, Hit, Slots], Event | Refusal]
-    accept: Callable[[Scope], Answer]
-    refuse: Callable[[Scope, Refusal], Answer] | None = None
-    pings: bool = False
-
-
-def _read_post(doors: Doors) -> Callable[[Scope], Slots]:
-    return doors.proxy.scanner(without=OF_BODY)
-
-
-def _read_post_and_body(doors: Doors) -> Callable[[Scope], Slots]:
-    """Bodies of those who may not come in are received as well: else the connection would end with the answer."""
-    scan = doors.proxy.scanner()
-
-    def read(scope: Scope) -> Slots:
-        found = scan(scope)
-        scope["body"] = Body(found[CONTENT_LENGTH])
-        return found
-
     return read
 
 
-def _read_noscript(doors: Doors) -> Callable[[Scope], Slots]:
-    """What scripts say in headers, a noscript request has in its query."""
-    scan = doors.proxy.scanner(without=IN_QUERY)
+def _read_custom(request: Request, hit: Hit) -> Event | Refusal:
+    """`POST /api/v1/events/custom/:name`."""
+    body = request.body.whole if request.body else b""
+    if body and request.slots[CONTENT_TYPE].partition(b";")[0].strip().lower() != b"application/json":
+        return refusal.NOT_JSON
+    properties = custom.read_properties(body or b"")
+    return properties if isinstance(properties, Refusal) else custom.custom_event(hit, request.name, properties)
 
-    def read(scope: Scope) -> Slots:
-        found, query = scan(scope), scope["query_string"]
-        if len(query) <= MAX_QUERY:
-            scope["properties"] = read_parameters(query, found)
-        else:
-            scope["refused"] = refusal.QUERY_TOO_LONG  # unless there is a reason that comes first
-        scope["origin"] = found[ORIGIN]
-        # Browsers send no `Origin` with `<img>` and `<a>`: the page's own URL stands in.
-        found[ORIGIN] = found[ORIGIN] or found[REFERER] or found[PAGE]
-        return found
+
+def _read_link(read: links.Read, request: Request, hit: Hit) -> Event | Refusal:
+    """`POST /api/v1/events/file-downloads` and `/outbound-links`: the body is the URL, or `PING` of an `<a ping>`."""
+    body = (request.body.whole if request.body else b"") or b""
+    return read(hit, request.slots[LINK] if body == _PING else body.strip())
+
+
+def _body_reader(proxy: Proxy) -> Callable[[Request], Slots]:
+    """The bodies of refused requests are received as well: otherwise the connection would end with the answer."""
+    scan = proxy.scanner()
+
+    def read(request: Request) -> Slots:
+        slots = scan(request)
+        request.body = Body(slots[CONTENT_LENGTH])
+        return slots
 
     return read
-
-
-def _answerer(doors: Doors, door: _Door) -> Many:
-    """Judges all that may come in, and records what they are."""
-    admit, wall, pages, record = doors.admit, doors.clock.wall, doors.sites.pages, doors.record
-    refuse, accept, commit = door.refuse or partial(response.refuse, doors.proxy), door.accept, doors.commit
-    settle = _settler(commit, accept, refuse)
-    judge, pings = door.judge, door.pings
-
-    def read(scope: Scope) -> Event | Refusal:
-        refused: Refusal | None = scope.get("refused")
-        if refused is not None:
-            return refused
-        found = scope["slots"]
-        url = found[PAGE]
-        page = pages[url or found[REFERER]]
-        if isinstance(page, Refusal):
-            return page
-        # Without a URL that was said, a referrer policy may have cut it to the origin.
-        known = bool(url) or page.path != "/"
-        hit = Hit(scope["address"], page, found[USER_AGENT], found[HINTS], known)
-        return judge(scope, hit, found)
-
-    def read_with_body(scope: Scope) -> Event | Refusal:
-        body: Body = scope["body"]
-        if body.refused is not None:
-            scope.setdefault("refused", body.refused)
-        elif pings and body.whole == _PING:
-            # A page that came by https tells other origins in a ping nothing but its origin (HTML, "hyperlink
-            # auditing").
-            found = scope["slots"]
-            found[PAGE] = found[PING_FROM]
-            found[REFERER] = found[ORIGIN]
-        return read(scope)
-
-    def answer(scopes: list[Scope]) -> list[Outcome]:
-        admit(scopes)
-        items = [*map(read_with_body if "body" in scopes[0] else read, scopes)]
-        events = [item for item in items if not isinstance(item, Refusal)]
-        recorded = record(events, wall() // 1000)
-        if commit is None and len(events) == len(items) and not any(recorded):
-            return [accept(scope) for scope in scopes]
-        outcomes = iter(recorded)
-        return [
-            refuse(scope, item) if isinstance(item, Refusal) else settle(scope, next(outcomes))
-            for scope, item in zip(scopes, items, strict=True)
-        ]
-
-    return answer
-
-
-def _settler(
-    commit: Commit | None, accept: Callable[[Scope], Answer], refuse: Callable[[Scope, Refusal], Answer]
-) -> Callable[[Scope, Recorded], Outcome]:
-    """Answers what was recorded; where the disk itself has to have it, after that."""
-
-    def settle(scope: Scope, recorded: Recorded) -> Outcome:
-        if recorded is None:
-            return accept(scope) if commit is None else settle_later(scope, commit)
-        return refuse(scope, recorded) if isinstance(recorded, Refusal) else recorded
-
-    async def settle_later(scope: Scope, commit: Commit) -> Answer:
-        return accept(scope) if await commit() else refuse(scope, refusal.JOURNAL_UNAVAILABLE)
-
-    return settle

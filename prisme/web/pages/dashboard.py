@@ -15,16 +15,16 @@ from prisme.stats import filters
 from prisme.stats import parameters as asked
 from prisme.stats.parameters import COMPARE
 from prisme.stats.queries import Stats
-from prisme.web.events.endpoints import Endpoint
 from prisme.web.pages import health
 from prisme.web.pages import viewer as viewing
 from prisme.web.pages.forms import Visit
 from prisme.web.pages.list import show_list
 from prisme.web.pages.templates import lead
 from prisme.web.pages.viewer import Board, Viewer
-from prisme.web.responses import Answer
+from prisme.web.responses import Response
+from prisme.web.routing import Endpoint
 
-Take = Callable[[Board, Grant, Visit], Answer | Refusal]
+Take = Callable[[Board, Grant, Visit], Response | Refusal]
 
 
 def dashboard(board: Board) -> dict[str, dict[str, Endpoint]]:
@@ -38,7 +38,7 @@ def dashboard(board: Board) -> dict[str, dict[str, Endpoint]]:
     }
 
 
-def _show(board: Board, viewer: Viewer) -> Answer | Refusal:
+def _show(board: Board, viewer: Viewer) -> Response | Refusal:
     given, now, show = read_parameters(viewer.given), board.now, board.place.pages.show
     with viewing.read(board, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
@@ -52,7 +52,7 @@ def _show(board: Board, viewer: Viewer) -> Answer | Refusal:
     return show("dashboard", values)
 
 
-def _filter(_: Board, viewer: Viewer) -> Answer | Refusal:
+def _filter(_: Board, viewer: Viewer) -> Response | Refusal:
     """From the form of a filter to the page that has it."""
     given = dict(viewer.given)
     name, value = given.pop("filter", ""), given.pop("value", "").strip()
@@ -65,7 +65,7 @@ def _filter(_: Board, viewer: Viewer) -> Answer | Refusal:
 def _form(board: Board, take: Take) -> Endpoint:
     """A form, by somebody who is logged in."""
 
-    def work(visit: Visit) -> Answer | Refusal:
+    def work(visit: Visit) -> Response | Refusal:
         grant = board.guard.identify(visit.asking)
         if isinstance(grant, Refusal):
             return grant
@@ -77,7 +77,7 @@ def _form(board: Board, take: Take) -> Endpoint:
     return board.place.form(work)
 
 
-def _save(board: Board, grant: Grant, visit: Visit) -> Answer | Refusal:
+def _save(board: Board, grant: Grant, visit: Visit) -> Response | Refusal:
     if not grant.account:
         return refusal.NOT_ALLOWED
     back = _read_back(visit.fields)
@@ -88,7 +88,7 @@ def _save(board: Board, grant: Grant, visit: Visit) -> Answer | Refusal:
     return lead(back)
 
 
-def _share(board: Board, grant: Grant, visit: Visit) -> Answer | Refusal:
+def _share(board: Board, grant: Grant, visit: Visit) -> Response | Refusal:
     """Make a share link, and show it, this once."""
     if ADMIN not in grant.scopes:
         return refusal.NOT_ALLOWED

@@ -8,10 +8,11 @@ import msgspec
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.web.authentication import Asking, is_own_page, is_secure, read_asking, read_fields
-from prisme.web.events.endpoints import Endpoint
+from prisme.web.body import MAX_BODY, BodyReader
 from prisme.web.pages.templates import Pages, tell
-from prisme.web.request import MAX_BODY, Bodies, Proxy, Receive, Scope
-from prisme.web.responses import Answer
+from prisme.web.request import Request
+from prisme.web.responses import Response
+from prisme.web.routing import Endpoint
 from prisme.web.worker_pool import Desk
 
 Fields = dict[str, str]
@@ -32,7 +33,7 @@ class Visit(msgspec.Struct, frozen=True):
         return f"{'https' if self.secure else 'http'}://{self.asking.headers.get('host', 'localhost')}"
 
 
-Work = Callable[[Visit], Answer | Refusal]
+Work = Callable[[Visit], Response | Refusal]
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -40,41 +41,42 @@ class Place(msgspec.Struct, frozen=True):
 
     pages: Pages
     desk: Desk
-    proxy: Proxy
 
     def page(self, work: Work) -> Endpoint:
         """A page that shows something."""
 
-        async def endpoint(scope: Scope, _: Receive) -> Answer:
-            asking, began = read_asking(scope), time.monotonic()
-            return await self._answer(scope, asking, {}, began, work)
+        async def endpoint(request: Request) -> Response:
+            asking, began = read_asking(request), time.monotonic()
+            return await self._answer(request, asking, {}, began, work)
 
         return endpoint
 
     def form(self, work: Work) -> Endpoint:
         """A page that changes something, by a form: of our own pages alone. It judges no field."""
-        bodies = Bodies()
+        bodies = BodyReader()
 
-        async def endpoint(scope: Scope, receive: Receive) -> Answer:
-            asking, began = read_asking(scope), time.monotonic()
-            fields = asking if isinstance(asking, Refusal) else await _read_form(asking, bodies, receive)
+        async def endpoint(request: Request) -> Response:
+            asking, began = read_asking(request), time.monotonic()
+            fields = asking if isinstance(asking, Refusal) else await _read_form(request, asking, bodies)
             if isinstance(fields, Refusal):
-                return tell(self.pages, self.proxy, scope, fields)
-            return await self._answer(scope, asking, fields, began, work)
+                return tell(self.pages, request, fields)
+            return await self._answer(request, asking, fields, began, work)
 
         return endpoint
 
-    async def _answer(self, scope: Scope, asking: Asking | Refusal, fields: Fields, began: float, work: Work) -> Answer:
+    async def _answer(
+        self, request: Request, asking: Asking | Refusal, fields: Fields, began: float, work: Work
+    ) -> Response:
         if isinstance(asking, Refusal):
-            return tell(self.pages, self.proxy, scope, asking)
-        address = str(self.proxy.client(scope).key)
-        visit = Visit(asking, fields, address, is_secure(scope, asking, self.proxy.trusts(scope)), began)
+            return tell(self.pages, request, asking)
+        address = str(request.client.key)
+        visit = Visit(asking, fields, address, is_secure(request, asking), began)
         outcome = await self.desk.run(lambda: work(visit))
-        return tell(self.pages, self.proxy, scope, outcome) if isinstance(outcome, Refusal) else outcome
+        return tell(self.pages, request, outcome) if isinstance(outcome, Refusal) else outcome
 
 
-async def _read_form(asking: Asking, bodies: Bodies, receive: Receive) -> Fields | Refusal:
+async def _read_form(request: Request, asking: Asking, bodies: BodyReader) -> Fields | Refusal:
     if not is_own_page(asking):
         return refusal.CROSS_ORIGIN
-    body = await bodies.read(receive, asking.headers.get("content-length", "").encode("latin-1"))
+    body = await bodies.read(request.receive, asking.headers.get("content-length", "").encode("latin-1"))
     return body if isinstance(body, Refusal) else read_fields(body, MAX_BODY)

@@ -16,13 +16,13 @@ from prisme.stats.parameters import COMPARE, MOST_ROWS, PROPERTY
 from prisme.stats.queries import Stats
 from prisme.web.pages import viewer as viewing
 from prisme.web.pages.viewer import Board, Viewer
-from prisme.web.responses import Answer
+from prisme.web.responses import Response
 
 _ROWS: Final = 100
 _SORTS: Final = {"": "count", "name": "name"}
 
 
-def show_list(board: Board, viewer: Viewer) -> Answer | Refusal:
+def show_list(board: Board, viewer: Viewer) -> Response | Refusal:
     """The page. Raises ValueError for a wrong question."""
     given = dict(viewer.given)
     name, sort = given.pop("name", ""), given.pop("sort", "")

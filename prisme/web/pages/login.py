@@ -18,10 +18,10 @@ from prisme.access.shares import SHARE, UNLOCK_SECONDS
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.web.authentication import LOGIN, UNLOCKED, Asking, Guard, write_cookie
-from prisme.web.events.endpoints import Endpoint
 from prisme.web.pages.forms import Place, Visit
 from prisme.web.pages.templates import lead
-from prisme.web.responses import Answer
+from prisme.web.responses import Response
+from prisme.web.routing import Endpoint
 
 _LONGEST_NEXT: Final = 8192
 
@@ -48,12 +48,12 @@ def people(room: People) -> dict[str, dict[str, Endpoint]]:
     }
 
 
-def _home(visit: Visit) -> Answer | Refusal:
+def _home(visit: Visit) -> Response | Refusal:
     asking = visit.asking
     return lead(_keep_share("/dashboard", asking) if asking.query.get(SHARE) else "/dashboard")
 
 
-def _login_form(room: People, visit: Visit) -> Answer | Refusal:
+def _login_form(room: People, visit: Visit) -> Response | Refusal:
     following = _read_next(visit.asking.query)
     if isinstance(room.guard.identify(visit.asking), Grant):
         return lead(following)
@@ -61,7 +61,7 @@ def _login_form(room: People, visit: Visit) -> Answer | Refusal:
     return room.place.pages.show("login", values)
 
 
-def _log_in(room: People, visit: Visit) -> Answer | Refusal:
+def _log_in(room: People, visit: Visit) -> Response | Refusal:
     fields = visit.fields
     name = fields.get("name", "").strip().lower()[:64]
     limits = {f"address {visit.address}": attempts.PER_ADDRESS, f"account {name}": attempts.PER_ACCOUNT}
@@ -72,12 +72,12 @@ def _log_in(room: People, visit: Visit) -> Answer | Refusal:
     return lead(_read_next(fields), [write_cookie(LOGIN, key, LOGIN_SECONDS, visit.secure)])
 
 
-def _log_out(room: People, visit: Visit) -> Answer | Refusal:
+def _log_out(room: People, visit: Visit) -> Response | Refusal:
     room.guard.accounts.log_out(visit.asking.cookies.get(LOGIN, ""))
     return lead("/login", [write_cookie(LOGIN, "", 0, visit.secure)])
 
 
-def _setup_form(room: People, visit: Visit) -> Answer | Refusal:
+def _setup_form(room: People, visit: Visit) -> Response | Refusal:
     key = visit.asking.query.get("key", "")
     fault = _find_setup_fault(room, key)
     if fault:
@@ -85,7 +85,7 @@ def _setup_form(room: People, visit: Visit) -> Answer | Refusal:
     return room.place.pages.show("setup", {"fault": "", "key": key, "name": "", "shortest": keys.SHORTEST})
 
 
-def _set_up(room: People, visit: Visit) -> Answer | Refusal:
+def _set_up(room: People, visit: Visit) -> Response | Refusal:
     fields = visit.fields
     key, name, now = fields.get("key", ""), fields.get("name", "").strip().lower(), room.guard.clock()
     fault = _find_setup_fault(room, key)
@@ -111,7 +111,7 @@ def _find_setup_fault(room: People, key: str) -> Refusal | None:
     )
 
 
-def _share_form(room: People, visit: Visit) -> Answer | Refusal:
+def _share_form(room: People, visit: Visit) -> Response | Refusal:
     asking = visit.asking
     share = room.guard.find_share(asking)
     if share is None:
@@ -121,7 +121,7 @@ def _share_form(room: People, visit: Visit) -> Answer | Refusal:
     return room.place.pages.show("share", {"fault": "", "domain": share.domain, "share": asking.query[SHARE]})
 
 
-def _unlock(room: People, visit: Visit) -> Answer | Refusal:
+def _unlock(room: People, visit: Visit) -> Response | Refusal:
     asking, fields = visit.asking, visit.fields
     share = room.guard.find_share(asking)
     if share is None:

@@ -17,11 +17,11 @@ from prisme.base import refusal, timexpr
 from prisme.base.refusal import Refusal
 from prisme.store.control import Control
 from prisme.web.authentication import Asking, Guard
-from prisme.web.events.endpoints import Endpoint
 from prisme.web.pages.forms import Fields, Place, Visit
 from prisme.web.pages.templates import lead
-from prisme.web.request import Receive, Scope
-from prisme.web.responses import Answer
+from prisme.web.request import Request
+from prisme.web.responses import Response
+from prisme.web.routing import Endpoint
 
 SETTINGS: Final = "/settings"
 _PAGES: Final = {
@@ -83,12 +83,12 @@ def settings(office: Office) -> dict[str, dict[str, Endpoint]]:
     return routes
 
 
-def _lead(_: Scope, __: Receive) -> Answer:
+def _lead(_: Request) -> Response:
     return lead(f"{SETTINGS}/account")
 
 
 def _page(office: Office, name: str, show: Show) -> Endpoint:
-    def work(visit: Visit) -> Answer | Refusal:
+    def work(visit: Visit) -> Response | Refusal:
         grant = _enter(office, name, visit.asking)
         if grant is refusal.NOT_LOGGED_IN:
             return lead(f"/login?{urlencode({'next': f'{SETTINGS}/{name}'})}")
@@ -101,7 +101,7 @@ def _page(office: Office, name: str, show: Show) -> Endpoint:
 
 
 def _form(office: Office, name: str, show: Show, take: Take) -> Endpoint:
-    def work(visit: Visit) -> Answer | Refusal:
+    def work(visit: Visit) -> Response | Refusal:
         grant = _enter(office, name, visit.asking)
         if isinstance(grant, Refusal):
             return grant
@@ -128,7 +128,7 @@ def _enter(office: Office, name: str, asking: Asking) -> Grant | Refusal:
     return grant
 
 
-def _draw(office: Office, name: str, grant: Grant, values: dict[str, Any], status: int = 200) -> Answer:
+def _draw(office: Office, name: str, grant: Grant, values: dict[str, Any], status: int = 200) -> Response:
     common = {
         "page": name,
         "title": _PAGES[name],

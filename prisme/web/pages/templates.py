@@ -11,8 +11,8 @@ import jinja2
 from prisme import assets
 from prisme.base.refusal import Refusal
 from prisme.dashboard.display import decode_host
-from prisme.web.request import Proxy, Scope
-from prisme.web.responses import NOSNIFF, Answer, Header, answer, refuse
+from prisme.web.request import Request
+from prisme.web.responses import NOSNIFF, Header, Response, make_response, refuse
 
 _FOLDER: Final = resources.files(assets) / "pages"
 
@@ -46,10 +46,10 @@ class Pages:
             NOSNIFF,
         ]
 
-    def show(self, name: str, values: dict[str, Any], status: int = 200, more: list[Header] | None = None) -> Answer:
+    def show(self, name: str, values: dict[str, Any], status: int = 200, more: list[Header] | None = None) -> Response:
         """A page by its template's name."""
         text = self._templates.get_template(f"{name}.html").render(values)
-        return answer(status, [*self._headers, *(more or [])], text.encode("utf-8", "replace"))
+        return make_response(status, [*self._headers, *(more or [])], text.encode("utf-8", "replace"))
 
 
 def _squeeze(style: str) -> str:
@@ -57,13 +57,13 @@ def _squeeze(style: str) -> str:
     return re.sub(r"\s*\n\s*", "", re.sub(r"\s*([{};,])\s*", r"\1", style))
 
 
-def lead(path: str, more: list[Header] | None = None) -> Answer:
+def lead(path: str, more: list[Header] | None = None) -> Response:
     """303: look there next."""
-    return answer(303, [(b"location", path.encode()), (b"cache-control", b"no-store"), *(more or [])])
+    return make_response(303, [(b"location", path.encode()), (b"cache-control", b"no-store"), *(more or [])])
 
 
-def tell(pages: Pages, proxy: Proxy, scope: Scope, why: Refusal) -> Answer:
+def tell(pages: Pages, request: Request, why: Refusal) -> Response:
     """A refusal as a page."""
-    start, _ = refuse(proxy, scope, why, of_events=False)
+    start, _ = refuse(request, why, of_events=False)
     kept = [(name, value) for name, value in start["headers"] if name.startswith((b"x-prisme", b"retry"))]
     return pages.show("message", {"title": "Error", "text": why.reason}, why.status, kept)

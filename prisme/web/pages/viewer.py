@@ -22,11 +22,11 @@ from prisme.store.database import Database
 from prisme.store.reader import LateError, LostError, Reader
 from prisme.web.api.stats import excuse
 from prisme.web.authentication import ZONE, Asking, Guard
-from prisme.web.events.endpoints import Endpoint
 from prisme.web.pages.forms import Place, Visit
 from prisme.web.pages.health import Intake
 from prisme.web.pages.templates import lead
-from prisme.web.responses import Answer
+from prisme.web.responses import Response
+from prisme.web.routing import Endpoint
 from prisme.web.static import DASHBOARD_SCRIPT, choose_coding
 
 _WORTH_PACKING: Final = 1000  # bytes
@@ -74,13 +74,13 @@ class Viewer(msgspec.Struct, frozen=True):
         return ADMIN in self.grant.scopes and self.grant.domains is None
 
 
-Show = Callable[[Board, Viewer], Answer | Refusal]
+Show = Callable[[Board, Viewer], Response | Refusal]
 
 
 def page(board: Board, show: Show) -> Endpoint:
     """A page of figures, for those who may see some. What `show` raises for a wrong question is told as a page."""
 
-    def work(visit: Visit) -> Answer | Refusal:
+    def work(visit: Visit) -> Response | Refusal:
         outcome = _enter(board, visit, show)
         return outcome if isinstance(outcome, Refusal) else _pack(outcome, visit.asking)
 
@@ -109,7 +109,7 @@ def frame(board: Board, viewer: Viewer, here: UrlState, zone: str) -> dict[str, 
     }
 
 
-def _enter(board: Board, visit: Visit, show: Show) -> Answer | Refusal:
+def _enter(board: Board, visit: Visit, show: Show) -> Response | Refusal:
     asking = visit.asking
     grant = board.guard.identify(asking)
     if grant is refusal.NOT_LOGGED_IN:
@@ -129,7 +129,7 @@ def _enter(board: Board, visit: Visit, show: Show) -> Answer | Refusal:
         return refusal.QUESTION_INVALID.because(str(error))
 
 
-def _pack(answer: Answer, asking: Asking) -> Answer:
+def _pack(answer: Response, asking: Asking) -> Response:
     """With gzip, where the browser takes it. Nothing on these pages is a secret that a stranger may add text to."""
     start, body = answer
     accepted = asking.headers.get("accept-encoding", "").encode("latin-1")[:128]

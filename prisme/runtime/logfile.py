@@ -1,51 +1,23 @@
-"""The access log: one JSON line a request, in bunyan's format.
-
-There is one `write` for all lines of a turn of the event loop. It never holds up a request: where a reader is too slow,
-lines are dropped, and counted.
-"""
+"""A log file that never holds up its writer: where its reader is too slow, lines are dropped, and counted."""
 
 import asyncio
-import datetime
 import os
 import select
 import socket
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-import msgspec
-
 from prisme.runtime.write import write_at_once
 
-# What waits for a slow reader, at most: some 4,000 lines.
+# Bytes that wait for a slow reader at most: some 4,000 lines.
 _BACKLOG = 1 << 20
 # Seconds until a slow reader is tried again: a pipe takes 64 KiB each time, so 13 MB/s.
 _PAUSE = 0.005
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 _LINE_FEED = b"\n"
 _LINE_END = b"}\n"
-
-_encode = msgspec.json.Encoder().encode_lines
-
-
-class Line(msgspec.Struct, frozen=True, gc=False):
-    """One request, in the order in which the line shows it. `duration_ms` is a float."""
-
-    name: str
-    hostname: str
-    pid: int
-    level: int
-    time: str
-    msg: str
-    v: int
-    request_id: str
-    duration_ms: float
-    source_ip: str
-    method: str
-    path: str
-    status_code: int
-    error: str
 
 
 class _File(NamedTuple):
@@ -55,62 +27,40 @@ class _File(NamedTuple):
     close: Callable[[], None]
 
 
-class AccessLog:
-    """An open access log. `dropped` counts the lines that nobody will see. `wall` is in nanoseconds."""
+class LogFile:
+    """An open file of JSON lines. `dropped` counts the lines that nobody will see."""
 
-    def __init__(self, path: str, wall: Callable[[], int]) -> None:
+    def __init__(self, path: str) -> None:
         self._path = path
-        self._wall = wall
         self._file = _open(path)
-        self._hostname = socket.gethostname()
-        self._pid = os.getpid()
-        self._lines: list[Line] = []
-        self._loop = asyncio.get_running_loop()
-        # What makes the lines of the millisecond.
-        self._millisecond, self._now = -1, partial(Line)
         # What a slow reader has not taken yet, and when it is tried again.
         self._late = bytearray()
         self._next_try: asyncio.TimerHandle | None = None
         # False while the file ends in the middle of a line.
-        self._whole = True
+        self._is_whole = True
         self.dropped = 0
 
-    def now(self) -> Callable[[str, float, str, str, str, int, str], Line]:
-        """What makes the line of a request that is answered now, of what is its own: from `request_id` on."""
-        millisecond = self._wall() // 1_000_000
-        if millisecond != self._millisecond:
-            self._millisecond, time = millisecond, _iso(millisecond)
-            self._now = partial(Line, "prisme", self._hostname, self._pid, 30, time, "request", 0)
-        return self._now
-
-    def add(self, lines: Iterable[Line]) -> None:
-        """Log requests; they are written with the others of this turn."""
-        if not self._lines:
-            self._loop.call_soon(self.flush)
-        self._lines += lines
-
-    def flush(self) -> None:
-        """Write what waits."""
-        lines, self._lines = self._lines, []
-        if not lines:
-            return
+    def write(self, lines: bytes, count: int) -> None:
+        """Write so many lines, now or when the reader has taken those before."""
         if not self._late:
-            self._write(_encode(lines) if self._whole else _LINE_FEED + _encode(lines))
+            self._write(lines if self._is_whole else _LINE_FEED + lines)
         elif len(self._late) < _BACKLOG:
-            self._late += _encode(lines)
+            self._late += lines
         else:
-            self.dropped += len(lines)
+            self.dropped += count
 
-    def reopen(self) -> None:
-        """Go on in the file that has the name now: log rotation moves the old one away, then sends SIGHUP."""
+    def reopen(self, flush: Callable[[], object]) -> None:
+        """Continue in the file that has the name now. `flush` writes what belongs into the one before.
+
+        Raises OSError where there is none; then the one before stays open.
+        """
         fresh = _open(self._path)
-        self.flush()
+        flush()
         self._file.close()
         self._file = fresh
 
     def close(self) -> None:
-        """Write the rest, as far as it is taken, and let go of the file."""
-        self.flush()
+        """Write what waits, as far as the reader takes it, and close the file."""
         if self._next_try:
             self._next_try.cancel()
             self._catch_up()
@@ -122,7 +72,7 @@ class AccessLog:
         try:
             while taken < len(data):
                 taken += self._file.write(data[taken:])
-                self._whole = data[taken - 1 : taken] == _LINE_FEED
+                self._is_whole = data[taken - 1 : taken] == _LINE_FEED
         except BlockingIOError:
             self._late += data[taken:]
             self._next_try = asyncio.get_running_loop().call_later(_PAUSE, self._catch_up)
@@ -168,8 +118,3 @@ def _write_if_ready(file: int, data: bytes) -> int:
         raise BlockingIOError
     # A pipe that is ready takes so much at once.
     return os.write(file, data[: select.PIPE_BUF])
-
-
-def _iso(milliseconds: int) -> str:
-    time = datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC)
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from prisme.runtime.accesslog import AccessLog
+from prisme.web.traffic import AccessLog
 from tests.requirements import miss
 
 NANOSECONDS = 1_795_000_000_123_456_789

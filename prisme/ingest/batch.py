@@ -1,0 +1,209 @@
+"""Recording events in batches: which visit each belongs to or begins, then the journal's lines, then memory.
+
+A batch is recorded one stage after the other and not one event after the other: a processor that does the same thing
+many times takes half as long for it (`bench/README.md`). The result is as if one event came after the other.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Protocol, TypeVar
+
+from prisme.base import refusal
+from prisme.base.events import Client, Session
+from prisme.base.refusal import Refusal
+from prisme.ingest.hit import Hit
+from prisme.ingest.services import Services
+from prisme.journal.record import Line, encode
+from prisme.visit.sessions import Visit, begin, new_id
+
+# As many events are written to the journal at once: with 64 KiB of properties each, those of one moment may be hundreds
+# of megabytes, and a segment is loaded in one piece.
+MAX_EVENTS = 64
+
+# Why an event was not recorded, if it was not. An exception is a defect that concerns this event alone.
+Outcome = Refusal | Exception | None
+
+
+class Event(Protocol):
+    """A pageview, or anything else that happens on a page; `now` in microseconds."""
+
+    @property
+    def hit(self) -> Hit:
+        """Its page and client."""
+
+    @property
+    def visitor(self) -> str:
+        """The visitor id that was given; empty where none was."""
+
+    def choose(self, visits: tuple[Visit, ...]) -> Visit | None:
+        """The one of a device's open visits that it belongs to, the latest being the last; None: it begins a visit."""
+
+    def continue_(self, session: Session, now: int) -> Session:
+        """The visit after it."""
+
+    def begin(self, uuid: str, now: int, visitor: str, client: Client, country: str) -> Session:
+        """A visit that begins with it."""
+
+    def line(self, device: int | None, session: Session) -> Line:
+        """Its line in the journal; `session` is the visit after it."""
+
+
+# Records events of one moment (microseconds).
+Record = Callable[[Sequence[Event], int], list[Outcome]]
+
+# A device (None: its visit is not remembered), the visit's state before (None: it begins), and after.
+_Step = tuple[int | None, Visit | None, Visit]
+# The steps, the journal's lines, and their number.
+_Prepared = tuple[list[_Step], bytes, int]
+
+
+class _Batch:
+    """Events with what is known of them, by their place: `parts` are what the hashes of their devices are made of."""
+
+    def __init__(self, services: Services, events: Sequence[Event], now: int) -> None:
+        self.events = events
+        self.now = now
+        clients = [((hit := event.hit).user_agent, hit.address.text, hit.page.domain) for event in events]
+        identity = services.identity
+        identity.expire(now)
+        self.parts = identity.parts(clients)
+        self.devices = identity.devices(self.parts)
+        self.outcomes: list[Outcome] = [None] * len(events)
+
+    def fail(self, place: int, error: Exception) -> None:
+        """The outcome of an event that a defect of ours kept from being recorded."""
+        self.outcomes[place] = error
+
+
+class Recorder:
+    """Records batches of events."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def record(self, events: Sequence[Event], now: int) -> list[Outcome]:
+        """Record events of one moment, in microseconds. Returns their outcomes in order, and never raises."""
+        if self._services.disk.is_short:
+            return [refusal.NO_ROOM] * len(events)
+        batch = _Batch(self._services, events, now)
+        prepare, commit = partial(self._prepare, batch), partial(self._commit, batch)
+        for places in split_by_device(batch.devices):
+            commit_batch(prepare, commit, places, batch.fail)
+        return batch.outcomes
+
+    def _prepare(self, batch: _Batch, places: Sequence[int]) -> _Prepared:
+        """What becomes of which visit, the devices at these places being different. Refusals become outcomes.
+
+        Nothing changes yet but statistics, and devices' hashes at midnight.
+        """
+        sessions, identity = self._services.sessions, self._services.identity
+        find, has_previous = sessions.find, identity.has_previous
+        events, devices, now = batch.events, batch.devices, batch.now
+        steps: list[_Step] = []
+        lines: list[Line] = []
+        new: list[tuple[int, int | None]] = []
+        for place in places:
+            event, device = events[place], devices[place]
+            visits = find(device, now)
+            if has_previous:
+                # Visits go on over midnight. After a restart, a device may have some by either key.
+                previous = identity.previous_device(batch.parts[place])
+                if previous is not None:
+                    visits = sessions.rekey(previous, device, now) or visits
+            old = event.choose(visits) if visits else None
+            if old is None:
+                new.append((place, device if len(visits) < sessions.per_device else None))
+                continue
+            session = event.continue_(old.session, now)
+            steps.append((device, old, old.go_on(session)))
+            lines.append(event.line(device, session))
+        if new:
+            self._begin(batch, new, steps, lines)
+        return steps, encode(lines), len(lines)
+
+    def _begin(self, batch: _Batch, new: list[tuple[int, int | None]], steps: list[_Step], lines: list[Line]) -> None:
+        """Begin visits. Only here a User-Agent is parsed and a country looked up: both are slow."""
+        services, now = self._services, batch.now
+        bots, countries = services.lookups.bots, services.lookups.countries
+        for place, device in new:
+            event = batch.events[place]
+            hit = event.hit
+            reading = services.user_agents.read(hit.user_agent, *hit.hints)
+            bots[reading.is_bot] += 1
+            if reading.is_bot:
+                batch.outcomes[place] = refusal.BOT
+                continue
+            country = services.geo.country(hit.address)
+            countries[country, hit.address.version] += 1
+            services.concentration.add(hit.address.key)
+            visitor = event.visitor or services.identity.visitor(batch.parts[place], batch.devices[place])
+            session = event.begin(new_id(now, services.noise()), now, visitor, reading.client, country)
+            steps.append((device, None, begin(session)))
+            lines.append(event.line(device, session))
+
+    def _commit(self, batch: _Batch, places: Sequence[int], prepared: _Prepared) -> None:
+        """Write the lines to the journal, then remember the visits as they are in them; or nothing of both."""
+        steps, lines, count = prepared
+        if count and not self._services.journal.append(lines, count):
+            for place in places:
+                batch.outcomes[place] = batch.outcomes[place] or refusal.JOURNAL_UNAVAILABLE
+            return
+        sessions = self._services.sessions
+        for device, old, session in steps:
+            if device is None:
+                continue
+            if old is None:
+                sessions.put(device, session, batch.now)
+            else:
+                sessions.replace(device, old, session)
+
+
+Prepared = TypeVar("Prepared")
+
+
+def split_by_device(devices: Sequence[int]) -> Iterator[Sequence[int]]:
+    """The places of all events, in groups of at most `MAX_EVENTS` in which no device comes twice.
+
+    So a device's second event sees the visit as its first one left it.
+    """
+    rest: Sequence[int] = range(len(devices))
+    while rest:
+        firsts: dict[int, int] = {}
+        for place in rest:
+            firsts.setdefault(devices[place], place)
+        if len(firsts) == len(rest):
+            yield from _slice(rest)
+            return
+        yield from _slice(list(firsts.values()))
+        rest = [place for place in rest if firsts[devices[place]] != place]
+
+
+def _slice(places: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(places), MAX_EVENTS):
+        yield places[start : start + MAX_EVENTS]
+
+
+def commit_batch(
+    prepare: Callable[[Sequence[int]], Prepared],
+    commit: Callable[[Sequence[int], Prepared], None],
+    places: Sequence[int],
+    fail: Callable[[int, Exception], None],
+) -> None:
+    """Prepare the events at some places, which changes nothing yet, then commit them. It never raises.
+
+    Where that fails before the commit, each is tried alone, so that one bad event costs no other.
+    """
+    try:
+        prepared = prepare(places)
+    except Exception as error:
+        if len(places) == 1:
+            fail(places[0], error)
+            return
+        for place in places:
+            commit_batch(prepare, commit, [place], fail)
+        return
+    try:
+        commit(places, prepared)
+    except Exception as error:  # a defect: some may be recorded, so that none is tried again
+        for place in places:
+            fail(place, error)
