@@ -372,10 +372,10 @@ async def _run(
     # Requests leave no cycles behind; looking for some 700 objects at a time took 8% of their time.
     gc.set_threshold(50_000, 20, 20)
     serving_tasks = [asyncio.create_task(one) for one in serving]
-    await _check_batching(batching, config)
     log.info("prisme %s listens on %s://%s:%d", __version__, _scheme(config), config.host, config.port)
     if config.admin_hostport:
         log.info("metrics and health on http://%s:%d", *config.admin_hostport)
+    await _check_batching(batching, config)
     writing = asyncio.create_task(writer.run())
     tending = asyncio.create_task(tend)
     stopped = asyncio.create_task(stop.wait())

@@ -213,8 +213,8 @@ def _identifying(wired: Wired) -> list[Stage]:
     """Who it is."""
     identity = wired.services.identity
 
-    def device(user_agent: bytes, text: str, host: str) -> int:
-        return identity.devices(identity.parts([(user_agent, text, host)]))[0]
+    def devices(user_agents: list[bytes], texts: list[str], hosts: list[str]) -> list[int]:
+        return identity.devices(identity.parts(zip(user_agents, texts, hosts, strict=True)))
 
     def agents(numbers: range) -> list[tuple[bytes, str, str]]:
         return [(fresh(make_user_agent(n)), fresh_text(make_address(n)), SITE) for n in numbers]
@@ -223,11 +223,11 @@ def _identifying(wired: Wired) -> list[Stage]:
         parts = identity.parts(agents(numbers))
         return [*zip(parts, identity.devices(parts), strict=True)]
 
-    def is_hash(outcome: int) -> bool:
-        return 0 <= outcome < 1 << 64
+    def are_hashes(outcome: list[int]) -> bool:
+        return len(outcome) == BATCH and all(0 <= one < 1 << 64 for one in outcome)
 
     return [
-        Stage("identity, device", device, lambda numbers: [*agents(numbers)], is_hash),
+        Stage("identity, device", devices, lambda numbers: [*agents(numbers)], are_hashes, batch=BATCH),
         Stage("identity, visitor", identity.visitor, names, lambda visitor: len(visitor) == 23),
     ]
 
@@ -332,12 +332,14 @@ def _keeping(wired: Wired) -> list[Stage]:
 
 def _whole(wired: Wired) -> list[Stage]:
     """All of it: read as Granian's thread does it, answered as the event loop does it."""
-    app, flush = wired.app, wired.access_log.flush
+    app, proxy, steady, flush = wired.app, wired.proxy, wired.clock.steady, wired.access_log.flush
 
     def whole(scopes: list[Scope]) -> Sequence[Response | Awaitable[Response]]:
-        requests = [wired.request(scope) for scope in scopes]
-        for request in requests:
+        requests: list[Request] = []
+        for scope in scopes:
+            request = read_scope(scope, proxy, steady())
             app.read(request)
+            requests.append(request)
         return app.answer(requests)
 
     def first(numbers: range) -> list[Call]:

@@ -4,7 +4,7 @@ A batch is recorded one stage after the other and not one event after the other:
 many times takes half as long for it (`bench/README.md`). The result is as if one event came after the other.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -51,10 +51,20 @@ class Event(Protocol):
 # Records events of one moment (microseconds).
 Record = Callable[[Sequence[Event], int], list[Outcome]]
 
-# A device (None: its visit is not remembered), the visit's state before (None: it begins), and after.
-_Step = tuple[int | None, Visit | None, Visit]
-# The steps, the journal's lines, and their number.
-_Prepared = tuple[list[_Step], bytes, int]
+
+class _Prepared:
+    """What is to be stored: the journal's lines, and visits with their devices.
+
+    A visit that goes on has its states before and after. One that begins without a device is not remembered.
+    """
+
+    __slots__ = ("begun", "continued", "encoded", "lines")
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+        self.encoded = b""
+        self.begun: list[tuple[int | None, Session]] = []
+        self.continued: list[tuple[int, Visit, Visit]] = []
 
 
 class _Batch:
@@ -99,8 +109,7 @@ class Recorder:
         sessions, identity = self._services.sessions, self._services.identity
         find, has_previous = sessions.find, identity.has_previous
         events, devices, now = batch.events, batch.devices, batch.now
-        steps: list[_Step] = []
-        lines: list[Line] = []
+        prepared = _Prepared()
         new: list[tuple[int, int | None]] = []
         for place in places:
             event, device = events[place], devices[place]
@@ -115,13 +124,14 @@ class Recorder:
                 new.append((place, device if len(visits) < sessions.per_device else None))
                 continue
             session = event.continue_(old.session, now)
-            steps.append((device, old, old.go_on(session)))
-            lines.append(event.line(device, session))
+            prepared.continued.append((device, old, old.go_on(session)))
+            prepared.lines.append(event.line(device, session))
         if new:
-            self._begin(batch, new, steps, lines)
-        return steps, encode(lines), len(lines)
+            self._begin(batch, new, prepared)
+        prepared.encoded = encode(prepared.lines)
+        return prepared
 
-    def _begin(self, batch: _Batch, new: list[tuple[int, int | None]], steps: list[_Step], lines: list[Line]) -> None:
+    def _begin(self, batch: _Batch, new: list[tuple[int, int | None]], prepared: _Prepared) -> None:
         """Begin visits. Only here a User-Agent is parsed and a country looked up: both are slow."""
         services, now = self._services, batch.now
         bots, countries = services.lookups.bots, services.lookups.countries
@@ -138,49 +148,42 @@ class Recorder:
             services.concentration.add(hit.address.key)
             visitor = event.visitor or services.identity.visitor(batch.parts[place], batch.devices[place])
             session = event.begin(new_id(now, services.noise()), now, visitor, reading.client, country)
-            steps.append((device, None, begin(session)))
-            lines.append(event.line(device, session))
+            prepared.begun.append((device, session))
+            prepared.lines.append(event.line(device, session))
 
     def _commit(self, batch: _Batch, places: Sequence[int], prepared: _Prepared) -> None:
         """Write the lines to the journal, then remember the visits as they are in them; or nothing of both."""
-        steps, lines, count = prepared
-        if count and not self._services.journal.append(lines, count):
+        count = len(prepared.lines)
+        if count and not self._services.journal.append(prepared.encoded, count):
             for place in places:
                 batch.outcomes[place] = batch.outcomes[place] or refusal.JOURNAL_UNAVAILABLE
             return
         sessions = self._services.sessions
-        for device, old, session in steps:
-            if device is None:
-                continue
-            if old is None:
-                sessions.put(device, session, batch.now)
-            else:
-                sessions.replace(device, old, session)
+        for device, old, visit in prepared.continued:
+            sessions.replace(device, old, visit)
+        for key, session in prepared.begun:
+            if key is not None:
+                sessions.put(key, begin(session), batch.now)
 
 
 Prepared = TypeVar("Prepared")
 
 
-def split_by_device(devices: Sequence[int]) -> Iterator[Sequence[int]]:
+def split_by_device(devices: Sequence[int]) -> list[Sequence[int]]:
     """The places of all events, in groups of at most `MAX_EVENTS` in which no device comes twice.
 
     So a device's second event sees the visit as its first one left it.
     """
+    groups: list[Sequence[int]] = []
     rest: Sequence[int] = range(len(devices))
     while rest:
         firsts: dict[int, int] = {}
         for place in rest:
             firsts.setdefault(devices[place], place)
-        if len(firsts) == len(rest):
-            yield from _slice(rest)
-            return
-        yield from _slice(list(firsts.values()))
+        group = rest if len(firsts) == len(rest) else list(firsts.values())
+        groups += [group[start : start + MAX_EVENTS] for start in range(0, len(group), MAX_EVENTS)]
         rest = [place for place in rest if firsts[devices[place]] != place]
-
-
-def _slice(places: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(places), MAX_EVENTS):
-        yield places[start : start + MAX_EVENTS]
+    return groups
 
 
 def commit_batch(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from prisme.journal.segment import Segment, segment_path
-from prisme.runtime.write import write_at_once
+from prisme.runtime.write import last_error, write
 
 # A segment is loaded in one transaction, in memory: the least that DuckDB has by default, 128 MB, is enough for 25 MB
 # of long lines, and not for 50.
@@ -152,7 +152,10 @@ class Appender:
         data = self._lead + line if self._lead else line
         size = len(data)
         try:
-            if write_at_once(self._file, data) == size:
+            written = write(self._file, data, size)
+            if written < 0:
+                raise last_error()
+            if written == size:
                 self._size += size
                 self._lead = b""
                 self.failure = self._stuck

@@ -1,13 +1,14 @@
 """The application: finds a request's endpoint, answers requests in batches, and counts them."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from logging import Logger
+from typing import cast
 
 from prisme.base import refusal
 from prisme.runtime.clock import Now
 from prisme.web.request import Proxy, Request
 from prisme.web.responses import Response, refuse
-from prisme.web.routing import BatchEndpoint, Endpoint, Methods, Outcome, Router
+from prisme.web.routing import BatchEndpoint, Endpoint, Methods, Outcome, Router, Target
 from prisme.web.traffic import Traffic
 
 
@@ -28,11 +29,9 @@ class App:
         Granian's thread has just made the headers: they are in its processor's cache.
         """
         route = self._exact.get(request.path) or self._router.find_named(request)
-        request.pattern = route.pattern
-        request.endpoint = route.endpoints.get(request.method) or route.otherwise
-        read = route.readers.get(request.method)
-        if read is not None:
-            request.slots = read(request)
+        request.target = target = route.targets.get(request.method) or route.otherwise
+        if target.read is not None:
+            request.slots = target.read(request)
             request.headers = ()  # they may be 100 kB
 
     def answer(self, requests: list[Request]) -> Sequence[Response | Awaitable[Response]]:
@@ -40,35 +39,39 @@ class App:
 
         An awaitable stands for a response that has to wait for something: await it in a task of its own.
         """
-        endpoints = [request.endpoint for request in requests]
-        if endpoints.count(endpoints[0]) == len(endpoints):  # mostly
-            return self._answer_group(endpoints[0], requests)
+        targets = [request.target for request in requests]
+        if targets.count(targets[0]) == len(targets):  # mostly
+            return self._answer_group(targets[0], requests)
         places: dict[int, list[int]] = {}
-        for place, endpoint in enumerate(endpoints):
-            places.setdefault(id(endpoint), []).append(place)
+        for place, target in enumerate(targets):
+            places.setdefault(id(target), []).append(place)
         found: dict[int, Response | Awaitable[Response]] = {}
         for group in places.values():
-            answers = self._answer_group(endpoints[group[0]], [requests[place] for place in group])
+            answers = self._answer_group(targets[group[0]], [requests[place] for place in group])
             found.update(zip(group, answers, strict=True))
         return [found[place] for place in range(len(requests))]
 
-    def _answer_group(
-        self, endpoint: Endpoint | BatchEndpoint, requests: list[Request]
-    ) -> Sequence[Response | Awaitable[Response]]:
-        """Answer requests to one endpoint; those that do not have to wait are counted."""
+    def _answer_group(self, target: Target, requests: list[Request]) -> Sequence[Response | Awaitable[Response]]:
+        """Answer requests for one target; those that do not have to wait are counted."""
+        endpoint = target.endpoint
         if not isinstance(endpoint, BatchEndpoint):
             return [self._answer_one(endpoint, request) for request in requests]
-        responses: list[Response | Awaitable[Response]] = []
-        answered: list[tuple[Request, Response]] = []
-        for request, outcome in zip(requests, _try_batch(endpoint, requests), strict=True):
-            response = self._fail(request, outcome) if isinstance(outcome, Exception) else outcome
-            if isinstance(response, tuple):
-                answered.append((request, response))
-            else:
-                response = self._answer_later(request, response)
-            responses.append(response)
-        self._traffic.count(requests[0].pattern, answered, self.clock())
+        outcomes = _try_batch(endpoint, requests)
+        answered: Iterable[tuple[Request, Response]]
+        if set(map(type, outcomes)) == {tuple}:  # mostly
+            responses = cast(list[Response | Awaitable[Response]], outcomes)
+            answered = cast(Iterable[tuple[Request, Response]], zip(requests, outcomes, strict=True))
+        else:
+            responses = [*map(self._resolve, requests, outcomes)]
+            pairs = zip(requests, responses, strict=True)
+            answered = [(request, response) for request, response in pairs if isinstance(response, tuple)]
+        self._traffic.count(target.pattern, answered, self.clock())
         return responses
+
+    def _resolve(self, request: Request, outcome: Outcome) -> Response | Awaitable[Response]:
+        if isinstance(outcome, Exception):
+            return self._fail(request, outcome)
+        return outcome if isinstance(outcome, tuple) else self._answer_later(request, outcome)
 
     def _answer_one(self, endpoint: Endpoint, request: Request) -> Response | Awaitable[Response]:
         try:
@@ -77,7 +80,7 @@ class App:
             response = self._fail(request, error)
         if not isinstance(response, tuple):
             return self._answer_later(request, response)
-        self._traffic.count(request.pattern, [(request, response)], self.clock())
+        self._traffic.count(request.target.pattern, [(request, response)], self.clock())
         return response
 
     async def _answer_later(self, request: Request, coming: Awaitable[Response]) -> Response:
@@ -86,7 +89,7 @@ class App:
         except Exception as error:
             response = self._fail(request, error)
         # Counted before it is sent: a client that has the answer finds it in the metrics.
-        self._traffic.count(request.pattern, [(request, response)], self.clock())
+        self._traffic.count(request.target.pattern, [(request, response)], self.clock())
         return response
 
     def _fail(self, request: Request, error: Exception) -> Response:

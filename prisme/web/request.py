@@ -4,7 +4,9 @@ Values stay bytes as they came; nothing is judged here but lengths.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Never
+from functools import partial
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -16,7 +18,7 @@ from prisme.visit.address import Address
 from prisme.web.body import Body
 
 if TYPE_CHECKING:
-    from prisme.web.routing import BatchEndpoint, Endpoint
+    from prisme.web.routing import Target
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Slots = list[bytes]
@@ -26,6 +28,10 @@ MAX_REQUEST_ID = 128
 # A URL of 8,192 bytes with each byte percent-encoded is 24,576; two of them do not come from a browser.
 MAX_QUERY = 32_768
 _IDS = 256  # generated at a time
+# As many clients as `address` caches, by the header as it came: 0.3 us in place of 2, or 5 for `Forwarded`. With at
+# most 128 bytes each they stay under 10 MB.
+_MOST_CACHED = 16_384
+_LONGEST_CACHED = 128
 
 # A slot for each value that a request may carry, whether in a header or in its query.
 (
@@ -77,10 +83,6 @@ _FORWARDING = ("X-Forwarded-For", "Forwarded")
 Trust = Literal["auto", "true", "false"]
 
 
-def _no_endpoint(_: "Request") -> Never:
-    raise RuntimeError("this request was not read")
-
-
 async def _nothing_to_receive() -> dict[str, Any]:
     raise RuntimeError("this request's body is not received by its endpoint")
 
@@ -104,12 +106,11 @@ class Request(msgspec.Struct, gc=False):
     received_at: int
     proxy: "Proxy"
     receive: Receive = _nothing_to_receive
-    pattern: str = ""
-    endpoint: "Endpoint | BatchEndpoint" = _no_endpoint
+    target: "Target" = None  # type: ignore[assignment]  # until the application has read it
     name: str = ""
-    slots: Slots = msgspec.field(default_factory=list)
+    slots: Slots = ()  # type: ignore[assignment]  # as above
     body: Body | None = None
-    properties: Pairs = []
+    properties: Sequence[tuple[bytes, bytes]] = ()
     origin: bytes = b""
     address: Address | None = None
     given_id: str = ""
@@ -157,7 +158,6 @@ class Proxy:
         self._warn = warn
         self._header = header
         self._hops = hops
-        self._ids: list[str] = []
         others = [name for name in _FORWARDING if name.lower() != header.lower()]
         self._slots = {name.lower().encode(): OTHER_FORWARDED for name in others} | {
             request_id_header.lower().encode(): REQUEST_ID,
@@ -168,9 +168,9 @@ class Proxy:
         # A proxy has one address, or a few. Without one, clients' are here: 1,024 of at most 45 characters.
         self._trusted: Memo[str, bool] = Memo(lambda peer: trust == "auto" and address.is_loopback(peer), 1024)
         self._scan = self.scanner()
-        # As many clients as `address` caches, by the header as it came: 0.3 us in place of 2, or 5 for `Forwarded`.
-        # With at most 128 bytes each they stay under 10 MB.
-        self._known = Memo(self._read_forwarded, 16_384, 128)
+        self._known: dict[bytes, Address] = {}
+        # Returns a UUIDv4. For any thread: at worst, some ids are never used.
+        self.new_id: Callable[[], str] = partial(next, chain.from_iterable(map(uuid4s, repeat(_IDS))))
 
     def scanner(self, without: Collection[bytes] = ()) -> Scan:
         """A function that sorts a request's headers into slots, except those in `without`.
@@ -193,14 +193,14 @@ class Proxy:
     def clients(self, requests: Iterable[Request]) -> list[Address]:
         """Set the `address` of requests whose client is not known yet, and the id that a trusted proxy gave them."""
         clients: list[Address] = []
-        always, trusted, forwarded = self._always, self._trusted, self._known
+        always, trusted, cached = self._always, self._trusted, self._known.get
         for request in requests:
             found, known = request.slots or self._scan(request), None
             header, given = found[FORWARDED], found[REQUEST_ID]
             if (header or given) and (always or trusted[request.peer]):
                 if given:
                     request.given_id = given[:MAX_REQUEST_ID].decode("latin-1")
-                known = forwarded[header]
+                known = cached(header) or self._read_forwarded(header)
             if known is None:
                 known = address.parse(request.peer)
                 if self.unread is None and (header or found[OTHER_FORWARDED]):
@@ -213,16 +213,13 @@ class Proxy:
         """Whether forwarding headers on connections from this peer count."""
         return self._always or self._trusted[peer]
 
-    def new_id(self) -> str:
-        """A UUIDv4. Thread-safe: `pop` returns each id once."""
-        while True:
-            try:
-                return self._ids.pop()
-            except IndexError:
-                self._ids += uuid4s(_IDS)
-
     def _read_forwarded(self, header: bytes) -> Address | None:
-        return self._parse(header.decode("latin-1"), self._hops)
+        client = self._parse(header.decode("latin-1"), self._hops)
+        if client is not None and len(header) <= _LONGEST_CACHED:
+            if len(self._known) >= _MOST_CACHED:
+                self._known.clear()
+            self._known[header] = client
+        return client
 
     def _check(self, peer: str, has_header: bool) -> None:
         """Find out what is misconfigured where a request has forwarding headers but its peer is taken for its client.

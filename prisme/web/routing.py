@@ -35,23 +35,29 @@ class BatchEndpoint(NamedTuple):
 Methods = Mapping[str, Endpoint | BatchEndpoint]
 
 
-class Route(NamedTuple):
-    """`pattern` is the route's name in metrics; `otherwise` answers methods that it does not have."""
+class Target(NamedTuple):
+    """What a request is for: an endpoint, and the name of its route in metrics."""
 
     pattern: str
-    endpoints: dict[str, Endpoint | BatchEndpoint]
-    readers: dict[str, Callable[[Request], Slots]]
-    otherwise: Endpoint
+    endpoint: Endpoint | BatchEndpoint
+    read: Callable[[Request], Slots] | None = None
+
+
+class Route(NamedTuple):
+    """The targets by method; `otherwise` is that of all other methods."""
+
+    targets: dict[str, Target]
+    otherwise: Target
 
 
 class Router:
     """All routes. `exact` has those whose path is fixed, by that path."""
 
     def __init__(self, routes: Mapping[str, Methods], proxy: Proxy) -> None:
-        table = [_make_route(pattern, methods, proxy) for pattern, methods in routes.items()]
-        self.exact = {route.pattern.encode(): route for route in table if not route.pattern.endswith(NAME)}
+        table = {pattern: _make_route(pattern, methods, proxy) for pattern, methods in routes.items()}
+        self.exact = {pattern.encode(): route for pattern, route in table.items() if not pattern.endswith(NAME)}
         self._named = {
-            route.pattern.removesuffix(NAME).encode(): route for route in table if route.pattern.endswith(NAME)
+            pattern.removesuffix(NAME).encode(): route for pattern, route in table.items() if pattern.endswith(NAME)
         }
 
     def find_named(self, request: Request) -> Route:
@@ -80,18 +86,21 @@ def _not_found(request: Request) -> Response:
     return refuse(request, refusal.NOT_FOUND)
 
 
-_UNKNOWN: Final = Route("unknown", {}, {}, _not_found)
+_UNKNOWN: Final = Route({}, Target("unknown", _not_found))
 
 
 def _make_route(pattern: str, methods: Methods, proxy: Proxy) -> Route:
     endpoints = dict(_with_head(_with_preflight(pattern, methods, proxy)))
-    readers = {name: endpoint.read for name, endpoint in endpoints.items() if isinstance(endpoint, BatchEndpoint)}
+    targets = {
+        method: Target(pattern, endpoint, endpoint.read if isinstance(endpoint, BatchEndpoint) else None)
+        for method, endpoint in endpoints.items()
+    }
     allowed = ", ".join(endpoints).encode()
 
     def not_allowed(request: Request) -> Response:
         return refuse(request, refusal.METHOD_NOT_ALLOWED, [(b"allow", allowed)])
 
-    return Route(pattern, endpoints, readers, not_allowed)
+    return Route(targets, Target(pattern, not_allowed))
 
 
 def _with_head(methods: Methods) -> Methods:

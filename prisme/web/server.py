@@ -173,10 +173,12 @@ class Batching:
         """
         try:
             async with asyncio.timeout(_CHECK_SECONDS):
-                writer = await _connect(host, port, tls=tls)
+                reader, writer = await _connect(host, port, tls=tls)
                 writer.write(b"GET %s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n" % self._check_path)
                 await self._is_checked.wait()
+                await reader.read()  # until the server has closed the connection
                 writer.close()
+                await writer.wait_closed()
         except TimeoutError:
             raise BatchingError(
                 f"granian {granian.__version__} does not hand requests over as it should: install granian>=2.8,<2.9"
@@ -328,7 +330,7 @@ def _take(body: Body) -> None:
         body.refused = refusal.BODY_CUT
 
 
-async def _connect(host: str, port: int, *, tls: bool) -> asyncio.StreamWriter:
+async def _connect(host: str, port: int, *, tls: bool) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection to our own server, once it listens."""
     context = None
     if tls:
@@ -337,11 +339,9 @@ async def _connect(host: str, port: int, *, tls: bool) -> asyncio.StreamWriter:
     here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
     while True:
         try:
-            _, writer = await asyncio.open_connection(here, port, ssl=context)
+            return await asyncio.open_connection(here, port, ssl=context)
         except OSError:
             await asyncio.sleep(0.01)
-        else:
-            return writer
 
 
 class _Relay(logging.Handler):

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
+from operator import attrgetter
 from typing import Final
 from urllib.parse import quote
 
@@ -36,7 +37,7 @@ _LABELS: Final = ("path", "method", "status")
 
 # The access log's `source_ip`, by the option.
 SOURCE_IP: Final[dict[str, Callable[[Address], str]]] = {
-    "full": lambda address: address.text,
+    "full": attrgetter("text"),
     "masked": mask,
     "none": lambda _: "",
 }

@@ -143,6 +143,7 @@ def test_open_files(tmp_path: Path, soft: int, hard: int, clients: int, connecte
     prefix = ("sh", "-c", f'ulimit -Sn {soft}; ulimit -Hn {hard}; exec "$@"', "sh")
     with process(tmp_path / "data", prefix) as server, contextlib.ExitStack() as wires:
         server.start()
+        time.sleep(1.0)  # the server's own first request may still be open
         before = open_files(server)
         for _ in range(clients):
             wires.enter_context(socket.create_connection(("127.0.0.1", server.port)))
