@@ -1,6 +1,6 @@
-"""What is known of a visit: plain values that the journal writes, the store loads and `Sessions` holds.
+"""The data of a visit: values that the journal writes, the store loads and `Sessions` keeps in memory.
 
-Times are integers, microseconds since the Unix epoch, UTC.
+Times are integers: microseconds since the Unix epoch.
 """
 
 import msgspec
@@ -10,7 +10,7 @@ DIRECT = "direct"
 
 
 class Client(msgspec.Struct, frozen=True, gc=False):
-    """The visitor's software, by ua-parser's family names. `type` is one of `DEVICE_TYPES`."""
+    """The visitor's software and device, by ua-parser's family names. `type` is one of `DEVICE_TYPES`."""
 
     os: str
     browser: str
@@ -22,7 +22,7 @@ DEVICE_TYPES = ("desktop", "mobile", "tablet", "tv", "console", "other")
 
 
 class Utm(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """The campaign that brought the visitor; an empty string where a part is absent, which the journal leaves out."""
+    """The campaign of a visit. Absent parts are empty strings, which the journal leaves out."""
 
     source: str = ""
     medium: str = ""
@@ -35,9 +35,9 @@ NO_UTM = Utm()
 
 
 class Session(msgspec.Struct, frozen=True, gc=False):
-    """One visit's state. `exit` is the time of its last pageview or event, `exit_path` the page it is on.
+    """The state of a visit. `exit` is the time of its last pageview or event, `exit_path` its current page.
 
-    Each pageview or event adds one to `pageviews` or `events`, so that their sum numbers a visit's states.
+    Each pageview or event adds one to `pageviews` or `events`, so their sum numbers the states of a visit.
     """
 
     uuid: str
@@ -90,5 +90,5 @@ class Session(msgspec.Struct, frozen=True, gc=False):
         )
 
     def act(self, now: int) -> "Session":
-        """The visit after one more event that is no pageview."""
+        """The visit after one more event other than a pageview."""
         return replace(self, exit=now, events=self.events + 1)

@@ -1,11 +1,11 @@
-"""Who is it: hashes that nobody can turn back into an address, and that nobody can follow over days."""
+"""Visitor ids and device hashes: nobody can turn them back into an address, and they change every day."""
 
 from collections.abc import Iterable
 from hashlib import blake2b
 
 from prisme.visit.salts import Salts
 
-# So that one hash is never the other, whatever it is made of.
+# So that the two hashes of the same bytes differ.
 _DEVICE, _VISITOR = b"device", b"visitor"
 
 

@@ -77,7 +77,7 @@ class Callers:
         }
 
     def cookie(self, name: str) -> dict[str, Any]:
-        return {"cookies": {"prisme_login": self.accounts.open(name, int(time.time()))}}
+        return {"cookies": {"prisme_login": self.accounts.create_login(name, int(time.time()))}}
 
     @staticmethod
     def bearer(key: str) -> dict[str, Any]:

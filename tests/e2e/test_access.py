@@ -179,7 +179,7 @@ def test_viewers_manage_their_own_tokens(server: LiveServer, callers: Callers) -
     def make(fields: dict[str, Any]) -> httpx.Response:
         return call(server, "POST", "/api/v1/tokens", eve, json=fields)
 
-    assert make({"name": "x", "domains": [SECRET]}).text == f"you do not see {SECRET} yourself\n"
+    assert make({"name": "x", "domains": [SECRET]}).text == f"you do not have access to {SECRET}\n"
     assert make({"name": "x", "scopes": [ADMIN]}).status_code == 400
     made = make({"name": "x", "expires": "30d"})
     assert made.status_code == 201
@@ -233,23 +233,27 @@ def test_changes_work_at_once(server: LiveServer, callers: Callers) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "told"),
     [
-        ("users", {"name": "ada", "password": PASSWORD, "role": "admin"}, "there is an account 'ada' already"),
-        ("users", {"name": "A b", "password": PASSWORD, "domains": ["a.b"]}, "'a b' is no name for an account: "),
-        ("users", {"name": "x", "password": "short", "domains": ["a.b"]}, "a password has 10 to 256 characters"),
-        ("users", {"name": "x", "password": PASSWORD, "role": "root"}, "'root' is no role: "),
-        ("users", {"name": "x", "password": PASSWORD}, "a viewer sees some domains: "),
-        ("users", {"name": "x", "password": PASSWORD, "domains": ["https://a.b"]}, "'https://a.b' is no domain: "),
+        (
+            "users",
+            {"name": "ada", "password": PASSWORD, "role": "admin"},
+            "an account 'ada' already exists: choose another name",
+        ),
+        ("users", {"name": "A b", "password": PASSWORD, "domains": ["a.b"]}, "'a b' is not an account name: "),
+        ("users", {"name": "x", "password": "short", "domains": ["a.b"]}, "a password must have 10 to 256 characters"),
+        ("users", {"name": "x", "password": PASSWORD, "role": "root"}, "'root' is not a role: "),
+        ("users", {"name": "x", "password": PASSWORD}, "a viewer needs at least one domain, "),
+        ("users", {"name": "x", "password": PASSWORD, "domains": ["https://a.b"]}, "'https://a.b' is not a domain: "),
         ("users", {"name": "x", "password": PASSWORD, "nmae": 1}, "Object contains unknown field `nmae`"),
-        ("tokens", {"name": ""}, "a token has a name of 1 to 100 characters"),
-        ("tokens", {"name": "x", "scopes": []}, "a token's scopes are some of stats, admin"),
-        ("tokens", {"name": "x", "domains": []}, "name at least one domain, or "),
-        ("tokens", {"name": "x", "scopes": ["admin"], "domains": ["a.b"]}, "who may change everything sees all"),
-        ("tokens", {"name": "x", "expires": "2001"}, "a token's end lies in the future"),
+        ("tokens", {"name": ""}, "a token needs a name of 1 to 100 characters"),
+        ("tokens", {"name": "x", "scopes": []}, "a token needs one or more of the scopes stats, admin"),
+        ("tokens", {"name": "x", "domains": []}, "give at least one domain, or "),
+        ("tokens", {"name": "x", "scopes": ["admin"], "domains": ["a.b"]}, "the scope admin includes all domains"),
+        ("tokens", {"name": "x", "expires": "2001"}, "the expiry of a token must be in the future"),
         ("tokens", {"name": "x", "expires": "never"}, "'never' is no end, such as 30d, 12h, 2027-01-31"),
-        ("shares", {"domain": "*"}, "'*' is no domain: "),
-        ("shares", {"domain": "a.b", "password": "short"}, "a password has "),
-        ("shares", {"domain": "a.b", "password": ""}, "a password has "),
-        ("shares", {"domain": "a.b", "expires": "0"}, "a share link's end lies in the future"),
+        ("shares", {"domain": "*"}, "'*' is not a domain: "),
+        ("shares", {"domain": "a.b", "password": "short"}, "a password must have "),
+        ("shares", {"domain": "a.b", "password": ""}, "a password must have "),
+        ("shares", {"domain": "a.b", "expires": "0"}, "the expiry of a share link must be in the future"),
     ],
 )
 def test_wrong_fields_are_named(
@@ -264,7 +268,7 @@ def test_the_last_admin_stays(tmp_path: Path) -> None:
     with LiveServer(tmp_path) as server:
         cast_of_one = Accounts(Control(server.folder))
         cast_of_one.add(BY, "ada", "admin", (), PASSWORD, 0)
-        who = {"cookies": {"prisme_login": cast_of_one.open("ada", int(time.time()))}}
+        who = {"cookies": {"prisme_login": cast_of_one.create_login("ada", int(time.time()))}}
         for method, body in (("DELETE", None), ("PATCH", {"role": "viewer", "domains": ["a.b"]})):
             answer = call(server, method, "/api/v1/users/ada", who, json=body)
-            assert answer.text == "this is the last admin: make another one first\n"
+            assert answer.text == "this is the last admin: create another one first\n"

@@ -81,7 +81,7 @@ def test_health_says_so(full: LiveServer) -> None:
     for url in ("/api/v1/healthcheck", f"http://{host}:{port}/healthcheck"):
         answer = full.http.get(url)
         assert answer.status_code == 503
-        assert answer.text == f"{reason}, so events are refused: make room\n"
+        assert answer.text == f"{reason}, so events are rejected: free up disk space\n"
         assert full.http.head(url).status_code == 503
 
 

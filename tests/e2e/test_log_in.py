@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from prisme.access.accounts import Accounts
-from prisme.access.attempts import PER_ADDRESS
 from prisme.access.grants import ADMIN, STATS
+from prisme.access.login_attempts import PER_ADDRESS
 from prisme.access.shares import Shares
 from prisme.store.control import Control
 from tests.e2e.callers import BY, PASSWORD, SECRET, WIDE, Callers, call, send_visit, sum_figures
@@ -59,7 +59,7 @@ def test_log_in_and_out(server: LiveServer, callers: Callers) -> None:
         assert client.get("/dashboard").headers["location"] == "/login?next=%2Fdashboard"
         wrong = log_in(client, "eve", "not this one")
         assert (wrong.status_code, wrong.headers.get("set-cookie")) == (401, None)
-        assert "name and password do not belong together" in wrong.text
+        assert "wrong name or password" in wrong.text
         assert log_in(client, "nobody", PASSWORD).status_code == 401
         entered = log_in(client, " Eve ", PASSWORD)
         assert (entered.status_code, entered.headers["location"]) == (303, "/")
@@ -148,7 +148,7 @@ def test_guessing_has_to_wait(tmp_path: Path) -> None:
         accounts, shares = Accounts(Control(server.folder)), Shares(Control(server.folder))
         accounts.add(BY, "ada", "admin", (), PASSWORD, 0)
         key = shares.add(BY, SECRET, 0, password=PASSWORD)[1]
-        inside = {"cookies": {"prisme_login": accounts.open("ada", int(time.time()))}}
+        inside = {"cookies": {"prisme_login": accounts.create_login("ada", int(time.time()))}}
         guesser, neighbour = {"X-Forwarded-For": "8.8.8.8"}, {"X-Forwarded-For": "8.8.8.9"}
         for _ in range(PER_ADDRESS):
             assert log_in(server.http, "ada", "wrong", **guesser).status_code == 401

@@ -93,7 +93,7 @@ def test_a_long_question_does_not_hold_up_the_stop(tmp_path: Path, monkeypatch: 
         "prisme.stats.queries._COUNT",
         f"SELECT -1, count(*) FROM {many} AND NOT EXISTS ({{rows}})",
     )
-    monkeypatch.setattr("prisme.serve._DRAIN_SECONDS", 0.2)
+    monkeypatch.setattr("prisme.web.lifecycle._DRAIN_SECONDS", 0.2)
     with LiveServer(tmp_path, api_stats_timeout="10m") as server, ThreadPoolExecutor() as threads:
         headers = server.make_token()
         asking = threads.submit(httpx.get, f"{server.url}/api/v1/stats/pageviews", headers=headers, timeout=60)
@@ -104,7 +104,7 @@ def test_a_long_question_does_not_hold_up_the_stop(tmp_path: Path, monkeypatch: 
 
 
 def test_too_many_questions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prisme.serve._MOST_QUESTIONS", 0)
+    monkeypatch.setattr("prisme.reading._MAX_QUEUED", 0)
     with LiveServer(tmp_path) as server:
         answer = server.http.get("/api/v1/stats/pageviews", headers=server.make_token())
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")

@@ -23,7 +23,7 @@ from prisme.ingest.links import read_link
 from prisme.ingest.pageview import read_status, read_visitor
 from prisme.journal.record import CustomLine, DownloadLine, Line, OutboundLine, PageviewLine, encode
 from prisme.journal.segment import Segment, segment_path
-from prisme.runtime.config import Config, Mistakes
+from prisme.runtime.config import Config, ConfigError
 from prisme.runtime.options import OPTIONS, flag, variable
 from prisme.visit import address
 from prisme.visit.bots import Bots
@@ -212,7 +212,7 @@ def options(data: bytes) -> None:
     flags = [f"{flag(option.name)}={line}" for option, line in zip(OPTIONS, words.split("\n"), strict=False)]
     for given in ([], flags, words.split("\n")):
         # Some words ask for help, or are none that a parser of words takes.
-        with contextlib.suppress(Mistakes, SystemExit), contextlib.redirect_stdout(None), _no_errors():
+        with contextlib.suppress(ConfigError, SystemExit), contextlib.redirect_stdout(None), _no_errors():
             assert isinstance(configure(given, environ, _PLACE)[0], Config)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
-from prisme.store.database import Limits, connect
+from prisme.store.connection import Limits, connect
 from tests.server import LiveServer
 
 A_DAY = 24 * 3600

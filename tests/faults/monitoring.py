@@ -69,8 +69,8 @@ DENIED = JOURNAL._replace(
 STORE = Symptoms(
     False,
     "store: ",
-    "segments that wait to be loaded later: ",
-    "all segments that waited are loaded",
+    "segments pending, to be loaded later: ",
+    "all pending segments are loaded",
     "eventstore_batch_retry_total",
 )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from prisme.assets import COUNTRIES
-from prisme.store.database import LOG_BYTES
+from prisme.store.connection import LOG_BYTES
 from tests.faults.disk import elsewhere, mounted
 from tests.faults.load import BATCH, HOME, LONG, PAGEVIEWS, TIMES, Load, Report, count, flow
 from tests.faults.monitoring import JOURNAL, STORE, Monitored, Symptoms, endure
@@ -137,7 +137,7 @@ def test_full_while_checkpointing(tmp_path: Path, turn: int, report: Report) -> 
         loads = [Load(server.port, f"checkpoint-{number}") for number in range(2)]
         seconds = endure(server, STORE, ask, disk.free, SECONDS)
         assert "checkpoint" in server.log_text()
-        assert "the database was opened anew" in server.log_text()
+        assert "the database was reopened" in server.log_text()
         assert ask() == 200
         flow(loads)
         for load in loads:
@@ -195,7 +195,9 @@ def test_events_leave_room_for_all_else(tmp_path: Path, report: Report) -> None:
         load = Load(server.port, "room", 0.02)
         flow([load])
         disk.leave(40_000_000)
-        reason = f"disk: less than 48 MB are free (min_free_space) in {data}, so events are refused: make room"
+        reason = (
+            f"disk: less than 48 MB are free (min_free_space) in {data}, so events are rejected: free up disk space"
+        )
         wait_until(lambda: health() == (503, reason), "events to be refused")
         answered = len(load.answered)
         wait_until(lambda: load.refused > 5 * BATCH, "many to be refused")

@@ -24,9 +24,10 @@ from prisme.ingest.pageview import Pageview
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
 from prisme.journal.segment import Segment, segment_path
+from prisme.recording import build_services, build_sites, open_stores
 from prisme.runtime.folder import Folder
-from prisme.serve import build_services, build_sites, open_rooms
-from prisme.store.database import Database, Limits
+from prisme.store.connection import Limits
+from prisme.store.database import Database
 from prisme.store.loader import Loader
 from prisme.visit import address
 from prisme.visit.salts import DAY
@@ -66,8 +67,8 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     config = config_for(tmp_path_factory.mktemp("rules") / "data", 1)
     with ExitStack() as closing:
         folder = closing.enter_context(Folder(config.data_dir))
-        rooms = open_rooms(config, folder, START, logging.getLogger(), closing)
-        yield build_services(config, rooms, Appender(folder.journal, 1, 1_000_000))
+        stores = open_stores(config, folder, START, logging.getLogger(), closing)
+        yield build_services(config, stores, Appender(folder.journal, 1, 1_000_000))
 
 
 def write_lines(services: Services, folder: Path, steps: list[Step]) -> list[bytes]:

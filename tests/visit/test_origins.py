@@ -5,7 +5,7 @@ import pytest
 
 from prisme.base import uri
 from prisme.cli.serve import configure
-from prisme.runtime.config import Mistakes
+from prisme.runtime.config import ConfigError
 from prisme.visit.origins import Hosts, OriginError, Origins
 
 REGISTRY = (
@@ -114,7 +114,7 @@ def read_option(value: str) -> list[str]:
     """The entries that `prisme serve` reads from its option; OriginError with the faults that it reports."""
     try:
         return list(configure([], {"PRISME_ORIGINS": value}, Path("/nonexistent"))[0].origins)
-    except Mistakes as mistakes:
+    except ConfigError as mistakes:
         (message,) = mistakes.messages
         raise OriginError(message.removeprefix("origins (environment PRISME_ORIGINS): ")) from mistakes
 

@@ -136,7 +136,7 @@ def admit(deps: EventDeps, requests: list[Request]) -> list[Address]:
     if any(waits) or not all(known):
         for request, seconds, is_known in zip(requests, waits, known, strict=True):
             if seconds:
-                request.refusal = refusal.RATE_LIMITED.later(seconds)
+                request.refusal = refusal.RATE_LIMITED.with_retry_after(seconds)
             elif not is_known:
                 request.refusal = refusal.ORIGIN_UNKNOWN
     return clients

@@ -11,15 +11,17 @@ from prisme.access.grants import ADMIN, STATS, Grant
 from prisme.access.shares import SHARE
 from prisme.access.views import Views
 from prisme.base import refusal
+from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
-from prisme.dashboard.state import DASHBOARD, State
+from prisme.dashboard.url_state import DASHBOARD, UrlState
 from prisme.runtime.clock import Clock
-from prisme.stats import parameters as asked
-from prisme.stats.cache.incremental import Kept
-from prisme.stats.cache.responses import Sites
+from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.cache.sites import SiteCache
+from prisme.stats.parameters import read_zone
 from prisme.stats.queries import Stats
 from prisme.store.database import Database
-from prisme.store.reader import LateError, LostError, Reader
+from prisme.store.errors import LateError, LostError
+from prisme.store.reader import Reader
 from prisme.web.api.stats import excuse
 from prisme.web.authentication import ZONE, Asking, Guard
 from prisme.web.pages.forms import Place, Visit
@@ -27,7 +29,7 @@ from prisme.web.pages.health import Intake
 from prisme.web.pages.templates import lead
 from prisme.web.responses import Response
 from prisme.web.routing import Endpoint
-from prisme.web.static import DASHBOARD_SCRIPT, prefer
+from prisme.web.static import DASHBOARD_SCRIPT, choose_coding
 
 _WORTH_PACKING: Final = 1000  # bytes
 
@@ -37,8 +39,8 @@ class Board(msgspec.Struct, frozen=True):
 
     place: Place
     database: Database
-    kept: Kept
-    sites: Sites
+    kept: IncrementalCache
+    sites: SiteCache
     guard: Guard
     views: Views
     clock: Clock
@@ -64,8 +66,8 @@ class Viewer(msgspec.Struct, frozen=True):
         """The browser's time zone, empty where it does not say."""
         told = self.visit.asking.cookies.get(ZONE, "")
         try:
-            return asked.read_zone(told).key
-        except ValueError:
+            return read_zone(told).key
+        except (InputError, ValueError):
             return ""
 
     @property
@@ -97,7 +99,7 @@ def known(board: Board, viewer: Viewer, stats: Stats) -> list[tuple[str, int]]:
     return board.sites.find(viewer.grant.domains, stats.domains)
 
 
-def frame(board: Board, viewer: Viewer, here: State, zone: str) -> dict[str, Any]:
+def frame(board: Board, viewer: Viewer, here: UrlState, zone: str) -> dict[str, Any]:
     """What the frame around each page shows."""
     return {
         "state": here,
@@ -125,15 +127,15 @@ def _enter(board: Board, visit: Visit, show: Show) -> Response | Refusal:
         return show(board, Viewer(visit, grant, dict(asking.query)))
     except (LateError, LostError) as error:
         return excuse(error)
-    except ValueError as error:
-        return refusal.QUESTION_INVALID.because(str(error))
+    except (InputError, ValueError) as error:
+        return refusal.QUESTION_INVALID.with_reason(str(error))
 
 
 def _pack(answer: Response, asking: Asking) -> Response:
     """With gzip, where the browser takes it. Nothing on these pages is a secret that a stranger may add text to."""
     start, body = answer
     accepted = asking.headers.get("accept-encoding", "").encode("latin-1")[:128]
-    if len(body["body"]) < _WORTH_PACKING or b"gzip" not in accepted or prefer(accepted) == b"identity":
+    if len(body["body"]) < _WORTH_PACKING or b"gzip" not in accepted or choose_coding(accepted) == b"identity":
         return answer
     packed = gzip.compress(body["body"], 6, mtime=0)
     headers = [*start["headers"], (b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]

@@ -1,4 +1,4 @@
-"""Any filters, spans and intervals that may be asked for."""
+"""Hypothesis strategies for the filters, spans and intervals of a query."""
 
 import datetime
 from urllib.parse import unquote
@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from prisme.base.timexpr import Interval, edges
 from prisme.stats import filters
-from prisme.stats.queries import Span
+from prisme.stats.selection import Span
 from tests.stats.lines import CLIENTS, DAY, DOMAINS, EVENT_NAMES, FIRST, LAST, PATHS, REFERRERS
 from tests.stats.oracle import Made, Term
 
 
 def terms(texts: list[str]) -> st.SearchStrategy[list[Term]]:
-    """Filters that match some of these texts, all or none."""
+    """Generate filters that match some, all or none of these texts."""
     whole = st.sampled_from(texts).map(lambda text: (text,))
     cut = st.sampled_from(texts).flatmap(
         lambda text: st.integers(0, len(text)).map(lambda middle: (text[:middle], text[middle:]))
