@@ -15,7 +15,8 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from prisme.store.database import Database, Limits
+from prisme.store.connection import Limits
+from prisme.store.database import Database
 
 # To be raised with each change to what is generated.
 GENERATOR = 2

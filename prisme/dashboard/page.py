@@ -10,13 +10,13 @@ from prisme.dashboard import chart, countries, display, lists, numbers, state, t
 from prisme.dashboard.chart import Chart
 from prisme.dashboard.lists import List, Tab
 from prisme.dashboard.state import COMPARISONS, CUSTOM, PERIODS, State
-from prisme.stats import figures as answers
 from prisme.stats import filters
-from prisme.stats.cache.incremental import Kept
-from prisme.stats.figures import Dashboard
+from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.dashboard import Dashboard, build_dashboard
 from prisme.stats.frames import Frame
-from prisme.stats.parameters import Asked
-from prisme.stats.queries import Page, Stats
+from prisme.stats.parameters import StatsQuery
+from prisme.stats.queries import Stats
+from prisme.stats.selection import Page
 
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 # The rows of each list that a page is made of: referrers go by a few names, and what changed may be far down.
@@ -124,9 +124,11 @@ METRICS: Final[dict[str, Metric]] = {
 }  # fmt: skip
 
 
-def build(stats: Stats, here: State, asked: Asked, domains: Sequence[str], now: int, kept: Kept) -> dict[str, Any]:
+def build(
+    stats: Stats, here: State, asked: StatsQuery, domains: Sequence[str], now: int, kept: IncrementalCache
+) -> dict[str, Any]:
     """All values of the template; `domains` are those that may be chosen. `asked` is for `ROWS` rows."""
-    found = answers.draw(stats, asked, now, kept, _CHANGING)
+    found = build_dashboard(stats, asked, now, kept, _CHANGING)
     own = frozenset(domains)
     shown = _shown(stats, here, asked, found, own)
     metric = here.get("metric") if here.get("metric") in METRICS else "visitors"
@@ -168,7 +170,7 @@ def build(stats: Stats, here: State, asked: Asked, domains: Sequence[str], now: 
     }  # fmt: skip
 
 
-def _shown(stats: Stats, here: State, asked: Asked, found: Dashboard, own: frozenset[str]) -> dict[str, List]:
+def _shown(stats: Stats, here: State, asked: StatsQuery, found: Dashboard, own: frozenset[str]) -> dict[str, List]:
     """The list of each panel. What a dashboard's answer does not have is asked for."""
     shown = {}
     for which in lists.PANELS:
@@ -183,7 +185,7 @@ def _shown(stats: Stats, here: State, asked: Asked, found: Dashboard, own: froze
     return shown
 
 
-def find(stats: Stats, here: State, asked: Asked, name: str, own: frozenset[str]) -> List:
+def find(stats: Stats, here: State, asked: StatsQuery, name: str, own: frozenset[str]) -> List:
     """All of a list, up to `asked.page.limit` rows."""
     kind = lists.KINDS[name]
     chosen = _broken(asked) if name == lists.ERRORS else asked.filters
@@ -196,7 +198,7 @@ def find(stats: Stats, here: State, asked: Asked, name: str, own: frozenset[str]
     return lists.build(here, name, lists.pairs(frame), total, own, asked.page.limit)
 
 
-def _broken(asked: Asked) -> filters.Filters:
+def _broken(asked: StatsQuery) -> filters.Filters:
     return asked.filters | filters.read({"status": lists.BROKEN})
 
 
@@ -205,7 +207,7 @@ def _total(name: str, found: Dashboard) -> float:
     return found.totals[unit.lower()] if unit in ("Sessions", "Pageviews") else 0
 
 
-def _describe_compared(asked: Asked) -> str:
+def _describe_compared(asked: StatsQuery) -> str:
     if asked.compared is None:
         return ""
     return state.describe_span(asked.compared.start, asked.compared.end, asked.zone)
@@ -218,18 +220,18 @@ def _periods(here: State) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _comparisons(here: State, asked: Asked) -> list[tuple[str, str, str, bool]]:
+def _comparisons(here: State, asked: StatsQuery) -> list[tuple[str, str, str, bool]]:
     now, chosen = _comparison(here, asked), {"compare-from": None, "compare-to": None}
     return [(name, title, here.link({"compare": name, **chosen}), name == now) for name, title in COMPARISONS.items()]
 
 
-def _comparison(here: State, asked: Asked) -> str:
+def _comparison(here: State, asked: StatsQuery) -> str:
     if asked.compared is None:
         return "none"
     return "chosen" if here.get("compare-from") else here.get("compare") or "previous"
 
 
-def _shifted(here: State, asked: Asked, now: int, direction: int) -> str:
+def _shifted(here: State, asked: StatsQuery, now: int, direction: int) -> str:
     if here.period == "all":
         return ""
     changes = state.shift(asked, now, direction)
@@ -246,7 +248,7 @@ def _tile(here: State, name: str, metric: Metric, found: Dashboard, chosen: bool
     return Tile(name, metric.title, metric.show(value), metric.exact(value), change, link, chosen)
 
 
-def _chart(here: State, name: str, found: Dashboard, asked: Asked, now: int) -> Chart:
+def _chart(here: State, name: str, found: Dashboard, asked: StatsQuery, now: int) -> Chart:
     metric = METRICS[name]
 
     def values(series: dict[str, Frame] | None) -> list[float] | None:

@@ -17,7 +17,7 @@ from prisme.base import timexpr
 from prisme.base.timexpr import SECOND, Unit
 from prisme.dashboard import terms
 from prisme.stats import filters
-from prisme.stats.parameters import COMPARE, Asked
+from prisme.stats.parameters import COMPARE, StatsQuery
 
 DASHBOARD: Final = "/dashboard"
 LIST: Final = "/dashboard/list"
@@ -112,7 +112,7 @@ def read(given: Mapping[str, str]) -> dict[str, str]:
     return {name: terms.canonical(name, text) if name in filters.NAMES else text for name, text in some.items()}
 
 
-def shift(asked: Asked, now: int, direction: int) -> dict[str, str | None] | None:
+def shift(asked: StatsQuery, now: int, direction: int) -> dict[str, str | None] | None:
     """The span before (-1) or after (1), as parameters; None where all of it would be in the future."""
     span, zone = asked.span, asked.zone
     unit, count = _size(span.start, span.end, zone)
@@ -147,7 +147,7 @@ def day(moment: int, zone: ZoneInfo) -> str:
     return timexpr.localise(moment, zone).date().isoformat()
 
 
-def describe(asked: Asked) -> str:
+def describe(asked: StatsQuery) -> str:
     """A span in words: `1 to 24 Nov 2026`, `24 Nov 2026, 13:05 to 13:35`."""
     return describe_span(asked.span.start, asked.span.end, asked.zone)
 

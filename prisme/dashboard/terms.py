@@ -26,7 +26,7 @@ def write_value(name: str, text: str) -> str:
 
 
 def canonical(name: str, raw: str) -> str:
-    """A filter as links of the dashboard have it, however it was typed. Raises ValueError for one that is wrong."""
+    """A filter as links of the dashboard have it, however it was typed. Raises InputError for one that is wrong."""
     return ",".join(
         "!" * excludes + _write_pattern(display.show_pattern(name, pattern))
         for excludes, pattern in filters.parse(name, raw)

@@ -1,6 +1,6 @@
-"""What a pageview means: which visit it belongs to, by where the visitor came from."""
+"""Pageviews: each belongs to a visit, or begins one, depending on where the visitor came from."""
 
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import msgspec
 
@@ -16,22 +16,74 @@ DEFAULT_STATUS = 200
 _VISITOR_BYTES = 256
 
 
-class Pageview(msgspec.Struct, frozen=True, gc=False):
-    """`referrer` is None where nothing is known of one; `visitor` is empty where no id was given."""
+class FirstEvent(Protocol):
+    """What an event gives to the visit that begins with it; it counts as `pageviews` and as `events` of that visit."""
+
+    @property
+    def hit(self) -> Hit:
+        """Its page and client."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the page."""
+
+    @property
+    def source(self) -> str:
+        """The host that the visitor came from, or `direct`."""
+
+    @property
+    def pageviews(self) -> int:
+        """1 for a pageview, else 0."""
+
+    @property
+    def events(self) -> int:
+        """0 for a pageview, else 1."""
+
+
+class PageEvent(msgspec.Struct, frozen=True, gc=False):
+    """The base of pageviews and actions, which are a `FirstEvent` each."""
 
     hit: Hit
+
+    def begin(self: FirstEvent, uuid: str, now: int, visitor: str, client: Client, country: str) -> Session:
+        """A visit that begins with this event, at `now` in microseconds; `uuid` is its key."""
+        page = self.hit.page
+        path = page.path
+        return Session(
+            uuid,
+            page.domain,
+            now,
+            path,
+            now,
+            path,
+            self.status,
+            visitor,
+            client,
+            country,
+            self.source,
+            page.utm,
+            self.pageviews,
+            self.events,
+        )
+
+
+class Pageview(PageEvent, frozen=True, gc=False):
+    """A pageview; `referrer` is None where the browser sent none, `visitor` is empty where the page sent no id."""
+
     referrer: Referrer | None
     status: int
     visitor: str
 
     line: ClassVar = PageviewLine
+    pageviews: ClassVar[int] = 1
+    events: ClassVar[int] = 0
 
     def choose(self, visits: tuple[Visit, ...]) -> Visit | None:
-        """The visit that it belongs to; the first rule that fits decides."""
+        """The visit that it belongs to, None for a new one; the first rule that applies decides."""
         latest = visits[-1]
         for visit in reversed(visits):
             if not visit.session.pageviews:
-                return visit  # an event began it
+                return visit  # an action began it, and this is its first pageview
         page, referrer = self.hit.page, self.referrer
         if referrer is not None and referrer.host == page.host:
             return latest if len(visits) == 1 else find_at(visits, referrer.path) or latest
@@ -42,35 +94,15 @@ class Pageview(msgspec.Struct, frozen=True, gc=False):
         return next((one for one in reversed(visits) if one.session.referrer == referrer.host), None)
 
     def continue_(self, session: Session, now: int) -> Session:
-        """The visit with this page as its last one, or as its first, where an event began it."""
+        """The visit after this pageview, which is its first one where an action began the visit."""
         page, visitor = self.hit.page, self.visitor or session.visitor
         if session.pageviews:
             return session.view(page.path, now, self.status, visitor)
-        return session.arrive(page.path, now, self.status, visitor, self._source, page.utm)
-
-    def begin(self, uuid: str, now: int, visitor: str, client: Client, country: str) -> Session:
-        """A visit with this page alone."""
-        page = self.hit.page
-        return Session(
-            uuid,
-            page.domain,
-            now,
-            page.path,
-            now,
-            page.path,
-            self.status,
-            visitor,
-            client,
-            country,
-            self._source,
-            page.utm,
-            1,
-            0,
-        )
+        return session.arrive(page.path, now, self.status, visitor, self.source, page.utm)
 
     @property
-    def _source(self) -> str:
-        """The host that the visitor came from: never the site itself."""
+    def source(self) -> str:
+        """The host that the visitor came from, or `direct`; never the site itself."""
         referrer = self.referrer
         if referrer is None or referrer.ignored or referrer.host == self.hit.page.host:
             return DIRECT
@@ -78,7 +110,7 @@ class Pageview(msgspec.Struct, frozen=True, gc=False):
 
 
 def find_at(visits: tuple[Visit, ...], path: str) -> Visit | None:
-    """The visit that is on a page; else the one that was there. Of several, the latest."""
+    """The latest visit that is on a page, else the latest that was there before."""
     for visit in reversed(visits):
         if visit.session.exit_path == path:
             return visit
@@ -86,14 +118,14 @@ def find_at(visits: tuple[Visit, ...], path: str) -> Visit | None:
 
 
 def read_status(raw: bytes) -> int | Refusal:
-    """The page's HTTP status, 100 to 599."""
+    """Parse a page's HTTP status, from 100 to 599."""
     if len(raw) == 3 and raw.isdigit() and b"100" <= raw <= b"599":
         return int(raw)
     return refusal.STATUS_INVALID
 
 
 def read_visitor(raw: bytes) -> str | Refusal:
-    """The given visitor id as it is."""
+    """Decode a visitor id, which is kept as it is."""
     if len(raw) > _VISITOR_BYTES:
         return refusal.VISITOR_INVALID
     try:

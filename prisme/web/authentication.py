@@ -52,10 +52,10 @@ def read_fields(text: bytes, longest: int) -> dict[str, str] | Refusal:
     try:
         pairs = parse_qsl(text.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError:
-        return refusal.QUESTION_INVALID.because("parameters are UTF-8, and at most 100, such as from=now-7d")
+        return refusal.QUESTION_INVALID.with_reason("parameters are UTF-8, and at most 100, such as from=now-7d")
     ((name, count),) = Counter(name for name, _ in pairs).most_common(1) or [("", 0)]
     if count > 1:
-        return refusal.QUESTION_INVALID.because(
+        return refusal.QUESTION_INVALID.with_reason(
             f"{name[:64]!r}: comes twice; write a list with commas, such as path=/a,/b"
         )
     return dict(pairs)
@@ -92,7 +92,7 @@ class Guard:
 
     def _find_bearer(self, authorization: str) -> Grant | Refusal:
         key = authorization[len(_BEARER) :].strip() if authorization.lower().startswith(_BEARER) else ""
-        if key.startswith(keys.SHARE):
+        if key.startswith(keys.SHARE_PREFIX):
             share = self.shares.find(key, self.clock())
             if share is not None:
                 return refusal.SHARE_LOCKED if share.locked else share.grant

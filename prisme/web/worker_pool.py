@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from prisme.base.refusal import STATS_BUSY, Refusal
-from prisme.runtime.priority import shorten_turns, step_back
+from prisme.runtime.priority import renice, shorten_switch_interval
 
 T = TypeVar("T")
 
@@ -15,7 +15,7 @@ class Desk:
     """`most` is how many pieces of work may wait or be under way; work `behind` gives way to events."""
 
     def __init__(self, name: str, threads: int, most: int, *, behind: bool = False) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=step_back if behind else None)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=renice if behind else None)
         self._most = most
         self._behind = behind
         self._taken = 0
@@ -33,7 +33,7 @@ class Desk:
     def _take(self, more: int) -> None:
         self._taken += more
         if self._behind:
-            shorten_turns(self._taken > 0)
+            shorten_switch_interval(self._taken > 0)
 
     def close(self) -> None:
         """Drop what waits, and end what is under way."""

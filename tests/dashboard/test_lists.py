@@ -12,15 +12,15 @@ from prisme.base.timexpr import SECOND
 from prisme.dashboard import chart, countries, lists, numbers, sources, state, terms
 from prisme.dashboard.state import PERIODS, State
 from prisme.stats import filters
-from prisme.stats import parameters as asked
+from prisme.stats.parameters import COMPARE, StatsQuery, read_query
 
 NOW = int(datetime(2026, 11, 24, 15, 30, tzinfo=UTC).timestamp()) * SECOND
 BERLIN = ZoneInfo("Europe/Berlin")
 TEXTS = st.text(min_size=1, max_size=20)
 
 
-def read(state: State) -> asked.Asked:
-    return asked.read(state.question(), NOW, asked.COMPARE)
+def read(state: State) -> StatsQuery:
+    return read_query(state.question(), NOW, COMPARE)
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=5), st.booleans())

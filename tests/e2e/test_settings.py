@@ -126,9 +126,9 @@ def test_accounts(server: LiveServer, ada: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"do": "add", "name": "bob", "role": "viewer", "password": PASSWORD}, "a viewer sees some domains"),
-        ({"do": "add", "name": "<b>", "role": "admin", "password": PASSWORD}, "is no name for an account"),
-        ({"do": "add", "name": "vic", "role": "admin", "password": PASSWORD}, "there is an account"),
+        ({"do": "add", "name": "bob", "role": "viewer", "password": PASSWORD}, "a viewer needs at least one domain"),
+        ({"do": "add", "name": "<b>", "role": "admin", "password": PASSWORD}, "is not an account name"),
+        ({"do": "add", "name": "vic", "role": "admin", "password": PASSWORD}, "already exists: choose another name"),
         ({"do": "add", "name": "bob", "role": "admin", "password": "short"}, "password"),
         ({"do": "remove", "name": "ada"}, "this is the last admin"),
         ({"do": "role", "name": "ada", "role": "viewer", "domains": "a.org"}, "this is the last admin"),
@@ -194,7 +194,7 @@ def test_share_links(server: LiveServer, ada: httpx.Client) -> None:
     (share,) = Shares(Control(server.folder)).list()
     assert done(do(ada, "shares", do="remove", id=str(share.id)), "shares", "removed")
     assert server.http.get(link[1]).status_code == 401
-    assert "is no domain" in fault(do(ada, "shares", do="add", domain="https://"))
+    assert "is not a domain" in fault(do(ada, "shares", do="add", domain="https://"))
     assert "password" in fault(do(ada, "shares", do="add", domain="example.com", password="  "))
 
 

@@ -8,8 +8,9 @@ import msgspec
 
 from prisme.access.audit import Entry
 from prisme.access.audit import read as read_audit
-from prisme.access.grants import ADMIN, STATS, AccessError, Grant, MissingError
+from prisme.access.grants import ADMIN, STATS, AccessError, Grant, NotFoundError
 from prisme.base import refusal, timexpr
+from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.store.control import Control
 from prisme.web import responses
@@ -96,7 +97,7 @@ def manage(offices: Offices) -> dict[str, dict[str, Endpoint]]:
         API + "tokens/:name": {
             "DELETE": anyone(
                 lambda grant, _, name, __: guard.tokens.remove(
-                    grant, _read_id(name), guard.clock(), whose=_whose(grant)
+                    grant, _read_id(name), guard.clock(), owner=_whose(grant)
                 )
             ),
         },
@@ -143,13 +144,13 @@ def _endpoint(offices: Offices, who: Who, work: Work, *, status: int = 200) -> E
 def _do(work: Work, grant: Grant, asking: Asking, name: str, body: bytes, status: int) -> Response | Refusal:
     kind = asking.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and kind != "application/json":
-        return refusal.FIELDS_INVALID.because("the body is JSON: send Content-Type: application/json")
+        return refusal.FIELDS_INVALID.with_reason("the body is JSON: send Content-Type: application/json")
     try:
         found = work(grant, asking, name, body)
-    except MissingError as error:
-        return refusal.NOT_THERE.because(str(error))
-    except ValueError as error:  # of which msgspec's are some
-        return refusal.FIELDS_INVALID.because(str(error))
+    except NotFoundError as error:
+        return refusal.NOT_THERE.with_reason(str(error))
+    except (InputError, ValueError) as error:  # of which msgspec's are some
+        return refusal.FIELDS_INVALID.with_reason(str(error))
     if found is None:
         return responses.make_response(204, _HEADERS[1:])
     return responses.make_response(status, _HEADERS, msgspec.json.encode(found))
@@ -214,7 +215,7 @@ def _tell_grant(grant: Grant) -> dict[str, Any]:
 def _read_id(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 16:
         return int(text)
-    raise MissingError(f"there is nothing with the id {text[:64]!r}")
+    raise NotFoundError(f"there is nothing with the id {text[:64]!r}")
 
 
 def _decode(body: bytes, kind: type[Any]) -> Any:

@@ -9,19 +9,19 @@ from prisme.access.grants import STATS as SCOPE
 from prisme.access.grants import Grant
 from prisme.access.shares import SHARE
 from prisme.base import refusal
+from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.runtime.clock import Clock
-from prisme.stats import figures as answers
-from prisme.stats import parameters as asked
-from prisme.stats.cache.incremental import Kept
-from prisme.stats.cache.responses import Recent
-from prisme.stats.figures import DASHBOARD, NAMES
+from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.cache.responses import ResponseCache
+from prisme.stats.figures import DASHBOARD, NAMES, compute, extra_parameters
 from prisme.stats.filters import DOMAIN
 from prisme.stats.frames import Frame
-from prisme.stats.parameters import Asked
+from prisme.stats.parameters import StatsQuery, read_query
 from prisme.stats.queries import Stats
 from prisme.store.database import Database
-from prisme.store.reader import LateError, LostError, Reader
+from prisme.store.errors import LateError, LostError
+from prisme.store.reader import Reader
 from prisme.web import responses
 from prisme.web.authentication import Asking, Guard, read_asking
 from prisme.web.request import Request
@@ -44,8 +44,8 @@ class Figures(msgspec.Struct, frozen=True):
     """What the endpoint needs. `deadline` in seconds; `origins` may read answers in their pages, `*` all may."""
 
     database: Database
-    kept: Kept
-    recent: Recent
+    kept: IncrementalCache
+    recent: ResponseCache
     guard: Guard
     desk: Desk
     clock: Clock
@@ -91,14 +91,14 @@ def allow(request: Request, origins: tuple[str, ...]) -> list[Header]:
 
 def excuse(error: LateError | LostError) -> Refusal:
     """Why there is no answer."""
-    return refusal.STATS_LATE.because(str(error)) if isinstance(error, LateError) else refusal.STATS_LOST
+    return refusal.STATS_LATE.with_reason(str(error)) if isinstance(error, LateError) else refusal.STATS_LOST
 
 
 def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: list[Header]) -> Response | Refusal:
     """In a thread of the desk. Who is asking is found out each time, whatever is remembered."""
     name, as_csv = _choose_format(name, asking.headers.get("accept", ""))
     if name not in NAMES:
-        return refusal.NOT_THERE.because(f"{name[:64]!r} is no figure; there are {', '.join(NAMES)}")
+        return refusal.NOT_THERE.with_reason(f"{name[:64]!r} is no figure; there are {', '.join(NAMES)}")
     grant = figures.guard.identify(asking)
     if isinstance(grant, Refusal):
         return grant
@@ -107,16 +107,16 @@ def _answer(figures: Figures, name: str, asking: Asking, began: float, cors: lis
     now = figures.clock.wall() // 1000
     parameters = {key: text for key, text in asking.query.items() if key != SHARE}
     try:
-        question = asked.read(parameters, now, answers.parameters(name))
-    except ValueError as error:
-        return refusal.QUESTION_INVALID.because(str(error))
+        question = read_query(parameters, now, extra_parameters(name))
+    except (InputError, ValueError) as error:
+        return refusal.QUESTION_INVALID.with_reason(str(error))
     strange = _beyond(question, grant)
     if strange:
-        return refusal.DOMAIN_NOT_ALLOWED.because(f"domain: {strange[:128]!r} is not one of yours")
+        return refusal.DOMAIN_NOT_ALLOWED.with_reason(f"domain: {strange[:128]!r} is not one of yours")
 
     def make() -> bytes:
         with Reader(figures.database, figures.deadline, began) as reader:
-            found = answers.answer(name, Stats(reader, grant.domains), question, now, figures.kept)
+            found = compute(name, Stats(reader, grant.domains), question, now, figures.kept)
         if as_csv and isinstance(found, Frame):
             return found.to_csv().encode("utf-8", "surrogatepass")
         return msgspec.json.encode(found)
@@ -139,7 +139,7 @@ def _choose_format(name: str, accept: str) -> tuple[str, bool]:
     return name, "text/csv" in kinds and not kinds & {"application/json", "*/*", "application/*"}
 
 
-def _beyond(question: Asked, grant: Grant) -> str:
+def _beyond(question: StatsQuery, grant: Grant) -> str:
     """A domain that is asked for by its whole name, and not one of the grant's; empty where there is none."""
     if grant.domains is None or DOMAIN not in question.filters:
         return ""

@@ -11,8 +11,7 @@ from prisme.base.refusal import Refusal
 from prisme.dashboard import lists, page, state, terms
 from prisme.dashboard.state import DASHBOARD, LIST, State
 from prisme.stats import filters
-from prisme.stats import parameters as asked
-from prisme.stats.parameters import COMPARE
+from prisme.stats.parameters import COMPARE, read_query
 from prisme.stats.queries import Stats
 from prisme.web.pages import health
 from prisme.web.pages import viewer as viewing
@@ -45,7 +44,7 @@ def _show(board: Board, viewer: Viewer) -> Response | Refusal:
         here = State(given, min((first for _, first in known), default=None), viewer.zone)
         if not known:
             return show("waiting", viewing.frame(board, viewer, here, "UTC") | _waiting(board, viewer))
-        question = asked.read(here.question() | {"limit": str(page.ROWS)}, now, COMPARE)
+        question = read_query(here.question() | {"limit": str(page.ROWS)}, now, COMPARE)
         values = page.build(stats, here, question, [domain for domain, _ in known], now, board.kept)
     values |= viewing.frame(board, viewer, here, question.zone.key) | _tools(board, viewer, here, values)
     return show("dashboard", values)
@@ -56,7 +55,7 @@ def _filter(_: Board, viewer: Viewer) -> Response | Refusal:
     given = dict(viewer.given)
     name, value = given.pop("filter", ""), given.pop("value", "").strip()
     if name not in filters.NAMES:
-        return refusal.QUESTION_INVALID.because(f"filter: {name[:64]!r} is none of {', '.join(filters.NAMES)}")
+        return refusal.QUESTION_INVALID.with_reason(f"filter: {name[:64]!r} is none of {', '.join(filters.NAMES)}")
     here = State(state.read(given), None, "")
     return lead(here.link({name: terms.canonical(name, value)}))
 
@@ -71,7 +70,7 @@ def _form(board: Board, take: Take) -> Endpoint:
         try:
             return take(board, grant, visit)
         except AccessError as error:
-            return refusal.FIELDS_INVALID.because(str(error))
+            return refusal.FIELDS_INVALID.with_reason(str(error))
 
     return board.place.form(work)
 

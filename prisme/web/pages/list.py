@@ -8,8 +8,7 @@ from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.dashboard import lists, page, state
 from prisme.dashboard.state import LIST, State
-from prisme.stats import parameters as asked
-from prisme.stats.parameters import COMPARE, MOST_ROWS, PROPERTY
+from prisme.stats.parameters import COMPARE, MOST_ROWS, PROPERTY, read_query
 from prisme.stats.queries import Stats
 from prisme.web.pages import viewer as viewing
 from prisme.web.pages.viewer import Board, Viewer
@@ -20,20 +19,20 @@ _SORTS: Final = {"": "count", "name": "name"}
 
 
 def show_list(board: Board, viewer: Viewer) -> Response | Refusal:
-    """The page. Raises ValueError for a wrong question."""
+    """The page. Raises InputError for a wrong question."""
     given = dict(viewer.given)
     name, sort = given.pop("name", ""), given.pop("sort", "")
     search, start = given.pop("search", ""), given.pop("start", "0")
     if name not in lists.KINDS:
-        return refusal.NOT_THERE.because(f"{name[:64]!r} is no list; there are {', '.join(lists.KINDS)}")
+        return refusal.NOT_THERE.with_reason(f"{name[:64]!r} is no list; there are {', '.join(lists.KINDS)}")
     if not (start.isascii() and start.isdigit() and len(start) < 8) or sort not in _SORTS:
-        return refusal.QUESTION_INVALID.because("start is a number, sort is name or nothing, such as sort=name")
+        return refusal.QUESTION_INVALID.with_reason("start is a number, sort is name or nothing, such as sort=name")
     with viewing.read(board, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         known = viewing.known(board, viewer, stats)
         here = State(state.read(given), min((first for _, first in known), default=None), viewer.zone)
         words = {key: text for key, text in here.question().items() if key not in COMPARE}
-        question = asked.read(words | {"limit": str(MOST_ROWS)}, board.now, PROPERTY)
+        question = read_query(words | {"limit": str(MOST_ROWS)}, board.now, PROPERTY)
         found = page.find(stats, here, question, name, frozenset(domain for domain, _ in known))
     rows = [row for row in found.rows if search.casefold() in row.label.casefold()]
     if sort == "name":

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from prisme.access import attempts, keys
+from prisme.access import keys, login_attempts
 from prisme.access.accounts import LOGIN_SECONDS
-from prisme.access.attempts import Attempts
 from prisme.access.grants import AccessError, Grant
+from prisme.access.login_attempts import AttemptLimiter
 from prisme.access.setup import Setup
 from prisme.access.shares import SHARE, UNLOCK_SECONDS
 from prisme.base import refusal
@@ -32,7 +32,7 @@ class People(msgspec.Struct, frozen=True):
     place: Place
     guard: Guard
     setup: Setup
-    attempts: Attempts
+    attempts: AttemptLimiter
     log: logging.Logger
 
 
@@ -57,14 +57,14 @@ def _login_form(room: People, visit: Visit) -> Response | Refusal:
     following = _read_next(visit.asking.query)
     if isinstance(room.guard.identify(visit.asking), Grant):
         return lead(following)
-    values = {"fault": "", "name": "", "next": following, "empty": not room.guard.accounts.any()}
+    values = {"fault": "", "name": "", "next": following, "empty": not room.guard.accounts.has_any()}
     return room.place.pages.show("login", values)
 
 
 def _log_in(room: People, visit: Visit) -> Response | Refusal:
     fields = visit.fields
     name = fields.get("name", "").strip().lower()[:64]
-    limits = {f"address {visit.address}": attempts.PER_ADDRESS, f"account {name}": attempts.PER_ACCOUNT}
+    limits = {f"address {visit.address}": login_attempts.PER_ADDRESS, f"account {name}": login_attempts.PER_ACCOUNT}
     key = _try(room, limits, lambda: room.guard.accounts.log_in(name, fields.get("password", ""), room.guard.clock()))
     if isinstance(key, Refusal):
         values = {"fault": key.reason, "name": name, "next": _read_next(fields), "empty": False}
@@ -82,7 +82,7 @@ def _setup_form(room: People, visit: Visit) -> Response | Refusal:
     fault = _find_setup_fault(room, key)
     if fault:
         return fault
-    return room.place.pages.show("setup", {"fault": "", "key": key, "name": "", "shortest": keys.SHORTEST})
+    return room.place.pages.show("setup", {"fault": "", "key": key, "name": "", "shortest": keys.MIN_PASSWORD})
 
 
 def _set_up(room: People, visit: Visit) -> Response | Refusal:
@@ -96,16 +96,16 @@ def _set_up(room: People, visit: Visit) -> Response | Refusal:
             raise AccessError("the two passwords are not the same")
         room.guard.accounts.add_first(name, fields.get("password", ""), now)
     except AccessError as error:
-        values = {"fault": str(error), "key": key, "name": name, "shortest": keys.SHORTEST}
+        values = {"fault": str(error), "key": key, "name": name, "shortest": keys.MIN_PASSWORD}
         return room.place.pages.show("setup", values, refusal.FIELDS_INVALID.status)
     room.log.info("the first account was made: %s", name)
-    return lead("/", [write_cookie(LOGIN, room.guard.accounts.open(name, now), LOGIN_SECONDS, visit.secure)])
+    return lead("/", [write_cookie(LOGIN, room.guard.accounts.create_login(name, now), LOGIN_SECONDS, visit.secure)])
 
 
 def _find_setup_fault(room: People, key: str) -> Refusal | None:
-    if not room.guard.accounts.any() and room.setup.knows(key):
+    if not room.guard.accounts.has_any() and room.setup.is_valid(key):
         return None
-    return refusal.KEY_UNKNOWN.because(
+    return refusal.KEY_UNKNOWN.with_reason(
         "this link makes the first account, once; after that, log in. The log has a new one after each start without "
         "an account"
     )
@@ -126,7 +126,7 @@ def _unlock(room: People, visit: Visit) -> Response | Refusal:
     share = room.guard.find_share(asking)
     if share is None:
         return refusal.KEY_UNKNOWN
-    limits = {f"address {visit.address}": attempts.PER_ADDRESS, f"share {share.id}": attempts.PER_ACCOUNT}
+    limits = {f"address {visit.address}": login_attempts.PER_ADDRESS, f"share {share.id}": login_attempts.PER_ACCOUNT}
     key = _try(room, limits, lambda: room.guard.shares.unlock(share, fields.get("password", ""), room.guard.clock()))
     if isinstance(key, Refusal):
         values = {"fault": key.reason, "domain": share.domain, "share": asking.query[SHARE]}
@@ -138,12 +138,12 @@ def _unlock(room: People, visit: Visit) -> Response | Refusal:
 def _try(room: People, limits: dict[str, int], verify: Callable[[], str | None]) -> str | Refusal:
     """The key that a password gives; a wrong one is counted, and after too many, none is looked at."""
     now = time.monotonic()
-    wait = room.attempts.wait(limits, now)
+    wait = room.attempts.retry_after(limits, now)
     if wait:
-        return refusal.TOO_MANY_ATTEMPTS.later(wait)
+        return refusal.TOO_MANY_ATTEMPTS.with_retry_after(wait)
     key = verify()
     if key is None:
-        room.attempts.fail(limits, now)
+        room.attempts.record_failure(limits, now)
         return refusal.PASSWORD_WRONG
     return key
 

@@ -8,12 +8,13 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from prisme.access import attempts, keys
-from prisme.access.attempts import Attempts
+from prisme.access import keys, login_attempts
 from prisme.access.audit import read as read_audit
 from prisme.access.grants import ADMIN, SCOPES, AccessError, Grant
+from prisme.access.login_attempts import AttemptLimiter
 from prisme.access.shares import SHARE
 from prisme.base import refusal, timexpr
+from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.store.control import Control
 from prisme.web.authentication import Asking, Guard
@@ -40,7 +41,7 @@ _DONE: Final = {
     "removed": "It is removed.",
 }
 _ENTRIES: Final = 100
-_SHORTEST: Final = {"shortest": keys.SHORTEST}
+_SHORTEST: Final = {"shortest": keys.MIN_PASSWORD}
 
 
 class Office(msgspec.Struct, frozen=True):
@@ -49,7 +50,7 @@ class Office(msgspec.Struct, frozen=True):
     place: Place
     control: Control
     guard: Guard
-    attempts: Attempts
+    attempts: AttemptLimiter
 
 
 Show = Callable[[Office, Grant, Asking], dict[str, Any]]
@@ -107,7 +108,7 @@ def _form(office: Office, name: str, show: Show, take: Take) -> Endpoint:
             return grant
         try:
             done = take(office, grant, visit.fields)
-        except (AccessError, ValueError) as error:
+        except (InputError, AccessError, ValueError) as error:
             typed = {key: text for key, text in visit.fields.items() if "password" not in key}
             values = show(office, grant, visit.asking) | {"fault": str(error), "typed": typed}
             return _draw(office, name, grant, values, refusal.FIELDS_INVALID.status)
@@ -148,11 +149,11 @@ def _change_password(office: Office, grant: Grant, fields: Fields) -> str:
     accounts, now = office.guard.accounts, office.guard.clock()
     if fields.get("new-password") != fields.get("again-password"):
         raise AccessError("the two new passwords are not the same")
-    limits = {f"account {grant.account}": attempts.PER_ACCOUNT}
-    if office.attempts.wait(limits, time.monotonic()):
+    limits = {f"account {grant.account}": login_attempts.PER_ACCOUNT}
+    if office.attempts.retry_after(limits, time.monotonic()):
         raise AccessError(refusal.TOO_MANY_ATTEMPTS.reason)
-    if not accounts.has_password(grant.account, fields.get("password", "")):
-        office.attempts.fail(limits, time.monotonic())
+    if not accounts.check_password(grant.account, fields.get("password", "")):
+        office.attempts.record_failure(limits, time.monotonic())
         raise AccessError("this is not your present password")
     accounts.set_password(grant, grant.account, fields.get("new-password", ""), now)
     return "password"
@@ -180,7 +181,7 @@ def _change_users(office: Office, grant: Grant, fields: Fields) -> str:
 def _change_tokens(office: Office, grant: Grant, fields: Fields) -> str | dict[str, str]:
     tokens, now = office.guard.tokens, office.guard.clock()
     if fields.get("do") == "remove":
-        tokens.remove(grant, _read_id(fields), now, whose=_whose(grant))
+        tokens.remove(grant, _read_id(fields), now, owner=_whose(grant))
         return "removed"
     scopes = [scope for scope in SCOPES if fields.get(f"scope-{scope}")]
     domains = _split(fields.get("domains", "")) or None

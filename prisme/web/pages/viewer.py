@@ -11,15 +11,17 @@ from prisme.access.grants import ADMIN, STATS, Grant
 from prisme.access.shares import SHARE
 from prisme.access.views import Views
 from prisme.base import refusal
+from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.dashboard.state import DASHBOARD, State
 from prisme.runtime.clock import Clock
-from prisme.stats import parameters as asked
-from prisme.stats.cache.incremental import Kept
-from prisme.stats.cache.responses import Sites
+from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.cache.sites import SiteCache
+from prisme.stats.parameters import read_zone
 from prisme.stats.queries import Stats
 from prisme.store.database import Database
-from prisme.store.reader import LateError, LostError, Reader
+from prisme.store.errors import LateError, LostError
+from prisme.store.reader import Reader
 from prisme.web.api.stats import excuse
 from prisme.web.authentication import ZONE, Asking, Guard
 from prisme.web.pages.forms import Place, Visit
@@ -37,8 +39,8 @@ class Board(msgspec.Struct, frozen=True):
 
     place: Place
     database: Database
-    kept: Kept
-    sites: Sites
+    kept: IncrementalCache
+    sites: SiteCache
     guard: Guard
     views: Views
     clock: Clock
@@ -64,8 +66,8 @@ class Viewer(msgspec.Struct, frozen=True):
         """The browser's time zone, empty where it does not say."""
         told = self.visit.asking.cookies.get(ZONE, "")
         try:
-            return asked.read_zone(told).key
-        except ValueError:
+            return read_zone(told).key
+        except (InputError, ValueError):
             return ""
 
     @property
@@ -125,8 +127,8 @@ def _enter(board: Board, visit: Visit, show: Show) -> Response | Refusal:
         return show(board, Viewer(visit, grant, dict(asking.query)))
     except (LateError, LostError) as error:
         return excuse(error)
-    except ValueError as error:
-        return refusal.QUESTION_INVALID.because(str(error))
+    except (InputError, ValueError) as error:
+        return refusal.QUESTION_INVALID.with_reason(str(error))
 
 
 def _pack(answer: Response, asking: Asking) -> Response:
