@@ -8,8 +8,9 @@ from prisme.access.grants import ADMIN, AccessError, Grant
 from prisme.access.shares import SHARE
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
-from prisme.dashboard import lists, page, state, terms
-from prisme.dashboard.state import DASHBOARD, LIST, State
+from prisme.dashboard import filter_terms, page
+from prisme.dashboard.lists import link_export
+from prisme.dashboard.url_state import DASHBOARD, LIST, UrlState, read_parameters
 from prisme.stats import filters
 from prisme.stats.parameters import COMPARE, read_query
 from prisme.stats.queries import Stats
@@ -37,15 +38,15 @@ def dashboard(board: Board) -> dict[str, dict[str, Endpoint]]:
 
 
 def _show(board: Board, viewer: Viewer) -> Response | Refusal:
-    given, now, show = state.read(viewer.given), board.now, board.place.pages.show
+    given, now, show = read_parameters(viewer.given), board.now, board.place.pages.show
     with viewing.read(board, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         known = viewing.known(board, viewer, stats)
-        here = State(given, min((first for _, first in known), default=None), viewer.zone)
+        here = UrlState(given, min((first for _, first in known), default=None), viewer.zone)
         if not known:
             return show("waiting", viewing.frame(board, viewer, here, "UTC") | _waiting(board, viewer))
-        question = read_query(here.question() | {"limit": str(page.ROWS)}, now, COMPARE)
-        values = page.build(stats, here, question, [domain for domain, _ in known], now, board.kept)
+        question = read_query(here.stats_parameters() | {"limit": str(page.ROWS)}, now, COMPARE)
+        values = page.build_page(stats, here, question, [domain for domain, _ in known], now, board.kept)
     values |= viewing.frame(board, viewer, here, question.zone.key) | _tools(board, viewer, here, values)
     return show("dashboard", values)
 
@@ -55,9 +56,9 @@ def _filter(_: Board, viewer: Viewer) -> Response | Refusal:
     given = dict(viewer.given)
     name, value = given.pop("filter", ""), given.pop("value", "").strip()
     if name not in filters.NAMES:
-        return refusal.QUESTION_INVALID.with_reason(f"filter: {name[:64]!r} is none of {', '.join(filters.NAMES)}")
-    here = State(state.read(given), None, "")
-    return lead(here.link({name: terms.canonical(name, value)}))
+        return refusal.QUESTION_INVALID.with_reason(f"filter: {name[:64]!r} is not one of {', '.join(filters.NAMES)}")
+    here = UrlState(read_parameters(given), None, "")
+    return lead(here.link({name: filter_terms.normalise(name, value)}))
 
 
 def _form(board: Board, take: Take) -> Endpoint:
@@ -102,7 +103,7 @@ def _read_back(fields: Mapping[str, str]) -> str:
     return back if fits and back.isascii() and back.isprintable() else DASHBOARD
 
 
-def _tools(board: Board, viewer: Viewer, here: State, values: dict[str, Any]) -> dict[str, Any]:
+def _tools(board: Board, viewer: Viewer, here: UrlState, values: dict[str, Any]) -> dict[str, Any]:
     """What one may do with the page, and figures of the server itself for those who may see all."""
     grant = viewer.grant
     sites = values["chosen_domains"]
@@ -115,9 +116,9 @@ def _tools(board: Board, viewer: Viewer, here: State, values: dict[str, Any]) ->
         "clear": here.link(dict.fromkeys(filters.NAMES)),
         "all_link": here.link({"period": "all", "from": None, "to": None}),
         "now_link": here.link({"period": "30m", "from": None, "to": None}),
-        "live_url": lists.export(here, "live-visitors"),
-        "week_csv": lists.export(here, "weekday-hours", ".csv"),
-        "week_json": lists.export(here, "weekday-hours"),
+        "live_url": link_export(here, "live-visitors"),
+        "week_csv": link_export(here, "weekday-hours", ".csv"),
+        "week_json": link_export(here, "weekday-hours"),
         "health": _health(board) if viewer.may_see_health else None,
     }
 

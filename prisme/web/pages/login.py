@@ -93,12 +93,12 @@ def _set_up(room: People, visit: Visit) -> Response | Refusal:
         return fault
     try:
         if fields.get("password") != fields.get("again"):
-            raise AccessError("the two passwords are not the same")
+            raise AccessError("the passwords do not match")
         room.guard.accounts.add_first(name, fields.get("password", ""), now)
     except AccessError as error:
         values = {"fault": str(error), "key": key, "name": name, "shortest": keys.MIN_PASSWORD}
         return room.place.pages.show("setup", values, refusal.FIELDS_INVALID.status)
-    room.log.info("the first account was made: %s", name)
+    room.log.info("first account created: %s", name)
     return lead("/", [write_cookie(LOGIN, room.guard.accounts.create_login(name, now), LOGIN_SECONDS, visit.secure)])
 
 
@@ -106,8 +106,8 @@ def _find_setup_fault(room: People, key: str) -> Refusal | None:
     if not room.guard.accounts.has_any() and room.setup.is_valid(key):
         return None
     return refusal.KEY_UNKNOWN.with_reason(
-        "this link makes the first account, once; after that, log in. The log has a new one after each start without "
-        "an account"
+        "this link is unknown or has been used. If there is an account, log in; otherwise, the server's log has a new "
+        "link after each start"
     )
 
 

@@ -30,15 +30,15 @@ _PAGES: Final = {
     "users": "Accounts",
     "tokens": "API tokens",
     "shares": "Share links",
-    "audit": "Changes",
+    "audit": "Audit log",
 }
 _FOR_ADMINS: Final = frozenset(("users", "shares", "audit"))
 # What may stand above a page after a change.
 _DONE: Final = {
-    "password": "The password is changed.",
-    "added": "It is made.",
-    "changed": "It is changed.",
-    "removed": "It is removed.",
+    "password": "Password changed.",
+    "added": "Created.",
+    "changed": "Saved.",
+    "removed": "Deleted.",
 }
 _ENTRIES: Final = 100
 _SHORTEST: Final = {"shortest": keys.MIN_PASSWORD}
@@ -148,13 +148,13 @@ def _draw(office: Office, name: str, grant: Grant, values: dict[str, Any], statu
 def _change_password(office: Office, grant: Grant, fields: Fields) -> str:
     accounts, now = office.guard.accounts, office.guard.clock()
     if fields.get("new-password") != fields.get("again-password"):
-        raise AccessError("the two new passwords are not the same")
+        raise AccessError("the new passwords do not match")
     limits = {f"account {grant.account}": login_attempts.PER_ACCOUNT}
     if office.attempts.retry_after(limits, time.monotonic()):
         raise AccessError(refusal.TOO_MANY_ATTEMPTS.reason)
     if not accounts.check_password(grant.account, fields.get("password", "")):
         office.attempts.record_failure(limits, time.monotonic())
-        raise AccessError("this is not your present password")
+        raise AccessError("wrong current password")
     accounts.set_password(grant, grant.account, fields.get("new-password", ""), now)
     return "password"
 
@@ -175,7 +175,7 @@ def _change_users(office: Office, grant: Grant, fields: Fields) -> str:
         case "remove":
             accounts.remove(grant, name, now)
             return "removed"
-    raise AccessError("the form says nothing to do")
+    raise AccessError("unknown action")
 
 
 def _change_tokens(office: Office, grant: Grant, fields: Fields) -> str | dict[str, str]:

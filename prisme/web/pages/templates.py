@@ -66,4 +66,4 @@ def tell(pages: Pages, request: Request, why: Refusal) -> Response:
     """A refusal as a page."""
     start, _ = refuse(request, why, of_events=False)
     kept = [(name, value) for name, value in start["headers"] if name.startswith((b"x-prisme", b"retry"))]
-    return pages.show("message", {"title": "Not possible", "text": why.reason}, why.status, kept)
+    return pages.show("message", {"title": "Error", "text": why.reason}, why.status, kept)

@@ -13,7 +13,7 @@ from prisme.access.views import Views
 from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
-from prisme.dashboard.state import DASHBOARD, State
+from prisme.dashboard.url_state import DASHBOARD, UrlState
 from prisme.runtime.clock import Clock
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.cache.sites import SiteCache
@@ -29,7 +29,7 @@ from prisme.web.pages.health import Intake
 from prisme.web.pages.templates import lead
 from prisme.web.responses import Response
 from prisme.web.routing import Endpoint
-from prisme.web.static import DASHBOARD_SCRIPT, prefer
+from prisme.web.static import DASHBOARD_SCRIPT, choose_coding
 
 _WORTH_PACKING: Final = 1000  # bytes
 
@@ -99,7 +99,7 @@ def known(board: Board, viewer: Viewer, stats: Stats) -> list[tuple[str, int]]:
     return board.sites.find(viewer.grant.domains, stats.domains)
 
 
-def frame(board: Board, viewer: Viewer, here: State, zone: str) -> dict[str, Any]:
+def frame(board: Board, viewer: Viewer, here: UrlState, zone: str) -> dict[str, Any]:
     """What the frame around each page shows."""
     return {
         "state": here,
@@ -135,7 +135,7 @@ def _pack(answer: Response, asking: Asking) -> Response:
     """With gzip, where the browser takes it. Nothing on these pages is a secret that a stranger may add text to."""
     start, body = answer
     accepted = asking.headers.get("accept-encoding", "").encode("latin-1")[:128]
-    if len(body["body"]) < _WORTH_PACKING or b"gzip" not in accepted or prefer(accepted) == b"identity":
+    if len(body["body"]) < _WORTH_PACKING or b"gzip" not in accepted or choose_coding(accepted) == b"identity":
         return answer
     packed = gzip.compress(body["body"], 6, mtime=0)
     headers = [*start["headers"], (b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
