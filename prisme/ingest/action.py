@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from typing import ClassVar
 
-from prisme.base.events import DIRECT, Session
-from prisme.ingest.pageview import DEFAULT_STATUS, PageEvent, find_at
+import msgspec
+
+from prisme.base.events import DIRECT, Client, Session
+from prisme.ingest.hit import Hit
+from prisme.ingest.pageview import DEFAULT_STATUS, begin_visit, find_at
 from prisme.journal.record import Line
 from prisme.visit.sessions import Visit
 
@@ -12,16 +15,13 @@ from prisme.visit.sessions import Visit
 MakeLine = Callable[[int | None, Session, str], Line]
 
 
-class Action(PageEvent, frozen=True, gc=False):
+class Action(msgspec.Struct, frozen=True, gc=False):
     """A custom event, a download or a click on an outbound link; `make_line` makes its line in the journal."""
 
+    hit: Hit
     make_line: MakeLine
 
     visitor: ClassVar[str] = ""  # only a pageview brings a visitor id
-    status: ClassVar[int] = DEFAULT_STATUS
-    source: ClassVar[str] = DIRECT
-    pageviews: ClassVar[int] = 0
-    events: ClassVar[int] = 1
 
     def choose(self, visits: tuple[Visit, ...]) -> Visit | None:
         """The visit that is on its page, else one that was there before, else the latest."""
@@ -31,6 +31,10 @@ class Action(PageEvent, frozen=True, gc=False):
     def continue_(self, session: Session, now: int) -> Session:
         """The visit with one more event."""
         return session.act(now)
+
+    def begin(self, uuid: str, now: int, visitor: str, client: Client, country: str) -> Session:
+        """A visit without a pageview yet."""
+        return begin_visit(self.hit.page, uuid, now, visitor, client, country, DEFAULT_STATUS, DIRECT, 0)
 
     def line(self, device: int | None, session: Session) -> Line:
         """Its line in the journal, with its page's path, or the visit's where the browser sent the origin only."""

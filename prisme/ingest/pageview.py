@@ -1,6 +1,6 @@
 """Pageviews: each belongs to a visit, or begins one, depending on where the visitor came from."""
 
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import msgspec
 
@@ -10,73 +10,21 @@ from prisme.base.refusal import Refusal
 from prisme.ingest.hit import Hit
 from prisme.journal.record import PageviewLine
 from prisme.visit.sessions import Visit
-from prisme.visit.sites import Referrer
+from prisme.visit.sites import Page, Referrer
 
 DEFAULT_STATUS = 200
 _VISITOR_BYTES = 256
 
 
-class FirstEvent(Protocol):
-    """What an event gives to the visit that begins with it; it counts as `pageviews` and as `events` of that visit."""
-
-    @property
-    def hit(self) -> Hit:
-        """Its page and client."""
-
-    @property
-    def status(self) -> int:
-        """The HTTP status of the page."""
-
-    @property
-    def source(self) -> str:
-        """The host that the visitor came from, or `direct`."""
-
-    @property
-    def pageviews(self) -> int:
-        """1 for a pageview, else 0."""
-
-    @property
-    def events(self) -> int:
-        """0 for a pageview, else 1."""
-
-
-class PageEvent(msgspec.Struct, frozen=True, gc=False):
-    """The base of pageviews and actions, which are a `FirstEvent` each."""
-
-    hit: Hit
-
-    def begin(self: FirstEvent, uuid: str, now: int, visitor: str, client: Client, country: str) -> Session:
-        """A visit that begins with this event, at `now` in microseconds; `uuid` is its key."""
-        page = self.hit.page
-        path = page.path
-        return Session(
-            uuid,
-            page.domain,
-            now,
-            path,
-            now,
-            path,
-            self.status,
-            visitor,
-            client,
-            country,
-            self.source,
-            page.utm,
-            self.pageviews,
-            self.events,
-        )
-
-
-class Pageview(PageEvent, frozen=True, gc=False):
+class Pageview(msgspec.Struct, frozen=True, gc=False):
     """A pageview; `referrer` is None where the browser sent none, `visitor` is empty where the page sent no id."""
 
+    hit: Hit
     referrer: Referrer | None
     status: int
     visitor: str
 
     line: ClassVar = PageviewLine
-    pageviews: ClassVar[int] = 1
-    events: ClassVar[int] = 0
 
     def choose(self, visits: tuple[Visit, ...]) -> Visit | None:
         """The visit that it belongs to, None for a new one; the first rule that applies decides."""
@@ -98,15 +46,37 @@ class Pageview(PageEvent, frozen=True, gc=False):
         page, visitor = self.hit.page, self.visitor or session.visitor
         if session.pageviews:
             return session.view(page.path, now, self.status, visitor)
-        return session.arrive(page.path, now, self.status, visitor, self.source, page.utm)
+        return session.arrive(page.path, now, self.status, visitor, self._source, page.utm)
+
+    def begin(self, uuid: str, now: int, visitor: str, client: Client, country: str) -> Session:
+        """A visit with this page alone."""
+        return begin_visit(self.hit.page, uuid, now, visitor, client, country, self.status, self._source, 1)
 
     @property
-    def source(self) -> str:
+    def _source(self) -> str:
         """The host that the visitor came from, or `direct`; never the site itself."""
         referrer = self.referrer
         if referrer is None or referrer.ignored or referrer.host == self.hit.page.host:
             return DIRECT
         return referrer.host
+
+
+def begin_visit(
+    page: Page,
+    uuid: str,
+    now: int,
+    visitor: str,
+    client: Client,
+    country: str,
+    status: int,
+    source: str,
+    pageviews: int,
+) -> Session:
+    """A visit that begins on `page` at `now` (microseconds), with one pageview, or with one event and no pageview."""
+    path, events = page.path, 1 - pageviews
+    return Session(
+        uuid, page.domain, now, path, now, path, status, visitor, client, country, source, page.utm, pageviews, events
+    )
 
 
 def find_at(visits: tuple[Visit, ...], path: str) -> Visit | None:
