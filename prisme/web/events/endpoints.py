@@ -189,15 +189,18 @@ def read_pageview(sites: Sites) -> Read:
 
     def read(request: Request, hit: Hit) -> Pageview | Refusal:
         slots = request.slots
-        status, visitor = slots[STATUS], slots[VISITOR_ID]
-        code = read_status(status) if status else DEFAULT_STATUS
-        name = read_visitor(visitor) if visitor else ""
+        status: int | Refusal = DEFAULT_STATUS
+        visitor: str | Refusal = ""
+        if slots[STATUS]:
+            status = read_status(slots[STATUS])
+            if isinstance(status, Refusal):
+                return status
+        if slots[VISITOR_ID]:
+            visitor = read_visitor(slots[VISITOR_ID])
+            if isinstance(visitor, Refusal):
+                return visitor
         referrer = referrers[slots[DOCUMENT_REFERRER]]
-        if isinstance(code, Refusal):
-            return code
-        if isinstance(name, Refusal):
-            return name
-        return referrer if isinstance(referrer, Refusal) else Pageview(hit, referrer, code, name)
+        return referrer if isinstance(referrer, Refusal) else Pageview(hit, referrer, status, visitor)
 
     return read
 
