@@ -52,28 +52,35 @@ from prisme.visit.salts import Salts
 from prisme.visit.sessions import CAPACITY, LONGEST, PAGES, Sessions, begin
 from prisme.visit.sites import Rules, Sites
 from prisme.visit.useragent import UserAgents
+from prisme.web import static
 from prisme.web import tls_probe as trial
-from prisme.web.api import healthcheck
-from prisme.web.api.admin import Offices, manage
-from prisme.web.api.stats import STATS, Figures, stats
+from prisme.web.api import admin, healthcheck
+from prisme.web.api import stats as stats_api
+from prisme.web.api.admin import AdminApiDeps
+from prisme.web.api.stats import StatsDeps
 from prisme.web.app import App
-from prisme.web.authentication import Guard
+from prisme.web.authentication import Authenticator
 from prisme.web.events import endpoints, noscript
 from prisme.web.events.endpoints import EventDeps
 from prisme.web.metrics_server import MetricsServer, gather
-from prisme.web.pages.dashboard import dashboard
-from prisme.web.pages.forms import Place
+from prisme.web.pages import dashboard, login, settings, share
+from prisme.web.pages import list as list_page
+from prisme.web.pages import setup as setup_page
+from prisme.web.pages.endpoints import PageDeps
 from prisme.web.pages.health import Intake
-from prisme.web.pages.login import People, people
-from prisme.web.pages.settings import Office, settings
-from prisme.web.pages.templates import Pages
-from prisme.web.pages.viewer import Board
+from prisme.web.pages.login import LoginDeps
+from prisme.web.pages.settings_changes import SettingsDeps
+from prisme.web.pages.setup import SetupDeps
+from prisme.web.pages.share import ShareDeps
+from prisme.web.pages.templates import Templates
+from prisme.web.pages.viewer import DashboardDeps
 from prisme.web.request import Proxy
-from prisme.web.routing import NAME, Methods
+from prisme.web.routing import Methods
 from prisme.web.server import Batching, BatchingError, answer_scope, make_server
-from prisme.web.static import DASHBOARD_JS, DASHBOARD_SCRIPT, SCRIPT, TRACKING_JS, script, version
+from prisme.web.static import DASHBOARD_JS
+from prisme.web.stats_source import StatsSource
 from prisme.web.traffic import SOURCE_IP, AccessLog, Traffic
-from prisme.web.worker_pool import Desk
+from prisme.web.worker_pool import WorkerPool
 
 SECOND = 1_000_000  # microseconds
 # What is under way may take so long after a stop was asked for; a supervisor's patience is often 10 s in all.
@@ -310,33 +317,38 @@ def _build_reading(
 ) -> dict[str, Methods]:
     """The routes for those who read: the script, the figures, and who may see them."""
     control = Control(folder.path)
-    guard = Guard(Accounts(control), Tokens(control), Shares(control), lambda: clock.wall() // 1_000_000_000)
-    readers = Desk("figures", _READERS, _MOST_QUESTIONS, behind=True)
-    doorman = Desk("access", 1, _MOST_QUESTIONS)
-    closing.callback(readers.close)
-    closing.callback(doorman.close)
+    authenticator = Authenticator(
+        Accounts(control), Tokens(control), Shares(control), lambda: clock.wall() // 1_000_000_000
+    )
+    figures_pool = WorkerPool("figures", _READERS, _MOST_QUESTIONS, low_priority=True)
+    access_pool = WorkerPool("access", 1, _MOST_QUESTIONS)
+    closing.callback(figures_pool.close)
+    closing.callback(access_pool.close)
     closing.callback(rooms.database.stop_reading)
     if setup is None:
         setup = Setup()
-        if not guard.accounts.any():
+        if not authenticator.accounts.any():
             log.info("no account yet; make the first one at %s", setup.link(_scheme(config), config.host, config.port))
-    kept = Kept(rooms.database)
+    source = StatsSource(rooms.database, Kept(rooms.database), clock, config.api_stats_timeout)
     recent = Recent(lambda: rooms.database.touched.done)
-    deadline, origins = config.api_stats_timeout, config.api_stats_allow_origins
-    figures = Figures(rooms.database, kept, recent, guard, readers, clock, deadline, origins)
     attempts = Attempts()
-    pages = Pages(version(DASHBOARD_JS))
-    views = Views(control)
-    behind, before = Place(pages, readers), Place(pages, doorman)
-    board = Board(behind, rooms.database, kept, RecentSites(), guard, views, clock, deadline, config.origins, intake)
+    templates = Templates(static.script_url(DASHBOARD_JS))
+    access_page = PageDeps(templates, access_pool)
+    views, sites = Views(control), RecentSites()
+    dashboard_deps = DashboardDeps(
+        PageDeps(templates, figures_pool), source, sites, authenticator, views, config.origins, intake
+    )
+    stats_deps = StatsDeps(source, recent, authenticator, figures_pool, config.api_stats_allow_origins)
     return {
-        SCRIPT: script(TRACKING_JS),
-        DASHBOARD_SCRIPT: script(DASHBOARD_JS),
-        **dashboard(board),
-        STATS + NAME: stats(figures),
-        **manage(Offices(control, guard, doorman)),
-        **settings(Office(before, control, guard, attempts)),
-        **people(People(before, guard, setup, attempts, log)),
+        **static.routes(),
+        **dashboard.routes(dashboard_deps),
+        **list_page.routes(dashboard_deps),
+        **stats_api.routes(stats_deps),
+        **admin.routes(AdminApiDeps(control, authenticator, access_pool)),
+        **settings.routes(SettingsDeps(access_page, control, authenticator, attempts)),
+        **login.routes(LoginDeps(access_page, authenticator, attempts)),
+        **share.routes(ShareDeps(access_page, authenticator, attempts)),
+        **setup_page.routes(SetupDeps(access_page, authenticator, setup, log)),
     }
 
 

@@ -1,95 +1,77 @@
-"""The scripts over HTTP: each answer is built once, a request only picks. Builds and minifies nothing."""
+"""Serves the scripts: each response is built once, at the start, and requests only select one."""
 
 import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import resources
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from prisme import assets
+from prisme.web.content_coding import CODINGS, MAX_ACCEPT_BYTES, choose_coding
 from prisme.web.request import Request
 from prisme.web.responses import CORS, INERT, Header, Response, make_response
-from prisme.web.routing import Endpoint
+from prisme.web.routing import Endpoint, Methods
 
+STATIC: Final = "/static/"
 TRACKING_JS, DASHBOARD_JS = "wa.js", "dashboard.js"
-SCRIPT, DASHBOARD_SCRIPT = f"/static/{TRACKING_JS}", f"/static/{DASHBOARD_JS}"
 
-# What a browser may ask for, the smallest first, and where it lies. A client that has no preference gets the first.
-_SUFFIXES = {b"br": ".br", b"gzip": ".gz", b"identity": ""}
-# Identity is welcome where it is not refused, but less than what is asked for by name (RFC 9110, section 12.5.3).
-_UNNAMED = {b"identity": 0.0001}
+_SUFFIXES = dict(zip(CODINGS, (".br", ".gz", ""), strict=True))
 _HEADERS: list[Header] = [
     CORS,
-    # A visitor's browser asks once a day at most, and a new version has reached everybody after that day.
+    # A visitor's browser requests it once a day at most, and a new version has reached everybody after a day.
     (b"cache-control", b"public, max-age=86400"),
     (b"vary", b"accept-encoding"),
     *INERT,
-    # Pages with `Cross-Origin-Embedder-Policy` load nothing from elsewhere that does not say so.
+    # Pages with `Cross-Origin-Embedder-Policy` load a script of another origin only with this header.
     (b"cross-origin-resource-policy", b"cross-origin"),
 ]
-# The longest that browsers send is some 30 bytes. What is longer than 128 gets no coding, so the cache stays at 16 kB.
-_LONGEST = 128
-_REMEMBERED = 64
+# With `MAX_ACCEPT_BYTES`, the cache stays below 16 kB.
+_CACHE_ENTRIES = 64
 
 
 class _Coded(NamedTuple):
-    """One content coding of a file: its validator, the whole, the headers alone, and the word that nothing changed."""
+    """A file in one content coding: its `ETag`, and the responses to GET and HEAD; `not_modified` is the 304."""
 
-    tag: bytes
-    whole: Response
+    etag: bytes
+    get: Response
     head: Response
-    unchanged: Response
+    not_modified: Response
 
 
-def version(name: str) -> str:
-    """What changes when a file does, for its URL."""
-    return hashlib.blake2b(_read(name), digest_size=8).hexdigest()
+def routes() -> dict[str, Methods]:
+    """The tracking script and the dashboard's script."""
+    return {STATIC + name: _script_methods(name) for name in (TRACKING_JS, DASHBOARD_JS)}
 
 
-def script(name: str) -> dict[str, Endpoint]:
-    """`GET` and `HEAD` of a script among the assets, such as `wa.js`."""
+def script_url(name: str) -> str:
+    """The path of a script with a hash of its content, so that browsers request it again once it has changed."""
+    return f"{STATIC}{name}?v={hashlib.blake2b(_read(name), digest_size=8).hexdigest()}"
+
+
+def _script_methods(name: str) -> Methods:
+    """`GET` and `HEAD` of a script among the assets."""
     coded = {coding: _code(coding, f"{name}{suffix}") for coding, suffix in _SUFFIXES.items()}
-    pick = lru_cache(_REMEMBERED)(prefer)
+    choose = lru_cache(_CACHE_ENTRIES)(choose_coding)
 
-    def endpoint(part: Callable[[_Coded], Response]) -> Endpoint:
-        def read(request: Request) -> Response:
+    def make_endpoint(select: Callable[[_Coded], Response]) -> Endpoint:
+        def endpoint(request: Request) -> Response:
             accepted = known = b""
             for name, value in request.headers:
                 if name == b"accept-encoding":
                     accepted = accepted + b"," + value if accepted else value
                 elif name == b"if-none-match":
                     known = known + b"," + value if known else value
-            picked = coded[pick(accepted) if len(accepted) <= _LONGEST else b"identity"]
-            return picked.unchanged if known and is_known(picked.tag, known) else part(picked)
+            chosen = coded[choose(accepted) if len(accepted) <= MAX_ACCEPT_BYTES else b"identity"]
+            return chosen.not_modified if known and matches(chosen.etag, known) else select(chosen)
 
-        return read
+        return endpoint
 
-    return {"GET": endpoint(lambda picked: picked.whole), "HEAD": endpoint(lambda picked: picked.head)}
-
-
-def prefer(accepted: bytes) -> bytes:
-    """The coding that an `Accept-Encoding` likes best: `br`, `gzip` or `identity`."""
-    weights: dict[bytes, float] = {}
-    for part in accepted.lower().split(b","):
-        coding, _, parameter = part.partition(b";")
-        name, _, weight = parameter.partition(b"=")
-        weights[coding.strip()] = _weigh(weight) if name.strip() == b"q" else 1.0
-    other = weights.get(b"*", 0.0)
-    best = max(_SUFFIXES, key=lambda coding: weights.get(coding, _UNNAMED.get(coding, other)))
-    # Where all is refused, it is answered all the same: 406 would help nobody.
-    return best if weights.get(best, other) > 0 else b"identity"
+    return {"GET": make_endpoint(lambda chosen: chosen.get), "HEAD": make_endpoint(lambda chosen: chosen.head)}
 
 
-def is_known(tag: bytes, known: bytes) -> bool:
-    """Whether an `If-None-Match` holds the validator; a proxy may have marked it as weak."""
-    return any(one.strip().removeprefix(b"W/") in {tag, b"*"} for one in known.split(b","))
-
-
-def _weigh(text: bytes) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
+def matches(etag: bytes, known: bytes) -> bool:
+    """Whether an `If-None-Match` contains the `ETag`, which a proxy may have marked as weak."""
+    return any(tag.strip().removeprefix(b"W/") in {etag, b"*"} for tag in known.split(b","))
 
 
 def _read(name: str) -> bytes:
@@ -98,14 +80,14 @@ def _read(name: str) -> bytes:
 
 def _code(coding: bytes, name: str) -> _Coded:
     body = _read(name)
-    tag = b'"%s"' % hashlib.blake2b(body, digest_size=8).hexdigest().encode()
-    headers = [*_HEADERS, (b"etag", tag)]
-    of_body = [(b"content-type", b"text/javascript; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+    etag = b'"%s"' % hashlib.blake2b(body, digest_size=8).hexdigest().encode()
+    headers = [*_HEADERS, (b"etag", etag)]
+    body_headers = [(b"content-type", b"text/javascript; charset=utf-8"), (b"content-length", b"%d" % len(body))]
     if coding != b"identity":
-        of_body.append((b"content-encoding", coding))
+        body_headers.append((b"content-encoding", coding))
     return _Coded(
-        tag,
-        make_response(200, [*headers, *of_body], body),
-        make_response(200, [*headers, *of_body]),
+        etag,
+        make_response(200, [*headers, *body_headers], body),
+        make_response(200, [*headers, *body_headers]),
         make_response(304, headers),
     )

@@ -1,0 +1,27 @@
+"""Passwords that pages ask for: wrong ones are counted, and after too many, none is checked for a while."""
+
+import time
+from collections.abc import Callable
+
+from prisme.access.attempts import Attempts
+from prisme.base import refusal
+from prisme.base.refusal import Refusal
+from prisme.web.responses import Header
+
+
+def check_password(attempts: Attempts, limits: dict[str, int], verify: Callable[[], str | None]) -> str | Refusal:
+    """The key that `verify` gives for a right password; `limits` are how many wrong ones are allowed, by key."""
+    now = time.monotonic()
+    wait = attempts.wait(limits, now)
+    if wait:
+        return refusal.TOO_MANY_ATTEMPTS.later(wait)
+    key = verify()
+    if key is None:
+        attempts.fail(limits, now)
+        return refusal.PASSWORD_WRONG
+    return key
+
+
+def retry_after(why: Refusal) -> list[Header]:
+    """The header that says when to try again, if the refusal does."""
+    return [(b"retry-after", b"%d" % why.retry_after)] if why.retry_after else []
