@@ -1,1 +1,1 @@
-"""The bench: Prisme against a bare callable on the same server, in the same minutes, with the same load."""
+"""Benchmarks: Prisme against a bare callable on the same server, in the same minutes, under the same load."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: reads the flags, runs, prints, keeps. README.md beside this file has the method."""
+"""`python -m bench`: runs the contest or the figures, prints and keeps the result. README.md describes the method."""
 
 import argparse
 import signal
@@ -16,7 +16,7 @@ QUICK_ROUNDS, QUICK_SECONDS = 2, 2
 
 
 def main(words: list[str]) -> int:
-    """The exit code: 0 fine, 1 a failure in what was measured, 2 wrong usage or a missing tool, 130 interrupted."""
+    """The exit code: 0 for success, 1 for a failed run, 2 for wrong usage or a missing program, 130 if interrupted."""
     flags = _parser().parse_args(words)
     if flags.command == "table":
         return _print_table(flags.files, flags.write)

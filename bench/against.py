@@ -1,8 +1,8 @@
 """`python -m bench.against FOLDER`: this checkout against another one, side by side in one run.
 
-The other one is a checkout of Prisme too, such as `git worktree add ../before v0.1.0` makes; both run with this Python
-and what is installed for it. Rounds go in turns; of each, the ratios of this checkout's rate and CPU to the other's are
-printed, then their medians. Only accepted requests count, and the rows stored are counted at the end.
+The other one is a checkout of Prisme, such as `git worktree add ../before v0.1.0` makes; both run with this Python and
+its installed packages. The servers take turns; the ratios of rate and CPU are printed for each round, then their
+medians. Only accepted requests count, and the stored rows are counted at the end.
 """
 
 import argparse
@@ -27,7 +27,7 @@ _OTHER = "the other"
 
 
 def main(words: list[str]) -> int:
-    """The exit code: 0 fine, 1 a failure, 2 wrong usage or no wrk."""
+    """The exit code: 0 for success, 1 for a failure, 2 for wrong usage or a missing wrk."""
     parser = argparse.ArgumentParser("python -m bench.against", description=__doc__)
     parser.add_argument("folder", type=Path, help="the other checkout")
     parser.add_argument("--work", choices=works(), default=WORK, help=f"what is sent (default: {WORK})")
@@ -51,7 +51,7 @@ def main(words: list[str]) -> int:
 
 
 def run(load: Load, rounds: int, other: Path) -> list[str]:
-    """Run it all and print the ratios; gives what makes them worthless, as sentences."""
+    """Run all rounds and print the ratios; returns the failures that make them invalid, as sentences."""
     with tempfile.TemporaryDirectory(prefix="prisme-bench-") as name, ExitStack() as stack:
         folders = [Path(name) / side for side in ("this", "other")]
         servers: list[Server] = []

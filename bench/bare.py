@@ -1,4 +1,4 @@
-"""What Prisme is compared with: a callable that only answers, on the server that Prisme runs on, with its settings.
+"""What Prisme is compared with: a callable that only responds, on the same server with the same settings.
 
 `python -m bench.bare PORT` serves on loopback until SIGTERM.
 """
@@ -29,7 +29,7 @@ _LOST = make_response(404, [])
 
 
 async def app(scope: dict[str, Any], receive: Receive, send: Any) -> None:
-    """The bare callable. Where a request brings a body, it is answered when the whole body is there."""
+    """The bare callable. A request with a body gets its response once the whole body has come."""
     path = scope["raw_path"]
     if scope["method"] == "OPTIONS":
         start, body = _PREFLIGHT

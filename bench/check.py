@@ -1,4 +1,4 @@
-"""What makes a run worthless: each failure is a sentence, none means that the figures may be read. What is stored."""
+"""Checks that a run is valid, and counts what was stored. Each failure is a sentence; a valid run has none."""
 
 from contextlib import closing
 from pathlib import Path
@@ -7,14 +7,14 @@ import duckdb
 
 from bench.result import Report, Stored
 
-# Beyond this share of its threads' time, wrk measures itself.
+# Above this share of its threads' time, wrk is the limit.
 WRK_BUSY = 0.9
-# Cores that others may use while a round runs.
+# The number of cores that other programs may use during a round.
 OTHERS_BUSY = 0.2
 
 
 def check_report(who: str, report: Report, refusals_expected: int) -> list[str]:
-    """What is wrong with one round of one server."""
+    """The failures of one server in one round."""
     faults = {
         f"{report.sent - report.answered} of {report.sent} requests were not answered": report.answered != report.sent,
         f"{report.refusals} answers were no success, {refusals_expected} should be": report.refusals
@@ -26,7 +26,7 @@ def check_report(who: str, report: Report, refusals_expected: int) -> list[str]:
 
 
 def check_stored(stored: Stored) -> list[str]:
-    """What is wrong with what the database holds."""
+    """The differences between the rows in the database and the accepted events."""
     failures = []
     if stored.pageviews != stored.accepted:
         failures.append(f"{stored.pageviews} pageviews stored, {stored.accepted} accepted")
@@ -40,9 +40,9 @@ def check_stored(stored: Stored) -> list[str]:
 
 
 def count_all(path: Path, accepted: int, visits: int, before: tuple[int, int] = (0, 0), stopped: float = 0.0) -> Stored:
-    """What a closed database holds beside the pageviews and sessions from `before`, against what was accepted.
+    """The rows of a closed database without the pageviews and sessions of `before`, with the accepted pageviews.
 
-    `visits` are those that were sent; `stopped` is how long the server's stop took, in seconds.
+    `visits` is the number of visits sent; `stopped` is the duration of the server's stop in seconds.
     """
     with closing(duckdb.connect(str(path), read_only=True)) as tables:
         row = tables.execute(
@@ -54,7 +54,7 @@ def count_all(path: Path, accepted: int, visits: int, before: tuple[int, int] = 
 
 
 def doubts(wrk_cpu_share: float, threads: int, others_cpu: float) -> list[str]:
-    """What makes one round's figures doubtful, though not wrong."""
+    """Reasons to doubt the figures of a round that is valid."""
     said = []
     if wrk_cpu_share > WRK_BUSY * threads:
         said.append(f"wrk used {wrk_cpu_share:.0%} of a core: it may have been the limit")

@@ -1,4 +1,4 @@
-"""What the commands of the bench share: flags, what they need, and how they end."""
+"""Shared by the commands: flags, required programs, and how a run ends."""
 
 import argparse
 import shutil
@@ -11,7 +11,7 @@ from bench.result import save
 
 
 def whole(text: str) -> int:
-    """A flag's whole number, at least 1."""
+    """Parse the value of a flag: a whole number, at least 1."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
@@ -19,7 +19,7 @@ def whole(text: str) -> int:
 
 
 def missing() -> str:
-    """What is missing to run anything, and how to get it; empty where nothing is."""
+    """The missing requirement and how to install it; empty where nothing is missing."""
     if not sys.platform.startswith("linux"):
         return "Linux is needed: CPU and memory are read from /proc"
     if shutil.which("wrk") is None:
@@ -28,14 +28,14 @@ def missing() -> str:
 
 
 def interrupt(number: int, _: object) -> NoReturn:
-    """For a signal that is to end a run as Ctrl-C does."""
+    """A signal handler that ends a run as Ctrl-C does."""
     raise KeyboardInterrupt(number)
 
 
 def finish(
     run: msgspec.Struct, names: tuple[str, str | None], failures: list[str], rendered: str, missed: list[str] | None
 ) -> int:
-    """Store a run by the first of its `names`, print it, and keep it by the second, if any; gives the exit code.
+    """Save a run by the first of its `names`, print it, and keep it by the second, if any; returns the exit code.
 
     Figures of a failed run are stored, for a look, but neither printed nor kept. `missed` are the targets that were not
     met, which is no failure; None where a run has no targets.

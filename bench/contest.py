@@ -1,4 +1,4 @@
-"""The contest: both servers up, rounds in turns, then the count of what was stored."""
+"""The contest: two servers take turns for some rounds, then the stored rows are counted."""
 
 import tempfile
 import time
@@ -23,7 +23,7 @@ _EVENTS = ("events_custom", "file_downloads", "outbound_link_clicks")
 
 
 class Contest(msgspec.Struct, frozen=True):
-    """What to run. With `noise`, a second bare server takes Prisme's place: the ratio is the machine's own noise."""
+    """What to run. With `noise`, a second bare server replaces Prisme, so that the ratio shows the noise."""
 
     load: Load
     rounds: int
@@ -31,7 +31,7 @@ class Contest(msgspec.Struct, frozen=True):
 
 
 class Tally:
-    """One server's side, as it grows."""
+    """The rounds and rows of one server so far."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -40,12 +40,12 @@ class Tally:
         self.visits = 0
 
     def side(self) -> Side:
-        """What is kept of it."""
+        """The part of it that belongs to the result."""
         return Side(self.server.name, self.rounds, self.server.peak_memory())
 
 
 def run(contest: Contest, say: Say) -> Result:
-    """Run it all; `say` takes lines for a person who waits. Servers are gone afterwards, whatever happens."""
+    """Run a contest; `say` is called with progress lines. The servers are always stopped afterwards."""
     with tempfile.TemporaryDirectory(prefix="prisme-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         at = datetime.now(UTC)
@@ -74,14 +74,14 @@ def run(contest: Contest, say: Say) -> Result:
 
 
 def _run_rounds(contest: Contest, sides: list[Tally], say: Say) -> list[str]:
-    """A warm-up and the rounds; gives the failures. A failure ends it: later figures would be worth nothing."""
+    """Run a warm-up and the rounds; returns the failures. The first failure ends it, as the run is invalid."""
     load = contest.load
     warm_up = msgspec.structs.replace(load, seconds=WARM_UP_SECONDS)
     first_visit = 0
     for number in range(contest.rounds + 1):
         failures = []
         turn = {}
-        # Who goes first changes, so that what drifts (heat, neighbours) meets both.
+        # The order alternates, so that drift (heat, other programs) affects both servers.
         for tally in sides if number % 2 else sides[::-1]:
             one = run_round(load if number else warm_up, tally, first_visit)
             turn[tally.server.name] = one
@@ -97,7 +97,7 @@ def _run_rounds(contest: Contest, sides: list[Tally], say: Say) -> list[str]:
 
 
 def run_round(load: Load, tally: Tally, first_visit: int) -> Round:
-    """One server under load, and until it has stored what it got, so that the next to be measured has quiet."""
+    """Put one server under load, and wait until it has stored everything, so that it does not slow the next one."""
     server = tally.server
     began, busy, cpu, wrk_cpu = time.monotonic(), machine.busy_seconds(), server.cpu_seconds(), wrk.spent()
     report = wrk.drive(load, server.port, first_visit)
@@ -132,7 +132,7 @@ def _tell(what: str, turn: dict[str, Round], threads: int) -> str:
 
 
 def count_stored(path: Path, tally: Tally, stop_seconds: float) -> Stored:
-    """Open the file that the stopped server left, and count. Only the site that is registered counts."""
+    """Count the rows in the database of a stopped server. Only those of the registered site count."""
     with duckdb.connect(str(path), read_only=True) as tables:
         counts = {name: _count_rows(tables, name) for name in ("pageviews", "sessions", *_EVENTS)}
         row = tables.execute("SELECT coalesce(sum(pageviews), 0)::BIGINT FROM sessions").fetchone()

@@ -1,4 +1,4 @@
-"""What the run runs on: names and versions, and how busy the whole machine is."""
+"""The machine and versions of a run, and how busy the machine and its processes are."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ _PACKAGES = ("prisme", "granian", "duckdb", "msgspec", "uvloop")
 
 
 def describe(folder: Path) -> dict[str, str]:
-    """The machine; `folder` is where the data goes."""
+    """The machine, by name; `folder` is the one with the data."""
     return {
         "cpu": _field(Path("/proc/cpuinfo"), "model name"),
         "cores": str(len(os.sched_getaffinity(0))),
@@ -23,7 +23,7 @@ def describe(folder: Path) -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """What is measured, and with what."""
+    """The versions of Prisme, its packages and wrk, by name."""
     wrk = subprocess.run(["wrk", "-v"], capture_output=True, text=True).stdout.split() if shutil.which("wrk") else []
     return {
         "python": platform.python_version(),
@@ -34,7 +34,7 @@ def versions() -> dict[str, str]:
 
 
 def busy_seconds() -> float:
-    """CPU seconds that the machine has spent so far on anything, all cores together."""
+    """CPU seconds that all cores of the machine have spent so far."""
     user, nice, system, _, _, *rest = map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:9])
     return (user + nice + system + sum(rest)) / _TICKS
 
@@ -46,7 +46,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def peak_memory(pid: int) -> int:
-    """The most bytes that a process has had in memory so far."""
+    """The peak memory of a process so far, in bytes."""
     return int(_field(Path(f"/proc/{pid}/status"), "VmHWM").split()[0]) * 1024
 
 

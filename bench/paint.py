@@ -1,4 +1,4 @@
-"""`python -m bench.paint`: how soon the dashboard shows itself in Chromium, over a year of pageviews.
+"""`python -m bench.paint`: how soon Chromium shows the dashboard over a year of pageviews.
 
 Needs Playwright and Debian's Chromium, as the tests do.
 """
@@ -27,7 +27,7 @@ from prisme.store.control import Control
 
 TARGET_MS = 200.0
 VISITS = 15
-# What a browser needs by itself, whatever the page shows: the ratios are by this one.
+# The page that the ratios are relative to: it shows how long a browser needs for any page.
 PLAIN = "/login"
 PAGES = {
     "log-in page": PLAIN,
@@ -36,9 +36,9 @@ PAGES = {
     "this year": "/dashboard?period=year",
 }
 _PASSWORD = "only for the bench"
-# As root, and without a screen or a way out.
+# For root, and without a screen or network access.
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"]
-# Milliseconds from the start of the navigation; a paint is told a moment after it.
+# Milliseconds from the start of the navigation. The browser reports a paint a moment later.
 _PAINTED = """() => new Promise((told) => {
   const look = () => {
     const paint = performance.getEntriesByName("first-contentful-paint")[0]
@@ -59,7 +59,7 @@ class Paint(msgspec.Struct, frozen=True):
 
 
 def run(folder: Path, pageviews: int, visits: int) -> list[Paint]:
-    """Seed what is not seeded in `folder`, serve a copy of it, and open each page `visits` times and once before."""
+    """Seed `folder` if needed, serve a copy of it, and open each page once and then `visits` times."""
     folder.mkdir(parents=True, exist_ok=True)
     seed(folder, pageviews, time.time_ns() // 1000)
     with tempfile.TemporaryDirectory(prefix="run-", dir=folder) as name, _serving(folder, Path(name)) as server:

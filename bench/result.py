@@ -1,4 +1,4 @@
-"""A run as it is kept: what was measured, on what, and what follows from it. Values only."""
+"""The result of a run: the measurements, the machine, and the figures derived from them. Values only."""
 
 import math
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Round(msgspec.Struct, frozen=True):
-    """One server's round. CPU in seconds; the server's includes what it caught up on afterwards.
+    """One server's round. CPU is in seconds; the server's includes the work that it finished after the load.
 
     `others_cpu` is what the rest of the machine used at that time.
     """
@@ -48,7 +48,7 @@ class Round(msgspec.Struct, frozen=True):
 
     @property
     def rate(self) -> float:
-        """Requests answered per second: as expected, all of them, or the run has failed (see `check_report`)."""
+        """Responses per second. In a valid run, every request got the expected one (see `check_report`)."""
         return self.report.answered / self.load_seconds
 
 
@@ -71,7 +71,7 @@ class Side(msgspec.Struct, frozen=True):
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """What was in the database after the stop, against what was accepted, warm-up included.
+    """The rows in the database after the stop, and the accepted events, including the warm-up.
 
     `accepted` is of pageviews; `events` and `events_accepted` are of all else, by table.
     """
@@ -102,11 +102,11 @@ class Result(msgspec.Struct, frozen=True):
 
     @property
     def rate_ratios(self) -> list[float]:
-        """Of each round, the other's rate by the bare one's."""
+        """For each round, the other server's rate divided by the bare one's."""
         return self.ratios(lambda one: one.rate)
 
     def ratios(self, figure: Callable[[Round], float]) -> list[float]:
-        """Of each round, the other's figure by the bare one's."""
+        """For each round, the other server's figure divided by the bare one's."""
         return [
             figure(other) / (figure(bare) or 1e-9)
             for bare, other in zip(self.bare.rounds, self.other.rounds, strict=True)
@@ -119,12 +119,12 @@ def middle(side: Side, figure: Callable[[Round], float]) -> float:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The value that a `share` of the values, sorted and at least one, does not exceed."""
+    """The value that a `share` of the sorted values does not exceed; there has to be at least one."""
     return values[math.ceil(share * len(values)) - 1]
 
 
 def save(run: msgspec.Struct, name: str) -> Path:
-    """Write a run of whatever kind; gives the file."""
+    """Write a run of any kind; returns the file."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
@@ -137,5 +137,5 @@ def read(path: Path) -> Result:
 
 
 def kept() -> list[Path]:
-    """The results that were kept, not just the latest ones."""
+    """The files of all kept results, without the latest ones."""
     return sorted(path for path in RESULTS.glob("*.json") if not path.name.startswith("latest-"))

@@ -1,4 +1,4 @@
-"""A database as after a year of five sites, in the real schema. `python -m bench.seed FOLDER` makes one alone.
+"""Makes the database of a year of five sites, in the real schema. `python -m bench.seed FOLDER` does only that.
 
 A folder is seeded once a day: a marker beside the database says by which generator, how much, and up to when.
 """
@@ -15,9 +15,10 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from prisme.store.database import Database, Limits
+from prisme.store.connection import Limits
+from prisme.store.database import Database
 
-# To be raised with each change to what is generated.
+# Increase it with each change to the generated data.
 GENERATOR = 2
 PAGEVIEWS = 10_000_000
 DOMAINS = ("example.com", "shop.example.com", "docs.example.com", "example.org", "example.net")
@@ -30,11 +31,11 @@ _MEMORY = 1 << 30
 
 
 class SeedError(Exception):
-    """The folder cannot be seeded; the message says why."""
+    """The folder cannot be seeded; the message has the reason."""
 
 
 class Seed(msgspec.Struct, frozen=True):
-    """What a folder holds: `end` in microseconds, `rows` of each table, how long it took to make them."""
+    """The content of a folder: `end` in microseconds, `rows` of each table, and the `seconds` that making it took."""
 
     generator: int
     pageviews: int
@@ -43,12 +44,12 @@ class Seed(msgspec.Struct, frozen=True):
     seconds: float
 
     def serves(self, pageviews: int, now: int) -> bool:
-        """Whether it is what would be made now: as much, by the same generator, today (UTC)."""
+        """Whether it can be reused: the same amount, by the same generator, made today (UTC)."""
         return (self.generator, self.pageviews, _day(self.end)) == (GENERATOR, pageviews, _day(now))
 
 
 def seed(folder: Path, pageviews: int, now: int, threads: int = 0) -> Seed:
-    """Fill the folder, where it is not filled yet, with about so many pageviews of the 365 days before `now`."""
+    """Fill a folder, unless it is filled already, with about `pageviews` of the 365 days before `now`."""
     database, marker, unfinished = folder / "prisme.duckdb", folder / "seed.json", folder / "unfinished.duckdb"
     if marker.exists():
         found = msgspec.json.decode(marker.read_bytes(), type=Seed)
@@ -71,7 +72,7 @@ def seed(folder: Path, pageviews: int, now: int, threads: int = 0) -> Seed:
 
 
 def count(tables: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """The rows of each table."""
+    """The number of rows of each table."""
     query = ", ".join(f"(SELECT count(*) FROM {table})" for table in _TABLES)
     row = tables.execute(f"SELECT {query}").fetchone()
     assert row is not None
@@ -97,7 +98,7 @@ def _fill(path: Path, pageviews: int, end: int, threads: int) -> dict[str, int]:
 
 
 def _execute(cursor: duckdb.DuckDBPyConnection, text: str, values: dict[str, int]) -> None:
-    """Statements one by one: DuckDB takes no parameter that a query does not name."""
+    """Execute statements one by one: DuckDB rejects a parameter that a statement does not use."""
     for statement in re.sub(r"--.*", "", text).split(";\n"):
         if statement.strip():
             cursor.execute(statement, {name: value for name, value in values.items() if f"${name}" in statement})

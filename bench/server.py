@@ -1,4 +1,4 @@
-"""The servers under load, each a process of its own on a free port of loopback."""
+"""The servers under load, each a process of its own on a free loopback port."""
 
 import http.client
 import os
@@ -23,11 +23,11 @@ _CLOSE_SECONDS = 5.0  # where nobody wants its data any more
 
 
 class ServerError(Exception):
-    """A server did not do as it was told; the message says which, and ends with the end of its log."""
+    """A server failed; the message says which and how, and ends with the last lines of its log."""
 
 
 class Server:
-    """A running server; `close` leaves nothing behind."""
+    """A running server; `close` ends it in any case."""
 
     def __init__(
         self,
@@ -45,8 +45,8 @@ class Server:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PRISME_")}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), environment.get("PYTHONPATH", "")]))
         with self._log.open("wb") as log:
-            # In a session of its own: Ctrl-C is for the bench, which then stops its servers in order.
-            # In an empty folder: a prisme.toml where the bench was started is not the one to be measured.
+            # In a session of its own: Ctrl-C goes to the benchmark, which then stops its servers in order.
+            # In an empty folder: a prisme.toml in the current folder must not be read.
             self._process = subprocess.Popen(
                 [sys.executable, *command],
                 stdin=subprocess.DEVNULL,
@@ -58,28 +58,28 @@ class Server:
             )
 
     def wait_ready(self) -> None:
-        """Wait until it answers its health check with 200."""
+        """Wait until its health check responds with 200."""
         self._wait(self._answers, _START_SECONDS, "did not answer its health check")
 
     def wait_caught_up(self) -> None:
-        """Wait until nothing that was accepted waits to be stored."""
+        """Wait until all accepted events are stored."""
         self._wait(self._caught_up, _CATCH_UP_SECONDS, "had not stored all that it accepted")
 
     def cpu_seconds(self) -> float:
-        """CPU spent so far."""
+        """CPU seconds spent so far."""
         return machine.cpu_seconds(self._process.pid)
 
     def peak_memory(self) -> int:
-        """The most bytes in memory so far."""
+        """The peak memory so far, in bytes."""
         return machine.peak_memory(self._process.pid)
 
     def check_alive(self) -> None:
-        """Raise where it has ended by itself."""
+        """Raise ServerError if it has exited by itself."""
         if self._process.poll() is not None:
             raise self._error(f"ended by itself with exit code {self._process.returncode}")
 
     def stop(self) -> float:
-        """Ask it to stop, wait until it has; gives the seconds that it took. A clean stop is exit code 0."""
+        """Stop it and wait for its end; returns the seconds. Raises ServerError unless the exit code is 0."""
         began = time.monotonic()
         self._process.send_signal(signal.SIGTERM)
         try:
@@ -91,7 +91,7 @@ class Server:
         return time.monotonic() - began
 
     def close(self) -> None:
-        """End it, where it still runs: kindly, then not."""
+        """End it if it still runs, by SIGTERM, then by SIGKILL."""
         try:
             if self._process.poll() is None:
                 self._process.terminate()
@@ -127,7 +127,7 @@ class Server:
 
 @contextmanager
 def running(server: Server) -> Iterator[Server]:
-    """Wait until it is ready; it is gone afterwards. Raises ServerError."""
+    """Wait until a server is ready, and end it after the block. Raises ServerError."""
     try:
         server.wait_ready()
         yield server
@@ -136,7 +136,7 @@ def running(server: Server) -> Iterator[Server]:
 
 
 def start_bare(folder: Path, name: str = "bare", command: Sequence[str] = ("-m", "bench.bare")) -> Server:
-    """The bare callable. `command` are Python's arguments, before the port."""
+    """Start the bare callable. `command` has the arguments of Python before the port."""
     port = _free_port()
     return Server(name, [*command, str(port)], port, folder, lambda: True)
 
@@ -147,7 +147,7 @@ def start_prisme(
     command: Sequence[str] = ("-m", "prisme", "serve"),
     root: Path | None = None,
 ) -> Server:
-    """`prisme serve` with its defaults, except what the load needs: many visitors of one site, from one machine.
+    """Start `prisme serve` with its defaults, except for what many visitors of one site from one machine need.
 
     `more` are further options, `command` are Python's arguments, before the options. `root` is the checkout, this one
     where none is given.
@@ -187,7 +187,7 @@ def _free_port() -> int:
 
 
 def file_size(path: Path) -> int:
-    """Bytes; 0 where there is no such file."""
+    """The size in bytes; 0 where there is no such file."""
     try:
         return path.stat().st_size
     except FileNotFoundError:

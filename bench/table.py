@@ -1,4 +1,4 @@
-"""Results as Markdown, for people: no figure without the bare server's beside it, and their ratio."""
+"""Results as Markdown: each figure has the bare server's beside it, and their ratio."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,13 +16,13 @@ from bench.result import PERCENTILES, Result, Round, Side, middle, read
 README = Path(__file__).parent / "README.md"
 _BEGIN, _END = "<!-- results: made by `python -m bench table --write` -->\n", "<!-- end of results -->\n"
 _NONE = "No result is kept yet.\n"
-# The least ratio that each work is to have.
+# The target for each work: the lowest ratio that meets it.
 TARGETS = {"mixed": 0.75, "noscript": 0.75, "custom": 0.70, "outbound": 0.70, "download": 0.70, "preflight": 0.90}
 _NAMES = {"prisme": "Prisme", "bare": "bare", "bare too": "bare too"}
 
 
 def render(result: Result) -> str:
-    """One run: what it ran on, its figures side by side, and what was stored."""
+    """One run: its figures side by side, what was stored, and the machine."""
     bare, other = result.bare, result.other
     rows = [
         _row(result, "requests per second", lambda one: one.rate, "{:,.0f}"),
@@ -39,13 +39,13 @@ def render(result: Result) -> str:
 
 
 def summary(results: list[Result]) -> str:
-    """One row for each contest: how much Prisme keeps, and whether that is enough."""
+    """One row for each contest: the ratio, and whether it meets the target."""
     head = ["work", "ratio (median)", "lowest and highest round", "target", "met?", "run"]
     return f"### Ratios of all contests\n\n{grid(head, map(_summarise, results), 2)}"
 
 
 def section(results: list[Path]) -> str:
-    """The README's part that is made from results, each in a file: the summaries, then each run."""
+    """The part of the README that is made from the files of results: the summaries, then each run."""
     figures = [path for path in results if is_figures(path)]
     endurance = [endurance_result.read(path) for path in results if is_endurance(path)]
     contests = [read(path) for path in results if not is_figures(path) and not is_endurance(path)]
@@ -58,7 +58,7 @@ def section(results: list[Path]) -> str:
 
 
 def fill(readme: str, results: list[Path]) -> str:
-    """The README with its results in place."""
+    """The README with its part for results replaced."""
     before, _, rest = readme.partition(_BEGIN)
     _, mark, after = rest.partition(_END)
     if not mark:

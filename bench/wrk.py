@@ -1,4 +1,4 @@
-"""One round of load by wrk, and what it reports."""
+"""One round of load by wrk, and its report."""
 
 import resource
 import subprocess
@@ -9,7 +9,7 @@ import msgspec
 from bench.result import Report
 
 LOADS = Path(__file__).parent / "load"
-# At the end of its time, wrk drops what is under way. So the script stops sending so long before.
+# At its end, wrk drops pending requests. So the script stops sending so many seconds before.
 DRAIN_SECONDS = 0.5
 CONNECTIONS = 64
 # Enough for 100,000 requests a second under the limit of each address.
@@ -19,11 +19,11 @@ _MARK = "report: "
 
 
 class WrkError(Exception):
-    """wrk did not give a report."""
+    """wrk gave no report."""
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What wrk is to do; `seconds` include the time to drain. `addresses` is how many client addresses there are.
+    """The load of a round; `seconds` includes the time to drain, `addresses` is the number of client addresses.
 
     `rate` is requests a second, 0 for as many as are answered.
     """
@@ -37,17 +37,17 @@ class Load(msgspec.Struct, frozen=True):
 
     @property
     def sending(self) -> float:
-        """Seconds of load."""
+        """The seconds in which requests are sent."""
         return self.seconds - DRAIN_SECONDS
 
 
 def works() -> list[str]:
-    """The works that there is a load for."""
+    """The names of all works, each with a Lua file of its own."""
     return sorted(path.stem for path in LOADS.glob("*.lua") if path.stem != "load")
 
 
 def drive(load: Load, port: int, first_visit: int) -> Report:
-    """Send one round to a server. Visits are numbered from `first_visit`, so that no two rounds have the same."""
+    """Put one round of load on a server. Visits are numbered from `first_visit`, so that no two rounds share one."""
     command = ["wrk", f"-t{load.threads}", f"-c{load.connections}", f"-d{load.seconds}s"]
     command += ["-s", str(LOADS / f"{load.work}.lua"), f"http://127.0.0.1:{port}/", "--"]
     command += [str(number) for number in (load.threads, first_visit, load.sending, load.addresses, load.rate)]
@@ -71,7 +71,7 @@ def drive(load: Load, port: int, first_visit: int) -> Report:
 
 
 def read_report(output: str) -> Report:
-    """The script's report in wrk's output; raises WrkError where there is none."""
+    """Parse the script's report in wrk's output; raises WrkError if there is none."""
     for line in output.splitlines():
         if line.startswith(_MARK):
             return msgspec.json.decode(line.removeprefix(_MARK), type=Report)
@@ -79,6 +79,6 @@ def read_report(output: str) -> Report:
 
 
 def spent() -> float:
-    """CPU seconds of all wrk processes so far. (Servers count only once they have ended.)"""
+    """CPU seconds of all wrk processes so far. (Running servers do not count yet.)"""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

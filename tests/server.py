@@ -24,8 +24,8 @@ from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config, load
 from prisme.runtime.folder import Folder
 from prisme.serve import serve
+from prisme.store.connection import Limits, connect
 from prisme.store.control import Control
-from prisme.store.database import Limits, connect
 from prisme.web.app import App
 from prisme.web.routing import Methods
 

@@ -18,13 +18,13 @@ SKIPPED = {"name": "duckdb", "skip_reason": "Dependency not found on PyPI and co
     ("found", "code", "told"),
     [
         ([FINE], 0, "0 known vulnerabilities in 1 packages"),
-        ([FINE, BAD], 1, "jinja2 3.1.6: PYSEC-2099-1, mended in 2.8.8"),
-        ([FINE, BAD], 1, "PYSEC-2099-2, mended in no version yet"),
+        ([FINE, BAD], 1, "jinja2 3.1.6: PYSEC-2099-1, fixed in 2.8.8"),
+        ([FINE, BAD], 1, "PYSEC-2099-2, fixed in no version yet"),
         ([SKIPPED, BAD], 1, "2 known vulnerabilities in 1 packages"),
         ([SKIPPED, FINE], 0, "NOT AUDITED: duckdb"),
         ([SKIPPED, SKIPPED], 0, "NOT AUDITED. Its service knew none of the packages"),
         ([], 0, "NOT AUDITED"),
-        (None, 0, "NOT AUDITED. It gave no report"),
+        (None, 0, "NOT AUDITED. It printed no report"),
     ],
 )
 def test_reports_are_judged(found: list[dict[str, Any]] | None, code: int, told: str) -> None:

@@ -152,7 +152,7 @@ def test_urls_are_stored_as_written(sent: str, domain: str, path: str) -> None:
 
 def test_refusals_are_all_explained() -> None:
     known = {(str(one.status), one.reason) for one in vars(refusal).values() if isinstance(one, Refusal)}
-    tables = [*rows(HTTP_API, "## Refusals"), *rows(STATS_API, "## Wrong questions")]
+    tables = [*rows(HTTP_API, "## Refusals"), *rows(STATS_API, "## Errors")]
     explained = [(status, reason) for status, reason, _ in tables]
     assert sorted(explained) == sorted(known)
 

@@ -15,8 +15,8 @@ from textwrap import fill
 
 import pytest
 
+from prisme.stats.columns import SERIES
 from prisme.stats.figures import NAMES
-from prisme.stats.queries import SERIES
 from tests.checkout import ROOT
 from tests.requirements import need
 from tests.server import CHROME, LiveServer, browser

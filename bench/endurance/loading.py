@@ -15,7 +15,8 @@ from bench.endurance import child
 from bench.server import file_size
 from prisme.cli.serve import configure
 from prisme.journal.segment import leftovers
-from prisme.store.database import ALONE_BYTES, Database, Limits
+from prisme.store.connection import Limits
+from prisme.store.database import IDLE_BYTES, Database
 from prisme.store.loader import Loader
 from prisme.visit.sessions import CAPACITY
 
@@ -71,7 +72,7 @@ def _load(folder: Path) -> Loading:
         checkpoints,
         opened_memory,
         machine.peak_memory(os.getpid()),
-        min(limits.memory, ALONE_BYTES),
+        min(limits.memory, IDLE_BYTES),
         limits.threads,
     )
 

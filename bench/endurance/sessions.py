@@ -24,9 +24,9 @@ from prisme.ingest.batch import Record, Recorder
 from prisme.ingest.hit import Hit
 from prisme.ingest.pageview import Pageview
 from prisme.journal.appender import Appender
+from prisme.recording import build_services, build_sites, open_stores
 from prisme.runtime.folder import Folder
 from prisme.runtime.log import open_log
-from prisme.serve import build_services, build_sites, open_rooms
 from prisme.visit import address
 from prisme.visit.sessions import CAPACITY, LONGEST, Sessions
 from prisme.visit.sites import Sites
@@ -85,8 +85,8 @@ def _hold(count: int, folder: Path) -> Held:
     now = time.time_ns() // 1000
     with ExitStack() as closing:
         data = closing.enter_context(Folder(config.data_dir))
-        rooms = open_rooms(config, data, now, open_log(debug=False), closing)
-        services, sites = build_services(config, rooms, Appender(data.journal, 1, sys.maxsize)), build_sites(config)
+        stores = open_stores(config, data, now, open_log(debug=False), closing)
+        services, sites = build_services(config, stores, Appender(data.journal, 1, sys.maxsize)), build_sites(config)
         # A shard has its share, and chance is not even.
         sessions = Sessions(LONGEST, 64, capacity=4 * (count + _WARM))
         record = Recorder(msgspec.structs.replace(services, sessions=sessions)).record

@@ -13,8 +13,8 @@ import msgspec
 
 from bench.seed import DOMAINS
 from prisme.base.timexpr import SECOND
-from prisme.stats import parameters as asked
-from prisme.stats.queries import Span
+from prisme.stats.parameters import COMPARE, read_query
+from prisme.stats.selection import Span
 
 MONTH, YEAR = "now-30d/d", "now-12M/d"
 _PATIENCE = 60.0
@@ -46,7 +46,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 def spans(since: str, now: int) -> tuple[Span, Span | None]:
     """The span that a dashboard shows, and the one that it compares with."""
-    found = asked.read({"from": since, "to": "now", "tz": "UTC"}, now, asked.COMPARE)
+    found = read_query({"from": since, "to": "now", "tz": "UTC"}, now, COMPARE)
     return found.span, found.compared
 
 

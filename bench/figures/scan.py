@@ -9,7 +9,7 @@ from statistics import median
 
 import duckdb
 
-from prisme.stats.queries import Span
+from prisme.stats.selection import Span
 
 MEMORY, THREADS = "512MB", 2
 _RUNS = 5

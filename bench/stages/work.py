@@ -1,4 +1,4 @@
-"""The stages: thin adaptors over Prisme's own functions, wired as `prisme/serve.py` wires them.
+"""The stages: thin adaptors over Prisme's own functions, wired as `prisme serve` wires them.
 
 A call gets what it would get from a real request: bytes and texts that nobody has hashed yet, a client and a page of
 its own, caches as warm as that request would find them. What takes several requests at a time gets as many as come
@@ -31,10 +31,10 @@ from prisme.ingest.pageview import find_at
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
 from prisme.journal.record import PageviewLine, encode
+from prisme.recording import build_services, build_sites, open_stores
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config, load
 from prisme.runtime.folder import Folder
-from prisme.serve import build_services, build_sites, open_rooms
 from prisme.visit import address
 from prisme.visit.address import Address
 from prisme.visit.ratelimit import RateLimiter
@@ -116,9 +116,9 @@ def wire(folder: Path, closing: ExitStack) -> Wired:
     """
     config, clock, log = _config(folder), _clock(), logging.getLogger("prisme")
     data = closing.enter_context(Folder(config.data_dir))
-    rooms = open_rooms(config, data, clock.wall() // 1000, log, closing)
+    stores = open_stores(config, data, clock.wall() // 1000, log, closing)
     journal = Appender(data.journal, 1, config.eventstore_max_batch_size)
-    services, sites = build_services(config, rooms, journal), build_sites(config)
+    services, sites = build_services(config, stores, journal), build_sites(config)
     access_log = AccessLog(str(config.access_log), clock.wall)
     closing.callback(access_log.close)
     proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)

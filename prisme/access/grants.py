@@ -1,4 +1,4 @@
-"""What somebody may do: values alone, without a word on how it was found out."""
+"""Grants: what an account, API token or share link may do. How a request is authenticated is not part of this."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -6,25 +6,26 @@ from typing import Final
 import msgspec
 
 from prisme.base import uri
+from prisme.base.errors import InputError
 
-# To read figures; to change who may.
+# The scope to read figures, and the scope to manage accounts, tokens and share links.
 STATS: Final = "stats"
 ADMIN: Final = "admin"
 SCOPES: Final = (STATS, ADMIN)
 
 
-class AccessError(ValueError):
-    """What was asked for cannot be done; the message is for the person who asked."""
+class AccessError(InputError):
+    """A change that is not possible; the message is for the person who requested it."""
 
 
-class MissingError(AccessError):
-    """What was to be changed is not there."""
+class NotFoundError(AccessError):
+    """The account, token or share link to be changed does not exist."""
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """`actor` is who it is, for the audit log; `account` is whose tokens it may make, empty for none's.
+    """`actor` names its holder in the audit log; `account` owns the tokens that the holder creates, empty for none.
 
-    `domains` None is all domains, those of the future too.
+    `domains` is None for all domains, including future ones.
     """
 
     actor: str
@@ -33,26 +34,26 @@ class Grant(msgspec.Struct, frozen=True):
     domains: tuple[str, ...] | None
 
     def narrow(self, scopes: Iterable[str], domains: tuple[str, ...] | None) -> "Grant":
-        """The part of it that lies within other limits."""
-        both = self.domains if domains is None else domains
+        """The grant reduced to the given scopes and domains; `domains` None does not reduce it."""
+        common = self.domains if domains is None else domains
         if domains is not None and self.domains is not None:
-            both = tuple(domain for domain in domains if domain in self.domains)
-        return msgspec.structs.replace(self, scopes=self.scopes & frozenset(scopes), domains=both)
+            common = tuple(domain for domain in domains if domain in self.domains)
+        return msgspec.structs.replace(self, scopes=self.scopes & frozenset(scopes), domains=common)
 
 
 def operator(name: str) -> Grant:
-    """Who has the data folder has everything: the command line, as user `name` of the system."""
+    """The grant of the command line: everything, as its user owns the data folder. `name` is the system's user."""
     return Grant(f"cli:{name}", "", frozenset(SCOPES), None)
 
 
-def read_domains(texts: Iterable[str]) -> tuple[str, ...]:
-    """Domains as pageviews have them: a host, with its port where there is one. AccessError names what is none."""
-    return tuple(sorted({read_domain(text) for text in texts}))
+def parse_domains(texts: Iterable[str]) -> tuple[str, ...]:
+    """Domains in the form that pageviews have, sorted. Raises AccessError for the first that is invalid."""
+    return tuple(sorted({parse_domain(text) for text in texts}))
 
 
-def read_domain(text: str) -> str:
-    """One domain, likewise."""
-    read = uri.parse(b"http://" + text.strip().encode("utf-8", "surrogatepass"))
-    if read is None or not text.strip() or any(mark in text for mark in "/?#@*"):
-        raise AccessError(f"{text[:128]!r} is no domain: write a host, such as example.com or localhost:8080")
-    return read.domain
+def parse_domain(text: str) -> str:
+    """A host, with its port if it has one, in the form that pageviews have. Raises AccessError if it is invalid."""
+    url = uri.parse(b"http://" + text.strip().encode("utf-8", "surrogatepass"))
+    if url is None or not text.strip() or any(mark in text for mark in "/?#@*"):
+        raise AccessError(f"{text[:128]!r} is not a domain: write a host, such as example.com or localhost:8080")
+    return url.domain

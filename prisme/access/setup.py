@@ -1,4 +1,4 @@
-"""The first account: whoever reads the log of a new server may make it, once."""
+"""The setup link, which is logged by a server without accounts and lets its reader create the first one."""
 
 import hmac
 
@@ -6,18 +6,18 @@ from prisme.access import keys
 
 
 class Setup:
-    """`key` goes into the link; it is kept in memory alone, so each start has another one."""
+    """The key of the setup link. It is only kept in memory, so each start has a new one."""
 
     def __init__(self) -> None:
         self.key = keys.make_key()
 
-    def knows(self, key: str) -> bool:
-        """Whether a key is the one of the link."""
+    def is_valid(self, key: str) -> bool:
+        """Whether it is the key of the link, compared in constant time."""
         return hmac.compare_digest(key.encode("utf-8", "surrogatepass"), self.key.encode())
 
     def link(self, scheme: str, host: str, port: int) -> str:
-        """The link, for a server that listens there."""
-        if host in {"0.0.0.0", "::"}:  # noqa: S104  # it is compared, nothing is bound
+        """The link to a server that listens on this host and port."""
+        if host in {"0.0.0.0", "::"}:  # noqa: S104  # only compared, not bound
             host = "localhost"
         host = f"[{host}]" if ":" in host else host
         return f"{scheme}://{host}:{port}/setup?key={self.key}"

@@ -1,22 +1,22 @@
-"""Share links: who has one sees a domain's figures, without an account; perhaps with a password, perhaps for a time."""
+"""Share links: anyone who has one can see the figures of a domain. A link may have a password and may expire."""
 
 from typing import Final
 
 import msgspec
 
 from prisme.access import audit, keys
-from prisme.access.grants import STATS, AccessError, Grant, MissingError, read_domain
+from prisme.access.grants import STATS, AccessError, Grant, NotFoundError, parse_domain
 from prisme.store.control import Control
 
-# The parameter of a URL that has a link's key.
+# The query parameter with a link's key.
 SHARE: Final = "share"
 UNLOCK_SECONDS: Final = 30 * 86_400
-_MOST: Final = 1000
-_MOST_UNLOCKS: Final = 10_000
+_MAX_SHARES: Final = 1000
+_MAX_UNLOCKS: Final = 10_000
 
 
 class Share(msgspec.Struct, frozen=True):
-    """`locked` says whether it has a password; `expires` None is never. Times in Unix seconds."""
+    """`locked` is true if it has a password; `expires` is None for never. Times are Unix seconds."""
 
     id: int
     domain: str
@@ -26,12 +26,12 @@ class Share(msgspec.Struct, frozen=True):
 
     @property
     def grant(self) -> Grant:
-        """What who has it may do."""
+        """What its holder may do."""
         return Grant(f"share:{self.id}", "", frozenset((STATS,)), (self.domain,))
 
 
 class Shares:
-    """All share links. Changes raise AccessError where they cannot be."""
+    """All share links. Changes raise AccessError if they are not possible."""
 
     def __init__(self, control: Control) -> None:
         self._control = control
@@ -39,39 +39,39 @@ class Shares:
     def add(
         self, by: Grant, domain: str, now: int, *, expires: int | None = None, password: str | None = None
     ) -> tuple[Share, str]:
-        """Make one; gives it with its key, which cannot be had again."""
-        domain = read_domain(domain)
+        """Create a link; returns it with its key, which cannot be read again."""
+        domain = parse_domain(domain)
         if expires is not None and expires <= now:
-            raise AccessError("a share link's end lies in the future")
+            raise AccessError("the expiry of a share link must be in the future")
         hashed = None if password is None else keys.hash_password(password)
-        key = keys.make_key(keys.SHARE)
+        key = keys.make_key(keys.SHARE_PREFIX)
         with self._control.change() as connection:
             (count,) = connection.execute("SELECT count(*) FROM shares").fetchone()
-            if count >= _MOST:
-                raise AccessError(f"there are {_MOST} share links, which is the most: remove some")
+            if count >= _MAX_SHARES:
+                raise AccessError(f"there are already {_MAX_SHARES} share links, the maximum: remove some first")
             id_ = connection.execute(
                 "INSERT INTO shares (digest, domain, password, created, expires) VALUES (?, ?, ?, ?, ?)",
                 (keys.digest(key), domain, hashed, now, expires),
             ).lastrowid
-            audit.note(connection, now, by, "share.add", f"share:{id_}", domain)
+            audit.record(connection, now, by, "share.add", f"share:{id_}", domain)
         return Share(id_ or 0, domain, hashed is not None, now, expires), key
 
     def remove(self, by: Grant, id_: int, now: int) -> None:
-        """Remove one."""
+        """Delete a link. Raises NotFoundError."""
         with self._control.change() as connection:
             if not connection.execute("DELETE FROM shares WHERE id = ?", (id_,)).rowcount:
-                raise MissingError(f"there is no share link {id_}")
-            audit.note(connection, now, by, "share.remove", f"share:{id_}")
+                raise NotFoundError(f"there is no share link {id_}")
+            audit.record(connection, now, by, "share.remove", f"share:{id_}")
 
     def list(self) -> list[Share]:
-        """All, expired ones too."""
+        """All links, including expired ones."""
         with self._control.read() as connection:
             query = "SELECT id, domain, password IS NOT NULL, created, expires FROM shares ORDER BY id"
             rows = connection.execute(query).fetchall()
         return [_load(row) for row in rows]
 
     def find(self, key: str, now: int) -> Share | None:
-        """The share link of a key, None for unknown and for expired ones."""
+        """The link with this key, or None if there is none or it has expired."""
         query = (
             "SELECT id, domain, password IS NOT NULL, created, expires FROM shares "
             "WHERE digest = ? AND (expires IS NULL OR expires > ?)"
@@ -81,7 +81,7 @@ class Shares:
         return _load(row) if row else None
 
     def unlock(self, share: Share, password: str, now: int) -> str | None:
-        """A key for a browser that knows the password, None for a wrong one."""
+        """A key that unlocks the link in one browser, or None if the password is wrong."""
         with self._control.read() as connection:
             row = connection.execute("SELECT password FROM shares WHERE id = ?", (share.id,)).fetchone()
         if not keys.verify_password(row and row[0], password):
@@ -91,7 +91,7 @@ class Shares:
             connection.execute("DELETE FROM unlocks WHERE expires <= ?", (now,))
             connection.execute(
                 "DELETE FROM unlocks WHERE rowid NOT IN (SELECT rowid FROM unlocks ORDER BY rowid DESC LIMIT ?)",
-                (_MOST_UNLOCKS - 1,),
+                (_MAX_UNLOCKS - 1,),
             )
             connection.execute(
                 "INSERT INTO unlocks VALUES (?, ?, ?)", (keys.digest(key), share.id, now + UNLOCK_SECONDS)
@@ -99,7 +99,7 @@ class Shares:
         return key
 
     def is_unlocked(self, share: Share, key: str, now: int) -> bool:
-        """Whether a browser's key opens a share link with a password."""
+        """Whether a key from `unlock` is valid for the link."""
         query = "SELECT 1 FROM unlocks WHERE digest = ? AND share = ? AND expires > ?"
         with self._control.read() as connection:
             return connection.execute(query, (keys.digest(key), share.id, now)).fetchone() is not None

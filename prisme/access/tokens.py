@@ -1,4 +1,4 @@
-"""API tokens: for programs, with scopes, domains and an end. A token can do no more than its account can just then."""
+"""API tokens for programs, with scopes, domains and an expiry. A token never grants more than its account has."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -7,16 +7,16 @@ import msgspec
 
 from prisme.access import audit, keys
 from prisme.access.accounts import Account, Role
-from prisme.access.grants import ADMIN, SCOPES, STATS, AccessError, Grant, MissingError, operator, read_domains
+from prisme.access.grants import ADMIN, SCOPES, STATS, AccessError, Grant, NotFoundError, operator, parse_domains
 from prisme.store.control import Control
 
-_LONGEST_NAME: Final = 100
-_MOST: Final = 1000
+_MAX_NAME: Final = 100
+_MAX_TOKENS: Final = 1000
 _decode = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 class Token(msgspec.Struct, frozen=True):
-    """`domains` None is all that its account may see; `expires` None is never. Times in Unix seconds."""
+    """`domains` is None for all of its account, `expires` is None for never. Times are Unix seconds."""
 
     id: int
     name: str
@@ -28,7 +28,7 @@ class Token(msgspec.Struct, frozen=True):
 
 
 class Tokens:
-    """All tokens. Changes raise AccessError where they cannot be."""
+    """All tokens. Changes raise AccessError if they are not possible."""
 
     def __init__(self, control: Control) -> None:
         self._control = control
@@ -43,45 +43,45 @@ class Tokens:
         domains: tuple[str, ...] | None = None,
         expires: int | None = None,
     ) -> tuple[Token, str]:
-        """Make one that belongs to the account of `by`; gives it with its key, which cannot be had again."""
+        """Create a token of the account of `by`; returns it with its key, which cannot be read again."""
         scopes = tuple(sorted(set(scopes)))
-        domains = None if domains is None else read_domains(domains)
-        _check(by, name, scopes, domains, now, expires)
-        key = keys.make_key(keys.TOKEN)
+        domains = None if domains is None else parse_domains(domains)
+        _validate(by, name, scopes, domains, now, expires)
+        key = keys.make_key(keys.TOKEN_PREFIX)
         account = by.account or None
         with self._control.change() as connection:
             (count,) = connection.execute("SELECT count(*) FROM tokens").fetchone()
-            if count >= _MOST:
-                raise AccessError(f"there are {_MOST} tokens, which is the most: remove some")
+            if count >= _MAX_TOKENS:
+                raise AccessError(f"there are already {_MAX_TOKENS} tokens, the maximum: remove some first")
             id_ = connection.execute(
                 "INSERT INTO tokens (digest, name, account, scopes, domains, created, expires) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (keys.digest(key), name, account, _write(scopes), domains and _write(domains), now, expires),
             ).lastrowid
             limits = " ".join((*scopes, *(domains or ())))
-            audit.note(connection, now, by, "token.add", f"token:{id_}", f"{name}: {limits}")
+            audit.record(connection, now, by, "token.add", f"token:{id_}", f"{name}: {limits}")
         return Token(id_ or 0, name, account, scopes, domains, now, expires), key
 
-    def remove(self, by: Grant, id_: int, now: int, *, whose: str | None = None) -> None:
-        """Remove one; with `whose`, only where it is that account's."""
+    def remove(self, by: Grant, id_: int, now: int, *, owner: str | None = None) -> None:
+        """Delete a token; with `owner`, only one of that account. Raises NotFoundError."""
         with self._control.change() as connection:
             query = "DELETE FROM tokens WHERE id = ? AND (? IS NULL OR account = ?)"
-            if not connection.execute(query, (id_, whose, whose)).rowcount:
-                raise MissingError(f"there is no token {id_}")
-            audit.note(connection, now, by, "token.remove", f"token:{id_}")
+            if not connection.execute(query, (id_, owner, owner)).rowcount:
+                raise NotFoundError(f"there is no token {id_}")
+            audit.record(connection, now, by, "token.remove", f"token:{id_}")
 
-    def list(self, whose: str | None = None) -> list[Token]:
-        """All, or those of one account, expired ones too."""
+    def list(self, owner: str | None = None) -> list[Token]:
+        """All tokens, or those of one account, including expired ones."""
         with self._control.read() as connection:
             rows = connection.execute(
                 "SELECT id, name, account, scopes, domains, created, expires FROM tokens "
                 "WHERE ? IS NULL OR account = ? ORDER BY id",
-                (whose, whose),
+                (owner, owner),
             ).fetchall()
         return [_load(row) for row in rows]
 
     def find(self, key: str, now: int) -> Grant | None:
-        """What the bearer of a key may do, None for unknown and for expired ones."""
+        """The grant of the token with this key, or None if there is none or it has expired."""
         with self._control.read() as connection:
             row = connection.execute(
                 "SELECT id, tokens.name, account, scopes, tokens.domains, tokens.created, expires, "
@@ -93,31 +93,30 @@ class Tokens:
         if row is None:
             return None
         token = _load(row[:7])
-        owner = operator("") if token.account is None else _load_owner(token.account, *row[7:]).grant
-        grant = msgspec.structs.replace(owner, actor=f"token:{token.id}").narrow(token.scopes, token.domains)
-        # One that only reads cannot make another one, which would outlive it.
+        full = operator("") if token.account is None else _load_owner(token.account, *row[7:]).grant
+        grant = msgspec.structs.replace(full, actor=f"token:{token.id}").narrow(token.scopes, token.domains)
+        # Without the scope admin, a token cannot create another one, which would outlive it.
         return grant if ADMIN in grant.scopes else msgspec.structs.replace(grant, account="")
 
 
-def _check(
+def _validate(
     by: Grant, name: str, scopes: tuple[str, ...], domains: tuple[str, ...] | None, now: int, expires: int | None
 ) -> None:
-    if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
-        raise AccessError(f"a token has a name of 1 to {_LONGEST_NAME} characters, which says what it is for")
-    strange = [scope for scope in scopes if scope not in SCOPES]
-    if strange or not scopes:
-        raise AccessError(f"a token's scopes are some of {', '.join(SCOPES)}")
+    if not 0 < len(name) <= _MAX_NAME or not name.isprintable():
+        raise AccessError(f"a token needs a name of 1 to {_MAX_NAME} characters that says what it is for")
+    if not scopes or not set(SCOPES).issuperset(scopes):
+        raise AccessError(f"a token needs one or more of the scopes {', '.join(SCOPES)}")
     if not by.scopes.issuperset(scopes):
         raise AccessError("a token cannot do more than its owner: leave out the scope admin")
     if ADMIN in scopes and domains is not None:
-        raise AccessError("who may change everything sees all domains: leave out the scope admin, or the domains")
+        raise AccessError("the scope admin includes all domains: leave out the scope or the domains")
     if domains is not None and not domains:
-        raise AccessError("name at least one domain, or leave the domains out for all of yours")
+        raise AccessError("give at least one domain, or leave the domains out for all of yours")
     beyond = [] if by.domains is None else [domain for domain in domains or () if domain not in by.domains]
     if beyond:
-        raise AccessError(f"you do not see {', '.join(beyond)} yourself")
+        raise AccessError(f"you do not have access to {', '.join(beyond)}")
     if expires is not None and expires <= now:
-        raise AccessError("a token's end lies in the future")
+        raise AccessError("the expiry of a token must be in the future")
 
 
 def _load(row: tuple[int, str, str | None, str, str | None, int, int | None]) -> Token:

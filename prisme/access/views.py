@@ -1,4 +1,4 @@
-"""Saved views: a name for what a dashboard shows, for each account."""
+"""Saved views of the dashboard: each account can give names to combinations of period and filters."""
 
 from typing import Final
 
@@ -7,44 +7,44 @@ import msgspec
 from prisme.access.grants import AccessError
 from prisme.store.control import Control
 
-_LONGEST_NAME: Final = 64
-_LONGEST_QUERY: Final = 8192
-_MOST: Final = 50
+_MAX_NAME: Final = 64
+_MAX_QUERY: Final = 8192
+_MAX_VIEWS: Final = 50
 
 
 class View(msgspec.Struct, frozen=True):
-    """`query` is what stands behind the `?`."""
+    """`query` is the query string of the dashboard's URL, without the `?`."""
 
     name: str
     query: str
 
 
 class Views:
-    """The views of all accounts. It reads a file: not for the event loop."""
+    """The views of all accounts. Its methods read a file, so they must not run on the event loop."""
 
     def __init__(self, control: Control) -> None:
         self._control = control
 
     def list(self, account: str) -> list[View]:
-        """Those of an account, by name."""
+        """The views of an account, by name."""
         query = "SELECT name, query FROM views WHERE account = ? ORDER BY name"
         with self._control.read() as connection:
             return [View(*row) for row in connection.execute(query, (account,))]
 
     def save(self, account: str, name: str, query: str) -> None:
-        """Keep a view; one of the same name is replaced. Raises AccessError."""
+        """Save a view, replacing one of the same name. Raises AccessError for invalid values or too many views."""
         name = name.strip()
-        if not name or len(name) > _LONGEST_NAME or not name.isprintable():
-            raise AccessError(f"a view's name has 1 to {_LONGEST_NAME} characters, such as Blog this year")
-        if len(query) > _LONGEST_QUERY:
-            raise AccessError(f"a view has at most {_LONGEST_QUERY} characters: use fewer filters")
+        if not name or len(name) > _MAX_NAME or not name.isprintable():
+            raise AccessError(f"a view's name must have 1 to {_MAX_NAME} characters, such as Blog this year")
+        if len(query) > _MAX_QUERY:
+            raise AccessError(f"a view may have at most {_MAX_QUERY} characters: use fewer filters")
         with self._control.change() as connection:
-            mine = "SELECT count(*) FROM views WHERE account = ? AND name <> ?"
-            if connection.execute(mine, (account, name)).fetchone()[0] >= _MOST:
-                raise AccessError(f"there are {_MOST} views already: remove one first")
+            others = "SELECT count(*) FROM views WHERE account = ? AND name <> ?"
+            if connection.execute(others, (account, name)).fetchone()[0] >= _MAX_VIEWS:
+                raise AccessError(f"there are already {_MAX_VIEWS} views, the maximum: remove one first")
             connection.execute("INSERT OR REPLACE INTO views VALUES (?, ?, ?)", (account, name, query))
 
     def remove(self, account: str, name: str) -> None:
-        """Forget a view; one that is not there is forgotten already."""
+        """Delete a view, if it exists."""
         with self._control.change() as connection:
             connection.execute("DELETE FROM views WHERE account = ? AND name = ?", (account, name))

@@ -1,7 +1,4 @@
-"""The bytes that are shipped with the code: where each file lies, and the one picture that is sent.
-
-Knows nothing of what the files mean. Origins, versions and licences: docs/data-files.md.
-"""
+"""The paths of the data files that are shipped with the code. Sources, versions and licences: docs/data-files.md."""
 
 from pathlib import Path
 
@@ -12,5 +9,5 @@ BOT_PATTERNS = _HERE / "isbot-patterns.json"
 WORLD = _HERE / "world.json"
 SOURCES = _HERE / "sources.txt"
 
-# One transparent pixel, GIF89a: the answer to every noscript event.
+# One transparent pixel, GIF89a: the response to every noscript event.
 GIF = bytes.fromhex("4749463839610100010000000021f90401000000002c00000000010001000002010000")

@@ -1,8 +1,8 @@
-"""Errors whose cause is what a person sent or typed."""
+"""Errors caused by what a user sent or typed."""
 
 
 class InputError(Exception):
-    """Something that a person sent or typed cannot be used; the message tells them what, and shows what would do.
+    """Invalid input of a user; the message says what is wrong, with an example of valid input.
 
-    Whoever answers that person catches it, and nothing else: any other error is a defect of ours.
+    Code that responds to the user catches this error and no other: any other error is a defect of Prisme.
     """

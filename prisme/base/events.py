@@ -1,15 +1,16 @@
-"""What is known of a visit: plain values that the journal writes, the store loads and `Sessions` holds.
+"""The data of a visit: values that the journal writes, the store loads and `Sessions` keeps in memory.
 
-Times are integers, microseconds since the Unix epoch, UTC.
+Times are integers: microseconds since the Unix epoch.
 """
 
 import msgspec
+from msgspec.structs import replace
 
 DIRECT = "direct"
 
 
 class Client(msgspec.Struct, frozen=True, gc=False):
-    """The visitor's software, by ua-parser's family names. `type` is one of `DEVICE_TYPES`."""
+    """The visitor's software and device, by ua-parser's family names. `type` is one of `DEVICE_TYPES`."""
 
     os: str
     browser: str
@@ -21,7 +22,7 @@ DEVICE_TYPES = ("desktop", "mobile", "tablet", "tv", "console", "other")
 
 
 class Utm(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """The campaign that brought the visitor; an empty string where a part is absent, which the journal leaves out."""
+    """The campaign of a visit. Absent parts are empty strings, which the journal leaves out."""
 
     source: str = ""
     medium: str = ""
@@ -34,9 +35,9 @@ NO_UTM = Utm()
 
 
 class Session(msgspec.Struct, frozen=True, gc=False):
-    """One visit's state. `exit` is the time of its last pageview or event, `exit_path` the page it is on.
+    """The state of a visit. `exit` is the time of its last pageview or event, `exit_path` its current page.
 
-    Each pageview or event adds one to `pageviews` or `events`, so that their sum numbers a visit's states.
+    Each pageview or event adds one to `pageviews` or `events`, so their sum numbers the states of a visit.
     """
 
     uuid: str
@@ -56,6 +57,7 @@ class Session(msgspec.Struct, frozen=True, gc=False):
 
     def view(self, path: str, now: int, status: int, visitor: str) -> "Session":
         """The visit after one more pageview; `visitor` is the id it carries from here on."""
+        # Most pageviews come here: by position, this takes a sixth fewer instructions than `replace` with five fields.
         return Session(
             self.uuid,
             self.domain,
@@ -75,38 +77,18 @@ class Session(msgspec.Struct, frozen=True, gc=False):
 
     def arrive(self, path: str, now: int, status: int, visitor: str, referrer: str, utm: Utm) -> "Session":
         """The visit, which an event began, after its first pageview: that says how the visitor came."""
-        return Session(
-            self.uuid,
-            self.domain,
-            self.entry,
-            path,
-            now,
-            path,
-            status,
-            visitor,
-            self.client,
-            self.country,
-            referrer,
-            utm,
-            1,
-            self.events,
+        return replace(
+            self,
+            entry_path=path,
+            exit=now,
+            exit_path=path,
+            status=status,
+            visitor=visitor,
+            referrer=referrer,
+            utm=utm,
+            pageviews=1,
         )
 
     def act(self, now: int) -> "Session":
-        """The visit after one more event that is no pageview."""
-        return Session(
-            self.uuid,
-            self.domain,
-            self.entry,
-            self.entry_path,
-            now,
-            self.exit_path,
-            self.status,
-            self.visitor,
-            self.client,
-            self.country,
-            self.referrer,
-            self.utm,
-            self.pageviews,
-            self.events + 1,
-        )
+        """The visit after one more event other than a pageview."""
+        return replace(self, exit=now, events=self.events + 1)

@@ -1,7 +1,7 @@
-"""What was worked out before, without the order in which it was used.
+"""A cache of computed values that does not track the order of use.
 
-The standard library's `lru_cache` moves each entry that it finds to the end of a chain: four more places in memory,
-none of which is in the processor's cache when there are thousands of visitors.
+The standard library's `lru_cache` moves each entry that is used to the end of a linked list: four more memory accesses,
+which miss the processor's cache when there are thousands of visitors.
 """
 
 import sys
@@ -13,9 +13,9 @@ Value = TypeVar("Value")
 
 
 class Memo(dict[Key, Value]):
-    """`memo[key]` is what `make` gives for it. When there are `most` keys, it forgets them all.
+    """`memo[key]` is `make(key)`, computed once. At `most` keys, all are removed.
 
-    With `longest`, no key that is longer stays. For any thread: at worst, something is worked out twice.
+    Keys longer than `longest` are not stored. Thread-safe: at worst, a value is computed twice.
     """
 
     def __init__(self, make: Callable[[Key], Value], most: int, longest: int = sys.maxsize) -> None:

@@ -1,4 +1,4 @@
-"""The closed list of reasons for which a request is turned down; a refusal is a value, never an exception."""
+"""All reasons for which a request is refused. A refusal is a value, never an exception."""
 
 import re
 
@@ -8,19 +8,19 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
-    """`name` labels the metric, `status` and `reason` answer the client; `retry_after` is in seconds, 0 for none."""
+    """`name` is the label in metrics; the client gets `status`, `reason` and `retry_after` (seconds, 0 for none)."""
 
     name: str
     status: int
     reason: str
     retry_after: int = 0
 
-    def because(self, reason: str) -> "Refusal":
-        """The same with a reason of its own, which may quote what a client sent: no control character stays."""
+    def with_reason(self, reason: str) -> "Refusal":
+        """The same refusal with another reason. Control characters in it are replaced, as it may quote the client."""
         return msgspec.structs.replace(self, reason=_CONTROL.sub("?", reason))
 
-    def later(self, seconds: int) -> "Refusal":
-        """The same with a time to wait."""
+    def with_retry_after(self, seconds: int) -> "Refusal":
+        """The same refusal, with the seconds after which to try again."""
         return msgspec.structs.replace(self, retry_after=seconds)
 
 
@@ -40,31 +40,31 @@ VISITOR_INVALID = Refusal("visitor_id_invalid", 400, "visitor id is over 256 byt
 STATUS_INVALID = Refusal("status_invalid", 400, "status is not a number from 100 to 599")
 QUERY_TOO_LONG = Refusal("query_too_long", 400, "query string is over 32768 bytes")
 BODY_TOO_LONG = Refusal("body_too_long", 413, "body is over 65536 bytes")
-BODY_CUT = Refusal("body_cut", 400, "body ended before it was whole")
-BODY_IN_PIECES = Refusal("body_in_pieces", 400, "body comes in more than 1024 pieces")
+BODY_CUT = Refusal("body_cut", 400, "body is incomplete")
+BODY_IN_PIECES = Refusal("body_in_pieces", 400, "body arrived in more than 1024 pieces")
 BODY_LATE = Refusal("body_late", 408, "body took longer than 10 seconds")
-NOT_JSON = Refusal("content_type_not_json", 400, "content type of a custom event is application/json")
-PROPERTIES_INVALID = Refusal("properties_invalid", 400, "properties are not one JSON object")
-PROPERTY_INVALID = Refusal("property_invalid", 400, 'a prop- parameter is not a JSON value: write a text as "text"')
-LINK_MISSING = Refusal("link_missing", 400, "URL of the link is missing")
-LINK_INVALID = Refusal("link_invalid", 400, "URL of the link is not an absolute http(s) URL, or is over 8192 bytes")
+NOT_JSON = Refusal("content_type_not_json", 400, "content type of a custom event must be application/json")
+PROPERTIES_INVALID = Refusal("properties_invalid", 400, "properties are not a JSON object")
+PROPERTY_INVALID = Refusal("property_invalid", 400, "a prop- parameter is not a JSON value: put text in double quotes")
+LINK_MISSING = Refusal("link_missing", 400, "link URL is missing")
+LINK_INVALID = Refusal("link_invalid", 400, "link URL is not an absolute http(s) URL, or is over 8192 bytes")
 LINK_INTERNAL = Refusal("internal_link", 400, "internal link")
 BOT = Refusal("bot", 400, "bot session filtered")
 INTERNAL_ERROR = Refusal("internal_error", 500, "internal error")
 NO_ROOM = Refusal("no_room", 503, "the disk is almost full", retry_after=60)
-JOURNAL_UNAVAILABLE = Refusal("journal_unavailable", 503, "event cannot be stored now", retry_after=5)
+JOURNAL_UNAVAILABLE = Refusal("journal_unavailable", 503, "event cannot be stored right now", retry_after=5)
 
 NOT_LOGGED_IN = Refusal("not_logged_in", 401, "log in, or send an API token in Authorization: Bearer TOKEN")
-KEY_UNKNOWN = Refusal("key_unknown", 401, "this token or link is unknown or has expired")
-SHARE_LOCKED = Refusal("share_locked", 401, "this link has a password: open it in a browser and give it there")
-PASSWORD_WRONG = Refusal("password_wrong", 401, "name and password do not belong together")
-NOT_ALLOWED = Refusal("not_allowed", 403, "this is for admins, and for tokens with the scope admin")
-DOMAIN_NOT_ALLOWED = Refusal("domain_not_allowed", 403, "this domain is not one of yours")
-CROSS_ORIGIN = Refusal("cross_origin", 403, "a page of another site may not do this")
-NOT_THERE = Refusal("not_there", 404, "there is no such thing")
+KEY_UNKNOWN = Refusal("key_unknown", 401, "unknown or expired token or link")
+SHARE_LOCKED = Refusal("share_locked", 401, "this link is protected: open it in a browser and enter its password")
+PASSWORD_WRONG = Refusal("password_wrong", 401, "wrong name or password")
+NOT_ALLOWED = Refusal("not_allowed", 403, "only admins, and tokens with the scope admin, may do this")
+DOMAIN_NOT_ALLOWED = Refusal("domain_not_allowed", 403, "you do not have access to this domain")
+CROSS_ORIGIN = Refusal("cross_origin", 403, "cross-origin request not allowed")
+NOT_THERE = Refusal("not_there", 404, "not found")
 TOO_MANY_ATTEMPTS = Refusal("too_many_attempts", 429, "too many wrong passwords: try again later")
-QUESTION_INVALID = Refusal("question_invalid", 400, "parameter is wrong")
-FIELDS_INVALID = Refusal("fields_invalid", 400, "fields are wrong")
-STATS_LATE = Refusal("stats_late", 503, "the answer took too long", retry_after=10)
-STATS_LOST = Refusal("stats_lost", 503, "the database fails, and is opened anew", retry_after=10)
-STATS_BUSY = Refusal("stats_busy", 503, "too many questions at once", retry_after=2)
+QUESTION_INVALID = Refusal("question_invalid", 400, "invalid parameter")
+FIELDS_INVALID = Refusal("fields_invalid", 400, "invalid fields")
+STATS_LATE = Refusal("stats_late", 503, "the query took too long", retry_after=10)
+STATS_LOST = Refusal("stats_lost", 503, "the database failed and is being reopened", retry_after=10)
+STATS_BUSY = Refusal("stats_busy", 503, "too many queries at once", retry_after=2)

@@ -1,13 +1,15 @@
-"""Moments and spans as people write them: RFC 3339, dates, Unix seconds, and expressions such as `now-7d/d`.
+"""Time expressions as users write them (RFC 3339, dates, Unix seconds, `now-7d/d`), and calendar arithmetic.
 
-Moments are integers, microseconds since the Unix epoch, UTC. A span begins with its first moment and ends before its
-last one. Days and what is made of them are those of a time zone: some have 23 hours, some 25, and some do not exist.
+A moment is an integer: microseconds since the Unix epoch, UTC. A span includes its start and excludes its end. Days
+and longer units follow the calendar of a time zone, where a day may have 23 or 25 hours, or not exist at all.
 """
 
 import calendar
 import datetime
 import re
 from typing import Final, Literal, get_args
+
+from prisme.base.errors import InputError
 
 Unit = Literal["s", "m", "h", "d", "w", "M", "Q", "y"]
 Interval = Literal["minute", "hour", "day", "week", "month", "year"]
@@ -26,7 +28,7 @@ _UNIT_OF: Final[dict[Interval, Unit]] = {
     "month": "M",
     "year": "y",
 }
-# The longest span, in seconds, that each is the default for: some hundred points at most, as many as a chart can show.
+# The longest span, in seconds, that each interval is the default for: a chart shows a few hundred points at most.
 _LONGEST: Final[tuple[tuple[Interval, int], ...]] = (
     ("minute", 3 * 3600),
     ("hour", 4 * 86_400),
@@ -37,23 +39,26 @@ _LONGEST: Final[tuple[tuple[Interval, int], ...]] = (
 
 _EXAMPLES: Final = "such as 2026-11-24, 2026-11-24T08:00:00Z, 1795507200, now-7d/d"
 _LONGEST_TEXT: Final = 64
-# Four digits are a year: as seconds they would be in the first hours of 1970.
+# Four digits are read as a year: as seconds they would lie in the first hours of 1970.
 _UNIX = re.compile(r"\d{1,11}(?:\.\d{1,9})?", re.ASCII)
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
-# RFC 3339, section 5.6, and the same without an offset: a time of the time zone.
+# RFC 3339, section 5.6; without an offset, the time is local to the time zone.
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?([Zz]|[+-]\d\d:\d\d)?",
     re.ASCII,
 )
+_DURATION = re.compile(r"\d{1,6}[mhdwMy]", re.ASCII)
 _STEP = re.compile(r"(?:([+-])(\d{0,9})|/)([smhdwMQy])", re.ASCII)
 
 
 def parse(text: str, now: int, zone: datetime.tzinfo, *, ends: bool = False) -> int:
-    """The moment that `text` means; with `ends`, it is the end of a span, which whole units belong to.
+    """Parse a moment. With `ends`, it is the end of a span, and rounds up so that the span includes the whole unit.
 
-    So `2026-11-24` and `now/d` are a day's first moment where a span begins, and the next day's where it ends.
-    Expressions are Grafana's: `now`, then any of `+1d`, `-2h`, `/w` (rounding); units s, m, h, d, w (from Monday),
-    M, Q, y. Raises ValueError that names an example, also for moments before 1970 or after 9998.
+    As the start of a span, `2026-11-24` and `now/d` are the first moment of that day; as its end, the first moment of
+    the next day. Expressions are Grafana's: `now`, then any of `+1d`, `-2h`, `/w` (rounding); the units are s, m, h,
+    d, w (from Monday), M, Q, y. `now` is in microseconds, and so is the result.
+
+    Raises InputError, with examples, for any other text, and for moments before 1970 or after 9998.
     """
     text = text.strip()
     try:
@@ -62,29 +67,29 @@ def parse(text: str, now: int, zone: datetime.tzinfo, *, ends: bool = False) -> 
         moment = None
     if moment is None or len(text) > _LONGEST_TEXT or not 0 <= moment <= _LATEST:
         shown = text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "..."
-        raise ValueError(f"{shown!r} is no time, {_EXAMPLES}")
+        raise InputError(f"{shown!r} is no time, {_EXAMPLES}")
     return moment
 
 
 def read_end(text: str | None, now: int) -> int | None:
-    """When something that is made at `now` ends, both in Unix seconds: as `parse` reads it, or after a time as `30d`.
+    """Parse when something created at `now` expires: a moment as in `parse`, or a duration such as `30d`.
 
-    None never ends. Raises ValueError that names an example.
+    Takes and returns Unix seconds. None means that it never expires. Raises InputError, with examples.
     """
     if text is None:
         return None
-    after = re.fullmatch(r"\d{1,6}[mhdwMy]", text.strip(), re.ASCII)
+    is_duration = _DURATION.fullmatch(text.strip())
     try:
-        return parse(f"now+{text.strip()}" if after else text, now * SECOND, datetime.UTC, ends=True) // SECOND
-    except ValueError:
-        raise ValueError(f"{text[:64]!r} is no end, such as 30d, 12h, 2027-01-31") from None
+        return parse(f"now+{text.strip()}" if is_duration else text, now * SECOND, datetime.UTC, ends=True) // SECOND
+    except InputError:
+        raise InputError(f"{text[:64]!r} is no end, such as 30d, 12h, 2027-01-31") from None
 
 
 def floor(moment: int, unit: Unit, zone: datetime.tzinfo) -> int:
-    """The first moment of the unit that `moment` is in."""
+    """Return the first moment of the unit that contains `moment`."""
     local = localise(moment, zone)
     if unit in _FIXED:
-        # Of the wall clock, as some zones are half an hour off, but without asking which of two such hours it is.
+        # By the wall clock, as some zones are offset by half an hour; subtracting keeps repeated hours apart.
         past = local.microsecond
         past += local.second * SECOND if unit in ("m", "h") else 0
         past += local.minute * _FIXED["m"] if unit == "h" else 0
@@ -93,7 +98,11 @@ def floor(moment: int, unit: Unit, zone: datetime.tzinfo) -> int:
 
 
 def step(moment: int, unit: Unit, count: int, zone: datetime.tzinfo) -> int:
-    """The moment `count` units later, at the same time of day; the last day of a month where it has no such day."""
+    """Return the moment `count` units later; days and longer units keep the time of day.
+
+    Months and years that lack the day of the month end on their last day. Raises ValueError or OverflowError outside
+    of the years 1 to 9999.
+    """
     if unit in _FIXED:
         return moment + count * _FIXED[unit]
     local = localise(moment, zone)
@@ -102,21 +111,21 @@ def step(moment: int, unit: Unit, count: int, zone: datetime.tzinfo) -> int:
 
 
 def localise(moment: int, zone: datetime.tzinfo) -> datetime.datetime:
-    """The moment by the zone's clock."""
+    """Convert a moment to the local time of a zone."""
     return (_EPOCH + datetime.timedelta(microseconds=moment)).astimezone(zone)
 
 
 def choose_interval(start: int, end: int) -> Interval:
-    """The interval that a span is best shown by."""
+    """Choose the interval at which a chart shows a span best."""
     seconds = (end - start) / SECOND
     return next((interval for interval, longest in _LONGEST if seconds <= longest), "year")
 
 
 def precede(start: int, end: int, zone: datetime.tzinfo) -> tuple[int, int]:
-    """The span of the same kind before a span: whole months before whole months, else whole days earlier.
+    """Return the span to compare a span with: shifted back by as many months if it is whole months, else by whole days.
 
-    So a day of which 15 hours have passed is compared with the first 15 hours of one before. A span of less than a day
-    that is no part of one calendar day comes directly after the one before.
+    So the first 15 hours of a day are compared with the first 15 hours of the day before. A span shorter than a day
+    that does not start at midnight is compared with the one directly before it. Nothing starts or ends before 1970.
     """
     if all(floor(edge, "M", zone) == edge for edge in (start, end)):
         first, last = (localise(edge, zone) for edge in (start, end))
@@ -127,22 +136,29 @@ def precede(start: int, end: int, zone: datetime.tzinfo) -> tuple[int, int]:
             count += 1
         if count == 1 and floor(start, "d", zone) != start and end - start < 23 * _FIXED["h"]:
             return max(2 * start - end, 0), start
-    return max(step(start, unit, -count, zone), 0), max(step(end, unit, -count, zone), 0)
+    return _step_back(start, unit, count, zone), _step_back(end, unit, count, zone)
 
 
 def edges(start: int, end: int, interval: Interval, zone: datetime.tzinfo, at_most: int) -> list[int]:
-    """Where the buckets of a span begin, and where the last one ends: one more than there are buckets.
+    """Return where the buckets of a span start, followed by where the last one ends.
 
-    The first and the last bucket are whole, though the span may begin and end inside of them. A span without any
-    moment has no bucket, and one edge. Raises ValueError for more than `at_most` buckets.
+    The first and the last bucket are whole units, even if the span starts or ends within them. An empty span has no
+    bucket, and a single edge. Raises InputError for more than `at_most` buckets.
     """
     unit = _UNIT_OF[interval]
     found = [floor(start, unit, zone)]
     while found[-1] < end > start:
         if len(found) > at_most:
-            raise ValueError(f"over {at_most} times {interval} between these times")
+            raise InputError(f"over {at_most} times {interval} between these times")
         found.append(_following(found[-1], unit, zone))
     return found
+
+
+def _step_back(moment: int, unit: Unit, count: int, zone: datetime.tzinfo) -> int:
+    try:
+        return max(step(moment, unit, -count, zone), 0)
+    except (ValueError, OverflowError):  # before the year 1
+        return 0
 
 
 def _read(text: str, now: int, zone: datetime.tzinfo, ends: bool) -> int | None:
@@ -161,8 +177,8 @@ def _read(text: str, now: int, zone: datetime.tzinfo, ends: bool) -> int | None:
         local = local.replace(microsecond=int((fraction or "")[:6].ljust(6, "0")))
         if offset is None:
             return _moment(local, zone)
-        told = datetime.datetime.fromisoformat(f"{day_text}T{minutes}{offset.upper().replace('Z', '+00:00')}").tzinfo
-        return _moment(local, told or zone)
+        text = f"{day_text}T{minutes}{offset.upper().replace('Z', '+00:00')}"
+        return _moment(local, datetime.datetime.fromisoformat(text).tzinfo or zone)
     return None
 
 
@@ -184,14 +200,14 @@ def _evaluate(text: str, moment: int, zone: datetime.tzinfo, ends: bool) -> int 
 
 
 def _following(first: int, unit: Unit, zone: datetime.tzinfo) -> int:
-    """The first moment of the unit after the one that begins at `first`."""
+    """Return the first moment of the unit that follows the one starting at `first`."""
     if unit in _FIXED:
-        # An hour later is the same hour again where clocks are set back by less than an hour.
+        # One hour later is still the same hour if clocks are set back by less than an hour.
         following = floor(first + _FIXED[unit], unit, zone)
         return following if following > first else first + _FIXED[unit]
     day = localise(first, zone).date()
     count = 1
-    # A day that a zone has left out begins where the next one does.
+    # A day that a zone skipped starts at the same moment as the next one.
     while (following := _start_of(_first(_step_day(day, unit, count), unit), zone)) <= first:
         count += 1
     return following
@@ -223,10 +239,10 @@ def _start_of(day: datetime.date, zone: datetime.tzinfo) -> int:
 
 
 def _moment(local: datetime.datetime, zone: datetime.tzinfo) -> int:
-    """Of two moments with the same time of day, the first; a time that is left out counts from before the gap."""
+    """Convert a local time: the first moment if it is repeated; the offset before the gap if it is skipped."""
     return (local.replace(tzinfo=zone, fold=0) - _EPOCH) // datetime.timedelta(microseconds=1)
 
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-# A year of room for what is computed from it.
+# A year before `datetime` ends, so that buckets and later spans can be computed.
 _LATEST: Final = _moment(datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC), datetime.UTC)

@@ -1,4 +1,4 @@
-"""`prisme default-config`: a prisme.toml with every option at its default, to begin with. It changes no file."""
+"""`prisme default-config`: prints a prisme.toml with every option at its default."""
 
 import argparse
 import textwrap
@@ -12,17 +12,17 @@ from prisme.runtime.options import OPTIONS, Option
 SUMMARY = "print a prisme.toml with all options and their defaults"
 
 _ABOUT = """\
-Print a prisme.toml with every option, what it means and its default:
+Print a prisme.toml with every option, its description and its default:
   prisme default-config > prisme.toml
 """
 _INTRODUCTION = """\
-## Prisme reads this file as prisme.toml in the folder that it is started in, or
-## where `prisme serve --config FILE` says. To set an option, remove the `# ` before
-## it. A variable of the environment (PRISME_PORT) wins over the file, and a flag
-## (--port) over both.
+## Prisme reads prisme.toml in the current folder, or the file given with
+## `prisme serve --config FILE`. To set an option, remove the `# ` in front of it.
+## An environment variable (PRISME_PORT) overrides the file, and a flag (--port)
+## overrides both.
 """
 
-_WIDTH = 98  # with what stands before each line, 100
+_WIDTH = 98  # 100 with the `# ` before each line
 
 
 def command(words: Sequence[str]) -> int:
@@ -36,7 +36,7 @@ def command(words: Sequence[str]) -> int:
 
 
 def default_config() -> str:
-    """The file's text: each option as `# name = default`, and what explains it behind two `#`."""
+    """The file's text: each option as `# name = default`, with its description in lines that start with `##`."""
     parts = [_INTRODUCTION]
     for title, options in groupby(OPTIONS, key=lambda option: option.group):
         parts.append(f"\n## ---- {title} ----\n")
@@ -47,14 +47,14 @@ def default_config() -> str:
 def _entry(option: Option) -> str:
     lines = [
         line
-        for words in (option.help, f"Value: {option.kind.form}.")
+        for words in (option.help, f"Value: {option.type.expected}.")
         for line in textwrap.wrap(words, 100, initial_indent="## ", subsequent_indent="## ", break_on_hyphens=False)
     ]
     return "\n".join(["", *lines, *(f"# {line}" for line in _assign(option)), ""])
 
 
 def _assign(option: Option) -> list[str]:
-    """`name = default` in TOML, which writes these texts, whole numbers, booleans and lists as JSON does."""
+    """`name = default` in TOML, where these strings, integers, booleans and lists are written as in JSON."""
     line = f"{option.name} = {_write(option.default)}"
     if len(line) <= _WIDTH:
         return [line]

@@ -1,60 +1,59 @@
-"""The command `prisme`: it finds the command that was asked for, and does nothing else itself."""
+"""The command line: runs the command that is named, or prints help."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
 from prisme import __version__
-from prisme.cli import access as people
-from prisme.cli import default_config, demo, serve
+from prisme.cli import access, default_config, demo, serve
 from prisme.runtime.config import suggest
 
 COMMANDS = {
     "serve": serve.command,
     "demo": demo.command,
-    "user": people.user,
-    "token": people.token,
-    "share": people.share,
+    "user": access.user,
+    "token": access.token,
+    "share": access.share,
     "default-config": default_config.command,
 }
 
 _ABOUT = f"""\
-Prisme counts the visits of your web sites: without cookies, without keeping
-addresses, in one process and one folder.
+Prisme counts the visits to your web sites, without cookies and without storing
+addresses with visits, in one process and one folder.
 
 commands:
   serve           {serve.SUMMARY}
   demo            {demo.SUMMARY}
-  user            {people.USERS}
-  token           {people.TOKENS}
-  share           {people.SHARES}
+  user            {access.USERS}
+  token           {access.TOKENS}
+  share           {access.SHARES}
   default-config  {default_config.SUMMARY}
 """
 _FIRST_STEPS = """\
-a first try, for pages on localhost, until Ctrl-C:
+to try it with pages on localhost, until Ctrl-C:
   prisme serve
 
-for a site of your own:
+for your own site:
   prisme serve --origins example.com,www.example.com --data-dir /var/lib/prisme
 
-`prisme serve --help` tells all options. The documentation is the folder docs of
-the source distribution; docs/configuration.md has the options at length.
+`prisme serve --help` lists all options. The documentation is in the folder docs
+of the source distribution; docs/configuration.md describes every option.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; `argv` is the words after `prisme`. The exit code: 0 fine, 1 failed start, 2 wrong usage."""
+    """Run one command; `argv` is the words after `prisme`. The exit code: 0 success, 1 failure, 2 wrong usage."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words and words[0] in COMMANDS:
             return COMMANDS[words[0]](words[1:])
-        return _answer(words)
-    except SystemExit as stop:  # argparse leaves this way, after --help for one
+        return _run_without_command(words)
+    except SystemExit as stop:  # by argparse, for example after --help
         return stop.code if isinstance(stop.code, int) else 0
 
 
-def _answer(words: list[str]) -> int:
-    """Without a command: help, version, or what may have been meant."""
+def _run_without_command(words: list[str]) -> int:
+    """Print the help or the version, or suggest the closest command."""
     parser = argparse.ArgumentParser(
         "prisme",
         "prisme [--help] [--version] COMMAND ...",
@@ -70,10 +69,11 @@ def _answer(words: list[str]) -> int:
         return 0
     word = unknown[0].partition("=")[0]
     known = {name: name.removeprefix("--").replace("-", "_") for name in (*COMMANDS, "--help", "--version")}
-    near = suggest(word, known)
+    suggestion = suggest(word, known)
     if word.startswith("-"):
-        fault = f"{word} is no flag of `prisme`{near or f'; the command comes first, as in `prisme serve {word}`'}"
+        hint = suggestion or f"; write the command first, as in `prisme serve {word}`"
+        error = f"{word} is not a flag of `prisme`{hint}"
     else:
-        fault = f"{word} is no command{near}"
-    print(f"prisme: {fault}\n`prisme --help` lists the commands.", file=sys.stderr)
+        error = f"{word} is not a command{suggestion}"
+    print(f"prisme: {error}\n`prisme --help` lists the commands.", file=sys.stderr)
     return 2

@@ -1,12 +1,12 @@
-"""Command lines that are wrong: what is, and where to read more."""
+"""The argument parser of all commands, with short error messages."""
 
 import argparse
 from typing import NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, without its two lines of usage before each mistake. It leaves with exit code 2."""
+    """argparse's parser, without the usage lines before an error."""
 
     def error(self, message: str) -> NoReturn:
-        """Say it, and leave."""
-        self.exit(2, f"{self.prog}: {message}\n`{self.prog} --help` tells what may be written.\n")
+        """Print the message, and exit with code 2."""
+        self.exit(2, f"{self.prog}: {message}\n`{self.prog} --help` shows the usage.\n")

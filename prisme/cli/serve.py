@@ -1,4 +1,4 @@
-"""`prisme serve`: reads the configuration, tells every mistake at once, and hands over to the wiring."""
+"""`prisme serve`: reads the configuration, reports all its errors at once, and runs the server."""
 
 import argparse
 import os
@@ -8,41 +8,41 @@ from itertools import groupby
 from pathlib import Path
 
 from prisme.cli.parser import Parser
-from prisme.runtime.config import Config, Mistakes, load
+from prisme.runtime.config import Config, ConfigError, load
 from prisme.runtime.options import CONFIG, CONFIG_HELP, OPTIONS, flag, variable
 
-SUMMARY = "run the server: receive what pages send, and store it"
+SUMMARY = "run the server"
 
 _ABOUT = """\
-Receive what pages send, and store it, until SIGTERM or Ctrl-C.
+Receive events and store them, until SIGTERM or Ctrl-C.
 
-An option is set by its flag, else by its variable of the environment, else by
-its key in prisme.toml (`prisme default-config` prints one), else it has its default.
+An option is set by its flag, else by its environment variable, else by its key
+in prisme.toml (`prisme default-config` prints one), else it has its default.
 """
 
 
 def command(words: Sequence[str]) -> int:
-    """Serve. The exit code: 0 after a clean stop, 1 where the start failed, 2 where the configuration is wrong."""
+    """Serve. The exit code: 0 after a clean stop, 1 if the startup failed, 2 if the configuration is invalid."""
     try:
         config, notices = configure(words, os.environ, Path())
-    except Mistakes as mistakes:
-        print(_tell(mistakes), file=sys.stderr)
+    except ConfigError as error:
+        print(_format(error), file=sys.stderr)
         return 2
-    # The server and the database take a while to import: other commands, and mistakes, need not wait for them.
+    # Imported late, as the server and the database take a while to import.
     from prisme.serve import run
 
     return run(config, notices)
 
 
 def configure(words: Sequence[str], environ: Mapping[str, str], folder: Path) -> tuple[Config, list[str]]:
-    """The configuration from flags, environment and the file in `folder`, with notices; Mistakes where there is any."""
+    """The configuration from flags, environment and the file in `folder`, and notices. Raises ConfigError."""
     from prisme.visit.origins import Origins
 
     return load(_read_flags(words), environ, folder, checks={"origins": Origins})
 
 
 def _parser() -> argparse.ArgumentParser:
-    """A parser of texts: what they are worth is the table's to say, so that all mistakes come together."""
+    """A parser that leaves the values as texts: `load` parses them, and reports all errors together."""
     parser = Parser(
         "prisme serve",
         "prisme serve [--help] [--config FILE] [--OPTION VALUE ...]",
@@ -63,16 +63,16 @@ def _parser() -> argparse.ArgumentParser:
                 group.add_argument(
                     flag(name),
                     dest=flag(name),
-                    metavar=option.kind.shape,
-                    nargs="?" if option.kind.bare else None,
-                    const=option.kind.bare,
+                    metavar=option.type.metavar,
+                    nargs="?" if option.type.const else None,
+                    const=option.type.const,
                     help=help_.replace("%", "%%") if name == option.name else argparse.SUPPRESS,
                 )
     return parser
 
 
 def _read_flags(words: Sequence[str]) -> dict[str, str]:
-    """The flags as written, unknown ones too: the table tells what is near."""
+    """The flags as written, including unknown ones, for which `load` suggests the closest option."""
     known, unknown = _parser().parse_known_args(words)
     flags: dict[str, str] = vars(known)
     after_flag = False
@@ -84,14 +84,13 @@ def _read_flags(words: Sequence[str]) -> dict[str, str]:
     return flags
 
 
-def _tell(mistakes: Mistakes) -> str:
-    """The mistakes, for a person."""
-    count = len(mistakes.messages)
+def _format(error: ConfigError) -> str:
+    count = len(error.messages)
     return "\n".join(
         [
-            f"prisme: {'a mistake' if count == 1 else f'{count} mistakes'} in the configuration, nothing was started:",
-            *(f"  {message}" for message in mistakes.messages),
-            *(f"note: {notice}" for notice in mistakes.notices),
-            "`prisme serve --help` tells all options.",
+            f"prisme: {'1 error' if count == 1 else f'{count} errors'} in the configuration, nothing was started:",
+            *(f"  {message}" for message in error.messages),
+            *(f"note: {notice}" for notice in error.notices),
+            "`prisme serve --help` lists all options.",
         ]
     )

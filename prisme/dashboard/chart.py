@@ -1,4 +1,4 @@
-"""The chart: a series of figures as lines of an SVG, its axes, and its twin, a table."""
+"""The chart: SVG paths of a series and of the one it is compared with, axis labels, and a table of the same values."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,9 +9,9 @@ import msgspec
 
 from prisme.base import timexpr
 from prisme.base.timexpr import SECOND, Interval
+from prisme.dashboard import chart_scale
+from prisme.dashboard.chart_scale import HEIGHT, WIDTH
 
-WIDTH: Final = 1000
-HEIGHT: Final = 240
 _MOST_LABELS: Final = 7
 _FORMATS: Final[dict[Interval, str]] = {
     "minute": "%H:%M",
@@ -23,25 +23,46 @@ _FORMATS: Final[dict[Interval, str]] = {
 }
 
 
+class Series(msgspec.Struct, frozen=True):
+    """A value for each bucket; bucket n is from `edges[n]` to before `edges[n + 1]` (microseconds)."""
+
+    edges: Sequence[int]
+    values: Sequence[float]
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How a chart is labelled. `zoom_link` gives the link for a bucket from its edges, empty for none."""
+
+    interval: Interval
+    zone: ZoneInfo
+    format_value: Callable[[float], str]
+    zoom_link: Callable[[int, int], str]
+    whole_numbers: bool
+
+
 class Point(msgspec.Struct, frozen=True):
-    """A bucket as the table has it: `at` in Unix seconds, and the parameters that zoom into it."""
+    """A row of the table: a bucket from `at` to `until` (Unix seconds), and the one that it is compared with."""
 
     at: int
     until: int
     label: str
     value: str
-    before: str
-    before_label: str
+    compared_value: str
+    compared_label: str
     link: str
 
 
 class Chart(msgspec.Struct, frozen=True):
-    """Paths in a box of `WIDTH` by `HEIGHT`; x of `dots` and `labels` is in per mille, y of `dots` and `ticks` in %."""
+    """SVG paths, in a box of `width` by `height` units.
+
+    x of `dots` and `labels` is in per mille of the width, y of `dots` and `ticks` in percent of the height.
+    `unfinished` is the path to the last point, if its bucket is not over yet.
+    """
 
     line: str
     area: str
     unfinished: str
-    before: str
+    compared: str
     dots: list[tuple[float, float]]
     ticks: list[tuple[float, str]]
     labels: list[tuple[int, str]]
@@ -51,90 +72,67 @@ class Chart(msgspec.Struct, frozen=True):
     height: int = HEIGHT
 
 
-def draw(
-    edges: Sequence[int],
-    values: Sequence[float],
-    before: Sequence[float] | None,
-    before_edges: Sequence[int] | None,
-    interval: Interval,
-    zone: ZoneInfo,
-    now: int,
-    show: Callable[[float], str],
-    link: Callable[[int, int], str],
-    whole: bool,
-) -> Chart:
-    """Draw `values`, one for each bucket between `edges` (microseconds). `whole`: only whole numbers on the axis."""
-    earlier = list(before or [])[: len(values)]
-    top, step = _scale(max([*values, *earlier], default=0), whole)
-    places = [_x(number, len(values)) for number in range(len(values))]
-    heights = [_y(value, top) for value in values]
-    past = [_y(value, top) for value in earlier]
-    is_unfinished = bool(edges) and edges[-1] > now and len(values) > 0
-    firm = len(values) - 1 if is_unfinished else len(values)
-    solid = list(zip(places, heights, strict=True))[:firm]
-    labels = [label(edge, interval, zone) for edge in edges[:-1]]
-    before_labels = [label(edge, interval, zone) for edge in (before_edges or [])[:-1]]
-    points = [
-        Point(
-            edges[number] // SECOND,
-            edges[number + 1] // SECOND,
-            labels[number],
-            show(value),
-            show(earlier[number]) if number < len(earlier) else "",
-            before_labels[number] if number < len(before_labels) else "",
-            link(edges[number], edges[number + 1]),
-        )
-        for number, value in enumerate(values)
-    ]
-    every = max(1, math.ceil(len(values) / _MOST_LABELS))
+def draw_chart(series: Series, compared: Series | None, options: Options, now: int) -> Chart:
+    """The chart of `series`, at the time `now` (microseconds); `compared` is cut to as many buckets."""
+    buckets = len(series.values)
+    compared = _cut(compared, buckets)
+    top, step = chart_scale.choose_scale(max([*series.values, *compared.values], default=0), options.whole_numbers)
+    line = chart_scale.place(series.values, buckets, top)
+    is_unfinished = buckets > 0 and series.edges[-1] > now
+    finished = line[:-1] if is_unfinished else line
+    has_dots = buckets < 3 or len(finished) == 1
     return Chart(
-        _path(solid),
-        f"{_path(solid)}V{HEIGHT}H{solid[0][0]:g}Z" if len(solid) > 1 else "",
-        _path(list(zip(places, heights, strict=True))[-2:]) if is_unfinished and len(values) > 1 else "",
-        _path(list(zip(places, past, strict=False))),
-        [(x, _percent(y)) for x, y in zip(places, heights, strict=True)] if len(values) < 3 or len(solid) == 1 else [],
-        [(_percent(_y(step * number, top)), show(step * number)) for number in range(round(top / step) + 1)],
-        [(round(places[number]), _short(edges[number], interval, zone)) for number in range(0, len(values), every)],
-        points,
+        chart_scale.draw_line(finished),
+        chart_scale.draw_area(finished),
+        chart_scale.draw_line(line[-2:]) if is_unfinished and buckets > 1 else "",
+        chart_scale.draw_line(chart_scale.place(compared.values, buckets, top)),
+        [(x, chart_scale.to_percent(y)) for x, y in line] if has_dots else [],
+        _build_ticks(top, step, options),
+        _build_labels(series, options),
+        _build_points(series, compared, options),
         is_unfinished,
     )
 
 
-def label(moment: int, interval: Interval, zone: ZoneInfo) -> str:
-    """A bucket's name by the zone's clock."""
+def format_label(moment: int, interval: Interval, zone: ZoneInfo) -> str:
+    """The name of the bucket that begins at `moment` (microseconds), by the zone's clock."""
     local = timexpr.localise(moment, zone)
     return local.strftime(_FORMATS[interval].format(day=local.day))
 
 
-def _short(moment: int, interval: Interval, zone: ZoneInfo) -> str:
-    """The same on the axis, where a day's weekday has no room."""
-    return label(moment, "week" if interval == "day" else interval, zone)
+def _cut(compared: Series | None, buckets: int) -> Series:
+    if compared is None:
+        return Series((), ())
+    return Series(compared.edges[: buckets + 1], compared.values[:buckets])
 
 
-def _scale(highest: float, whole: bool) -> tuple[float, float]:
-    """The top of the axis and the distance of its lines: 1, 2 or 5 times a power of ten, four lines at most."""
-    if highest <= 0:
-        return 1.0, 1.0
-    rough = highest / 4
-    power = 10 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999999)
-    if whole:
-        step = max(step, 1.0)
-    return step * math.ceil(highest / step * 0.999999), step
+def _build_ticks(top: float, step: float, options: Options) -> list[tuple[float, str]]:
+    values = [step * number for number in range(round(top / step) + 1)]
+    return [(chart_scale.to_percent(chart_scale.to_y(value, top)), options.format_value(value)) for value in values]
 
 
-def _x(number: int, buckets: int) -> float:
-    return round(WIDTH * (number + 0.5) / buckets, 1)
+def _build_labels(series: Series, options: Options) -> list[tuple[int, str]]:
+    buckets = len(series.values)
+    # The weekday is left out: the labels of days would overlap.
+    interval: Interval = "week" if options.interval == "day" else options.interval
+    return [
+        (round(chart_scale.to_x(number, buckets)), format_label(series.edges[number], interval, options.zone))
+        for number in range(0, buckets, max(1, math.ceil(buckets / _MOST_LABELS)))
+    ]
 
 
-def _y(value: float, top: float) -> float:
-    return round(HEIGHT - HEIGHT * value / top, 1)
-
-
-def _percent(y: float) -> float:
-    """Of the chart's height."""
-    return round(100 * y / HEIGHT, 2)
-
-
-def _path(points: list[tuple[float, float]]) -> str:
-    return "M" + "L".join(f"{x:g} {y:g}" for x, y in points) if points else ""
+def _build_points(series: Series, compared: Series, options: Options) -> list[Point]:
+    labels = [format_label(edge, options.interval, options.zone) for edge in series.edges[:-1]]
+    compared_labels = [format_label(edge, options.interval, options.zone) for edge in compared.edges[:-1]]
+    return [
+        Point(
+            series.edges[number] // SECOND,
+            series.edges[number + 1] // SECOND,
+            labels[number],
+            options.format_value(value),
+            options.format_value(compared.values[number]) if number < len(compared.values) else "",
+            compared_labels[number] if number < len(compared_labels) else "",
+            options.zoom_link(series.edges[number], series.edges[number + 1]),
+        )
+        for number, value in enumerate(series.values)
+    ]

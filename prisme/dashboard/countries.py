@@ -1,15 +1,8 @@
-"""Countries: their names, and their shapes on a map.
+"""The names of countries: those of ISO 3166-1 (package `iso3166`), the longest ones shortened."""
 
-Names are those of ISO 3166-1 (package `iso3166`), the longest of them shortened.
-"""
-
-from functools import cache
 from typing import Final
 
 import iso3166
-import msgspec
-
-from prisme import assets
 
 UNKNOWN: Final = "XX"
 _SHORT: Final = {
@@ -23,37 +16,7 @@ _SHORT: Final = {
 }  # fmt: skip
 
 
-class Shape(msgspec.Struct, frozen=True):
-    """One country on the map: an SVG path. `code` is empty where ISO 3166-1 has none."""
-
-    code: str
-    path: str
-
-
-class World(msgspec.Struct, frozen=True):
-    """The map: a box in SVG's units, and what is in it."""
-
-    width: int
-    height: int
-    shapes: list[Shape]
-
-
-class _Stored(msgspec.Struct):
-    width: int
-    height: int
-    countries: list[tuple[str, str]]
-
-
-def name(code: str) -> str:
-    """A country's name; the code itself where it is none."""
-    known = iso3166.countries_by_alpha2.get(code)
-    return _SHORT.get(code) or (known.apolitical_name if known else code)
-
-
-@cache
-def world() -> World:
-    """The map that is shipped."""
-    stored = msgspec.json.decode(assets.WORLD.read_bytes(), type=_Stored)
-    by_number = iso3166.countries_by_numeric
-    shapes = [Shape(by_number[number].alpha2 if number in by_number else "", path) for number, path in stored.countries]
-    return World(stored.width, stored.height, shapes)
+def find_name(code: str) -> str:
+    """The name of a two-letter code; the code itself if there is no such country."""
+    country = iso3166.countries_by_alpha2.get(code)
+    return _SHORT.get(code) or (country.apolitical_name if country else code)

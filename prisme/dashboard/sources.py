@@ -1,59 +1,52 @@
-"""Referrers under the names that people know: `l.facebook.com` and `m.facebook.com` are Facebook. Our own table."""
+"""The sources list: referrers grouped by the names of `source_names.py`, one row for each.
+
+A new column needs a value here, a field in `rows.Row`, and a cell in `assets/pages/lists.html`.
+"""
 
 from collections.abc import Iterable
-from functools import lru_cache
-from typing import Final
 
 import msgspec
 
-from prisme import assets
-from prisme.dashboard import display
-
-DIRECT: Final = "direct"
-
-
-def _load() -> dict[str, str]:
-    """The name of each suffix; `sources.txt` says how it is written."""
-    lines = assets.SOURCES.read_text().splitlines()
-    named = [line.split(": ") for line in lines if line and not line.startswith("#")]
-    return {suffix: title for title, suffixes in named for suffix in suffixes.split()}
-
-
-_NAMES: Final = _load()
+from prisme.dashboard import filter_terms
+from prisme.dashboard.list_types import SOURCES
+from prisme.dashboard.rows import Row, Scale, build_row
+from prisme.dashboard.source_names import DIRECT, name_source
+from prisme.dashboard.url_state import UrlState
 
 
 class Source(msgspec.Struct):
-    """A name, the referrers of it, and how many sessions they brought."""
+    """A source: its name, its referrers' hosts, and its number of sessions."""
 
     name: str
     hosts: list[str]
     count: int
 
 
-@lru_cache(4096)
-def name(host: str) -> str:
-    """The name of a referrer's host, which is its own where there is no better one."""
-    labels = host.rpartition(":")[0].split(".") if ":" in host else host.split(".")
-    for start in range(len(labels)):
-        suffix = labels[start:]
-        known = _NAMES.get(".".join(suffix))
-        # google.de, google.co.uk, google.com.br, but not google.example.com.
-        if known is None and (len(suffix) == 2 or (len(suffix) == 3 and len(suffix[1]) <= 3 and len(suffix[2]) == 2)):
-            known = _NAMES.get(suffix[0] + ".")
-        if known:
-            return known
-    return display.decode_host(host.removeprefix("www."))
+def build_source_rows(
+    state: UrlState, counts: Iterable[tuple[str, float]], total: float, own_domains: frozenset[str], limit: int
+) -> list[Row]:
+    """The rows of the sources list, from the sessions of each referrer; `total` is that of all sessions, 0 for none."""
+    sources = group_referrers(((host, int(count)) for host, count in counts), own_domains)
+    scale = Scale(total, max((source.count for source in sources), default=0))
+    return [
+        build_row(state, SOURCES, source.name, _filter_by(source.hosts), source.count, scale)
+        for source in sources[:limit]
+    ]
 
 
-def group(referrers: Iterable[tuple[str, int]], own: frozenset[str]) -> list[Source]:
-    """Referrers with their counts, by name, the most frequent first.
+def group_referrers(referrers: Iterable[tuple[str, int]], own_domains: frozenset[str]) -> list[Source]:
+    """Referrers with their sessions, grouped by name, the most frequent source first.
 
-    `own` are the domains of the page itself: 0.1.0 stored them as referrers, and such rows stay.
+    `own_domains` are the viewer's sites: 0.1.0 stored them as referrers, and such rows remain.
     """
     found: dict[str, Source] = {}
     for host, count in referrers:
-        title = "Direct" if host == DIRECT else "Internal" if host in own else name(host)
-        source = found.setdefault(title, Source(title, [], 0))
+        name = "Direct" if host == DIRECT else "Internal" if host in own_domains else name_source(host)
+        source = found.setdefault(name, Source(name, [], 0))
         source.hosts.append(host)
         source.count += count
     return sorted(found.values(), key=lambda source: (-source.count, source.name))
+
+
+def _filter_by(hosts: list[str]) -> str:
+    return filter_terms.join([filter_terms.make_value_term("referrer", host) for host in hosts])

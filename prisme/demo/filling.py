@@ -1,4 +1,4 @@
-"""Made-up traffic into a data folder, the way that real events take: the rules, the journal, the loader."""
+"""Stores sample traffic in a data folder in the same way as real events: through the rules, journal and loader."""
 
 import asyncio
 import contextlib
@@ -14,29 +14,29 @@ from prisme.demo.traffic import BOTS, Sent
 from prisme.ingest.batch import Event, Outcome, Recorder
 from prisme.ingest.custom import custom_event
 from prisme.ingest.hit import Hit
-from prisme.ingest.links import file_download, outbound_link
+from prisme.ingest.links import make_outbound_link_reader, read_file_download
 from prisme.ingest.pageview import DEFAULT_STATUS, Pageview
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
+from prisme.recording import build_services, build_sites, open_stores
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
-from prisme.serve import build_services, build_sites, open_rooms
 from prisme.store.loader import Loader
 from prisme.visit import address
 from prisme.visit.sessions import SHARDS
 from prisme.visit.sites import Sites
 
-# A segment of the real server's size at most, so that memory does not grow with the traffic.
+# Segments are no larger than those of the real server, so that memory does not grow with the traffic.
 _SEGMENT_EVENTS = 20_000
 Progress = Callable[[int, int], None]
 
 
 class DemoError(Exception):
-    """The real rules refused what they should have taken, or took a bot."""
+    """The rules rejected a valid event or accepted a bot."""
 
 
 class Filled(msgspec.Struct):
-    """Events that were stored, by kind; bots that were refused; what was sent in all."""
+    """Counts: events stored, by type; bot events rejected; events sent in total."""
 
     stored: Counter[str]
     bots: int = 0
@@ -44,24 +44,24 @@ class Filled(msgspec.Struct):
 
 
 def fill(config: Config, traffic: Iterable[Sent], start: int, progress: Progress) -> Filled:
-    """Record all of it in the data folder of `config`; `start` is before the first event, in microseconds.
+    """Store all traffic in the data folder of `config`; `start` is before the first event, in microseconds.
 
-    `progress` is told now and then how many events were sent, and the time of the last one.
+    `progress` is called from time to time with the number of events sent and the time of the last one.
     """
     filled, latest, log = Filled(Counter()), start, logging.getLogger("prisme")
     with Folder(config.data_dir) as folder, contextlib.ExitStack() as closing:
-        rooms = open_rooms(config, folder, start, log, closing)
-        journal = Appender(folder.journal, rooms.loader.last_segment() + 1, config.eventstore_max_batch_size)
+        stores = open_stores(config, folder, start, log, closing)
+        journal = Appender(folder.journal, stores.loader.last_segment() + 1, config.eventstore_max_batch_size)
         closing.callback(lambda: asyncio.run(journal.close()))
-        services = build_services(config, rooms, journal)
+        services = build_services(config, stores, journal)
         record = _recorder(services, build_sites(config))
         for sent in traffic:
             latest = sent.at
             _check(sent, record(sent), filled)
             if filled.sent % _SEGMENT_EVENTS == 0:
-                _load(services, rooms.loader, latest, filled)
+                _load(services, stores.loader, latest, filled)
                 progress(filled.sent, latest)
-        _load(services, rooms.loader, latest, filled)
+        _load(services, stores.loader, latest, filled)
         progress(filled.sent, latest)
     return filled
 
@@ -73,13 +73,13 @@ def _check(sent: Sent, outcome: Outcome, filled: Filled) -> None:
     if isinstance(outcome, Exception):
         raise outcome
     if outcome is not BOT or sent.agent not in BOTS:
-        why = outcome.reason if outcome is not None else "a bot's was taken"
+        why = outcome.reason if outcome is not None else "the event of a bot was accepted"
         raise DemoError(f"{sent.kind} of {sent.site}{sent.path}: {why}")
     filled.bots += 1
 
 
 def _recorder(services: Services, sites: Sites) -> Callable[[Sent], Outcome]:
-    record, outbound = Recorder(services).record, outbound_link(sites)
+    record, outbound = Recorder(services).record, make_outbound_link_reader(sites)
 
     def read(sent: Sent) -> Event | Refusal:
         hit = _read(sent, sites)
@@ -92,7 +92,7 @@ def _recorder(services: Services, sites: Sites) -> Callable[[Sent], Outcome]:
                     return referrer
                 return Pageview(hit, referrer, int(sent.status or DEFAULT_STATUS), sent.visitor)
             case "download":
-                return file_download(hit, sent.link.encode())
+                return read_file_download(hit, sent.link.encode())
             case "outbound":
                 return outbound(hit, sent.link.encode())
         return custom_event(hit, sent.name, sent.properties)

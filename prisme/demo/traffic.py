@@ -1,4 +1,4 @@
-"""Made-up visits of two sites, as browsers would send them. Pure: a seed and a span give the same events always."""
+"""Random visits to two sites, as browsers would send them. The same seed and period always give the same events."""
 
 import heapq
 import itertools
@@ -15,15 +15,15 @@ DAY: Final = 24 * HOUR
 SITE: Final = "demo.example.com"
 SHOP: Final = "shop.example.com"
 SITES: Final = (SITE, SHOP)
-# Of all that knock.
+# The share of visits by bots.
 BOT_SHARE: Final = 0.03
 _MEMBER_SHARE: Final = 0.06
 _CAMPAIGN_SHARE: Final = 0.1
-_MOST_PAGES: Final = 12
+_MAX_PAGES: Final = 12
 
 
 class Agent(msgspec.Struct, frozen=True):
-    """A browser, as its headers tell."""
+    """A browser, as described by its request headers."""
 
     user_agent: str
     platform: str = ""
@@ -31,7 +31,7 @@ class Agent(msgspec.Struct, frozen=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """One event of a browser; `at` in microseconds, `link` of downloads and clicks."""
+    """One event of a browser. `at` is in microseconds since the Unix epoch; `link` is for downloads and clicks."""
 
     at: int
     kind: str  # pageview, custom, download, outbound
@@ -73,7 +73,7 @@ BOTS: Final = (
     Agent("curl/8.14.1"),
     Agent("python-requests/2.32.5"),
 )
-# Networks (/16) that the bundled database has wholly in that country, and the share of visits.
+# Networks (/16) that are entirely in that country according to the bundled database, and the share of visits.
 NETWORKS: Final = {
     "US": (("17.1", "68.80", "71.100", "24.20", "73.10"), 27),
     "DE": (("79.200", "84.150", "91.10", "217.80"), 18),
@@ -113,7 +113,7 @@ _CAMPAIGNS: Final = {
     "utm_source=google&utm_medium=cpc&utm_campaign=brand&utm_term=garden+planner": 3,
     "utm_source=mastodon&utm_medium=social&utm_campaign=release-2": 1,
 }
-# Where a visit begins, and where it goes from each page; a page that is not here leads home.
+# The first page of a visit, and the next page from each page; pages that are not listed lead to the home page.
 _LANDINGS: Final[dict[str, dict[str, float]]] = {
     SITE: {"/": 34, "/blog/": 8, "/pricing": 7, "/docs/": 9, "/docs/install": 6, "/old-page": 2}
     | {f"/blog/{title}": 12 / rank for rank, title in enumerate(
@@ -121,7 +121,7 @@ _LANDINGS: Final[dict[str, dict[str, float]]] = {
          "mulch", "pruning-roses", "garlic-in-autumn", "small-greenhouses", "rain-barrels"), 1)},
     SHOP: {"/": 30, "/seeds": 18, "/tools": 12, "/seeds/tomato": 9, "/seeds/basil": 7, "/tools/spade": 5, "/sale": 9},
 }  # fmt: skip
-_WAYS: Final[dict[str, dict[str, dict[str, float]]]] = {
+_NEXT_PAGES: Final[dict[str, dict[str, dict[str, float]]]] = {
     SITE: {
         "/": {"/features": 5, "/pricing": 4, "/blog/": 3, "/docs/": 3, "/about": 1},
         "/features": {"/pricing": 5, "/docs/": 2, "/": 1},
@@ -149,30 +149,30 @@ _BY_WEEKDAY: Final = (1.05, 1.1, 1.1, 1.05, 0.95, 0.6, 0.65)  # from Monday
 
 
 def make_traffic(start: int, end: int, visits: int, seed: int) -> Iterator[Sent]:
-    """The events of so many visits in a span, in the order of time; those that end after the span are cut."""
-    random = Random(seed)  # noqa: S311  # to be the same again
-    under_way: list[tuple[int, int, Sent, Iterator[Sent]]] = []
+    """The events of `visits` visits between `start` and `end`, in microseconds, ordered by time."""
+    random = Random(seed)  # noqa: S311  # reproducible on purpose
+    active: list[tuple[int, int, Sent, Iterator[Sent]]] = []
     numbers = itertools.count()
 
     def push(visit: Iterator[Sent]) -> None:
         event = next(visit, None)
         if event is not None and event.at < end:
-            heapq.heappush(under_way, (event.at, next(numbers), event, visit))
+            heapq.heappush(active, (event.at, next(numbers), event, visit))
 
     for begin, spike in _starts(start, end, visits, random):
-        while under_way and under_way[0][0] <= begin:
-            _, _, event, visit = heapq.heappop(under_way)
+        while active and active[0][0] <= begin:
+            _, _, event, visit = heapq.heappop(active)
             yield event
             push(visit)
         push(_visit(begin, spike, Random(random.getrandbits(64))))  # noqa: S311
-    while under_way:
-        _, _, event, visit = heapq.heappop(under_way)
+    while active:
+        _, _, event, visit = heapq.heappop(active)
         yield event
         push(visit)
 
 
 def _starts(start: int, end: int, visits: int, random: Random) -> Iterator[tuple[int, bool]]:
-    """When visits begin, and whether they belong to the day on which somebody else wrote about the site."""
+    """The start times of visits, and whether they are part of a one-day spike of visitors from another site."""
     hours = range(start, end, HOUR)
     spike = start + (end - start) * 2 // 3 // DAY * DAY
     weights = [_weigh(hour, start, end, spike) * (min(end - hour, HOUR) / HOUR) for hour in hours]
@@ -186,7 +186,7 @@ def _starts(start: int, end: int, visits: int, random: Random) -> Iterator[tuple
 
 
 def _weigh(hour: int, start: int, end: int, spike: int) -> float:
-    # The epoch began on a Thursday.
+    # The Unix epoch began on a Thursday.
     weekday = (hour // DAY + 3) % 7
     growth = 1 + 0.4 * (hour - start) / (end - start)
     return _BY_HOUR[hour // HOUR % 24] * _BY_WEEKDAY[weekday] * growth * (2.2 if spike <= hour < spike + DAY else 1)
@@ -205,21 +205,21 @@ def _visit(begin: int, spike: bool, random: Random) -> Iterator[Sent]:
     referrer = _SPIKE if spike else _pick(_REFERRERS, random)
     path = "/blog/why-compost" if spike else _pick(_LANDINGS[site], random)
     query = f"?{_pick(_CAMPAIGNS, random)}" if not spike and random.random() < _CAMPAIGN_SHARE else ""
-    now, goes_on = begin, 0.44 if spike else 0.52
-    for number in range(_MOST_PAGES):
+    now, continue_rate = begin, 0.44 if spike else 0.52
+    for number in range(_MAX_PAGES):
         status = "404" if path == "/old-page" else ""
         yield Sent(now, "pageview", site, path + query, agent, address, referrer, visitor, status)
         now = yield from _act(now, site, path, agent, address, random)
-        if random.random() > goes_on:
+        if random.random() > continue_rate:
             return
-        goes_on = max(0.55, 0.78 - number / 40)
+        continue_rate = max(0.55, 0.78 - number / 40)
         referrer, query = f"https://{site}{path}", ""
-        path = _pick(_WAYS[site].get(path, {"/": 1, "/sale" if site == SHOP else "/pricing": 1}), random)
+        path = _pick(_NEXT_PAGES[site].get(path, {"/": 1, "/sale" if site == SHOP else "/pricing": 1}), random)
         now += int(min(max(random.lognormvariate(3.5, 0.8), 4), 900) * SECOND)
 
 
 def _act(now: int, site: str, path: str, agent: Agent, address: str, random: Random) -> Generator[Sent, None, int]:
-    """What a visitor does on a page. Gives the time afterwards."""
+    """The events of a visitor on a page. Returns the time after the last one."""
 
     def later(kind: str, **more: str) -> Sent:
         nonlocal now
@@ -242,7 +242,7 @@ def _act(now: int, site: str, path: str, agent: Agent, address: str, random: Ran
     if path.startswith(("/blog/", "/about")) and random.random() < 0.12:
         host = random.choice(("github.com/", "www.wikipedia.org/", "mastodon.social/", "gardening.example.net/links"))
         yield later("outbound", link=f"https://{host}")
-    return now  # `yield from` wants it
+    return now  # the value of `yield from`
 
 
 def _address(random: Random) -> str:

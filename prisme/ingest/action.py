@@ -1,32 +1,30 @@
-"""What happens on a page beside its pageview: it belongs to the visit that is there, or begins one of its own."""
+"""Events that are not pageviews: each belongs to the visit that is on its page, or begins a visit."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import msgspec
 
 from prisme.base.events import DIRECT, Client, Session
 from prisme.ingest.hit import Hit
-from prisme.ingest.pageview import DEFAULT_STATUS, find_at
+from prisme.ingest.pageview import DEFAULT_STATUS, begin_visit, find_at
 from prisme.journal.record import Line
 from prisme.visit.sessions import Visit
 
-# Device, the visit after it, and the path of its page.
-Write = Callable[[int | None, Session, str], Line]
+# From the device, the visit after the event, and the path of its page to its line in the journal.
+MakeLine = Callable[[int | None, Session, str], Line]
 
 
 class Action(msgspec.Struct, frozen=True, gc=False):
-    """A custom event, a download or an outbound click; `write` gives its line in the journal."""
+    """A custom event, a download or a click on an outbound link; `make_line` makes its line in the journal."""
 
     hit: Hit
-    write: Write
+    make_line: MakeLine
 
-    @property
-    def visitor(self) -> str:
-        """Only pageviews say who the visitor is."""
-        return ""
+    visitor: ClassVar[str] = ""  # only a pageview brings a visitor id
 
     def choose(self, visits: tuple[Visit, ...]) -> Visit | None:
-        """The visit that is on its page, else the one that was there; the latest for any other page, known or not."""
+        """The visit that is on its page, else one that was there before, else the latest."""
         hit = self.hit
         return (find_at(visits, hit.page.path) if hit.page_known else None) or visits[-1]
 
@@ -36,24 +34,8 @@ class Action(msgspec.Struct, frozen=True, gc=False):
 
     def begin(self, uuid: str, now: int, visitor: str, client: Client, country: str) -> Session:
         """A visit without a pageview yet."""
-        page = self.hit.page
-        return Session(
-            uuid,
-            page.domain,
-            now,
-            page.path,
-            now,
-            page.path,
-            DEFAULT_STATUS,
-            visitor,
-            client,
-            country,
-            DIRECT,
-            page.utm,
-            0,
-            1,
-        )
+        return begin_visit(self.hit.page, uuid, now, visitor, client, country, DEFAULT_STATUS, DIRECT, 0)
 
     def line(self, device: int | None, session: Session) -> Line:
-        """The journal's line, with the page's own path; the visit's, where the browser did not say the page."""
-        return self.write(device, session, self.hit.page.path if self.hit.page_known else session.exit_path)
+        """Its line in the journal, with its page's path, or the visit's where the browser sent the origin only."""
+        return self.make_line(device, session, self.hit.page.path if self.hit.page_known else session.exit_path)

@@ -1,4 +1,4 @@
-"""Custom events: a name of the site's own, and properties, kept to the byte."""
+"""Custom events: a name that the site chooses, and JSON properties, which are stored byte for byte."""
 
 from collections.abc import Iterable
 
@@ -17,15 +17,15 @@ NO_PROPERTIES = "{}"
 
 
 def custom_event(hit: Hit, name: str, properties: str) -> Action:
-    """A custom event; `properties` is JSON text."""
+    """A custom event; `properties` is a JSON object as text."""
     return Action(hit, lambda device, session, path: CustomLine(device, session, path, name, properties))
 
 
 def read_properties(body: bytes) -> str | Refusal:
-    """A body's JSON object as its own text; an empty body is an empty object.
+    """The text of a body that is a JSON object; an empty body counts as an empty object.
 
-    msgspec takes nothing that DuckDB's JSON would not: no lone surrogates, no NaN, no trailing commas. Numbers beyond
-    float64 and nesting beyond some hundred levels are refused as well.
+    msgspec accepts only what DuckDB's JSON accepts: no lone surrogates, no NaN, no trailing commas. It also rejects
+    numbers beyond float64, and nesting beyond some hundred levels.
     """
     if not body:
         return NO_PROPERTIES
@@ -37,7 +37,7 @@ def read_properties(body: bytes) -> str | Refusal:
 
 
 def join_properties(parameters: Iterable[tuple[bytes, bytes]]) -> str | Refusal:
-    """One JSON object of names and JSON values, each as text; the last of a repeated name counts."""
+    """The text of a JSON object of these names and JSON values; the last value of a repeated name counts."""
     members: dict[bytes, bytes] = {}
     try:
         for name, value in parameters:

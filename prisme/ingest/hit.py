@@ -1,4 +1,4 @@
-"""What HTTP told us of the client and the page of one event, as plain values."""
+"""The client and the page of one event, as read from the HTTP request."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from prisme.visit.sites import Page
 
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
-    """`hints` are the client hints platform, model and mobile as they came, each empty where absent.
+    """`hints` are the client hints platform, model and mobile as they were sent, each empty where absent.
 
-    `page_known` is false where the browser said no more than the page's origin.
+    `page_known` is false where the browser sent the page's origin only.
     """
 
     address: Address

@@ -1,4 +1,4 @@
-"""What a pageview means: which visit it belongs to, by where the visitor came from."""
+"""Pageviews: each belongs to a visit, or begins one, depending on where the visitor came from."""
 
 from typing import ClassVar
 
@@ -10,14 +10,14 @@ from prisme.base.refusal import Refusal
 from prisme.ingest.hit import Hit
 from prisme.journal.record import PageviewLine
 from prisme.visit.sessions import Visit
-from prisme.visit.sites import Referrer
+from prisme.visit.sites import Page, Referrer
 
 DEFAULT_STATUS = 200
 _VISITOR_BYTES = 256
 
 
 class Pageview(msgspec.Struct, frozen=True, gc=False):
-    """`referrer` is None where nothing is known of one; `visitor` is empty where no id was given."""
+    """A pageview; `referrer` is None where the browser sent none, `visitor` is empty where the page sent no id."""
 
     hit: Hit
     referrer: Referrer | None
@@ -27,11 +27,11 @@ class Pageview(msgspec.Struct, frozen=True, gc=False):
     line: ClassVar = PageviewLine
 
     def choose(self, visits: tuple[Visit, ...]) -> Visit | None:
-        """The visit that it belongs to; the first rule that fits decides."""
+        """The visit that it belongs to, None for a new one; the first rule that applies decides."""
         latest = visits[-1]
         for visit in reversed(visits):
             if not visit.session.pageviews:
-                return visit  # an event began it
+                return visit  # an action began it, and this is its first pageview
         page, referrer = self.hit.page, self.referrer
         if referrer is not None and referrer.host == page.host:
             return latest if len(visits) == 1 else find_at(visits, referrer.path) or latest
@@ -42,7 +42,7 @@ class Pageview(msgspec.Struct, frozen=True, gc=False):
         return next((one for one in reversed(visits) if one.session.referrer == referrer.host), None)
 
     def continue_(self, session: Session, now: int) -> Session:
-        """The visit with this page as its last one, or as its first, where an event began it."""
+        """The visit after this pageview, which is its first one where an action began the visit."""
         page, visitor = self.hit.page, self.visitor or session.visitor
         if session.pageviews:
             return session.view(page.path, now, self.status, visitor)
@@ -50,35 +50,37 @@ class Pageview(msgspec.Struct, frozen=True, gc=False):
 
     def begin(self, uuid: str, now: int, visitor: str, client: Client, country: str) -> Session:
         """A visit with this page alone."""
-        page = self.hit.page
-        return Session(
-            uuid,
-            page.domain,
-            now,
-            page.path,
-            now,
-            page.path,
-            self.status,
-            visitor,
-            client,
-            country,
-            self._source,
-            page.utm,
-            1,
-            0,
-        )
+        return begin_visit(self.hit.page, uuid, now, visitor, client, country, self.status, self._source, 1)
 
     @property
     def _source(self) -> str:
-        """The host that the visitor came from: never the site itself."""
+        """The host that the visitor came from, or `direct`; never the site itself."""
         referrer = self.referrer
         if referrer is None or referrer.ignored or referrer.host == self.hit.page.host:
             return DIRECT
         return referrer.host
 
 
+def begin_visit(
+    page: Page,
+    uuid: str,
+    now: int,
+    visitor: str,
+    client: Client,
+    country: str,
+    status: int,
+    source: str,
+    pageviews: int,
+) -> Session:
+    """A visit that begins on `page` at `now` (microseconds), with one pageview, or with one event and no pageview."""
+    path, events = page.path, 1 - pageviews
+    return Session(
+        uuid, page.domain, now, path, now, path, status, visitor, client, country, source, page.utm, pageviews, events
+    )
+
+
 def find_at(visits: tuple[Visit, ...], path: str) -> Visit | None:
-    """The visit that is on a page; else the one that was there. Of several, the latest."""
+    """The latest visit that is on a page, else the latest that was there before."""
     for visit in reversed(visits):
         if visit.session.exit_path == path:
             return visit
@@ -86,14 +88,14 @@ def find_at(visits: tuple[Visit, ...], path: str) -> Visit | None:
 
 
 def read_status(raw: bytes) -> int | Refusal:
-    """The page's HTTP status, 100 to 599."""
+    """Parse a page's HTTP status, from 100 to 599."""
     if len(raw) == 3 and raw.isdigit() and b"100" <= raw <= b"599":
         return int(raw)
     return refusal.STATUS_INVALID
 
 
 def read_visitor(raw: bytes) -> str | Refusal:
-    """The given visitor id as it is."""
+    """Decode a visitor id, which is kept as it is."""
     if len(raw) > _VISITOR_BYTES:
         return refusal.VISITOR_INVALID
     try:

@@ -7,6 +7,7 @@ import msgspec
 
 from prisme.journal.appender import Appender
 from prisme.runtime.freespace import FreeSpace
+from prisme.runtime.metrics import Counter, Metric
 from prisme.visit.concentration import Concentration
 from prisme.visit.geo import Geo
 from prisme.visit.identity import Identity
@@ -20,6 +21,23 @@ class Lookups:
     def __init__(self) -> None:
         self.bots: defaultdict[bool, int] = defaultdict(int)
         self.countries: defaultdict[tuple[str, int], int] = defaultdict(int)
+
+    def metrics(self) -> list[Metric]:
+        """Both counts."""
+        return [
+            Counter(
+                "ipgeolocator_search_total",
+                "Look-ups of a country.",
+                ("country_code", "ip_version"),
+                lambda: {(code, str(version)): count for (code, version), count in self.countries.items()},
+            ),
+            Counter(
+                "uaparser_parse_total",
+                "User-Agents read.",
+                ("is_bot",),
+                lambda: {(str(is_bot).lower(),): count for is_bot, count in self.bots.items()},
+            ),
+        ]
 
 
 class Services(msgspec.Struct, frozen=True):

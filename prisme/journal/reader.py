@@ -1,4 +1,4 @@
-"""What segments say of visits, for a start that cannot load them yet."""
+"""Reads the states of visits from segments, for a startup that cannot load them into the database yet."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +17,9 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 
 def read_visits(path: Path) -> Iterator[tuple[int, Session]]:
-    """The states of visits that are remembered, with their devices, in the order of the lines.
+    """The devices and states of visits that are kept in memory, in the order of the lines.
 
-    Lines that are torn, or of an earlier version, are passed over. Raises OSError.
+    Torn lines and lines of earlier versions are skipped. Raises OSError.
     """
     with path.open("rb") as file:
         for text in file:

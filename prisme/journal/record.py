@@ -1,4 +1,4 @@
-"""One event, one JSON line (ndjson.org): what `store/load.sql` reads back. The two change together."""
+"""The journal's format: one JSON line (ndjson.org) per event. `store/load.sql` reads it and has to match."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,9 +8,9 @@ from prisme.base.events import Session
 
 
 class PageviewLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="pageview"):
-    """A pageview, at the session's `exit` and `exit_path`; `device` is None where the session is not remembered.
+    """A pageview, whose time and path are the session's `exit` and `exit_path`.
 
-    `session` is the state after the line, here and below.
+    In all lines, `session` is the state after the event, and `device` is None if the session is not kept in memory.
     """
 
     device: int | None
@@ -18,9 +18,9 @@ class PageviewLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag=
 
 
 class CustomLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="custom"):
-    """A custom event on the page `path`, at the session's `exit`.
+    """A custom event on the page `path`, at the time `exit` of the session.
 
-    `properties` is the JSON object's own text, kept to the byte.
+    `properties` is the JSON text exactly as it was received.
     """
 
     device: int | None
@@ -31,7 +31,7 @@ class CustomLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="c
 
 
 class DownloadLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="download"):
-    """A file that was downloaded."""
+    """A download of the file at `url`."""
 
     device: int | None
     session: Session
@@ -40,7 +40,7 @@ class DownloadLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag=
 
 
 class OutboundLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="outbound"):
-    """A link to another site that was followed."""
+    """A click on a link to `url` on another site."""
 
     device: int | None
     session: Session
@@ -50,5 +50,5 @@ class OutboundLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag=
 
 Line = PageviewLine | CustomLine | DownloadLine | OutboundLine
 
-# The bytes of a list of lines, line feeds included.
+# Encodes a list of lines as JSON, including line feeds.
 encode: Callable[[Sequence[Line]], bytes] = msgspec.json.Encoder().encode_lines

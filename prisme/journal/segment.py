@@ -1,4 +1,4 @@
-"""The journal's files: `<sequence>.ndjson`, 12 digits, so that names sort as numbers do."""
+"""The journal's files, named `<number>.ndjson` with 12 digits, so that names sort like numbers."""
 
 import re
 from pathlib import Path
@@ -8,21 +8,21 @@ _NAME = re.compile(r"(\d{12})\.ndjson")
 
 
 class Segment(NamedTuple):
-    """A sealed segment: nothing is appended to it any more."""
+    """A sealed segment, to which nothing is appended any more."""
 
     number: int
     path: Path
 
 
 def segment_path(folder: Path, number: int) -> Path:
-    """Where segment `number` lives."""
+    """The path of segment `number`."""
     return folder / f"{number:012d}.ndjson"
 
 
 def leftovers(folder: Path) -> tuple[list[Segment], list[Path]]:
-    """The segments that an earlier process left, oldest first, and the entries that are none of ours.
+    """The segments of an earlier process, oldest first, and the entries of the folder that Prisme did not write.
 
-    A folder is never a segment, whatever its name: DuckDB would read all that is in it.
+    A directory is never a segment, whatever its name: DuckDB would read all files in it.
     """
     segments: list[Segment] = []
     foreign: list[Path] = []

@@ -1,12 +1,12 @@
-"""How many files and connections this process may have open at once."""
+"""The limit on open files and connections of this process."""
 
 import resource
 
 
 def allow_open_files(wanted: int) -> int:
-    """Raise the soft limit to `wanted`, where it is lower, as far as the hard one lets us; gives the limit.
+    """Raise the soft limit to `wanted` if it is lower, as far as the hard limit allows; returns the new limit.
 
-    Systems mostly start programs with 1,024 and let them raise it by themselves.
+    Most systems start programs with a soft limit of 1,024, which they may raise themselves.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     least = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

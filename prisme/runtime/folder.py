@@ -1,4 +1,4 @@
-"""The data directory: everything that Prisme writes is in it, for its owner's eyes alone, and one process owns it."""
+"""The data directory, which has everything that Prisme writes. Only its owner may read it, and one process locks it."""
 
 import contextlib
 import errno
@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-# What Prisme writes there. Others' files are their own affair.
-_OURS = ("lock", "*.duckdb*", "*.sqlite*", "journal", "journal/*", "tmp", "tmp/*")
+# The files that Prisme writes there. The permissions of other files are left alone.
+_OWN_FILES = ("lock", "*.duckdb*", "*.sqlite*", "journal", "journal/*", "tmp", "tmp/*")
 
 
 class FolderError(Exception):
@@ -16,7 +16,7 @@ class FolderError(Exception):
 
 
 class Folder:
-    """An owned data directory. The lock is the kernel's (flock), so a killed owner leaves nothing to clean up."""
+    """A locked data directory. It is locked with flock(2), so the lock ends with the process, even if it is killed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -30,10 +30,10 @@ class Folder:
                 f"data directory {path} cannot be used: {error.strerror} ({error.filename}); "
                 "choose another with --data-dir, or make it writable for this user"
             ) from error
-        self._claim()
-        self._shut()
+        self._take_lock()
+        self._restrict_permissions()
 
-    def _claim(self) -> None:
+    def _take_lock(self) -> None:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -48,27 +48,27 @@ class Folder:
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
 
-    def _shut(self) -> None:
-        """Take from others what they may do with our files: a copy that was brought back may have left them open."""
-        for path in (path for pattern in _OURS for path in self.path.glob(pattern)):
-            with contextlib.suppress(FileNotFoundError, PermissionError):  # gone meanwhile, or another user's
+    def _restrict_permissions(self) -> None:
+        """Remove the permissions of others on our files, as a restored backup may have left them readable."""
+        for path in (path for pattern in _OWN_FILES for path in self.path.glob(pattern)):
+            with contextlib.suppress(FileNotFoundError, PermissionError):  # just deleted, or owned by another user
                 mode = path.stat().st_mode
                 if mode & 0o077:
                     path.chmod(mode & 0o700)
 
     @property
     def is_open(self) -> bool:
-        """Whether others may add and remove files. Who made the folder may have had a reason."""
+        """Whether others may add and remove files. It is not corrected, as it may be intended."""
         return bool(self.path.stat().st_mode & 0o022)
 
     def close(self) -> None:
-        """Give the directory up. The file stays: removing it would race with a starting process."""
+        """Release the lock. Its file stays: removing it would race with a process that is starting."""
         os.close(self._lock)
 
     def __enter__(self) -> "Folder":
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()

@@ -1,4 +1,4 @@
-"""The general log: JSON lines in bunyan's format (github.com/trentm/node-bunyan, core fields v0), on stderr."""
+"""The application log: JSON lines in bunyan's format (github.com/trentm/node-bunyan, core fields v0), on stderr."""
 
 import datetime
 import logging
@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-# bunyan's levels are the standard library's, times something: 20 debug, 30 info, 40 warn, 50 error, 60 fatal.
-_BUNYAN_STEP = 10
+# bunyan's levels are the standard library's plus 10: 20 debug, 30 info, 40 warn, 50 error, 60 fatal.
+_LEVEL_OFFSET = 10
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 class BunyanFormatter(logging.Formatter):
-    """One JSON object a record; what was passed as `extra` becomes fields of its own."""
+    """One JSON object per record; each item of `extra` becomes a field."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class BunyanFormatter(logging.Formatter):
             "name": "prisme",
             "hostname": self._hostname,
             "pid": os.getpid(),
-            "level": record.levelno + _BUNYAN_STEP,
+            "level": record.levelno + _LEVEL_OFFSET,
             "time": datetime.datetime.fromtimestamp(record.created, datetime.UTC)
             .isoformat(timespec="milliseconds")
             .replace("+00:00", "Z"),
@@ -40,7 +40,7 @@ class BunyanFormatter(logging.Formatter):
 
 
 def open_log(debug: bool) -> logging.Logger:
-    """The logger that the wiring hands out; it writes to stderr and to nothing else."""
+    """The logger of the application, which writes to stderr only."""
     log = logging.getLogger("prisme")
     log.setLevel(logging.DEBUG if debug else logging.INFO)
     handler = logging.StreamHandler(sys.stderr)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from prisme.runtime.write import write_at_once
+from prisme.runtime.write import write_with_gil
 
 # Bytes that wait for a slow reader at most: some 4,000 lines.
 _BACKLOG = 1 << 20
@@ -96,7 +96,7 @@ def _open(path: str) -> _File:
                 raise
             # A socket, as systemd gives, or another user's pipe: what cannot be opened anew.
             return _share(stream)
-        return _File(partial(write_at_once, file), partial(os.close, file))
+        return _File(partial(write_with_gil, file), partial(os.close, file))
     return _share(stream)
 
 
@@ -107,7 +107,7 @@ def _share(stream: int) -> _File:
     if stat.S_ISSOCK(mode):
         wire = socket.socket(fileno=file)
         return _File(lambda data: wire.send(data, socket.MSG_DONTWAIT), wire.close)
-    write = write_at_once if stat.S_ISREG(mode) else _write_if_ready
+    write = write_with_gil if stat.S_ISREG(mode) else _write_if_ready
     return _File(partial(write, file), partial(os.close, file))
 
 

@@ -1,4 +1,4 @@
-"""What the machine grants this process: memory and cores. It looks at files of the kernel and changes nothing.
+"""The memory and cores that this process may use, read from files of the kernel.
 
 A container's limits are its control group's: docs.kernel.org/admin-guide/cgroup-v2.html (memory.max), and version 1,
 docs.kernel.org/admin-guide/cgroup-v1/memory.html (memory.limit_in_bytes).
@@ -13,24 +13,24 @@ _CGROUPS = "sys/fs/cgroup"
 
 
 class Machine(NamedTuple):
-    """What this process may use: bytes of memory, cores."""
+    """What this process may use: `memory` in bytes, and `cores`."""
 
     memory: int
     cores: int
 
 
 def this_machine() -> Machine:
-    """What the kernel says at this moment."""
+    """The current values."""
     return Machine(usable_memory(), cpu_count())
 
 
 def usable_memory(root: Path = Path("/")) -> int:
-    """Bytes of memory that this process may use: the least of the machine's and of its control groups' limits."""
+    """Bytes of memory that this process may use: the least of the machine's memory and its control groups' limits."""
     return min([_total(root), *_limits(root)])
 
 
 def cpu_count() -> int:
-    """Cores that this process may run on; macOS knows no affinity, so there it is all of them."""
+    """The number of cores that this process may run on; on macOS, which has no CPU affinity, all of them."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -45,7 +45,7 @@ def _total(root: Path) -> int:
 
 
 def _limits(root: Path) -> Iterator[int]:
-    """The limits that are set: "max" in version 2 means none; version 1 has a huge number for it."""
+    """The limits in bytes. Without a limit, version 2 has "max", and version 1 a huge number."""
     for line in _lines(root / "proc/self/cgroup"):
         number, controllers, path = line.split(":", 2)
         if number == "0":
@@ -59,17 +59,17 @@ def _limits(root: Path) -> Iterator[int]:
 
 
 def _groups(path: str) -> list[str]:
-    """The group and all above it, as each one's limit holds for those below.
+    """The group and its ancestors, whose limits apply to it as well.
 
-    A container may be told its path on the host and see only its own tree, or a path that begins with `..`: then no
-    file is there, and the topmost group is the container's own.
+    In a container, the path may be the one on the host, or start with `..`, while only the container's own tree is
+    visible. Then there is no file at that path, and the topmost group is the container's own.
     """
     group = PurePosixPath(path.lstrip("/"))
     return ["."] if ".." in group.parts else [str(group), *map(str, group.parents)]
 
 
 def _lines(path: Path) -> list[str]:
-    """The file's lines; none where the kernel does not show it."""
+    """The file's lines; empty if it cannot be read."""
     try:
         return path.read_text().splitlines()
     except OSError:

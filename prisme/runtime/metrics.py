@@ -1,4 +1,4 @@
-"""Metrics that cost nothing but an integer where they are counted: Prometheus reads them when it comes."""
+"""Metrics for Prometheus. Counting costs an integer addition; values are read only when they are scraped."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,7 +14,7 @@ Labels = tuple[str, ...]
 
 
 class Histogram:
-    """Observations by bucket: `counts[i]` had at most `bounds[i]`, the last one had more."""
+    """Observations by bucket: `counts[i]` were at most `bounds[i]`, and those in the last one were larger."""
 
     __slots__ = ("bounds", "counts", "sum")
 
@@ -30,7 +30,7 @@ class Histogram:
 
 
 class Counter(NamedTuple):
-    """A name that ends in `_total`, what it counts, its labels, and where to read it."""
+    """Counts by labels; the name ends in `_total`, and `read` is called for each scrape."""
 
     name: str
     help: str
@@ -38,7 +38,7 @@ class Counter(NamedTuple):
     read: Callable[[], Mapping[Labels, float]]
 
     def collect(self) -> Family:
-        """As Prometheus' client has it."""
+        """For Prometheus' client."""
         family = CounterMetricFamily(self.name.removesuffix("_total"), self.help, labels=self.labels)
         for labels, value in self.read().items():
             family.add_metric(labels, value)
@@ -46,19 +46,19 @@ class Counter(NamedTuple):
 
 
 class Gauge(NamedTuple):
-    """A value that goes up and down."""
+    """A value that goes up and down; `read` is called for each scrape."""
 
     name: str
     help: str
     read: Callable[[], float]
 
     def collect(self) -> Family:
-        """As Prometheus' client has it."""
+        """For Prometheus' client."""
         return GaugeMetricFamily(self.name, self.help, value=self.read())
 
 
 class Distribution(NamedTuple):
-    """Histograms of one name."""
+    """Histograms by labels; `read` is called for each scrape."""
 
     name: str
     help: str
@@ -66,7 +66,7 @@ class Distribution(NamedTuple):
     read: Callable[[], Mapping[Labels, Histogram]]
 
     def collect(self) -> Family:
-        """As Prometheus' client has it: buckets add up."""
+        """For Prometheus' client, whose buckets are cumulative."""
         family = HistogramMetricFamily(self.name, self.help, labels=self.labels)
         for labels, histogram in self.read().items():
             total = 0
@@ -82,7 +82,7 @@ Metric = Counter | Gauge | Distribution
 
 
 class Metrics(Collector):
-    """All metrics, and the process's own."""
+    """These metrics and those of the process, as a text for Prometheus."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = list(metrics)

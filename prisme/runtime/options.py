@@ -1,41 +1,21 @@
-"""The table of options: each name, kind, default and help once. Flags, file, environment, docs and checks read it."""
+"""The table of options: each name, type, default and help once. Flags, file, environment and docs are built from it."""
 
 from typing import NamedTuple
 
-from prisme.runtime.option_types import (
-    ADDRESS,
-    ALIASES,
-    BOOLEAN,
-    FILE,
-    FOLDER,
-    HEADER,
-    HOSTS,
-    LISTENER,
-    LOG,
-    ORIGINS,
-    PARAMETERS,
-    PATTERNS,
-    PORT,
-    REFERRERS,
-    THREADS,
-    TRUST,
-    Kind,
-    choice,
-    duration,
-    memory,
-    size,
-    whole,
-)
+from prisme.runtime.network_types import ADDRESS, ALIASES, HEADER, HOSTS, LISTENER, ORIGINS, REFERRERS
+from prisme.runtime.number_types import PORT, THREADS, duration, memory, size, whole_number
+from prisme.runtime.option_type import OptionType
+from prisme.runtime.text_types import BOOLEAN, FILE, FOLDER, LOG, PARAMETERS, PATTERNS, TRUST, choice
 
-_LONG = 80
+_LONGEST_DEFAULT = 80
 
 
 class Option(NamedTuple):
-    """One row. `default` is written as in the file; `alias` is a second name, `unset` a notice for who sets neither."""
+    """One option. `default` is written as in the file; `alias` is a second name; `unset` is logged if it is not set."""
 
     group: str
     name: str
-    kind: Kind
+    type: OptionType
     default: str | int | bool
     help: str
     alias: str = ""
@@ -43,15 +23,15 @@ class Option(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every name that it answers to."""
+        """Its name, and its second name if it has one."""
         return (self.name, self.alias) if self.alias else (self.name,)
 
     @property
     def short_default(self) -> str:
-        """The default for a line of text: of a long list, how many entries it has."""
+        """The default for a line of help: for a long list, the number of its entries."""
         text = str(self.default)
-        if len(text) > _LONG:
-            return f"{text.count(',') + 1} entries, which prisme default-config prints"
+        if len(text) > _LONGEST_DEFAULT:
+            return f"{text.count(',') + 1} entries, listed by prisme default-config"
         return text.lower() if isinstance(self.default, bool) else text or "empty"
 
 
@@ -70,16 +50,16 @@ def key(name: str) -> str:
     return name
 
 
-# Names the file itself, so it stands in no file.
+# The option that names the configuration file, so it is not in the table.
 CONFIG = "config"
-CONFIG_HELP = "The file to read; without it, prisme.toml in the folder that Prisme is started in, where there is one."
+CONFIG_HELP = "The configuration file; default: prisme.toml in the current folder, if it exists."
 
-# Options of older versions, and why they are gone: whoever still sets one gets a notice.
-GONE = {"api_events_timeout": "no event waits for its pageview any more"}
+# Options of older versions, and why they were removed: setting one is logged.
+REMOVED = {"api_events_timeout": "events no longer wait for their pageview"}
 
-# Pages that a visitor is sent to in the midst of a visit, to pay or to log in, and that send back: no source of visits.
-# Hosts that also have pages of general interest (github.com, www.facebook.com, www.klarna.com) are not among them.
-_GO_BETWEENS = (
+# Payment and log-in pages that send visitors back during a visit, so they are not the source of one.
+# Hosts that also have pages of general interest (github.com, www.facebook.com, www.klarna.com) are left out.
+_INTERMEDIARIES = (
     # payment
     "checkout.stripe.com",
     "buy.stripe.com",
@@ -139,10 +119,10 @@ OPTIONS = (
         "origins",
         HOSTS,
         "localhost,127.0.0.1",
-        "The hosts whose pages are counted. *.example.com stands for every host below example.com, but not for "
+        "The hosts whose pages are counted. *.example.com matches every subdomain of example.com, but not "
         "example.com itself.",
         alias="origin_registry_origins",
-        unset="origins is not set, so only pages on localhost and 127.0.0.1 are counted: name your hosts with "
+        unset="origins is not set, so only pages on localhost and 127.0.0.1 are counted: set your hosts with "
         "--origins, PRISME_ORIGINS or the key origins in prisme.toml, such as example.com,www.example.com",
     ),
     Option(
@@ -150,15 +130,16 @@ OPTIONS = (
         "aliases",
         ALIASES,
         "",
-        "Hosts that are another name of a site: with www.example.com=example.com, pages and referrers of "
-        "www.example.com count as those of example.com. They need no entry in origins.",
+        "Other hosts of a site: with www.example.com=example.com, pages and referrers on www.example.com count as "
+        "those on example.com. Aliases need no entry in origins.",
     ),
     Option(
         _SERVER,
         "mode",
         choice("default", "ingestion"),
         "default",
-        "default serves everything; ingestion takes events and answers health checks, and shows nothing to anybody.",
+        "default serves everything; ingestion only accepts events and answers health checks, with no dashboard or "
+        "stats API.",
     ),
     Option(_SERVER, "host", ADDRESS, "0.0.0.0", "The address to listen on."),  # noqa: S104  # visitors come from outside
     Option(_SERVER, "port", PORT, 8000, "The port to listen on."),
@@ -167,141 +148,143 @@ OPTIONS = (
         "tls_certificate",
         FILE,
         "",
-        "A certificate in PEM, followed by those between it and the root: the port then speaks HTTPS, and that alone. "
-        "It is read at the start. Empty for HTTP.",
+        "The certificate in PEM format, followed by any intermediate certificates. The port then serves HTTPS only. It "
+        "is read at startup. Empty means HTTP.",
     ),
-    Option(_SERVER, "tls_key", FILE, "", "The private key of tls_certificate, in PEM and without a password."),
+    Option(_SERVER, "tls_key", FILE, "", "The private key of tls_certificate, in PEM format, without a password."),
     Option(
         _SERVER,
         "data_dir",
         FOLDER,
         "./prisme-data",
-        "Everything that Prisme writes is in this folder, which is made where there is none. A relative path starts at "
-        "the folder that Prisme is started in.",
+        "The folder for everything that Prisme writes. It is created if it does not exist. A relative path starts at "
+        "the current folder.",
     ),
     Option(
         _SERVER,
         "admin_hostport",
         LISTENER,
         "127.0.0.1:9090",
-        "Where metrics (/metrics) and health (/healthcheck) are for monitoring, apart from the public server; empty "
-        "turns it off. Nothing there asks for a password: leave it on an address that visitors cannot reach.",
+        "The address and port of the metrics server, which serves /metrics and /healthcheck for monitoring, separate "
+        "from the public server; empty turns it off. It has no password: keep it on an address that visitors cannot "
+        "reach.",
     ),
     Option(
         _SERVER,
         "access_log",
         LOG,
         "/dev/stdout",
-        "The file that gets a line for each request; empty turns it off. SIGHUP opens it anew, for log rotation.",
+        "The file for the access log, one line per request; empty turns it off. SIGHUP reopens it, for log rotation.",
     ),
     Option(
         _SERVER,
         "access_log_ip",
         choice("full", "masked", "none"),
         "full",
-        "The visitor's address in the access log: full, masked (the first 24 bits, or 48 of IPv6) or none.",
+        "The visitor's address in the access log: full, masked (the first 24 bits, or 48 for IPv6) or none.",
     ),
-    Option(_SERVER, "debug", BOOLEAN, False, "Write debug lines to the log too."),
+    Option(_SERVER, "debug", BOOLEAN, False, "Whether to log debug messages."),
     Option(
         _PROXY,
         "trust_proxy",
         TRUST,
         "auto",
-        "Whether the visitor's address and the request's id are read from the headers below. auto: where the "
-        "connection comes from this machine, as with a proxy on the same host. true: always; only for a server that "
-        "nobody can reach but through your proxy, as anyone else could write these headers too. false: never.",
+        "Whether to read the visitor's address and the request id from the headers below. auto: if the connection "
+        "comes from this machine, as it does with a proxy on the same host. true: always; use this only if the server "
+        "can be reached through your proxy alone, as anyone else could forge these headers. false: never.",
     ),
     Option(
         _PROXY,
         "proxy_header",
         HEADER,
         "X-Forwarded-For",
-        "The header that holds the visitor's address: one address, a "
-        "list, or what RFC 7239 defines where the header is Forwarded.",
+        "The header with the visitor's address: a single address, a list, or the format of RFC 7239 if the header is "
+        "Forwarded.",
     ),
     Option(
         _PROXY,
         "proxy_hops",
-        whole(1, 100),
+        whole_number(1, 100),
         1,
-        "How many proxies stand one behind the other. Each adds an address on the right of the header: with 1, the "
-        "rightmost is the visitor's; with 2, the one before it.",
+        "The number of proxies in a row in front of Prisme. Each appends an address to the header: with 1, the last "
+        "address is the visitor's; with 2, the second to last.",
     ),
-    Option(_PROXY, "proxy_request_id_header", HEADER, "X-Request-Id", "The header that holds the request's id."),
+    Option(_PROXY, "proxy_request_id_header", HEADER, "X-Request-Id", "The header with the request id."),
     Option(
         _VISITS,
         "api_events_rate_limit",
-        whole(0),
+        whole_number(0),
         60,
-        "Events a minute that one address may send, in at most 512 KiB; more are refused with 429. Of IPv6, each /64 "
-        "counts as one address, and a /48 may send 16 times as much. 0 turns both limits off.",
+        "The maximum number of events per minute from one address, with at most 512 KiB in total; more are rejected "
+        "with 429. For IPv6, each /64 counts as one address, and a /48 may send 16 times as much. 0 turns both limits "
+        "off.",
     ),
     Option(
         _VISITS,
         "page_parameters",
         PARAMETERS,
         "",
-        "Query parameters that tell pages apart, such as id: they stay in a page's path, in the order given here.",
+        "Query parameters that distinguish pages, such as id: they are kept in a page's path, in the order given here.",
     ),
     Option(
         _VISITS,
         "trailing_slash",
         choice("keep", "drop"),
         "keep",
-        "Whether /about/ and /about are two pages (keep) or one, without the slash (drop).",
+        "Whether /about/ and /about are two pages (keep) or one, stored without the slash (drop).",
     ),
     Option(
         _VISITS,
         "ignored_referrers",
         REFERRERS,
-        ",".join(_GO_BETWEENS),
-        "Hosts that never are the source of a visit, such as payment and log-in providers, which send visitors back: "
-        "the visit goes on. What is set here replaces the list; empty ignores none.",
+        ",".join(_INTERMEDIARIES),
+        "Hosts that are never the source of a visit, such as payment and log-in providers: when they send a visitor "
+        "back, the visit continues. A value replaces the whole default list; empty ignores no host.",
     ),
     Option(
         _VISITS,
         "bot_filter",
         choice("strict", "basic", "off"),
         "strict",
-        "Whom to refuse as a bot: strict asks the User-Agent's family and a list of patterns, basic the family only, "
-        "off nobody. strict also refuses programs such as curl and okhttp.",
+        "Which requests to reject as bots: strict checks the User-Agent's family and a list of patterns, basic only "
+        "the family, off nothing. strict also rejects programs such as curl and okhttp.",
     ),
     Option(
         _VISITS,
         "bot_allow",
         PATTERNS,
         "",
-        "Regular expressions (Python's) of User-Agents that are never bots, such as your own app's. Where a pattern "
-        "has a comma, write a list in the file.",
+        "Regular expressions (in Python's syntax) for User-Agents that are never bots, such as your own app's. If a "
+        "pattern contains a comma, write a list in the file.",
     ),
     Option(
         _VISITS,
         "geoip_db",
         FILE,
         "",
-        "A file in MaxMind's format (MMDB) that tells the country of an address; empty for the one that comes with "
-        "Prisme.",
+        "A database in MaxMind's format (MMDB) for looking up the country of an address; empty means the bundled one.",
     ),
     Option(
         _VISITS,
         "sessionstorage_session_inactive_ttl",
         duration("10ms", "24h"),
         "30m",
-        "A visit is over after so long without a pageview or event; after 24 hours in any case.",
+        "A visit ends after this long without a pageview or event, and after 24 hours in any case.",
     ),
     Option(
         _VISITS,
         "sessionstorage_max_sessions_per_visitor",
-        whole(1),
+        whole_number(1),
         64,
-        "Open visits remembered for one device; more are stored, but their later events begin new ones.",
+        "The maximum number of open visits kept in memory per device. Further visits are stored, but their later "
+        "events start new visits.",
     ),
     Option(
         _FIGURES,
         "api_stats_timeout",
         duration("100ms", "10m"),
         "10s",
-        "How long a question to the stats API may take; after that, it is ended and answered with 503.",
+        "The time limit for a query to the stats API; after that, it is cancelled and answered with 503.",
     ),
     Option(
         _FIGURES,
@@ -309,45 +292,46 @@ OPTIONS = (
         ORIGINS,
         "",
         "Origins whose pages may read the stats API with an API token or a share link, such as "
-        "https://intranet.example.com; * is all.",
+        "https://intranet.example.com; * allows all.",
     ),
     Option(
         _STORE,
         "eventstore_max_batch_size",
-        whole(1),
+        whole_number(1),
         65536,
-        "At so many waiting events they move from the journal to the database.",
+        "Events are loaded from the journal into the database once this many are pending.",
     ),
     Option(
         _STORE,
         "eventstore_max_batch_timeout",
         duration("10ms", "1h"),
         "1s",
-        "Waiting events move to the database after so long, however few they are.",
+        "Pending events are loaded into the database after this long, however few they are.",
     ),
     Option(
         _STORE,
         "eventstore_fsync",
         choice("always", "interval", "never"),
         "interval",
-        "What a power cut may take; a crash of Prisme takes nothing. always: nothing, as every event is on the disk "
-        "before its answer. interval: what came since the last batch. never: what the system had not written yet.",
+        "When events are flushed to disk, and so what a power failure can lose; a crash of Prisme loses nothing. "
+        "always: before each response, so nothing is lost. interval: with each batch, so events since the last batch "
+        "may be lost. never: whenever the operating system does it.",
     ),
     Option(
         _STORE,
         "min_free_space",
         size("1000TB"),
         "256MB",
-        "Events are refused with 503 while the disk of data_dir has less room than this, so that log-ins, the start "
-        "and the commands still work. 0 refuses none.",
+        "Events are rejected with 503 while the disk of data_dir has less free space than this, so that log-ins, "
+        "startup and commands still work. 0 turns this off.",
     ),
     Option(
         _STORE,
         "duckdb_memory_limit",
         memory("64MB", "1000TB"),
         "25%",
-        "Memory for the database: a size, or a share of what the process may use, where a container's limit counts. A "
-        "share is at least 128MB.",
+        "The memory limit of the database: a size, or a percentage of the memory that the process may use, which in a "
+        "container is the container's limit. A percentage gives at least 128MB.",
     ),
-    Option(_STORE, "duckdb_threads", THREADS, "all", "Threads for the database; all means one a core."),
+    Option(_STORE, "duckdb_threads", THREADS, "all", "The number of threads of the database; all means one per core."),
 )

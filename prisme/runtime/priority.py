@@ -1,23 +1,23 @@
-"""Which work waits for which: events come before figures."""
+"""Thread priorities: events are handled before queries for figures."""
 
 import os
 import sys
 import threading
 from typing import Final
 
-_LAST: Final = 19
-# Beside a thread that reads, 5 ms, the default, were most of the time that an event took. Where none reads, so many
-# changes would cost the event loop a tenth of its speed.
-_SHORT_TURN: Final = 0.0001  # seconds
-_USUAL_TURN: Final = sys.getswitchinterval()
+_LOWEST: Final = 19  # nice(2)
+# With the default of 5 ms, most of an event's response time was waiting for a thread that ran a query. Without such a
+# thread, switching this often would slow the event loop down by a tenth.
+_SHORT_INTERVAL: Final = 0.0001  # seconds
+_DEFAULT_INTERVAL: Final = sys.getswitchinterval()
 
 
-def step_back() -> None:
-    """Let this thread, and the threads that it starts, run where no other has anything to do. Linux alone can."""
+def renice() -> None:
+    """Give this thread, and the threads that it starts, the lowest priority. Has no effect outside Linux."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LAST)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST)
 
 
-def shorten_turns(short: bool) -> None:
-    """How long a thread may keep others from Python's lock: a moment, or as long as usual."""
-    sys.setswitchinterval(_SHORT_TURN if short else _USUAL_TURN)
+def shorten_switch_interval(short: bool) -> None:
+    """Set how long a thread may hold the GIL while others wait: 0.1 ms if `short`, else the default."""
+    sys.setswitchinterval(_SHORT_INTERVAL if short else _DEFAULT_INTERVAL)

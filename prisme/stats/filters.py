@@ -1,8 +1,8 @@
-"""Filters as a URL has them: which sessions count, and of these, which pageviews and events.
+"""Filters as query parameters, and as SQL conditions: the sessions that count, and their pageviews and events.
 
-A filter is a list of terms with commas between: `/blog/*,!/blog/draft-*`. A term that begins with `!` excludes, `*` is
-any run of characters, also none, and a backslash takes the meaning from what follows it. A text matches that fits at
-least one term, where any includes, and no term that excludes. Paths and hosts may be written decoded (`normal.py`).
+A filter is a comma-separated list of terms: `/blog/*,!/blog/draft-*`. A term that starts with `!` excludes, `*` matches
+any number of characters, and a backslash escapes the next character. A value matches a filter if it matches no
+excluding term, and at least one including term if there is any. Paths and hosts may be decoded (`patterns.py`).
 """
 
 import re
@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
+from prisme.base.errors import InputError
 from prisme.stats.patterns import Pattern, normalise
 
-# A column of every table: all rows of a session have the same.
+# A column of every table, with the same value in all rows of a session.
 DOMAIN: Final = "domain"
 # Columns of `sessions`.
 SESSION_COLUMNS: Final = {
@@ -31,22 +32,22 @@ SESSION_COLUMNS: Final = {
     "utm-term": "utm_term",
     "utm-content": "utm_content",
 }
-# Columns of `pageviews`: a session has what one of its pageviews has.
+# Columns of `pageviews`: a session matches if one of its pageviews does.
 VIEW_COLUMNS: Final = {"path": "path", "status": "CAST(status AS VARCHAR)"}
-# Columns of `events_custom`, likewise.
+# Columns of `events_custom`: a session matches if one of its custom events does.
 EVENT_COLUMNS: Final = {"event": "name"}
 NAMES: Final = (DOMAIN, *SESSION_COLUMNS, *VIEW_COLUMNS, *EVENT_COLUMNS)
 
-# A source of referrers may have a host in each country.
+# Enough for a referrer with a host in each country.
 _MOST_TERMS: Final = 500
 _MOST_STARS: Final = 8
 LONGEST: Final = 8192
-_SPECIAL: Final = re.compile(r"[\\%_]")  # to LIKE
-_TOKEN = re.compile(r"\\(.)|([,*])|([^\\,*]+)", re.DOTALL)
+_SPECIAL: Final = re.compile(r"[\\%_]")  # in LIKE
+_TOKEN: Final = re.compile(r"\\(.)|([,*])|([^\\,*]+)", re.DOTALL)
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """One filter; `includes` is empty where all is included that is not excluded."""
+    """One filter; without `includes`, every value matches that is not excluded."""
 
     includes: tuple[Pattern, ...]
     excludes: tuple[Pattern, ...]
@@ -57,24 +58,24 @@ Bind = Callable[[Any], str]
 
 
 def read(parameters: Mapping[str, str]) -> Filters:
-    """The filters among a query's parameters. Raises ValueError that names the parameter and an example."""
-    return {name: _group(parse(name, parameters[name])) for name in NAMES if parameters.get(name)}
+    """Read the filters among query parameters. Raises InputError, with the parameter's name and an example."""
+    return {name: _make_filter(parse(name, parameters[name])) for name in NAMES if parameters.get(name)}
 
 
 def parse(name: str, raw: str) -> list[tuple[bool, Pattern]]:
-    """The terms of a filter in their order: whether it excludes, and its pattern. Raises ValueError, as `read` does."""
+    """Parse a filter into its terms, in order: whether each excludes, and its pattern. Raises InputError."""
     return [(negated, normalise(name, pattern)) for negated, pattern in _split(name, raw)]
 
 
 def condition(column: str, one: Filter, bind: Bind) -> str:
-    """What a filter asks of a column, in SQL; `bind` takes a value and gives the parameter that stands for it."""
-    parts = [f"NOT {_fit(column, pattern, bind)}" for pattern in one.excludes]
+    """Return the SQL condition of a filter on a column; `bind` binds a value, and returns the name of its parameter."""
+    parts = [f"NOT {_match(column, pattern, bind)}" for pattern in one.excludes]
     if one.includes:
-        parts.append("(" + " OR ".join(_fit(column, pattern, bind) for pattern in one.includes) + ")")
+        parts.append("(" + " OR ".join(_match(column, pattern, bind) for pattern in one.includes) + ")")
     return " AND ".join(parts)
 
 
-def _fit(column: str, pattern: Pattern, bind: Bind) -> str:
+def _match(column: str, pattern: Pattern, bind: Bind) -> str:
     if len(pattern) == 1:
         return f"{column} = {bind(pattern[0])}"
     if len(pattern) == 2 and not pattern[1]:
@@ -84,16 +85,16 @@ def _fit(column: str, pattern: Pattern, bind: Bind) -> str:
 
 
 def _split(name: str, raw: str) -> list[tuple[bool, Pattern]]:
-    example = f"{name}: such as {name}=a,b* or {name}=!c"
+    """Split a filter into terms, and these at their stars."""
     if len(raw) > LONGEST:
-        raise ValueError(f"{example}; at most {LONGEST} characters")
+        raise _error(name, f"at most {LONGEST} characters")
     terms: list[list[str]] = [[""]]
     negations = [raw.startswith("!")]
     at = int(negations[0])
     while at < len(raw):
         token = _TOKEN.match(raw, at)
         if token is None:
-            raise ValueError(f"{example}; a backslash has to stand before a character")
+            raise _error(name, "a backslash has to stand before a character")
         escaped, mark, text = token.groups()
         at = token.end()
         if mark == ",":
@@ -105,11 +106,15 @@ def _split(name: str, raw: str) -> list[tuple[bool, Pattern]]:
         else:
             terms[-1][-1] += escaped or text
     if len(terms) > _MOST_TERMS or any(len(term) > _MOST_STARS + 1 for term in terms):
-        raise ValueError(f"{example}; at most {_MOST_TERMS} terms, each with at most {_MOST_STARS} stars")
+        raise _error(name, f"at most {_MOST_TERMS} terms, each with at most {_MOST_STARS} stars")
     return list(zip(negations, map(tuple, terms), strict=True))
 
 
-def _group(terms: list[tuple[bool, Pattern]]) -> Filter:
+def _error(name: str, reason: str) -> InputError:
+    return InputError(f"{name}: such as {name}=a,b* or {name}=!c; {reason}")
+
+
+def _make_filter(terms: list[tuple[bool, Pattern]]) -> Filter:
     return Filter(
         tuple(pattern for negated, pattern in terms if not negated),
         tuple(pattern for negated, pattern in terms if negated),

@@ -1,9 +1,9 @@
-"""Paths and hosts of filters in the form in which they are stored, so that they may be typed decoded.
+"""Normalise paths and hosts in filters to the form in which they are stored, so that users may type them decoded.
 
-`/café/*` finds `/caf%C3%A9/menu`, and `Bücher.example` finds `xn--bcher-kva.example`.
+`/café/*` matches `/caf%C3%A9/menu`, and `Bücher.example` matches `xn--bcher-kva.example`.
 
-A pattern's pieces are what stands between its stars. Each is normalised by itself: dot segments and runs of "/" are
-resolved in whole paths alone, and in a host with stars, labels outside ASCII have to be whole.
+A pattern is a tuple of the pieces between its stars, and each piece is normalised by itself: dot segments and repeated
+slashes are resolved only in whole paths, and labels outside ASCII only if the pattern contains the whole label.
 """
 
 import re
@@ -11,28 +11,28 @@ from typing import Final
 
 from prisme.base.uri import normalise_host, normalise_path
 
-# Filters by what their texts are.
+# The filters on paths, and those on hosts.
 PATHS: Final = frozenset(("path", "entry-path", "exit-path"))
 HOSTS: Final = frozenset(("domain", "referrer"))
 
-# ("/blog/", "") is `/blog/*`, ("/",) is `/` alone.
+# ("/blog/", "") stands for `/blog/*`, ("/",) for `/`.
 Pattern = tuple[str, ...]
 
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9\-._~]")
-# An escape, or what cannot stand in a path (RFC 3986 section 3.3), nor in a page parameter's value.
+# An escape, or a character that neither a path (RFC 3986, section 3.3) nor a page parameter's value may contain.
 _ODD: Final = re.compile(r"%([0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/]")
 _PORT: Final = re.compile(r":[0-9]{1,5}\Z")
 
 
 def normalise(name: str, pattern: Pattern) -> Pattern:
-    """The pattern of a filter as its column has it; those of other columns stay as they are."""
+    """Return the pattern of a filter as its column stores it; patterns on other columns than these stay unchanged."""
     if name in PATHS:
         return _normalise_path(pattern)
     return _normalise_host(pattern) if name in HOSTS else pattern
 
 
 def escape(text: str) -> str:
-    """A text in percent-encoding, byte by byte."""
+    """Percent-encode every byte of a text."""
     return "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogatepass"))
 
 
@@ -43,7 +43,7 @@ def _normalise_path(pattern: Pattern) -> Pattern:
         path, mark, query = ("", "", piece) if in_query else piece.partition("?")
         is_whole = path.startswith("/") and (len(pattern) == 1 or bool(mark and not pieces))
         path = normalise_path(path) if is_whole else _ODD.sub(_respell, path)
-        # With page parameters, a part of the query belongs to the path.
+        # With page parameters, the stored path includes a part of the query.
         pieces.append(path + mark + _ODD.sub(_respell, query))
         in_query = in_query or bool(mark)
     return tuple(pieces)
@@ -64,7 +64,7 @@ def _normalise_host(pattern: Pattern) -> Pattern:
 
 
 def _normalise_labels(piece: str, starts: bool, ends: bool) -> str:
-    """A piece of a host; what a star cuts off (where it does not start or end there) is no whole label."""
+    """Normalise a piece of a host; unless it starts or ends the host, a star cuts off its first or last label."""
     labels = piece.lower().split(".")
     for number in range(0 if starts else 1, len(labels) if ends else len(labels) - 1):
         labels[number] = _read_domain(labels[number])
@@ -72,7 +72,7 @@ def _normalise_labels(piece: str, starts: bool, ends: bool) -> str:
 
 
 def _read_domain(text: str) -> str:
-    """A host, with or without a port. What is none stays as it is."""
+    """Normalise a host, with or without a port; other texts become lower-case."""
     port = _PORT.search(text)
     name = text[: port.start()] if port else text
     return (normalise_host(name) or name.lower()) + (port[0] if port else "")

@@ -1,6 +1,6 @@
-"""Accounts, tokens and share links, in an SQLite file beside the events: a reader of the events never sees them.
+"""Accounts, tokens and share links, in an SQLite file beside the events: no query of the events can read them.
 
-Each use opens the file anew (0.1 ms), so the server and `prisme user` may both have it, in any thread.
+Each use opens the file (0.1 ms), so that the server and `prisme user` can both use it, from any thread.
 """
 
 import contextlib
@@ -10,16 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prisme.store import snapshot
-from prisme.store.database import StoreError, read_steps
+from prisme.store.errors import StoreError
+from prisme.store.schema import newest_version, pending_steps
 
 _LOG = logging.getLogger("prisme")
 FILE = "control.sqlite"
-# Others hold it for one short transaction.
-_PATIENCE = 5.0
+# Others hold the file's lock for one short transaction.
+_LOCK_TIMEOUT = 5.0  # seconds
 
 
 class Control:
-    """The file, in the newest schema. Raises StoreError where it cannot be had."""
+    """The file, in the newest schema. Raises StoreError if it cannot be opened or upgraded."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
@@ -32,7 +33,7 @@ class Control:
 
     @contextlib.contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that is the only one, committed at the end, undone by an exception."""
+        """An exclusive transaction: committed at the end of the block, rolled back by an exception."""
         with self._open() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -44,37 +45,41 @@ class Control:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that changes nothing."""
+        """A transaction for queries only."""
         with self._open() as connection:
             connection.execute("BEGIN")
             yield connection
 
     def _upgrade(self, connection: sqlite3.Connection) -> None:
-        """Bring the schema to the newest version. A file with one before is copied first; a failure leaves it alone."""
+        """Bring the schema to the newest version. An existing file is copied first; a failure leaves it unchanged."""
         current = find_version(connection)
-        if not 0 < current < len(read_steps("control")):
+        if not 0 < current < newest_version("control"):
             migrate(connection)
             return
-        copy = snapshot.name(self._path, current)
-        with snapshot.making(copy) as part, self._open() as source, contextlib.closing(sqlite3.connect(part)) as target:
+        copy = snapshot.path_of(self._path, current)
+        with (
+            snapshot.creating(copy) as part,
+            self._open() as source,
+            contextlib.closing(sqlite3.connect(part)) as target,
+        ):
             source.backup(target)
             (found,) = target.execute("PRAGMA integrity_check").fetchone()
             if found != "ok" or find_version(target) != current:
-                raise OSError(f"the copy is not what was copied: {found}")
+                raise OSError(f"the copy differs from the original: {found}")
         try:
             newest = migrate(connection)
         except sqlite3.Error as error:
             copy.unlink()
             raise StoreError(
                 f"the upgrade of {self._path} failed: {error}. "
-                f"The file is what it was (version {current}): the Prisme from before can go on with it"
+                f"The file is unchanged (version {current}): the previous version of Prisme can still use it"
             ) from error
-        _LOG.info("%s has schema version %d now; as it was before, it is in %s", self._path, newest, copy)
+        _LOG.info("%s now has schema version %d; the previous file is %s", self._path, newest, copy)
 
     def _open(self) -> contextlib.closing[sqlite3.Connection]:
-        connection = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None)
+        connection = sqlite3.connect(self._path, timeout=_LOCK_TIMEOUT, isolation_level=None)
         connection.execute("PRAGMA foreign_keys = ON")
-        # What is removed is overwritten with zeros.
+        # Deleted data is overwritten with zeros.
         connection.execute("PRAGMA secure_delete = ON")
         return contextlib.closing(connection)
 
@@ -86,15 +91,12 @@ def find_version(connection: sqlite3.Connection) -> int:
 
 
 def migrate(connection: sqlite3.Connection) -> int:
-    """Bring the schema to the newest version within the transaction; returns that version."""
-    steps = read_steps("control")
+    """Run the pending migrations within the caller's transaction; gives the newest version. Raises StoreError."""
     current = find_version(connection)
-    if current > len(steps):
-        raise StoreError(
-            f"{FILE} has schema version {current}, this Prisme knows {len(steps)}: start the newer Prisme again"
-        )
-    for step in steps[current:]:
+    pending = pending_steps("control", FILE, current)
+    for step in pending:
         for statement in step.split(";\n"):
             connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {len(steps)}")
-    return len(steps)
+    newest = current + len(pending)
+    connection.execute(f"PRAGMA user_version = {newest}")
+    return newest

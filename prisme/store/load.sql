@@ -1,25 +1,25 @@
--- Journal segments, in order, into the tables: the statements of one transaction.
--- Segments may arrive out of order (one that could not be read is tried again later). Each line has its visit's state
--- after it, and counts of pageviews and events that grow by one with each line: a row changes to a newer state only.
--- Rows are changed in place: what is deleted and inserted anew takes new room, and leaves holes.
+-- Loads journal segments into the tables: the statements of one transaction.
+-- Segments may be loaded out of order (one that could not be read is retried later). Each line has the state of its
+-- visit after the event, with counts of pageviews and events that grow by one per line: a row changes only to a newer
+-- state. Rows are updated in place: deleting and inserting them would take new disk space, and leave gaps.
 
--- The parts of `utm` that are empty are left out of a line.
+-- A line omits the parts of `utm` that are empty.
 CREATE OR REPLACE TEMP TABLE line AS
 SELECT * REPLACE (
-    -- A damaged line may still be JSON: what it lacks for the tables makes it no event.
+    -- A damaged line may still be JSON: it is an event only if it has all that the tables need.
     CASE WHEN CASE kind
         WHEN 'pageview' THEN is_whole
         WHEN 'custom' THEN is_whole AND name IS NOT NULL AND json_valid(properties)
         WHEN 'download' THEN is_whole AND url IS NOT NULL
         WHEN 'outbound' THEN is_whole AND url IS NOT NULL
-        -- Of 0.1.0, and no events: a visit that was not stored yet, and one that memory had no room for.
+        -- Lines of 0.1.0 that are not events: a visit not stored yet, and one dropped from memory.
         WHEN 'copy' THEN true
         WHEN 'forget' THEN true
     END THEN kind END AS kind
 ) FROM (SELECT
     CAST(parse_filename(filename, true) AS UBIGINT) AS segment,
     kind,
-    -- Of 0.1.0, hashed with a key that is no more.
+    -- Lines of 0.1.0, without `events`, have devices hashed with a salt that no longer exists.
     CASE WHEN session.events IS NOT NULL THEN device END AS device,
     session.uuid AS session_uuid,
     session.domain AS domain,
@@ -58,8 +58,8 @@ FROM read_json(
     $paths,
     format = 'newline_delimited',
     ignore_errors = true,
-    -- The longest line is a custom event with 64 KiB of properties, escaped, in a session whose texts are all at
-    -- their limits: some 600 kB. The default reserves 32 MB.
+    -- The longest possible line, some 600 kB, is a custom event with 64 KiB of escaped properties in a session whose
+    -- texts all have their maximum length. The default would reserve 32 MB.
     maximum_object_size = 1048576,
     columns = {
         kind: 'VARCHAR',
@@ -80,8 +80,8 @@ FROM read_json(
     }
 ));
 
--- A statement that ends with a kind is left out where no line is of it.
--- The pageviews of a session one after the other: they share the bytes of its id. A time sorts faster than an id.
+-- A statement that ends with a kind is skipped if there is no line of that kind.
+-- The order puts a session's pageviews next to each other, so that its id compresses; a time sorts faster than an id.
 INSERT INTO pageviews BY NAME
 SELECT exit_timestamp AS "timestamp", domain, exit_path AS path, visitor_id, session_uuid, exit_status AS status
 FROM line WHERE kind = 'pageview' ORDER BY entry_timestamp;
@@ -105,7 +105,7 @@ SELECT
     bool_and(is_of_0_1) AS is_of_0_1
 FROM line WHERE kind NOT IN ('copy', 'forget') GROUP BY session_uuid;
 
--- A join whose small side names the least and the greatest id reads the row groups between them alone.
+-- DuckDB takes the least and the greatest id of the small side, and reads only the row groups between them.
 CREATE OR REPLACE TEMP TABLE known AS
 SELECT
     sessions.rowid AS id, newest.line, sessions.pageviews = 0 AS has_no_page,
@@ -119,7 +119,7 @@ UPDATE sessions SET
 FROM known JOIN line ON line.rowid = known.line
 WHERE sessions.rowid = known.id AND known.is_older;
 
--- What began with an event has its source from its first pageview.
+-- A visit that began with an event gets its source from its first pageview.
 UPDATE sessions SET
     entry_path = line.entry_path, referrer_domain = line.referrer_domain,
     utm_source = line.utm_source, utm_medium = line.utm_medium, utm_campaign = line.utm_campaign,
@@ -133,10 +133,10 @@ SELECT
     operating_system, browser_family, client_device AS device, device_type, referrer_domain, country_code,
     utm_source, utm_medium, utm_campaign, utm_term, utm_content, pageviews, events
 FROM line WHERE rowid IN (SELECT newest.line FROM newest ANTI JOIN known USING (line))
--- Ids that follow each other by their time differ by fewer bits.
+-- Ids in the order of their time differ by fewer bits, so they compress better.
 ORDER BY entry_timestamp;
 
--- At midnight, devices have new hashes.
+-- At midnight devices get new hashes.
 UPDATE state.open_sessions SET device = line.device
 FROM known JOIN line ON line.rowid = known.line
 WHERE open_sessions.session_uuid = line.session_uuid AND known.is_older AND open_sessions.device <> line.device;

@@ -1,4 +1,4 @@
--- After segments that 0.1.0 left: their lines do not count their visits' events.
+-- Counts the events of visits in segments of 0.1.0, whose lines do not have the count.
 
 UPDATE sessions SET events = found.events
 FROM (

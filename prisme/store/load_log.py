@@ -1,11 +1,11 @@
-"""How far back loads reached: what was counted of earlier times is still right."""
+"""Which times each load changed, so that cached counts of earlier times can be reused."""
 
 import threading
 from collections import deque
 from time import monotonic
 from typing import Final, NamedTuple
 
-_REMEMBERED: Final = 4096
+_MAX_LOADS: Final = 4096
 
 
 class _Load(NamedTuple):
@@ -14,45 +14,51 @@ class _Load(NamedTuple):
     lowest: int
 
 
-class Touched:
+class LoadLog:
     """Loads, numbered from 1, each with the lowest time (microseconds) of any row that it may have changed.
 
-    A load is noted before its transaction is committed, and `done` counts it afterwards: a transaction that begins now
-    sees all loads up to `done`, and perhaps one that is noted, never another. `highest` is the latest time of any row.
+    `begin` is called before a load's transaction is committed, `end` afterwards, and one load ends before the next one
+    begins. So a transaction that starts now sees all loads up to `done`, perhaps the one that has begun, none later.
+    `highest` is the latest time of any row.
     """
 
     def __init__(self, highest: int) -> None:
         self._lock = threading.Lock()
-        self._loads: deque[_Load] = deque(maxlen=_REMEMBERED)
+        self._loads: deque[_Load] = deque(maxlen=_MAX_LOADS)
         self._highest = highest
-        self._noted = 0
+        self._begun = 0
         self.done = 0
 
     def begin(self, lowest: int, highest: int) -> None:
-        """Before the commit."""
+        """Before the commit; the lowest and highest time of the rows. RuntimeError if the last load has not ended."""
         with self._lock:
-            self._noted += 1
+            if self._begun != self.done:
+                raise RuntimeError(f"load {self._begun + 1} begins before load {self._begun} has ended")
+            self._begun += 1
             self._highest = max(self._highest, highest)
-            self._loads.append(_Load(self._noted, monotonic(), lowest))
+            self._loads.append(_Load(self._begun, monotonic(), lowest))
 
     def end(self) -> None:
-        """After the commit, or after it failed: then the load has changed nothing, which is no harm."""
-        self.done = self._noted
+        """After the commit, or after it failed: a load that changed nothing does no harm. RuntimeError without load."""
+        with self._lock:
+            if self._begun != self.done + 1:
+                raise RuntimeError(f"load {self.done + 1} ends, but has not begun")
+            self.done = self._begun
 
     def is_all(self, number: int, end: int) -> bool:
-        """Whether there is nothing but what so many loads stored, and all of it before this time (microseconds)."""
+        """Whether the first `number` loads are all there are, and all rows are before `end` (microseconds)."""
         with self._lock:
-            return number == self._noted and end > self._highest
+            return number == self._begun and end > self._highest
 
     def since(self, number: int) -> int | None:
-        """The lowest time that loads after this number reached; None where there were none. 0: not known any more."""
+        """The lowest time that loads after this number changed; None if there were none, 0 if it is not known."""
         with self._lock:
-            if number < self._noted - len(self._loads):
+            if number < self._begun - len(self._loads):
                 return 0
             return min((load.lowest for load in self._loads if load.number > number), default=None)
 
     def lately(self, seconds: float) -> int | None:
-        """The lowest time that loads of the last seconds reached, as far as they are remembered; None for none."""
+        """The lowest time that the loads of the last `seconds` changed, as far as they are logged; None without any."""
         oldest = monotonic() - seconds
         with self._lock:
             return min((load.lowest for load in self._loads if load.at >= oldest), default=None)

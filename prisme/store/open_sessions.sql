@@ -1,6 +1,6 @@
--- The open visits with their devices, the least recently active first: JSON as the journal writes it, and the paths
+-- The open sessions with their devices, the least recently active first: as JSON in the journal's form, with the paths
 -- of their latest pages, the newest first.
--- The texts are made after the sort: they take ten times as much memory as what they are made of.
+-- The JSON is built after sorting: it takes ten times as much memory as the columns.
 
 WITH open AS MATERIALIZED (
     SELECT open.device, sessions.* EXCLUDE (device), sessions.device AS client_device

@@ -1,4 +1,4 @@
-"""Questions to the tables, from any thread, with an end: none keeps the database busy for ever."""
+"""Queries of the tables, from any thread, with a deadline: none keeps the database busy for ever."""
 
 import threading
 import time
@@ -9,31 +9,17 @@ from typing import Any
 import duckdb
 
 from prisme.store.database import Database
+from prisme.store.errors import FullError, LateError, LostError
 
 Row = tuple[Any, ...]
 _LOST = (duckdb.FatalException, duckdb.ConnectionException)
 
 
-class LateError(Exception):
-    """The answers did not come in time; `seconds` is how long they might have taken."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"the answer took over {seconds:g} s: ask for less time, or with fewer filters")
-
-
-class LostError(Exception):
-    """The database fails until it is opened anew, which its writer does (`Database.reopen`)."""
-
-
-class FullError(Exception):
-    """DuckDB's memory has no room for a table in memory."""
-
-
 class Reader:
-    """Reads alone, and within a `with`: all of its questions see the same rows. For one thread.
+    """A read-only transaction for the time of a `with` block: all queries see the same rows. For one thread.
 
-    They see what the first `loads` loads stored, and perhaps what those did that came while the reader was made.
-    `deadline` is in seconds, for all of them together, from `began` on (monotonic; without it, from the first one).
+    They see the first `loads` loads, and perhaps those that ended while the reader was opened. `deadline` is in seconds
+    and for all queries together, from `began` (monotonic), by default from the start of the block.
     """
 
     def __init__(self, database: Database, deadline: float, began: float | None = None) -> None:
@@ -43,15 +29,15 @@ class Reader:
         self._late = False
         self._keeper: duckdb.DuckDBPyConnection | None = None
         self.loads = 0
-        # Whether it has looked at tables of `kept`: it sees none that was made later.
-        self.has_looked = False
+        # Whether it has read tables of `kept`: it sees none that are created later.
+        self.has_read_cache = False
 
     def __enter__(self) -> "Reader":
-        self.loads = self._database.touched.done
+        self.loads = self._database.load_log.done
         self._cursor = self._open()
         try:
             self._cursor.begin()
-            self._cursor.execute("SELECT version FROM schema_version")  # from here on, nothing new is seen
+            self._cursor.execute("SELECT version FROM schema_version")  # takes the transaction's snapshot
         except _LOST as error:
             self._close(self._cursor)
             raise LostError from error
@@ -62,11 +48,11 @@ class Reader:
         return self
 
     def ask(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
-        """The rows of one query, which names its parameters `$name`. Raises `LateError` and `LostError`."""
+        """The rows of a query, whose parameters are named `$name`. Raises LateError and LostError."""
         return self._run(self._cursor, query, parameters)
 
     def keep(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
-        """Do something with tables of `kept`, apart from the transaction. Raises `LateError` and `FullError`."""
+        """Run a statement on tables of `kept`, outside the transaction. Raises LateError, LostError and FullError."""
         if self._keeper is None:
             self._keeper = self._open()
         try:
@@ -75,12 +61,12 @@ class Reader:
             raise FullError from error
 
     def drop(self, tables: Iterable[str]) -> None:
-        """Forget tables of `kept`; it takes no time, and is done however late it is."""
+        """Drop tables of `kept`, even after the deadline, as it takes no time. Raises LostError."""
         try:
             with self._database.cursor() as cursor:
                 for table in tables:
                     cursor.execute(f"DROP TABLE IF EXISTS {table}")
-        except _LOST as error:  # and all tables with it
+        except _LOST as error:  # all tables are lost with it
             raise LostError from error
 
     def _run(self, cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any]) -> list[Row]:
@@ -95,22 +81,22 @@ class Reader:
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         try:
-            self._database.widen()
+            self._database.restore_memory()
             cursor = self._database.cursor()
         except _LOST as error:
             raise LostError from error
-        self._database.reading.add(cursor)
+        self._database.read_cursors.add(cursor)
         return cursor
 
     def _close(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        self._database.reading.discard(cursor)
+        self._database.read_cursors.discard(cursor)
         cursor.close()  # which ends the transaction
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._timer.cancel()
-        self._timer.join()  # an interrupt that is under way needs the cursor
+        self._timer.join()  # an interrupt under way still needs the cursor
         for cursor in filter(None, (self._cursor, self._keeper)):
             self._close(cursor)
 

@@ -1,4 +1,4 @@
-"""Files whose schema changes: what they were is kept beside them, and at each moment there is the old or the new."""
+"""Schema changes of files. The previous file is kept; at any moment the path names either the old or the new one."""
 
 import contextlib
 import filecmp
@@ -7,54 +7,54 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-# Times the file's size: the copy, and what the migration needs for tables that it writes again and for what memory
-# cannot hold. A file of 0.1.0 needed 1.6 to 1.9 times its size.
-_ROOM = 2
+# Times the file's size: the copy, the tables that the migration rewrites, and what it spills to disk. A file of 0.1.0
+# needed 1.6 to 1.9 times its size.
+_SPACE_FACTOR = 2
 
 
-def name(path: Path, version: int) -> Path:
-    """Where a file is kept as it was with that version of the schema."""
+def path_of(path: Path, version: int) -> Path:
+    """Where the file is kept as it was with that schema version."""
     return path.with_name(f"{path.name}.v{version}")
 
 
 @contextlib.contextmanager
-def making(kept: Path) -> Iterator[Path]:
-    """A file to write to; it has the name `kept` once it is whole and on the disk itself. Raises OSError."""
-    part = kept.with_name(f"{kept.name}.part")
+def creating(target: Path) -> Iterator[Path]:
+    """A temporary file to write to, which is synced and renamed to `target` when the block ends. Raises OSError."""
+    part = target.with_name(f"{target.name}.part")
     try:
         part.unlink(missing_ok=True)
         part.touch(mode=0o600)
         yield part
         _sync(part)
-        part.replace(kept)
-        _sync(kept.parent)
+        part.replace(target)
+        _sync(target.parent)
     finally:
         part.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def changing(path: Path, kept: Path) -> Iterator[Path]:
-    """A copy of a file that nobody has open. It takes the file's place when the block ends, and what was is `kept`.
+def replacing(path: Path, previous: Path) -> Iterator[Path]:
+    """A copy of a file that nobody has open. When the block ends it replaces the file, which is kept as `previous`.
 
-    Raises OSError; then, and where the block raises, the file is untouched.
+    Raises OSError; then, and if the block raises, the file is unchanged.
     """
     log = path.with_name(f"{path.name}.wal")
     copy = path.with_name(f"{path.name}.new")
     try:
         if log.exists():
-            raise OSError(f"{log} is still there, with what the file has not")
-        free, needed = shutil.disk_usage(path.parent).free, _ROOM * path.stat().st_size
+            raise OSError(f"{log} still exists, so the file does not have all data")
+        free, needed = shutil.disk_usage(path.parent).free, _SPACE_FACTOR * path.stat().st_size
         if free < needed:
-            raise OSError(f"a copy and its change need {needed:,} bytes on the same disk, which has {free:,}")
+            raise OSError(f"the migration of a copy needs {needed:,} bytes on the same disk, which has {free:,}")
         _remove(copy)
         copy.touch(mode=0o600)
         shutil.copyfile(path, copy)
         if not filecmp.cmp(path, copy, shallow=False):
-            raise OSError("the copy is not what was copied")
+            raise OSError("the copy differs from the original")
         yield copy
         _sync(copy)
-        kept.unlink(missing_ok=True)
-        os.link(path, kept)
+        previous.unlink(missing_ok=True)
+        os.link(path, previous)
         copy.replace(path)
         _sync(path.parent)
     finally:

@@ -1,4 +1,4 @@
-"""The single writer: seals the journal's segment by the clock and loads what is sealed. It never drops a segment."""
+"""The single writer: seals the journal's segment at intervals and loads what is sealed. It never drops a segment."""
 
 import asyncio
 import logging
@@ -13,10 +13,11 @@ import duckdb
 
 from prisme.journal.appender import Appender, Sealed
 from prisme.journal.segment import Segment
-from prisme.runtime.metrics import Histogram
-from prisme.store.loader import Loader
+from prisme.runtime import metrics
+from prisme.runtime.metrics import Distribution, Gauge, Histogram, Metric
+from prisme.store.loader import Loaded, Loader
 
-_LONGEST_PAUSE = 10.0  # seconds between two tries of a load that fails
+_LONGEST_PAUSE = 10.0  # seconds between two attempts at a load that fails
 _EXPIRE_EVERY = 60_000_000  # microseconds
 _TIDY_EVERY = 60 * _EXPIRE_EVERY
 _SIZES = (1, 10, 100, 1_000, 10_000, 65_536, 100_000, 1_000_000)  # events
@@ -24,7 +25,7 @@ _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Pace(NamedTuple):
-    """`interval`: seconds from flush to flush; `sync`: whether a flush waits for the disk.
+    """`interval`: seconds from flush to flush; `sync`: whether a flush calls fdatasync.
 
     A visit is over `ttl` microseconds after its last event, and `longest` after its entry.
     """
@@ -36,7 +37,7 @@ class Pace(NamedTuple):
 
 
 class Writer:
-    """One task, and one worker thread while it loads. `failure` says why segments wait; None while all is well.
+    """One task, and one worker thread while it loads. `failure` says why segments are pending; None while all is well.
 
     `stored_at` is when events were last stored, in Unix seconds, 0 for not yet.
     `stored` counts events by kind, `retries` failed loads; `sizes` (events) and `durations` (seconds) are of loads.
@@ -50,12 +51,12 @@ class Writer:
         self._pace = pace
         self._clock = clock
         self._log = log
-        self._waiting: list[Sealed] = []
+        self._pending: list[Sealed] = []
         self._stopping = asyncio.Event()
         self._full = asyncio.Event()
         self._loading: asyncio.Task[None] | None = None
-        self._tries = 0
-        self._next_try = 0.0
+        self._failed_rounds = 0
+        self._next_attempt = 0.0
         self._expired_at = 0
         self._tidied_at = 0
         self.failure: str | None = None
@@ -66,27 +67,52 @@ class Writer:
         self.durations = Histogram(_SECONDS)
 
     def queue(self, segments: list[Segment]) -> None:
-        """Take over what an earlier process left: what is loaded is to be removed, the others are tried again."""
-        self._waiting.extend(Sealed(segment, 0, segment.path.stat().st_size, None) for segment in segments)
+        """Take over the segments of an earlier run: those already loaded are removed, the others are loaded."""
+        self._pending.extend(Sealed(segment, 0, segment.path.stat().st_size, None) for segment in segments)
 
     @property
     def pending_events(self) -> int:
-        """Events that were answered and are not loaded yet; those of an earlier run are not counted."""
-        return self._journal.pending_events + sum(sealed.events for sealed in self._waiting)
+        """Events that were accepted and are not loaded yet; those of an earlier run are not counted."""
+        return self._journal.pending_events + sum(sealed.events for sealed in self._pending)
 
     @property
     def pending_bytes(self) -> int:
         """The size of the journal."""
-        return self._journal.pending_bytes + sum(sealed.size for sealed in self._waiting)
+        return self._journal.pending_bytes + sum(sealed.size for sealed in self._pending)
+
+    def metrics(self) -> list[Metric]:
+        """What was stored, and what is pending."""
+        return [
+            metrics.Counter(
+                "eventstore_events_total",
+                "Events stored in the database.",
+                ("type",),
+                lambda: {(kind,): count for kind, count in self.stored.items()},
+            ),
+            metrics.Counter(
+                "eventstore_batch_retry_total",
+                "Loads that failed, to be tried again.",
+                (),
+                lambda: {(): self.retries},
+            ),
+            # No batch is ever dropped; the metric is there for alerts that watch it.
+            metrics.Counter("eventstore_batch_dropped_total", "Batches given up: none ever is.", (), lambda: {(): 0}),
+            Distribution("eventstore_batch_size_events", "Events of a load.", (), lambda: {(): self.sizes}),
+            Distribution(
+                "eventstore_send_batch_duration_seconds", "Time that a load took.", (), lambda: {(): self.durations}
+            ),
+            Gauge("eventstore_pending_events", "Events in the journal, not loaded yet.", lambda: self.pending_events),
+            Gauge("eventstore_pending_bytes", "Size of the journal.", lambda: self.pending_bytes),
+        ]
 
     async def run(self) -> None:
-        """Flush until `stop`, then once more. What an earlier process left is loaded at once."""
+        """Flush at intervals until `stop`, then once more. Segments of an earlier run are loaded at once."""
         self._journal.when_full = partial(asyncio.get_running_loop().call_soon_threadsafe, self._full.set)
         await self._expire()
-        if self._waiting:
+        if self._pending:
             self._loading = asyncio.create_task(self._load())
         while not self._stopping.is_set():
-            await self._rest()
+            await self._sleep()
             await self._flush()
         if self._loading is not None:
             await self._loading
@@ -95,10 +121,11 @@ class Writer:
             await self._loading
 
     def stop(self) -> None:
-        """Seal and load what is there, whatever the clock says, and end `run`."""
+        """Let `run` seal and load what there is, and end."""
         self._stopping.set()
 
-    async def _rest(self) -> None:
+    async def _sleep(self) -> None:
+        """Until the next flush is due, the segment is full, or `stop` is called."""
         wakers = [asyncio.ensure_future(event.wait()) for event in (self._stopping, self._full)]
         await asyncio.wait(wakers, timeout=self._pace.interval, return_when=asyncio.FIRST_COMPLETED)
         for waker in wakers:
@@ -110,63 +137,67 @@ class Writer:
         if self._pace.sync and self._journal.has_sealed:
             await self._journal.commit()
         for sealed in self._journal.take():
-            # Where the database fails there may be thousands: each would take one of the files that may be open.
+            # While the database fails there may be thousands: each would use up one of the open files allowed.
             if sealed.file is not None:
                 os.close(sealed.file)
-            self._waiting.append(sealed._replace(file=None))
+            self._pending.append(sealed._replace(file=None))
         idle = self._loading is None or self._loading.done()
-        if idle and (force or asyncio.get_running_loop().time() >= self._next_try):
+        if idle and (force or asyncio.get_running_loop().time() >= self._next_attempt):
             self._loading = asyncio.create_task(self._load())
 
     async def _load(self) -> None:
-        """Try each segment that waits, oldest first; one that fails does not hold up the others."""
+        """Try each pending segment, oldest first; one that fails does not delay the others."""
         failures: list[str] = []
-        for sealed in tuple(self._waiting):
+        for sealed in tuple(self._pending):
             try:
                 await self._load_one(sealed.segment)
             except Exception as error:
-                # Whatever it is, the segment is still there: nothing is dropped, and it is tried again.
+                # Whatever the error is, the segment still exists, and is tried again.
                 failures.append(f"segment {sealed.segment.number}: {error}")
                 self.failure = f"store: {str(error).partition(chr(10))[0]}"
                 self.retries += 1
                 if isinstance(error, duckdb.FatalException):
-                    # The database has to be opened anew, which takes a second, and may fail for the same reason: not
-                    # now for each segment. This one comes last the next time, should it be what DuckDB dies of.
-                    self._waiting.remove(sealed)
-                    self._waiting.append(sealed)
+                    # Reopening the database takes a second, and may fail for the same reason: not for each segment.
+                    # This one goes last the next time, in case it is the cause.
+                    self._pending.remove(sealed)
+                    self._pending.append(sealed)
                     break
             else:
-                self._waiting.remove(sealed)
-        self._tell(failures)
-        self._tries = self._tries + 1 if failures else 0
-        pause = min(_LONGEST_PAUSE, self._pace.interval * (2 ** min(self._tries, 20) - 1))
-        self._next_try = asyncio.get_running_loop().time() + pause
+                self._pending.remove(sealed)
+        self._log_round(failures)
+        self._failed_rounds = self._failed_rounds + 1 if failures else 0
+        pause = min(_LONGEST_PAUSE, self._pace.interval * (2 ** min(self._failed_rounds, 20) - 1))
+        self._next_attempt = asyncio.get_running_loop().time() + pause
         await self._expire()
 
-    def _tell(self, failures: list[str]) -> None:
-        """One line of the log for a round, however many segments wait."""
+    def _log_round(self, failures: list[str]) -> None:
+        """One message per round, however many segments failed."""
         if failures:
-            self._log.error("segments that wait to be loaded later: %d; %s", len(self._waiting), failures[0])
+            self._log.error("segments pending, to be loaded later: %d; %s", len(self._pending), failures[0])
         elif self.failure is not None:
             self.failure = None
-            self._log.info("all segments that waited are loaded")
+            self._log.info("all pending segments are loaded")
 
     async def _load_one(self, segment: Segment) -> None:
         started = time.perf_counter()
         loaded = await asyncio.to_thread(self._loader.load, segment, self._clock())
-        self.stored.update(loaded.kinds)
-        if loaded.kinds:
-            self.stored_at = self._clock() / 1e6
-        self.sizes.observe(loaded.events)
-        self.durations.observe(time.perf_counter() - started)
+        self._count(loaded, time.perf_counter() - started)
         if loaded.rejected:
             self._log.warning(
-                "segment %d: %d lines were no events (torn by a crash), %d events stored",
+                "segment %d: %d lines were not events (torn by a crash), %d events stored",
                 segment.number, loaded.rejected, loaded.events,
             )  # fmt: skip
         self._log.debug("segment %d loaded", segment.number, extra={"events": loaded.events})
 
+    def _count(self, loaded: Loaded, seconds: float) -> None:
+        self.stored.update(loaded.kinds)
+        if loaded.kinds:
+            self.stored_at = self._clock() / 1e6
+        self.sizes.observe(loaded.events)
+        self.durations.observe(seconds)
+
     async def _expire(self) -> None:
+        """Delete devices of visits that are over, at most once a minute."""
         now = self._clock()
         if abs(now - self._expired_at) < _EXPIRE_EVERY:
             return
@@ -177,4 +208,4 @@ class Writer:
                 await asyncio.to_thread(self._loader.tidy)
                 self._tidied_at = now
         except duckdb.Error as error:
-            self._log.error("ended sessions stay in the store for now: %s", error)
+            self._log.error("sessions that ended stay in the store for now: %s", error)

@@ -1,6 +1,6 @@
-"""Client addresses, from the many ways in which proxies write them: a text for identity, keys for the rate limiter.
+"""Parses client addresses, in all the forms that proxies write: a text for identity, keys for the rate limiter.
 
-It does not decide whom to trust: `forwarded` and `rfc7239` are for headers that a trusted proxy wrote.
+Whom to trust is decided elsewhere: `forwarded` and `rfc7239` are for headers that a trusted proxy wrote.
 """
 
 import re
@@ -14,12 +14,13 @@ from prisme.base.memo import Memo
 
 
 class Address(msgspec.Struct, frozen=True, gc=False):
-    """A client: `text` is what identity hashes, `key` and `wide` what the rate limiter counts, `version` that of IP.
+    """A client's address: identity hashes `text`, the rate limiter counts by `key` and `wide`.
 
-    `text` is canonical: no port, no zone, IPv4 in IPv6 (mapped, or by NAT64) unwrapped; `packed` is the same in network
-    order. `key` is the number of an IPv4 address, or negative and one for each /64 of IPv6. `wide` is less than any key
-    and one for each /48 of IPv6, else 0. What is no address has version 0 and is not packed: its text is as it came,
-    its key the first 64 characters.
+    `text` is canonical: without port and zone, and IPv4 where it was embedded in IPv6 (mapped, or NAT64). `packed` is
+    the same address in network byte order, `version` is 4 or 6. `key` is the number of an IPv4 address, or a negative
+    number for each /64 of IPv6. `wide` is a number for each /48 of IPv6, less than any key, and 0 for IPv4.
+
+    A text that is not an address has version 0, nothing in `packed`, and its first 64 characters as `key`.
     """
 
     text: str
@@ -29,12 +30,12 @@ class Address(msgspec.Struct, frozen=True, gc=False):
     wide: int = 0
 
 
-# ::ffff:0:0/96 is IPv4 on a socket for both; 64:ff9b::/96 is IPv4 behind NAT64 (RFC 6052), as phone networks have it.
+# ::ffff:0:0/96 is IPv4 on a dual-stack socket; 64:ff9b::/96 is IPv4 behind NAT64 (RFC 6052), common in phone networks.
 _IPV4_IN_IPV6 = (bytes(10) + b"\xff\xff", b"\x00\x64\xff\x9b" + bytes(8))
 _BELOW_KEYS = -1 - (1 << 64)
 
-# A port can only follow IPv4, brackets, or all eight groups, as CloudFront writes it: 2001:db8::1:443 is an address.
-_PORT = r"(?::[0-9]{0,5}+|:_[\w.-]{1,32}+)?"  # RFC 7239 lets proxies write a word with _ in its place
+# A port can follow only IPv4, brackets, or all eight groups (as CloudFront writes it): 2001:db8::1:443 has none.
+_PORT = r"(?::[0-9]{0,5}+|:_[\w.-]{1,32}+)?"  # RFC 7239 allows a name that begins with _ in its place
 _WRITTEN = re.compile(
     r"[\s\"]*+(?:"
     rf"\[([0-9A-Fa-f:.]{{2,45}}+)(?:%[^]]*+)?\]{_PORT}"
@@ -47,14 +48,13 @@ _WRITTEN = re.compile(
 
 
 def parse(text: str) -> Address:
-    """The address in `text`, with or without port, brackets, quotes, blanks and %zone; it never fails."""
-    # Clients come back page after page: a hit is 0.1 us, an address read anew 2 us. Only short input is kept, so that
-    # 16,384 entries stay under 16 MB.
+    """The address in `text`, with or without port, brackets, quotes, blanks and %zone. Never raises."""
+    # A cache hit takes 0.1 us, a new address 2 us. Only short input is cached, so that 16,384 entries stay under 16 MB.
     return _known[text] if len(text) <= 64 else _read(text)
 
 
 def _read(text: str) -> Address:
-    bare = _read_bare(text)  # most are: the pattern takes as long again
+    bare = _read_bare(text)  # tried first, as most are bare and the pattern doubles the time
     if bare is not None:
         return bare
     written = _WRITTEN.fullmatch(text)
@@ -62,19 +62,20 @@ def _read(text: str) -> Address:
 
 
 def _read_bare(text: str) -> Address | None:
-    # The C library's functions take a sixth of `ipaddress`'s time, and no leading zeros: IPv4 is canonical as it is.
+    # The C library's functions take a sixth of the time of `ipaddress`, and reject leading zeros, so that an IPv4
+    # address that they accept is canonical.
     try:
         if ":" not in text:
             packed = inet_pton(AF_INET, text)
             return Address(text, int.from_bytes(packed), 4, packed)
         packed = inet_pton(AF_INET6, text)
-    except (OSError, ValueError):  # a NUL character is a ValueError
+    except (OSError, ValueError):  # ValueError is for a NUL character
         return None
     if packed.startswith(_IPV4_IN_IPV6):
         packed = packed[12:]
         return Address(inet_ntop(AF_INET, packed), int.from_bytes(packed), 4, packed)
-    # A household or a phone has a whole /64: counting single addresses would limit nobody. Who rents a server often has
-    # a /48, which is 65,536 of them.
+    # A household or a phone has a whole /64: counting single addresses would limit nobody. A rented server often has a
+    # /48, which is 65,536 of those.
     network = int.from_bytes(packed[:8])
     return Address(inet_ntop(AF_INET6, packed), -1 - network, 6, packed, _BELOW_KEYS - (network >> 16))
 
@@ -83,10 +84,10 @@ _known = Memo(_read, 16_384)
 
 
 def forwarded(value: str, hops: int) -> Address | None:
-    """The client in a comma-separated list of addresses, where the last `hops` (at least 1) entries are to be trusted.
+    """The client in a comma-separated list of addresses, of which trusted proxies wrote the last `hops` (at least 1).
 
-    It is the one `hops` from the right, the leftmost of a shorter list, None of a list without entries. Empty entries
-    do not count (RFC 9110, section 5.6.1).
+    It is the entry at `hops` from the right, or the leftmost one of a shorter list; None where there is no entry. Empty
+    entries do not count (RFC 9110, section 5.6.1).
     """
     rest, found = value, ""
     for _ in range(hops):
@@ -95,25 +96,25 @@ def forwarded(value: str, hops: int) -> Address | None:
     return _read(found) if found else None
 
 
-# What RFC 7239 calls a forwarded-element. Values may be unquoted where the standard wants quotes, and blanks may be
-# around signs: proxies do so. A quote or backslash outside of a quoted value never is one.
+# A forwarded-element of RFC 7239. As some proxies write them, values may lack the quotes that the standard requires,
+# and blanks may surround `;` and `=`. A quote or a backslash outside of a quoted value makes it invalid.
 _PAIR = r'([!#$%&\'*+.^_`|~\w-]++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^\s",;\\]*+))'
 _MAYBE_PAIR = f"[ \t]*+(?:{_PAIR})?[ \t]*+"
 _ELEMENT = re.compile(f"{_MAYBE_PAIR}(?:;{_MAYBE_PAIR})*+", re.ASCII)
 _PAIRS = re.compile(_PAIR, re.ASCII)
 _ESCAPED = re.compile(r"\\(.)")
-# An honest element has some 100 characters, and a comma only where a host or a word in quotes has one.
+# A genuine element has about 100 characters, and commas only inside quotes.
 _ELEMENT_LENGTH = 1024
 _ELEMENT_COMMAS = 8
 
 
 def rfc7239(value: str, hops: int) -> Address | None:
-    """As `forwarded`, of a `Forwarded` header's value (RFC 7239): the client is what `for=` says.
+    """As `forwarded`, for the value of a `Forwarded` header (RFC 7239): the client is the value of `for=`.
 
-    An element without it is an unknown client; what is no element is taken as it stands.
+    The client of an element without `for=` is unknown; an invalid element is read as an address.
     """
-    # From the right, as a list of addresses is: what clients wrote stands on the left, and an open quote in it must not
-    # swallow what the proxy added.
+    # Read from the right: what the client wrote is on the left, and an unclosed quote in it must not swallow what the
+    # proxy added.
     rest, found = value, ""
     for _ in range(hops):
         rest, entry = _cut_element(rest.rstrip(", \t"))
@@ -122,7 +123,7 @@ def rfc7239(value: str, hops: int) -> Address | None:
 
 
 def _cut_element(value: str) -> tuple[str, str]:
-    """What is before the last element, and that: the shortest end behind a comma that is one."""
+    """The value before its last element, and that element: the shortest valid one that follows a comma."""
     start = len(value)
     for _ in range(_ELEMENT_COMMAS + 1):
         start = value.rfind(",", 0, start)
@@ -137,30 +138,30 @@ def _cut_element(value: str) -> tuple[str, str]:
 
 
 def _node(element: str) -> str:
-    """Whom an element is about, without quotes."""
+    """The value of an element's `for=`, without quotes; an invalid element as it is."""
     if not _ELEMENT.fullmatch(element):
         return element
-    # A `for=` within another value's quotes is part of that one's match.
+    # A `for=` inside the quotes of another value is consumed by the match of that value.
     pairs = (pair.groups("") for pair in _PAIRS.finditer(element))
     node = next((_ESCAPED.sub(r"\1", quoted) or bare for name, quoted, bare in pairs if name.lower() == "for"), "")
     return node or "unknown"
 
 
 def is_loopback(peer: str) -> bool:
-    """Whether a socket's peer is this machine: 127.0.0.0/8, ::1, and the former in IPv6."""
+    """Whether a socket's peer is this machine: 127.0.0.0/8, also mapped into IPv6, or ::1."""
     ip = _peer(peer)
     return ip is not None and ip.is_loopback
 
 
 def is_private(peer: str) -> bool:
-    """Whether a socket's peer is this machine, or on a private network: its address is not one of the internet's."""
+    """Whether a socket's peer is this machine or on a private network: its address is not a global one."""
     ip = _peer(peer)
     return ip is not None and not ip.is_global
 
 
 @lru_cache(maxsize=16_384)
 def mask(address: Address) -> str:
-    """The first 24 bits of an IPv4 address, or 48 of IPv6, as a network; empty for what is no address."""
+    """The network of an address, by the first 24 bits of IPv4 or 48 of IPv6; empty where it is not an address."""
     return str(ip_network((address.text, 24 if address.version == 4 else 48), strict=False)) if address.version else ""
 
 

@@ -1,19 +1,19 @@
-"""How many of the latest visits one address has: most of them, where a proxy's address stands for all visitors.
+"""The share of the latest visits that came from one address. Near 1, it is likely a proxy's.
 
-It is in memory alone, and gives out no address.
+The addresses stay in memory; only the share leaves this module.
 """
 
 from collections import Counter, deque
 from collections.abc import Callable
 
-# Enough to tell one address from many; 1,000 keys take some 150 kB at most.
+# Enough to distinguish one address from many; 1,000 keys take about 150 kB at most.
 LATEST = 1000
 
 
 class Concentration:
-    """The addresses of the latest visits, by the rate limiter's keys: `add` one as a visit begins.
+    """The addresses of the latest visits, as the rate limiter's keys. Call `add` with one when a visit begins.
 
-    Any thread may ask while one adds.
+    `share` may be called by any thread while another one adds.
     """
 
     def __init__(self) -> None:
@@ -21,6 +21,6 @@ class Concentration:
         self.add: Callable[[int | str], object] = self._keys.append
 
     def share(self) -> tuple[float, int]:
-        """The share of the address that has the most (0 to 1), and how many visits that is of."""
-        keys = list(self._keys)  # at once, whatever is added meanwhile
+        """The share (0 to 1) of the most frequent address, and the number of visits that it was taken of."""
+        keys = list(self._keys)  # an atomic copy, so that other threads may add meanwhile
         return (max(Counter(keys).values()) / len(keys), len(keys)) if keys else (0.0, 0)

@@ -1,6 +1,6 @@
-"""Which country an address is in, by an MMDB file (https://maxmind.github.io/MaxMind-DB/).
+"""The country of an address, by an MMDB file (https://maxmind.github.io/MaxMind-DB/).
 
-The address is asked for and forgotten: nothing here keeps, caches or logs it.
+Addresses are looked up only: nothing here stores, caches or logs them.
 """
 
 import shutil
@@ -17,19 +17,22 @@ from prisme.visit.address import Address
 
 UNKNOWN: Final = "XX"
 
-# A file whose first records name no country is of another kind. 1,000 records take about 2 ms.
+# A file is rejected where none of its first records has a country. 1,000 records take about 2 ms.
 _SAMPLE = 1000
 
 
 def _edges(*networks: str) -> list[int]:
-    """Where the networks, sorted, begin and end; a number is inside where an odd count of edges is at or below it."""
+    """The first address of each network and the one after its last; the networks have to be sorted.
+
+    An address is inside a network where the number of edges at or below it is odd.
+    """
     return [edge for each in map(ip_network, networks) for edge in (int(each[0]), int(each[-1]) + 1)]
 
 
-# Addresses that are nowhere: private, loopback, link-local, shared, for documentation, multicast, reserved.
+# Addresses that are in no country: private, loopback, link-local, shared, for documentation, multicast, reserved.
 # https://www.iana.org/assignments/iana-ipv4-special-registry (and -ipv6-); IPv6 is assigned from 2000::/3 alone.
-# The standard library knows most of them, but its `is_global` takes 7 us, 20 times as long.
-_NOWHERE = {
+# The standard library's `is_global` knows most of them, but takes 7 us, 20 times as long.
+_NOT_GLOBAL = {
     4: _edges(
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
         "192.0.0.0/24", "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
@@ -40,14 +43,15 @@ _NOWHERE = {
 
 
 class GeoError(ValueError):
-    """The country database cannot be used; the text names the file and the reason."""
+    """The country database cannot be used; the message has the file and the reason."""
 
 
 class Geo:
-    """Countries from `path`. Not for several threads: a look-up must not meet `refresh` or `close`.
+    """Looks up countries in the file at `path`. Not thread-safe: no look-up may run during `refresh` or `close`.
 
-    A private copy is mapped (in `scratch`, by default the system's temporary folder; nameless, so it goes with the
-    process): an operator who overwrites a mapped file in place would end the process with SIGBUS.
+    What is mapped is a private copy in `scratch`, by default the system's temporary folder: if the file itself were
+    mapped, an operator who overwrote it in place would end the process with SIGBUS. The copy is unlinked at once, so
+    that it disappears with the process.
     """
 
     def __init__(self, path: Path, scratch: Path | None = None) -> None:
@@ -55,41 +59,42 @@ class Geo:
         self._scratch = scratch
         self._stamp = _stamp(path)
         self._use(_open(path, scratch))
-        # Why the file that is there now is not in use; None while it is.
+        # Why the file's current content is not in use; None while it is.
         self.failure: str | None = None
 
     def country(self, address: Address) -> str:
-        """ISO 3166-1 alpha-2, upper-case; `XX` where it is unknown."""
+        """The country's code in ISO 3166-1 alpha-2, upper-case; `XX` where it is unknown."""
         version = address.version
-        if not 0 < version <= self._version or bisect_right(_NOWHERE[version], int.from_bytes(address.packed)) % 2:
+        if not 0 < version <= self._version or bisect_right(_NOT_GLOBAL[version], int.from_bytes(address.packed)) % 2:
             return UNKNOWN
         try:
-            # The reader takes a text as well, but reads it by getaddrinfo(3). It only looks for `packed`.
+            # The reader takes any object with `packed`. A text would be parsed by getaddrinfo(3).
             return _code(self._reader.get(address)) or UNKNOWN  # type: ignore[arg-type]
         except (maxminddb.InvalidDatabaseError, ValueError):
-            return UNKNOWN  # a damaged corner of an operator's file, or a closed one
+            return UNKNOWN  # the file is damaged at this record, or closed
 
     def refresh(self) -> bool:
-        """Follow the file; true where a new one came into use. Where that fails the old one stays: see `failure`.
+        """Load the file again if it has changed, and return whether it did so.
 
-        One `stat` where nothing changed, else about 10 ms for 8 MB.
+        Where the new file cannot be used, the old one stays in use, and `failure` has the reason. Takes one `stat`
+        where nothing has changed, else about 10 ms for 8 MB.
         """
         stamp = _stamp(self._path)
         if stamp == self._stamp:
             return False
         self._stamp = stamp
         try:
-            fresh = _open(self._path, self._scratch)
+            reader = _open(self._path, self._scratch)
         except GeoError as error:
             self.failure = str(error)
             return False
         self._reader.close()
-        self._use(fresh)
+        self._use(reader)
         self.failure = None
         return True
 
     def close(self) -> None:
-        """Unmap the file; every country is `XX` from here on."""
+        """Unmap the file; from then on, every country is `XX`."""
         self._reader.close()
 
     def _use(self, reader: maxminddb.Reader) -> None:
@@ -110,40 +115,40 @@ def _open(path: Path, scratch: Path | None) -> maxminddb.Reader:
         with path.open("rb") as source, tempfile.NamedTemporaryFile(dir=scratch, prefix="countries-") as copy:
             shutil.copyfileobj(source, copy)
             copy.flush()
-            # The C reader on a map: 13 times the speed of the Python one.
+            # The C reader on a mapped file is 13 times as fast as the Python one.
             reader = maxminddb.open_database(copy.name, maxminddb.MODE_MMAP_EXT)
     except OSError as error:
         raise GeoError(f"the country database {path} cannot be opened: {error}") from error
     except (maxminddb.InvalidDatabaseError, ValueError) as error:
-        raise GeoError(f"{path} is no MMDB file, or a broken one (unpack a .gz or .zip first)") from error
-    flaw = _flaw(reader)
-    if flaw:
+        raise GeoError(f"{path} is not an MMDB file, or is damaged (unpack a .gz or .zip first)") from error
+    fault = _find_fault(reader)
+    if fault:
         reader.close()
-        raise GeoError(f"{path} {flaw}")
+        raise GeoError(f"{path} {fault}")
     return reader
 
 
-def _flaw(reader: maxminddb.Reader) -> str:
-    """What keeps the file from being of use; empty where nothing does."""
+def _find_fault(reader: maxminddb.Reader) -> str:
+    """Why the file cannot be used; empty where it can."""
     try:
         if any(_code(record) for _, record in islice(reader, _SAMPLE)):
             return ""
     except maxminddb.InvalidDatabaseError as error:
-        return f"is a broken MMDB file: {error}"
-    except ValueError:  # maxminddb cannot list a network that holds all of IPv4 (`::/1`), though it finds it
+        return f"is a damaged MMDB file: {error}"
+    except ValueError:  # maxminddb cannot list a network that contains all of IPv4 (`::/1`), though it can look it up
         return ""
-    kind = reader.metadata().database_type
-    return f"({kind}) names no countries; its records need `country_code`, `country.iso_code` or `country`"
+    database_type = reader.metadata().database_type
+    return f"({database_type}) has no countries; its records need `country_code`, `country.iso_code` or `country`"
 
 
 def _code(record: object) -> str:
-    """The country of one record, in any of the three shapes; empty where it names none."""
+    """The country of a record, in any of the three shapes; empty where it has none."""
     if not isinstance(record, dict):
         return ""
     code = record.get("country_code") or record.get("country")
     if isinstance(code, dict):
         code = code.get("iso_code")
-    # Some files say ZZ (CLDR's "unknown region") where others have no record.
+    # Some files have ZZ (CLDR's "unknown region") where others have no record.
     if isinstance(code, str) and len(code) == 2 and code.isascii() and code.isalpha() and code.upper() != "ZZ":
         return code.upper()
     return ""

@@ -1,11 +1,11 @@
-"""Who is it: hashes that nobody can turn back into an address, and that nobody can follow over days."""
+"""Visitor ids and device hashes: nobody can turn them back into an address, and they change every day."""
 
 from collections.abc import Iterable
 from hashlib import blake2b
 
 from prisme.visit.salts import Salts
 
-# So that one hash is never the other, whatever it is made of.
+# So that the two hashes of the same bytes differ.
 _DEVICE, _VISITOR = b"device", b"visitor"
 
 
@@ -52,13 +52,13 @@ class Identity:
 
     def expire(self, now: int) -> None:
         """Make a new day's key when it is time, and forget the one before; `now` in microseconds."""
-        if not self._since <= now < self._until and (self._salts.turn(now) or self._salts.expire(now)):
+        if not self._since <= now < self._until and (self._salts.rotate(now) or self._salts.expire(now)):
             self._rekey()
 
     def _rekey(self) -> None:
         # Keyed once and copied for each hash: a quarter of its time. What is let go of is zeroed by hashlib.
         salts = self._salts
-        self._since, self._until = salts.lasts
+        self._since, self._until = salts.validity
         self._device = blake2b(digest_size=8, key=salts.today, person=_DEVICE)
         self._visitor = blake2b(digest_size=8, key=salts.today, person=_VISITOR)
         previous = salts.previous

@@ -1,4 +1,4 @@
-"""So many requests and bytes a minute and client: a fixed window from the client's first request."""
+"""Limits the requests and bytes of a client to so many a minute: a fixed window from the client's first request."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,13 +11,14 @@ BUDGET = 512 * 1024
 # A customer of a provider may have a whole /48, which is 65,536 clients: together, they may send so many times as much.
 WIDE = 16
 # Two generations of at most this many keys, and the two of each request that comes in the same moment: some 120 bytes
-# each, 16 MB when the whole internet comes at once. Beyond that the oldest generation's counts are forgotten early:
-# letting too much through beats refusing everyone.
+# each, 16 MB when the whole internet comes at once. Beyond that the counts of the older generation are dropped early:
+# to let too much through is better than to refuse everyone.
 GENERATION = 65_536
 # From the right: requests, with a bit above them that says that there were too many; bytes, with another; the window's
 # start. Both begin at what is missing to their bit, so that one look at both bits is enough: requests are below 2^24 at
-# most, and bytes below 2^24, one request's 2^17 included.
+# most, and bytes below 2^24, one request's `_LARGEST` included.
 _COUNT_BITS, _SIZE_BITS = 25, 25
+_LARGEST = 1 << 17
 _TOO_MANY = 1 << _COUNT_BITS - 1
 _TOO_LARGE = 1 << _SIZE_BITS - 1
 _EXCEEDED = _TOO_LARGE << _COUNT_BITS | _TOO_MANY
@@ -31,15 +32,17 @@ class RateLimiter:
     """
 
     def __init__(self, limit: int) -> None:
+        if WIDE * limit >= _TOO_MANY or WIDE * BUDGET + _LARGEST >= _TOO_LARGE:
+            raise RuntimeError(f"a limit of {limit} requests, or its bytes, does not fit in the counters' bits")
         self._limit = limit
         self._young: dict[int | str, int] = {}
         self._old: dict[int | str, int] = {}
         self._turn_at = 0
 
     def retry_after(self, clients: Sequence[Address], sizes: Sequence[int], now: int) -> list[int]:
-        """Count requests of so many bytes at `now` (steady nanoseconds), those that are refused as well.
+        """Count requests of so many bytes at `now` (steady nanoseconds), including those that are refused.
 
-        0 admits one, else it is the seconds until its window ends.
+        Returns 0 for each that is admitted, else the seconds until its window ends.
         """
         if not self._limit:
             return [0] * len(clients)
@@ -55,7 +58,7 @@ class RateLimiter:
         return waits
 
     def _count(self, keys: Iterable[int | str], sizes: Iterable[int], times: int, now: int) -> list[int]:
-        """The seconds to wait, with so many times the usual limits."""
+        """As `retry_after`, by key, with so many times the usual limits."""
         young, old, ended, exceeded = self._young, self._old, (now - WINDOW + 1) << _START, _EXCEEDED
         missing = (_TOO_LARGE - 1 - times * BUDGET) << _COUNT_BITS | _TOO_MANY - 1 - times * self._limit
         fresh = now << _START | missing

@@ -1,6 +1,7 @@
-"""The keys that identities are hashed with, one a day. They leave this process for the store alone; no log sees them.
+"""The keys that identities are hashed with, one for each day. They are written to the store alone, never to a log.
 
-A key is made at 00:00 UTC. The one before finds visits that go on over midnight, and is erased once those are over.
+A new key is made at 00:00 UTC. The previous one is needed to find visits that continue over midnight, and is erased as
+soon as these are over.
 """
 
 from collections.abc import Mapping
@@ -10,58 +11,57 @@ from typing import Protocol
 DAY = 86_400_000_000  # microseconds
 BYTES = 16
 TODAY, PREVIOUS = "today", "previous"
-# `os.urandom` gives bytes, which nobody can overwrite.
+# Read into a bytearray, which can be erased; `os.urandom` returns bytes, which cannot.
 _RANDOM = Path("/dev/urandom")
 
-# Day (since 1970) and key, by name.
+# By name: the day that a key is of, counted from 1970-01-01, and the key.
 Keys = Mapping[str, tuple[int, bytearray]]
 
 
-class Keeper(Protocol):
-    """Keeps keys over restarts."""
+class KeyStore(Protocol):
+    """Stores keys, so that they survive a restart."""
 
     def read(self) -> Keys:
-        """What was written last."""
+        """The keys that were written last."""
 
     def write(self, keys: Keys) -> bool:
-        """Replace all that is kept, and erase it; False where the disk refuses."""
+        """Replace the stored keys by `keys`, and erase them; False where the disk fails."""
 
 
 class Salts:
-    """Today's key (UTC), and the one before as long as its visits may go on: `ttl` microseconds after midnight.
+    """Today's key (UTC), and the previous one while its visits may continue: `ttl` microseconds after midnight.
 
-    `saved` is false while the keeper could not keep them.
+    `saved` is false where the keys could not be stored.
     """
 
-    def __init__(self, keeper: Keeper, now: int, ttl: int) -> None:
-        self._keeper = keeper
+    def __init__(self, store: KeyStore, now: int, ttl: int) -> None:
+        self._store = store
         self._ttl = ttl
-        kept = keeper.read()
-        day, self.today = kept.get(TODAY, (-1, bytearray()))
-        before, previous = kept.get(PREVIOUS, (-1, bytearray()))
+        stored = store.read()
+        self._day, self.today = stored.get(TODAY, (-1, bytearray()))
+        self._previous_day, previous = stored.get(PREVIOUS, (-1, bytearray()))
         self.previous: bytearray | None = previous or None
-        self._day, self._before = day, before
-        self.saved = kept.keys() <= {TODAY, PREVIOUS} and bool(self.today)
-        if not self.turn(now) and not self.expire(now) and not self.saved:
+        self.saved = stored.keys() <= {TODAY, PREVIOUS} and bool(self.today)
+        if not self.rotate(now) and not self.expire(now) and not self.saved:
             self.save()
 
     @property
-    def lasts(self) -> tuple[int, int]:
-        """From when, and until before when, the keys are what they are; microseconds."""
+    def validity(self) -> tuple[int, int]:
+        """The time in which the present keys are the right ones: its start, and its end, which is excluded."""
         start = self._day * DAY
         return start, start + (DAY if self.previous is None else min(self._ttl, DAY))
 
-    def turn(self, now: int) -> bool:
-        """Make a new key where `now` (microseconds) is on another day than the last one, be it an earlier one.
+    def rotate(self, now: int) -> bool:
+        """Make a new key where `now` is on another day than today's key, even an earlier one; whether it did.
 
-        The old key stays for visits that go on, where its day is next to this one.
+        The old key becomes the previous one if its day is next to the new one, else it is erased.
         """
         day = now // DAY
         if day == self._day:
             return False
         _erase(self.previous)
         if self.today and abs(day - self._day) == 1:
-            self.previous, self._before = self.today, self._day
+            self.previous, self._previous_day = self.today, self._day
         else:
             _erase(self.today)
             self.previous = None
@@ -71,7 +71,7 @@ class Salts:
         return True
 
     def expire(self, now: int) -> bool:
-        """Erase the key before, once no visit of its day can be open any more; whether it did."""
+        """Erase the previous key once no visit of its day can be open any more; whether it did."""
         if self.previous is None or 0 <= now - self._day * DAY < self._ttl:
             return False
         _erase(self.previous)
@@ -80,18 +80,18 @@ class Salts:
         return True
 
     def save(self) -> None:
-        """Hand the keys to the keeper, which erases all others."""
+        """Write the keys to the store, which erases all others."""
         keys = {TODAY: (self._day, self.today)}
         if self.previous is not None:
-            keys[PREVIOUS] = (self._before, self.previous)
-        self.saved = self._keeper.write(keys)
+            keys[PREVIOUS] = (self._previous_day, self.previous)
+        self.saved = self._store.write(keys)
 
 
 def _make_key() -> bytearray:
     key = bytearray(BYTES)
     with _RANDOM.open("rb", buffering=0) as random:
         if random.readinto(key) != BYTES:
-            raise OSError(f"{_RANDOM} gave no key")
+            raise OSError(f"{_RANDOM} returned fewer than {BYTES} bytes")
     return key
 
 

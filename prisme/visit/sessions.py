@@ -1,4 +1,4 @@
-"""The open visits, in memory, by device. It remembers and forgets; which visit a page belongs to, others decide."""
+"""The open visits, in memory, by device. Which visit an event belongs to is decided elsewhere (`ingest`)."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -8,18 +8,17 @@ from operator import attrgetter
 import msgspec
 
 from prisme.base.events import NO_UTM, Session
-from prisme.runtime.metrics import Histogram
-from prisme.visit.salts import DAY
+from prisme.runtime.metrics import Counter, Distribution, Histogram, Metric
 
 # Small dicts grow and are swept in well under a millisecond each, where one of a million entries
 # would hold the event loop for some 40 ms whenever it doubles.
 SHARDS = 256  # a power of two
-# About 600 bytes a visit: 80 MB. A site with more visitors in half an hour forgets the oldest first.
+# About 600 bytes a visit: 80 MB. A site with more visitors in half an hour drops the oldest first.
 CAPACITY = 131_072
-# As many pages of a visit are remembered, so that a link in an older tab leads back to it.
+# The pages of a visit that are kept, so that a link in an older tab continues it.
 PAGES = 8
-# A visit lasts no longer, whatever happens.
-LONGEST = DAY
+# The longest that a visit lasts.
+LONGEST = 24 * 3600 * 1_000_000  # microseconds
 # A visit whose texts are longer takes the place of several: a path may have 24 kB, and what a client sends is its
 # own choice. 131,072 of the longest would be 30 GB; so they are 0.23 GB at most.
 _TEXT_BITS = 7
@@ -28,7 +27,7 @@ _PAGEVIEWS = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
 class Visit(msgspec.Struct, frozen=True, gc=False):
-    """An open visit: its state, the paths that it was on before `exit_path` (newest first), as how many it counts."""
+    """An open visit: its state, the paths before `exit_path` (newest first), and how many visits' memory it takes."""
 
     session: Session
     earlier: tuple[str, ...]
@@ -48,7 +47,7 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
 
 
 def begin(session: Session, earlier: tuple[str, ...] = ()) -> Visit:
-    """A visit that is not remembered yet."""
+    """A visit with the memory that it takes."""
     return Visit(session, earlier, _weigh(session, earlier))
 
 
@@ -80,14 +79,35 @@ class Counts:
         self.cycles = 0
         self.pageviews = Histogram(_PAGEVIEWS)
 
+    def metrics(self) -> list[Metric]:
+        """All counts."""
+        return [
+            Counter(
+                "sessionstorage_sessions_total",
+                "Sessions remembered and ended.",
+                ("type",),
+                lambda: {("inserted",): self.inserted, ("expired",): self.expired},
+            ),
+            Counter(
+                "sessionstorage_devices_total",
+                "Devices remembered and forgotten.",
+                ("type",),
+                lambda: {("inserted",): self.devices_inserted, ("deleted",): self.devices_deleted},
+            ),
+            Distribution(
+                "sessionstorage_sessions_pageviews", "Pageviews of ended sessions.", (), lambda: {(): self.pageviews}
+            ),
+            Counter("sessionstorage_gc_cycles_total", "Sweeps for ended sessions.", (), lambda: {(): self.cycles}),
+        ]
+
 
 _exit = attrgetter("session.exit")
-# Most devices have one visit, which stands for itself: a tuple would be 48 bytes more.
+# Most devices have one visit, without a tuple around it: that would be 48 bytes more.
 _Held = Visit | tuple[Visit, ...]
 
 
 class Sessions:
-    """Visits, each open until `ttl` microseconds pass without a pageview or event, and for `LONGEST`.
+    """Visits. Each is open until `ttl` microseconds pass without a pageview or event, and for `LONGEST`.
 
     Those of a device are in the order of their last activity. Callers put at most `per_device` of them.
     """
@@ -117,7 +137,7 @@ class Sessions:
         return (held,) if session.exit > now - self._ttl and session.entry > now - LONGEST else ()
 
     def put(self, device: int, visit: Visit, now: int) -> None:
-        """Remember one more visit of a device, the latest; the shard's oldest devices make room for it."""
+        """Add a visit of a device, as its latest; the shard's oldest devices are dropped where memory is short."""
         index, key = device % SHARDS, device // SHARDS
         shard = self._shards[index]
         while self._weights[index] + visit.weight > self._shard_capacity and shard:
@@ -132,7 +152,7 @@ class Sessions:
             self.counts.devices_inserted += 1
 
     def replace(self, device: int, old: Visit, new: Visit) -> None:
-        """Put a visit's next state in place of `old`, as the latest; nothing where it is not there any more."""
+        """Replace a visit by its next state, as the latest; does nothing where `old` is no longer there."""
         index, key = device % SHARDS, device // SHARDS
         shard = self._shards[index]
         held = shard.get(key)
@@ -148,7 +168,7 @@ class Sessions:
                 self._forget_oldest(index)
 
     def rekey(self, old: int, device: int, now: int) -> tuple[Visit, ...]:
-        """Give the open visits of the device `old`, if any, to `device`; gives all that it has then."""
+        """Move the open visits of the device `old`, if any, to `device`. Returns all visits of `device`."""
         visits = self.find(old, now)
         if not visits:
             return ()
@@ -167,7 +187,7 @@ class Sessions:
         return merged
 
     def sweep(self, now: int) -> None:
-        """Drop the visits of one shard that are over; the next call takes the next shard."""
+        """Drop the ended visits of one shard; the next call takes the next shard."""
         index = self._next_sweep
         self._next_sweep = (index + 1) % SHARDS
         for key, held in list(self._shards[index].items()):
@@ -189,11 +209,11 @@ class Sessions:
         return visits
 
     def _forget_oldest(self, index: int) -> None:
-        """Forget the device of the shard that came first."""
+        """Drop the device that was added to the shard first."""
         self._set(index, next(iter(self._shards[index])), ())
 
     def _set(self, index: int, key: int, visits: tuple[Visit, ...]) -> None:
-        """Other visits for a device that has some; none for one whose visits are over."""
+        """Set the visits of a device that has some; without any, the device is removed."""
         shard, before = self._shards[index], self._of(index, key)
         self._counts[index] += len(visits) - len(before)
         remaining = set(map(id, visits))
@@ -212,7 +232,7 @@ class Sessions:
 
 
 def _weigh(session: Session, earlier: tuple[str, ...]) -> int:
-    """As how many visits it counts, by its texts. `go_on` relies on which of them may change."""
+    """How many visits' memory it takes, by the length of its texts. `go_on` relies on which of them may change."""
     texts = len(session.domain) + len(session.referrer) + len(session.visitor) + len(session.client.device)
     if session.utm is not NO_UTM:
         texts += sum(map(len, msgspec.structs.astuple(session.utm)))

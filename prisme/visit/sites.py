@@ -1,6 +1,6 @@
-"""The sites that are counted, and what a URL says of them: which site a page is on, as which path, from which campaign.
+"""Reads URLs by the rules of the registered sites: a page's site, path and campaign; a referrer's host.
 
-Two hosts may be one site (`aliases`). Every URL is read once for as long as it is remembered.
+Two hosts may be one site (`aliases`). What a URL reads as is cached.
 """
 
 import re
@@ -16,18 +16,18 @@ from prisme.base.memo import Memo
 from prisme.base.refusal import Refusal
 from prisme.base.uri import Uri
 from prisme.visit.origins import Hosts, Origins
-from prisme.visit.utm import read_utm
+from prisme.visit.utm import parse_utm
 
-# A hit is 0.1 us, a URL read for the first time 5. 8,192 entries of at most 256 bytes, whose paths may grow threefold
-# by escaping, keep each of both caches under 16 MB.
-_REMEMBERED: Final = 8192
+# A cache hit takes 0.1 us, a new URL 5 us. 8,192 entries of at most 256 bytes, whose paths may grow threefold by
+# escaping, keep each of the two caches under 16 MB.
+_CACHED: Final = 8192
 _LONGEST: Final = 256
-# What no page can be reached from: it says nothing of where a visitor came from.
-_NOWHERE: Final = re.compile(rb" *(?:about|data|blob|file):", re.IGNORECASE)
+# Schemes of documents that are no place on the web: such a referrer counts as absent.
+_NO_REFERRER: Final = re.compile(rb" *(?:about|data|blob|file):", re.IGNORECASE)
 
 
 class Rules(NamedTuple):
-    """How pages are told apart; `aliases` are pairs of a host and the host whose site it belongs to."""
+    """Options of how URLs are read; `aliases` are pairs of a host and the host of the site that it belongs to."""
 
     aliases: Sequence[tuple[str, str]] = ()
     page_parameters: Sequence[str] = ()
@@ -36,7 +36,7 @@ class Rules(NamedTuple):
 
 
 class Page(msgspec.Struct, frozen=True, gc=False):
-    """A page of a registered site. `domain` is the host, with its port where the URL has one."""
+    """A page of a registered site; `domain` is the host, with the port where the URL has one."""
 
     host: str
     domain: str
@@ -45,7 +45,7 @@ class Page(msgspec.Struct, frozen=True, gc=False):
 
 
 class Referrer(msgspec.Struct, frozen=True, gc=False):
-    """Where a visitor came from. `path` as that of a page; `ignored` where it began no visit, such as a payment."""
+    """Where a visitor came from; `ignored` is true for a host that is never a source, such as a payment provider."""
 
     host: str
     path: str
@@ -53,10 +53,11 @@ class Referrer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Sites:
-    """By bytes as they were sent: `pages` are what URLs are of, or why not; `referrers` where document referrers lead.
+    """Three caches, each keyed by a URL's bytes as they were sent.
 
-    None is a referrer that says nothing. `admits` says whether the host of an `Origin`, or of any URL, is registered;
-    that of `null` never is. Raises OriginError where an entry of a list of hosts is bad.
+    `pages` gives the page of a URL, or the refusal of it. `referrers` gives a document referrer, None where it is
+    absent, or the refusal of it. `admits` gives whether the host of a URL or of an `Origin` header is registered, which
+    that of `null` never is.
     """
 
     def __init__(self, origins: Origins, rules: Rules) -> None:
@@ -65,53 +66,53 @@ class Sites:
         self._parameters = tuple(rules.page_parameters)
         self._drops_slash = rules.trailing_slash == "drop"
         self._ignored = Hosts(rules.ignored_referrers)
-        self.pages = Memo(self._read_page, _REMEMBERED, _LONGEST)
-        self.referrers = Memo(self._read_referrer, _REMEMBERED, _LONGEST)
-        # A site has few origins, but anyone may send any: 1,024 entries of at most 256 bytes stay under 0.5 MB.
-        self.admits = Memo(self._read_origin, 1024, _LONGEST)
+        self.pages = Memo(self._read_page, _CACHED, _LONGEST)
+        self.referrers = Memo(self._read_referrer, _CACHED, _LONGEST)
+        # A site has few origins, but anyone can send others: 1,024 entries of at most 256 bytes stay under 0.5 MB.
+        self.admits = Memo(self._admits, 1024, _LONGEST)
 
     def canonical(self, host: str) -> str:
-        """The host that stands for a site."""
+        """The host of the site that `host` belongs to: what it is an alias of, else itself."""
         return self._aliases.get(host, host)
 
-    def _read_origin(self, raw: bytes) -> bool:
-        read = uri.parse(raw)
-        return read is not None and read.is_web and self._holds(read.host)
+    def _admits(self, raw: bytes) -> bool:
+        url = uri.parse(raw)
+        return url is not None and url.is_web and self._is_registered(url.host)
 
-    def _holds(self, host: str) -> bool:
-        return self._origins.holds(host) or self._origins.holds(self.canonical(host))
+    def _is_registered(self, host: str) -> bool:
+        return host in self._origins or self.canonical(host) in self._origins
 
     def _read_page(self, raw: bytes) -> Page | Refusal:
         if not raw:
             return refusal.PAGE_MISSING
-        read = uri.parse(raw)
-        if read is None or not read.is_web:
+        url = uri.parse(raw)
+        if url is None or not url.is_web:
             return refusal.PAGE_INVALID
-        if not self._holds(read.host):
+        if not self._is_registered(url.host):
             return refusal.PAGE_UNKNOWN
-        host = self.canonical(read.host)
-        utm = read_utm(read.query) if read.query else NO_UTM
-        return Page(host, host + read.domain[len(read.host) :], self._path(read), utm)
+        host = self.canonical(url.host)
+        utm = parse_utm(url.query) if url.query else NO_UTM
+        return Page(host, host + url.domain[len(url.host) :], self._path(url), utm)
 
     def _read_referrer(self, raw: bytes) -> Referrer | Refusal | None:
-        if not raw or _NOWHERE.match(raw):
+        if not raw or _NO_REFERRER.match(raw):
             return None
-        read = uri.parse(raw)
-        if read is None:
+        url = uri.parse(raw)
+        if url is None:
             return refusal.REFERRER_INVALID
-        host = self.canonical(read.host)
-        return Referrer(host, self._path(read), self._ignored.hold(host))
+        host = self.canonical(url.host)
+        return Referrer(host, self._path(url), host in self._ignored)
 
-    def _path(self, page: Uri) -> str:
-        """The path that tells a page from others of its site."""
-        path = page.path
+    def _path(self, url: Uri) -> str:
+        """The path of a page as it is counted, with those query parameters that name a page of its own."""
+        path = url.path
         if self._drops_slash and len(path) > 1:
             path = path.removesuffix("/")
-        if not (self._parameters and page.query):
+        if not (self._parameters and url.query):
             return path
-        given: dict[str, str] = {}
-        for pair in page.query.split("&"):
+        values: dict[str, str] = {}
+        for pair in url.query.split("&"):
             name, equals, value = pair.partition("=")
-            given.setdefault(unquote(name), f"{equals}{uri.normalise_value(value)}")
-        told = "&".join(f"{name}{given[name]}" for name in self._parameters if name in given)
-        return f"{path}?{told}" if told else path
+            values.setdefault(unquote(name), f"{equals}{uri.normalise_value(value)}")
+        query = "&".join(f"{name}{values[name]}" for name in self._parameters if name in values)
+        return f"{path}?{query}" if query else path

@@ -50,7 +50,7 @@ class Authenticator:
 
     def _identify_bearer(self, authorization: str) -> Grant | Refusal:
         key = authorization[len(_BEARER) :].strip() if authorization.lower().startswith(_BEARER) else ""
-        if key.startswith(keys.SHARE):
+        if key.startswith(keys.SHARE_PREFIX):
             share = self.shares.find(key, self.clock())
             if share is not None:
                 return refusal.SHARE_LOCKED if share.locked else share.grant

@@ -17,10 +17,10 @@ The oldest and the newest version of the range in `pyproject.toml` are tested.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
-import ssl
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -41,6 +41,7 @@ from prisme.runtime.clock import Now
 from prisme.runtime.descriptors import allow_open_files
 from prisme.runtime.machine import this_machine
 from prisme.runtime.metrics import Distribution, Gauge, Histogram, Metric
+from prisme.runtime.ports import connect
 from prisme.web import responses
 from prisme.web.body import Body, Timeouts
 from prisme.web.request import Proxy, Receive, Request
@@ -173,15 +174,15 @@ class Batching:
         """
         try:
             async with asyncio.timeout(_CHECK_SECONDS):
-                reader, writer = await _connect(host, port, tls=tls)
-                writer.write(b"GET %s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n" % self._check_path)
-                await self._is_checked.wait()
-                await reader.read()  # until the server has closed the connection
-                writer.close()
-                await writer.wait_closed()
+                reader, writer = await connect(host, port, tls=tls)
+                with contextlib.closing(writer):
+                    writer.write(b"GET %s HTTP/1.1\r\nhost: -\r\nconnection: close\r\n\r\n" % self._check_path)
+                    await self._is_checked.wait()
+                    await reader.read()  # until the server has closed the connection
         except TimeoutError:
+            known = "install granian>=2.8.0,<=2.8.9"
             raise BatchingError(
-                f"granian {granian.__version__} does not hand requests over as it should: install granian>=2.8,<2.9"
+                f"granian {granian.__version__} does not hand requests over as it should: {known}"
             ) from None
         self._read = self._app.read
 
@@ -328,20 +329,6 @@ def _take(body: Body) -> None:
         body.take(piece.result())
     except Exception:
         body.refused = refusal.BODY_CUT
-
-
-async def _connect(host: str, port: int, *, tls: bool) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection to our own server, once it listens."""
-    context = None
-    if tls:
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # whatever name the certificate is for
-    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
-    while True:
-        try:
-            return await asyncio.open_connection(here, port, ssl=context)
-        except OSError:
-            await asyncio.sleep(0.01)
 
 
 class _Relay(logging.Handler):

@@ -5,16 +5,17 @@ import msgspec
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.runtime.clock import Clock
-from prisme.stats.cache.incremental import Kept
+from prisme.stats.cache.incremental import IncrementalCache
 from prisme.store.database import Database
-from prisme.store.reader import LateError, LostError, Reader
+from prisme.store.errors import LateError, LostError
+from prisme.store.reader import Reader
 
 
 class StatsSource(msgspec.Struct, frozen=True):
     """The database, and how long all queries of one request may take together: `deadline`, in seconds."""
 
     database: Database
-    cache: Kept
+    cache: IncrementalCache
     clock: Clock
     deadline: float
 
@@ -30,4 +31,4 @@ class StatsSource(msgspec.Struct, frozen=True):
 
 def refuse_unavailable(error: LateError | LostError) -> Refusal:
     """The refusal of a request whose queries took too long, or whose database failed."""
-    return refusal.STATS_LATE.because(str(error)) if isinstance(error, LateError) else refusal.STATS_LOST
+    return refusal.STATS_LATE.with_reason(str(error)) if isinstance(error, LateError) else refusal.STATS_LOST

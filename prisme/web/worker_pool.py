@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from prisme.base.refusal import STATS_BUSY, Refusal
-from prisme.runtime.priority import shorten_turns, step_back
+from prisme.runtime.priority import renice, shorten_switch_interval
 
 T = TypeVar("T")
 
@@ -15,7 +15,7 @@ class WorkerPool:
     """At most `limit` calls are queued or running. With `low_priority`, events are handled first."""
 
     def __init__(self, name: str, threads: int, limit: int, *, low_priority: bool = False) -> None:
-        initializer = step_back if low_priority else None
+        initializer = renice if low_priority else None
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=initializer)
         self._limit = limit
         self._low_priority = low_priority
@@ -38,4 +38,4 @@ class WorkerPool:
     def _count(self, change: int) -> None:
         self._active += change
         if self._low_priority:
-            shorten_turns(self._active > 0)
+            shorten_switch_interval(self._active > 0)

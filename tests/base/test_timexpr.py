@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prisme.base.errors import InputError
 from prisme.base.timexpr import INTERVALS, SECOND, Interval, choose_interval, edges, floor, parse, step
 
 UTC = datetime.UTC
@@ -93,7 +94,7 @@ def test_reads(text: str, begins: str, ends: str | None) -> None:
     ],
 )
 def test_refuses_with_an_example(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no time, such as 2026-11-24, ") as caught:
+    with pytest.raises(InputError, match=r"is no time, such as 2026-11-24, ") as caught:
         parse(text, NOW, UTC)
     assert len(str(caught.value)) < 200
 
@@ -181,9 +182,9 @@ def test_buckets_are_counted(start: str, end: str, interval: Interval, expected:
 
 def test_too_many_buckets_are_refused() -> None:
     assert len(edges(0, 10 * DAY, "day", UTC, 10)) == 11
-    with pytest.raises(ValueError, match=r"^over 10 times hour between these times$"):
+    with pytest.raises(InputError, match=r"^over 10 times hour between these times$"):
         edges(0, 10 * DAY, "hour", UTC, 10)
-    with pytest.raises(ValueError, match=r"^over 2 times year "):
+    with pytest.raises(InputError, match=r"^over 2 times year "):
         edges(0, 10_000 * DAY, "year", UTC, 2)
 
 
@@ -273,7 +274,7 @@ def test_days_step_by_the_calendar(moment: int, unit: str, count: int, zone: dat
 
 @given(st.text(max_size=80))
 def test_reads_or_refuses_whatever_comes(text: str) -> None:
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(InputError):
         assert parse(text, NOW, BERLIN) >= 0
 
 

@@ -11,7 +11,7 @@ import pytest
 from prisme import __version__
 from prisme.cli import serve
 from prisme.cli.main import COMMANDS, main
-from prisme.runtime.config import Mistakes, load
+from prisme.runtime.config import ConfigError, load
 from prisme.runtime.machine import Machine
 from prisme.runtime.options import OPTIONS, flag, variable
 
@@ -41,7 +41,7 @@ def test_every_option_is_in_the_help_of_serve(capsys: pytest.CaptureFixture[str]
     for option in OPTIONS:
         default = {False: "false", "": "empty"}.get(option.default, option.default)
         if option.name == "ignored_referrers":
-            default = f"{len(str(default).split(','))} entries, which prisme default-config prints"
+            default = f"{len(str(default).split(','))} entries, listed by prisme default-config"
         assert re.search(rf"^  {flag(option.name)} ", out, re.MULTILINE)
         assert f"{option.help} Default: {default}. Environment: {variable(option.name)}." in out
     for name in ("--config FILE", "PRISME_CONFIG", "--origin-registry-origins"):
@@ -51,11 +51,11 @@ def test_every_option_is_in_the_help_of_serve(capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["serv"], "serv is no command; did you mean serve?"),
-        (["default_config"], "default_config is no command; did you mean default-config?"),
-        (["xyzzy"], "xyzzy is no command\n"),
-        (["--verison"], "--verison is no flag of `prisme`; did you mean --version?"),
-        (["--port=80"], "--port is no flag of `prisme`; the command comes first, as in `prisme serve --port`"),
+        (["serv"], "serv is not a command; did you mean serve?"),
+        (["default_config"], "default_config is not a command; did you mean default-config?"),
+        (["xyzzy"], "xyzzy is not a command\n"),
+        (["--verison"], "--verison is not a flag of `prisme`; did you mean --version?"),
+        (["--port=80"], "--port is not a flag of `prisme`; write the command first, as in `prisme serve --port`"),
         (["serve", "--prot", "80"], "flag --prot is unknown; did you mean --port?"),
         (["serve", "--data_dir=x"], "flag --data_dir is unknown; did you mean --data-dir?"),
         (["serve", "--eventstore"], "flag --eventstore is unknown"),
@@ -81,22 +81,22 @@ def test_all_mistakes_are_told_at_once(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        "prisme: 5 mistakes in the configuration, nothing was started:",
+        "prisme: 5 errors in the configuration, nothing was started:",
         "  flag --prot is unknown; did you mean --port?",
         "  origins (flag --origins): 'http://a.example' has a scheme: write a.example; "
         "'b.example:80' has a port: write b.example",
         "  port (flag --port): '-1' is not a port from 1 to 65535",
         "  proxy_hops (file prisme.toml key proxy_hops): 0 is not a whole number from 1 to 100",
         "  eventstore_fsync (environment PRISME_EVENTSTORE_FSYNC): 'perhaps' is not one of always, interval, never",
-        "note: file prisme.toml key prot is unknown; did you mean port? (it is ignored)",
-        "`prisme serve --help` tells all options.",
+        "note: file prisme.toml key prot is unknown; did you mean port? (ignored)",
+        "`prisme serve --help` lists all options.",
     ]
     assert not (tmp_path / "prisme-data").exists()
 
 
 def test_one_mistake_is_no_plural(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--origins", "a.example", "--port", "0"]) == 2
-    assert capsys.readouterr().err.startswith("prisme: a mistake in the configuration, nothing was started:\n  port ")
+    assert capsys.readouterr().err.startswith("prisme: 1 error in the configuration, nothing was started:\n  port ")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_configure_reads_all_three_sources(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("origins", ["", ",", "a.example,", "*.com", "a.example/x"])
 def test_the_registry_has_its_say(tmp_path: Path, origins: str) -> None:
-    with pytest.raises(Mistakes) as caught:
+    with pytest.raises(ConfigError) as caught:
         serve.configure([], {"PRISME_ORIGINS": origins}, tmp_path)
     (message,) = caught.value.messages
     assert message.startswith("origins (environment PRISME_ORIGINS): ")
@@ -149,7 +149,7 @@ def test_default_config_explains_every_option(capsys: pytest.CaptureFixture[str]
     text = capsys.readouterr().out
     words = " ".join(text.replace("\n## ", " ").split())
     for option in OPTIONS:
-        assert f"{option.help} Value: {option.kind.form}. # {option.name} = " in words.replace(" ## ", " ")
+        assert f"{option.help} Value: {option.type.expected}. # {option.name} = " in words.replace(" ## ", " ")
     assert max(map(len, text.splitlines())) <= 100
 
 

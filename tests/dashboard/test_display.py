@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prisme.base import uri
-from prisme.dashboard import display, lists, terms
-from prisme.dashboard.state import State
+from prisme.base.errors import InputError
+from prisme.dashboard import display, filter_terms, lists
+from prisme.dashboard.url_state import UrlState
 from prisme.stats import filters
 
 TEXTS = st.text(st.sampled_from("/a.é e\u0301ж中\u202e\u200b\u00a0\u3164%?#&\\*,!<\"'") | st.characters(), max_size=12)
@@ -49,7 +50,7 @@ TEXTS = st.text(st.sampled_from("/a.é e\u0301ж中\u202e\u200b\u00a0\u3164%?#&\
 )
 def test_paths(stored: str, shown: str) -> None:
     assert display.decode_path(stored) == shown
-    assert filters.read({"path": terms.write_value("path", stored)})["path"].includes == ((stored,),)
+    assert filters.read({"path": filter_terms.make_value_term("path", stored)})["path"].includes == ((stored,),)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_paths(stored: str, shown: str) -> None:
 def test_hosts(stored: str, shown: str) -> None:
     assert display.decode_host(stored) == shown
     for name in ("domain", "referrer"):
-        assert filters.read({name: terms.write_value(name, stored)})[name].includes == ((stored,),)
+        assert filters.read({name: filter_terms.make_value_term(name, stored)})[name].includes == ((stored,),)
 
 
 @pytest.mark.parametrize(
@@ -87,16 +88,16 @@ def test_hosts(stored: str, shown: str) -> None:
 )
 def test_links(stored: str, shown: str) -> None:
     assert display.decode_link(stored) == shown
-    (row,) = lists.build(State({}, None, ""), "top-outbound-links", [(stored, 1)], 0, frozenset()).rows
-    assert (row.label, row.outside) == (shown, stored if "://" in stored else "")
+    (row,) = lists.build_list(UrlState({}, None, ""), "top-outbound-links", [(stored, 1)], 0, frozenset()).rows
+    assert (row.label, row.external) == (shown, stored if "://" in stored else "")
 
 
 @given(TEXTS)
 def test_what_is_shown_stands_for_one_path(text: str) -> None:
     read = uri.parse(f"https://example.com/{text}".encode("utf-8", "surrogatepass"))
     if read is not None:
-        shown = display.show("path", read.path)
-        assert filters.read({"path": terms.write(shown)})["path"].includes == ((read.path,),)
+        shown = display.decode_value("path", read.path)
+        assert filters.read({"path": filter_terms.make_term(shown)})["path"].includes == ((read.path,),)
         assert shown == shown.strip()
         assert shown.isprintable()
 
@@ -118,7 +119,7 @@ def test_what_is_shown_stands_for_one_path(text: str) -> None:
     ],
 )
 def test_filters_have_one_form(name: str, typed: str, canonical: str) -> None:
-    assert terms.canonical(name, typed) == canonical
+    assert filter_terms.normalise(name, typed) == canonical
     assert filters.read({name: typed}) == filters.read({name: canonical})
 
 
@@ -126,8 +127,8 @@ def test_filters_have_one_form(name: str, typed: str, canonical: str) -> None:
 def test_the_form_of_a_filter_stays_and_means_the_same(name: str, typed: str) -> None:
     try:
         meant = filters.read({name: typed})
-    except ValueError:
+    except InputError:
         return
-    canonical = terms.canonical(name, typed)
+    canonical = filter_terms.normalise(name, typed)
     assert filters.read({name: canonical}) == meant
-    assert terms.canonical(name, canonical) == canonical
+    assert filter_terms.normalise(name, canonical) == canonical

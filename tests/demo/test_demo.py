@@ -151,7 +151,7 @@ def test_look_around(demo: tuple[subprocess.Popen[str], int], tmp_path: Path, nu
         lines.append(process.stdout.readline())
         assert lines[-1], lines
     told = "".join(lines)
-    assert re.search(r"\d+ events stored \(.*\), \d+ of bots refused, in ", told)
+    assert re.search(r"\d+ events stored \(.*\), \d+ bot events rejected, in ", told)
     (link,) = re.findall(rf"http://127\.0\.0\.1:{port}/setup\?key=\S+", told)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
         fields = {
@@ -188,7 +188,7 @@ def test_stopped_while_it_fills(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
-    assert told.endswith("\nprisme demo: stopped, nothing of it is left\n")
+    assert told.endswith("\nprisme demo: stopped, all its data is deleted\n")
     assert "Traceback" not in told
     assert not list(tmp_path.iterdir())
 
@@ -196,8 +196,8 @@ def test_stopped_while_it_fills(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--days", "0"], "prisme demo: argument --days: '0' is no whole number from 1 to 1000"),
-        (["--visits", "many"], "prisme demo: argument --visits: 'many' is no whole number from 1 to 1000000"),
+        (["--days", "0"], "prisme demo: argument --days: '0' is not a whole number from 1 to 1000"),
+        (["--visits", "many"], "prisme demo: argument --visits: 'many' is not a whole number from 1 to 1000000"),
         (["--port", "0"], "prisme demo: port (flag --port): "),
         (["--color"], "prisme demo: unrecognized arguments: --color"),
     ],

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from prisme.store.control import Control
-from tests.e2e.cast import Cast
+from tests.e2e.callers import Callers
 from tests.e2e.dashboard import Open, log_in
 from tests.e2e.script import visiting
 from tests.e2e.sites import Sites
@@ -100,5 +100,5 @@ def plain(visit: Open) -> Open:
 
 
 @pytest.fixture(scope="module")
-def cast(server: LiveServer) -> Cast:
-    return Cast(Control(server.folder))
+def callers(server: LiveServer) -> Callers:
+    return Callers(Control(server.folder))

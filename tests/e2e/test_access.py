@@ -14,7 +14,7 @@ from prisme.access.grants import ADMIN, STATS
 from prisme.stats.figures import DASHBOARD, NAMES
 from prisme.store.control import Control
 from prisme.web.routing import Methods
-from tests.e2e.cast import BY, OTHER, PASSWORD, SECRET, WIDE, Cast, ask, see, sum_of
+from tests.e2e.callers import BY, OTHER, PASSWORD, SECRET, WIDE, Callers, call, send_visit, sum_figures
 from tests.server import LiveServer, watch_routes
 
 # What is only in the figures of the one domain.
@@ -38,7 +38,7 @@ def routes() -> Iterator[dict[str, Methods]]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, routes: dict[str, Methods]) -> Iterator[LiveServer]:
     with LiveServer(tmp_path_factory.mktemp("access")) as started:
-        see(started)
+        send_visit(started)
         yield started
 
 
@@ -65,20 +65,20 @@ def says_nothing(answer: httpx.Response) -> bool:
     return not any(mark in answer.text or mark in str(answer.headers) for mark in MARKS)
 
 
-def test_nobody_gets_nothing(server: LiveServer, routes: dict[str, Methods], cast: Cast) -> None:
+def test_nobody_gets_nothing(server: LiveServer, routes: dict[str, Methods], callers: Callers) -> None:
     for pattern, method in guarded(routes):
         for path in paths_of(pattern)[: 3 if "stats" in pattern else 2]:
-            for name, who in cast.nobodies.items():
-                answer = ask(server, method, path, who)
+            for name, who in callers.unauthenticated.items():
+                answer = call(server, method, path, who)
                 assert answer.status_code == 401, (name, method, path, answer.text)
                 assert says_nothing(answer), (name, method, path)
 
 
-def test_nobody_sees_a_page(server: LiveServer, routes: dict[str, Methods], cast: Cast) -> None:
+def test_nobody_sees_a_page(server: LiveServer, routes: dict[str, Methods], callers: Callers) -> None:
     assert set(PAGES) <= set(routes)
     for path in PAGES:
-        for name, who in cast.nobodies.items():
-            answer = ask(server, "GET", path, who, params={"name": "top-pages"})
+        for name, who in callers.unauthenticated.items():
+            answer = call(server, "GET", path, who, params={"name": "top-pages"})
             led = answer.status_code == 303 and answer.headers["location"].startswith(
                 ("/login", "/share?", "/settings/account")
             )
@@ -86,30 +86,30 @@ def test_nobody_sees_a_page(server: LiveServer, routes: dict[str, Methods], cast
             assert says_nothing(answer), (name, path)
 
 
-def test_outsiders_see_pages_without_figures(server: LiveServer, cast: Cast) -> None:
-    for who in cast.outsiders.values():
+def test_outsiders_see_pages_without_figures(server: LiveServer, callers: Callers) -> None:
+    for who in callers.other_domain.values():
         for path in ("/dashboard", *(f"/dashboard/list?name={name}" for name in LISTS)):
             query = {} if "?" not in path else {"name": path.partition("=")[2]}
-            answer = ask(server, "GET", path.partition("?")[0], who, params={**query, "period": "24h"})
+            answer = call(server, "GET", path.partition("?")[0], who, params={**query, "period": "24h"})
             assert answer.status_code == 200, answer.text
             assert says_nothing(answer), path
 
 
-def test_insiders_see_the_pages(server: LiveServer, cast: Cast) -> None:
+def test_insiders_see_the_pages(server: LiveServer, callers: Callers) -> None:
     """So that the test before can fail."""
-    for who in cast.insiders.values():
-        answer = ask(server, "GET", "/dashboard", who, params={"period": "24h"})
+    for who in callers.allowed.values():
+        answer = call(server, "GET", "/dashboard", who, params={"period": "24h"})
         assert answer.status_code == 200, answer.text
         assert not says_nothing(answer)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_insiders_see_the_figures(server: LiveServer, cast: Cast, name: str) -> None:
+def test_insiders_see_the_figures(server: LiveServer, callers: Callers, name: str) -> None:
     """So that the next test can fail."""
-    for who in cast.insiders.values():
-        answer = ask(server, "GET", f"/api/v1/stats/{name}", who, params=WIDE)
+    for who in callers.allowed.values():
+        answer = call(server, "GET", f"/api/v1/stats/{name}", who, params=WIDE)
         assert answer.status_code == 200, answer.text
-        assert sum_of(answer.json()) > 0 or name in {"sessions-duration", "bounces"}
+        assert sum_figures(answer.json()) > 0 or name in {"sessions-duration", "bounces"}
         if name.startswith(("top-", "custom")):
             assert any(mark in answer.text for mark in (*MARKS, "418", "Linux", "Other", "desktop", "XX"))
 
@@ -125,22 +125,22 @@ FILTERS = [
 
 
 @pytest.mark.parametrize("filters", FILTERS, ids=str)
-def test_outsiders_see_none(server: LiveServer, cast: Cast, filters: dict[str, str]) -> None:
-    for who in cast.outsiders.values():
+def test_outsiders_see_none(server: LiveServer, callers: Callers, filters: dict[str, str]) -> None:
+    for who in callers.other_domain.values():
         for name in NAMES:
-            answer = ask(server, "GET", f"/api/v1/stats/{name}", who, params={**WIDE, **filters})
+            answer = call(server, "GET", f"/api/v1/stats/{name}", who, params={**WIDE, **filters})
             assert answer.status_code == 200, answer.text
             assert says_nothing(answer)
-            assert sum_of(answer.json()) == 0
+            assert sum_figures(answer.json()) == 0
 
 
-def test_a_domain_of_others_is_refused(server: LiveServer, cast: Cast) -> None:
-    for name, who in cast.outsiders.items():
-        answer = ask(server, "GET", f"/api/v1/stats/{DASHBOARD}", who, params={"domain": f"{OTHER},{SECRET}"})
+def test_a_domain_of_others_is_refused(server: LiveServer, callers: Callers) -> None:
+    for name, who in callers.other_domain.items():
+        answer = call(server, "GET", f"/api/v1/stats/{DASHBOARD}", who, params={"domain": f"{OTHER},{SECRET}"})
         assert (answer.status_code, answer.text) == (403, f"domain: '{SECRET}' is not one of yours\n"), name
 
 
-def test_only_admins_manage(server: LiveServer, routes: dict[str, Methods], cast: Cast) -> None:
+def test_only_admins_manage(server: LiveServer, routes: dict[str, Methods], callers: Callers) -> None:
     own = {
         "/dashboard/views",
         "/settings/account",
@@ -149,20 +149,20 @@ def test_only_admins_manage(server: LiveServer, routes: dict[str, Methods], cast
         "/api/v1/tokens",
         "/api/v1/tokens/:name",
     }
-    readers = [*cast.outsiders.values(), *(who for name, who in cast.insiders.items() if name != "admin")]
+    readers = [*callers.other_domain.values(), *(who for name, who in callers.allowed.items() if name != "admin")]
     for pattern, method in guarded(routes):
         if "stats" in pattern or pattern in own:
             continue
         for who in readers:
-            answer = ask(server, method, paths_of(pattern)[0], who)
+            answer = call(server, method, paths_of(pattern)[0], who)
             assert answer.status_code == 403, (method, pattern, answer.text)
             assert says_nothing(answer)
 
 
-def test_a_stats_token_makes_no_token(server: LiveServer, cast: Cast) -> None:
+def test_a_stats_token_makes_no_token(server: LiveServer, callers: Callers) -> None:
     for name in ("token", "token of a viewer", "share link", "share link as token"):
         for method in ("GET", "POST"):
-            answer = ask(server, method, "/api/v1/tokens", cast.outsiders[name], json={"name": "x"})
+            answer = call(server, method, "/api/v1/tokens", callers.other_domain[name], json={"name": "x"})
             assert answer.status_code == 400, (name, method)
             assert says_nothing(answer)
 
@@ -173,52 +173,53 @@ def test_an_admin_token_without_the_scope_stats_sees_no_figure(server: LiveServe
     assert server.http.get("/api/v1/users", headers=headers).status_code == 200
 
 
-def test_viewers_manage_their_own_tokens(server: LiveServer, cast: Cast) -> None:
-    eve, bob = cast.cookie("eve"), cast.cookie("bob")
+def test_viewers_manage_their_own_tokens(server: LiveServer, callers: Callers) -> None:
+    eve, bob = callers.cookie("eve"), callers.cookie("bob")
 
     def make(fields: dict[str, Any]) -> httpx.Response:
-        return ask(server, "POST", "/api/v1/tokens", eve, json=fields)
+        return call(server, "POST", "/api/v1/tokens", eve, json=fields)
 
-    assert make({"name": "x", "domains": [SECRET]}).text == f"you do not see {SECRET} yourself\n"
+    assert make({"name": "x", "domains": [SECRET]}).text == f"you do not have access to {SECRET}\n"
     assert make({"name": "x", "scopes": [ADMIN]}).status_code == 400
     made = make({"name": "x", "expires": "30d"})
     assert made.status_code == 201
-    token, id_ = cast.bearer(made.json()["token"]), made.json()["id"]
-    assert ask(server, "GET", "/api/v1/me", token).json() == {
+    token, id_ = callers.bearer(made.json()["token"]), made.json()["id"]
+    assert call(server, "GET", "/api/v1/me", token).json() == {
         "name": f"token:{id_}",
         "scopes": [STATS],
         "domains": [OTHER],
     }
-    assert id_ in [one["id"] for one in ask(server, "GET", "/api/v1/tokens", eve).json()["tokens"]]
-    assert id_ not in [one["id"] for one in ask(server, "GET", "/api/v1/tokens", bob).json()["tokens"]]
-    assert ask(server, "DELETE", f"/api/v1/tokens/{id_}", bob).status_code == 404
-    assert ask(server, "DELETE", f"/api/v1/tokens/{id_}", eve).status_code == 204
-    assert ask(server, "GET", "/api/v1/me", token).status_code == 401
+    assert id_ in [one["id"] for one in call(server, "GET", "/api/v1/tokens", eve).json()["tokens"]]
+    assert id_ not in [one["id"] for one in call(server, "GET", "/api/v1/tokens", bob).json()["tokens"]]
+    assert call(server, "DELETE", f"/api/v1/tokens/{id_}", bob).status_code == 404
+    assert call(server, "DELETE", f"/api/v1/tokens/{id_}", eve).status_code == 204
+    assert call(server, "GET", "/api/v1/me", token).status_code == 401
 
 
-def test_changes_work_at_once(server: LiveServer, cast: Cast) -> None:
+def test_changes_work_at_once(server: LiveServer, callers: Callers) -> None:
     """What an account loses, its log-ins and tokens lose."""
 
     def change(method: str, **fields: Any) -> int:
-        return ask(server, method, "/api/v1/users/kim", cast.admin, json=fields or None).status_code
+        return call(server, method, "/api/v1/users/kim", callers.admin, json=fields or None).status_code
 
     new = {"name": "kim", "password": PASSWORD, "role": "admin"}
-    assert ask(server, "POST", "/api/v1/users", cast.admin, json=new).status_code == 201
-    cookie = cast.cookie("kim")
-    made = ask(server, "POST", "/api/v1/tokens", cookie, json={"name": "x", "scopes": [STATS, ADMIN]})
-    token = cast.bearer(made.json()["token"])
-    assert ask(server, "GET", "/api/v1/users", token).status_code == 200
+    assert call(server, "POST", "/api/v1/users", callers.admin, json=new).status_code == 201
+    cookie = callers.cookie("kim")
+    made = call(server, "POST", "/api/v1/tokens", cookie, json={"name": "x", "scopes": [STATS, ADMIN]})
+    token = callers.bearer(made.json()["token"])
+    assert call(server, "GET", "/api/v1/users", token).status_code == 200
     assert change("PATCH", role="viewer", domains=[OTHER]) == 204
     for who in (cookie, token):
-        assert ask(server, "GET", "/api/v1/users", who).status_code == 403
-        assert ask(server, "GET", "/api/v1/me", who).json()["domains"] == [OTHER]
+        assert call(server, "GET", "/api/v1/users", who).status_code == 403
+        assert call(server, "GET", "/api/v1/me", who).json()["domains"] == [OTHER]
     assert (
-        ask(server, "PATCH", "/api/v1/users/Kim", cast.admin, json={"password": "another good one"}).status_code == 204
+        call(server, "PATCH", "/api/v1/users/Kim", callers.admin, json={"password": "another good one"}).status_code
+        == 204
     )
-    assert ask(server, "GET", "/api/v1/me", cookie).status_code == 401
+    assert call(server, "GET", "/api/v1/me", cookie).status_code == 401
     assert change("DELETE") == 204
-    assert ask(server, "GET", "/api/v1/me", token).status_code == 401
-    audit = ask(server, "GET", "/api/v1/audit", cast.admin).json()["audit"]
+    assert call(server, "GET", "/api/v1/me", token).status_code == 401
+    audit = call(server, "GET", "/api/v1/audit", callers.admin).json()["audit"]
     told = [(one["actor"], one["action"], one["detail"]) for one in audit if one["subject"] == "kim"]
     assert told == [
         ("user:ada", "user.remove", ""),
@@ -232,27 +233,33 @@ def test_changes_work_at_once(server: LiveServer, cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "told"),
     [
-        ("users", {"name": "ada", "password": PASSWORD, "role": "admin"}, "there is an account 'ada' already"),
-        ("users", {"name": "A b", "password": PASSWORD, "domains": ["a.b"]}, "'a b' is no name for an account: "),
-        ("users", {"name": "x", "password": "short", "domains": ["a.b"]}, "a password has 10 to 256 characters"),
-        ("users", {"name": "x", "password": PASSWORD, "role": "root"}, "'root' is no role: "),
-        ("users", {"name": "x", "password": PASSWORD}, "a viewer sees some domains: "),
-        ("users", {"name": "x", "password": PASSWORD, "domains": ["https://a.b"]}, "'https://a.b' is no domain: "),
+        (
+            "users",
+            {"name": "ada", "password": PASSWORD, "role": "admin"},
+            "an account 'ada' already exists: choose another name",
+        ),
+        ("users", {"name": "A b", "password": PASSWORD, "domains": ["a.b"]}, "'a b' is not an account name: "),
+        ("users", {"name": "x", "password": "short", "domains": ["a.b"]}, "a password must have 10 to 256 characters"),
+        ("users", {"name": "x", "password": PASSWORD, "role": "root"}, "'root' is not a role: "),
+        ("users", {"name": "x", "password": PASSWORD}, "a viewer needs at least one domain, "),
+        ("users", {"name": "x", "password": PASSWORD, "domains": ["https://a.b"]}, "'https://a.b' is not a domain: "),
         ("users", {"name": "x", "password": PASSWORD, "nmae": 1}, "Object contains unknown field `nmae`"),
-        ("tokens", {"name": ""}, "a token has a name of 1 to 100 characters"),
-        ("tokens", {"name": "x", "scopes": []}, "a token's scopes are some of stats, admin"),
-        ("tokens", {"name": "x", "domains": []}, "name at least one domain, or "),
-        ("tokens", {"name": "x", "scopes": ["admin"], "domains": ["a.b"]}, "who may change everything sees all"),
-        ("tokens", {"name": "x", "expires": "2001"}, "a token's end lies in the future"),
+        ("tokens", {"name": ""}, "a token needs a name of 1 to 100 characters"),
+        ("tokens", {"name": "x", "scopes": []}, "a token needs one or more of the scopes stats, admin"),
+        ("tokens", {"name": "x", "domains": []}, "give at least one domain, or "),
+        ("tokens", {"name": "x", "scopes": ["admin"], "domains": ["a.b"]}, "the scope admin includes all domains"),
+        ("tokens", {"name": "x", "expires": "2001"}, "the expiry of a token must be in the future"),
         ("tokens", {"name": "x", "expires": "never"}, "'never' is no end, such as 30d, 12h, 2027-01-31"),
-        ("shares", {"domain": "*"}, "'*' is no domain: "),
-        ("shares", {"domain": "a.b", "password": "short"}, "a password has "),
-        ("shares", {"domain": "a.b", "password": ""}, "a password has "),
-        ("shares", {"domain": "a.b", "expires": "0"}, "a share link's end lies in the future"),
+        ("shares", {"domain": "*"}, "'*' is not a domain: "),
+        ("shares", {"domain": "a.b", "password": "short"}, "a password must have "),
+        ("shares", {"domain": "a.b", "password": ""}, "a password must have "),
+        ("shares", {"domain": "a.b", "expires": "0"}, "the expiry of a share link must be in the future"),
     ],
 )
-def test_wrong_fields_are_named(server: LiveServer, cast: Cast, path: str, body: dict[str, Any], told: str) -> None:
-    answer = ask(server, "POST", f"/api/v1/{path}", cast.admin, json=body)
+def test_wrong_fields_are_named(
+    server: LiveServer, callers: Callers, path: str, body: dict[str, Any], told: str
+) -> None:
+    answer = call(server, "POST", f"/api/v1/{path}", callers.admin, json=body)
     assert answer.status_code == 400
     assert answer.text.startswith(told)
 
@@ -261,7 +268,7 @@ def test_the_last_admin_stays(tmp_path: Path) -> None:
     with LiveServer(tmp_path) as server:
         cast_of_one = Accounts(Control(server.folder))
         cast_of_one.add(BY, "ada", "admin", (), PASSWORD, 0)
-        who = {"cookies": {"prisme_login": cast_of_one.open("ada", int(time.time()))}}
+        who = {"cookies": {"prisme_login": cast_of_one.create_login("ada", int(time.time()))}}
         for method, body in (("DELETE", None), ("PATCH", {"role": "viewer", "domains": ["a.b"]})):
-            answer = ask(server, method, "/api/v1/users/ada", who, json=body)
-            assert answer.text == "this is the last admin: make another one first\n"
+            answer = call(server, method, "/api/v1/users/ada", who, json=body)
+            assert answer.text == "this is the last admin: create another one first\n"

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from prisme.runtime.config import load
-from tests.e2e.operations import admin, block, value
-from tests.e2e.traffic import EVENTS, HEALTH, HOME, LIMIT, SENT
+from tests.e2e.counted_requests import EVENTS, HEALTH, HOME, LIMIT, SENT
+from tests.e2e.metrics import admin, value
+from tests.e2e.operations_page import block
 from tests.process import Process
 from tests.requirements import need
 from tests.server import PATIENCE, LiveServer, browser, wait_until
@@ -168,7 +169,7 @@ def test_clients_who_leave_are_logged(counted_log: tuple[LiveServer, Path]) -> N
         wire.sendall(f"POST {EVENTS}custom/gone HTTP/1.1\r\nContent-Length: 10\r\n{headers}\r\n".encode())
         wait_until(lambda: value(server, "http_active_requests") == 1, "the request to arrive")
     (line,) = wait_for_lines(log, before + 1)[before:]
-    assert (line["status_code"], line["error"]) == (400, "body ended before it was whole")
+    assert (line["status_code"], line["error"]) == (400, "body is incomplete")
     wait_until(lambda: value(server, "http_active_requests") == 0, "the request to end")
 
 

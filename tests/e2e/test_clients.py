@@ -139,9 +139,9 @@ def open_dashboard(server: LiveServer) -> str:
     """The page as an admin sees it."""
     now = int(server.now())
     accounts = Accounts(Control(server.folder))
-    if not accounts.any():
+    if not accounts.has_any():
         accounts.add(operator("test"), "kim", "admin", (), "correct horse battery", now)
-    cookies = {"prisme_login": accounts.open("kim", now)}
+    cookies = {"prisme_login": accounts.create_login("kim", now)}
     page: str = httpx.get(f"{server.url}/dashboard", cookies=cookies, follow_redirects=True, timeout=PATIENCE).text
     assert 'id="health"' in page
     return page

@@ -69,17 +69,17 @@ def test_periods(plain: Open, title: str, buckets: int | None) -> None:
 
 def test_previous_next_and_chosen_periods(plain: Open) -> None:
     page = plain("/dashboard?period=7d")
-    assert page.get_by_label("The period after").count() == 0
-    page.get_by_label("The period before").click()
+    assert page.get_by_label("Next period").count() == 0
+    page.get_by_label("Previous period").click()
     before = query(page)
     assert page.locator("#values tbody tr").count() == 7
-    page.get_by_label("The period before").click()
-    page.get_by_label("The period after").click()
+    page.get_by_label("Previous period").click()
+    page.get_by_label("Next period").click()
     assert query(page) == before
     page.locator("nav.period details.menu > summary").click()
     page.fill("#from", before["from"])
     page.fill("#to", before["from"])
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Apply").click()
     assert query(page) == {"from": before["from"], "to": before["from"]}
     assert page.locator("#values tbody tr").count() == 24
 
@@ -88,7 +88,7 @@ def test_comparisons(plain: Open) -> None:
     page = plain()
     assert page.locator("#changes table").count() == 2
     assert re.search(r"^(up|down|unchanged)", page.locator("#tiles .change .vh").first.inner_text())
-    open_menu(page, "against")
+    open_menu(page, "vs.")
     page.get_by_role("link", name="No comparison").click()
     assert page.locator("#tiles .change").count() == 0
     assert page.locator("path.then").count() == 0
@@ -96,7 +96,7 @@ def test_comparisons(plain: Open) -> None:
     open_menu(page, "No comparison")
     page.get_by_role("link", name="Same period last year").click()
     assert query(page) == {"compare": "year"}
-    open_menu(page, "against")
+    open_menu(page, "vs.")
     page.fill("#compare-from", "2026-01-01")
     page.fill("#compare-to", "2026-01-28")
     page.get_by_role("button", name="Compare").click()
@@ -142,7 +142,7 @@ def test_time_zone(plain: Open) -> None:
     page = plain("/dashboard?period=yesterday")
     open_menu(page, "More")
     page.fill("#tz", "Asia/Kolkata")
-    page.get_by_role("button", name="Use it").click()
+    page.get_by_role("button", name="Apply").click()
     assert query(page) == {"period": "yesterday", "tz": "Asia/Kolkata"}
     expect(page.locator("footer")).to_contain_text("Asia/Kolkata")
 
@@ -158,7 +158,7 @@ def test_saved_views(plain: Open) -> None:
     page.get_by_role("link", name="Germany <b>this week").click()
     assert query(page) == {"period": "7d", "country": "DE"}
     open_menu(page, "More")
-    page.get_by_role("button", name="Remove the view").click()
+    page.get_by_role("button", name="Delete the view").click()
     open_menu(page, "More")
     assert page.get_by_role("link", name="Germany <b>this week").count() == 0
 
@@ -166,7 +166,7 @@ def test_saved_views(plain: Open) -> None:
 def test_share_from_here(chromium: Browser, server: LiveServer, plain: Open) -> None:
     page = plain(f"/dashboard?domain={ONE}")
     open_menu(page, "More")
-    page.get_by_role("button", name="Make a share link").click()
+    page.get_by_role("button", name="Create share link").click()
     link = page.locator(".notice a").get_attribute("href") or ""
     assert link.startswith(f"{server.url}/share?share=")
     stranger = chromium.new_context(java_script_enabled=False)
@@ -188,15 +188,15 @@ def test_viewers_see_their_sites_alone(plain: Open) -> None:
     assert page.locator("header .site").inner_text() == ONE
     assert SITES[1] not in page.content()
     assert page.locator("#health").count() == 0
-    assert page.get_by_role("button", name="Make a share link").count() == 0
+    assert page.get_by_role("button", name="Create share link").count() == 0
 
 
 def test_a_share_link_of_an_idn(server: LiveServer, plain: Open) -> None:
     page = plain("/dashboard?domain=bücher.example")
     open_menu(page, "More")
-    expect(page.locator(".pop", has_text="Whoever has the link")).to_contain_text("bücher.example")
-    page.get_by_role("button", name="Make a share link").click()
-    assert page.locator("h1").inner_text() == "A share link for bücher.example"
+    expect(page.locator(".pop", has_text="Anyone with the link")).to_contain_text("bücher.example")
+    page.get_by_role("button", name="Create share link").click()
+    assert page.locator("h1").inner_text() == "Share link for bücher.example"
     page.locator(".notice a").click()
     assert page.locator("header .site").inner_text() == "bücher.example"
     assert page.locator("#tiles .figure").nth(2).get_attribute("title") == "2"

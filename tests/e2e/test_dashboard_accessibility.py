@@ -76,8 +76,8 @@ def test_waiting_for_the_first_visit(chromium: Browser, tmp_path: Path) -> None:
         assert "example.com" in page.locator("#main").inner_text()
         refused = live.http.post("/api/v1/events/pageviews", headers=browser("https://other.org/"))
         assert refused.status_code == 400
-        expect(page.locator("dl")).to_contain_text("origin not registered, 1 times", timeout=15_000)
-        expect(page.locator("dl")).to_contain_text("Name the site's host in the option origins")
+        expect(page.locator("dl")).to_contain_text("origin not registered (1)", timeout=15_000)
+        expect(page.locator("dl")).to_contain_text("Add the site's host to the option origins")
         check_axe(page)
         see(live, "https://example.com/first", "First")
         expect(page.locator("#pages table.list")).to_contain_text("/first", timeout=15_000)
@@ -91,7 +91,7 @@ def test_waiting_for_the_first_visit(chromium: Browser, tmp_path: Path) -> None:
 
 def test_a_period_without_visits(plain: Open) -> None:
     page = plain("/dashboard?path=/nowhere")
-    assert "No visits with these filters" in page.locator(".empty").inner_text()
+    assert "No visits match these filters" in page.locator(".empty").inner_text()
     page.goto(page.url.replace("path=/nowhere", "from=2020-01-01&to=2020-01-02"))
     assert "Choose a longer period" in page.locator(".empty").inner_text()
 
@@ -130,7 +130,7 @@ def test_axe_finds_nothing_before_log_in(chromium: Browser, server: LiveServer, 
 
 def test_axe_finds_nothing_in_open_menus(visit: Open) -> None:
     page = visit()
-    for name in ("All sites", "Last 28 days", "against", "Filter", "More", "ada"):
+    for name in ("All sites", "Last 28 days", "vs.", "Filter", "More", "ada"):
         open_menu(page, name)
         check_axe(page)
         page.keyboard.press("Escape")

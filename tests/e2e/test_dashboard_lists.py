@@ -32,7 +32,7 @@ def test_a_row_filters_and_again_removes(plain: Open) -> None:
 
 def test_a_row_excludes_and_adds_by_its_menu(plain: Open) -> None:
     page = plain()
-    page.get_by_label("More for /pricing").click()
+    page.get_by_label("More actions for /pricing").click()
     page.locator("#pages details[open]").get_by_role("link", name="Exclude").click()
     assert query(page) == {"path": "!/pricing"}
     assert "/pricing" not in [name for name, _ in rows(page, "pages")]
@@ -96,7 +96,7 @@ def test_device_types(server: LiveServer, plain: Open) -> None:
 def test_all_events_have_a_number_and_a_chart(server: LiveServer, plain: Open, tab: str) -> None:
     page = plain(f"/dashboard?period=7d{tab}")
     told = server.http.get("/api/v1/stats/events", params={"from": "now-6d/d"}, headers=server.make_token()).json()
-    link = page.locator("#events").get_by_role("link", name=re.compile("events, with downloads and clicks"))
+    link = page.locator("#events").get_by_role("link", name=re.compile("events, including downloads and clicks"))
     assert link.get_attribute("title") == f"{sum(told['values']):,}" != "0"
     link.click()
     assert query(page)["metric"] == "events"
@@ -105,7 +105,7 @@ def test_all_events_have_a_number_and_a_chart(server: LiveServer, plain: Open, t
     assert shown == [f"{value:,}" for value in told["values"]]
     assert page.locator("#tiles a").count() == 6
     page.goto(f"{server.url}/dashboard?period=7d&path=/nowhere{tab}")
-    assert page.locator("#events").get_by_role("link", name="with downloads and clicks").count() == 0
+    assert page.locator("#events").get_by_role("link", name="including downloads and clicks").count() == 0
 
 
 def test_errors_are_pages_that_were_not_there(server: LiveServer, plain: Open) -> None:
@@ -134,7 +134,7 @@ def test_filters_by_form(plain: Open) -> None:
     open_menu(page, "Filter")
     page.select_option("#filter-name", "country")
     page.fill("#filter-value", "DE,FR")
-    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("button", name="Apply").click()
     assert query(page) == {"period": "7d", "country": "DE,FR"}
     assert {label for label, _ in rows(page, "countries")} == {"Germany", "France"}
     texts = page.locator(".chips li").all_inner_texts()
@@ -213,7 +213,7 @@ def test_filters_are_typed_decoded_or_not(plain: Open, typed: str) -> None:
     open_menu(page, "Filter")
     page.select_option("#filter-name", "path")
     page.fill("#filter-value", typed)
-    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("button", name="Apply").click()
     assert rows(page, "pages") == [("/новости/1", "1")]
     expect(page.locator(".chips li").nth(1)).to_contain_text(
         "Page is not /a%2Fb*" if typed.startswith("!") else "Page is /новости/*"

@@ -76,7 +76,7 @@ def test_shortcuts_can_be_seen_and_turned_off(visit: Open) -> None:
     page.keyboard.press("w")
     expect(page.locator("details.menu > summary", has_text="Last 7 days")).to_have_count(1)
     page.keyboard.press("ArrowLeft")
-    expect(page.get_by_label("The period after")).to_have_count(1)
+    expect(page.get_by_label("Next period")).to_have_count(1)
     page.keyboard.press("/")
     expect(page.locator("#filter-value")).to_be_focused()
     page.keyboard.type("w?")  # no shortcut while typing
@@ -85,13 +85,13 @@ def test_shortcuts_can_be_seen_and_turned_off(visit: Open) -> None:
     expect(page.locator("#filter-value")).to_be_hidden()
     page.keyboard.press("?")
     expect(page.locator("#help")).to_be_visible()
-    page.get_by_label("Shortcuts of a single key").uncheck()
+    page.get_by_label("Single-key shortcuts").uncheck()
     page.get_by_role("button", name="Close").click()
     url = page.url
     page.keyboard.press("y")
     page.keyboard.press("?")
     expect(page.locator("#help")).to_be_visible()
-    assert not page.get_by_label("Shortcuts of a single key").is_checked()
+    assert not page.get_by_label("Single-key shortcuts").is_checked()
     assert page.url == url
 
 
@@ -156,7 +156,7 @@ def test_the_browsers_time_zone_is_used(visit: Open) -> None:
 def test_by_keyboard_alone(visit: Open) -> None:
     page = visit()
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the figures")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
     for _ in range(60):
         page.keyboard.press("Tab")

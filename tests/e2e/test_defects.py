@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests.e2e.cast import OTHER, PASSWORD, Cast, ask, see
+from tests.e2e.callers import OTHER, PASSWORD, Callers, call, send_visit
 from tests.server import LiveServer
 
 PLANTED = "planted by a test"
@@ -41,7 +41,7 @@ REQUESTS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with LiveServer(tmp_path_factory.mktemp("defects")) as started:
-        see(started)
+        send_visit(started)
         yield started
 
 
@@ -49,7 +49,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_defect_is_logged_and_answered_with_500(
     server: LiveServer,
-    cast: Cast,
+    callers: Callers,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     name: str,
@@ -62,7 +62,7 @@ def test_a_defect_is_logged_and_answered_with_500(
 
     with monkeypatch.context() as patch, caplog.at_level(logging.ERROR, "prisme"):
         patch.setattr(target, fail)
-        answer = ask(server, method, path, cast.admin, **more)
+        answer = call(server, method, path, callers.admin, **more)
     assert (answer.status_code, answer.text) == (500, "internal error\n")
     assert answer.headers["x-prisme-error"] == "internal error"
     assert PLANTED not in str(answer.headers)
@@ -88,9 +88,9 @@ def test_a_defect_is_logged_and_answered_with_500(
     ],
 )
 def test_wrong_json_is_no_defect(
-    server: LiveServer, cast: Cast, caplog: pytest.LogCaptureFixture, body: bytes
+    server: LiveServer, callers: Callers, caplog: pytest.LogCaptureFixture, body: bytes
 ) -> None:
     headers = {"Content-Type": "application/json"}
-    answer = ask(server, "POST", "/api/v1/users", cast.admin, content=body, headers=headers)
+    answer = call(server, "POST", "/api/v1/users", callers.admin, content=body, headers=headers)
     assert answer.status_code == 400
     assert not caplog.records

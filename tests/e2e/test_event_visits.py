@@ -7,15 +7,15 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.senders import (
+from tests.e2e.event_senders import (
     BOT,
     COLUMNS,
-    DOORS,
     FIREFOX,
     IS_BOT,
     LINK,
     NOSCRIPT,
     QUICK,
+    SENDERS,
     assert_accepted,
     assert_refused,
     count,
@@ -33,12 +33,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield live
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_event_before_its_pageview(server: LiveServer, site: str, door: str) -> None:
+@pytest.mark.parametrize("sender", SENDERS)
+def test_event_before_its_pageview(server: LiveServer, site: str, sender: str) -> None:
     """Nobody waits: it begins the visit that the pageview then belongs to."""
     page = f"https://{site}/a"
-    assert_accepted(send(server, door, page))
-    ((uuid, visitor, path, happened),) = rows(server, door, site, 'session_uuid, visitor_id, path, "timestamp"')
+    assert_accepted(send(server, sender, page))
+    ((uuid, visitor, path, happened),) = rows(server, sender, site, 'session_uuid, visitor_id, path, "timestamp"')
     assert path == "/a"
     assert visits(server, site, f"session_uuid, visitor_id, is_bounce, {COLUMNS}") == [
         (uuid, visitor, False, "/a", "/a", "direct", 0, 1)
@@ -87,9 +87,9 @@ def test_many_events_before_one_pageview(server: LiveServer, site: str) -> None:
 )
 def test_events_of_others_are_visits_of_their_own(server: LiveServer, site: str, headers: dict[str, str]) -> None:
     view(server, f"https://{site}/a")
-    for door in DOORS:
-        assert_accepted(send(server, door, f"https://{site}/a", **headers))
-    assert visits(server, site, "pageviews, events") == [(1, 0), (0, len(DOORS))]
+    for sender in SENDERS:
+        assert_accepted(send(server, sender, f"https://{site}/a", **headers))
+    assert visits(server, site, "pageviews, events") == [(1, 0), (0, len(SENDERS))]
     visitors = visits(server, site, "visitor_id")
     assert visitors[0] != visitors[1]
 
@@ -97,15 +97,15 @@ def test_events_of_others_are_visits_of_their_own(server: LiveServer, site: str,
 @pytest.mark.parametrize("other", ["https://m.{site}/a", "https://{site}:81/a"], ids=["host", "port"])
 def test_events_of_another_host_or_port_are_visits_of_their_own(server: LiveServer, site: str, other: str) -> None:
     view(server, other.format(site=site))
-    for door in DOORS:
-        assert_accepted(send(server, door, f"https://{site}/a"))
-    assert visits(server, site, "pageviews, events") == [(0, len(DOORS))]
-    assert count(server, site) == len(DOORS)
+    for sender in SENDERS:
+        assert_accepted(send(server, sender, f"https://{site}/a"))
+    assert visits(server, site, "pageviews, events") == [(0, len(SENDERS))]
+    assert count(server, site) == len(SENDERS)
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_bots_begin_no_visit_by_an_event(server: LiveServer, site: str, door: str) -> None:
-    assert_refused(send(server, door, f"https://{site}/a", User_Agent=BOT), IS_BOT)
+@pytest.mark.parametrize("sender", SENDERS)
+def test_bots_begin_no_visit_by_an_event(server: LiveServer, site: str, sender: str) -> None:
+    assert_refused(send(server, sender, f"https://{site}/a", User_Agent=BOT), IS_BOT)
     assert (count(server, site), visits(server, site)) == (0, [])
 
 
@@ -124,12 +124,12 @@ def test_event_has_the_path_of_its_own_page(
     """The visit stays where it is."""
     for one in seen:
         view(server, f"https://{site}{one}", f"https://{site}/")
-    for door in DOORS:
-        with subtests.test(door):
-            assert_accepted(send(server, door, f"https://{site}{page}"))
-            assert rows(server, door, site, "path")[-1] == (path,)
+    for sender in SENDERS:
+        with subtests.test(sender):
+            assert_accepted(send(server, sender, f"https://{site}{page}"))
+            assert rows(server, sender, site, "path")[-1] == (path,)
     last = seen[-1].partition("?")[0]
-    assert visits(server, site, "exit_path, pageviews, events") == [(last, len(seen), len(DOORS))]
+    assert visits(server, site, "exit_path, pageviews, events") == [(last, len(seen), len(SENDERS))]
 
 
 ORIGIN_ALONE: dict[str, dict[str, str | None]] = {
@@ -141,16 +141,16 @@ ORIGIN_ALONE: dict[str, dict[str, str | None]] = {
 }
 
 
-@pytest.mark.parametrize("door", ORIGIN_ALONE)
-def test_origin_alone_says_no_page(server: LiveServer, site: str, door: str) -> None:
+@pytest.mark.parametrize("sender", ORIGIN_ALONE)
+def test_origin_alone_says_no_page(server: LiveServer, site: str, sender: str) -> None:
     """Pings of https pages, and referrer policies: the event is where the visit is."""
-    headers = {name: text and text.format(site=site) for name, text in ORIGIN_ALONE[door].items()}
+    headers = {name: text and text.format(site=site) for name, text in ORIGIN_ALONE[sender].items()}
     home = f"https://{site}"
-    assert_accepted(send(server, door, f"{home}/a", **headers))
+    assert_accepted(send(server, sender, f"{home}/a", **headers))
     for page in ("/a", "/b"):
         view(server, home + page, f"{home}/x")
-        assert_accepted(send(server, door, f"{home}/a", **headers))
-    assert rows(server, door, site, "path") == [("/",), ("/a",), ("/b",)]
+        assert_accepted(send(server, sender, f"{home}/a", **headers))
+    assert rows(server, sender, site, "path") == [("/",), ("/a",), ("/b",)]
     assert visits(server, site) == [("/a", "/b", "direct", 2, 3)]
 
 
@@ -165,44 +165,44 @@ def test_origin_alone_says_no_page_without_script(
     view(server, f"https://{site}/b")
     sent = {"Referer": f"https://{site}/", "User-Agent": CHROME}
     assert_accepted(server.http.get(f"{NOSCRIPT}{path}{parameter.format(site=site)}", headers=sent))
-    door = "custom noscript" if "custom" in path else "outbound noscript"
-    assert rows(server, door, site, "path") == [(stored,)]
+    sender = "custom noscript" if "custom" in path else "outbound noscript"
+    assert rows(server, sender, site, "path") == [(stored,)]
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_visit_that_is_on_the_page_gets_the_event(server: LiveServer, site: str, door: str) -> None:
+@pytest.mark.parametrize("sender", SENDERS)
+def test_visit_that_is_on_the_page_gets_the_event(server: LiveServer, site: str, sender: str) -> None:
     home = f"https://{site}"
     for name in ("one", "two", "three"):
         view(server, f"{home}/{name}", f"https://{name}.example/")
     view(server, f"{home}/b", f"{home}/one")
     ids = dict(visits(server, site, "entry_path, session_uuid"))
     for page in ("/two", "/one", "/b", "/nowhere", "/three", "/elsewhere"):
-        assert_accepted(send(server, door, home + page))
+        assert_accepted(send(server, sender, home + page))
     expected = ["/two", "/one", "/one", "/one", "/three", "/three"]  # where nobody was, the latest
-    assert rows(server, door, site, "session_uuid") == [(ids[entry],) for entry in expected]
+    assert rows(server, sender, site, "session_uuid") == [(ids[entry],) for entry in expected]
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_event_has_the_visitor_of_its_visit(server: LiveServer, site: str, door: str) -> None:
+@pytest.mark.parametrize("sender", SENDERS)
+def test_event_has_the_visitor_of_its_visit(server: LiveServer, site: str, sender: str) -> None:
     home = f"https://{site}"
     view(server, f"{home}/a")
-    assert_accepted(send(server, door, f"{home}/a"))
+    assert_accepted(send(server, sender, f"{home}/a"))
     view(server, f"{home}/b", f"{home}/a", X_Prisme_Visitor_Id="me")
-    assert_accepted(send(server, door, f"{home}/b"))
-    (first, anonymous), second = rows(server, door, site, "visitor_id, is_anon")
+    assert_accepted(send(server, sender, f"{home}/b"))
+    (first, anonymous), second = rows(server, sender, site, "visitor_id, is_anon")
     assert server.rows("SELECT visitor_id FROM pageviews WHERE domain = ? AND path = '/a'", [site]) == [(first,)]
     assert (anonymous, second) == (True, ("me", False))
 
 
 def test_events_keep_visits_open(start: Callable[..., LiveServer]) -> None:
     server = start(eventstore_max_batch_timeout="10ms", origins="*.example.com")
-    sites = {door: f"https://{door.replace(' ', '-')}.example.com" for door in DOORS}
+    sites = {sender: f"https://{sender.replace(' ', '-')}.example.com" for sender in SENDERS}
     quiet = "https://quiet.example.com"
     for home in (*sites.values(), quiet):
         view(server, f"{home}/a")
     server.time.move(29 * 60)
-    for door, home in sites.items():
-        assert_accepted(send(server, door, f"{home}/a"))
+    for sender, home in sites.items():
+        assert_accepted(send(server, sender, f"{home}/a"))
     server.time.move(29 * 60)
     for home in (*sites.values(), quiet):
         view(server, f"{home}/b", f"{home}/a")
@@ -211,10 +211,10 @@ def test_events_keep_visits_open(start: Callable[..., LiveServer]) -> None:
         home.removeprefix("https://"): [1, 1] if home == quiet else [2] for home in (*sites.values(), quiet)
     }
     server.time.move(31 * 60)
-    for door, home in sites.items():
-        assert_accepted(send(server, door, f"{home}/b"))
+    for sender, home in sites.items():
+        assert_accepted(send(server, sender, f"{home}/b"))
     found = dict(server.rows("SELECT domain, list(pageviews ORDER BY entry_timestamp) FROM sessions GROUP BY domain"))
-    assert [found[home.removeprefix("https://")] for home in sites.values()] == [[2, 0]] * len(DOORS)
+    assert [found[home.removeprefix("https://")] for home in sites.values()] == [[2, 0]] * len(SENDERS)
 
 
 def test_event_keeps_its_visit_open_over_a_restart(start: Callable[..., LiveServer]) -> None:
@@ -234,15 +234,15 @@ def test_event_keeps_its_visit_open_over_a_restart(start: Callable[..., LiveServ
 def test_visit_that_an_event_began_gets_its_pageview(start: Callable[..., LiveServer], stop: bool) -> None:
     server = start()
     home, site = "https://example.com", "example.com"
-    for door in ("custom", "download ping"):
-        assert_accepted(send(server, door, f"{home}/a"))
+    for sender in ("custom", "download ping"):
+        assert_accepted(send(server, sender, f"{home}/a"))
     ((origin,),) = server.rows("SELECT session_uuid FROM sessions")
     if stop:
         server.stop()
         server = start()
     assert_accepted(send(server, "outbound noscript", f"{home}/a"))
     view(server, f"{home}/b?utm_source=news", "https://search.example/")
-    ids = {rows(server, door, site, "session_uuid")[0] for door in ("custom", "download", "outbound")}
+    ids = {rows(server, sender, site, "session_uuid")[0] for sender in ("custom", "download", "outbound")}
     assert ids == {(origin,)}
     assert visits(server, site, f"session_uuid, utm_source, {COLUMNS}") == [
         (origin, "news", "/b", "/b", "search.example", 1, 3)

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.senders import (
+from tests.e2e.event_senders import (
     CUSTOM,
-    DOORS,
     EVENTS,
     NOSCRIPT,
     QUICK,
+    SENDERS,
     assert_accepted,
+    exchange,
+    request_head,
     rows,
     send,
-    speak,
     view,
     visits,
-    write,
 )
 from tests.process import Process
 from tests.server import PATIENCE, LiveServer, browser
@@ -37,29 +37,29 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 # ----- what is stored
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_event_fills_every_column(server: LiveServer, site: str, door: str) -> None:
+@pytest.mark.parametrize("sender", SENDERS)
+def test_event_fills_every_column(server: LiveServer, site: str, sender: str) -> None:
     page = f"https://{site}/a//b/../%7Eme?utm_source=x#top"
     view(server, page, X_Prisme_Visitor_Id="customer 7")
     before = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-    assert_accepted(send(server, door, page, X_Prisme_Visitor_Id="customer 8"))
+    assert_accepted(send(server, sender, page, X_Prisme_Visitor_Id="customer 8"))
     after = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-    ((timestamp, *rest),) = rows(server, door, site, "*")
+    ((timestamp, *rest),) = rows(server, sender, site, "*")
     assert before <= timestamp <= after
     ((uuid, began),) = server.rows("SELECT session_uuid, session_timestamp FROM sessions WHERE domain = ?", [site])
-    name = ["sign_up"] if "custom" in door else []
-    assert rest == [site, "/a/~me", "customer 7", False, uuid, began, *name, DOORS[door].sample]
+    name = ["sign_up"] if "custom" in sender else []
+    assert rest == [site, "/a/~me", "customer 7", False, uuid, began, *name, SENDERS[sender].sample]
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_event_is_no_pageview(server: LiveServer, site: str, door: str) -> None:
+@pytest.mark.parametrize("sender", SENDERS)
+def test_event_is_no_pageview(server: LiveServer, site: str, sender: str) -> None:
     """It is counted, and its visit lasts to it; nothing else of the visit changes."""
     query = "SELECT * EXCLUDE (exit_timestamp, events, is_bounce) FROM sessions WHERE domain = ?"
     view(server, f"https://{site}/a")
     before = server.rows(query, [site])
     for _ in range(3):
-        assert_accepted(send(server, door, f"https://{site}/a"))
-    times = rows(server, door, site, '"timestamp"')
+        assert_accepted(send(server, sender, f"https://{site}/a"))
+    times = rows(server, sender, site, '"timestamp"')
     assert len(times) == 3
     assert server.rows(query, [site]) == before
     columns = "exit_timestamp, events, is_bounce, pageviews"
@@ -70,7 +70,7 @@ def test_event_is_no_pageview(server: LiveServer, site: str, door: str) -> None:
 # ----- names
 
 
-@pytest.mark.parametrize("door", [CUSTOM, NOSCRIPT + "custom/sign_up"], ids=["post", "noscript"])
+@pytest.mark.parametrize("sender", [CUSTOM, NOSCRIPT + "custom/sign_up"], ids=["post", "noscript"])
 @pytest.mark.parametrize(
     ("segment", "name"),
     [
@@ -89,16 +89,16 @@ def test_event_is_no_pageview(server: LiveServer, site: str, door: str) -> None:
         pytest.param("%C3%BC" * 128, "ü" * 128, id="256 bytes of unicode"),
     ],
 )
-def test_name_is_percent_decoded(server: LiveServer, site: str, door: str, segment: str, name: str) -> None:
+def test_name_is_percent_decoded(server: LiveServer, site: str, sender: str, segment: str, name: str) -> None:
     view(server, f"https://{site}/a")
-    path = door.replace("sign_up", segment)
-    method = "GET" if "noscript" in door else "POST"
-    heard = speak(server, write(site, "Content-Length: 0", "Connection: close", path=path, method=method))
+    path = sender.replace("sign_up", segment)
+    method = "GET" if "noscript" in sender else "POST"
+    heard = exchange(server, request_head(site, "Content-Length: 0", "Connection: close", path=path, method=method))
     assert heard.startswith(b"HTTP/1.1 200 "), heard
     assert rows(server, "custom", site, "name, properties") == [(name, "{}")]
 
 
-@pytest.mark.parametrize("door", [CUSTOM, NOSCRIPT + "custom/sign_up"], ids=["post", "noscript"])
+@pytest.mark.parametrize("sender", [CUSTOM, NOSCRIPT + "custom/sign_up"], ids=["post", "noscript"])
 @pytest.mark.parametrize(
     "segment",
     [
@@ -113,11 +113,11 @@ def test_name_is_percent_decoded(server: LiveServer, site: str, door: str, segme
         pytest.param("%C3%BC" * 128 + "a", id="257 bytes of unicode"),
     ],
 )
-def test_other_names_are_not_found(server: LiveServer, site: str, door: str, segment: str) -> None:
+def test_other_names_are_not_found(server: LiveServer, site: str, sender: str, segment: str) -> None:
     view(server, f"https://{site}/a")
-    path = door.replace("sign_up", segment)
-    method = "GET" if "noscript" in door else "POST"
-    heard = speak(server, write(site, "Content-Length: 0", "Connection: close", path=path, method=method))
+    path = sender.replace("sign_up", segment)
+    method = "GET" if "noscript" in sender else "POST"
+    heard = exchange(server, request_head(site, "Content-Length: 0", "Connection: close", path=path, method=method))
     assert heard.startswith(b"HTTP/1.1 404 "), heard
     assert b"\r\naccess-control-allow-origin: *\r\n" in heard
     assert rows(server, "custom", site) == []
@@ -131,7 +131,7 @@ def test_client_that_hangs_up_has_sent_its_event(server: LiveServer, site: str, 
     """It need not read the answer."""
     for number in range(10):
         with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as wire:
-            wire.sendall(write(site, "Content-Length: 0", path=f"{EVENTS}custom/{number}"))
+            wire.sendall(request_head(site, "Content-Length: 0", path=f"{EVENTS}custom/{number}"))
             assert wire.recv(1)
             if reset:
                 wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -143,7 +143,7 @@ def test_client_that_hangs_up_at_once_does_no_harm(server: LiveServer, site: str
     """Whether its event was read is a race; nothing of it is half done, and nobody else is held up."""
     for number in range(20):
         with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as wire:
-            wire.sendall(write(site, "Content-Length: 0")[: None if number % 2 else -10])
+            wire.sendall(request_head(site, "Content-Length: 0")[: None if number % 2 else -10])
             if number % 4 > 1:
                 wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     assert_accepted(send(server, "custom", f"https://{site}/a"))
@@ -160,10 +160,10 @@ def test_nobody_holds_up_the_stop(tmp_path: Path) -> None:
         process = server.start()
         assert server.http.post(f"{EVENTS}pageviews", headers=browser(f"{home}/kept")).status_code == 200
         for said in (
-            write(site, "Content-Length: 0"),
-            write(site, "Content-Length: 20") + b"{",
-            write(site, "Transfer-Encoding: chunked") + b"1\r\n{\r\n",
-            write(site, "Content-Length: 0")[:-10],
+            request_head(site, "Content-Length: 0"),
+            request_head(site, "Content-Length: 20") + b"{",
+            request_head(site, "Transfer-Encoding: chunked") + b"1\r\n{\r\n",
+            request_head(site, "Content-Length: 0")[:-10],
             b"",
         ):
             wires.enter_context(socket.create_connection(("127.0.0.1", server.port))).sendall(said)

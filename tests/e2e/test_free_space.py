@@ -6,14 +6,14 @@ import httpx
 import pytest
 
 from prisme.assets import GIF
-from tests.e2e.senders import (
+from tests.e2e.event_senders import (
     BOT,
-    DOORS,
     IS_BOT,
     LINK,
     NO_LINK,
     NO_ORIGIN,
     NOSCRIPT,
+    SENDERS,
     assert_gif,
     assert_interstitial,
     assert_leads_on,
@@ -41,10 +41,10 @@ def assert_no_room(answer: httpx.Response) -> None:
     assert answer.headers["retry-after"] == "60"
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_events_are_refused(full: LiveServer, door: str) -> None:
+@pytest.mark.parametrize("sender", SENDERS)
+def test_events_are_refused(full: LiveServer, sender: str) -> None:
     """A link leads on."""
-    assert_no_room(send(full, door, PAGE))
+    assert_no_room(send(full, sender, PAGE))
     assert count(full, "example.com") == 0
 
 
@@ -81,7 +81,7 @@ def test_health_says_so(full: LiveServer) -> None:
     for url in ("/api/v1/healthcheck", f"http://{host}:{port}/healthcheck"):
         answer = full.http.get(url)
         assert answer.status_code == 503
-        assert answer.text == f"{reason}, so events are refused: make room\n"
+        assert answer.text == f"{reason}, so events are rejected: free up disk space\n"
         assert full.http.head(url).status_code == 503
 
 

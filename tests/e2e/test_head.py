@@ -27,7 +27,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServe
         now = int(time.time())
         accounts = Accounts(Control(server.folder))
         accounts.add(operator("test"), "kim", "admin", (), "correct horse battery", now)
-        yield server, routes, accounts.open("kim", now)
+        yield server, routes, accounts.create_login("kim", now)
 
 
 def told(answer: httpx.Response) -> tuple[int, dict[str, str]]:

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from prisme.access.accounts import Accounts
-from prisme.access.attempts import PER_ADDRESS
 from prisme.access.grants import operator
+from prisme.access.login_attempts import PER_ADDRESS
 from prisme.access.shares import Shares
 from prisme.store.control import Control
 from tests.server import LiveServer, browser, free_port, watch_routes
@@ -142,13 +142,13 @@ def test_every_answer_keeps_to_itself(
         accounts.add(BY, "kim", "admin", (), PASSWORD, now)
         accounts.add(BY, "bob", "viewer", ("example.com",), PASSWORD, now)
         for who in (
-            {"cookies": {"prisme_login": accounts.open("bob", now)}},
+            {"cookies": {"prisme_login": accounts.create_login("bob", now)}},
             {"headers": server.make_token()},
             {"share": shares.add(BY, "example.com", now)[1]},
             {"share": shares.add(BY, "example.com", now, password=PASSWORD)[1]},
         ):
             seen |= walk(server, routes, who)
-        seen |= walk(server, routes, {"cookies": {"prisme_login": accounts.open("kim", now)}})
+        seen |= walk(server, routes, {"cookies": {"prisme_login": accounts.create_login("kim", now)}})
         for _ in range(PER_ADDRESS + 1):
             answer = server.http.post("/login", data={"name": "kim", "password": "wrong"})
             seen.add((check(answer), answer.status_code, "/login"))

@@ -6,31 +6,31 @@ from urllib.parse import quote
 import pytest
 
 from prisme.assets import GIF
-from tests.e2e.senders import (
+from tests.e2e.event_senders import (
     BAD_LINK,
     BAD_PAGE,
     BOT,
-    DOORS,
     INTERNAL,
     IS_BOT,
     LINK,
-    LINK_DOORS,
+    LINK_SENDERS,
     NO_LINK,
     NO_ORIGIN,
     NO_PAGE,
     NOSCRIPT,
     PAGE_UNKNOWN,
     RATE_LIMITED,
+    SENDERS,
     TOO_LONG,
     assert_accepted,
     assert_interstitial,
     assert_refused,
     count,
+    exchange,
+    request_head,
     rows,
     send,
-    speak,
     view,
-    write,
 )
 from tests.server import CHROME, LiveServer, browser
 
@@ -72,10 +72,10 @@ def test_links_are_stored_in_normal_form(
 ) -> None:
     view(server, f"https://{site}/a")
     sent, stored = sent.replace("{site}", site), stored.replace("{site}", site)
-    for door in LINK_DOORS:
-        with subtests.test(door):
-            link = sent.strip(" ") if "ping" in door else sent  # a header has no spaces around it
-            assert_accepted(send(server, door, f"https://{site}/a", link), location=sent.strip(" "))
+    for sender in LINK_SENDERS:
+        with subtests.test(sender):
+            link = sent.strip(" ") if "ping" in sender else sent  # a header has no spaces around it
+            assert_accepted(send(server, sender, f"https://{site}/a", link), location=sent.strip(" "))
     assert rows(server, "download", site) == [(stored,)] * 2
     assert rows(server, "outbound", site) == [(stored,)] * 3
 
@@ -105,9 +105,9 @@ def test_other_links_are_refused(
     server: LiveServer, site: str, subtests: pytest.Subtests, sent: str, reason: str
 ) -> None:
     view(server, f"https://{site}/a")
-    for door in LINK_DOORS:
-        with subtests.test(door):
-            assert_refused(send(server, door, f"https://{site}/a", sent), reason)
+    for sender in LINK_SENDERS:
+        with subtests.test(sender):
+            assert_refused(send(server, sender, f"https://{site}/a", sent), reason)
     assert count(server, site) == 0
 
 
@@ -126,10 +126,10 @@ def test_links_to_the_own_host_are_downloads_only(
 ) -> None:
     view(server, f"https://{site}/a")
     sent = link.format(site=site, SITE=site.upper())
-    for door in LINK_DOORS:
-        with subtests.test(door):
-            answer = send(server, door, f"https://{site}/a", sent)
-            if "outbound" in door:
+    for sender in LINK_SENDERS:
+        with subtests.test(sender):
+            answer = send(server, sender, f"https://{site}/a", sent)
+            if "outbound" in sender:
                 assert_refused(answer, INTERNAL)
             else:
                 assert_accepted(answer)
@@ -138,23 +138,23 @@ def test_links_to_the_own_host_are_downloads_only(
     assert count(server, site) == 2
 
 
-@pytest.mark.parametrize("door", LINK_DOORS)
+@pytest.mark.parametrize("sender", LINK_SENDERS)
 @pytest.mark.parametrize("link", ["https://{site}:8080/b", "https://{site}/b", "http://{site}:81/b"])
-def test_a_page_with_a_port_is_of_its_host(server: LiveServer, site: str, door: str, link: str) -> None:
+def test_a_page_with_a_port_is_of_its_host(server: LiveServer, site: str, sender: str, link: str) -> None:
     """As for referrers, ports do not count."""
     page = f"http://{site}:8080/a"
     view(server, page)
-    answer = send(server, door, page, link.format(site=site))
-    if "outbound" in door:
+    answer = send(server, sender, page, link.format(site=site))
+    if "outbound" in sender:
         assert_refused(answer, INTERNAL)
     else:
         assert_accepted(answer)
     other = f"http://m.{site}:8080/b"
-    assert_accepted(send(server, door, page, other), location=other)
-    assert rows(server, door, f"{site}:8080")[-1] == (other,)
+    assert_accepted(send(server, sender, page, other), location=other)
+    assert rows(server, sender, f"{site}:8080")[-1] == (other,)
 
 
-@pytest.mark.parametrize("door", ["download", "outbound"])
+@pytest.mark.parametrize("sender", ["download", "outbound"])
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -169,16 +169,16 @@ def test_a_page_with_a_port_is_of_its_host(server: LiveServer, site: str, door: 
         pytest.param(b"https://other.example/" + b"a" * 65_516, TOO_LONG, id="65,538 bytes"),
     ],
 )
-def test_body_is_the_link(server: LiveServer, site: str, door: str, body: bytes, reason: str | None) -> None:
+def test_body_is_the_link(server: LiveServer, site: str, sender: str, body: bytes, reason: str | None) -> None:
     page = f"https://{site}/a"
     view(server, page)
-    request = DOORS[door].build(server, page, "")
+    request = SENDERS[sender].build(server, page, "")
     answer = server.http.post(request.url, headers=browser(page, Ping_From=page, Ping_To=LINK), content=body)
     if reason:
         assert_refused(answer, reason, 413 if reason == TOO_LONG else 400)
     else:
         assert_accepted(answer)
-    assert rows(server, door, site) == ([] if reason else [("https://other.example/a",)])
+    assert rows(server, sender, site) == ([] if reason else [("https://other.example/a",)])
 
 
 def test_ping_is_known_by_its_body_alone(server: LiveServer, site: str) -> None:
@@ -206,7 +206,7 @@ def test_ping_is_known_by_its_body_alone(server: LiveServer, site: str) -> None:
 def test_location_is_exactly_the_link(server: LiveServer, site: str, url: bytes) -> None:
     view(server, f"https://{site}/a")
     path = f"{NOSCRIPT}outbound-links?url={quote(url, safe='')}"
-    heard = speak(server, write(site, "Connection: close", path=path, method="GET"))
+    heard = exchange(server, request_head(site, "Connection: close", path=path, method="GET"))
     head, _, body = heard.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 302 ")
     assert [line for line in head.split(b"\r\n") if line.startswith(b"location")] == [b"location: " + url]
@@ -231,7 +231,7 @@ def test_location_is_exactly_the_link(server: LiveServer, site: str, url: bytes)
 def test_no_header_can_be_split(server: LiveServer, site: str, scheme: str, injected: bytes) -> None:
     view(server, f"https://{site}/a")
     path = f"{NOSCRIPT}outbound-links?url={quote(scheme.encode() + injected, safe='')}"
-    heard = speak(server, write(site, "Connection: close", path=path, method="GET"))
+    heard = exchange(server, request_head(site, "Connection: close", path=path, method="GET"))
     head, _, body = heard.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     assert not [line for line in head.split(b"\r\n") if line.lower().startswith((b"location", b"set-cookie"))]

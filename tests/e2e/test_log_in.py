@@ -9,18 +9,18 @@ import httpx
 import pytest
 
 from prisme.access.accounts import Accounts
-from prisme.access.attempts import PER_ADDRESS
 from prisme.access.grants import ADMIN, STATS
+from prisme.access.login_attempts import PER_ADDRESS
 from prisme.access.shares import Shares
 from prisme.store.control import Control
-from tests.e2e.cast import BY, PASSWORD, SECRET, WIDE, Cast, ask, see, sum_of
+from tests.e2e.callers import BY, PASSWORD, SECRET, WIDE, Callers, call, send_visit, sum_figures
 from tests.server import LiveServer
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with LiveServer(tmp_path_factory.mktemp("log-in")) as started:
-        see(started)
+        send_visit(started)
         yield started
 
 
@@ -53,13 +53,13 @@ def test_the_first_account_is_made_by_a_link_once(tmp_path: Path, caplog: pytest
         assert "/setup" not in caplog.text
 
 
-def test_log_in_and_out(server: LiveServer, cast: Cast) -> None:
+def test_log_in_and_out(server: LiveServer, callers: Callers) -> None:
     with httpx.Client(base_url=server.url, timeout=20) as client:
         assert client.get("/").headers["location"] == "/dashboard"
         assert client.get("/dashboard").headers["location"] == "/login?next=%2Fdashboard"
         wrong = log_in(client, "eve", "not this one")
         assert (wrong.status_code, wrong.headers.get("set-cookie")) == (401, None)
-        assert "name and password do not belong together" in wrong.text
+        assert "wrong name or password" in wrong.text
         assert log_in(client, "nobody", PASSWORD).status_code == 401
         entered = log_in(client, " Eve ", PASSWORD)
         assert (entered.status_code, entered.headers["location"]) == (303, "/")
@@ -86,7 +86,7 @@ def test_log_in_and_out(server: LiveServer, cast: Cast) -> None:
         ("", "/"),
     ],
 )
-def test_a_log_in_leads_to_this_server_alone(server: LiveServer, cast: Cast, following: str, to: str) -> None:
+def test_a_log_in_leads_to_this_server_alone(server: LiveServer, callers: Callers, following: str, to: str) -> None:
     fields = {"name": "eve", "password": PASSWORD, "next": following}
     assert httpx.post(f"{server.url}/login", data=fields).headers["location"] == to
 
@@ -107,18 +107,18 @@ def test_a_log_in_leads_to_this_server_alone(server: LiveServer, cast: Cast, fol
     ],
 )
 def test_no_other_page_changes_anything(
-    server: LiveServer, cast: Cast, headers: dict[str, str], admitted: bool
+    server: LiveServer, callers: Callers, headers: dict[str, str], admitted: bool
 ) -> None:
     answer = httpx.post(f"{server.url}/login", data={"name": "eve", "password": PASSWORD}, headers=headers)
     assert answer.status_code == (303 if admitted else 403)
     new = {"domain": "example.com"}
-    answer = ask(server, "POST", "/api/v1/shares", cast.admin, json=new, headers=headers)
+    answer = call(server, "POST", "/api/v1/shares", callers.admin, json=new, headers=headers)
     assert answer.status_code == (201 if admitted else 403)
 
 
-def test_forms_are_no_json(server: LiveServer, cast: Cast) -> None:
+def test_forms_are_no_json(server: LiveServer, callers: Callers) -> None:
     """What another page could send without asking first."""
-    answer = ask(server, "POST", "/api/v1/shares", cast.admin, content=b'{"domain": "a.b"}')
+    answer = call(server, "POST", "/api/v1/shares", callers.admin, content=b'{"domain": "a.b"}')
     assert answer.text == "the body is JSON: send Content-Type: application/json\n"
 
 
@@ -148,7 +148,7 @@ def test_guessing_has_to_wait(tmp_path: Path) -> None:
         accounts, shares = Accounts(Control(server.folder)), Shares(Control(server.folder))
         accounts.add(BY, "ada", "admin", (), PASSWORD, 0)
         key = shares.add(BY, SECRET, 0, password=PASSWORD)[1]
-        inside = {"cookies": {"prisme_login": accounts.open("ada", int(time.time()))}}
+        inside = {"cookies": {"prisme_login": accounts.create_login("ada", int(time.time()))}}
         guesser, neighbour = {"X-Forwarded-For": "8.8.8.8"}, {"X-Forwarded-For": "8.8.8.9"}
         for _ in range(PER_ADDRESS):
             assert log_in(server.http, "ada", "wrong", **guesser).status_code == 401
@@ -158,12 +158,12 @@ def test_guessing_has_to_wait(tmp_path: Path) -> None:
         unlock = server.http.post("/share", params={"share": key}, data={"password": PASSWORD}, headers=guesser)
         assert unlock.status_code == 429
         assert log_in(server.http, "ada", PASSWORD, **neighbour).status_code == 303
-        assert ask(server, "GET", "/api/v1/me", inside).status_code == 200
+        assert call(server, "GET", "/api/v1/me", inside).status_code == 200
 
 
-def test_share_links_with_a_password(server: LiveServer, cast: Cast) -> None:
-    key = cast.shares.add(BY, SECRET, int(time.time()), password=PASSWORD)[1]
-    other = cast.shares.add(BY, SECRET, int(time.time()), password=PASSWORD)[1]
+def test_share_links_with_a_password(server: LiveServer, callers: Callers) -> None:
+    key = callers.shares.add(BY, SECRET, int(time.time()), password=PASSWORD)[1]
+    other = callers.shares.add(BY, SECRET, int(time.time()), password=PASSWORD)[1]
     with httpx.Client(base_url=server.url, timeout=20) as client:
         assert client.get("/dashboard", params={"share": key}).headers["location"] == f"/share?share={key}"
         assert SECRET in client.get("/share", params={"share": key}).text
@@ -173,7 +173,7 @@ def test_share_links_with_a_password(server: LiveServer, cast: Cast) -> None:
         assert (opened.status_code, opened.headers["location"]) == (303, f"/dashboard?share={key}")
         assert SECRET in client.get("/dashboard", params={"share": key}).text
         figure = {"share": key, **WIDE}
-        assert sum_of(client.get("/api/v1/stats/pageviews", params=figure).json()) == 1
+        assert sum_figures(client.get("/api/v1/stats/pageviews", params=figure).json()) == 1
         assert client.get("/api/v1/stats/pageviews", params={"share": other}).status_code == 401
         client.post("/share", params={"share": other}, data={"password": PASSWORD})
         for one in (key, other):  # both stay open in one browser
@@ -181,10 +181,10 @@ def test_share_links_with_a_password(server: LiveServer, cast: Cast) -> None:
         assert client.get("/api/v1/users", params={"share": key}).status_code == 403
 
 
-def test_pages_keep_to_themselves(server: LiveServer, cast: Cast) -> None:
+def test_pages_keep_to_themselves(server: LiveServer, callers: Callers) -> None:
     for path in (
         "/login",
-        f"/dashboard?share={cast.outsiders['share link']['params']['share']}",
+        f"/dashboard?share={callers.other_domain['share link']['params']['share']}",
         "/setup",
         "/share?share=x",
     ):

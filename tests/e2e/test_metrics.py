@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.e2e.operations import PAGE, Samples, admin, ask_admin, key, scrape, value
-from tests.e2e.traffic import CUSTOM, EVENTS, HEALTH, HOME, JSON, LIMIT, SENT, VIEWS, Sent
+from tests.e2e.counted_requests import CUSTOM, EVENTS, HEALTH, HOME, JSON, LIMIT, SENT, VIEWS, Sent
+from tests.e2e.metrics import Samples, admin, ask_admin, key, scrape, value
+from tests.e2e.operations_page import PAGE
 from tests.process import Process
 from tests.server import PATIENCE, LiveServer, browser, free_port, open_tables, wait_until
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from prisme.runtime.config import load
 from tests.certificate import make_pair
-from tests.e2e.operations import block
-from tests.e2e.traffic import HEALTH, HOME, VIEWS
+from tests.e2e.counted_requests import HEALTH, HOME, VIEWS
+from tests.e2e.operations_page import block
 from tests.process import Process
 from tests.requirements import need
 from tests.server import PATIENCE, browser, wait_until

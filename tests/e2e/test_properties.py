@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from prisme.assets import GIF
-from tests.e2e.senders import (
+from tests.e2e.event_senders import (
     BAD_PROPERTIES,
     BAD_PROPERTY,
     CUSTOM,
@@ -17,11 +17,11 @@ from tests.e2e.senders import (
     TOO_LONG,
     assert_accepted,
     assert_refused,
+    exchange,
+    request_head,
     rows,
     send,
-    speak,
     view,
-    write,
 )
 from tests.server import CHROME, LiveServer, browser
 
@@ -185,7 +185,7 @@ def test_no_body_is_an_empty_object(server: LiveServer, site: str, content_type:
 def test_query_properties(server: LiveServer, site: str, query: str, stored: str) -> None:
     view(server, f"https://{site}/a")
     path = f"{NOSCRIPT}custom/sign_up?{query}"
-    heard = speak(server, write(site, "Connection: close", path=path, method="GET"))
+    heard = exchange(server, request_head(site, "Connection: close", path=path, method="GET"))
     assert heard.startswith(b"HTTP/1.1 200 "), heard
     assert heard.endswith(GIF)
     assert rows(server, "custom", site) == [(stored,)]
@@ -223,7 +223,7 @@ def test_longest_query(server: LiveServer, site: str, length: int, status: int) 
     view(server, f"https://{site}/a")
     query = f"prop-a=%22{'x' * (length - 13)}%22"
     path = f"{NOSCRIPT}custom/sign_up?{query}"
-    heard = speak(server, write(site, "Connection: close", path=path, method="GET"))
+    heard = exchange(server, request_head(site, "Connection: close", path=path, method="GET"))
     assert heard.startswith(b"HTTP/1.1 %d " % status), heard
     assert heard.endswith(GIF)
     if status == 400:
@@ -275,7 +275,7 @@ def test_body_of_64_kib(
 ) -> None:
     view(server, f"https://{site}/a")
     # Half a hang-up is a whole one to the server: it is for the bodies that are cut alone.
-    heard = speak(server, write(site, *lines, "Connection: close") + body, end=status == 400)
+    heard = exchange(server, request_head(site, *lines, "Connection: close") + body, end=status == 400)
     assert heard.startswith(b"HTTP/1.1 %d " % status), heard
     if status == 413:
         assert f"\r\nx-prisme-error: {TOO_LONG}\r\n".encode() in heard
@@ -297,10 +297,10 @@ def test_a_body_that_nobody_read_is_no_request(
 ) -> None:
     """What follows a refused request on its connection is answered by itself."""
     view(server, f"https://{site}/a")
-    inner = write(site, "Content-Length: 0", path=CUSTOM)
-    refused = write(**({"site": site} | head)).removesuffix(b"\r\n") + b"Content-Length: %d\r\n\r\n" % len(inner)
+    inner = request_head(site, "Content-Length: 0", path=CUSTOM)
+    refused = request_head(**({"site": site} | head)).removesuffix(b"\r\n") + b"Content-Length: %d\r\n\r\n" % len(inner)
     health = b"GET /api/v1/healthcheck HTTP/1.1\r\nHost: prisme\r\nConnection: close\r\n\r\n"
-    heard = speak(server, refused + inner + health)
+    heard = exchange(server, refused + inner + health)
     assert heard.startswith(b"HTTP/1.1 %d " % status), heard
     assert heard.count(b"HTTP/1.1 ") == 2
     assert heard.endswith(b"\r\n\r\nok\n")

@@ -8,14 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.cast import WIDE, Cast, ask, see
+from tests.e2e.callers import WIDE, Callers, call, send_visit
 from tests.server import LiveServer
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with LiveServer(tmp_path_factory.mktemp("questions")) as started:
-        see(started)
+        send_visit(started)
         yield started
 
 
@@ -55,20 +55,20 @@ def test_pages_of_named_origins_read_figures(tmp_path: Path, allowed: str, origi
         ("dashboard.csv", 404, "'dashboard.csv' is no figure"),
     ],
 )
-def test_wrong_questions_are_answered(server: LiveServer, cast: Cast, query: str, status: int, told: str) -> None:
-    answer = ask(server, "GET", f"/api/v1/stats/{query}", cast.insiders["token"])
+def test_wrong_questions_are_answered(server: LiveServer, callers: Callers, query: str, status: int, told: str) -> None:
+    answer = call(server, "GET", f"/api/v1/stats/{query}", callers.allowed["token"])
     assert answer.status_code == status
     assert answer.text.startswith(told)
     assert "x-evil" not in answer.headers
 
 
-def test_csv_by_accept(server: LiveServer, cast: Cast) -> None:
+def test_csv_by_accept(server: LiveServer, callers: Callers) -> None:
     for accept, kind in (
         ("text/csv", "text/csv"),
         ("application/json, text/csv", "application/json"),
         ("*/*", "application/json"),
     ):
-        told = ask(server, "GET", "/api/v1/stats/top-pages", cast.admin, params=WIDE, headers={"Accept": accept})
+        told = call(server, "GET", "/api/v1/stats/top-pages", callers.admin, params=WIDE, headers={"Accept": accept})
         assert told.headers["content-type"].startswith(kind)
         if kind == "text/csv":
             assert told.text == "key,value\r\n/unseen,1\r\n"
@@ -93,7 +93,7 @@ def test_a_long_question_does_not_hold_up_the_stop(tmp_path: Path, monkeypatch: 
         "prisme.stats.queries._COUNT",
         f"SELECT -1, count(*) FROM {many} AND NOT EXISTS ({{rows}})",
     )
-    monkeypatch.setattr("prisme.serve._DRAIN_SECONDS", 0.2)
+    monkeypatch.setattr("prisme.web.lifecycle._DRAIN_SECONDS", 0.2)
     with LiveServer(tmp_path, api_stats_timeout="10m") as server, ThreadPoolExecutor() as threads:
         headers = server.make_token()
         asking = threads.submit(httpx.get, f"{server.url}/api/v1/stats/pageviews", headers=headers, timeout=60)
@@ -104,7 +104,7 @@ def test_a_long_question_does_not_hold_up_the_stop(tmp_path: Path, monkeypatch: 
 
 
 def test_too_many_questions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prisme.serve._MOST_QUESTIONS", 0)
+    monkeypatch.setattr("prisme.reading._MAX_QUEUED", 0)
     with LiveServer(tmp_path) as server:
         answer = server.http.get("/api/v1/stats/pageviews", headers=server.make_token())
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")

@@ -7,16 +7,15 @@ import httpx
 import pytest
 
 from prisme.assets import GIF
-from tests.e2e.senders import (
+from tests.e2e.event_senders import (
     BAD_LINK,
     BAD_PAGE,
     BAD_PROPERTIES,
     BAD_PROPERTY,
     BOT,
     CUSTOM,
-    DOORS,
     EVENTS,
-    HEADER_DOORS,
+    HEADER_SENDERS,
     INTERNAL,
     IS_BOT,
     LINK,
@@ -28,16 +27,17 @@ from tests.e2e.senders import (
     PAGE_UNKNOWN,
     PATHS,
     RATE_LIMITED,
+    SENDERS,
     TOO_LONG,
     assert_accepted,
     assert_interstitial,
     assert_refused,
     count,
+    exchange,
+    request_head,
     rows,
     send,
-    speak,
     view,
-    write,
 )
 from tests.server import CHROME, LiveServer, browser
 
@@ -87,18 +87,18 @@ def test_origin_and_page_in_headers(
     view(server, f"https://{site}/a")
     view(server, f"https://{site}/b")
     sent = {name: text and text.replace("{site}", site) for name, text in headers.items()}
-    for door in HEADER_DOORS:
-        with subtests.test(door):
-            answer = send(server, door, f"https://{site}/a", **sent)
+    for sender in HEADER_SENDERS:
+        with subtests.test(sender):
+            answer = send(server, sender, f"https://{site}/a", **sent)
             if not outcome.startswith("/"):
                 assert_refused(answer, outcome)
             else:
                 assert_accepted(answer)
-                assert rows(server, door, site, "path") == [(outcome,)]
-    assert count(server, site) == (len(HEADER_DOORS) if outcome.startswith("/") else 0)
+                assert rows(server, sender, site, "path") == [(outcome,)]
+    assert count(server, site) == (len(HEADER_SENDERS) if outcome.startswith("/") else 0)
 
 
-@pytest.mark.parametrize("door", ["download ping", "outbound ping"])
+@pytest.mark.parametrize("sender", ["download ping", "outbound ping"])
 @pytest.mark.parametrize(
     ("headers", "reason"),
     [
@@ -112,11 +112,11 @@ def test_origin_and_page_in_headers(
     ],
 )
 def test_origin_and_page_of_pings(
-    server: LiveServer, site: str, door: str, headers: dict[str, str | None], reason: str
+    server: LiveServer, site: str, sender: str, headers: dict[str, str | None], reason: str
 ) -> None:
     view(server, f"https://{site}/a")
-    assert_refused(send(server, door, f"https://{site}/a", **headers), reason)
-    assert rows(server, door, site) == []
+    assert_refused(send(server, sender, f"https://{site}/a", **headers), reason)
+    assert rows(server, sender, site) == []
 
 
 @pytest.mark.parametrize("path", ["custom/sign_up?", f"outbound-links?url={LINK}&"], ids=["custom", "outbound"])
@@ -156,7 +156,7 @@ def test_origin_and_page_without_script(
     sent = {name: text.format(site=site) for name, text in headers.items()} | {"User-Agent": CHROME}
     answer = server.http.get(NOSCRIPT + path + query.format(site=site), headers=sent)
     accepted = outcome.startswith("/")
-    door = "custom noscript" if "custom" in path else "outbound noscript"
+    sender = "custom noscript" if "custom" in path else "outbound noscript"
     if "outbound" in path and not any(site in text for text in sent.values()):
         # Whoever asks may be anybody: no redirect for strangers.
         assert_interstitial(answer, LINK)
@@ -165,7 +165,7 @@ def test_origin_and_page_without_script(
         assert_accepted(answer)
     else:
         assert_refused(answer, outcome)
-    assert rows(server, door, site, "path") == ([(outcome,)] if accepted else [])
+    assert rows(server, sender, site, "path") == ([(outcome,)] if accepted else [])
 
 
 # ----- the order of refusals, and the rest of the frame
@@ -251,26 +251,28 @@ def test_refusals_without_script_come_in_order(server: LiveServer, site: str, pa
 
 
 def test_all_endpoints_count_together(start: Callable[..., LiveServer]) -> None:
-    server = start(api_events_rate_limit=str(2 + len(DOORS)))
+    server = start(api_events_rate_limit=str(2 + len(SENDERS)))
     home, site = "https://example.com", "example.com"
     view(server, f"{home}/a")
     pixel = server.http.get(f"{NOSCRIPT}pageviews?referrer={home}/b", headers={"User-Agent": CHROME})
     assert pixel.status_code == 200
-    for number, door in enumerate(DOORS):
+    for number, sender in enumerate(SENDERS):
         # Refused ones count, whatever they were refused for.
         wrong = {"Origin": "null"} if number % 2 else {}
-        assert send(server, door, f"{home}/a", **wrong).status_code == (400 if number % 2 else (200, 302)[number == 6])
-    stored = [len(rows(server, door, site)) for door in ("custom", "download", "outbound")]
+        assert send(server, sender, f"{home}/a", **wrong).status_code == (
+            400 if number % 2 else (200, 302)[number == 6]
+        )
+    stored = [len(rows(server, sender, site)) for sender in ("custom", "download", "outbound")]
     assert stored == [1, 1, 2]
-    for door in DOORS:
-        answer = send(server, door, f"{home}/a", Origin="null")  # the limit comes before all but the route
+    for sender in SENDERS:
+        answer = send(server, sender, f"{home}/a", Origin="null")  # the limit comes before all but the route
         assert_refused(answer, RATE_LIMITED, 429)
         assert 0 < int(answer.headers["retry-after"]) <= 60
     assert server.http.post(EVENTS + "pageviews", headers=browser(f"{home}/c")).status_code == 429
     assert server.http.post(EVENTS + "custom/").status_code == 404
     assert server.http.get(CUSTOM).status_code == 405
     assert server.http.options(CUSTOM).status_code == 204
-    assert [len(rows(server, door, site)) for door in ("custom", "download", "outbound")] == stored
+    assert [len(rows(server, sender, site)) for sender in ("custom", "download", "outbound")] == stored
     server.time.move(60)
     assert_accepted(send(server, "custom", f"{home}/a"))
 
@@ -324,7 +326,7 @@ def _lower(server: LiveServer, method: str, path: str) -> httpx.Response:
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
 def test_other_paths_are_not_found(server: LiveServer, site: str, path: str, method: str) -> None:
-    heard = speak(server, write(site, "Content-Length: 0", "Connection: close", path=path, method=method))
+    heard = exchange(server, request_head(site, "Content-Length: 0", "Connection: close", path=path, method=method))
     head, _, body = heard.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 404 "), heard
     assert b"\r\naccess-control-allow-origin: *\r\n" in head

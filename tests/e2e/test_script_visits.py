@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, Playwright
 from tests.e2e.conftest import FLAGS
 from tests.e2e.script import TAG, Row, answered, expect, finish, sessions, stored, unsteered, visit, visiting
 from tests.e2e.sites import Sites
-from tests.e2e.wire import Wire, jittery, steady
+from tests.e2e.slow_proxy import SlowProxy, jittery, steady
 from tests.requirements import need
 from tests.server import LiveServer, wait_until
 
@@ -28,7 +28,7 @@ def prisme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 @pytest.fixture(scope="module", params=[steady(0.08), jittery(0.08)], ids=["delay", "jitter"])
 def sites(prisme: LiveServer, request: pytest.FixtureRequest) -> Iterator[Sites]:
     """Sites whose pages reach Prisme over a slow connection."""
-    with Wire(prisme.port, request.param) as wire, Sites(wire.url) as served:
+    with SlowProxy(prisme.port, request.param) as proxy, Sites(proxy.url) as served:
         yield served
 
 

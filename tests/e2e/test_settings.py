@@ -19,7 +19,7 @@ from tests.server import LiveServer
 
 PASSWORD = "correct horse battery"
 PAGES = ("account", "users", "tokens", "shares", "audit")
-EMPTY = {"users": "", "tokens": "No token yet", "shares": "No share link yet", "audit": ""}
+EMPTY = {"users": "", "tokens": "No tokens yet", "shares": "No share links yet", "audit": ""}
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_accounts(server: LiveServer, ada: httpx.Client) -> None:
         "users",
         "added",
     )
-    assert "It is made." in ada.get("/settings/users?done=added").text
+    assert "Created." in ada.get("/settings/users?done=added").text
     (bob,) = [one for one in accounts.list() if one.name == "bob"]
     assert (bob.role, bob.domains) == ("viewer", ("a.org", "b.org"))
     assert done(do(ada, "users", do="role", name="bob", role="viewer", domains="c.org"), "users", "changed")
@@ -126,14 +126,14 @@ def test_accounts(server: LiveServer, ada: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"do": "add", "name": "bob", "role": "viewer", "password": PASSWORD}, "a viewer sees some domains"),
-        ({"do": "add", "name": "<b>", "role": "admin", "password": PASSWORD}, "is no name for an account"),
-        ({"do": "add", "name": "vic", "role": "admin", "password": PASSWORD}, "there is an account"),
+        ({"do": "add", "name": "bob", "role": "viewer", "password": PASSWORD}, "a viewer needs at least one domain"),
+        ({"do": "add", "name": "<b>", "role": "admin", "password": PASSWORD}, "is not an account name"),
+        ({"do": "add", "name": "vic", "role": "admin", "password": PASSWORD}, "already exists: choose another name"),
         ({"do": "add", "name": "bob", "role": "admin", "password": "short"}, "password"),
         ({"do": "remove", "name": "ada"}, "this is the last admin"),
         ({"do": "role", "name": "ada", "role": "viewer", "domains": "a.org"}, "this is the last admin"),
         ({"do": "remove", "name": "nobody"}, "there is no account"),
-        ({"do": "dance"}, "nothing to do"),
+        ({"do": "dance"}, "unknown action"),
     ],
     ids=str,
 )  # fmt: skip
@@ -194,15 +194,15 @@ def test_share_links(server: LiveServer, ada: httpx.Client) -> None:
     (share,) = Shares(Control(server.folder)).list()
     assert done(do(ada, "shares", do="remove", id=str(share.id)), "shares", "removed")
     assert server.http.get(link[1]).status_code == 401
-    assert "is no domain" in fault(do(ada, "shares", do="add", domain="https://"))
+    assert "is not a domain" in fault(do(ada, "shares", do="add", domain="https://"))
     assert "password" in fault(do(ada, "shares", do="add", domain="example.com", password="  "))
 
 
 def test_ones_own_password(server: LiveServer, vic: httpx.Client) -> None:
     new = "a newer password"
     wrong = do(vic, "account", password="not this", new_password=new, again_password=new)
-    assert "this is not your present password" in fault(wrong)
-    assert "not the same" in fault(do(vic, "account", password=PASSWORD, new_password=new, again_password="other"))
+    assert "wrong current password" in fault(wrong)
+    assert "do not match" in fault(do(vic, "account", password=PASSWORD, new_password=new, again_password="other"))
     assert done(do(vic, "account", password=PASSWORD, new_password=new, again_password=new), "account", "password")
     assert vic.get("/settings/account").status_code == 303  # all browsers log in again
     with log_in(server, "vic", new):
@@ -211,7 +211,7 @@ def test_ones_own_password(server: LiveServer, vic: httpx.Client) -> None:
 
 def test_guessing_ones_password_has_to_wait(vic: httpx.Client) -> None:
     faults = [fault(do(vic, "account", password="guess", new_password="x", again_password="x")) for _ in range(62)]
-    assert faults[0] == "this is not your present password"
+    assert faults[0] == "wrong current password"
     assert faults[-1].startswith("too many wrong passwords")
 
 
@@ -227,7 +227,7 @@ def test_by_keyboard_without_javascript(chromium: Browser, server: LiveServer) -
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
-    assert page.get_by_role("status").inner_text() == "It is made."
+    assert page.get_by_role("status").inner_text() == "Created."
     page.goto(f"{server.url}/settings/tokens")
     type_into(page, "name", "keys")
     page.keyboard.press("Enter")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.play import EVENTS
+from tests.e2e.scenarios import EVENTS
 from tests.server import LiveServer, browser
 
 OPTIONS = {

@@ -133,4 +133,4 @@ def test_a_certificate_that_granian_cannot_use_ends_the_start(tmp_path: Path, ki
         assert line["msg"].startswith(
             f"cannot start: tls_certificate {pair.tls_certificate} and tls_key {pair.tls_key} "
         )
-        assert "make them anew" in line["msg"]
+        assert "create new ones" in line["msg"]

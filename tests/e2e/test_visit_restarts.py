@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from prisme.store.loader import Loader
-from tests.e2e.play import FIREFOX, GOOGLE, Player, assert_whole, one, visits
+from tests.e2e.scenarios import FIREFOX, GOOGLE, Visitor, assert_whole, one, visits
 from tests.server import LiveServer
 
 
@@ -14,13 +14,13 @@ from tests.server import LiveServer
 def test_visits_go_on_after_a_restart(tmp_path: Any, site: str, way: str) -> None:
     """Also by a page that was left before it."""
     with LiveServer(tmp_path / "data", trust_proxy="true") as server:
-        Player(server, site, way).play("PV / R=google; PV /a R=/; PV /b R=bing; EV begun /c")
-        Player(server, site, way, agent=FIREFOX).play("EV early /p")
+        Visitor(server, site, way).run("PV / R=google; PV /a R=/; PV /b R=bing; EV begun /c")
+        Visitor(server, site, way, agent=FIREFOX).run("EV early /p")
         moved = server.time.offset
     with LiveServer(tmp_path / "data", trust_proxy="true") as server:
         server.time.move(moved)
-        Player(server, site, way).play("PV /d R=/; EV late /a")
-        Player(server, site, way, agent=FIREFOX).play("PV /p?ref=news R=bing")
+        Visitor(server, site, way).run("PV /d R=/; EV late /a")
+        Visitor(server, site, way, agent=FIREFOX).run("PV /p?ref=news R=bing")
         assert visits(server, site) == [
             one("/", "/d", GOOGLE, 3, 1),
             one("/b", "/b", "www.bing.com", 1, 1),
@@ -33,13 +33,13 @@ def test_visits_of_one_device_stay_together_after_a_restart_at_midnight(tmp_path
     """One has gone on by the new day's hash, the other not yet."""
     with LiveServer(tmp_path / "data", trust_proxy="true") as server:
         server.time.move(86_400 - server.now() % 86_400 - 600)
-        Player(server, site, "script").play("PV /a R=google; PV /b R=bing; NAP 15m; PV /b2 R=/b")
+        Visitor(server, site, "script").run("PV /a R=google; PV /b R=bing; NAP 15m; PV /b2 R=/b")
         server.settle()
         moved = server.time.offset
     again = LiveServer(tmp_path / "data", trust_proxy="true")
     again.time.move(moved + 300)
     with again as server:
-        Player(server, site, "script").play("PV /a2 R=/a")
+        Visitor(server, site, "script").run("PV /a2 R=/a")
         assert visits(server, site) == [one("/a", "/a2", GOOGLE, 2), one("/b", "/b2", "www.bing.com", 2)]
 
 
@@ -56,14 +56,14 @@ def test_visits_go_on_while_their_segments_wait(tmp_path: Any, site: str, monkey
     monkeypatch.setattr(Loader, "_insert", insert)
     quick = {"trust_proxy": "true", "eventstore_max_batch_timeout": "20ms"}
     with LiveServer(tmp_path / "data", **quick) as server:
-        Player(server, site, "script").play("PV /1 R=google")
+        Visitor(server, site, "script").run("PV /1 R=google")
         server.settle()
         fails = True
-        Player(server, site, "script").play("PV /2 R=/1; PV /3 R=/2")
-        Player(server, site, "script", agent=FIREFOX).play("PV /a R=bing; EV x /a")
+        Visitor(server, site, "script").run("PV /2 R=/1; PV /3 R=/2")
+        Visitor(server, site, "script", agent=FIREFOX).run("PV /a R=bing; EV x /a")
     with LiveServer(tmp_path / "data", **quick) as server:
-        Player(server, site, "script").play("PV /4 R=/2")
-        Player(server, site, "script", agent=FIREFOX).play("PV /b R=/a")
+        Visitor(server, site, "script").run("PV /4 R=/2")
+        Visitor(server, site, "script", agent=FIREFOX).run("PV /b R=/a")
         fails = False
         assert visits(server, site) == [one("/1", "/4", GOOGLE, 4), one("/a", "/b", "www.bing.com", 2, 1)]
         assert_whole(server)

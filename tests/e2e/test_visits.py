@@ -1,4 +1,4 @@
-"""Which visit a page or an event belongs to: each rule, as a play through a real server, by script and without."""
+"""Which visit a page or an event belongs to: each rule, as a scenario on a real server, with the script and without."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.play import EVENTS, FIREFOX, GOOGLE, NOSCRIPT, Player, Visit, assert_whole, one, visits
+from tests.e2e.scenarios import EVENTS, FIREFOX, GOOGLE, NOSCRIPT, Visit, Visitor, assert_whole, one, visits
 from tests.server import CHROME, LiveServer, browser
 
 
@@ -15,7 +15,7 @@ class Case(NamedTuple):
     """`rows` are the paths of pageviews, `events` those of custom events; None where they say nothing new."""
 
     name: str
-    play: str
+    scenario: str
     visits: list[Visit]
     events: list[str] | None = None
 
@@ -172,9 +172,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 @pytest.mark.parametrize("way", ["script", "noscript"])
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_visits(server: LiveServer, site: str, case: Case, way: str) -> None:
-    Player(server, site, way).play(case.play)
+    Visitor(server, site, way).run(case.scenario)
     assert visits(server, site) == case.visits
-    views = [re.sub(r"\?.*", "", step.split()[1]) for step in case.play.split("; ") if step.startswith("PV")]
+    views = [re.sub(r"\?.*", "", step.split()[1]) for step in case.scenario.split("; ") if step.startswith("PV")]
     assert server.rows('SELECT path FROM pageviews WHERE domain = ? ORDER BY "timestamp", rowid', [site]) == [
         (path,) for path in views
     ]
@@ -188,29 +188,29 @@ def test_visits(server: LiveServer, site: str, case: Case, way: str) -> None:
 def test_ten_people_behind_one_address(server: LiveServer, site: str, way: str) -> None:
     """Nobody can tell them apart, and each of their pageviews counts."""
     for _ in range(10):
-        Player(server, site, way).play("PV / R=google")
+        Visitor(server, site, way).run("PV / R=google")
     assert visits(server, site) == [one("/", "/", GOOGLE, 10)]
 
 
 @pytest.mark.parametrize("way", ["script", "noscript"])
 def test_once_a_day_for_ten_days(server: LiveServer, site: str, way: str) -> None:
     for _ in range(10):
-        Player(server, site, way).play("PV /; NAP 24h")
+        Visitor(server, site, way).run("PV /; NAP 24h")
     assert visits(server, site) == [one("/", "/", "direct", 1)] * 10
     ((visitors,),) = server.rows("SELECT count(DISTINCT visitor_id) FROM pageviews WHERE domain = ?", [site])
     assert visitors == 10
 
 
 def test_one_page_and_a_sign_up_is_no_bounce_and_takes_its_time(server: LiveServer, site: str) -> None:
-    Player(server, site, "script").play("PV / R=google; NAP 20s; EV sign_up /")
+    Visitor(server, site, "script").run("PV / R=google; NAP 20s; EV sign_up /")
     columns = "is_bounce, exit_path, date_diff('second', entry_timestamp, exit_timestamp)"
     assert server.rows(f"SELECT {columns} FROM sessions WHERE domain = ?", [site]) == [(False, "/", 20)]
 
 
 def test_visitors_of_other_browsers_and_addresses_have_visits_of_their_own(server: LiveServer, site: str) -> None:
-    Player(server, site, "script").play("PV / R=google")
-    Player(server, site, "script", agent=FIREFOX).play("PV /a")
-    Player(server, site, "script", address="8.8.4.4").play("PV /b; EV x /")
+    Visitor(server, site, "script").run("PV / R=google")
+    Visitor(server, site, "script", agent=FIREFOX).run("PV /a")
+    Visitor(server, site, "script", address="8.8.4.4").run("PV /b; EV x /")
     assert visits(server, site) == [
         one("/", "/", GOOGLE, 1),
         one("/a", "/a", "direct", 1),
@@ -220,7 +220,7 @@ def test_visitors_of_other_browsers_and_addresses_have_visits_of_their_own(serve
 
 @pytest.mark.parametrize("way", ["script", "noscript"])
 def test_a_bot_begins_no_visit_by_an_event(server: LiveServer, site: str, way: str) -> None:
-    bot = Player(server, site, way, agent="Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")
+    bot = Visitor(server, site, way, agent="Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")
     for verb in ("PV", "EV", "DL"):
         answer = bot.act(verb, ["name", "/"])
         assert (answer.status_code, answer.headers["x-prisme-error"]) == (400, "bot session filtered")
@@ -232,7 +232,7 @@ def test_a_given_visitor_id_replaces_the_visits(server: LiveServer, site: str) -
     for path, visitor in (("/", ""), ("/a", "member-1"), ("/b", ""), ("/c", "member-2")):
         headers = browser(f"https://{site}{path}", X_Prisme_Visitor_Id=visitor, **who)
         assert server.http.post(EVENTS + "pageviews", headers=headers).status_code == 200
-    Player(server, site, "script").play("EV x /c")
+    Visitor(server, site, "script").run("EV x /c")
     rows = server.rows('SELECT visitor_id FROM pageviews WHERE domain = ? ORDER BY "timestamp"', [site])
     assert [visitor for (visitor,) in rows[1:]] == ["member-1", "member-1", "member-2"]
     assert server.rows("SELECT visitor_id, is_anon FROM sessions WHERE domain = ?", [site]) == [("member-2", False)]
@@ -242,7 +242,7 @@ def test_a_given_visitor_id_replaces_the_visits(server: LiveServer, site: str) -
 def test_a_device_has_so_many_visits_and_the_rest_are_stored(tmp_path: Any, site: str) -> None:
     options = {"trust_proxy": "true", "sessionstorage_max_sessions_per_visitor": "2"}
     with LiveServer(tmp_path / "data", **options) as server:
-        Player(server, site, "script").play("PV /1?ref=a; PV /2?ref=b; PV /3?ref=c; PV /4 R=/3; PV /5 R=/1")
+        Visitor(server, site, "script").run("PV /1?ref=a; PV /2?ref=b; PV /3?ref=c; PV /4 R=/3; PV /5 R=/1")
         assert visits(server, site) == [
             one("/1", "/5", "direct", 2, utm="a"),
             one("/2", "/4", "direct", 2, utm="b"),  # the latest that is remembered
@@ -267,7 +267,7 @@ def test_a_page_on_a_host_that_is_not_registered(server: LiveServer, way: str) -
 
 @pytest.mark.parametrize("event", ["file-downloads", "outbound-links"])
 def test_a_ping_that_names_no_page_belongs_to_the_latest_visit(server: LiveServer, site: str, event: str) -> None:
-    Player(server, site, "script").play("PV / R=google; PV /article R=bing")
+    Visitor(server, site, "script").run("PV / R=google; PV /article R=bing")
     headers = browser(f"https://{site}/", X_Prisme_Referrer="", X_Forwarded_For="8.8.8.8", Content_Type="text/ping")
     sent = {**headers, "Ping-To": "https://files.example.org/a.pdf"}
     assert server.http.post(EVENTS + event, headers=sent, content=b"PING").status_code == 200

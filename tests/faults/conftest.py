@@ -1,12 +1,12 @@
-"""A server for floods; what the faults came to, as the table of docs/reliability.md."""
+"""A server for floods; the results of all faults, as the table of docs/reliability.md."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 
-from tests.faults.bounds import process
 from tests.faults.load import Outcome, Report
+from tests.faults.resources import flood_server
 from tests.process import Process
 
 
@@ -39,7 +39,7 @@ def report() -> Report:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """A server of its own process, which must live through all of this."""
-    with process(tmp_path_factory.mktemp("floods") / "data") as started:
+    with flood_server(tmp_path_factory.mktemp("floods") / "data") as started:
         started.start()
         yield started
         assert started.stop() == 0

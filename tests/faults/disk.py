@@ -1,4 +1,4 @@
-"""Small file systems of their own, so that a disk can be full, or read-only, for one server alone."""
+"""Small file systems, so that the disk of one server can be full or read-only."""
 
 import contextlib
 import itertools
@@ -23,22 +23,22 @@ class Disk:
             file.writelines(itertools.repeat(b"x" * 4096))
 
     def leave(self, size: int) -> None:
-        """Fill it, but for so many bytes."""
+        """Fill it, except for `size` bytes."""
         self.fill()
         os.truncate(self._filler, self._filler.stat().st_size - size)
 
     def free(self) -> None:
-        """Give the room back."""
+        """Free the space again."""
         self._filler.unlink()
 
     def set_read_only(self, is_so: bool) -> None:
-        """Nobody can write to it, root neither; not while a file is open for writing."""
+        """Make it read-only, even for root, or writable; fails while a file is open for writing."""
         subprocess.run(["mount", "-o", f"remount,{'ro' if is_so else 'rw'}", self.folder], check=True)
 
 
 @contextlib.contextmanager
 def mounted(folder: Path, size: str) -> Iterator[Disk]:
-    """A disk of that size; what is written to it is gone afterwards."""
+    """A disk of that size, which is removed with its content afterwards."""
     mount = need("mount", "mount")
     if os.geteuid() != 0:
         miss("needs root, to mount a small file system")

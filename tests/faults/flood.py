@@ -1,4 +1,4 @@
-"""Clients that mean no good, by the thousand, and one that only wants to be served meanwhile."""
+"""Hostile clients by the thousand, and one visitor that has to be served meanwhile."""
 
 import asyncio
 import itertools
@@ -21,9 +21,10 @@ JSON = "Content-Type: application/json"
 
 
 class Visitor:
-    """`with Visitor(server) as visitor:` views pages all the time, one after another, as people do.
+    """`with Visitor(server) as visitor:` views one page after another until the block ends.
 
-    `statuses` counts what it was answered, `slowest` is the longest wait in seconds; what is no answer fails the test.
+    `statuses` counts the responses, `slowest` is the longest response time in seconds. The block fails where a request
+    got no response.
     """
 
     def __init__(self, server: Process) -> None:
@@ -59,7 +60,7 @@ class Visitor:
                     return
                 headers = browser(f"{HOME}/visitor-{number}", X_Forwarded_For="198.51.100.7")
                 began = time.monotonic()
-                # A connection of its own each time: that is what a flood of connections would take from others.
+                # A new connection each time, as a flood of connections would leave none for others.
                 answer = httpx.post(
                     f"http://127.0.0.1:{self._port}{EVENTS}pageviews", headers=headers, timeout=PATIENCE
                 )
@@ -75,7 +76,7 @@ def head(method: str, path: str, *lines: str, site: str = HOME) -> bytes:
     return "\r\n".join((*first, f"X-Prisme-Referrer: {site}/flood", *lines, "", "")).encode()
 
 
-class Wire:
+class Connection:
     """One connection of a crowd."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -87,13 +88,13 @@ class Wire:
         await self._writer.drain()
 
     async def drip(self, data: bytes, pause: float) -> None:
-        """A byte, and again after a while, until the other side has had enough."""
+        """Send one byte after another with a pause in between; ConnectionError once the server closes."""
         for byte in data:
             await self.send(bytes((byte,)))
             await asyncio.sleep(pause)
 
     async def answer(self) -> bytes:
-        """All that comes until the server hangs up."""
+        """All that the server sends until it closes the connection."""
         heard = b""
         try:
             while part := await self.reader.read(65_536):
@@ -103,25 +104,25 @@ class Wire:
         return heard
 
     def drop(self, reset: bool) -> None:
-        """Hang up, or vanish."""
+        """Close the connection, or reset it."""
         if reset:
             self._writer.transport.abort()
         else:
             self._writer.close()
 
 
-def crowd(port: int, behave: Callable[[Wire, int], Awaitable[bytes]], size: int, patience: float) -> Counter[str]:
-    """So many connections at once, each behaves as it is told; gives how often each outcome came.
+def crowd(port: int, behave: Callable[[Connection, int], Awaitable[bytes]], size: int, patience: float) -> Counter[str]:
+    """Open `size` connections at once, call `behave` for each, and count the outcomes.
 
-    An outcome is the status line's number, `closed` without an answer, or `open` after `patience` seconds.
+    An outcome is the status code, `closed` where there was no response, or `open` after `patience` seconds.
     """
 
     async def one(number: int, gate: asyncio.Semaphore) -> str:
-        async with gate:  # a listener's queue is not endless
+        async with gate:  # the server's accept queue is limited
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=65_536)
         try:
             async with asyncio.timeout(patience):
-                heard = await behave(Wire(reader, writer), number)
+                heard = await behave(Connection(reader, writer), number)
         except TimeoutError:
             return "open"
         except ConnectionError:

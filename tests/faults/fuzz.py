@@ -23,13 +23,14 @@ from prisme.ingest.links import read_link
 from prisme.ingest.pageview import read_status, read_visitor
 from prisme.journal.record import CustomLine, DownloadLine, Line, OutboundLine, PageviewLine, encode
 from prisme.journal.segment import Segment, segment_path
-from prisme.runtime.config import Config, Mistakes
+from prisme.runtime.config import Config, ConfigError
 from prisme.runtime.options import OPTIONS, flag, variable
 from prisme.visit import address
+from prisme.visit.bots import Bots
 from prisme.visit.origins import Origins
 from prisme.visit.sites import Rules, Sites
 from prisme.visit.useragent import UserAgents
-from prisme.visit.utm import read_utm
+from prisme.visit.utm import parse_utm
 from prisme.web.events.endpoints import BODY_HEADERS
 from prisme.web.events.noscript import IN_QUERY, read_parameters
 from prisme.web.request import _EMPTY, PLATFORM, Proxy, Trust
@@ -88,8 +89,8 @@ def urls(data: bytes) -> None:
     assert again.isascii()
     assert again.isprintable()
     assert len(again) > MAX_BYTES or str(uri.parse(again.encode())) == again
-    for part in read_utm(found.query).__struct_fields__:
-        getattr(read_utm(found.query), part).encode()  # no lone surrogates
+    for part in parse_utm(found.query).__struct_fields__:
+        getattr(parse_utm(found.query), part).encode()  # no lone surrogates
     link = read_link(data)
     assert isinstance(link, Refusal) or link == found
     page, referrer = _SITES.pages[data], _SITES.referrers[data]
@@ -99,7 +100,7 @@ def urls(data: bytes) -> None:
 
 @cache
 def _user_agents() -> UserAgents:
-    return UserAgents("strict", ())
+    return UserAgents(Bots("strict", ()).refuse)
 
 
 def hints(data: bytes) -> None:
@@ -211,7 +212,7 @@ def options(data: bytes) -> None:
     flags = [f"{flag(option.name)}={line}" for option, line in zip(OPTIONS, words.split("\n"), strict=False)]
     for given in ([], flags, words.split("\n")):
         # Some words ask for help, or are none that a parser of words takes.
-        with contextlib.suppress(Mistakes, SystemExit), contextlib.redirect_stdout(None), _no_errors():
+        with contextlib.suppress(ConfigError, SystemExit), contextlib.redirect_stdout(None), _no_errors():
             assert isinstance(configure(given, environ, _PLACE)[0], Config)
 
 

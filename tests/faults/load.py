@@ -1,4 +1,4 @@
-"""Visitors by the thousand on a few connections, and what has become of their events afterwards."""
+"""Thousands of visitors on a few connections, and the check that each of their events was stored once."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ from tests.server import CHROME, LiveServer, wait_until
 PAGEVIEWS = "/api/v1/events/pageviews"
 CUSTOM = "/api/v1/events/custom"
 HOME = "https://example.com"
-BATCH = 40  # requests on the wire at once, a connection
+BATCH = 40  # pipelined requests, on each connection
 _MOST = 1_000_000
 
 # The long version: as often, and for as long, as docs/reliability.md says.

@@ -8,7 +8,7 @@ from pathlib import Path
 from prisme.store.secrets import Secrets
 from prisme.visit.identity import Identity
 from prisme.visit.salts import Salts
-from tests.faults.traces import A_DAY, PAGE, VIEWS, Needles, move_to_noon, read_folder, read_tables, search
+from tests.faults.leak_search import A_DAY, PAGE, VIEWS, Needles, move_to_noon, read_folder, read_tables, search
 from tests.server import CHROME, LiveServer, browser, open_tables, wait_until
 from tests.visit.test_identity import device_of, parts_of
 

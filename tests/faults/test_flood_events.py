@@ -11,9 +11,9 @@ from pathlib import Path
 
 from prisme.base.events import NO_UTM, Client, Session
 from prisme.visit.sessions import SHARDS, Sessions, Visit, begin
-from tests.faults.bounds import BOUND, MB, many_files, memory, process
-from tests.faults.flood import CUSTOM, EVENTS, HOME, JSON, Visitor, Wire, crowd, head, say
+from tests.faults.flood import CUSTOM, EVENTS, HOME, JSON, Connection, Visitor, crowd, head, say
 from tests.faults.load import LONG
+from tests.faults.resources import MB, MEMORY_LIMIT, flood_server, many_files, memory
 from tests.process import Process
 from tests.server import CHROME, PATIENCE, browser
 
@@ -25,23 +25,23 @@ def test_events_that_begin_visits_by_the_thousand(server: Process) -> None:
     """Custom events whose pageview never comes: each is stored, and nobody waits."""
     size = 4000 if LONG else 1300
 
-    async def behave(wire: Wire, number: int) -> bytes:
+    async def behave(connection: Connection, number: int) -> bytes:
         lines = (f"X-Forwarded-For: 10.{number >> 8}.{number & 255}.9", "Content-Length: 2", "Connection: close", JSON)
-        await wire.send(head("POST", CUSTOM, *lines) + b"{}")
-        return await wire.answer()
+        await connection.send(head("POST", CUSTOM, *lines) + b"{}")
+        return await connection.answer()
 
     with many_files(size), Visitor(server) as visitor:
         outcomes = crowd(server.port, behave, size, 40)
     assert outcomes == {"200": size}
     assert visitor.served, visitor.statuses
-    assert memory(server) < BOUND
+    assert memory(server) < MEMORY_LIMIT
 
 
 def test_long_events(tmp_path: Path) -> None:
     """More of them in a second than DuckDB's memory holds: they are loaded all the same."""
     count = 400
     body = b'{"a":"' + b'\\"' * 32_000 + b'"}'
-    with process(tmp_path / "data", duckdb_memory_limit="128MB", eventstore_max_batch_timeout="1m") as server:
+    with flood_server(tmp_path / "data", duckdb_memory_limit="128MB", eventstore_max_batch_timeout="1m") as server:
         server.start()
         assert server.http.post(EVENTS + "pageviews", headers=browser(f"{HOME}/flood")).status_code == 200
         said = head("POST", CUSTOM, JSON, f"Content-Length: {len(body)}") + body
@@ -60,15 +60,15 @@ def test_long_events_of_many_clients_at_once(tmp_path: Path) -> None:
     body = b'{"a":"' + b"x" * 60_000 + b'"}'
     said = head("POST", CUSTOM, JSON, f"Content-Length: {len(body)}", "Connection: close") + body
 
-    async def behave(wire: Wire, number: int) -> bytes:
-        await wire.send(
+    async def behave(connection: Connection, number: int) -> bytes:
+        await connection.send(
             said.replace(b"\r\n", f"\r\nX-Forwarded-For: 10.{number >> 8}.{number & 255}.9\r\n".encode(), 1)
         )
-        return await wire.answer()
+        return await connection.answer()
 
     with (
         many_files(size),
-        process(tmp_path / "data", duckdb_memory_limit="128MB", eventstore_max_batch_timeout="1m") as server,
+        flood_server(tmp_path / "data", duckdb_memory_limit="128MB", eventstore_max_batch_timeout="1m") as server,
     ):
         server.start()
         assert server.process is not None
@@ -84,7 +84,7 @@ def test_long_events_of_many_clients_at_once(tmp_path: Path) -> None:
 def test_more_than_64_visits_of_a_device(tmp_path: Path) -> None:
     """The first 64 are remembered, the others are stored alone."""
     visits = 2000
-    with process(tmp_path / "data") as server:
+    with flood_server(tmp_path / "data") as server:
         server.start()
 
         def come(number: int) -> None:
@@ -94,7 +94,7 @@ def test_more_than_64_visits_of_a_device(tmp_path: Path) -> None:
 
         for number in (*range(visits), 0, 63, 64):
             come(number)
-        assert memory(server) < BOUND
+        assert memory(server) < MEMORY_LIMIT
         assert server.stop() == 0
         query = "SELECT entry_path, count(*), sum(pageviews) FROM sessions GROUP BY ALL HAVING sum(pageviews) > 1"
         assert sorted(server.rows(query)) == [("/tab-0", 1, 2), ("/tab-63", 1, 2), ("/tab-64", 2, 2)]
@@ -167,7 +167,7 @@ class Distinct:
 
 
 def test_addresses_hosts_paths_browsers_and_visitors_without_end(tmp_path: Path) -> None:
-    with process(tmp_path / "data", origins="example.com,*.example.com", api_events_rate_limit="60") as server:
+    with flood_server(tmp_path / "data", origins="example.com,*.example.com", api_events_rate_limit="60") as server:
         server.start()
         with Visitor(server) as visitor:
             halves = [Distinct(server.port, begin, begin + DISTINCT // 2) for begin in (0, DISTINCT // 2)]
@@ -184,4 +184,4 @@ def test_addresses_hosts_paths_browsers_and_visitors_without_end(tmp_path: Path)
         stored = f"SELECT {columns} FROM pageviews WHERE path LIKE '/page/%'"
         assert server.rows(stored) == [(DISTINCT,) * 4]
         print(f"{DISTINCT} of each: {most / MB:.0f} MB at most, slowest answer {visitor.slowest:.3f} s")
-        assert most < BOUND
+        assert most < MEMORY_LIMIT

@@ -14,42 +14,42 @@ from pathlib import Path
 import pytest
 
 from prisme.web.server import _CONNECTION_BYTES, _CONNECTIONS
-from tests.faults.bounds import BOUND, MB, many_files, memory, open_files, process
-from tests.faults.flood import CUSTOM, EVENTS, HOME, JSON, Visitor, Wire, crowd, head, say
+from tests.faults.flood import CUSTOM, EVENTS, HOME, JSON, Connection, Visitor, crowd, head, say
 from tests.faults.load import LONG
+from tests.faults.resources import MB, MEMORY_LIMIT, flood_server, many_files, memory, open_files
 from tests.process import Process
 from tests.server import PATIENCE, browser, wait_until
 
 # ----- connections
 
 
-async def silent(wire: Wire) -> bytes:
-    return await wire.answer()
+async def silent(connection: Connection) -> bytes:
+    return await connection.answer()
 
 
-async def slow_head(wire: Wire) -> bytes:
-    listening = asyncio.ensure_future(wire.answer())
+async def slow_head(connection: Connection) -> bytes:
+    listening = asyncio.ensure_future(connection.answer())
     with contextlib.suppress(ConnectionError):
-        await wire.drip(head("POST", EVENTS + "pageviews"), 1)
+        await connection.drip(head("POST", EVENTS + "pageviews"), 1)
     return await listening
 
 
-async def slow_body(wire: Wire) -> bytes:
-    await wire.send(head("POST", CUSTOM, "Content-Length: 1000", JSON))
-    listening = asyncio.ensure_future(wire.answer())
+async def slow_body(connection: Connection) -> bytes:
+    await connection.send(head("POST", CUSTOM, "Content-Length: 1000", JSON))
+    listening = asyncio.ensure_future(connection.answer())
     with contextlib.suppress(ConnectionError):
-        await wire.drip(b'{"a":"' + b"x" * 100, 1)
+        await connection.drip(b'{"a":"' + b"x" * 100, 1)
     return await listening
 
 
-async def slow_chunks(wire: Wire) -> bytes:
-    await wire.send(head("POST", CUSTOM, "Transfer-Encoding: chunked", JSON) + b"3e8\r\n{")
-    return await wire.answer()
+async def slow_chunks(connection: Connection) -> bytes:
+    await connection.send(head("POST", CUSTOM, "Transfer-Encoding: chunked", JSON) + b"3e8\r\n{")
+    return await connection.answer()
 
 
-async def served_then_silent(wire: Wire) -> bytes:
-    await wire.send(head("GET", "/api/v1/healthcheck"))
-    return await wire.answer()
+async def served_then_silent(connection: Connection) -> bytes:
+    await connection.send(head("GET", "/api/v1/healthcheck"))
+    return await connection.answer()
 
 
 SLOW = [silent, slow_head, slow_body, slow_chunks, served_then_silent]
@@ -83,7 +83,7 @@ def test_thousands_of_slow_clients(server: Process) -> None:
     # Each is hung up on after ten seconds, or a little more; who sends a body too slowly is told so.
     assert outcomes == {"closed": 2 * fifth, "408": 2 * fifth, "200": fifth}
     assert visitor.served, visitor.statuses
-    assert memory(server) < BOUND
+    assert memory(server) < MEMORY_LIMIT
 
 
 def test_slow_clients_with_much_to_say(tmp_path: Path) -> None:
@@ -92,11 +92,11 @@ def test_slow_clients_with_much_to_say(tmp_path: Path) -> None:
     lines = [f"X-{number}: {'y' * 4000}" for number in range(15)]
     said = head("POST", CUSTOM, "Content-Length: 65536", *lines)
 
-    async def behave(wire: Wire, number: int) -> bytes:
-        await wire.send(said + b"z" * 65_000 if number % 4 else said[:-2])
-        return await wire.answer()
+    async def behave(connection: Connection, number: int) -> bytes:
+        await connection.send(said + b"z" * 65_000 if number % 4 else said[:-2])
+        return await connection.answer()
 
-    with process(tmp_path / "data") as server, many_files(size):
+    with flood_server(tmp_path / "data") as server, many_files(size):
         server.start()
         before = memory(server)
         with Visitor(server) as visitor:
@@ -119,10 +119,10 @@ def test_clients_beyond_the_connections_wait_for_one(server: Process) -> None:
 def test_connections_opened_and_dropped(server: Process) -> None:
     before = open_files(server)
 
-    async def behave(wire: Wire, number: int) -> bytes:
+    async def behave(connection: Connection, number: int) -> bytes:
         sent = (b"", b"G", head("POST", CUSTOM, "Content-Length: 9") + b"{", head("GET", "/api/v1/healthcheck"))
-        await wire.send(sent[number % 4])
-        wire.drop(reset=number % 2 == 0)
+        await connection.send(sent[number % 4])
+        connection.drop(reset=number % 2 == 0)
         return b""
 
     size = 100_000 if LONG else 6000
@@ -131,7 +131,7 @@ def test_connections_opened_and_dropped(server: Process) -> None:
     assert outcomes == {"closed": size}
     assert visitor.served, visitor.statuses
     wait_until(lambda: open_files(server) <= before + 2, "all connections to be closed")
-    assert memory(server) < BOUND
+    assert memory(server) < MEMORY_LIMIT
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_connections_opened_and_dropped(server: Process) -> None:
 def test_open_files(tmp_path: Path, soft: int, hard: int, clients: int, connected: int) -> None:
     """Connections never take the files that the journal and the database need."""
     prefix = ("sh", "-c", f'ulimit -Sn {soft}; ulimit -Hn {hard}; exec "$@"', "sh")
-    with process(tmp_path / "data", prefix) as server, contextlib.ExitStack() as wires:
+    with flood_server(tmp_path / "data", prefix) as server, contextlib.ExitStack() as wires:
         server.start()
         time.sleep(1.0)  # the server's own first request may still be open
         before = open_files(server)
@@ -193,7 +193,7 @@ def test_odd_requests(server: Process, parts: list[bytes], statuses: set[int | N
     heard = say(server.port, *parts)
     assert (int(heard[9:12]) if heard.startswith(b"HTTP/1.1 ") else None) in statuses, heard[:200]
     assert server.http.post(EVENTS + "pageviews", headers=browser(f"{HOME}/after")).status_code == 200
-    assert memory(server) < BOUND
+    assert memory(server) < MEMORY_LIMIT
 
 
 def test_pipelined_requests_are_answered_in_order(server: Process) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from prisme.assets import COUNTRIES
-from prisme.store.database import LOG_BYTES
+from prisme.store.connection import LOG_BYTES
 from tests.faults.disk import elsewhere, mounted
 from tests.faults.load import BATCH, HOME, LONG, PAGEVIEWS, TIMES, Load, Report, count, flow
-from tests.faults.watch import JOURNAL, STORE, Watched, Where, endure
+from tests.faults.monitoring import JOURNAL, STORE, Monitored, Symptoms, endure
 from tests.process import Process
 from tests.server import CHROME, LiveServer, browser, config_for, make_token, open_tables, wait_until
 
@@ -75,7 +75,7 @@ def test_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
     ],
 )
 def test_full_under_load(
-    tmp_path: Path, place: str, where: Where, name: str, times: int, seconds: float, report: Report
+    tmp_path: Path, place: str, symptoms: Symptoms, name: str, times: int, seconds: float, report: Report
 ) -> None:
     data, journal = tmp_path / "data", tmp_path / "data" / "journal"
     with contextlib.ExitStack() as stack:
@@ -86,18 +86,18 @@ def test_full_under_load(
             disk = stack.enter_context(mounted(data, "64m" if seconds == SECONDS else "1g"))
             if place == "data":
                 stack.enter_context(elsewhere(journal, tmp_path / "elsewhere"))
-        server = stack.enter_context(Watched(data))
+        server = stack.enter_context(Monitored(data))
         server.start()
         loads = [Load(server.port, f"{place}-{number}", 0.02) for number in range(2)]
         slowest = 0.0
         for _ in range(times):
             flow(loads)
-            slowest = max(slowest, endure(server, where, disk.fill, disk.free, seconds))
+            slowest = max(slowest, endure(server, symptoms, disk.fill, disk.free, seconds))
         flow(loads)
         for load in loads:
             load.stop()
         assert server.stop() == 0
-        assert (sum(load.refused for load in loads) > 0) == where.refuses
+        assert (sum(load.refused for load in loads) > 0) == symptoms.refuses
         report(name, times, count(server, loads), slowest)
 
 
@@ -116,7 +116,11 @@ def test_full_while_checkpointing(tmp_path: Path, turn: int, report: Report) -> 
     """DuckDB gives up on its file then: it is opened anew, and figures are asked for all the time."""
     data = tmp_path / "data"
     asked = Counter[int]()
-    with mounted(data, "160m") as disk, elsewhere(data / "journal", tmp_path / "elsewhere"), Watched(data) as server:
+    with (
+        mounted(data, "160m") as disk,
+        elsewhere(data / "journal", tmp_path / "elsewhere"),
+        Monitored(data) as server,
+    ):
         token = make_token(data)
 
         def ask() -> int:
@@ -132,8 +136,8 @@ def test_full_while_checkpointing(tmp_path: Path, turn: int, report: Report) -> 
         server.start()
         loads = [Load(server.port, f"checkpoint-{number}") for number in range(2)]
         seconds = endure(server, STORE, ask, disk.free, SECONDS)
-        assert "checkpoint" in server.told()
-        assert "the database was opened anew" in server.told()
+        assert "checkpoint" in server.log_text()
+        assert "the database was reopened" in server.log_text()
         assert ask() == 200
         flow(loads)
         for load in loads:
@@ -146,7 +150,7 @@ def test_full_while_checkpointing(tmp_path: Path, turn: int, report: Report) -> 
 
 def test_stops_on_a_full_disk_and_loses_nothing(tmp_path: Path, report: Report) -> None:
     data = tmp_path / "data"
-    with mounted(data, "64m") as disk, Watched(data) as server:
+    with mounted(data, "64m") as disk, Monitored(data) as server:
         server.start()
         load = Load(server.port, "stop", 0.02)
         flow([load])
@@ -157,7 +161,7 @@ def test_stops_on_a_full_disk_and_loses_nothing(tmp_path: Path, report: Report) 
         assert server.stop() == 0
         disk.fill()
         assert server.start(ready=False).wait(20) in {0, 1}
-        assert "Traceback" not in server.told()
+        assert "Traceback" not in server.log_text()
         disk.free()
         begun = time.monotonic()
         server.start()
@@ -191,7 +195,9 @@ def test_events_leave_room_for_all_else(tmp_path: Path, report: Report) -> None:
         load = Load(server.port, "room", 0.02)
         flow([load])
         disk.leave(40_000_000)
-        reason = f"disk: less than 48 MB are free (min_free_space) in {data}, so events are refused: make room"
+        reason = (
+            f"disk: less than 48 MB are free (min_free_space) in {data}, so events are rejected: free up disk space"
+        )
         wait_until(lambda: health() == (503, reason), "events to be refused")
         answered = len(load.answered)
         wait_until(lambda: load.refused > 5 * BATCH, "many to be refused")
@@ -228,7 +234,7 @@ def test_segments_that_wait_hold_no_file_open(tmp_path: Path) -> None:
     with (
         mounted(data, "64m") as disk,
         elsewhere(data / "journal", tmp_path / "elsewhere"),
-        Watched(data, interval="10ms") as server,
+        Monitored(data, interval="10ms") as server,
     ):
         server.start()
         load = Load(server.port, "wait")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from prisme.base import uri
 from prisme.cli.serve import configure
-from prisme.runtime.config import Mistakes
+from prisme.runtime.config import ConfigError
 from tests.faults import fuzz
 from tests.faults.load import LONG
 from tests.server import CHROME, PATIENCE, LiveServer, browser
@@ -285,16 +285,16 @@ def test_whatever_is_said_comes_to_an_end(targets: dict[str, fuzz.Target], targe
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        pytest.param("a = " + "[" * DEEP, "is not TOML", id="nested 100,000 times"),
-        pytest.param("port = " + "9" * 5000, "is not TOML", id="integer of 5,000 digits"),
+        pytest.param("a = " + "[" * DEEP, "is not valid TOML", id="nested 100,000 times"),
+        pytest.param("port = " + "9" * 5000, "is not valid TOML", id="integer of 5,000 digits"),
         pytest.param("port = 0x" + "f" * 5000, "port (file prisme.toml key port)", id="integer of 5,000 hex digits"),
         pytest.param('data_dir = "a\\u0000b"', "data_dir (file prisme.toml key data_dir)", id="NUL"),
-        pytest.param('data_dir = "\\ud800"', "is not TOML", id="lone surrogate"),
+        pytest.param('data_dir = "\\ud800"', "is not valid TOML", id="lone surrogate"),
         pytest.param("port = 1e400", "port (file prisme.toml key port)", id="infinite"),
     ],
 )
 def test_odd_options_are_mistakes(tmp_path: Path, text: str, told: str) -> None:
     (tmp_path / "prisme.toml").write_text(text)
-    with pytest.raises(Mistakes) as raised:
+    with pytest.raises(ConfigError) as raised:
         configure([], {}, tmp_path)
     assert told in str(raised.value)

@@ -133,7 +133,8 @@ def test_scratch_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     spill = """
 import os, sys
 from pathlib import Path
-from prisme.store.database import Database, Limits
+from prisme.store.connection import Limits
+from prisme.store.database import Database
 os.umask(0o077)  # as prisme.serve.run does before anything
 folder = Path(sys.argv[1])
 cursor = Database(folder / "prisme.duckdb", Limits(64_000_000, 1), folder / "tmp").cursor()
@@ -150,7 +151,7 @@ os.kill(os.getpid(), 9)
 
 def test_nobody_gets_in_with_a_password_that_nobody_set(start: Callable[..., LiveServer]) -> None:
     server = start(trust_proxy="true")
-    assert not Accounts(Control(server.folder)).any()
+    assert not Accounts(Control(server.folder)).has_any()
     names = ("", "admin", "prisme", "demo")
     passwords = ("", "admin", "prisme", "password", "correct horse battery")
     for number, (name, password) in enumerate(itertools.product(names, passwords)):
@@ -162,7 +163,7 @@ def test_nobody_gets_in_with_a_password_that_nobody_set(start: Callable[..., Liv
     for key in ("", "None", "0", "setup", Setup().key):
         fields = {"key": key, "name": "eve", "password": "correct horse battery", "again": "correct horse battery"}
         assert server.http.post("/setup", data=fields).status_code == 401
-    assert not Accounts(Control(server.folder)).any()
+    assert not Accounts(Control(server.folder)).has_any()
     assert len({Setup().key for _ in range(100)}) == 100
     assert len(Setup().key) >= 43  # 256 bits
     assert not [option for option in OPTIONS if "password" in option.name or "secret" in option.name]

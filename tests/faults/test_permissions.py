@@ -7,23 +7,23 @@ from pathlib import Path
 import pytest
 
 from tests.faults.load import HOME, PAGEVIEWS, TIMES, Load, Report, count, flow
-from tests.faults.watch import DENIED, Watched, endure
+from tests.faults.monitoring import DENIED, Monitored, endure
 from tests.process import Process
 from tests.requirements import need
 from tests.server import browser, wait_until
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Watched]:
+def server(tmp_path: Path) -> Iterator[Monitored]:
     """A server for which permissions count: root may do anything, unless these capabilities are taken away."""
     powers = "-dac_override,-dac_read_search"
     setpriv = need("setpriv", "util-linux")
     prefix = (setpriv, f"--bounding-set={powers}", f"--inh-caps={powers}") if os.geteuid() == 0 else ()
-    with Watched(tmp_path / "data", prefix) as server:
+    with Monitored(tmp_path / "data", prefix) as server:
         yield server
 
 
-def test_read_only_journal(server: Watched, report: Report) -> None:
+def test_read_only_journal(server: Monitored, report: Report) -> None:
     """The folder: lines can be written to the open segment, but no segment can be made or removed."""
     journal, slowest = server.folder / "journal", 0.0
     server.start()
@@ -46,7 +46,7 @@ def test_read_only_journal(server: Watched, report: Report) -> None:
     assert list(journal.iterdir()) == []
 
 
-def test_unreadable_segment_waits_and_holds_up_nobody(server: Watched) -> None:
+def test_unreadable_segment_waits_and_holds_up_nobody(server: Monitored) -> None:
     with Process(server.folder, eventstore_max_batch_timeout="1m") as earlier:
         earlier.start()
         for step, referrer in enumerate(("", f"{HOME}/0")):

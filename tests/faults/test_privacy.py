@@ -26,8 +26,7 @@ from prisme.store.control import Control
 from prisme.store.secrets import Secrets
 from prisme.visit.salts import DAY
 from tests.checkout import ROOT
-from tests.faults.load import LONG
-from tests.faults.traces import (
+from tests.faults.leak_search import (
     A_DAY,
     PAGE,
     PLANTED,
@@ -40,6 +39,7 @@ from tests.faults.traces import (
     read_tables,
     search,
 )
+from tests.faults.load import LONG
 from tests.process import Process
 from tests.requirements import miss
 from tests.server import PATIENCE, LiveServer, browser, free_port, wait_until

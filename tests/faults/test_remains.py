@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prisme.store.secrets import Secrets
 from tests.checkout import ROOT
-from tests.faults.traces import PLANTED
+from tests.faults.leak_search import PLANTED
 from tests.server import LiveServer
 
 

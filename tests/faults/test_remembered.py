@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from prisme.access import attempts, audit
+from prisme.access import audit, login_attempts
 from prisme.access.accounts import Accounts
-from prisme.access.attempts import Attempts
 from prisme.access.grants import operator
+from prisme.access.login_attempts import AttemptLimiter
 from prisme.base.events import NO_UTM, Client, Session
 from prisme.base.memo import Memo
-from prisme.serve import _TEND_SECONDS
+from prisme.runtime.housekeeping import TICK_SECONDS
 from prisme.store.control import Control
 from prisme.visit import address
+from prisme.visit.bots import Bots
 from prisme.visit.concentration import Concentration
 from prisme.visit.origins import Origins
 from prisme.visit.ratelimit import WINDOW, RateLimiter
@@ -56,7 +57,7 @@ def test_addresses() -> None:
 
 
 def test_user_agents() -> None:
-    agents = UserAgents("strict", ())
+    agents = UserAgents(Bots("strict", ()).refuse)
     for cached in (agents._read_cached, agents._parse_cached):
         assert cached.cache_parameters()["maxsize"] == 10_000
 
@@ -80,17 +81,17 @@ def test_addresses_of_the_rate_limit() -> None:
 
 
 def test_addresses_with_wrong_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert attempts._MOST == 50_000
-    monkeypatch.setattr(attempts, "_MOST", 5)
-    wrong = Attempts()
+    assert login_attempts._MAX_KEYS == 50_000
+    monkeypatch.setattr(login_attempts, "_MAX_KEYS", 5)
+    wrong = AttemptLimiter()
     for number in range(20):
-        wrong.fail({f"198.51.100.{number}": 20}, 0.0)
+        wrong.record_failure({f"198.51.100.{number}": 20}, 0.0)
         assert len(wrong._failures) <= 6
 
 
 def test_changes_of_who_may_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert audit._MOST == 100_000
-    monkeypatch.setattr(audit, "_MOST", 5)
+    assert audit._MAX_ENTRIES == 100_000
+    monkeypatch.setattr(audit, "_MAX_ENTRIES", 5)
     accounts = Accounts(Control(tmp_path))
     for number in range(10):
         accounts.add(operator("test"), f"user-{number}", "admin", (), "correct horse battery", 0)
@@ -100,7 +101,7 @@ def test_changes_of_who_may_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_visits_and_the_paths_of_their_pages() -> None:
     """A visit is over after 30 minutes; each second, one of the shards is looked through for those."""
-    assert SHARDS * _TEND_SECONDS < 300
+    assert SHARDS * TICK_SECONDS < 300
     minute = 60_000_000
     sessions = Sessions(30 * minute, 64)
     client = Client("Linux", "Firefox", "Other", "desktop")

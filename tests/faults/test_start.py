@@ -144,9 +144,9 @@ def test_a_damaged_database_is_told_and_replaced(
     ("content", "says"),
     [
         pytest.param(None, "there is no file", id="missing"),
-        pytest.param(b"", "is no MMDB file", id="empty"),
-        pytest.param(b"\x1f\x8b" + bytes(5000), "is no MMDB file", id="packed"),
-        pytest.param(COUNTRIES.read_bytes()[:100_000], "is no MMDB file", id="cut"),
+        pytest.param(b"", "is not an MMDB file", id="empty"),
+        pytest.param(b"\x1f\x8b" + bytes(5000), "is not an MMDB file", id="packed"),
+        pytest.param(COUNTRIES.read_bytes()[:100_000], "is not an MMDB file", id="cut"),
     ],
 )
 def test_wrong_countries(left: Left, tmp_path: Path, content: bytes | None, says: str, report: Report) -> None:

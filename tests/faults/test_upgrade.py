@@ -17,9 +17,9 @@ import pytest
 
 from prisme.access.views import View, Views
 from prisme.assets import COUNTRIES
-from prisme.store import control, database
 from prisme.store.control import FILE, Control
-from prisme.store.database import StoreError, read_steps
+from prisme.store.errors import StoreError
+from prisme.store.schema import read_steps
 from tests.faults.disk import mounted
 from tests.faults.load import LONG, Load, Report, count, flow
 from tests.process import Process
@@ -53,8 +53,7 @@ def inject() -> Iterator[Inject]:
             def read(asked: str) -> list[str]:
                 return [*read_steps(asked), *(steps if asked == schema else ())]
 
-            for module in (database, control):
-                patch.setattr(module, "read_steps", read)
+            patch.setattr("prisme.store.schema.read_steps", read)
 
         yield add
 
@@ -115,7 +114,7 @@ def test_upgrade_to_the_next_schema(
     stored = "SELECT (SELECT count(*) FROM pageviews) + (SELECT count(*) FROM events_custom)"
     assert look(folder / COPY, stored) == len(loads[0].answered)
     assert (folder / COPY).stat().st_mode & 0o077 == 0
-    assert any(f"it is in {folder / COPY}" in message for message in caplog.messages)
+    assert any(f"the previous file is {folder / COPY}" in message for message in caplog.messages)
 
 
 @pytest.mark.parametrize("steps", [(BROKEN,), (WIDER, BROKEN)], ids=["in the middle", "after another step"])
@@ -124,7 +123,7 @@ def test_a_failed_upgrade_is_undone(
 ) -> None:
     folder, loads = killed
     inject("events", *steps)
-    with pytest.raises(StoreError, match=rf"nowhere(.|\n)*what it was \(version {EVENTS}\)"):
+    with pytest.raises(StoreError, match=rf"nowhere(.|\n)*is unchanged \(version {EVENTS}\)"):
         LiveServer(folder, trust_proxy="true").__enter__()
     assert look(folder / "prisme.duckdb") == EVENTS
     assert not (folder / COPY).exists()
@@ -135,7 +134,7 @@ def test_a_failed_upgrade_is_undone(
     ("rows", "room", "says"),
     [
         pytest.param(0, 12_000_000, "No space left", id="for the new"),
-        pytest.param(500_000, 7_000_000, "a copy and its change need", id="for a copy and its change"),
+        pytest.param(500_000, 7_000_000, "the migration of a copy needs", id="for a copy and its change"),
         pytest.param(1_000, 50_000, "checkpoint", id="for a checkpoint"),
     ],
 )
@@ -153,7 +152,7 @@ def test_an_upgrade_without_room_is_undone(
                 connection.execute("CREATE TABLE more AS SELECT random(), repeat('x', 99) FROM range(?)", [rows])
         disk.leave(room + COUNTRIES.stat().st_size)  # of which the server makes a copy first
         inject("events", LARGE)
-        with pytest.raises(StoreError, match=rf"{says}(.|\n)*what it was"):
+        with pytest.raises(StoreError, match=rf"{says}(.|\n)*file is unchanged"):
             LiveServer(target, trust_proxy="true").__enter__()
         assert look(target / "prisme.duckdb") == EVENTS
         assert {path.name for path in target.glob("prisme.duckdb*")} <= {"prisme.duckdb", "prisme.duckdb.wal"}
@@ -164,9 +163,11 @@ def test_an_upgrade_without_room_is_undone(
 SCRIPT = """
 import sys
 from pathlib import Path
-from prisme.store import database
-from prisme.store.database import Database, Limits, read_steps
-database.read_steps = lambda schema: [*read_steps(schema), *sys.argv[2:]]
+from prisme.store import schema
+from prisme.store.connection import Limits
+from prisme.store.database import Database
+read_steps = schema.read_steps
+schema.read_steps = lambda name: [*read_steps(name), *sys.argv[2:]]
 folder = Path(sys.argv[1])
 Database(folder / "prisme.duckdb", Limits(2**29, 2), folder / "tmp").close()
 """
@@ -291,7 +292,7 @@ def test_every_released_schema_of_accounts(tmp_path: Path, version: int, inject:
 def test_a_failed_upgrade_of_accounts_is_undone(tmp_path: Path, version: int, inject: Inject) -> None:
     make_old(tmp_path / FILE, "control", version)
     inject("control", "DELETE FROM accounts;\nINSERT INTO nowhere VALUES (1);\n")
-    with pytest.raises(StoreError, match=rf"nowhere.*what it was \(version {version}\)"):
+    with pytest.raises(StoreError, match=rf"nowhere.*is unchanged \(version {version}\)"):
         Control(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
     with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as accounts:

@@ -25,6 +25,7 @@ from prisme.ingest.services import Lookups, Services
 from prisme.journal.appender import Appender
 from prisme.runtime.freespace import FreeSpace
 from prisme.visit.address import parse
+from prisme.visit.bots import Bots
 from prisme.visit.concentration import Concentration
 from prisme.visit.geo import Geo
 from prisme.visit.identity import Identity
@@ -59,7 +60,7 @@ class Recording(NamedTuple):
         return self.services.sessions.find(device, now)
 
 
-AGENTS = UserAgents("strict", ())
+AGENTS = UserAgents(Bots("strict", ()).refuse)
 COUNTRIES = Geo(assets.COUNTRIES)
 
 

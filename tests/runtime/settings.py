@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from prisme.runtime.config import Config, Mistakes, load
+from prisme.runtime.config import Config, ConfigError, load
 from prisme.runtime.machine import Machine
 from prisme.runtime.options import OPTIONS
 
@@ -60,7 +60,7 @@ def read(
 
 
 def mistakes(folder: Path, **given: Any) -> list[str]:
-    with pytest.raises(Mistakes) as caught:
+    with pytest.raises(ConfigError) as caught:
         read(folder, **given)
     assert str(caught.value) == "\n".join(caught.value.messages)
     return caught.value.messages

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from prisme.runtime.config import Mistakes, load
-from prisme.runtime.options import GONE, OPTIONS
+from prisme.runtime.config import ConfigError, load
+from prisme.runtime.options import OPTIONS, REMOVED
 from tests.runtime.settings import DEFAULTS, MACHINE, mistakes, read
 
 
@@ -27,7 +27,7 @@ def test_all_mistakes_come_together_with_their_sources(tmp_path: Path) -> None:
         raise ValueError(f"{origins[0]} will not do")
 
     (tmp_path / "prisme.toml").write_text('eventstore_fsync = "yes"\nprot = 1')
-    with pytest.raises(Mistakes) as caught:
+    with pytest.raises(ConfigError) as caught:
         load(
             {"--port": "x", "--prot": "1"}, {"PRISME_DEBUG": "x"}, tmp_path, MACHINE, {"origins": check}
         )  # fmt: skip
@@ -38,7 +38,7 @@ def test_all_mistakes_come_together_with_their_sources(tmp_path: Path) -> None:
         "debug (environment PRISME_DEBUG): 'x' is not true or false",
         "eventstore_fsync (file prisme.toml key eventstore_fsync): 'yes' is not one of always, interval, never",
     ]
-    assert caught.value.notices[0] == "file prisme.toml key prot is unknown; did you mean port? (it is ignored)"
+    assert caught.value.notices[0] == "file prisme.toml key prot is unknown; did you mean port? (ignored)"
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,14 @@ def test_all_mistakes_come_together_with_their_sources(tmp_path: Path) -> None:
         ({"PRISME_XYZZY": "1"}, "", "environment PRISME_XYZZY is unknown"),
         ({}, "data-dir = 'x'", "file prisme.toml key data-dir is unknown; did you mean data_dir?"),
         ({}, "orgins = 'x'", "file prisme.toml key orgins is unknown; did you mean origins?"),
-        ({}, "[server]\nport = 1", "file prisme.toml key server is a table, and options stand in none: "
-         "write them above the first table"),
+        ({}, "[server]\nport = 1", "file prisme.toml key server is a table, but options belong at the top level: "
+         "move them above the first table"),
     ],
 )  # fmt: skip
 def test_unknown_names_are_warnings(tmp_path: Path, environ: dict[str, str], file: str, sentence: str) -> None:
     (tmp_path / "prisme.toml").write_text(file)
     config, notices = load({"--origins": "a.example"}, environ, tmp_path, MACHINE)
-    assert notices == [f"{sentence} (it is ignored)"]
+    assert notices == [f"{sentence} (ignored)"]
     assert config.port == 8000
 
 
@@ -76,12 +76,12 @@ def test_options_that_are_gone_change_nothing(
 ) -> None:
     (tmp_path / "prisme.toml").write_text(file)
     config, notices = load(flags | {"--origins": "a.example"}, environ, tmp_path, MACHINE)
-    assert notices == [f"{place} changes nothing: no event waits for its pageview any more; remove it"]
+    assert notices == [f"{place} has no effect: events no longer wait for their pageview; remove it"]
     assert config == msgspec.structs.replace(DEFAULTS, origins=("a.example",))
 
 
 def test_options_that_are_gone_are_in_no_table() -> None:
-    assert not set(GONE) & {name for option in OPTIONS for name in option.names}
+    assert not set(REMOVED) & {name for option in OPTIONS for name in option.names}
 
 
 def test_variables_of_others_are_none_of_our_business(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_two_names_that_say_different_things_are_a_mistake(tmp_path: Path) -> No
     environ = {"PRISME_ORIGINS": "a.example", "PRISME_ORIGIN_REGISTRY_ORIGINS": "b.example"}
     assert mistakes(tmp_path, environ=environ) == [
         "origins (environment PRISME_ORIGINS and environment PRISME_ORIGIN_REGISTRY_ORIGINS): "
-        "these are two names of one option and say different things: keep one of them"
+        "these two names set the same option to different values: keep only one of them"
     ]
 
 

@@ -39,7 +39,8 @@ def test_room_is_what_is_free_for_everybody(disk: Disk, tmp_path: Path, free: in
     assert disk.asked == [tmp_path]
     if short:
         assert room.failure == (
-            f"disk: less than 100 MB are free (min_free_space) in {tmp_path}, so events are refused: make room"
+            f"disk: less than 100 MB are free (min_free_space) in {tmp_path}, "
+            "so events are rejected: free up disk space"
         )
     else:
         assert room.failure is None
@@ -52,7 +53,7 @@ def test_only_a_look_changes_it(disk: Disk, tmp_path: Path) -> None:
     for free in (0, 500 * MB):
         disk.free = free
         seen.append(room.is_short)
-        room.look()
+        room.refresh()
         seen.append(room.is_short)
     assert seen == [False, True, True, False]
     assert len(disk.asked) == 3
@@ -60,7 +61,7 @@ def test_only_a_look_changes_it(disk: Disk, tmp_path: Path) -> None:
 
 def test_nothing_is_asked_where_nothing_is_wanted(disk: Disk, tmp_path: Path) -> None:
     room = FreeSpace(tmp_path, 0)
-    room.look()
+    room.refresh()
     assert (room.is_short, room.failure, disk.asked) == (False, None, [])
 
 
@@ -69,7 +70,7 @@ def test_a_disk_that_does_not_say_has_room(disk: Disk, tmp_path: Path) -> None:
     room = FreeSpace(tmp_path, 100 * MB)
     assert room.is_short
     disk.free = OSError("gone")
-    room.look()
+    room.refresh()
     assert (room.is_short, room.failure) == (False, None)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from prisme.store.database import Database, Limits
+from prisme.store.connection import Limits
+from prisme.store.database import Database
 from prisme.web.worker_pool import WorkerPool
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")

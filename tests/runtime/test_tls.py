@@ -28,11 +28,11 @@ def test_each_source(tmp_path: Path, pair: Pair) -> None:
 
 def test_one_of_two_is_a_mistake(tmp_path: Path, pair: Pair) -> None:
     assert mistakes(tmp_path, environ={"PRISME_TLS_KEY": str(pair.tls_key)}) == [
-        "tls_certificate (default): the value is missing: tls_key is set, so name the certificate that it belongs to"
+        "tls_certificate (default): the value is missing: tls_key is set, so set the certificate that it belongs to"
     ]
     assert mistakes(tmp_path, file=f"tls_certificate = '{pair.tls_certificate}'\ntls_key = ''") == [
         "tls_key (file prisme.toml key tls_key): the value is missing: "
-        "tls_certificate is set, so name the file with its private key"
+        "tls_certificate is set, so set the file with its private key"
     ]
 
 
@@ -77,9 +77,9 @@ def tear(pair: Pair, folder: Path) -> Pair:
             "tls_key",
             "does not belong to the",
         ),
-        (lock, "tls_key", "asks for a password"),
-        (lock_as_of_old, "tls_key", "asks for a password"),
-        (tear, "tls_certificate", "cannot be used (damaged): make them anew"),
+        (lock, "tls_key", "needs a password"),
+        (lock_as_of_old, "tls_key", "needs a password"),
+        (tear, "tls_certificate", "cannot be used (damaged): create them again"),
         (lambda _, folder: make_pair(folder, "weak", "rsa:1024"), "tls_certificate", "EE_KEY_TOO_SMALL"),
     ],
     ids=["missing", "folder", "DER", "swapped", "no key", "strange", "kind", "locked", "locked of old", "torn", "weak"],

@@ -1,4 +1,4 @@
-"""A database with the made-up journal, and who asks it."""
+"""A database with the generated journal, and readers of it."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,8 @@ import pytest
 
 from prisme.journal.segment import Segment, segment_path
 from prisme.stats.queries import Stats
-from prisme.store.database import Database, Limits
+from prisme.store.connection import Limits
+from prisme.store.database import Database
 from prisme.store.loader import Loader
 from prisme.store.reader import Reader
 from tests.stats.lines import LAST, LINES
@@ -14,7 +15,7 @@ from tests.stats.lines import LAST, LINES
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A database with the journal's lines, in segments as they come."""
+    """A database with the journal's lines, loaded in several segments."""
     folder = tmp_path_factory.mktemp("stats")
     database = Database(folder / "prisme.duckdb", Limits(256 << 20, 2), folder / "tmp")
     loader = Loader(database, 1_000)

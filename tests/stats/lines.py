@@ -1,4 +1,4 @@
-"""A journal of made-up visits in weeks in which clocks are set."""
+"""A generated journal of visits, in weeks in which clocks are changed."""
 
 import datetime
 import random
@@ -13,7 +13,7 @@ from prisme.visit.sessions import new_id
 UTC = datetime.UTC
 ZONES = [UTC, *map(ZoneInfo, ("Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"))]
 HOUR, DAY = 3600 * SECOND, 86_400 * SECOND
-# In these weeks, clocks are set in Europe, America and Australia.
+# Within these weeks, clocks are changed in Europe, America and Australia.
 FIRST = int(datetime.datetime(2026, 10, 1, tzinfo=UTC).timestamp()) * SECOND
 LAST = FIRST + 40 * DAY
 
@@ -49,7 +49,7 @@ URLS = ["https://example.org/a?b=c,d", "https://example.net/*"]
 
 
 def make_lines(seed: int, sessions: int = 400) -> Iterator[bytes]:
-    """A journal: visits of pageviews and events in any order; some begin with an event, some have no pageview."""
+    """Generate a journal: visits of pageviews and events in any order, some of them without a pageview."""
     noise = random.Random(seed)
     for number in range(sessions):
         start = noise.choice([noise.randrange(FIRST, LAST), noise.randrange(FIRST, LAST, HOUR)])

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 from prisme.base import uri
 from prisme.base.timexpr import SECOND
-from prisme.stats.queries import Span
+from prisme.stats.selection import Span
 from tests.stats.lines import LINES
 
 

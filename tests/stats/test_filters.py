@@ -1,7 +1,8 @@
-"""How the text of a filter is read."""
+"""Parsing filters."""
 
 import pytest
 
+from prisme.base.errors import InputError
 from prisme.stats import filters
 
 
@@ -31,5 +32,5 @@ def test_only_filters_are_filters() -> None:
 
 @pytest.mark.parametrize("text", ["a\\", "x" * 8193, ",".join("a" * 501), "a" + "*a" * 9])
 def test_wrong_filters_are_named(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^utm-term: such as utm-term=a,b\* or utm-term=!c; "):
+    with pytest.raises(InputError, match=r"^utm-term: such as utm-term=a,b\* or utm-term=!c; "):
         filters.read({"utm-term": text})

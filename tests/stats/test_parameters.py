@@ -1,4 +1,4 @@
-"""What a URL asks: defaults, and a word for each mistake."""
+"""Query parameters: their defaults, and the message for each mistake."""
 
 import datetime
 from zoneinfo import ZoneInfo
@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prisme.base.errors import InputError
 from prisme.base.timexpr import SECOND
 from prisme.stats.filters import NAMES, Filter
-from prisme.stats.parameters import COMPARE, MOST_BUCKETS, PROPERTY, read
-from prisme.stats.queries import Page
+from prisme.stats.parameters import COMPARE, MOST_BUCKETS, PROPERTY, read_query
+from prisme.stats.selection import Page
 
 NOW = int(datetime.datetime(2026, 11, 24, 8, 30, tzinfo=datetime.UTC).timestamp()) * SECOND
 
@@ -20,21 +21,21 @@ def at(text: str) -> int:
 
 
 def test_nothing_asked_is_the_last_week() -> None:
-    asked = read({}, NOW)
-    assert (asked.span.start, asked.span.end) == (at("2026-11-17T00:00+00:00"), NOW)
-    assert (asked.interval, asked.zone, asked.page, asked.property, asked.filters) == (
+    query = read_query({}, NOW)
+    assert (query.span.start, query.span.end) == (at("2026-11-17T00:00+00:00"), NOW)
+    assert (query.interval, query.zone, query.page, query.property, query.filters) == (
         "day",
         ZoneInfo("UTC"),
         Page(10, 0),
         "",
         {},
     )
-    assert len(asked.span.edges) == 9
-    assert read(dict.fromkeys(("from", "to", "tz", "interval", "limit", "path"), ""), NOW) == asked
+    assert len(query.span.edges) == 9
+    assert read_query(dict.fromkeys(("from", "to", "tz", "interval", "limit", "path"), ""), NOW) == query
 
 
 def test_all_is_read() -> None:
-    asked = read(
+    query = read_query(
         {
             "from": "2026-10-01",
             "to": "2026-10-31",
@@ -49,10 +50,10 @@ def test_all_is_read() -> None:
         NOW,
         PROPERTY,
     )
-    assert (asked.span.start, asked.span.end) == (at("2026-10-01T00:00+02:00"), at("2026-11-01T00:00+01:00"))
-    assert len(asked.span.edges) - 1 == 31 * 24 + 1
-    assert (asked.page, asked.property) == (Page(100, 20), "plan")
-    assert asked.filters == {
+    assert (query.span.start, query.span.end) == (at("2026-10-01T00:00+02:00"), at("2026-11-01T00:00+01:00"))
+    assert len(query.span.edges) - 1 == 31 * 24 + 1
+    assert (query.page, query.property) == (Page(100, 20), "plan")
+    assert query.filters == {
         "path": Filter((("/a",),), (("/b",),)),
         "utm-source": Filter((("letter",),), ()),
     }
@@ -81,7 +82,7 @@ def test_all_is_read() -> None:
     ],
 )
 def test_another_span_is_compared(parameters: dict[str, str], start: str, end: str) -> None:
-    compared = read(parameters, NOW, COMPARE).compared
+    compared = read_query(parameters, NOW, COMPARE).compared
     assert compared is not None
     assert (compared.start, compared.end) == (at(start), at(end))
     assert compared.edges[0] <= compared.start < compared.end <= compared.edges[-1]
@@ -91,7 +92,7 @@ def test_another_span_is_compared(parameters: dict[str, str], start: str, end: s
     "parameters", [{"compare": "none"}, {"from": "0"}, {"from": "0", "compare": "year", "to": "1"}]
 )
 def test_nothing_is_compared(parameters: dict[str, str]) -> None:
-    assert read(parameters, NOW, COMPARE).compared is None
+    assert read_query(parameters, NOW, COMPARE).compared is None
 
 
 @pytest.mark.parametrize(
@@ -112,15 +113,22 @@ def test_nothing_is_compared(parameters: dict[str, str]) -> None:
     ],
 )
 def test_mistakes_of_comparing_are_named(parameters: dict[str, str], told: str) -> None:
-    with pytest.raises(ValueError, match=r"^compare") as caught:
-        read(parameters, NOW, COMPARE)
+    with pytest.raises(InputError, match=r"^compare") as caught:
+        read_query(parameters, NOW, COMPARE)
     assert str(caught.value).startswith(told)
+
+
+def test_thousands_of_years_are_compared_with_what_1970_leaves() -> None:
+    """The calendar has no year before 1 to shift them to."""
+    for start, end in (("1970", "9997"), ("1970-01-02", "9997-01-05")):
+        compared = read_query({"from": start, "to": end}, NOW, COMPARE).compared
+        assert compared is None or (compared.start, compared.end) == (0, at("1970-01-02T00:00+00:00"))
 
 
 @pytest.mark.parametrize("name", ["property", "compare", "compare-from"])
 def test_parameters_of_one_question_are_no_others(name: str) -> None:
-    with pytest.raises(ValueError, match=f"^{name}: no such parameter"):
-        read({name: "now"}, NOW)
+    with pytest.raises(InputError, match=f"^{name}: no such parameter"):
+        read_query({name: "now"}, NOW)
 
 
 @pytest.mark.parametrize(
@@ -156,8 +164,8 @@ def test_parameters_of_one_question_are_no_others(name: str) -> None:
     ],
 )
 def test_mistakes_are_named(parameters: dict[str, str], told: str) -> None:
-    with pytest.raises(ValueError, match=r"^[^:]*: ") as caught:
-        read(parameters, NOW)
+    with pytest.raises(InputError, match=r"^[^:]*: ") as caught:
+        read_query(parameters, NOW)
     assert str(caught.value).startswith(told)
     assert len(str(caught.value)) < 400
 
@@ -167,10 +175,10 @@ def test_mistakes_are_named(parameters: dict[str, str], told: str) -> None:
 )
 def test_reads_or_names_the_parameter(parameters: dict[str, str]) -> None:
     try:
-        asked = read(parameters, NOW)
-    except ValueError as error:
+        query = read_query(parameters, NOW)
+    except InputError as error:
         name = str(error).partition(":")[0]
         told = name in {text[:64].partition(":")[0] for text in parameters}
     else:
-        told = asked.span.start < asked.span.end
+        told = query.span.start < query.span.end
     assert told

@@ -1,4 +1,4 @@
-"""Filters on paths and hosts find what they name, however it is typed."""
+"""Filters on paths and hosts match, whether typed decoded or as stored."""
 
 import pytest
 from hypothesis import given

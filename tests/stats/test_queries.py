@@ -1,4 +1,4 @@
-"""Each figure against the same journal's lines, counted in plain Python, for any filters, spans and zones."""
+"""Each figure against the lines of the journal, counted in plain Python, for any filters, spans and zones."""
 
 import datetime
 import itertools
@@ -13,16 +13,21 @@ from hypothesis import strategies as st
 
 from prisme.base.timexpr import INTERVALS, SECOND, Interval
 from prisme.stats import filters
-from prisme.stats.cache.incremental import Kept
-from prisme.stats.figures import FRAMES, draw
+from prisme.stats.buckets import WEEK
+from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.columns import SERIES, TOPS
+from prisme.stats.dashboard import build_dashboard
+from prisme.stats.figures import FRAMES
 from prisme.stats.frames import Frame
-from prisme.stats.parameters import Asked
-from prisme.stats.queries import SERIES, TOPS, WEEK, Page, Span, Stats
+from prisme.stats.parameters import StatsQuery
+from prisme.stats.queries import Stats
+from prisme.stats.selection import Page, Span
 from prisme.store.database import Database
-from prisme.store.reader import LateError, Reader
+from prisme.store.errors import LateError
+from prisme.store.reader import Reader
 from tests.stats.lines import DAY, DOMAINS, FIRST, LAST, UTC, ZONES
 from tests.stats.oracle import JOURNAL, TOP_FIELDS, Made, Oracle
-from tests.stats.questions import VALUES, made_filters, many, read, span_of, spans
+from tests.stats.strategies import VALUES, made_filters, many, read, span_of, spans
 
 
 def test_every_name_is_known_to_the_oracle() -> None:
@@ -40,7 +45,7 @@ def test_whole_series_are_counted(stats: Stats, name: str, interval: Interval, z
 
 @pytest.mark.parametrize("name", TOPS)
 def test_whole_tops_are_counted(stats: Stats, name: str) -> None:
-    """Of a day each, where many are equally frequent."""
+    """By day, where many values are equally frequent."""
     for start in range(FIRST, LAST, DAY):
         counts = Oracle(JOURNAL, {}).top(name, start, start + DAY)
         expected = sorted(counts.items(), key=lambda item: (-item[1], item[0].encode()))
@@ -73,20 +78,20 @@ def test_tops_are_counted(stats: Stats, made: Made, times: tuple[int, int], name
 @given(made_filters, spans)
 @settings(many, max_examples=30)
 def test_events_are_those_of_the_three_lists(stats: Stats, made: Made, times: tuple[int, int]) -> None:
-    asked, names = read(made), ("top-custom-events", "top-outbound-links", "top-file-downloads")
-    total = stats.series(["events"], asked, span_of(*times, "day", UTC))["events"].total
-    lists = stats.tops(names, asked, Span(*times, []), Page(100))
+    chosen, names = read(made), ("top-custom-events", "top-outbound-links", "top-file-downloads")
+    total = stats.series(["events"], chosen, span_of(*times, "day", UTC))["events"].total
+    lists = stats.tops(names, chosen, Span(*times, []), Page(100))
     assert total == sum(sum(frame.values) for frame in lists.values())
 
 
 def test_visits_without_a_pageview(stats: Stats) -> None:
-    """They count as visits, not as bounces and not as visitors, and no filter of pageviews finds them."""
+    """They count as sessions, not as bounces or visitors, and no filter on pageviews matches them."""
     alone = [state for state in JOURNAL.sessions.values() if not state["pageviews"]]
     late = [rows[0] for state in JOURNAL.sessions.values() if (rows := JOURNAL.views_of(state["uuid"]))]
     assert len(alone) > 20
     assert any(row["events"] for row in late), "an event began it, and its pageview came later"
     for state in alone:
-        # From before the event to after it, that visit and a few more.
+        # The moment of the event alone, so that few other sessions are in it.
         span = Span(state["entry"], state["entry"] + 1, [state["entry"], state["entry"] + 1])
         totals = {name: one.total for name, one in stats.series(SERIES, {}, span).items()}
         if totals["sessions"] == 1:
@@ -106,13 +111,13 @@ def test_visits_without_a_pageview(stats: Stats) -> None:
 @given(made_filters, spans, st.integers(1, 4), st.integers(0, 3))
 @settings(many, max_examples=30)
 def test_many_at_once_are_the_same(stats: Stats, made: Made, times: tuple[int, int], limit: int, offset: int) -> None:
-    asked, page = read(made), Page(limit, offset)
+    chosen, page = read(made), Page(limit, offset)
     span = span_of(*times, "day", ZONES[1])
-    assert stats.tops(TOPS, asked, span, page) == {name: stats.tops([name], asked, span, page)[name] for name in TOPS}
-    together = stats.series(SERIES, asked, span)
+    assert stats.tops(TOPS, chosen, span, page) == {name: stats.tops([name], chosen, span, page)[name] for name in TOPS}
+    together = stats.series(SERIES, chosen, span)
     assert list(together) == list(SERIES)
     for name, (frame, total) in together.items():
-        alone = stats.series([name], asked, span)[name]
+        alone = stats.series([name], chosen, span)[name]
         assert [*frame.values, total] == pytest.approx([*alone.frame.values, alone.total])
 
 
@@ -140,7 +145,7 @@ def test_weeks_are_counted(stats: Stats, made: Made, times: tuple[int, int], zon
     for row in Oracle(JOURNAL, made).rows("pageview", *times):
         there = datetime.datetime.fromtimestamp(row["at"] // SECOND, UTC).astimezone(zone)
         expected[f"{there.isoweekday()}-{there:%H}"] += 1
-    frame = stats.week(read(made), Span(*times, []), zone)
+    frame = stats.weekday_hours(read(made), Span(*times, []), zone)
     assert frame.keys == WEEK
     assert {key: value for key, value in zip(frame.keys, frame.values, strict=True) if value} == expected
 
@@ -151,14 +156,14 @@ def test_live_visitors_are_counted(stats: Stats, made: Made, now: int) -> None:
     oracle = Oracle(JOURNAL, made)
     kinds = ("pageview", "custom", "download", "outbound")
     rows = itertools.chain.from_iterable(oracle.rows(kind, now - 5 * 60 * SECOND, now + 1) for kind in kinds)
-    frame = stats.live(read(made), now)
+    frame = stats.live_visitors(read(made), now)
     assert (frame.keys, frame.values) == ([now // SECOND], [len({row["visitor"] for row in rows})])
 
 
 @pytest.mark.parametrize("kind", ["pageview", "custom", "download", "outbound"])
 def test_a_visitor_is_live_for_five_minutes(stats: Stats, kind: str) -> None:
     def live(now: int) -> float:
-        return stats.live(filters.read({"domain": DOMAINS[0]}), now).values[0]
+        return stats.live_visitors(filters.read({"domain": DOMAINS[0]}), now).values[0]
 
     rows = sorted(JOURNAL.rows[kind], key=itemgetter("at"))
     alone = [row for row in rows if row["domain"] == DOMAINS[0] and not live(row["at"] - 1) and row["at"] < LAST]
@@ -184,9 +189,9 @@ def test_a_page_has_the_same_figures(
 ) -> None:
     assert isinstance(zone, ZoneInfo)
     span, compared = span_of(*times, "day", zone), span_of(*other, "day", zone)
-    question = Asked(span, zone, "day", Page(limit), "", read(made), compared)
-    alone = {name: answer(stats, question, LAST) for name, answer in FRAMES.items()}
-    page = draw(stats, question, LAST, Kept(database))
+    query = StatsQuery(span, zone, "day", Page(limit), "", read(made), compared)
+    alone = {name: compute(stats, query, LAST) for name, compute in FRAMES.items()}
+    page = build_dashboard(stats, query, LAST, IncrementalCache(database))
     single = {**page.series, **page.tops, "custom-properties": page.custom_properties}
     assert {**single, "weekday-hours": page.weekday_hours}.keys() == alone.keys() - {"live-visitors"}
     for name, frame in single.items():
@@ -203,15 +208,15 @@ def test_a_page_has_the_same_figures(
 
 
 def test_nothing_beyond_ones_domains_is_counted(reader: Reader) -> None:
-    """For each domain, what the filter by that domain gives to who may see all."""
+    """Figures limited to a domain equal those of all domains filtered by it."""
     every, some = Stats(reader, None), Stats(reader, DOMAINS[:1])
     span = span_of(FIRST, LAST, "week", UTC)
     alone = filters.read({"domain": DOMAINS[0]})
     assert some.series(SERIES, {}, span) == every.series(SERIES, alone, span) != every.series(SERIES, {}, span)
     assert some.tops(TOPS, {}, span, Page()) == every.tops(TOPS, alone, span, Page())
     assert some.properties({}, span, Page()) == every.properties(alone, span, Page())
-    assert some.week({}, span, UTC) == every.week(alone, span, UTC)
-    assert some.live({}, FIRST + DAY) == every.live(alone, FIRST + DAY)
+    assert some.weekday_hours({}, span, UTC) == every.weekday_hours(alone, span, UTC)
+    assert some.live_visitors({}, FIRST + DAY) == every.live_visitors(alone, FIRST + DAY)
     other = filters.read({"domain": DOMAINS[1]})
     assert all(one.total == 0 for one in some.series(SERIES, other, span).values())
 
@@ -222,7 +227,7 @@ def test_questions_end_at_their_deadline(database: Database) -> None:
         assert reader.ask("SELECT $n", {"n": 1}) == [(1,)]
         with pytest.raises(LateError, match=r"^the answer took over 0\.2 s: "):
             reader.ask(slow, {"n": 10**7})
-        with pytest.raises(LateError):  # none of its other questions is begun
+        with pytest.raises(LateError):  # nor does it start another query
             reader.ask("SELECT $n", {"n": 1})
     with Reader(database, 60) as reader:
         assert reader.ask("SELECT $n", {"n": 1}) == [(1,)]

@@ -7,7 +7,8 @@ import msgspec
 from prisme.base.events import Client, Session, Utm
 from prisme.journal.record import Line, encode
 from prisme.journal.segment import Segment, segment_path
-from prisme.store.database import Database, Limits
+from prisme.store.connection import Limits
+from prisme.store.database import Database
 from prisme.store.loader import Loaded, Loader
 from prisme.visit.sessions import new_id
 

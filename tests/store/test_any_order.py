@@ -19,14 +19,15 @@ from prisme.ingest.action import Action
 from prisme.ingest.batch import Recorder
 from prisme.ingest.custom import custom_event
 from prisme.ingest.hit import Hit
-from prisme.ingest.links import file_download
+from prisme.ingest.links import read_file_download
 from prisme.ingest.pageview import Pageview
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
 from prisme.journal.segment import Segment, segment_path
+from prisme.recording import build_services, build_sites, open_stores
 from prisme.runtime.folder import Folder
-from prisme.serve import build_services, build_sites, open_rooms
-from prisme.store.database import Database, Limits
+from prisme.store.connection import Limits
+from prisme.store.database import Database
 from prisme.store.loader import Loader
 from prisme.visit import address
 from prisme.visit.salts import DAY
@@ -66,8 +67,8 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     config = config_for(tmp_path_factory.mktemp("rules") / "data", 1)
     with ExitStack() as closing:
         folder = closing.enter_context(Folder(config.data_dir))
-        rooms = open_rooms(config, folder, START, logging.getLogger(), closing)
-        yield build_services(config, rooms, Appender(folder.journal, 1, 1_000_000))
+        stores = open_stores(config, folder, START, logging.getLogger(), closing)
+        yield build_services(config, stores, Appender(folder.journal, 1, 1_000_000))
 
 
 def write_lines(services: Services, folder: Path, steps: list[Step]) -> list[bytes]:
@@ -89,7 +90,7 @@ def write_lines(services: Services, folder: Path, steps: list[Step]) -> list[byt
             case "custom":
                 event = custom_event(hit, "name", '{"a":1}')
             case _:
-                event = file_download(hit, b"https://example.com/a.pdf")
+                event = read_file_download(hit, b"https://example.com/a.pdf")
         assert not isinstance(event, Refusal)
         assert record([event], now) == [None]
     asyncio.run(journal.close())

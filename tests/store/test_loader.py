@@ -1,5 +1,7 @@
 """Segments into a real DuckDB file: once each, in any order, all or nothing."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -8,7 +10,7 @@ import pytest
 from prisme.base.events import Utm
 from prisme.journal.record import CustomLine, PageviewLine, encode
 from prisme.journal.segment import Segment, segment_path
-from prisme.store.database import StoreError
+from prisme.store.errors import StoreError
 from prisme.store.loader import KNOWN, Loaded
 from prisme.store.reader import Reader
 from prisme.visit.sessions import new_id
@@ -108,7 +110,7 @@ MEMORY = "SELECT current_setting('memory_limit')"
 def test_duckdb_has_all_its_memory_from_the_first_question_on(store: Store) -> None:
     assert store.rows(MEMORY) == [("256.0 MiB",)]  # to start with
     left = store.segment(9, PageviewLine(9, session(9)))
-    assert store.loader.load_left([left], NOW) == [Loaded({"pageview": 1})]
+    assert store.loader.load_batch([left], NOW) == [Loaded({"pageview": 1})]
     assert store.rows(MEMORY) == [("256.0 MiB",)]
     store.load(1, PageviewLine(1, session(1)))  # the start is over
     assert store.rows(MEMORY) == [("128.0 MiB",)]
@@ -130,7 +132,7 @@ def test_long_lines_have_all_memory(store: Store) -> None:
 def test_a_load_without_room_in_memory_is_tried_again_with_all_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prisme.store.database.ALONE_BYTES", 1 << 20)
+    monkeypatch.setattr("prisme.store.database.IDLE_BYTES", 1 << 20)
     store = Store(tmp_path)
     segment = store.segment(1, *(PageviewLine(number, session(number)) for number in range(1, 11)))
     with pytest.raises(duckdb.OutOfMemoryException):
@@ -147,10 +149,10 @@ def test_a_load_shares_its_thread_with_nobody_unless_somebody_reads(store: Store
         with store.database.on_one_thread(cursor):
             assert store.rows(threads) == [(1,)]
         assert store.rows(threads) == [(LIMITS.threads,)]
-        store.database.reading.add(cursor)
+        store.database.read_cursors.add(cursor)
         with store.database.on_one_thread(cursor):
             assert store.rows(threads) == [(LIMITS.threads,)]
-        store.database.reading.discard(cursor)
+        store.database.read_cursors.discard(cursor)
 
 
 def test_loads_a_segment_once(store: Store) -> None:
@@ -163,7 +165,7 @@ def test_loads_a_segment_once(store: Store) -> None:
 
 def test_a_kept_segment_is_removed_by_the_next_load(store: Store) -> None:
     segment = store.segment(4, PageviewLine(1, session(1)), raw=b"nothing\n")
-    assert store.loader.load_left([segment], NOW) == [Loaded({"pageview": 1}, 1)]
+    assert store.loader.load_batch([segment], NOW) == [Loaded({"pageview": 1}, 1)]
     assert segment.path.exists()
     assert store.loader.load(segment, NOW) == KNOWN
     assert store.rows("SELECT count(*) FROM pageviews") == [(1,)]
@@ -181,7 +183,7 @@ def test_segments_loaded_together_are_as_if_each_were_loaded_by_itself(store: St
     ]
     store.load(2, PageviewLine(1, turned))
     store.segment(2, PageviewLine(1, turned), raw=b"nothing\n")
-    found = store.loader.load_left(segments, NOW)
+    found = store.loader.load_batch(segments, NOW)
     assert found == [Loaded({"pageview": 2}), KNOWN, Loaded({}, 1), Loaded({})]
     assert store.rows("SELECT number, events, rejected FROM state.segments ORDER BY number") == [
         (1, 2, 0), (2, 1, 0), (3, 0, 1), (4, 0, 0),
@@ -196,7 +198,7 @@ def test_segments_loaded_together_are_as_if_each_were_loaded_by_itself(store: St
 def test_one_that_cannot_be_loaded_holds_up_no_other(store: Store) -> None:
     good = [store.segment(number, PageviewLine(number, session(number))) for number in (1, 3)]
     bad = Segment(2, segment_path(store.folder, 2))
-    first, error, last = store.loader.load_left([good[0], bad, good[1]], NOW)
+    first, error, last = store.loader.load_batch([good[0], bad, good[1]], NOW)
     assert (first, last) == (Loaded({"pageview": 1}), Loaded({"pageview": 1}))
     assert isinstance(error, duckdb.Error)
     assert store.rows("SELECT number FROM state.segments ORDER BY number") == [(1,), (3,)]
@@ -259,3 +261,29 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(StoreError, match="999"):
         Store(tmp_path)
+
+
+def test_two_threads_cannot_load_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would share a transaction."""
+    loading, go_on = threading.Event(), threading.Event()
+
+    def wait(cursor: object) -> None:
+        loading.set()
+        go_on.wait()
+
+    monkeypatch.setattr(store.database, "shrink_memory", wait)
+    first, second = (store.segment(number, PageviewLine(number, session(number))) for number in (1, 2))
+    with ThreadPoolExecutor(1) as other:
+        done = other.submit(store.loader.load, first, NOW)
+        loading.wait()
+        for use in (
+            lambda: store.loader.load(second, NOW),
+            lambda: store.loader.expire(0, 0),
+            store.loader.last_segment,
+        ):
+            with pytest.raises(RuntimeError, match="only one thread may load at a time"):
+                use()
+        go_on.set()
+        assert done.result() == Loaded({"pageview": 1})
+    assert store.loader.load(second, NOW) == Loaded({"pageview": 1})
+    assert store.rows("SELECT count(*) FROM pageviews") == [(2,)]

@@ -7,7 +7,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prisme.store.database import Database, Limits, read_steps
+from prisme.store.connection import Limits
+from prisme.store.database import Database
+from prisme.store.schema import read_steps
+from prisme.visit.bots import Bots
 from prisme.visit.useragent import UserAgents
 
 LIMITS = Limits(128 * 2**20, 2)
@@ -357,7 +360,7 @@ USER_AGENTS = [
 
 
 def test_new_visits_have_the_same_device_types(old: Old) -> None:
-    agents = UserAgents("off", [])
+    agents = UserAgents(Bots("off", []).refuse)
     clients = [agents.read(agent.encode(), b"", b"", b"").client for agent in USER_AGENTS]
     for number, client in enumerate(clients):
         old.session(number, system=client.os, device=client.device)
@@ -373,8 +376,8 @@ def test_the_log_says_what_is_under_way(old: Old, caplog: pytest.LogCaptureFixtu
     with caplog.at_level(logging.INFO):
         old.upgrade()
     first, last = caplog.messages
-    assert first.startswith("the database (1 MB) has schema version 1, this Prisme needs 2: changing a copy")
-    assert "has schema version 2 now, after" in last
+    assert first.startswith("the database (1 MB) has schema version 1, this Prisme needs 2: migrating a copy")
+    assert "now has schema version 2, after" in last
 
 
 def test_what_is_kept_is_the_file_of_before(old: Old) -> None:

@@ -1,7 +1,8 @@
 """Visits that are open in the database: how they come back, and when they are forgotten."""
 
 from prisme.journal.record import CustomLine, PageviewLine
-from prisme.store.loader import Loaded, Open
+from prisme.store.loader import Loaded
+from prisme.store.open_sessions import OpenSession
 from tests.store.segments import MOST_OPEN, NOW, Store, begun, session
 
 
@@ -27,8 +28,8 @@ def test_open_sessions_remember_their_latest_pages(store: Store) -> None:
     store.load(1, *(PageviewLine(7, state) for state in states[:4]))
     store.load(2, *(PageviewLine(7, state) for state in states[4:]), PageviewLine(8, session(50)))
     one, other = store.loader.open_sessions(0, 0, 10, 8)
-    assert one == Open(7, states[-1], ("/10", "/9", "/8", "/7", "/6", "/4", "/3"))
-    assert other == Open(8, session(50), ())
+    assert one == OpenSession(7, states[-1], ("/10", "/9", "/8", "/7", "/6", "/4", "/3"))
+    assert other == OpenSession(8, session(50), ())
 
 
 def test_a_visit_that_is_not_remembered_is_not_open(store: Store) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prisme.assets import BOT_PATTERNS
-from prisme.visit.useragent import BotPatterns
+from prisme.visit.bots import BotPatterns
 from tests.visit.useragents import BROWSERS, FAMILY_BOTS, LISTED_BOTS, ODD
 
 # The list as JavaScript reads it, for `re`: one class written otherwise, and one look-behind in two.

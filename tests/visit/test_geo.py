@@ -131,13 +131,13 @@ Replace = Callable[[Path, bytes], None]
 NO_COUNTRIES = mmdb.build({"81.0.0.0/8": {"autonomous_system_number": 64500}}, kind="Test-ASN")
 ONE_COUNTRY = mmdb.build({"81.0.0.0/8": {"country_code": "NO"}})
 BROKEN = {
-    "empty": (b"", "is no MMDB file"),
-    "text": (b"country,code\n" * 10_000, "is no MMDB file"),
+    "empty": (b"", "is not an MMDB file"),
+    "text": (b"country,code\n" * 10_000, "is not an MMDB file"),
     "compressed": (gzip.compress(ONE_COUNTRY), "unpack"),
-    "cut": (ONE_COUNTRY[:-200], "is no MMDB file"),
-    "broken record": (mmdb.build({"81.0.0.0/8": b"\x20"}), "is a broken MMDB file"),
-    "no countries": (NO_COUNTRIES, r"\(Test-ASN\) names no countries"),
-    "no records": (mmdb.build({}), "names no countries"),
+    "cut": (ONE_COUNTRY[:-200], "is not an MMDB file"),
+    "broken record": (mmdb.build({"81.0.0.0/8": b"\x20"}), "is a damaged MMDB file"),
+    "no countries": (NO_COUNTRIES, r"\(Test-ASN\) has no countries"),
+    "no records": (mmdb.build({}), "has no countries"),
 }
 
 

@@ -96,15 +96,24 @@ def test_bytes(sizes: list[int], waits: list[int]) -> None:
 
 def test_the_greatest_counts_have_room() -> None:
     (option,) = (option for option in OPTIONS if option.name == "api_events_rate_limit")
-    assert option.kind.read(1_000_000) == 1_000_000
+    assert option.type.parse(1_000_000) == 1_000_000
     with pytest.raises(ValueError, match="is not a whole number"):
-        option.kind.read(1_000_001)
+        option.type.parse(1_000_001)
     assert WIDE * 1_000_000 < ratelimit._TOO_MANY
     # The wider network's budget, and one request more.
     assert WIDE * BUDGET + (1 << 18) < ratelimit._TOO_LARGE
     limiter = RateLimiter(1_000_000)
     waits = limiter.retry_after([client(1)] * 1_000_001, [0] * 1_000_000 + [1], 5)
     assert (sum(waits), waits[-1]) == (60, 60)
+
+
+def test_a_limit_beyond_the_counters_bits_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    RateLimiter((1 << 20) - 1)
+    with pytest.raises(RuntimeError, match="a limit of 1048576 requests, or its bytes, does not fit"):
+        RateLimiter(1 << 20)
+    monkeypatch.setattr(ratelimit, "BUDGET", 1 << 20)
+    with pytest.raises(RuntimeError, match="a limit of 1 requests, or its bytes, does not fit"):
+        RateLimiter(1)
 
 
 @pytest.mark.parametrize("limit", [1, 60])

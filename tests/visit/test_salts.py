@@ -56,7 +56,7 @@ def test_a_key_is_made_and_kept(drawer: Drawer) -> None:
     assert any(salts.today)
     assert (previous(salts), salts.saved) == (None, True)
     assert drawer.kept == {TODAY: (NOON // DAY, bytes(salts.today))}
-    assert salts.lasts == (MIDNIGHT, MIDNIGHT + DAY)
+    assert salts.validity == (MIDNIGHT, MIDNIGHT + DAY)
 
 
 def test_no_two_keys_are_the_same() -> None:
@@ -68,7 +68,7 @@ def test_a_day_has_one_key(drawer: Drawer) -> None:
     key = salts.today
     before = bytes(key)
     for now in (MIDNIGHT, MIDNIGHT + 1, NOON, MIDNIGHT + DAY - 1):
-        assert not salts.turn(now)
+        assert not salts.rotate(now)
         assert not salts.expire(now)
     assert salts.today is key
     assert bytes(key) == before
@@ -94,24 +94,24 @@ def test_the_key_before_is_for_visits_over_midnight(
     if restart:
         salts = Salts(drawer, now, ttl)
     else:
-        assert salts.turn(now)
+        assert salts.rotate(now)
     assert bytes(salts.today) != old
     if lasts is None:
         assert previous(salts) is None
         assert old not in {key for _, key in drawer.kept.values()}
-        assert salts.lasts == (now // DAY * DAY, now // DAY * DAY + DAY)
+        assert salts.validity == (now // DAY * DAY, now // DAY * DAY + DAY)
         assert restart or before == bytes(BYTES)  # overwritten where it was
     else:
         assert previous(salts) == old
         assert drawer.kept[PREVIOUS] == (NOON // DAY, old)
-        assert salts.lasts == (now // DAY * DAY, lasts)
+        assert salts.validity == (now // DAY * DAY, lasts)
     assert drawer.kept[TODAY] == (now // DAY, bytes(salts.today))
 
 
 def test_the_key_before_is_erased_when_its_time_comes(drawer: Drawer) -> None:
     salts = Salts(drawer, NOON, TTL)
     before, old = salts.today, bytes(salts.today)
-    assert salts.turn(MIDNIGHT + DAY)
+    assert salts.rotate(MIDNIGHT + DAY)
     today = bytes(salts.today)
     assert not salts.expire(MIDNIGHT + DAY + TTL - 1)
     assert salts.previous is before
@@ -127,7 +127,7 @@ def test_the_key_before_is_erased_when_its_time_comes(drawer: Drawer) -> None:
 @pytest.mark.parametrize("now", [MIDNIGHT + DAY + TTL, MIDNIGHT + 3 * DAY], ids=["the day after", "days later"])
 def test_the_key_before_is_erased_by_a_restart(drawer: Drawer, now: int) -> None:
     salts = Salts(drawer, NOON, TTL)
-    salts.turn(MIDNIGHT + DAY)
+    salts.rotate(MIDNIGHT + DAY)
     assert drawer.days() == {TODAY: 1, PREVIOUS: 0}
     Salts(drawer, now, TTL)
     assert drawer.days() == {TODAY: now // DAY - MIDNIGHT // DAY}
@@ -135,17 +135,17 @@ def test_the_key_before_is_erased_by_a_restart(drawer: Drawer, now: int) -> None
 
 def test_both_keys_survive_a_restart(drawer: Drawer) -> None:
     first = Salts(drawer, NOON, TTL)
-    first.turn(MIDNIGHT + DAY)
+    first.rotate(MIDNIGHT + DAY)
     second = Salts(drawer, MIDNIGHT + DAY + TTL - 1, TTL)
     assert (second.today, second.previous) == (first.today, first.previous)
-    assert second.lasts == first.lasts
+    assert second.validity == first.validity
 
 
 @pytest.mark.parametrize("days", [2, 3, 400, -2, -400])
 def test_only_the_key_of_a_day_next_to_this_one_stays(drawer: Drawer, days: int) -> None:
     salts = Salts(drawer, MIDNIGHT, TTL)
     key = salts.today
-    assert salts.turn(MIDNIGHT + days * DAY)
+    assert salts.rotate(MIDNIGHT + days * DAY)
     assert previous(salts) is None
     assert key == bytes(BYTES)
     assert drawer.days() == {TODAY: days}
@@ -157,14 +157,14 @@ def test_only_the_key_of_a_day_next_to_this_one_stays(drawer: Drawer, days: int)
 def test_a_clock_set_back_makes_a_new_key(drawer: Drawer, now: int, stays: bool) -> None:
     salts = Salts(drawer, MIDNIGHT + MINUTE, TTL)
     key, old = salts.today, bytes(salts.today)
-    assert salts.turn(now)
+    assert salts.rotate(now)
     assert salts.today != old
     # What is open may go on, as over a midnight: for as long after 00:00, by the same clock.
     assert (previous(salts) == old) is stays
     assert (key == bytes(BYTES)) is not stays
     # Forward again: yet another one, and neither is ever in use again.
     second = bytes(salts.today)
-    assert salts.turn(MIDNIGHT + MINUTE)
+    assert salts.rotate(MIDNIGHT + MINUTE)
     assert len({old, second, bytes(salts.today)}) == 3
     assert previous(salts) == second
     assert drawer.days() == {TODAY: 0, PREVIOUS: -1}
@@ -173,7 +173,7 @@ def test_a_clock_set_back_makes_a_new_key(drawer: Drawer, now: int, stays: bool)
 def test_a_clock_set_back_in_a_day_changes_nothing(drawer: Drawer) -> None:
     salts = Salts(drawer, NOON, TTL)
     key = bytes(salts.today)
-    assert not salts.turn(MIDNIGHT)
+    assert not salts.rotate(MIDNIGHT)
     assert not salts.expire(MIDNIGHT)
     assert salts.today == key
 
@@ -182,7 +182,7 @@ def test_a_full_disk_keeps_no_old_key_in_use(drawer: Drawer) -> None:
     salts = Salts(drawer, NOON, TTL)
     old = bytes(salts.today)
     drawer.works = False
-    assert salts.turn(MIDNIGHT + DAY)
+    assert salts.rotate(MIDNIGHT + DAY)
     assert salts.today != old
     expired = salts.expire(MIDNIGHT + DAY + TTL)
     assert (expired, previous(salts), salts.saved) == (True, None, False)
@@ -206,9 +206,9 @@ def test_no_key_is_used_on_three_days(moves: list[int], ttl: int) -> None:
     days_of: dict[bytes, set[int]] = {}
     for move in moves:
         now = max(now + move, 0)
-        if not salts.turn(now):
+        if not salts.rotate(now):
             salts.expire(now)
-        start, end = salts.lasts
+        start, end = salts.validity
         assert start <= now < end
         for key in filter(None, (salts.today, salts.previous)):
             days_of.setdefault(bytes(key), set()).add(now // DAY)
@@ -232,13 +232,13 @@ def test_nothing_of_a_key_stays_on_the_disk(tmp_path: Path, secrets: Secrets) ->
     salts = Salts(secrets, NOON, TTL)
     old = bytes(salts.today)
     assert old in on_disk(tmp_path)
-    salts.turn(MIDNIGHT + DAY)
+    salts.rotate(MIDNIGHT + DAY)
     today = bytes(salts.today)
     assert old in on_disk(tmp_path)
     assert salts.expire(MIDNIGHT + DAY + TTL)
     assert old not in on_disk(tmp_path)
     assert on_disk(tmp_path).count(today) == 1
-    salts.turn(MIDNIGHT + 9 * DAY)
+    salts.rotate(MIDNIGHT + 9 * DAY)
     assert today not in on_disk(tmp_path)
 
 

@@ -1,25 +1,16 @@
-"""Names of browsers, systems and devices; bots by their families and by the strict list; client hints."""
+"""Names of browsers, systems and devices, by the User-Agent and by client hints."""
 
 import pytest
 
 from prisme.base.events import Client
-from prisme.visit.useragent import BotFilter, UserAgents
-from tests.visit.useragents import BROWSERS, CHROME, CHROME_ON_ANDROID, CHROME_ON_MAC, FAMILY_BOTS, LISTED_BOTS, WEBKIT
+from prisme.visit.bots import Bots
+from prisme.visit.useragent import UserAgents
+from tests.visit.useragents import BROWSERS, CHROME, CHROME_ON_ANDROID, CHROME_ON_MAC, WEBKIT
 
 
 @pytest.fixture(scope="module")
 def strict() -> UserAgents:
-    return UserAgents("strict", ())
-
-
-@pytest.fixture(scope="module")
-def basic() -> UserAgents:
-    return UserAgents("basic", ())
-
-
-@pytest.fixture(scope="module")
-def off() -> UserAgents:
-    return UserAgents("off", ())
+    return UserAgents(Bots("strict", ()).refuse)
 
 
 @pytest.mark.parametrize(("ua", "os", "browser", "device", "kind"), BROWSERS)
@@ -27,50 +18,6 @@ def test_browsers(strict: UserAgents, ua: str, os: str, browser: str, device: st
     reading = strict.read(ua.encode(), b"", b"", b"")
     assert reading.client == Client(os=os, browser=browser, device=device, type=kind)
     assert not reading.is_bot
-
-
-@pytest.mark.parametrize("ua", FAMILY_BOTS)
-def test_bots_by_family(strict: UserAgents, basic: UserAgents, off: UserAgents, ua: str) -> None:
-    assert strict.read(ua.encode(), b"", b"", b"").is_bot
-    assert basic.read(ua.encode(), b"", b"", b"").is_bot
-    assert not off.read(ua.encode(), b"", b"", b"").is_bot
-
-
-@pytest.mark.parametrize("ua", LISTED_BOTS)
-def test_bots_by_the_list(strict: UserAgents, basic: UserAgents, off: UserAgents, ua: str) -> None:
-    assert strict.read(ua.encode(), b"", b"", b"").is_bot
-    assert not basic.read(ua.encode(), b"", b"", b"").is_bot
-    assert not off.read(ua.encode(), b"", b"", b"").is_bot
-
-
-@pytest.mark.parametrize("ua", [b"", b"   "], ids=["absent", "blank"])
-def test_no_user_agent_is_a_bot_unless_off(strict: UserAgents, basic: UserAgents, off: UserAgents, ua: bytes) -> None:
-    assert strict.read(ua, b"", b"", b"").is_bot
-    assert basic.read(ua, b"", b"", b"").is_bot
-    assert not off.read(ua, b"", b"", b"").is_bot
-    assert off.read(ua, b"", b"", b"").client == Client(os="Other", browser="Other", device="Other", type="other")
-
-
-@pytest.mark.parametrize("bot_filter", ["strict", "basic"])
-@pytest.mark.parametrize(
-    ("ua", "is_bot"),
-    [
-        ("okhttp/5.1.0", False),
-        ("MyApp/2.0 okhttp/5.1.0 bot", False),
-        ("myshop-FETCHER/3 (+http://example.com/bot)", False),
-        ("Googlebot/2.1", True),
-        ("", False),
-    ],
-    ids=["first pattern", "within", "second pattern, any case", "no pattern", "empty"],
-)
-def test_allowed_ones_always_pass(bot_filter: BotFilter, ua: str, is_bot: bool) -> None:
-    allowing = UserAgents(bot_filter, ["okhttp/", r"^myshop-\w+/\d", "^$"])
-    assert allowing.read(ua.encode(), b"", b"", b"").is_bot is is_bot
-
-
-def test_a_wrong_pattern_is_named() -> None:
-    with pytest.raises(ValueError, match=r"bot_allow: 'okhttp\(' is no regular expression"):
-        UserAgents("strict", ["fine", "okhttp("])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prisme.base.events import NO_UTM, Utm
-from prisme.visit.utm import read_utm
+from prisme.visit.utm import parse_utm
 
 KEYS = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 
@@ -56,12 +56,12 @@ KEYS = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
     ],
 )
 def test_campaigns(query: str, utm: Utm) -> None:
-    assert read_utm(query) == utm
+    assert parse_utm(query) == utm
 
 
 def test_no_campaign_is_one_value() -> None:
     """Rules ask `is`."""
-    assert all(read_utm(query) is NO_UTM for query in ("", "a=b", "utm_source=", "ref=+", "utm_sources=a"))
+    assert all(parse_utm(query) is NO_UTM for query in ("", "a=b", "utm_source=", "ref=+", "utm_sources=a"))
 
 
 @given(
@@ -73,9 +73,9 @@ def test_what_browsers_encode_is_decoded(given: dict[str, str]) -> None:
     found = {name: value.strip() for name, value in given.items()}
     utm = Utm(*(found.get(key, "") for key in KEYS))
     source = utm.source or found.get("ref") or found.get("source", "")
-    assert read_utm(urlencode(given)) == Utm(source, utm.medium, utm.campaign, utm.term, utm.content)
+    assert parse_utm(urlencode(given)) == Utm(source, utm.medium, utm.campaign, utm.term, utm.content)
 
 
 @given(st.binary().map(lambda raw: "utm_source=" + raw.decode("latin-1")))
 def test_any_query_is_read(query: str) -> None:
-    read_utm(query).source.encode()
+    parse_utm(query).source.encode()

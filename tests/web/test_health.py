@@ -5,7 +5,7 @@ import pytest
 from prisme.web.pages.health import Intake, show
 
 UNREAD = "Requests come through a proxy whose headers are not read."
-ADVICE = ": behind a proxy, set trust_proxy and proxy_header, so that each visitor's own is read."
+ADVICE = ": behind a proxy, set trust_proxy and proxy_header, so that Prisme reads the visitors' own."
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
-// What a browser adds to the dashboard: links change the page in place, the figures of now stay those of now, the chart
-// has a cursor, and there are keys. Everything works without it, by links and forms.
+// What JavaScript adds to the dashboard: links and forms update the page in place, the live figures are refreshed, the
+// chart has a cursor, and there are keyboard shortcuts. Everything else works without it, with links and forms.
 
 const LIVE_EVERY = 10_000; // milliseconds
 const WAITING_EVERY = 3_000;
@@ -15,7 +15,7 @@ const say = (text: string) => {
   if (spoken) spoken.textContent = text;
 };
 
-// The page in place
+// Updates of the page in place
 
 let latest = 0;
 
@@ -48,7 +48,7 @@ const show = async (address: string, push: boolean, focus?: string) => {
       else document.body.dataset[name] = value;
     }
     prepare();
-    // Who came by keyboard goes on where they were.
+    // Keyboard users keep their focus.
     const place = (focus && all<HTMLElement>("a").find((link) => link.textContent?.trim() === focus)) || (open && find<HTMLElement>(`#${open} a, #${open}`));
     if (place) place.focus({ preventScroll: true });
     const hash = new URL(final, location.href).hash;
@@ -85,7 +85,7 @@ document.addEventListener("submit", (event) => {
 
 addEventListener("popstate", () => void show(location.href, false));
 
-// Figures of now
+// Live figures
 
 const refresh = async () => {
   const { live, waiting } = document.body.dataset;
@@ -97,7 +97,7 @@ const refresh = async () => {
       const count = find("#live-count");
       if (answer.ok && count) count.textContent = Number((await answer.json()).values[0]).toLocaleString("en");
     } catch {
-      // The next time may do.
+      // The next attempt may succeed.
     }
   }
 };
@@ -197,7 +197,7 @@ const follow = (plot: HTMLElement) => {
   });
 };
 
-// Keys
+// Keyboard shortcuts
 
 const keysOff = () => localStorage.getItem(KEYS_OFF) !== null;
 
@@ -248,7 +248,7 @@ const prepare = () => {
 };
 prepare();
 
-// Whoever has not said which time zone is theirs gets the browser's, from the first page on.
+// Without a time zone in the URL, the browser's is used, from the first page on.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && document.body.dataset.zone && !new URLSearchParams(location.search).has("tz")) {
   document.cookie = `prisme_tz=${zone}; Path=/dashboard; Max-Age=31536000; SameSite=Lax`;

@@ -1,10 +1,10 @@
 /**
- * The tracking script: docs/tracking-script.md says what it does. It must never throw into the page, change what the
- * page does, or hold it up; and it must stay within 1,100 bytes of gzip. Some shapes below are for that alone:
- * - `let` everywhere, as one keyword packs better than two; headers and methods in lower case, as HTTP does not care;
- * - what is wrong or missing throws inside of `send`, which catches it, in place of a check for each;
- * - numbers, URLs and links stand where the browser makes strings of them (`as never`, `as string`);
- * - `/f/` is in "undefined", "false" and "off": an attribute that is missing or says no.
+ * The tracking script, described in docs/tracking-script.md. It must never throw an error into the page, change the
+ * page's behaviour, or block it; and it must not exceed 1,100 bytes of gzip. Some code is only written for size:
+ * - `let` everywhere, as one keyword compresses better than two; headers and methods in lower case, as HTTP allows it;
+ * - wrong or missing values throw inside `send`, which catches the error, in place of a check for each;
+ * - numbers, URLs and links are passed where the browser converts them to strings (`as never`, `as string`);
+ * - `/f/` matches "undefined", "false" and "off": an attribute that is missing or turned off.
  */
 
 interface Options {
@@ -19,7 +19,7 @@ interface Prisme {
   pageview(options?: Options): Promise<void>;
   /** Sends a custom event of the page that was counted last. Resolves as `pageview` does. */
   trigger(name: string, properties?: object | null, options?: Options): Promise<void>;
-  /** 1 once the script is loaded. Before, a stub's calls that wait: each calls the methods above. */
+  /** 1 once the script is loaded. Before that, the queued calls of a stub, each of which calls a method above. */
   q: 1 | (() => void)[];
 }
 
@@ -28,7 +28,7 @@ interface Window {
 }
 
 interface Document {
-  /** Not in TypeScript's library: Chromium alone renders pages ahead. */
+  /** Not in TypeScript's library: only Chromium prerenders pages. */
   readonly prerendering?: boolean;
 }
 
@@ -42,13 +42,13 @@ interface Navigator {
   let stub = self.prisme; // or an element with this id, or nothing
   if (stub?.q != 1) {
     let tag = script.dataset;
-    // What the tag says, then what `pageview` was told as well.
+    // The attributes of the tag, later merged with the options of `pageview`.
     let options: Options & DOMStringMap = tag;
-    // A frame in a page of the same origin is a part of that page; `frameElement` is null in all others.
+    // A frame in a page of the same origin is part of that page; `frameElement` is null in all others.
     let place = frameElement ? parent.location : location;
     let page: string | undefined; // the URL that was counted last
     let path: string | undefined;
-    let load = 0; // what the requests under way weigh
+    let load = 0; // the size of the pending requests
 
     /** Whether a text, or what follows a dot in it, is in a comma-separated list; `*` is any text, case is ignored. */
     let match = (list: string | undefined, text: string) =>
@@ -64,11 +64,11 @@ interface Navigator {
     let send = async (event: string | false | undefined, given?: Options | false | 0, body?: unknown, name = "") => {
       try {
         if (name && body) body = JSON.stringify(body);
-        // Path and status of the tag are those of the first pageview alone.
+        // Path and status of the tag are for the first pageview only.
         given = { ...options, ...(event! > "p" && page && { path: "", status: "" }), ...given };
         let url = new URL(place.href.replace(place.host, given.domain || place.host));
         let from = page ?? document.referrer;
-        let weight = 3 * (body + "").length + 256; // bytes at most; in 60,000 are no more than 256 of them
+        let weight = 3 * (body + "").length + 256; // upper bound in bytes; 60,000 hold no more than 256 requests
         url.hash = "";
         url.pathname = given.path || locate();
         if (event! > "p") {
@@ -81,7 +81,7 @@ interface Navigator {
           if (place.hash == "#prisme-on") localStorage["prismeAnalytics.tracking.enable"] = "";
           if (place.hash == "#prisme-off") localStorage["prismeAnalytics.tracking.enable"] = "false";
           if (localStorage["prismeAnalytics.tracking.enable"] == "false") event = "";
-        } catch {} // without storage, nobody can have said no
+        } catch {} // without storage, nobody can have opted out
         if (
           !(
             !event ||
@@ -94,7 +94,7 @@ interface Navigator {
           load += weight;
           await (
             await fetch(
-              // The script lies at /static/wa.js, below whatever path a reverse proxy puts in front.
+              // The script is at /static/wa.js, after any path prefix of a reverse proxy.
               (tag.prismeUrl ?? script.src).replace(
                 /\/?(static.wa.*)?$/,
                 "/api/v1/events/" + event + encodeURIComponent(name),
@@ -112,7 +112,7 @@ interface Navigator {
                 },
                 body: body as string,
                 keepalive: 6e4 > load, // outlives the page; browsers refuse more than 64 KiB or 256 requests at a time
-                referrer: "", // the header above says enough, and proxies log `Referer`
+                referrer: "", // the header above has the URL, and proxies log `Referer`
               },
             )
           ).text();
@@ -137,7 +137,7 @@ interface Navigator {
             match(tag.fileDownloads || "pdf,csv,doc*,xls*,ppt*,zip,exe,dmg,mp*", link.pathname)
               ? "file-downloads"
               : link.host != place.host && "outbound-links"),
-          // Not every browser sends pings, and those that do would count the click twice.
+          // Not every browser sends pings, and with those that do, the click would count twice.
           (link.ping = link.ping.replace(/\S+v1.events\S+/g, "")),
           event.button > 1 || script.matches("[data-" + kind + "=false]") || send(kind as string, 0, link)),
       );
@@ -148,11 +148,11 @@ interface Navigator {
       trigger: (name, properties, given) => send("custom/", given, properties, name),
     };
 
-    // Capturing, as pages may stop what bubbles.
+    // Capturing, as pages may stop the propagation.
     addEventListener("click", click, true);
     addEventListener("auxclick", click, true);
     addEventListener("pageshow", turn);
-    // No event tells of `pushState` in every browser, and to replace it is to change the page.
+    // No event reports `pushState` in every browser, and replacing it would modify the page.
     setInterval(turn, 50);
     turn();
     (stub?.q as (() => void)[] | undefined)?.map((call) => call());

@@ -1,255 +1,176 @@
-"""What was counted once and is still right: of a span that ends now, only what came since is counted again.
+"""Counts that stay valid while events come in: of a span that ends now, only the latest part is counted again.
 
-A span is cut in two. What is before the cut stays as it was counted until a load touches a time before the cut; each
-load says the lowest time that it may have changed (`store/load_log.py`). The cut lies twice as far back as loads
-reached lately, so that few do. What is after it is counted once after each load, and is kept as well when it is much.
+A span is cut in two. The counts before the cut are cached, and stay valid until a load changes rows before the cut;
+each load states the earliest time that it may have changed (`store/load_log.py`). The cut lies twice as far back as
+recent loads reached, so that few loads do. The rest is counted once after each load; when it has grown large, the cut
+moves, and it is cached as well.
 """
 
 import contextlib
-import datetime
 import itertools
-import math
-import threading
 import time
-from array import array
-from collections import Counter
 from collections.abc import Hashable, Sequence
 from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-from prisme.base.timexpr import SECOND, floor
-from prisme.stats.cache import partials as parts
-from prisme.stats.cache.partials import Counts, ManyKeysError, Part, Rows, Tables
-from prisme.stats.filters import Filters
-from prisme.stats.frames import Frame
-from prisme.stats.queries import WEEK, Page, Series, Span, Stats, frame
+from prisme.base.timexpr import floor
+from prisme.stats.cache.entry import Entry, Remainder, make_result
+from prisme.stats.cache.keys import ManyKeysError, create_tables, rank
+from prisme.stats.cache.lru import LruCache
+from prisme.stats.cache.partials import Part, Tables, count
+from prisme.stats.frames import Result
+from prisme.stats.queries import Stats
+from prisme.stats.selection import Page, Selection, Span
 from prisme.store.database import Database
-from prisme.store.reader import FullError, LateError
+from prisme.store.errors import FullError, LateError
 
-_LATELY: Final = 600.0  # seconds
-# Pageviews and events after the cut that are worth moving it.
+# Seconds in which a load counts as recent.
+_RECENT: Final = 600.0
+# So many pageviews and events after the cut are worth moving it.
 _WORTH_MOVING: Final = 20_000
-# What a visitor and a key of a list take of DuckDB's memory, about; of which all may take a quarter.
-_VISITOR_BYTES: Final = 12
-_KEY_BYTES: Final = 64
-# How long it is not tried again to keep what had no room.
-_PATIENCE: Final = 600.0
+# The tables of all entries may take this share of DuckDB's memory.
+_MEMORY_SHARE: Final = 4
+# Seconds until caching is tried again for a selection that was too large.
+_RETRY_AFTER: Final = 600.0
 _MOST_LARGE: Final = 1000
+# DuckDB's memory is enough for one such count at a time; and no table may be dropped while another thread reads it.
+_ALL: Final = "all"
 
 
-class Want(NamedTuple):
-    """What to count of a span; `names` are those of the lists that `parts.rank` gives."""
-
-    names: tuple[str, ...]
-    filters: Filters
-    span: Span
-    zone: datetime.tzinfo
-
-    def key(self, stats: Stats) -> Hashable:
-        """What the same question has in common at all times; with the first bucket's end, its interval is known."""
-        filters = tuple(sorted(self.filters.items(), key=itemgetter(0)))
-        return self.names, filters, stats.seen, self.span.start, self.span.edges[1], self.zone
-
-    def part(self, start: int, end: int) -> Part:
-        """A part of the span."""
-        return Part(self.filters, start, end, self.span.edges, self.zone)
-
-
-class _Later(NamedTuple):
-    """What was after the cut when it was last looked at, with so many loads, until `end`; and the page of the lists."""
-
-    loads: int
-    end: int
-    page: Page
-    counts: Counts
-    rows: dict[str, Rows]
-
-
-class _Entry:
-    """What is kept of a span: counts from its start to the `cut`, and tables of the same."""
-
-    def __init__(self, start: int) -> None:
-        self.cut = start
-        self.loads = 0  # what these stored is in it, or is after the cut
-        self.counts = Counts()
-        self.tables: Tables | None = None
-        self.later: _Later | None = None
-        self._numbers: dict[str, array[int]] = {}
-
-    def extend(self, cut: int, counts: Counts, tables: Tables, numbers: dict[str, list[int]]) -> None:
-        """Move the cut; `numbers` are the counts of each list, the greatest first."""
-        self.cut, self.tables, self.later = cut, tables, None
-        self.counts.add(counts)
-        self._numbers = {name: array("Q", some) for name, some in numbers.items()}
-
-    def least(self, place: int) -> dict[str, int]:
-        """Of each list, the count at a place: what is in so many places in the end has no less."""
-        return {name: some[place - 1] for name, some in self._numbers.items() if 0 < place <= len(some)}
-
-    @property
-    def size(self) -> int:
-        """Bytes, about."""
-        return _VISITOR_BYTES * self.counts.visitors + _KEY_BYTES * sum(map(len, self._numbers.values()))
-
-
-class Found(NamedTuple):
-    """`SERIES`, and a frame for each name that was wanted."""
-
-    series: dict[str, Series]
-    frames: dict[str, Frame]
-
-
-class Kept:
-    """All that is kept, the least recently asked for first. For many threads, one at a time."""
+class IncrementalCache:
+    """The counts of selections. For any threads, of which one counts at a time."""
 
     def __init__(self, database: Database) -> None:
-        self._touched = database.touched
-        self._most_bytes = database.limits.memory // 4
-        self._lock = threading.Lock()
-        self._entries: dict[Hashable, _Entry] = {}
-        self._large: dict[Hashable, float] = {}
-        self._tables = itertools.count(1)
-        self.used = 0  # answers for which something was kept
+        self._loads = database.load_log
+        self._entries: LruCache[Entry] = LruCache(database.limits.memory // _MEMORY_SHARE)
+        # When selections turned out to be too large (monotonic); each counts as one byte.
+        self._large: LruCache[float] = LruCache(_MOST_LARGE)
+        self._numbers = itertools.count(1)
+        self.hits = 0
 
-    def count(self, stats: Stats, wants: Sequence[Want], page: Page, now: int) -> list[Found | None]:
-        """What is wanted of each span, None where nothing can be kept of it. `now` in microseconds."""
-        if stats.reader.has_looked:
-            return [None for _ in wants]
-        stats.reader.has_looked = True
-        with self._lock:
-            # All tables first: a reader sees those that were there when it looked at one.
-            entries = [self._prepare(stats, want, now) for want in wants]
-            found = [
-                None if entry is None else self._read(stats, want, entry, page)
-                for want, entry in zip(wants, entries, strict=True)
+    def count(self, stats: Stats, selections: Sequence[Selection], page: Page, now: int) -> list[Result | None]:
+        """Return the figures of each selection, None for those that cannot be cached. `now` is in microseconds."""
+        if stats.reader.has_read_cache:
+            return [None for _ in selections]
+        stats.reader.has_read_cache = True
+        with self._entries.reserve(_ALL):
+            # All tables first: a reader sees only tables that existed when it first read one.
+            entries = [self._prepare(stats, selection, now) for selection in selections]
+            results = [
+                None if entry is None else self._read(stats, selection, entry, page)
+                for selection, entry in zip(selections, entries, strict=True)
             ]
-            for want, entry, one in zip(wants, entries, found, strict=True):
-                if entry is not None and one is not None:
-                    self._move(stats, want, entry, now)
-            self._bound(stats)
-            return found
+            for selection, entry, result in zip(selections, entries, results, strict=True):
+                if entry is not None and result is not None:
+                    self._move(stats, selection, entry, now)
+            for entry in self._entries.evict():
+                _drop(stats, entry)
+            return results
 
-    def _prepare(self, stats: Stats, want: Want, now: int) -> _Entry | None:
-        """What is kept of a span, if need be counted now."""
-        span = want.span
-        # A span that begins within a day mostly begins elsewhere the next time.
-        if span.start >= span.end or floor(span.start, "d", want.zone) != span.start:
+    def _prepare(self, stats: Stats, selection: Selection, now: int) -> Entry | None:
+        """Return the valid entry of a selection, counted now if there is none; None if it cannot be cached."""
+        span = selection.span
+        # A span that starts within a day mostly starts elsewhere the next time.
+        if span.start >= span.end or floor(span.start, "d", selection.zone) != span.start:
             return None
-        key = want.key(stats)
+        key = _key(stats, selection)
         if self._is_large(key):
             return None
-        entry = self._entries.pop(key, None)
-        if entry is not None:
-            lowest = self._touched.since(entry.loads)
-            if lowest is None or lowest >= entry.cut:
-                entry.loads = stats.reader.loads
-                self._entries[key] = entry
-                if entry.cut > span.end:
-                    return None
-                self.used += 1
-                return entry
-            self._drop(stats, entry)
-        entry = _Entry(span.start)
-        try:
-            whole = self._extend(stats, want, entry, self._choose_cut(span, now))
-        except (ManyKeysError, FullError):
-            self._large[key] = time.monotonic()
+        entry = self._entries.get(key)
+        if entry is None:
+            return self._create(stats, selection, now)
+        if not self._is_valid(entry):
+            self._entries.remove(key)
+            _drop(stats, entry)
+            return self._create(stats, selection, now)
+        entry.loads = stats.reader.loads
+        if entry.cut > span.end:
             return None
-        if whole:
-            self._entries[key] = entry
-        return entry if whole else None
+        self.hits += 1
+        return entry
+
+    def _create(self, stats: Stats, selection: Selection, now: int) -> Entry | None:
+        key, entry = _key(stats, selection), Entry(selection.span.start)
+        try:
+            is_cached = self._extend(stats, selection, entry, self._choose_cut(selection.span, now))
+        except (ManyKeysError, FullError):
+            self._large.put(key, time.monotonic(), 1)
+            self._large.evict()
+            return None
+        return entry if is_cached else None
+
+    def _is_valid(self, entry: Entry) -> bool:
+        """Whether no later load has changed rows before the cut."""
+        lowest = self._loads.since(entry.loads)
+        return lowest is None or lowest >= entry.cut
 
     def _is_large(self, key: Hashable) -> bool:
-        if time.monotonic() - self._large.get(key, -math.inf) < _PATIENCE:
+        since = self._large.get(key)
+        if since is None:
+            return False
+        if time.monotonic() - since < _RETRY_AFTER:
             return True
-        self._large.pop(key, None)
+        self._large.remove(key)
         return False
 
     def _choose_cut(self, span: Span, now: int) -> int:
         end = min(span.end, now)
-        lowest = self._touched.lately(_LATELY)
+        lowest = self._loads.lately(_RECENT)
         return end if lowest is None else end - 2 * max(end - lowest, 0)
 
-    def _extend(self, stats: Stats, want: Want, entry: _Entry, cut: int) -> bool:
-        """Count what is before a new cut as well; whether it can be kept."""
+    def _extend(self, stats: Stats, selection: Selection, entry: Entry, cut: int) -> bool:
+        """Count an entry up to a new cut, and store it. Returns False, with nothing changed, if that is impossible."""
         if cut <= entry.cut:
             return False
-        part, before, number = want.part(entry.cut, cut), entry.tables, next(self._tables)
+        part, earlier, number = _part(selection, entry.cut, cut), entry.tables, next(self._numbers)
         tables = Tables(f"kept.visitors_{number}", f"kept.keys_{number}")
-        counts = parts.count(stats, part, before)
-        numbers = parts.keep(stats, want.names, part, before, tables)
-        lowest = self._touched.since(stats.reader.loads)
+        counts = count(stats, part, earlier)
+        key_counts = create_tables(stats, selection.names, part, earlier, tables)
+        lowest = self._loads.since(stats.reader.loads)
         if lowest is not None and lowest < cut:
-            stats.reader.drop(tables)  # they may have what the counts have not
+            stats.reader.drop(tables)  # they may include rows that the counts lack
             return False
-        entry.extend(cut, counts, tables, numbers)
+        entry.extend(cut, counts, tables, key_counts)
         entry.loads = stats.reader.loads
-        if before is not None:
-            stats.reader.drop(before)
+        self._entries.put(_key(stats, selection), entry, entry.size)
+        if earlier is not None:
+            stats.reader.drop(earlier)
         return True
 
-    def _read(self, stats: Stats, want: Want, entry: _Entry, page: Page) -> Found | None:
-        later = entry.later
-        if later is None or later.page != page or not self._is_same(later, stats, want.span.end):
-            part = want.part(entry.cut, want.span.end)
-            counts = parts.count(stats, part, entry.tables)
+    def _read(self, stats: Stats, selection: Selection, entry: Entry, page: Page) -> Result | None:
+        span, remainder = selection.span, entry.remainder
+        if remainder is None or remainder.page != page or not self._is_current(remainder, stats, span.end):
+            part = _part(selection, entry.cut, span.end)
+            counts = count(stats, part, entry.tables)
             try:
-                rows = parts.rank(stats, want.names, part, entry.tables, entry.least(page.offset + page.limit))
+                rows = rank(stats, selection.names, part, entry.tables, entry.least(page.offset + page.limit))
             except ManyKeysError:
                 return None
-            later = entry.later = _Later(stats.reader.loads, want.span.end, page, counts, rows)
-        frames = {name: _frame(name, want.span, some, page) for name, some in later.rows.items()}
-        return Found(_series(want.span, entry.counts, later.counts), frames)
+            remainder = entry.remainder = Remainder(stats.reader.loads, span.end, page, counts, rows)
+        return make_result(span, entry.counts, remainder)
 
-    def _is_same(self, later: _Later, stats: Stats, end: int) -> bool:
-        """Whether nothing came since, and both ends are later than all that there is."""
-        return later.loads == stats.reader.loads and self._touched.is_all(later.loads, min(later.end, end))
+    def _is_current(self, remainder: Remainder, stats: Stats, end: int) -> bool:
+        """Whether nothing was loaded since, and the latest row is before both ends."""
+        same_loads = remainder.loads == stats.reader.loads
+        return same_loads and self._loads.is_all(remainder.loads, min(remainder.end, end))
 
-    def _move(self, stats: Stats, want: Want, entry: _Entry, now: int) -> None:
-        if entry.later is not None and entry.later.counts.rows > _WORTH_MOVING:
-            with contextlib.suppress(ManyKeysError, FullError, LateError):  # the answer is there
-                self._extend(stats, want, entry, self._choose_cut(want.span, now))
-
-    def _bound(self, stats: Stats) -> None:
-        while self._entries and sum(entry.size for entry in self._entries.values()) > self._most_bytes:
-            self._drop(stats, self._entries.pop(next(iter(self._entries))))
-        while len(self._large) > _MOST_LARGE:
-            del self._large[next(iter(self._large))]
-
-    @staticmethod
-    def _drop(stats: Stats, entry: _Entry) -> None:
-        if entry.tables is not None:
-            stats.reader.drop(entry.tables)
+    def _move(self, stats: Stats, selection: Selection, entry: Entry, now: int) -> None:
+        if entry.remainder is not None and entry.remainder.counts.rows > _WORTH_MOVING:
+            with contextlib.suppress(ManyKeysError, FullError, LateError):  # the figures are there already
+                self._extend(stats, selection, entry, self._choose_cut(selection.span, now))
 
 
-def _series(span: Span, kept: Counts, later: Counts) -> dict[str, Series]:
-    def merge(figure: str) -> list[int]:
-        ours, others = kept.buckets[figure], later.buckets[figure]
-        return [ours[number] + others[number] for number in range(len(span.edges) - 1)]
-
-    def make(values: list[Any], total: float) -> Series:
-        return Series(frame(span, [start // SECOND for start in span.edges[:-1]], values), total)
-
-    visitors, pageviews, events, sessions, bounces, lasted = map(merge, parts.FIGURES)
-    durations = [_average(time, number) for time, number in zip(lasted, sessions, strict=True)]
-    return {
-        "visitors": make(visitors, kept.visitors + later.visitors),
-        "sessions": make(sessions, sum(sessions)),
-        "pageviews": make(pageviews, sum(pageviews)),
-        "events": make(events, sum(events)),
-        "bounces": make(bounces, sum(bounces)),
-        "sessions-duration": make(durations, _average(sum(lasted), sum(sessions))),
-    }
+def _key(stats: Stats, selection: Selection) -> Hashable:
+    """Return what a selection has in common at all times; the end of its first bucket stands for the interval."""
+    filters = tuple(sorted(selection.filters.items(), key=itemgetter(0)))
+    span = selection.span
+    return selection.names, filters, stats.allowed, span.start, span.edges[1], selection.zone
 
 
-def _average(microseconds: int, number: int) -> float:
-    return microseconds / number / SECOND if number else 0
+def _part(selection: Selection, start: int, end: int) -> Part:
+    return Part(selection.filters, start, end, selection.span.edges, selection.zone)
 
 
-def _frame(name: str, span: Span, rows: Rows, page: Page) -> Frame:
-    if name == parts.HOURS:
-        found = Counter(dict(rows))
-        return frame(span, list(WEEK), [found[str(hour)] for hour in range(len(WEEK))])
-    rows.sort(key=lambda row: (-row[1], row[0]))
-    shown = rows[page.offset : page.offset + page.limit]
-    return frame(span, [key for key, _ in shown], [number for _, number in shown])
+def _drop(stats: Stats, entry: Entry) -> None:
+    if entry.tables is not None:
+        stats.reader.drop(entry.tables)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from prisme.access.grants import Grant, MissingError
+from prisme.access.grants import Grant, NotFoundError
 from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
@@ -91,17 +91,17 @@ async def _read_body(request: Request, parsed: ParsedRequest, bodies: BodyReader
     body = await bodies.read(request.receive, parsed.content_length)
     content_type = parsed.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and not isinstance(body, Refusal) and content_type != "application/json":
-        return refusal.FIELDS_INVALID.because("the body is JSON: send Content-Type: application/json")
+        return refusal.FIELDS_INVALID.with_reason("the body is JSON: send Content-Type: application/json")
     return body
 
 
 def _act(authenticator: Authenticator, action: Action, call: Call, status: int) -> Response | Refusal:
     try:
         content = action(authenticator, call)
-    except MissingError as error:
-        return refusal.NOT_THERE.because(str(error))
+    except NotFoundError as error:
+        return refusal.NOT_THERE.with_reason(str(error))
     except InputError as error:
-        return refusal.FIELDS_INVALID.because(str(error))
+        return refusal.FIELDS_INVALID.with_reason(str(error))
     if content is None:
         return responses.make_response(204, _PRIVATE)
     return responses.make_response(status, [_JSON, *_PRIVATE], msgspec.json.encode(content))

@@ -7,7 +7,7 @@ import msgspec
 
 from prisme.access.audit import Entry
 from prisme.access.audit import read as read_audit
-from prisme.access.grants import ADMIN, STATS, AccessError, Grant, MissingError
+from prisme.access.grants import ADMIN, STATS, AccessError, Grant, NotFoundError
 from prisme.base import timexpr
 from prisme.base.errors import InputError
 from prisme.store.control import Control
@@ -113,7 +113,7 @@ def add_token(auth: Authenticator, call: Call) -> Any:
 def remove_token(auth: Authenticator, call: Call) -> None:
     """`DELETE tokens/:name`."""
     owner = _token_owner(call.grant)
-    auth.tokens.remove(call.grant, _read_id(call.name), auth.clock(), whose=owner)
+    auth.tokens.remove(call.grant, _read_id(call.name), auth.clock(), owner=owner)
 
 
 def list_shares(auth: Authenticator, _: Call) -> Any:
@@ -156,7 +156,7 @@ def _token_owner(grant: Grant) -> str | None:
 def _read_id(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 16:
         return int(text)
-    raise MissingError(f"there is nothing with the id {text[:64]!r}")
+    raise NotFoundError(f"there is nothing with the id {text[:64]!r}")
 
 
 def _decode(body: bytes, into: type[Any]) -> Any:

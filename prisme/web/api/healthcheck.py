@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from prisme.runtime.metrics import Gauge, Metric
 from prisme.web import responses
 from prisme.web.request import Request
 from prisme.web.responses import Response
@@ -18,3 +19,14 @@ def routes(failure: Callable[[], str | None]) -> dict[str, Methods]:
         return responses.health(failure())
 
     return {HEALTHCHECK: {"GET": endpoint}}
+
+
+def metrics(failure: Callable[[], str | None]) -> list[Metric]:
+    """The same as a metric."""
+    return [
+        Gauge(
+            "eventstore_failing",
+            "1 while events cannot be accepted and stored.",
+            lambda: int(failure() is not None),
+        )
+    ]

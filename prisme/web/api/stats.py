@@ -11,15 +11,13 @@ from prisme.access.shares import SHARE
 from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
-from prisme.stats import figures
-from prisme.stats import parameters as asked
-from prisme.stats.cache.responses import Recent
-from prisme.stats.figures import DASHBOARD, NAMES
+from prisme.stats.cache.responses import ResponseCache
+from prisme.stats.figures import DASHBOARD, NAMES, compute, extra_parameters
 from prisme.stats.filters import DOMAIN
 from prisme.stats.frames import Frame
-from prisme.stats.parameters import Asked
+from prisme.stats.parameters import StatsQuery, read_query
 from prisme.stats.queries import Stats
-from prisme.store.reader import LateError, LostError
+from prisme.store.errors import LateError, LostError
 from prisme.web import responses
 from prisme.web.authentication import Authenticator
 from prisme.web.parsed_request import ParsedRequest, parse_request
@@ -48,7 +46,7 @@ class StatsDeps(msgspec.Struct, frozen=True):
     """Pages of `origins` may read the responses; `*` is every origin."""
 
     source: StatsSource
-    cache: Recent
+    cache: ResponseCache
     authenticator: Authenticator
     pool: WorkerPool
     origins: tuple[str, ...]
@@ -60,7 +58,7 @@ class _Query(msgspec.Struct, frozen=True):
     name: str
     as_csv: bool
     parameters: Mapping[str, str]
-    read: Asked
+    read: StatsQuery
     grant: Grant
     now: int
     began: float
@@ -113,7 +111,7 @@ def _read_query(deps: StatsDeps, segment: str, parsed: ParsedRequest) -> _Query 
     """The query of a request. Its sender is authenticated each time, even if the response is cached."""
     name, as_csv = _choose_format(segment, parsed.headers.get("accept", ""))
     if name not in NAMES:
-        return refusal.NOT_THERE.because(f"{name[:64]!r} is no figure; there are {', '.join(NAMES)}")
+        return refusal.NOT_THERE.with_reason(f"{name[:64]!r} is no figure; there are {', '.join(NAMES)}")
     grant = deps.authenticator.identify(parsed)
     if isinstance(grant, Refusal):
         return grant
@@ -122,12 +120,12 @@ def _read_query(deps: StatsDeps, segment: str, parsed: ParsedRequest) -> _Query 
     now = deps.source.now
     parameters = {key: text for key, text in parsed.query.items() if key != SHARE}
     try:
-        read = asked.read(parameters, now, figures.parameters(name))
+        read = read_query(parameters, now, extra_parameters(name))
     except InputError as error:
-        return refusal.QUESTION_INVALID.because(str(error))
+        return refusal.QUESTION_INVALID.with_reason(str(error))
     forbidden = _find_forbidden_domain(read, grant)
     if forbidden:
-        return refusal.DOMAIN_NOT_ALLOWED.because(f"domain: {forbidden[:128]!r} is not one of yours")
+        return refusal.DOMAIN_NOT_ALLOWED.with_reason(f"domain: {forbidden[:128]!r} is not one of yours")
     return _Query(name, as_csv, parameters, read, grant, now, parsed.began)
 
 
@@ -139,7 +137,7 @@ def _choose_format(segment: str, accept: str) -> tuple[str, bool]:
     return segment, "text/csv" in types and not types & {"application/json", "*/*", "application/*"}
 
 
-def _find_forbidden_domain(query: Asked, grant: Grant) -> str:
+def _find_forbidden_domain(query: StatsQuery, grant: Grant) -> str:
     """The first domain in the filters that is written in full and not one of the grant's; empty if there is none."""
     if grant.domains is None or DOMAIN not in query.filters:
         return ""
@@ -151,7 +149,7 @@ def _compute(source: StatsSource, query: _Query) -> bytes:
     """The body of the response."""
     with source.open_reader(query.began) as reader:
         stats = Stats(reader, query.grant.domains)
-        result = figures.answer(query.name, stats, query.read, query.now, source.cache)
+        result = compute(query.name, stats, query.read, query.now, source.cache)
     if query.as_csv and isinstance(result, Frame):
         return result.to_csv().encode("utf-8", "surrogatepass")
     return msgspec.json.encode(result)

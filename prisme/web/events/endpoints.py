@@ -78,8 +78,8 @@ class EventKind(NamedTuple):
 def routes(deps: EventDeps) -> dict[str, Methods]:
     """All event endpoints for scripts."""
     read_post, read_post_and_body = deps.proxy.scanner(without=BODY_HEADERS), _body_reader(deps.proxy)
-    outbound = EventKind(partial(_read_link, links.outbound_link(deps.sites)), pings=True)
-    download = EventKind(partial(_read_link, links.file_download), pings=True)
+    outbound = EventKind(partial(_read_link, links.make_outbound_link_reader(deps.sites)), pings=True)
+    download = EventKind(partial(_read_link, links.read_file_download), pings=True)
     endpoints = {
         "pageviews": batch_endpoint(deps, read_post, EventKind(read_pageview(deps.sites))),
         f"custom/{NAME}": batch_endpoint(deps, read_post_and_body, EventKind(_read_custom)),
@@ -136,7 +136,7 @@ def admit(deps: EventDeps, requests: list[Request]) -> list[Address]:
     if any(waits) or not all(known):
         for request, seconds, is_known in zip(requests, waits, known, strict=True):
             if seconds:
-                request.refusal = refusal.RATE_LIMITED.later(seconds)
+                request.refusal = refusal.RATE_LIMITED.with_retry_after(seconds)
             elif not is_known:
                 request.refusal = refusal.ORIGIN_UNKNOWN
     return clients
@@ -211,7 +211,7 @@ def _read_custom(request: Request, hit: Hit) -> Event | Refusal:
     return properties if isinstance(properties, Refusal) else custom.custom_event(hit, request.name, properties)
 
 
-def _read_link(read: links.Read, request: Request, hit: Hit) -> Event | Refusal:
+def _read_link(read: links.ReadLink, request: Request, hit: Hit) -> Event | Refusal:
     """`POST /api/v1/events/file-downloads` and `/outbound-links`: the body is the URL, or `PING` of an `<a ping>`."""
     body = (request.body.whole if request.body else b"") or b""
     return read(hit, request.slots[LINK] if body == _PING else body.strip())

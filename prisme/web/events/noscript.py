@@ -114,7 +114,7 @@ def _outbound_link(sites: Sites) -> EventKind:
     A visitor from no registered site is shown where the link leads, not redirected: otherwise anybody could hide an
     address of their own behind this server's.
     """
-    read_link = links.outbound_link(sites)
+    read_link = links.make_outbound_link_reader(sites)
     redirect = _redirector(sites)
 
     def read(request: Request, hit: Hit) -> Event | Refusal:

@@ -9,11 +9,11 @@ from prisme.access.shares import SHARE
 from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
-from prisme.dashboard import lists, page, state, terms
-from prisme.dashboard.state import DASHBOARD, State
+from prisme.dashboard import filter_terms, page
+from prisme.dashboard.lists import link_export
+from prisme.dashboard.url_state import DASHBOARD, UrlState, read_parameters
 from prisme.stats import filters
-from prisme.stats import parameters as asked
-from prisme.stats.parameters import COMPARE
+from prisme.stats.parameters import COMPARE, read_query
 from prisme.stats.queries import Stats
 from prisme.web.pages import health
 from prisme.web.pages.endpoints import PageRequest, form_endpoint
@@ -44,15 +44,15 @@ def routes(deps: DashboardDeps) -> dict[str, Methods]:
 
 
 def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
-    given, now, render = state.read(viewer.parameters), deps.source.now, deps.page.templates.render
+    given, now, render = read_parameters(viewer.parameters), deps.source.now, deps.page.templates.render
     with open_reader(deps, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         domains = visible_domains(deps, viewer, stats)
-        here = State(given, min((first for _, first in domains), default=None), viewer.zone)
+        here = UrlState(given, min((first for _, first in domains), default=None), viewer.zone)
         if not domains:
             return render("waiting", frame_values(viewer, here, "UTC") | _waiting_values(deps, viewer))
-        query = asked.read(here.question() | {"limit": str(page.ROWS)}, now, COMPARE)
-        values = page.build(stats, here, query, [domain for domain, _ in domains], now, deps.source.cache)
+        query = read_query(here.stats_parameters() | {"limit": str(page.ROWS)}, now, COMPARE)
+        values = page.build_page(stats, here, query, [domain for domain, _ in domains], now, deps.source.cache)
     values |= frame_values(viewer, here, query.zone.key)
     return render("dashboard", values | _menu_values(deps, viewer, here, values["chosen_domains"]))
 
@@ -62,9 +62,9 @@ def _redirect_to_filter(_: DashboardDeps, viewer: Viewer) -> Response | Refusal:
     given = dict(viewer.parameters)
     name, value = given.pop("filter", ""), given.pop("value", "").strip()
     if name not in filters.NAMES:
-        return refusal.QUESTION_INVALID.because(f"filter: {name[:64]!r} is none of {', '.join(filters.NAMES)}")
-    here = State(state.read(given), None, "")
-    return see_other(here.link({name: terms.canonical(name, value)}))
+        return refusal.QUESTION_INVALID.with_reason(f"filter: {name[:64]!r} is not one of {', '.join(filters.NAMES)}")
+    here = UrlState(read_parameters(given), None, "")
+    return see_other(here.link({name: filter_terms.normalise(name, value)}))
 
 
 def _form_endpoint(deps: DashboardDeps, handle: FormHandler) -> Endpoint:
@@ -77,7 +77,7 @@ def _form_endpoint(deps: DashboardDeps, handle: FormHandler) -> Endpoint:
         try:
             return handle(deps, grant, request)
         except InputError as error:
-            return refusal.FIELDS_INVALID.because(str(error))
+            return refusal.FIELDS_INVALID.with_reason(str(error))
 
     return form_endpoint(deps.page, handle_form)
 
@@ -112,7 +112,7 @@ def _read_back(fields: Mapping[str, str]) -> str:
     return back if is_dashboard and back.isascii() and back.isprintable() else DASHBOARD
 
 
-def _menu_values(deps: DashboardDeps, viewer: Viewer, here: State, domains: list[str]) -> dict[str, Any]:
+def _menu_values(deps: DashboardDeps, viewer: Viewer, here: UrlState, domains: list[str]) -> dict[str, Any]:
     """The saved views, the links of menus, and the health of the server for viewers who may see it.
 
     `domains` are those that the page is about.
@@ -127,9 +127,9 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, here: State, domains: list
         "clear": here.link(dict.fromkeys(filters.NAMES)),
         "all_link": here.link({"period": "all", "from": None, "to": None}),
         "now_link": here.link({"period": "30m", "from": None, "to": None}),
-        "live_url": lists.export(here, "live-visitors"),
-        "week_csv": lists.export(here, "weekday-hours", ".csv"),
-        "week_json": lists.export(here, "weekday-hours"),
+        "live_url": link_export(here, "live-visitors"),
+        "week_csv": link_export(here, "weekday-hours", ".csv"),
+        "week_json": link_export(here, "weekday-hours"),
         "health": _health_values(deps) if viewer.may_see_health else None,
     }
 

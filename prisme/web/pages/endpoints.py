@@ -8,7 +8,7 @@ import msgspec
 from prisme.access.shares import SHARE
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
-from prisme.dashboard.state import DASHBOARD
+from prisme.dashboard.url_state import DASHBOARD
 from prisme.web.body import MAX_BODY, BodyReader
 from prisme.web.pages.templates import Templates, error_page
 from prisme.web.parsed_request import ParsedRequest, is_same_origin, is_secure, parse_fields, parse_request

@@ -5,17 +5,17 @@ from typing import Any, Final
 
 import msgspec
 
-from prisme.dashboard import numbers
+from prisme.dashboard.number_format import format_duration, format_exact
 
 # What a refused event asks its owner to change.
 _ADVICE: Final[dict[str, str]] = {
-    "origin_not_registered": "Name the site's host in the option origins, and start Prisme again.",
-    "page_url_missing": "The page's referrer policy cuts its URL: set one that sends it, or use the script.",
-    "page_not_registered": "Name the page's host in the option origins too, and start Prisme again.",
-    "rate_limited": "One address sent too much: behind a proxy, see trust_proxy, or raise api_events_rate_limit.",
-    "bot": "Bots are not counted; bot_allow names those that are none.",
-    "no_room": "Make room on the disk, or lower min_free_space.",
-    "journal_unavailable": "The disk is full, or cannot be written.",
+    "origin_not_registered": "Add the site's host to the option origins, and restart Prisme.",
+    "page_url_missing": "The page's referrer policy hides its URL: set a policy that sends it, or use the script.",
+    "page_not_registered": "Add the page's host to the option origins too, and restart Prisme.",
+    "rate_limited": "One address sent too much: behind a proxy, see trust_proxy; else raise api_events_rate_limit.",
+    "bot": "Bots are not counted; bot_allow lists exceptions.",
+    "no_room": "Free disk space, or lower min_free_space.",
+    "journal_unavailable": "The disk is full or cannot be written to.",
 }
 
 
@@ -44,12 +44,12 @@ def show(intake: Intake, now: float) -> dict[str, Any]:
     refused = sorted(intake.refused.items(), key=lambda item: (-item[1], item[0]))
     ago = max(now - intake.stored_at, 0)
     return {
-        "pending": numbers.exact(intake.pending),
-        "stored": f"{numbers.duration(ago)} ago" if intake.stored_at else "nothing since the start",
+        "pending": format_exact(intake.pending),
+        "stored": f"{format_duration(ago)} ago" if intake.stored_at else "nothing since the server started",
         "failure": intake.failure,
         "warnings": [*([intake.unread] if intake.unread else []), *_warn_of_one_address(intake)],
         "refused": [
-            (reason.replace("_", " "), numbers.exact(count), _ADVICE.get(reason, "")) for reason, count in refused
+            (reason.replace("_", " "), format_exact(count), _ADVICE.get(reason, "")) for reason, count in refused
         ],
     }
 
@@ -61,4 +61,4 @@ def _warn_of_one_address(intake: Intake) -> list[str]:
     sentence = f"{int(intake.share * 100)}% of the latest {intake.visits} visits come from one address"
     if intake.unread:
         return [f"{sentence}."]
-    return [f"{sentence}: behind a proxy, set trust_proxy and proxy_header, so that each visitor's own is read."]
+    return [f"{sentence}: behind a proxy, set trust_proxy and proxy_header, so that Prisme reads the visitors' own."]

@@ -6,11 +6,13 @@ import msgspec
 
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
-from prisme.dashboard import lists, page, state
+from prisme.dashboard.filter_chips import build_chips
+from prisme.dashboard.list_query import read_whole_list
+from prisme.dashboard.list_types import LIST_TYPES
 from prisme.dashboard.lists import List
-from prisme.dashboard.state import LIST, State
-from prisme.stats import parameters as asked
-from prisme.stats.parameters import COMPARE, MOST_ROWS, PROPERTY
+from prisme.dashboard.period_menu import describe_period
+from prisme.dashboard.url_state import LIST, UrlState, read_parameters
+from prisme.stats.parameters import COMPARE, MOST_ROWS, PROPERTY, read_query
 from prisme.stats.queries import Stats
 from prisme.web.pages.viewer import (
     DashboardDeps,
@@ -35,7 +37,7 @@ class _Selection(msgspec.Struct, frozen=True):
     search: str
     start: int
 
-    def link(self, state: State, **changes: str) -> str:
+    def link(self, state: UrlState, **changes: str) -> str:
         """The page with another selection."""
         parameters = {"name": self.name, "sort": self.sort, "search": self.search, "start": str(self.start)} | changes
         return state.link({name: text for name, text in parameters.items() if text != "0"}, LIST)
@@ -51,15 +53,15 @@ def _show_list(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
     selection = _pop_selection(parameters)
     if isinstance(selection, Refusal):
         return selection
-    given = state.read(parameters)
+    given = read_parameters(parameters)
     with open_reader(deps, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         domains = visible_domains(deps, viewer, stats)
-        here = State(given, min((first for _, first in domains), default=None), viewer.zone)
-        words = {key: text for key, text in here.question().items() if key not in COMPARE}
-        query = asked.read(words | {"limit": str(MOST_ROWS)}, deps.source.now, PROPERTY)
-        found = page.find(stats, here, query, selection.name, frozenset(domain for domain, _ in domains))
-    values = _list_values(here, selection, found) | {"described": state.describe(query), "chips": page.chips(here)}
+        here = UrlState(given, min((first for _, first in domains), default=None), viewer.zone)
+        words = {key: text for key, text in here.stats_parameters().items() if key not in COMPARE}
+        query = read_query(words | {"limit": str(MOST_ROWS)}, deps.source.now, PROPERTY)
+        found = read_whole_list(stats, here, query, selection.name, frozenset(domain for domain, _ in domains))
+    values = _list_values(here, selection, found) | {"period_text": describe_period(query), "chips": build_chips(here)}
     return deps.page.templates.render("list", values | frame_values(viewer, here, query.zone.key))
 
 
@@ -67,14 +69,14 @@ def _pop_selection(parameters: dict[str, str]) -> _Selection | Refusal:
     """Take the selection out of the page's parameters; the others are those of the dashboard."""
     name, sort = parameters.pop("name", ""), parameters.pop("sort", "")
     search, start = parameters.pop("search", ""), parameters.pop("start", "0")
-    if name not in lists.KINDS:
-        return refusal.NOT_THERE.because(f"{name[:64]!r} is no list; there are {', '.join(lists.KINDS)}")
+    if name not in LIST_TYPES:
+        return refusal.NOT_THERE.with_reason(f"{name[:64]!r} is not a list; the lists are {', '.join(LIST_TYPES)}")
     if not (start.isascii() and start.isdigit() and len(start) < 8) or sort not in _SORTS:
-        return refusal.QUESTION_INVALID.because("start is a number, sort is name or nothing, such as sort=name")
+        return refusal.QUESTION_INVALID.with_reason("start must be a number, and sort name or empty, such as sort=name")
     return _Selection(name, sort, search, int(start))
 
 
-def _list_values(here: State, selection: _Selection, found: List) -> dict[str, Any]:
+def _list_values(here: UrlState, selection: _Selection, found: List) -> dict[str, Any]:
     """What the template shows of the list."""
     sort, search, start = selection.sort, selection.search, selection.start
     rows = [row for row in found.rows if search.casefold() in row.label.casefold()]

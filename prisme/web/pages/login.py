@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
-from prisme.access import attempts
+from prisme.access import login_attempts
 from prisme.access.accounts import LOGIN_SECONDS
-from prisme.access.attempts import Attempts
 from prisme.access.grants import Grant
+from prisme.access.login_attempts import AttemptLimiter
 from prisme.base.refusal import Refusal
 from prisme.web.authentication import Authenticator
 from prisme.web.cookies import LOGIN_COOKIE, make_cookie
@@ -27,7 +27,7 @@ class LoginDeps(msgspec.Struct, frozen=True):
 
     page: PageDeps
     authenticator: Authenticator
-    attempts: Attempts
+    attempts: AttemptLimiter
 
 
 def routes(deps: LoginDeps) -> dict[str, Methods]:
@@ -50,14 +50,14 @@ def _show_form(deps: LoginDeps, request: PageRequest) -> Response:
     next_path = _read_next(request.parsed.query)
     if isinstance(deps.authenticator.identify(request.parsed), Grant):
         return see_other(next_path)
-    values = {"fault": "", "name": "", "next": next_path, "empty": not deps.authenticator.accounts.any()}
+    values = {"fault": "", "name": "", "next": next_path, "empty": not deps.authenticator.accounts.has_any()}
     return deps.page.templates.render("login", values)
 
 
 def _log_in(deps: LoginDeps, request: PageRequest) -> Response:
     accounts, now, fields = deps.authenticator.accounts, deps.authenticator.clock(), request.fields
     name = fields.get("name", "").strip().lower()[:64]
-    limits = {f"address {request.address}": attempts.PER_ADDRESS, f"account {name}": attempts.PER_ACCOUNT}
+    limits = {f"address {request.address}": login_attempts.PER_ADDRESS, f"account {name}": login_attempts.PER_ACCOUNT}
     key = check_password(deps.attempts, limits, lambda: accounts.log_in(name, fields.get("password", ""), now))
     if isinstance(key, Refusal):
         values = {"fault": key.reason, "name": name, "next": _read_next(fields), "empty": False}

@@ -3,21 +3,21 @@
 import time
 from collections.abc import Callable
 
-from prisme.access.attempts import Attempts
+from prisme.access.login_attempts import AttemptLimiter
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.web.responses import Header
 
 
-def check_password(attempts: Attempts, limits: dict[str, int], verify: Callable[[], str | None]) -> str | Refusal:
+def check_password(attempts: AttemptLimiter, limits: dict[str, int], verify: Callable[[], str | None]) -> str | Refusal:
     """The key that `verify` gives for a right password; `limits` are how many wrong ones are allowed, by key."""
     now = time.monotonic()
-    wait = attempts.wait(limits, now)
+    wait = attempts.retry_after(limits, now)
     if wait:
-        return refusal.TOO_MANY_ATTEMPTS.later(wait)
+        return refusal.TOO_MANY_ATTEMPTS.with_retry_after(wait)
     key = verify()
     if key is None:
-        attempts.fail(limits, now)
+        attempts.record_failure(limits, now)
         return refusal.PASSWORD_WRONG
     return key
 

@@ -24,10 +24,10 @@ from prisme.web.routing import Methods
 SETTINGS: Final = "/settings"
 # What a page may show after a change.
 _NOTICES: Final = {
-    "password": "The password is changed.",
-    "added": "It is made.",
-    "changed": "It is changed.",
-    "removed": "It is removed.",
+    "password": "Password changed.",
+    "added": "Created.",
+    "changed": "Saved.",
+    "removed": "Deleted.",
 }
 _ENTRIES: Final = 100
 
@@ -114,7 +114,7 @@ def _render(
         "made": "",
         "typed": {},
         "day": _format_time,
-        "shortest": keys.SHORTEST,
+        "shortest": keys.MIN_PASSWORD,
     }
     own = _PAGES[name].read_values(deps, grant, request.parsed)
     return deps.page.templates.render(f"settings_{name}", common | own | values, status)
@@ -155,5 +155,5 @@ _PAGES: Final = {
     "users": _Page("Accounts", _user_values, changes.change_users, for_admins=True),
     "tokens": _Page("API tokens", _token_values, changes.change_tokens),
     "shares": _Page("Share links", _share_values, changes.change_shares, for_admins=True),
-    "audit": _Page("Changes", _audit_values, None, for_admins=True),
+    "audit": _Page("Audit log", _audit_values, None, for_admins=True),
 }

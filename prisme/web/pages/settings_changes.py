@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from prisme.access import attempts
-from prisme.access.attempts import Attempts
+from prisme.access import login_attempts
 from prisme.access.grants import ADMIN, SCOPES, AccessError, Grant
+from prisme.access.login_attempts import AttemptLimiter
 from prisme.access.shares import SHARE
 from prisme.base import refusal, timexpr
 from prisme.store.control import Control
@@ -27,20 +27,20 @@ class SettingsDeps(msgspec.Struct, frozen=True):
     page: PageDeps
     control: Control
     authenticator: Authenticator
-    attempts: Attempts
+    attempts: AttemptLimiter
 
 
 def change_password(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome:
     """Change the own password."""
     accounts, now = deps.authenticator.accounts, deps.authenticator.clock()
     if fields.get("new-password") != fields.get("again-password"):
-        raise AccessError("the two new passwords are not the same")
-    limits = {f"account {grant.account}": attempts.PER_ACCOUNT}
-    if deps.attempts.wait(limits, time.monotonic()):
+        raise AccessError("the new passwords do not match")
+    limits = {f"account {grant.account}": login_attempts.PER_ACCOUNT}
+    if deps.attempts.retry_after(limits, time.monotonic()):
         raise AccessError(refusal.TOO_MANY_ATTEMPTS.reason)
-    if not accounts.has_password(grant.account, fields.get("password", "")):
-        deps.attempts.fail(limits, time.monotonic())
-        raise AccessError("this is not your present password")
+    if not accounts.check_password(grant.account, fields.get("password", "")):
+        deps.attempts.record_failure(limits, time.monotonic())
+        raise AccessError("wrong current password")
     accounts.set_password(grant, grant.account, fields.get("new-password", ""), now)
     return "password"
 
@@ -62,14 +62,14 @@ def change_users(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome:
         case "remove":
             accounts.remove(grant, name, now)
             return "removed"
-    raise AccessError("the form says nothing to do")
+    raise AccessError("unknown action")
 
 
 def change_tokens(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome:
     """Create or delete an API token."""
     tokens, now = deps.authenticator.tokens, deps.authenticator.clock()
     if fields.get("do") == "remove":
-        tokens.remove(grant, _read_id(fields), now, whose=token_owner(grant))
+        tokens.remove(grant, _read_id(fields), now, owner=token_owner(grant))
         return "removed"
     scopes = [scope for scope in SCOPES if fields.get(f"scope-{scope}")]
     domains = _split(fields.get("domains", "")) or None

@@ -54,26 +54,27 @@ def _create_account(deps: SetupDeps, request: PageRequest) -> Response | Refusal
         accounts.add_first(name, _read_password(fields), now)
     except InputError as error:
         return _render(deps, key, name, str(error), refusal.FIELDS_INVALID.status)
-    deps.log.info("the first account was made: %s", name)
-    return see_other("/", [make_cookie(LOGIN_COOKIE, accounts.open(name, now), LOGIN_SECONDS, secure=request.secure)])
+    deps.log.info("first account created: %s", name)
+    login = accounts.create_login(name, now)
+    return see_other("/", [make_cookie(LOGIN_COOKIE, login, LOGIN_SECONDS, secure=request.secure)])
 
 
 def _check_key(deps: SetupDeps, key: str) -> Refusal | None:
     """The refusal of a key that is wrong or was used."""
-    if not deps.authenticator.accounts.any() and deps.setup.knows(key):
+    if not deps.authenticator.accounts.has_any() and deps.setup.is_valid(key):
         return None
-    return refusal.KEY_UNKNOWN.because(
-        "this link makes the first account, once; after that, log in. The log has a new one after each start without "
-        "an account"
+    return refusal.KEY_UNKNOWN.with_reason(
+        "this link is unknown or has been used. If there is an account, log in; otherwise, the server's log has a new "
+        "link after each start"
     )
 
 
 def _read_password(fields: Fields) -> str:
     if fields.get("password") != fields.get("again"):
-        raise AccessError("the two passwords are not the same")
+        raise AccessError("the passwords do not match")
     return fields.get("password", "")
 
 
 def _render(deps: SetupDeps, key: str, name: str = "", fault: str = "", status: int = 200) -> Response:
-    values = {"fault": fault, "key": key, "name": name, "shortest": keys.SHORTEST}
+    values = {"fault": fault, "key": key, "name": name, "shortest": keys.MIN_PASSWORD}
     return deps.page.templates.render("setup", values, status)

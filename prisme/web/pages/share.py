@@ -4,8 +4,8 @@ from functools import partial
 
 import msgspec
 
-from prisme.access import attempts
-from prisme.access.attempts import Attempts
+from prisme.access import login_attempts
+from prisme.access.login_attempts import AttemptLimiter
 from prisme.access.shares import SHARE, UNLOCK_SECONDS
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
@@ -23,7 +23,7 @@ class ShareDeps(msgspec.Struct, frozen=True):
 
     page: PageDeps
     authenticator: Authenticator
-    attempts: Attempts
+    attempts: AttemptLimiter
 
 
 def routes(deps: ShareDeps) -> dict[str, Methods]:
@@ -52,7 +52,7 @@ def _unlock(deps: ShareDeps, request: PageRequest) -> Response | Refusal:
     share, now = authenticator.find_share(request.parsed), authenticator.clock()
     if share is None:
         return refusal.KEY_UNKNOWN
-    limits = {f"address {request.address}": attempts.PER_ADDRESS, f"share {share.id}": attempts.PER_ACCOUNT}
+    limits = {f"address {request.address}": login_attempts.PER_ADDRESS, f"share {share.id}": login_attempts.PER_ACCOUNT}
     key = check_password(deps.attempts, limits, lambda: authenticator.shares.unlock(share, password, now))
     if isinstance(key, Refusal):
         values = {"fault": key.reason, "domain": share.domain, "share": request.parsed.query[SHARE]}

@@ -59,7 +59,7 @@ def error_page(templates: Templates, request: Request, why: Refusal) -> Response
     """A refusal as a page."""
     start, _ = refuse(request, why, of_events=False)
     headers = [(name, value) for name, value in start["headers"] if name.startswith((b"x-prisme", b"retry"))]
-    return templates.render("message", {"title": "Not possible", "text": why.reason}, why.status, headers)
+    return templates.render("message", {"title": "Error", "text": why.reason}, why.status, headers)
 
 
 def _minify(style: str) -> str:

@@ -12,11 +12,12 @@ from prisme.access.views import Views
 from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
-from prisme.dashboard.state import DASHBOARD, State
-from prisme.stats import parameters as asked
-from prisme.stats.cache.responses import Sites
+from prisme.dashboard.url_state import DASHBOARD, UrlState
+from prisme.stats.cache.sites import SiteCache
+from prisme.stats.parameters import read_zone
 from prisme.stats.queries import Stats
-from prisme.store.reader import LateError, LostError, Reader
+from prisme.store.errors import LateError, LostError
+from prisme.store.reader import Reader
 from prisme.web.authentication import Authenticator
 from prisme.web.content_coding import gzip_response
 from prisme.web.cookies import ZONE_COOKIE
@@ -33,7 +34,7 @@ class DashboardDeps(msgspec.Struct, frozen=True):
 
     page: PageDeps
     source: StatsSource
-    sites: Sites
+    sites: SiteCache
     authenticator: Authenticator
     views: Views
     origins: tuple[str, ...]
@@ -51,7 +52,7 @@ class Viewer(msgspec.Struct, frozen=True):
     def zone(self) -> str:
         """The browser's time zone; empty if it is unknown."""
         try:
-            return asked.read_zone(self.request.parsed.cookies.get(ZONE_COOKIE, "")).key
+            return read_zone(self.request.parsed.cookies.get(ZONE_COOKIE, "")).key
         except InputError:
             return ""
 
@@ -88,7 +89,7 @@ def visible_domains(deps: DashboardDeps, viewer: Viewer, stats: Stats) -> list[t
     return deps.sites.find(viewer.grant.domains, stats.domains)
 
 
-def frame_values(viewer: Viewer, state: State, zone: str) -> dict[str, Any]:
+def frame_values(viewer: Viewer, state: UrlState, zone: str) -> dict[str, Any]:
     """What the template of the page's frame shows."""
     return {
         "state": state,
@@ -110,7 +111,7 @@ def _handle(deps: DashboardDeps, request: PageRequest, handle: ViewerHandler) ->
     except (LateError, LostError) as error:
         return refuse_unavailable(error)
     except InputError as error:
-        return refusal.QUESTION_INVALID.because(str(error))
+        return refusal.QUESTION_INVALID.with_reason(str(error))
 
 
 def _redirect_to_login(why: Refusal, request: PageRequest) -> Response | Refusal:

@@ -17,7 +17,7 @@ TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".pdf": 
 PROXY = "/stats"
 
 
-class Asked(NamedTuple):
+class StatsQuery(NamedTuple):
     """A request that the sites got."""
 
     method: str
@@ -36,13 +36,13 @@ class Sites:
         self._pages: dict[tuple[str, str], tuple[str, dict[str, str]]] = {}
         self._held = "nothing"
         self._go_on = threading.Event()
-        self.asked: list[Asked] = []
+        self.asked: list[StatsQuery] = []
         sites = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 host, path = self.headers["Host"], self.path.partition("?")[0]
-                sites.asked.append(Asked(self.command, host, self.path))
+                sites.asked.append(StatsQuery(self.command, host, self.path))
                 if path.startswith(PROXY):
                     self._pass_on()
                 else:

@@ -1,0 +1,76 @@
+"""Filters as lists of terms, which links add and remove one by one. `stats/filters.py` reads the same syntax.
+
+A term is written as in the URL: escaped, with a leading `!` if it excludes.
+"""
+
+import re
+from typing import Final
+
+from prisme.dashboard import display
+from prisme.stats import filters
+
+_ESCAPED: Final = re.compile(r"[\\,*]|^!")
+_SPECIAL: Final = re.compile(r"[\\,*]")
+_TERM: Final = re.compile(r"(?:\\.|[^\\,])*", re.DOTALL)
+_UNESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
+
+
+def make_term(text: str, *, excludes: bool = False) -> str:
+    """The term that matches exactly this text."""
+    return "!" * excludes + _ESCAPED.sub(r"\\\g<0>", text)
+
+
+def make_value_term(name: str, stored: str) -> str:
+    """The term of the filter `name` that matches exactly this stored value, in its decoded form."""
+    return make_term(display.decode_value(name, stored))
+
+
+def normalise(name: str, raw: str) -> str:
+    """A filter in the one form that the dashboard's links use. Raises ValueError for an invalid filter."""
+    return ",".join(
+        "!" * excludes + _write_pattern(display.decode_pattern(name, pattern))
+        for excludes, pattern in filters.parse(name, raw)
+    )
+
+
+def _write_pattern(pattern: tuple[str, ...]) -> str:
+    head, *rest = pattern
+    return "*".join([make_term(head), *(_SPECIAL.sub(r"\\\g<0>", piece) for piece in rest)])
+
+
+def split(raw: str) -> list[str]:
+    """The terms of a filter."""
+    found, at = [], 0
+    while raw and at <= len(raw):
+        match = _TERM.match(raw, at)
+        end = len(raw) if match is None else match.end()
+        found.append(raw[at:end])
+        at = end + 1
+    return found
+
+
+def join(terms: list[str]) -> str:
+    """The filter of these terms."""
+    return ",".join(terms)
+
+
+def describe(term: str) -> tuple[str, str]:
+    """A term for people: `is` or `is not`, and the text without escapes."""
+    excludes = term.startswith("!")
+    return ("is not" if excludes else "is"), _UNESCAPE.sub(r"\1", term[excludes:])
+
+
+def toggle(raw: str, term: str) -> str:
+    """The filter without this term if it has it; otherwise this term as the only one."""
+    return remove(raw, [term]) if term in split(raw) else term
+
+
+def add(raw: str, term: str) -> str:
+    """The filter with this term added and its opposite removed."""
+    opposite = term[1:] if term.startswith("!") else "!" + term
+    return join([*(one for one in split(raw) if one not in (term, opposite)), term])
+
+
+def remove(raw: str, terms: list[str]) -> str:
+    """The filter without these terms."""
+    return join([one for one in split(raw) if one not in terms])

@@ -1,0 +1,33 @@
+"""The heat map of pageviews by weekday and hour."""
+
+from typing import Final
+
+import msgspec
+
+from prisme.dashboard import color_scale
+from prisme.dashboard.number_format import format_exact
+from prisme.stats.frames import Frame
+
+_WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """The pageviews of one hour of one weekday; `level` is that of `color_scale`, `title` the tooltip."""
+
+    title: str
+    value: str
+    level: int
+
+
+def build_heatmap(pageviews: Frame) -> list[tuple[str, list[Cell]]]:
+    """The 24 cells of each weekday, from the 168 values of `weekday-hours`."""
+    highest = max(pageviews.values, default=0)
+    return [
+        (weekday, [_build_cell(weekday, hour, pageviews.values[day * 24 + hour], highest) for hour in range(24)])
+        for day, weekday in enumerate(_WEEKDAYS)
+    ]
+
+
+def _build_cell(weekday: str, hour: int, value: float, highest: float) -> Cell:
+    count = format_exact(value)
+    return Cell(f"{weekday} {hour:02d}:00, {count} pageviews", count, color_scale.level(value, highest))

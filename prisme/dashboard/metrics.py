@@ -1,0 +1,53 @@
+"""The metrics of tiles and chart: the series of the stats that each is made of, and how its values are written."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from prisme.dashboard.number_format import format_count, format_duration, format_exact, format_percent, format_ratio
+
+DEFAULT: Final = "visitors"
+# Shown in the panel of events, and not among the tiles, which fill their rows without it.
+EVENTS: Final = "events"
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """A figure that `compute` makes of the values of one or two series.
+
+    `is_whole`: the values are whole numbers, and so are those at the axis.
+    """
+
+    title: str
+    series: tuple[str, ...]
+    compute: Callable[[Sequence[float]], float]
+    format_short: Callable[[float], str]
+    format_exact: Callable[[float], str]
+    is_whole: bool = True
+    less_is_better: bool = False
+
+
+def _take_first(values: Sequence[float]) -> float:
+    return values[0]
+
+
+def _divide(values: Sequence[float]) -> float:
+    return values[0] / values[1] if values[1] else 0.0
+
+
+METRICS: Final[dict[str, Metric]] = {
+    "visitors": Metric("Visitors", ("visitors",), _take_first, format_count, format_exact),
+    "sessions": Metric("Sessions", ("sessions",), _take_first, format_count, format_exact),
+    "pageviews": Metric("Pageviews", ("pageviews",), _take_first, format_count, format_exact),
+    "views-per-session": Metric(
+        "Views per session", ("pageviews", "sessions"), _divide, format_ratio, format_ratio, is_whole=False
+    ),
+    "bounce-rate": Metric(
+        "Bounce rate", ("bounces", "sessions"), _divide, format_percent, format_percent, is_whole=False,
+        less_is_better=True,
+    ),
+    "duration": Metric(
+        "Session duration", ("sessions-duration",), _take_first, format_duration, format_duration, is_whole=False
+    ),
+    EVENTS: Metric("Events", ("events",), _take_first, format_count, format_exact),
+}  # fmt: skip

@@ -1,0 +1,74 @@
+"""Numbers as pages show them: short, with a unit, and the change between two of them."""
+
+from typing import Final
+
+import msgspec
+
+_STEPS: Final = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
+# A smaller relative change is shown as none.
+_UNCHANGED_BELOW: Final = 0.0005
+
+
+def format_count(value: float) -> str:
+    """`947`, `12.4k`, `1.2M`: three digits are enough to compare."""
+    for size, letter in _STEPS:
+        # 999,950 would be 1000.0k.
+        if value >= size * 0.99995 and value >= 1000:
+            short = value / size
+            return f"{short:.1f}{letter}" if short < 100 else f"{short:.0f}{letter}"
+    return f"{value:,.0f}"
+
+
+def format_exact(value: float) -> str:
+    """`12,431`."""
+    return f"{value:,.0f}"
+
+
+def format_ratio(value: float) -> str:
+    """`2.41`."""
+    return f"{value:,.2f}"
+
+
+def format_percent(fraction: float) -> str:
+    """`41%`, `0.4%`; `fraction` is 1 for 100%."""
+    if 0 < fraction < 0.001:
+        return "<0.1%"
+    return f"{fraction * 100:.0f}%" if fraction >= 0.0995 or fraction == 0 else f"{fraction * 100:.1f}%"
+
+
+def format_duration(seconds: float) -> str:
+    """`48s`, `2m 05s`, `1h 12m`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+
+
+class Change(msgspec.Struct, frozen=True):
+    """The change of a figure. `sign` is plus, minus or `=`; `rating` is `good`, `bad` or `same`.
+
+    `text` is the size, such as `12%`; `words` are for screen readers.
+    """
+
+    sign: str
+    text: str
+    words: str
+    rating: str
+
+
+def describe_change(now: float, before: float, formatted_before: str, *, less_is_better: bool = False) -> Change:
+    """The change from `before` to `now`."""
+    if before == 0 and now == 0:
+        return Change("=", "0%", f"unchanged, {formatted_before} before", "same")
+    if before == 0:
+        return Change("+", "new", f"up from {formatted_before}", "bad" if less_is_better else "good")
+    relative = now / before - 1
+    if abs(relative) < _UNCHANGED_BELOW:
+        return Change("=", "0%", f"unchanged, {formatted_before} before", "same")
+    rating = "good" if (relative > 0) != less_is_better else "bad"
+    text = f"{abs(relative) * 100:.0f}%" if abs(relative) >= 0.0995 else f"{abs(relative) * 100:.1f}%"
+    if relative > 0:
+        return Change("+", text, f"up {text} from {formatted_before}", rating)
+    return Change("\N{MINUS SIGN}", text, f"down {text} from {formatted_before}", rating)

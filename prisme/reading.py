@@ -1,0 +1,101 @@
+"""Builds all that shows figures: the routes of the scripts, the dashboard and the statistics API, and of log-in."""
+
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
+
+from prisme.access.accounts import Accounts
+from prisme.access.login_attempts import AttemptLimiter
+from prisme.access.setup import Setup
+from prisme.access.shares import Shares
+from prisme.access.tokens import Tokens
+from prisme.access.views import Views
+from prisme.runtime.clock import Clock
+from prisme.runtime.config import Config
+from prisme.runtime.folder import Folder
+from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.cache.responses import ResponseCache
+from prisme.stats.cache.sites import SiteCache
+from prisme.store.control import Control
+from prisme.store.database import Database
+from prisme.web import static
+from prisme.web.api import admin
+from prisme.web.api import stats as stats_api
+from prisme.web.api.admin import AdminApiDeps
+from prisme.web.api.stats import StatsDeps
+from prisme.web.authentication import Authenticator
+from prisme.web.pages import dashboard, login, settings, share
+from prisme.web.pages import list as list_page
+from prisme.web.pages import setup as setup_page
+from prisme.web.pages.endpoints import PageDeps
+from prisme.web.pages.health import Intake
+from prisme.web.pages.login import LoginDeps
+from prisme.web.pages.settings_changes import SettingsDeps
+from prisme.web.pages.setup import SetupDeps
+from prisme.web.pages.share import ShareDeps
+from prisme.web.pages.templates import Templates
+from prisme.web.pages.viewer import DashboardDeps
+from prisme.web.routing import Methods
+from prisme.web.static import DASHBOARD_JS
+from prisme.web.stats_source import StatsSource
+from prisme.web.worker_pool import WorkerPool
+
+# A query uses all of DuckDB's threads: two at a time are no faster, and delay events twice as long.
+_READERS = 1
+_MAX_QUEUED = 64
+
+
+class ReadingDeps(NamedTuple):
+    """What the figures and pages need of the server. `intake` says how events come in."""
+
+    config: Config
+    folder: Folder
+    database: Database
+    intake: Callable[[], Intake]
+    clock: Clock
+    log: logging.Logger
+
+
+def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.AsyncExitStack) -> dict[str, Methods]:
+    """All routes that show something, and those of the accounts of who may see it. `closing` ends their threads.
+
+    Without a `setup`, the link to create the first account is logged, if there is no account yet.
+    """
+    config, database, clock = deps.config, deps.database, deps.clock
+    control = Control(deps.folder.path)
+    authenticator = Authenticator(
+        Accounts(control), Tokens(control), Shares(control), lambda: clock.wall() // 1_000_000_000
+    )
+    figures_pool = WorkerPool("figures", _READERS, _MAX_QUEUED, low_priority=True)
+    access_pool = WorkerPool("access", 1, _MAX_QUEUED)
+    for close in (figures_pool.close, access_pool.close, database.stop_reading):
+        closing.callback(close)
+    source = StatsSource(database, IncrementalCache(database), clock, config.api_stats_timeout)
+    responses = ResponseCache(lambda: database.load_log.done)
+    templates = Templates(static.script_url(DASHBOARD_JS))
+    figures_page, access_page = PageDeps(templates, figures_pool), PageDeps(templates, access_pool)
+    dashboard_deps = DashboardDeps(
+        figures_page, source, SiteCache(), authenticator, Views(control), config.origins, deps.intake
+    )
+    attempts = AttemptLimiter()
+    setup = setup or _make_setup(deps, authenticator)
+    return {
+        **static.routes(),
+        **dashboard.routes(dashboard_deps),
+        **list_page.routes(dashboard_deps),
+        **stats_api.routes(StatsDeps(source, responses, authenticator, figures_pool, config.api_stats_allow_origins)),
+        **admin.routes(AdminApiDeps(control, authenticator, access_pool)),
+        **settings.routes(SettingsDeps(access_page, control, authenticator, attempts)),
+        **login.routes(LoginDeps(access_page, authenticator, attempts)),
+        **share.routes(ShareDeps(access_page, authenticator, attempts)),
+        **setup_page.routes(SetupDeps(access_page, authenticator, setup, deps.log)),
+    }
+
+
+def _make_setup(deps: ReadingDeps, authenticator: Authenticator) -> Setup:
+    setup, config = Setup(), deps.config
+    if not authenticator.accounts.has_any():
+        link = setup.link(config.scheme, config.host, config.port)
+        deps.log.info("no account yet; create the first one at %s", link)
+    return setup

@@ -1,0 +1,121 @@
+"""Builds all that records events: the stores of a data folder, the services that the rules use, and the sites."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from typing import NamedTuple
+
+from prisme import assets
+from prisme.ingest.availability import Availability
+from prisme.ingest.services import Lookups, Services
+from prisme.journal.appender import Appender
+from prisme.runtime.config import Config
+from prisme.runtime.folder import Folder
+from prisme.runtime.freespace import FreeSpace
+from prisme.runtime.housekeeping import Housekeeping, Task
+from prisme.store.connection import Limits
+from prisme.store.database import Database
+from prisme.store.errors import StoreError
+from prisme.store.loader import Loader
+from prisme.store.secrets import Secrets
+from prisme.visit.bots import Bots
+from prisme.visit.concentration import Concentration
+from prisme.visit.geo import Geo
+from prisme.visit.identity import Identity
+from prisme.visit.origins import Origins
+from prisme.visit.salts import Salts
+from prisme.visit.sessions import CAPACITY, Sessions
+from prisme.visit.sites import Rules, Sites
+from prisme.visit.useragent import UserAgents
+
+_SECOND = 1_000_000  # microseconds
+_REFRESH_TICKS = 60  # between two looks at the file of the country database
+
+
+class Stores(NamedTuple):
+    """The open files of a data folder."""
+
+    salts: Salts
+    geo: Geo
+    database: Database
+    loader: Loader
+
+
+def open_stores(
+    config: Config,
+    folder: Folder,
+    now: int,
+    log: logging.Logger,
+    closing: contextlib.ExitStack | contextlib.AsyncExitStack,
+) -> Stores:
+    """Open the files of a data folder; `closing` closes them. `now` in microseconds. Raises StoreError and GeoError."""
+    secrets = Secrets(folder.path / "secrets.sqlite", log)
+    closing.callback(secrets.close)
+    salts = Salts(secrets, now, inactive_ttl(config))
+    if not salts.saved:
+        raise StoreError(f"the salts cannot be stored in {folder.path}; is the disk full?")
+    geo = Geo(config.geoip_db or assets.COUNTRIES, folder.path)
+    closing.callback(geo.close)
+    limits = Limits(config.duckdb_memory_limit, config.duckdb_threads)
+    database = Database(folder.path / "prisme.duckdb", limits, folder.path / "tmp", log)
+    closing.callback(database.close)
+    loader = Loader(database, CAPACITY)
+    closing.callback(loader.close)
+    return Stores(salts, geo, database, loader)
+
+
+def build_services(config: Config, stores: Stores, journal: Appender) -> Services:
+    """The services that the rules use; no session is open yet."""
+    random = Random(os.urandom(32))  # noqa: S311  # for ids, which are not secret
+    return Services(
+        Identity(stores.salts),
+        Sessions(inactive_ttl(config), config.sessionstorage_max_sessions_per_visitor),
+        UserAgents(Bots(config.bot_filter, config.bot_allow).refuse),
+        stores.geo,
+        journal,
+        FreeSpace(config.data_dir, config.min_free_space),
+        Lookups(),
+        Concentration(),
+        partial(random.getrandbits, 62),
+    )
+
+
+def build_housekeeping(services: Services, salts: Salts, now: Callable[[], int], log: logging.Logger) -> Housekeeping:
+    """What has to be done every second while events are recorded; `now` gives microseconds."""
+
+    def save_salts() -> None:
+        if not salts.saved:
+            salts.save()
+
+    def refresh_countries() -> None:
+        if services.geo.refresh():
+            log.info("the country database was replaced")
+        elif services.geo.failure is not None:
+            log.error("the country database cannot be replaced, the old one stays in use: %s", services.geo.failure)
+
+    availability = Availability(services.journal, services.disk, log)
+    availability.check()
+    return Housekeeping(
+        Task(lambda: services.identity.expire(now())),
+        Task(save_salts),
+        Task(services.disk.refresh),
+        Task(availability.check),
+        Task(lambda: services.sessions.sweep(now())),
+        Task(refresh_countries, every=_REFRESH_TICKS),
+    )
+
+
+def build_sites(config: Config) -> Sites:
+    """The sites whose pages are counted, and how their URLs are read. Raises OriginError."""
+    return Sites(
+        Origins(config.origins),
+        Rules(config.aliases, config.page_parameters, config.trailing_slash, config.ignored_referrers),
+    )
+
+
+def inactive_ttl(config: Config) -> int:
+    """How long a session stays open without an event, in microseconds."""
+    return int(config.sessionstorage_session_inactive_ttl * _SECOND)

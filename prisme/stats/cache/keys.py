@@ -1,0 +1,127 @@
+"""The lists of a part of a span, their keys with counts; and tables, in memory, of the keys and visitors of parts."""
+# Only SQL made here is composed; values from requests are bound.
+# ruff: noqa: S608
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Final
+
+from prisme.stats.buckets import hour_of_week
+from prisme.stats.cache.partials import Part, Tables, part_bucket
+from prisme.stats.columns import HOURS, PROPERTIES, TOPS
+from prisme.stats.conditions import Conditions
+from prisme.stats.grouping import GroupingSets
+from prisme.stats.queries import Stats
+from prisme.stats.sql import load_sql
+
+# Lists by their numbers in tables.
+_NAMES: Final = (*TOPS, PROPERTIES, HOURS)
+_NUMBERS: Final = {name: number for number, name in enumerate(_NAMES)}
+# More keys are not cached: nobody reads that far, and they take memory.
+MOST_KEYS: Final = 50_000
+_KEYS: Final = load_sql("partial_keys")
+_CACHED_VISITORS: Final = load_sql("cached_visitors")
+_CACHED_COUNTS: Final = load_sql("cached_counts")
+
+# Keys with their counts.
+Rows = list[tuple[str, int]]
+
+
+class ManyKeysError(Exception):
+    """The lists have more than `MOST_KEYS` keys."""
+
+
+def rank(
+    stats: Stats, names: Collection[str], part: Part, earlier: Tables | None, least: Mapping[str, int]
+) -> dict[str, Rows]:
+    """Return the keys of some lists with their counts, in no order; those of earlier parts are included.
+
+    For a list in `least`, only keys with at least that count are returned, except for `HOURS`. Raises ManyKeysError.
+    """
+    found: dict[str, Rows] = {name: [] for name in names}
+    if not names:
+        return found
+    conditions = stats.conditions(part.filters, part.start, part.end)
+    query = _compose(names, part, conditions, earlier) + _having(least) + f" LIMIT {MOST_KEYS + 1}"
+    rows = stats.run(query, conditions)
+    if len(rows) > MOST_KEYS:
+        raise ManyKeysError
+    for number, key, total in rows:
+        found[_NAMES[number]].append((key, int(total)))
+    return found
+
+
+def create_tables(
+    stats: Stats, names: Collection[str], part: Part, earlier: Tables | None, tables: Tables
+) -> dict[str, list[int]]:
+    """Create the tables of the earlier parts and this one. Returns the counts of each list, the highest first.
+
+    Raises ManyKeysError, and what `Reader.keep` raises; the tables are then dropped.
+    """
+    try:
+        _create_visitors(stats, part, earlier, tables.visitors)
+        _create_keys(stats, names, part, earlier, tables.keys)
+        rows = stats.reader.keep(_CACHED_COUNTS.format(table=tables.keys), {})
+        found = {_NAMES[number]: counts for number, counts in rows}
+        if sum(map(len, found.values())) > MOST_KEYS:
+            raise ManyKeysError
+        return found
+    except BaseException:
+        stats.reader.drop(tables)
+        raise
+
+
+def _create_visitors(stats: Stats, part: Part, earlier: Tables | None, table: str) -> None:
+    conditions = stats.conditions(part.filters, part.start, part.end)
+    bucket = part_bucket(part, "pageviews")
+    rows = f"SELECT hash(visitor_id) AS id, {bucket} AS bucket {conditions.rows('pageviews')}"
+    if earlier is not None:
+        rows = f"SELECT id, bucket FROM {earlier.visitors} UNION ALL {rows}"
+    query = _CACHED_VISITORS.format(table=table, rows=rows)
+    stats.reader.keep(query, conditions.used_by(query))
+
+
+def _create_keys(stats: Stats, names: Collection[str], part: Part, earlier: Tables | None, table: str) -> None:
+    conditions = stats.conditions(part.filters, part.start, part.end)
+    query = f"CREATE TABLE {table} (which INTEGER, key VARCHAR, count BIGINT)"
+    if names:
+        query = f"CREATE TABLE {table} AS {_compose(names, part, conditions, earlier)} LIMIT {MOST_KEYS + 1}"
+    stats.reader.keep(query, conditions.used_by(query))
+
+
+def _having(least: Mapping[str, int]) -> str:
+    cases = " ".join(f"WHEN {_NUMBERS[name]} THEN {number}" for name, number in least.items() if name != HOURS)
+    return f" HAVING sum(counted.count) >= CASE which {cases} ELSE 0 END" if cases else ""
+
+
+def _compose(names: Collection[str], part: Part, conditions: Conditions, earlier: Tables | None) -> str:
+    """Return a query: number of the list, key and count."""
+    counted = " UNION ALL ".join(f"({one})" for one in _compose_lists(names, part, conditions, earlier))
+    return _KEYS.format(counted=counted, properties=_NUMBERS[PROPERTIES])
+
+
+def _compose_lists(names: Collection[str], part: Part, conditions: Conditions, earlier: Tables | None) -> Iterator[str]:
+    for table in ("sessions", "pageviews"):
+        columns = {name: TOPS[name][0] for name in names if _table(name) == table}
+        if table == "pageviews" and HOURS in names:
+            columns[HOURS] = hour_of_week(part.start, part.end, part.zone)
+        if columns:
+            grouping = GroupingSets(columns)
+            yield (
+                f"SELECT {grouping.number(_NUMBERS)} AS which, {grouping.key} AS key, count(*) AS count "
+                f"FROM (SELECT {grouping.columns} {conditions.rows(table)}) GROUP BY {grouping.sets}"
+            )
+    for name in names:
+        if _table(name) not in ("", "sessions", "pageviews"):
+            column, table = TOPS[name]
+            rows = conditions.rows(table)
+            yield f"SELECT {_NUMBERS[name]} AS which, {column} AS key, count(*) AS count {rows} GROUP BY key"
+    if PROPERTIES in names:
+        rows = f"SELECT unnest(json_keys(properties)) AS key {conditions.rows('events_custom')}"
+        yield f"SELECT {_NUMBERS[PROPERTIES]} AS which, key, count(*) AS count FROM ({rows}) GROUP BY key"
+    if earlier is not None:
+        yield f"SELECT which, key, count FROM {earlier.keys}"
+
+
+def _table(name: str) -> str:
+    """Return the table that a list counts, empty for those that count something else than a column."""
+    return TOPS[name][1] if name in TOPS else ""

@@ -1,0 +1,75 @@
+"""The cache that all caches of the statistics are made of: one lock, and one rule of eviction."""
+
+import contextlib
+import threading
+from collections.abc import Hashable, Iterator
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value")
+
+
+class LruCache(Generic[Value]):
+    """Values by key, bounded by the bytes of all together: the least recently used ones are evicted. For any threads.
+
+    The lock guards the entries alone: it is held for each single call, and never while a value is computed. A thread
+    that is about to compute a value reserves its key instead, and any other thread that needs the same key waits, so
+    that no value is computed twice at once. Reservations cannot deadlock, because they nest in one direction only: a
+    thread that has reserved a response may reserve the incremental counts; one that has reserved these, or the list
+    of sites, reserves nothing else.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._changed = threading.Condition()
+        self._reserved: set[Hashable] = set()
+        # The least recently used first, each with its size in bytes.
+        self._entries: dict[Hashable, tuple[Value, int]] = {}
+        self._bytes = 0
+
+    @contextlib.contextmanager
+    def reserve(self, key: Hashable) -> Iterator[None]:
+        """Reserve a key for the calling thread, once no other one has reserved it."""
+        with self._changed:
+            self._changed.wait_for(lambda: key not in self._reserved)
+            self._reserved.add(key)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._reserved.remove(key)
+                self._changed.notify_all()
+
+    def get(self, key: Hashable) -> Value | None:
+        """Return a value, and count that as its use."""
+        with self._changed:
+            entry = self._entries.pop(key, None)
+            if entry is None:
+                return None
+            self._entries[key] = entry
+            return entry[0]
+
+    def put(self, key: Hashable, value: Value, size: int) -> None:
+        """Store a value of about `size` bytes; nothing is evicted for it until `evict`."""
+        with self._changed:
+            self._remove(key)
+            self._entries[key] = value, size
+            self._bytes += size
+
+    def remove(self, key: Hashable) -> None:
+        """Remove a value, if there is one."""
+        with self._changed:
+            self._remove(key)
+
+    def evict(self) -> list[Value]:
+        """Remove the least recently used values until the others fit, and return them."""
+        evicted = []
+        with self._changed:
+            while self._entries and self._bytes > self.max_bytes:
+                key, (value, _) = next(iter(self._entries.items()))
+                self._remove(key)
+                evicted.append(value)
+        return evicted
+
+    def _remove(self, key: Hashable) -> None:
+        _, size = self._entries.pop(key, (None, 0))
+        self._bytes -= size

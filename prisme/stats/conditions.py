@@ -1,0 +1,65 @@
+"""Filters and a span as SQL: the conditions on each table's rows, and the bound parameters.
+
+A session counts if it matches every filter. Of its pageviews, those count that match `path` and `status`; of its custom
+events, those that match `event`. A session that started with an event may have no pageview, and then no filter on
+pageviews matches it.
+"""
+# Only SQL made here is composed; values from requests are bound.
+# ruff: noqa: S608
+
+import re
+from collections.abc import Collection
+from typing import Any, Final
+
+from prisme.stats.columns import time_column
+from prisme.stats.filters import DOMAIN, EVENT_COLUMNS, SESSION_COLUMNS, VIEW_COLUMNS, Filters, condition
+
+# The columns of each table on which there are filters.
+_COLUMNS: Final = {"sessions": SESSION_COLUMNS, "pageviews": VIEW_COLUMNS, "events_custom": EVENT_COLUMNS}
+_PARAMETER: Final = re.compile(r"\$(\w+)")
+
+
+class Conditions:
+    """The conditions on rows from `start` up to `end` (microseconds), of some domains only if these are given."""
+
+    def __init__(self, filters: Filters, start: int, end: int, domains: Collection[str] | None) -> None:
+        self.parameters: dict[str, Any] = {}
+        # On the rows of every table, so that no query reads those of other domains.
+        self._everywhere = [condition(DOMAIN, filters[DOMAIN], self.bind)] if DOMAIN in filters else []
+        if domains is not None:
+            self._everywhere.append(f"list_contains({self.bind(list(domains))}, domain)")
+        self._of_tables = {
+            table: [condition(columns[name], one, self.bind) for name, one in filters.items() if name in columns]
+            for table, columns in _COLUMNS.items()
+        }
+        self._start = f"make_timestamp({self.bind(start)})"
+        self._end = f"make_timestamp({self.bind(end)})"
+
+    def bind(self, value: Any) -> str:
+        """Bind a value to a new parameter, and return the parameter's name in SQL."""
+        name = f"p{len(self.parameters)}"
+        self.parameters[name] = value
+        return f"${name}"
+
+    def used_by(self, query: str) -> dict[str, Any]:
+        """Return the parameters that a query names: DuckDB refuses any other."""
+        used = set(_PARAMETER.findall(query))
+        return {name: value for name, value in self.parameters.items() if name in used}
+
+    def rows(self, table: str) -> str:
+        """Return the FROM and WHERE clauses of a table's rows.
+
+        A filter on another table requires a matching row of that table with the same session.
+        """
+        time = time_column(table)
+        parts = [f"{time} >= {self._start}", f"{time} < {self._end}", *self._everywhere]
+        for other, conditions in self._of_tables.items():
+            if other == table:
+                parts += conditions
+            elif conditions:
+                parts.append(f"session_uuid IN (SELECT session_uuid FROM {other} WHERE {_all(conditions)})")
+        return f"FROM {table} WHERE {_all(parts)}"
+
+
+def _all(conditions: list[str]) -> str:
+    return " AND ".join(f"({one})" for one in conditions) or "true"

@@ -1,0 +1,32 @@
+"""What a query selects: a span of time, rows of a list, and the figures to count together."""
+
+import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from prisme.stats.filters import Filters
+
+
+class Span(msgspec.Struct, frozen=True):
+    """From `start` up to `end`, excluded, in microseconds; `edges` are the starts of its buckets, and the last end."""
+
+    start: int
+    end: int
+    edges: list[int]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """The rows of a sorted list that are returned."""
+
+    limit: int = 10
+    offset: int = 0
+
+
+class Selection(NamedTuple):
+    """Figures to count together: all series, and the lists in `names`. `zone` is that of the hours of the week."""
+
+    names: tuple[str, ...]
+    filters: Filters
+    span: Span
+    zone: datetime.tzinfo

@@ -1,0 +1,2 @@
+-- Visitors with any pageview or event.
+SELECT count(DISTINCT visitor_id) FROM ({rows})

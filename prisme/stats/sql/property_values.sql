@@ -1,0 +1,6 @@
+-- The values of one property of custom events, as text, by how many events have them.
+SELECT value AS key, count(*) AS count FROM (SELECT properties->>{pointer} AS value {rows})
+WHERE value IS NOT NULL
+GROUP BY key
+ORDER BY count DESC, key
+LIMIT {limit} OFFSET {offset}

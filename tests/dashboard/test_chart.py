@@ -1,0 +1,53 @@
+"""The chart: its paths, its axes and its labels."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prisme.base.timexpr import SECOND
+from prisme.dashboard import chart, chart_scale
+from prisme.dashboard.chart import Options, Series
+from prisme.dashboard.number_format import format_count
+
+NOW = int(datetime(2026, 11, 24, 15, 30, tzinfo=UTC).timestamp()) * SECOND
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def draw(values: list[float], whole: bool = True, now: int = NOW) -> chart.Chart:
+    day = 86_400 * SECOND
+    start = NOW // day * day - (len(values) - 1) * day
+    edges = [start + number * day for number in range(len(values) + 1)]
+    options = Options("day", ZoneInfo("UTC"), format_count, lambda *_: "", whole)
+    return chart.draw_chart(Series(edges, values), None, options, now)
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=100))
+def test_charts_stay_in_their_box(values: list[int]) -> None:
+    found = draw(list(map(float, values)))
+    assert 2 <= len(found.ticks) <= 6
+    assert all(0 <= y <= chart_scale.HEIGHT for y, _ in found.ticks)
+    assert found.ticks[0][1] == "0"
+    assert len(found.points) == len(values)
+    assert found.is_unfinished
+    numbers_in_path = [float(part) for part in found.line.replace("M", " ").replace("L", " ").split()]
+    assert all(0 <= one <= chart_scale.WIDTH for one in numbers_in_path)
+
+
+def test_an_axis_has_round_numbers() -> None:
+    assert [text for _, text in draw([3, 235, 7]).ticks] == ["0", "100", "200", "300"]
+    assert [text for _, text in draw([0, 1, 2]).ticks] == ["0", "1", "2"]
+    assert [text for _, text in draw([0, 0]).ticks] == ["0", "1"]
+
+
+def test_a_chart_that_is_over_has_no_open_end() -> None:
+    found = draw([1, 2, 3], now=NOW + 86_400 * SECOND)
+    assert not found.is_unfinished
+    assert found.unfinished == ""
+    assert found.points[0].label == "Sun 22 Nov"
+
+
+def test_labels_are_of_the_zone() -> None:
+    assert chart.format_label(NOW, "hour", BERLIN) == "16:30"
+    assert chart.format_label(NOW, "week", BERLIN) == "24 Nov"

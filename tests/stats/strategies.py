@@ -1,0 +1,61 @@
+"""Hypothesis strategies for the filters, spans and intervals of a query."""
+
+import datetime
+from urllib.parse import unquote
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from prisme.base.timexpr import Interval, edges
+from prisme.stats import filters
+from prisme.stats.selection import Span
+from tests.stats.lines import CLIENTS, DAY, DOMAINS, EVENT_NAMES, FIRST, LAST, PATHS, REFERRERS
+from tests.stats.oracle import Made, Term
+
+
+def terms(texts: list[str]) -> st.SearchStrategy[list[Term]]:
+    """Generate filters that match some, all or none of these texts."""
+    whole = st.sampled_from(texts).map(lambda text: (text,))
+    cut = st.sampled_from(texts).flatmap(
+        lambda text: st.integers(0, len(text)).map(lambda middle: (text[:middle], text[middle:]))
+    )
+    prefix = st.sampled_from(texts).flatmap(lambda text: st.integers(0, len(text)).map(lambda end: (text[:end], "")))
+    any_ = st.lists(st.text("/ab%_*!,\\x0", max_size=3), min_size=1, max_size=3).map(tuple)
+    decoded = st.sampled_from(texts).map(lambda text: (unquote(text),))
+    made = st.builds(Term, st.booleans(), whole | cut | prefix | any_ | decoded)
+    # A term without any text is the empty text; the whole filter may not be empty, as that is none.
+    return st.lists(made, min_size=1, max_size=3).filter(lambda made: ",".join(map(str, made)) != "")
+
+
+VALUES = {
+    "domain": DOMAINS,
+    "path": PATHS,
+    "entry-path": PATHS,
+    "exit-path": PATHS,
+    "referrer": REFERRERS,
+    "os": [client.os for client in CLIENTS],
+    "browser": [client.browser for client in CLIENTS],
+    "device": [client.device for client in CLIENTS],
+    "device-type": [client.type for client in CLIENTS],
+    "country": ["FR", "DE", "XX"],
+    "utm-source": ["letter", ""],
+    "utm-medium": ["mail", ""],
+    "utm-campaign": ["spring", "autumn, late", ""],
+    "utm-term": ["x*", ""],
+    "utm-content": ["a", ""],
+    "event": EVENT_NAMES,
+    "status": ["200", "404", "500"],
+}
+made_filters = st.lists(st.sampled_from(sorted(VALUES)), max_size=3, unique=True).flatmap(
+    lambda names: st.fixed_dictionaries({name: terms(VALUES[name]) for name in names})
+)
+spans = st.tuples(st.integers(FIRST - DAY, LAST), st.integers(0, 42 * DAY)).map(lambda drawn: (drawn[0], sum(drawn)))
+many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def read(made: Made) -> filters.Filters:
+    return filters.read({name: ",".join(map(str, one)) for name, one in made.items()})
+
+
+def span_of(start: int, end: int, interval: Interval, zone: datetime.tzinfo) -> Span:
+    return Span(start, end, edges(start, end, interval, zone, 100_000))

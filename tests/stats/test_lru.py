@@ -1,0 +1,76 @@
+"""The cache that the others are made of: what is evicted, and who waits for whom."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from prisme.stats.cache.lru import LruCache
+
+
+def test_the_least_recently_used_values_are_evicted() -> None:
+    cache: LruCache[str] = LruCache(10)
+    for key in "abc":
+        cache.put(key, key.upper(), 3)
+    assert cache.evict() == []
+    assert cache.get("a") == "A"
+    cache.put("d", "D", 3)
+    assert cache.evict() == ["B"]
+    assert [cache.get(key) for key in "abcd"] == ["A", None, "C", "D"]
+
+
+def test_a_value_replaces_the_one_before_with_its_size() -> None:
+    cache: LruCache[str] = LruCache(10)
+    cache.put("a", "large", 9)
+    cache.put("a", "small", 1)
+    cache.put("b", "other", 9)
+    assert cache.evict() == []
+    cache.remove("b")
+    cache.remove("b")
+    cache.put("c", "too large", 11)
+    assert cache.evict() == ["small", "too large"]
+    assert cache.evict() == []
+
+
+def test_a_key_is_reserved_by_one_thread_at_a_time() -> None:
+    cache: LruCache[int] = LruCache(100)
+    computed = []
+
+    def find(key: int) -> int | None:
+        with cache.reserve(key % 2):
+            if cache.get(key % 2) is None:
+                computed.append(key % 2)
+                cache.put(key % 2, key, 1)
+            return cache.get(key % 2)
+
+    with ThreadPoolExecutor(8) as threads:
+        found = set(threads.map(find, range(200)))
+    assert sorted(computed) == [0, 1]
+    assert len(found) == 2
+
+
+def test_other_keys_are_free_while_one_is_reserved() -> None:
+    cache: LruCache[int] = LruCache(100)
+    with ThreadPoolExecutor(1) as threads, cache.reserve("a"):
+        assert threads.submit(_put, cache, "b").result(10) == 1
+        waiting = threads.submit(_put, cache, "a")
+        with pytest.raises(TimeoutError):
+            waiting.result(0.1)
+        cache.put("c", 2, 1)  # the lock itself is free
+    assert waiting.result(10) == 1
+
+
+def test_an_error_ends_a_reservation() -> None:
+    cache: LruCache[int] = LruCache(100)
+    with pytest.raises(ValueError, match="no"), cache.reserve("a"):
+        raise ValueError("no")
+    done = threading.Event()
+    with cache.reserve("a"):
+        done.set()
+    assert done.is_set()
+
+
+def _put(cache: LruCache[int], key: str) -> int | None:
+    with cache.reserve(key):
+        cache.put(key, 1, 1)
+        return cache.get(key)

@@ -1,0 +1,54 @@
+"""How a server's parts stop: all of them, whatever fails on the way, and no failure is lost."""
+
+from pathlib import Path
+
+import pytest
+
+from prisme.store.loader import Loader
+from prisme.store.writer import Writer
+from prisme.visit.sessions import Sessions
+from tests.server import LiveServer, wait_until
+
+
+def fail(message: str) -> None:
+    raise ValueError(message)
+
+
+def serve_until_it_ends(folder: Path) -> None:
+    with LiveServer(folder) as server:
+        wait_until(lambda: not server._thread.is_alive(), "the server to end")
+
+
+def test_all_parts_stop_when_one_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its writer, say, a server would fill the disk."""
+    close = Loader.close
+
+    async def run(_: Writer) -> None:
+        fail("writer")
+
+    def close_and_fail(loader: Loader) -> None:
+        close(loader)
+        fail("loader")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "run", run)
+        patch.setattr(Loader, "close", close_and_fail)
+        with pytest.raises(ValueError, match="loader") as caught:
+            serve_until_it_ends(tmp_path)
+    first = caught.value.__context__
+    assert isinstance(first, ExceptionGroup)
+    assert [str(error) for error in first.exceptions] == ["writer"]
+    with LiveServer(tmp_path) as server:  # all files are closed, and the lock is free
+        assert server.http.get("/api/v1/healthcheck").status_code == 200
+
+
+def test_several_failures_are_raised_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run(self: Writer) -> None:
+        await self._stopping.wait()
+        fail("writer")
+
+    monkeypatch.setattr(Writer, "run", run)
+    monkeypatch.setattr(Sessions, "sweep", lambda *_: fail("sweep"))
+    with pytest.raises(ExceptionGroup, match="parts of the server have failed") as caught:
+        serve_until_it_ends(tmp_path)
+    assert sorted(str(error) for error in caught.value.exceptions) == ["sweep", "writer"]

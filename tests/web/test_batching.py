@@ -1,0 +1,90 @@
+"""The seam to Granian: requests are answered in batches, and a start finds out where they are not."""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+
+from prisme.runtime.metrics import Distribution, Gauge
+from prisme.web import server
+from prisme.web.app import App
+from prisme.web.request import Proxy, Request
+from prisme.web.responses import ACCEPTED
+from prisme.web.routing import BatchEndpoint, Outcome
+from prisme.web.server import Batching, BatchingError, Server, answer_scope, make_server
+from prisme.web.traffic import Traffic
+from tests.server import free_port
+
+GET = b"GET /batch HTTP/1.1\r\nhost: localhost\r\n\r\n"
+
+
+def make_app(batches: list[int]) -> App:
+    """An application that notes the size of each batch."""
+
+    def answer(requests: list[Request]) -> list[Outcome]:
+        batches.append(len(requests))
+        return [ACCEPTED for _ in requests]
+
+    traffic = Traffic(None, lambda address: address.text)
+    routes = {"/batch": {"GET": BatchEndpoint(lambda request: [request.path], answer)}}
+    return App(routes, Proxy("false", "", 1, ""), traffic, time.monotonic_ns, logging.getLogger("prisme"))
+
+
+@asynccontextmanager
+async def serving(app: App, port: int, serve: Callable[[Server], Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    one = make_server(partial(answer_scope, app), "127.0.0.1", port)
+    task = asyncio.create_task(serve(one))
+    try:
+        yield
+    finally:
+        one.stop()  # type: ignore[no-untyped-call]
+        await task
+
+
+def test_requests_that_arrive_while_the_loop_is_busy_are_one_batch() -> None:
+    batches: list[int] = []
+    port = free_port()
+
+    async def play() -> Batching:
+        app = make_app(batches)
+        batching = Batching(app)
+        async with serving(app, port, lambda one: one.serve_batches(batching)):
+            await batching.check("127.0.0.1", port, tls=False)
+            assert batches == []  # the check is no request
+            wires = [socket.create_connection(("127.0.0.1", port)) for _ in range(10)]
+            for wire in wires:
+                wire.sendall(GET)
+            time.sleep(0.5)  # noqa: ASYNC251  # the loop is busy
+            streams = [await asyncio.open_connection(sock=wire) for wire in wires]
+            assert [await reader.readline() for reader, _ in streams] == [b"HTTP/1.1 200 OK\r\n"] * 10
+            for _, writer in streams:
+                writer.close()
+        return batching
+
+    active, sizes = asyncio.run(play()).metrics()
+    assert batches == [10]
+    assert isinstance(active, Gauge)
+    assert isinstance(sizes, Distribution)
+    assert active.read() == 0
+    ((counts),) = [histogram.counts for histogram in sizes.read().values()]
+    assert counts == [0, 0, 0, 0, 1, 0, 0, 0]  # at most 16
+    assert [histogram.sum for histogram in sizes.read().values()] == [10]
+
+
+def test_a_start_finds_out_that_requests_are_not_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with a Granian that no longer looks for a scheduler of ours: its own way answers the requests."""
+    monkeypatch.setattr(server, "_CHECK_SECONDS", 1.0)
+    port = free_port()
+
+    async def play() -> None:
+        app = make_app([])
+        async with serving(app, port, lambda one: one.serve()):
+            with pytest.raises(BatchingError, match=r"^granian [0-9.]+ does not hand requests over"):
+                await Batching(app).check("127.0.0.1", port, tls=False)
+
+    asyncio.run(play())
