@@ -49,11 +49,11 @@ def parse_fields(text: bytes, max_bytes: int) -> dict[str, str] | Refusal:
     try:
         pairs = parse_qsl(text.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
     except ValueError:
-        return refusal.QUESTION_INVALID.with_reason("parameters are UTF-8, and at most 100, such as from=now-7d")
+        return refusal.QUESTION_INVALID.with_reason("parameters must be UTF-8, and at most 100, such as from=now-7d")
     ((name, count),) = Counter(name for name, _ in pairs).most_common(1) or [("", 0)]
     if count > 1:
         return refusal.QUESTION_INVALID.with_reason(
-            f"{name[:64]!r}: comes twice; write a list with commas, such as path=/a,/b"
+            f"{name[:64]!r}: is given twice: write a list with commas, such as path=/a,/b"
         )
     return dict(pairs)
 

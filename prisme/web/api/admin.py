@@ -91,7 +91,7 @@ async def _read_body(request: Request, parsed: ParsedRequest, bodies: BodyReader
     body = await bodies.read(request.receive, parsed.content_length)
     content_type = parsed.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and not isinstance(body, Refusal) and content_type != "application/json":
-        return refusal.FIELDS_INVALID.with_reason("the body is JSON: send Content-Type: application/json")
+        return refusal.FIELDS_INVALID.with_reason("the body must be JSON: send Content-Type: application/json")
     return body
 
 

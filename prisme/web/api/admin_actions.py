@@ -80,9 +80,9 @@ def change_user(auth: Authenticator, call: Call) -> None:
     """`PATCH users/:name`."""
     changed = _decode(call.body, ChangedUser)
     if changed.role is None and changed.domains:
-        raise AccessError('domains come with a role, such as {"role": "viewer", "domains": ["example.com"]}')
+        raise AccessError('domains need a role, such as {"role": "viewer", "domains": ["example.com"]}')
     if (changed.password is None) == (changed.role is None):
-        raise AccessError("change the password or the role, one at a time")
+        raise AccessError("change either the password or the role")
     if changed.password is not None:
         auth.accounts.set_password(call.grant, call.name, changed.password, auth.clock())
     if changed.role is not None:
@@ -138,7 +138,7 @@ def list_audit(control: Control, _: Authenticator, call: Call) -> dict[str, list
     """`GET audit`."""
     numbers = [call.query.get(name, default) for name, default in (("limit", "100"), ("offset", "0"))]
     if not all(text.isascii() and text.isdigit() and len(text) < 10 for text in numbers):
-        raise AccessError("limit and offset are numbers, such as limit=100&offset=200")
+        raise AccessError("limit and offset must be numbers, such as limit=100&offset=200")
     limit, offset = map(int, numbers)
     with control.read() as connection:
         return {"audit": read_audit(connection, min(limit, _MAX_ENTRIES), offset)}
@@ -149,14 +149,14 @@ def _token_owner(grant: Grant) -> str | None:
     if ADMIN in grant.scopes:
         return None
     if not grant.account:
-        raise AccessError("tokens belong to people: log in, to see and make yours")
+        raise AccessError("tokens belong to accounts: log in to see and create yours")
     return grant.account
 
 
 def _read_id(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 16:
         return int(text)
-    raise NotFoundError(f"there is nothing with the id {text[:64]!r}")
+    raise NotFoundError(f"there is no entry with the id {text[:64]!r}")
 
 
 def _decode(body: bytes, into: type[Any]) -> Any:

@@ -111,7 +111,7 @@ def _read_query(deps: StatsDeps, segment: str, parsed: ParsedRequest) -> _Query 
     """The query of a request. Its sender is authenticated each time, even if the response is cached."""
     name, as_csv = _choose_format(segment, parsed.headers.get("accept", ""))
     if name not in NAMES:
-        return refusal.NOT_THERE.with_reason(f"{name[:64]!r} is no figure; there are {', '.join(NAMES)}")
+        return refusal.NOT_THERE.with_reason(f"{name[:64]!r} is not a figure; the figures are {', '.join(NAMES)}")
     grant = deps.authenticator.identify(parsed)
     if isinstance(grant, Refusal):
         return grant
@@ -125,7 +125,7 @@ def _read_query(deps: StatsDeps, segment: str, parsed: ParsedRequest) -> _Query 
         return refusal.QUESTION_INVALID.with_reason(str(error))
     forbidden = _find_forbidden_domain(read, grant)
     if forbidden:
-        return refusal.DOMAIN_NOT_ALLOWED.with_reason(f"domain: {forbidden[:128]!r} is not one of yours")
+        return refusal.DOMAIN_NOT_ALLOWED.with_reason(f"domain: you do not have access to {forbidden[:128]!r}")
     return _Query(name, as_csv, parameters, read, grant, now, parsed.began)
 
 

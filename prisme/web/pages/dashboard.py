@@ -15,8 +15,8 @@ from prisme.dashboard.url_state import DASHBOARD, UrlState, read_parameters
 from prisme.stats import filters
 from prisme.stats.parameters import COMPARE, read_query
 from prisme.stats.queries import Stats
-from prisme.web.pages import health
 from prisme.web.pages.endpoints import PageRequest, form_endpoint
+from prisme.web.pages.health import health_values
 from prisme.web.pages.templates import see_other
 from prisme.web.pages.viewer import (
     DashboardDeps,
@@ -44,27 +44,27 @@ def routes(deps: DashboardDeps) -> dict[str, Methods]:
 
 
 def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
-    given, now, render = read_parameters(viewer.parameters), deps.source.now, deps.page.templates.render
+    parameters, now, render = read_parameters(viewer.parameters), deps.source.now, deps.page.templates.render
     with open_reader(deps, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         domains = visible_domains(deps, viewer, stats)
-        here = UrlState(given, min((first for _, first in domains), default=None), viewer.zone)
+        state = UrlState(parameters, min((first for _, first in domains), default=None), viewer.zone)
         if not domains:
-            return render("waiting", frame_values(viewer, here, "UTC") | _waiting_values(deps, viewer))
-        query = read_query(here.stats_parameters() | {"limit": str(page.ROWS)}, now, COMPARE)
-        values = page.build_page(stats, here, query, [domain for domain, _ in domains], now, deps.source.cache)
-    values |= frame_values(viewer, here, query.zone.key)
-    return render("dashboard", values | _menu_values(deps, viewer, here, values["chosen_domains"]))
+            return render("waiting", frame_values(viewer, state, "UTC") | _waiting_values(deps, viewer))
+        query = read_query(state.stats_parameters() | {"limit": str(page.ROWS)}, now, COMPARE)
+        values = page.build_page(stats, state, query, [domain for domain, _ in domains], now, deps.source.cache)
+    values |= frame_values(viewer, state, query.zone.key)
+    return render("dashboard", values | _menu_values(deps, viewer, state, values["chosen_domains"]))
 
 
 def _redirect_to_filter(_: DashboardDeps, viewer: Viewer) -> Response | Refusal:
     """From the filter form to the dashboard with that filter."""
-    given = dict(viewer.parameters)
-    name, value = given.pop("filter", ""), given.pop("value", "").strip()
+    parameters = dict(viewer.parameters)
+    name, value = parameters.pop("filter", ""), parameters.pop("value", "").strip()
     if name not in filters.NAMES:
         return refusal.QUESTION_INVALID.with_reason(f"filter: {name[:64]!r} is not one of {', '.join(filters.NAMES)}")
-    here = UrlState(read_parameters(given), None, "")
-    return see_other(here.link({name: filter_terms.normalise(name, value)}))
+    state = UrlState(read_parameters(parameters), None, "")
+    return see_other(state.link({name: filter_terms.normalise(name, value)}))
 
 
 def _form_endpoint(deps: DashboardDeps, handle: FormHandler) -> Endpoint:
@@ -112,7 +112,7 @@ def _read_back(fields: Mapping[str, str]) -> str:
     return back if is_dashboard and back.isascii() and back.isprintable() else DASHBOARD
 
 
-def _menu_values(deps: DashboardDeps, viewer: Viewer, here: UrlState, domains: list[str]) -> dict[str, Any]:
+def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: list[str]) -> dict[str, Any]:
     """The saved views, the links of menus, and the health of the server for viewers who may see it.
 
     `domains` are those that the page is about.
@@ -124,12 +124,12 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, here: UrlState, domains: l
             {"name": view.name, "link": f"{DASHBOARD}?{view.query}" if view.query else DASHBOARD} for view in views
         ],
         "share_domain": domains[0] if ADMIN in grant.scopes and len(domains) == 1 else "",
-        "clear": here.link(dict.fromkeys(filters.NAMES)),
-        "all_link": here.link({"period": "all", "from": None, "to": None}),
-        "now_link": here.link({"period": "30m", "from": None, "to": None}),
-        "live_url": link_export(here, "live-visitors"),
-        "week_csv": link_export(here, "weekday-hours", ".csv"),
-        "week_json": link_export(here, "weekday-hours"),
+        "clear": state.link(dict.fromkeys(filters.NAMES)),
+        "all_link": state.link({"period": "all", "from": None, "to": None}),
+        "now_link": state.link({"period": "30m", "from": None, "to": None}),
+        "live_url": link_export(state, "live-visitors"),
+        "week_csv": link_export(state, "weekday-hours", ".csv"),
+        "week_json": link_export(state, "weekday-hours"),
         "health": _health_values(deps) if viewer.may_see_health else None,
     }
 
@@ -145,4 +145,4 @@ def _waiting_values(deps: DashboardDeps, viewer: Viewer) -> dict[str, Any]:
 
 
 def _health_values(deps: DashboardDeps) -> dict[str, Any]:
-    return health.show(deps.intake(), deps.source.now / 1e6)
+    return health_values(deps.intake(), deps.source.now / 1e6)

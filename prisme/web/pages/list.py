@@ -53,16 +53,19 @@ def _show_list(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
     selection = _pop_selection(parameters)
     if isinstance(selection, Refusal):
         return selection
-    given = read_parameters(parameters)
+    parameters = read_parameters(parameters)
     with open_reader(deps, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         domains = visible_domains(deps, viewer, stats)
-        here = UrlState(given, min((first for _, first in domains), default=None), viewer.zone)
-        words = {key: text for key, text in here.stats_parameters().items() if key not in COMPARE}
-        query = read_query(words | {"limit": str(MOST_ROWS)}, deps.source.now, PROPERTY)
-        found = read_whole_list(stats, here, query, selection.name, frozenset(domain for domain, _ in domains))
-    values = _list_values(here, selection, found) | {"period_text": describe_period(query), "chips": build_chips(here)}
-    return deps.page.templates.render("list", values | frame_values(viewer, here, query.zone.key))
+        state = UrlState(parameters, min((first for _, first in domains), default=None), viewer.zone)
+        uncompared = {key: text for key, text in state.stats_parameters().items() if key not in COMPARE}
+        query = read_query(uncompared | {"limit": str(MOST_ROWS)}, deps.source.now, PROPERTY)
+        found = read_whole_list(stats, state, query, selection.name, frozenset(domain for domain, _ in domains))
+    values = _list_values(state, selection, found) | {
+        "period_text": describe_period(query),
+        "chips": build_chips(state),
+    }
+    return deps.page.templates.render("list", values | frame_values(viewer, state, query.zone.key))
 
 
 def _pop_selection(parameters: dict[str, str]) -> _Selection | Refusal:
@@ -76,7 +79,7 @@ def _pop_selection(parameters: dict[str, str]) -> _Selection | Refusal:
     return _Selection(name, sort, search, int(start))
 
 
-def _list_values(here: UrlState, selection: _Selection, found: List) -> dict[str, Any]:
+def _list_values(state: UrlState, selection: _Selection, found: List) -> dict[str, Any]:
     """What the template shows of the list."""
     sort, search, start = selection.sort, selection.search, selection.start
     rows = [row for row in found.rows if search.casefold() in row.label.casefold()]
@@ -86,10 +89,10 @@ def _list_values(here: UrlState, selection: _Selection, found: List) -> dict[str
         "list": msgspec.structs.replace(found, rows=rows[start : start + _ROWS]),
         "name": selection.name,
         "sort": sort,
-        "sorts": [(title, selection.link(here, sort=key, start="0"), key == sort) for key, title in _SORTS.items()],
+        "sorts": [(title, selection.link(state, sort=key, start="0"), key == sort) for key, title in _SORTS.items()],
         "search": search,
         "count": f"{len(rows):,} of {len(found.rows):,}" if search else f"{len(rows):,}",
         "most": f"{MOST_ROWS:,}" if len(found.rows) == MOST_ROWS else "",
-        "before": selection.link(here, start=str(max(start - _ROWS, 0))) if start else "",
-        "after": selection.link(here, start=str(start + _ROWS)) if start + _ROWS < len(rows) else "",
+        "before": selection.link(state, start=str(max(start - _ROWS, 0))) if start else "",
+        "after": selection.link(state, start=str(start + _ROWS)) if start + _ROWS < len(rows) else "",
     }

@@ -14,7 +14,7 @@ from prisme.base.refusal import Refusal
 from prisme.web.authentication import Authenticator
 from prisme.web.cookies import LOGIN_COOKIE, make_cookie
 from prisme.web.pages.endpoints import PageDeps, PageRequest, form_endpoint, page_endpoint
-from prisme.web.pages.password_check import check_password, retry_after
+from prisme.web.pages.password_check import check_password, retry_after_header
 from prisme.web.pages.templates import see_other
 from prisme.web.responses import Response
 from prisme.web.routing import Methods
@@ -61,7 +61,7 @@ def _log_in(deps: LoginDeps, request: PageRequest) -> Response:
     key = check_password(deps.attempts, limits, lambda: accounts.log_in(name, fields.get("password", ""), now))
     if isinstance(key, Refusal):
         values = {"fault": key.reason, "name": name, "next": _read_next(fields), "empty": False}
-        return deps.page.templates.render("login", values, key.status, retry_after(key))
+        return deps.page.templates.render("login", values, key.status, retry_after_header(key))
     return see_other(_read_next(fields), [make_cookie(LOGIN_COOKIE, key, LOGIN_SECONDS, secure=request.secure)])
 
 

@@ -1,4 +1,4 @@
-"""Passwords that pages ask for: wrong ones are counted, and after too many, none is checked for a while."""
+"""Checks passwords, and limits wrong ones: after too many, no password is checked for a while."""
 
 import time
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from prisme.web.responses import Header
 
 
 def check_password(attempts: AttemptLimiter, limits: dict[str, int], verify: Callable[[], str | None]) -> str | Refusal:
-    """The key that `verify` gives for a right password; `limits` are how many wrong ones are allowed, by key."""
+    """The key from `verify`, which gives None for a wrong password. `limits`: how many are allowed, by key."""
     now = time.monotonic()
-    wait = attempts.retry_after(limits, now)
-    if wait:
-        return refusal.TOO_MANY_ATTEMPTS.with_retry_after(wait)
+    seconds = attempts.retry_after(limits, now)
+    if seconds:
+        return refusal.TOO_MANY_ATTEMPTS.with_retry_after(seconds)
     key = verify()
     if key is None:
         attempts.record_failure(limits, now)
@@ -22,6 +22,6 @@ def check_password(attempts: AttemptLimiter, limits: dict[str, int], verify: Cal
     return key
 
 
-def retry_after(why: Refusal) -> list[Header]:
-    """The header that says when to try again, if the refusal does."""
+def retry_after_header(why: Refusal) -> list[Header]:
+    """The `Retry-After` header of a refusal, if it has one."""
     return [(b"retry-after", b"%d" % why.retry_after)] if why.retry_after else []

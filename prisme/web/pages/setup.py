@@ -1,4 +1,4 @@
-"""The page that creates the first account, behind a link with a key from the log."""
+"""The page that creates the first account, with the link from the log."""
 
 import logging
 from functools import partial

@@ -1,4 +1,4 @@
-"""The page that opens a share link: it leads to the dashboard, or asks for the link's password."""
+"""The page that opens a share link: redirects to the dashboard, or requests the link's password."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from prisme.base.refusal import Refusal
 from prisme.web.authentication import Authenticator
 from prisme.web.cookies import UNLOCKED_COOKIE, make_cookie
 from prisme.web.pages.endpoints import PageDeps, PageRequest, form_endpoint, page_endpoint
-from prisme.web.pages.password_check import check_password, retry_after
+from prisme.web.pages.password_check import check_password, retry_after_header
 from prisme.web.pages.templates import see_other
 from prisme.web.responses import Response
 from prisme.web.routing import Methods
@@ -56,6 +56,6 @@ def _unlock(deps: ShareDeps, request: PageRequest) -> Response | Refusal:
     key = check_password(deps.attempts, limits, lambda: authenticator.shares.unlock(share, password, now))
     if isinstance(key, Refusal):
         values = {"fault": key.reason, "domain": share.domain, "share": request.parsed.query[SHARE]}
-        return deps.page.templates.render("share", values, key.status, retry_after(key))
+        return deps.page.templates.render("share", values, key.status, retry_after_header(key))
     cookie = make_cookie(f"{UNLOCKED_COOKIE}{share.id}", key, UNLOCK_SECONDS, secure=request.secure)
     return see_other(request.dashboard_url, [cookie])
