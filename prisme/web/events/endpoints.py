@@ -189,16 +189,17 @@ def read_pageview(sites: Sites) -> Read:
 
     def read(request: Request, hit: Hit) -> Pageview | Refusal:
         slots = request.slots
-        status: int | Refusal = DEFAULT_STATUS
-        visitor: str | Refusal = ""
+        status, visitor = DEFAULT_STATUS, ""
         if slots[STATUS]:
-            status = read_status(slots[STATUS])
-            if isinstance(status, Refusal):
-                return status
+            code = read_status(slots[STATUS])
+            if isinstance(code, Refusal):
+                return code
+            status = code
         if slots[VISITOR_ID]:
-            visitor = read_visitor(slots[VISITOR_ID])
-            if isinstance(visitor, Refusal):
-                return visitor
+            name = read_visitor(slots[VISITOR_ID])
+            if isinstance(name, Refusal):
+                return name
+            visitor = name
         referrer = referrers[slots[DOCUMENT_REFERRER]]
         return referrer if isinstance(referrer, Refusal) else Pageview(hit, referrer, status, visitor)
 
