@@ -26,7 +26,7 @@ def make_value_term(name: str, stored: str) -> str:
 
 
 def normalise(name: str, raw: str) -> str:
-    """A filter in the one form that the dashboard's links use. Raises ValueError for an invalid filter."""
+    """A filter in the one form that the dashboard's links use. Raises InputError for an invalid filter."""
     return ",".join(
         "!" * excludes + _write_pattern(display.decode_pattern(name, pattern))
         for excludes, pattern in filters.parse(name, raw)

@@ -47,7 +47,10 @@ def shift(query: StatsQuery, now: int, direction: int) -> dict[str, str | None] 
     """
     span, zone = query.span, query.zone
     unit, count = _measure(span.start, span.end, zone)
-    start = timexpr.step(span.start, unit, direction * count, zone)
+    try:
+        start = timexpr.step(span.start, unit, direction * count, zone)
+    except (ValueError, OverflowError):  # outside of the years 1 to 9999
+        return None
     if start >= now or start < 0:
         return None
     if unit in ("s", "m", "h"):

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from prisme.access.shares import SHARE
+from prisme.base.errors import InputError
 from prisme.base.timexpr import SECOND
 from prisme.dashboard import filter_terms, periods
 from prisme.dashboard.periods import PERIODS
@@ -48,7 +49,7 @@ class UrlState(msgspec.Struct, frozen=True):
         return self.parameters.get("period", periods.DEFAULT)
 
     def stats_parameters(self) -> dict[str, str]:
-        """The parameters of the stats API. Raises ValueError for an unknown period."""
+        """The parameters of the stats API. Raises InputError for an unknown period."""
         zone = {"tz": self.default_zone} if self.default_zone else {}
         return zone | self._select(_STATS_PARAMETERS) | self._period_parameters()
 
@@ -57,7 +58,7 @@ class UrlState(msgspec.Struct, frozen=True):
             return self._select(("from", "to"))
         period = PERIODS.get(self.period)
         if period is None:
-            raise ValueError(f"period: {self.period[:64]!r} is not one of {', '.join(PERIODS)}, such as period=7d")
+            raise InputError(f"period: {self.period[:64]!r} is not one of {', '.join(PERIODS)}, such as period=7d")
         if period.start:
             return {"from": period.start, "to": period.end}
         # All time: nothing to compare with, unless the URL says otherwise.
@@ -81,10 +82,10 @@ class UrlState(msgspec.Struct, frozen=True):
 def read_parameters(query: Mapping[str, str]) -> dict[str, str]:
     """A page's parameters, with filters in their normal form.
 
-    Raises ValueError for an unknown parameter or an invalid filter.
+    Raises InputError for an unknown parameter or an invalid filter.
     """
     given = {name: text for name, text in query.items() if text}
     for name in given:
         if name not in _KNOWN:
-            raise ValueError(f"{name[:64]}: unknown parameter; a known one is period=7d")
+            raise InputError(f"{name[:64]}: unknown parameter; a known one is period=7d")
     return {name: filter_terms.normalise(name, text) if name in filters.NAMES else text for name, text in given.items()}

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from prisme.base.errors import InputError
 from prisme.base.timexpr import SECOND
 from prisme.dashboard import periods
 from prisme.dashboard.period_menu import describe_period
@@ -59,6 +60,16 @@ def test_half_an_hour_before() -> None:
     }
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati"])
+@pytest.mark.parametrize(
+    ("start", "end"), [("1970", "9998"), ("1970", "5000-03-02"), ("1970-01-02", "9998"), ("9998", "9998")]
+)
+def test_no_period_is_outside_of_the_calendar(start: str, end: str, zone: str) -> None:
+    found = read(UrlState({"from": start, "to": end, "interval": "year", "tz": zone}, None, ""))
+    assert periods.shift(found, NOW, -1) is None
+    assert periods.shift(found, NOW, 1) is None
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
@@ -84,7 +95,7 @@ def test_links_hold_the_whole_state() -> None:
 
 
 def test_a_wrong_period_is_named() -> None:
-    with pytest.raises(ValueError, match="period: 'never' is not one of"):
+    with pytest.raises(InputError, match="period: 'never' is not one of"):
         UrlState({"period": "never"}, None, "").stats_parameters()
-    with pytest.raises(ValueError, match="perjod: unknown parameter"):
+    with pytest.raises(InputError, match="perjod: unknown parameter"):
         read_parameters({"perjod": "7d"})
