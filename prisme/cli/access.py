@@ -146,7 +146,7 @@ def _run(
                 f"there is no data folder {config.data_dir}: set the server's with --data-dir, or start it first"
             )
         do(flags, Control(config.data_dir), operator(_system_user()), int(time.time()))
-    except (InputError, ValueError, StoreError) as error:
+    except (InputError, ValueError, StoreError) as error:  # ValueError: bytes that are not UTF-8
         print(f"prisme: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

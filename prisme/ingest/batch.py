@@ -5,7 +5,6 @@ many times takes half as long for it (`bench/README.md`). The result is as if on
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Protocol, TypeVar
 
 from prisme.base import refusal
@@ -52,37 +51,12 @@ class Event(Protocol):
 Record = Callable[[Sequence[Event], int], list[Outcome]]
 
 
-class _Prepared:
-    """What is to be stored: the journal's lines, and visits with their devices.
-
-    A visit that goes on has its states before and after. One that begins without a device is not remembered.
-    """
-
-    __slots__ = ("begun", "continued", "encoded", "lines")
-
-    def __init__(self) -> None:
-        self.lines: list[Line] = []
-        self.encoded = b""
-        self.begun: list[tuple[int | None, Session]] = []
-        self.continued: list[tuple[int, Visit, Visit]] = []
-
-
-class _Batch:
-    """Events with what is known of them, by their place: `parts` are what the hashes of their devices are made of."""
-
-    def __init__(self, services: Services, events: Sequence[Event], now: int) -> None:
-        self.events = events
-        self.now = now
-        clients = [((hit := event.hit).user_agent, hit.address.text, hit.page.domain) for event in events]
-        identity = services.identity
-        identity.expire(now)
-        self.parts = identity.parts(clients)
-        self.devices = identity.devices(self.parts)
-        self.outcomes: list[Outcome] = [None] * len(events)
-
-    def fail(self, place: int, error: Exception) -> None:
-        """The outcome of an event that a defect of ours kept from being recorded."""
-        self.outcomes[place] = error
+# A visit that begins, with its device; without one, it is not remembered.
+_Begun = tuple[int | None, Session]
+# A visit that goes on, with its device: its states before and after.
+_Continued = tuple[int, Visit, Visit]
+# What is to be stored: so many lines of the journal, and visits.
+_Prepared = tuple[bytes, int, list[_Continued], list[_Begun]]
 
 
 class Recorder:
@@ -96,27 +70,43 @@ class Recorder:
         if self._services.disk.is_short:
             return [refusal.NO_ROOM] * len(events)
         batch = _Batch(self._services, events, now)
-        prepare, commit = partial(self._prepare, batch), partial(self._commit, batch)
         for places in split_by_device(batch.devices):
-            commit_batch(prepare, commit, places, batch.fail)
+            commit_batch(batch.prepare, batch.commit, places, batch.fail)
         return batch.outcomes
 
-    def _prepare(self, batch: _Batch, places: Sequence[int]) -> _Prepared:
+
+class _Batch:
+    """Events with what is known of them, by their place: `parts` are what the hashes of their devices are made of."""
+
+    def __init__(self, services: Services, events: Sequence[Event], now: int) -> None:
+        self._services = services
+        self._events = events
+        self._now = now
+        clients = [((hit := event.hit).user_agent, hit.address.text, hit.page.domain) for event in events]
+        identity = services.identity
+        identity.expire(now)
+        self._parts = identity.parts(clients)
+        self.devices = identity.devices(self._parts)
+        self.outcomes: list[Outcome] = [None] * len(events)
+
+    def prepare(self, places: Sequence[int]) -> _Prepared:
         """What becomes of which visit, the devices at these places being different. Refusals become outcomes.
 
         Nothing changes yet but statistics, and devices' hashes at midnight.
         """
+        events, devices, now = self._events, self.devices, self._now
         sessions, identity = self._services.sessions, self._services.identity
         find, has_previous = sessions.find, identity.has_previous
-        events, devices, now = batch.events, batch.devices, batch.now
-        prepared = _Prepared()
+        continued: list[_Continued] = []
+        begun: list[_Begun] = []
+        lines: list[Line] = []
         new: list[tuple[int, int | None]] = []
         for place in places:
             event, device = events[place], devices[place]
             visits = find(device, now)
             if has_previous:
                 # Visits go on over midnight. After a restart, a device may have some by either key.
-                previous = identity.previous_device(batch.parts[place])
+                previous = identity.previous_device(self._parts[place])
                 if previous is not None:
                     visits = sessions.rekey(previous, device, now) or visits
             old = event.choose(visits) if visits else None
@@ -124,46 +114,50 @@ class Recorder:
                 new.append((place, device if len(visits) < sessions.per_device else None))
                 continue
             session = event.continue_(old.session, now)
-            prepared.continued.append((device, old, old.go_on(session)))
-            prepared.lines.append(event.line(device, session))
+            continued.append((device, old, old.go_on(session)))
+            lines.append(event.line(device, session))
         if new:
-            self._begin(batch, new, prepared)
-        prepared.encoded = encode(prepared.lines)
-        return prepared
+            self._begin(new, begun, lines)
+        return encode(lines), len(lines), continued, begun
 
-    def _begin(self, batch: _Batch, new: list[tuple[int, int | None]], prepared: _Prepared) -> None:
+    def _begin(self, new: list[tuple[int, int | None]], begun: list[_Begun], lines: list[Line]) -> None:
         """Begin visits. Only here a User-Agent is parsed and a country looked up: both are slow."""
-        services, now = self._services, batch.now
+        services, now = self._services, self._now
         bots, countries = services.lookups.bots, services.lookups.countries
         for place, device in new:
-            event = batch.events[place]
+            event = self._events[place]
             hit = event.hit
             reading = services.user_agents.read(hit.user_agent, *hit.hints)
-            bots[reading.is_bot] += 1
-            if reading.is_bot:
-                batch.outcomes[place] = refusal.BOT
+            refused = reading.refusal
+            bots[refused is not None] += 1
+            if refused is not None:
+                self.outcomes[place] = refused
                 continue
             country = services.geo.country(hit.address)
             countries[country, hit.address.version] += 1
             services.concentration.add(hit.address.key)
-            visitor = event.visitor or services.identity.visitor(batch.parts[place], batch.devices[place])
+            visitor = event.visitor or services.identity.visitor(self._parts[place], self.devices[place])
             session = event.begin(new_id(now, services.noise()), now, visitor, reading.client, country)
-            prepared.begun.append((device, session))
-            prepared.lines.append(event.line(device, session))
+            begun.append((device, session))
+            lines.append(event.line(device, session))
 
-    def _commit(self, batch: _Batch, places: Sequence[int], prepared: _Prepared) -> None:
+    def commit(self, places: Sequence[int], prepared: _Prepared) -> None:
         """Write the lines to the journal, then remember the visits as they are in them; or nothing of both."""
-        count = len(prepared.lines)
-        if count and not self._services.journal.append(prepared.encoded, count):
+        lines, count, continued, begun = prepared
+        if count and not self._services.journal.append(lines, count):
             for place in places:
-                batch.outcomes[place] = batch.outcomes[place] or refusal.JOURNAL_UNAVAILABLE
+                self.outcomes[place] = self.outcomes[place] or refusal.JOURNAL_UNAVAILABLE
             return
         sessions = self._services.sessions
-        for device, old, visit in prepared.continued:
+        for device, old, visit in continued:
             sessions.replace(device, old, visit)
-        for key, session in prepared.begun:
+        for key, session in begun:
             if key is not None:
-                sessions.put(key, begin(session), batch.now)
+                sessions.put(key, begin(session), self._now)
+
+    def fail(self, place: int, error: Exception) -> None:
+        """The outcome of an event that a defect of ours kept from being recorded."""
+        self.outcomes[place] = error
 
 
 Prepared = TypeVar("Prepared")

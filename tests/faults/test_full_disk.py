@@ -66,7 +66,7 @@ def test_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "where", "name", "times", "seconds"),
+    ("place", "symptoms", "name", "times", "seconds"),
     [
         pytest.param("journal", JOURNAL, "disk full while journalling", TIMES, SECONDS, id="journal"),
         pytest.param("data", STORE, "disk full while loading", TIMES, SECONDS, id="store"),
