@@ -19,19 +19,27 @@ from prisme.stats.cache.responses import ResponseCache
 from prisme.stats.cache.sites import SiteCache
 from prisme.store.control import Control
 from prisme.store.database import Database
-from prisme.web.api.admin import Offices, manage
-from prisme.web.api.stats import STATS, Figures, stats
-from prisme.web.authentication import Guard
-from prisme.web.pages.dashboard import dashboard
-from prisme.web.pages.forms import Place
+from prisme.web import static
+from prisme.web.api import admin
+from prisme.web.api import stats as stats_api
+from prisme.web.api.admin import AdminApiDeps
+from prisme.web.api.stats import StatsDeps
+from prisme.web.authentication import Authenticator
+from prisme.web.pages import dashboard, login, settings, share
+from prisme.web.pages import list as list_page
+from prisme.web.pages import setup as setup_page
+from prisme.web.pages.endpoints import PageDeps
 from prisme.web.pages.health import Intake
-from prisme.web.pages.login import People, people
-from prisme.web.pages.settings import Office, settings
-from prisme.web.pages.templates import Pages
-from prisme.web.pages.viewer import Board
-from prisme.web.routing import NAME, Methods
-from prisme.web.static import DASHBOARD_JS, DASHBOARD_SCRIPT, SCRIPT, TRACKING_JS, script, version
-from prisme.web.worker_pool import Desk
+from prisme.web.pages.login import LoginDeps
+from prisme.web.pages.settings_changes import SettingsDeps
+from prisme.web.pages.setup import SetupDeps
+from prisme.web.pages.share import ShareDeps
+from prisme.web.pages.templates import Templates
+from prisme.web.pages.viewer import DashboardDeps
+from prisme.web.routing import Methods
+from prisme.web.static import DASHBOARD_JS
+from prisme.web.stats_source import StatsSource
+from prisme.web.worker_pool import WorkerPool
 
 # A query uses all of DuckDB's threads: two at a time are no faster, and delay events twice as long.
 _READERS = 1
@@ -54,36 +62,40 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
 
     Without a `setup`, the link to create the first account is logged, if there is no account yet.
     """
-    config, _, database, intake, clock, log = deps
+    config, database, clock = deps.config, deps.database, deps.clock
     control = Control(deps.folder.path)
-    guard = Guard(Accounts(control), Tokens(control), Shares(control), lambda: clock.wall() // 1_000_000_000)
-    readers = Desk("figures", _READERS, _MAX_QUEUED, behind=True)
-    doorman = Desk("access", 1, _MAX_QUEUED)
-    for close in (readers.close, doorman.close, database.stop_reading):
+    authenticator = Authenticator(
+        Accounts(control), Tokens(control), Shares(control), lambda: clock.wall() // 1_000_000_000
+    )
+    figures_pool = WorkerPool("figures", _READERS, _MAX_QUEUED, low_priority=True)
+    access_pool = WorkerPool("access", 1, _MAX_QUEUED)
+    for close in (figures_pool.close, access_pool.close, database.stop_reading):
         closing.callback(close)
-    kept = IncrementalCache(database)
-    recent = ResponseCache(lambda: database.load_log.done)
-    deadline, origins = config.api_stats_timeout, config.api_stats_allow_origins
-    figures = Figures(database, kept, recent, guard, readers, clock, deadline, origins)
+    source = StatsSource(database, IncrementalCache(database), clock, config.api_stats_timeout)
+    responses = ResponseCache(lambda: database.load_log.done)
+    templates = Templates(static.script_url(DASHBOARD_JS))
+    figures_page, access_page = PageDeps(templates, figures_pool), PageDeps(templates, access_pool)
+    dashboard_deps = DashboardDeps(
+        figures_page, source, SiteCache(), authenticator, Views(control), config.origins, deps.intake
+    )
     attempts = AttemptLimiter()
-    pages = Pages(version(DASHBOARD_JS))
-    views = Views(control)
-    behind, before = Place(pages, readers), Place(pages, doorman)
-    board = Board(behind, database, kept, SiteCache(), guard, views, clock, deadline, config.origins, intake)
+    setup = setup or _make_setup(deps, authenticator)
     return {
-        SCRIPT: script(TRACKING_JS),
-        DASHBOARD_SCRIPT: script(DASHBOARD_JS),
-        **dashboard(board),
-        STATS + NAME: stats(figures),
-        **manage(Offices(control, guard, doorman)),
-        **settings(Office(before, control, guard, attempts)),
-        **people(People(before, guard, setup or _make_setup(deps, guard), attempts, log)),
+        **static.routes(),
+        **dashboard.routes(dashboard_deps),
+        **list_page.routes(dashboard_deps),
+        **stats_api.routes(StatsDeps(source, responses, authenticator, figures_pool, config.api_stats_allow_origins)),
+        **admin.routes(AdminApiDeps(control, authenticator, access_pool)),
+        **settings.routes(SettingsDeps(access_page, control, authenticator, attempts)),
+        **login.routes(LoginDeps(access_page, authenticator, attempts)),
+        **share.routes(ShareDeps(access_page, authenticator, attempts)),
+        **setup_page.routes(SetupDeps(access_page, authenticator, setup, deps.log)),
     }
 
 
-def _make_setup(deps: ReadingDeps, guard: Guard) -> Setup:
+def _make_setup(deps: ReadingDeps, authenticator: Authenticator) -> Setup:
     setup, config = Setup(), deps.config
-    if not guard.accounts.has_any():
+    if not authenticator.accounts.has_any():
         link = setup.link(config.scheme, config.host, config.port)
         deps.log.info("no account yet; create the first one at %s", link)
     return setup

@@ -213,7 +213,7 @@ class Prisme:
         return self._journal.failure or self.writer.failure or self._services.disk.failure
 
     def _intake(self) -> Intake:
-        """How events come in, for the settings page; its own copy, as pages are rendered in other threads."""
+        """How events come in, for the dashboard; its own copy, as pages are rendered in other threads."""
         writer, refused = self.writer, dict(self._traffic.refused_events)
         share, visits = self._services.concentration.share()
         return Intake(

@@ -4,20 +4,18 @@ import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import resources
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from prisme import assets
+from prisme.web.content_coding import CODINGS, MAX_ACCEPT_BYTES, choose_coding
 from prisme.web.request import Request
 from prisme.web.responses import CORS, INERT, Header, Response, make_response
-from prisme.web.routing import Endpoint
+from prisme.web.routing import Endpoint, Methods
 
+STATIC: Final = "/static/"
 TRACKING_JS, DASHBOARD_JS = "wa.js", "dashboard.js"
-SCRIPT, DASHBOARD_SCRIPT = f"/static/{TRACKING_JS}", f"/static/{DASHBOARD_JS}"
 
-# Content codings, the smallest first, and the suffix of the file. A client without a preference gets the first.
-_SUFFIXES = {b"br": ".br", b"gzip": ".gz", b"identity": ""}
-# Identity is acceptable unless it is refused, but less than codings that are named (RFC 9110, section 12.5.3).
-_UNNAMED = {b"identity": 0.0001}
+_SUFFIXES = dict(zip(CODINGS, (".br", ".gz", ""), strict=True))
 _HEADERS: list[Header] = [
     CORS,
     # A visitor's browser requests it once a day at most, and a new version has reached everybody after a day.
@@ -27,8 +25,7 @@ _HEADERS: list[Header] = [
     # Pages with `Cross-Origin-Embedder-Policy` load a script of another origin only with this header.
     (b"cross-origin-resource-policy", b"cross-origin"),
 ]
-# Browsers send some 30 bytes of `Accept-Encoding`. Above 128, there is no coding, so the cache stays below 16 kB.
-_MAX_ACCEPT_BYTES = 128
+# With `MAX_ACCEPT_BYTES`, the cache stays below 16 kB.
 _CACHE_ENTRIES = 64
 
 
@@ -41,55 +38,40 @@ class _Coded(NamedTuple):
     not_modified: Response
 
 
-def version(name: str) -> str:
-    """A hash of a file among the assets, for its URL."""
-    return hashlib.blake2b(_read(name), digest_size=8).hexdigest()
+def routes() -> dict[str, Methods]:
+    """The tracking script and the dashboard's script."""
+    return {STATIC + name: _script_methods(name) for name in (TRACKING_JS, DASHBOARD_JS)}
 
 
-def script(name: str) -> dict[str, Endpoint]:
-    """`GET` and `HEAD` of a script among the assets, such as `wa.js`."""
+def script_url(name: str) -> str:
+    """The path of a script with a hash of its content, so that browsers request it again once it has changed."""
+    return f"{STATIC}{name}?v={hashlib.blake2b(_read(name), digest_size=8).hexdigest()}"
+
+
+def _script_methods(name: str) -> Methods:
+    """`GET` and `HEAD` of a script among the assets."""
     coded = {coding: _code(coding, f"{name}{suffix}") for coding, suffix in _SUFFIXES.items()}
     choose = lru_cache(_CACHE_ENTRIES)(choose_coding)
 
-    def endpoint(select: Callable[[_Coded], Response]) -> Endpoint:
-        def read(request: Request) -> Response:
+    def make_endpoint(select: Callable[[_Coded], Response]) -> Endpoint:
+        def endpoint(request: Request) -> Response:
             accepted = known = b""
             for name, value in request.headers:
                 if name == b"accept-encoding":
                     accepted = accepted + b"," + value if accepted else value
                 elif name == b"if-none-match":
                     known = known + b"," + value if known else value
-            chosen = coded[choose(accepted) if len(accepted) <= _MAX_ACCEPT_BYTES else b"identity"]
+            chosen = coded[choose(accepted) if len(accepted) <= MAX_ACCEPT_BYTES else b"identity"]
             return chosen.not_modified if known and matches(chosen.etag, known) else select(chosen)
 
-        return read
+        return endpoint
 
-    return {"GET": endpoint(lambda chosen: chosen.get), "HEAD": endpoint(lambda chosen: chosen.head)}
-
-
-def choose_coding(accepted: bytes) -> bytes:
-    """The coding that an `Accept-Encoding` prefers: `br`, `gzip` or `identity`."""
-    weights: dict[bytes, float] = {}
-    for part in accepted.lower().split(b","):
-        coding, _, parameter = part.partition(b";")
-        name, _, weight = parameter.partition(b"=")
-        weights[coding.strip()] = _weigh(weight) if name.strip() == b"q" else 1.0
-    other = weights.get(b"*", 0.0)
-    best = max(_SUFFIXES, key=lambda coding: weights.get(coding, _UNNAMED.get(coding, other)))
-    # If every coding is refused, the file is sent all the same: 406 would help nobody.
-    return best if weights.get(best, other) > 0 else b"identity"
+    return {"GET": make_endpoint(lambda chosen: chosen.get), "HEAD": make_endpoint(lambda chosen: chosen.head)}
 
 
 def matches(etag: bytes, known: bytes) -> bool:
     """Whether an `If-None-Match` contains the `ETag`, which a proxy may have marked as weak."""
     return any(tag.strip().removeprefix(b"W/") in {etag, b"*"} for tag in known.split(b","))
-
-
-def _weigh(text: bytes) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
 
 
 def _read(name: str) -> bytes:

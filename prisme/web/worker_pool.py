@@ -1,4 +1,4 @@
-"""Work that takes a while, away from the event loop: few threads, and a queue with an end."""
+"""A pool of threads for slow work, away from the event loop. Its queue is limited."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,30 +11,31 @@ from prisme.runtime.priority import renice, shorten_switch_interval
 T = TypeVar("T")
 
 
-class Desk:
-    """`most` is how many pieces of work may wait or be under way; work `behind` gives way to events."""
+class WorkerPool:
+    """At most `limit` calls are queued or running. With `low_priority`, events are handled first."""
 
-    def __init__(self, name: str, threads: int, most: int, *, behind: bool = False) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=renice if behind else None)
-        self._most = most
-        self._behind = behind
-        self._taken = 0
+    def __init__(self, name: str, threads: int, limit: int, *, low_priority: bool = False) -> None:
+        initializer = renice if low_priority else None
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=initializer)
+        self._limit = limit
+        self._low_priority = low_priority
+        self._active = 0
 
     async def run(self, work: Callable[[], T]) -> T | Refusal:
-        """Do it; `STATS_BUSY` where too much is waiting."""
-        if self._taken >= self._most:
+        """Call `work` in a thread; gives its result, or `STATS_BUSY` if the limit is reached."""
+        if self._active >= self._limit:
             return STATS_BUSY
-        self._take(1)
+        self._count(1)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         finally:
-            self._take(-1)
-
-    def _take(self, more: int) -> None:
-        self._taken += more
-        if self._behind:
-            shorten_switch_interval(self._taken > 0)
+            self._count(-1)
 
     def close(self) -> None:
-        """Drop what waits, and end what is under way."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Cancel the calls that are queued, and wait for those that run."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _count(self, change: int) -> None:
+        self._active += change
+        if self._low_priority:
+            shorten_switch_interval(self._active > 0)

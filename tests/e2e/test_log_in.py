@@ -119,7 +119,7 @@ def test_no_other_page_changes_anything(
 def test_forms_are_no_json(server: LiveServer, callers: Callers) -> None:
     """What another page could send without asking first."""
     answer = call(server, "POST", "/api/v1/shares", callers.admin, content=b'{"domain": "a.b"}')
-    assert answer.text == "the body is JSON: send Content-Type: application/json\n"
+    assert answer.text == "the body must be JSON: send Content-Type: application/json\n"
 
 
 @pytest.mark.parametrize(

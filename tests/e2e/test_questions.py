@@ -47,12 +47,16 @@ def test_pages_of_named_origins_read_figures(tmp_path: Path, allowed: str, origi
     ("query", "status", "told"),
     [
         ("visitors?from=x", 400, "from: 'x' is no time, such as "),
-        ("visitors?path=/a&path=/b", 400, "'path': comes twice; write a list with commas"),
-        ("visitors?%ff=1", 400, "parameters are UTF-8"),
-        ("visitors?" + "&".join(f"a{number}=1" for number in range(101)), 400, "parameters are UTF-8, and at most 100"),
+        ("visitors?path=/a&path=/b", 400, "'path': is given twice: write a list with commas"),
+        ("visitors?%ff=1", 400, "parameters must be UTF-8"),
+        (
+            "visitors?" + "&".join(f"a{n}=1" for n in range(101)),
+            400,
+            "parameters must be UTF-8, and at most 100",
+        ),
         ("visitors?a%0d%0aX-Evil:1=1", 400, "a??X-Evil"),
-        ("vistors", 404, "'vistors' is no figure; there are visitors, "),
-        ("dashboard.csv", 404, "'dashboard.csv' is no figure"),
+        ("vistors", 404, "'vistors' is not a figure; the figures are visitors, "),
+        ("dashboard.csv", 404, "'dashboard.csv' is not a figure"),
     ],
 )
 def test_wrong_questions_are_answered(server: LiveServer, callers: Callers, query: str, status: int, told: str) -> None:

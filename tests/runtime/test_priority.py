@@ -10,7 +10,7 @@ import pytest
 
 from prisme.store.connection import Limits
 from prisme.store.database import Database
-from prisme.web.worker_pool import Desk
+from prisme.web.worker_pool import WorkerPool
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
 
@@ -19,23 +19,23 @@ def nice() -> int:
     return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
-def test_a_desk_steps_back_and_its_caller_does_not() -> None:
+def test_a_low_priority_pool_is_reniced_and_its_caller_is_not() -> None:
     before = nice()
-    for behind, expected in ((True, 19), (False, before)):
-        desk = Desk("test", 1, 1, behind=behind)
-        assert desk._pool.submit(nice).result() == expected
-        desk.close()
+    for low_priority, expected in ((True, 19), (False, before)):
+        pool = WorkerPool("test", 1, 1, low_priority=low_priority)
+        assert pool._executor.submit(nice).result() == expected
+        pool.close()
     assert nice() == before
 
 
-@pytest.mark.parametrize("behind", [True, False])
-def test_turns_are_short_while_there_is_work_behind(behind: bool) -> None:
+@pytest.mark.parametrize("low_priority", [True, False])
+def test_turns_are_short_while_work_has_low_priority(low_priority: bool) -> None:
     usual = sys.getswitchinterval()
-    desk = Desk("test", 2, 4, behind=behind)
+    pool = WorkerPool("test", 2, 4, low_priority=low_priority)
     first, second = threading.Event(), threading.Event()
 
     async def run() -> list[float]:
-        works = [asyncio.create_task(desk.run(event.wait)) for event in (first, second)]
+        works = [asyncio.create_task(pool.run(event.wait)) for event in (first, second)]
         await asyncio.sleep(0)
         found = [sys.getswitchinterval()]
         for event, work in zip((first, second), works, strict=True):
@@ -44,9 +44,9 @@ def test_turns_are_short_while_there_is_work_behind(behind: bool) -> None:
             found.append(sys.getswitchinterval())
         return found
 
-    short = pytest.approx(0.0001) if behind else usual
+    short = pytest.approx(0.0001) if low_priority else usual
     assert asyncio.run(run()) == [short, short, usual]
-    desk.close()
+    pool.close()
 
 
 def test_the_threads_of_the_database_step_back(tmp_path: Path) -> None:

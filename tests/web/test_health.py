@@ -2,7 +2,7 @@
 
 import pytest
 
-from prisme.web.pages.health import Intake, show
+from prisme.web.pages.health import Intake, health_values
 
 UNREAD = "Requests come through a proxy whose headers are not read."
 ADVICE = ": behind a proxy, set trust_proxy and proxy_header, so that Prisme reads the visitors' own."
@@ -22,4 +22,4 @@ ADVICE = ": behind a proxy, set trust_proxy and proxy_header, so that Prisme rea
     ],
 )
 def test_warnings(unread: str | None, share: float, visits: int, warnings: list[str]) -> None:
-    assert show(Intake(0, 0.0, None, {}, unread, share, visits), 0.0)["warnings"] == warnings
+    assert health_values(Intake(0, 0.0, None, {}, unread, share, visits), 0.0)["warnings"] == warnings

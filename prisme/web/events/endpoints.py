@@ -189,15 +189,19 @@ def read_pageview(sites: Sites) -> Read:
 
     def read(request: Request, hit: Hit) -> Pageview | Refusal:
         slots = request.slots
-        status, visitor = slots[STATUS], slots[VISITOR_ID]
-        code = read_status(status) if status else DEFAULT_STATUS
-        name = read_visitor(visitor) if visitor else ""
+        status, visitor = DEFAULT_STATUS, ""
+        if slots[STATUS]:
+            code = read_status(slots[STATUS])
+            if isinstance(code, Refusal):
+                return code
+            status = code
+        if slots[VISITOR_ID]:
+            name = read_visitor(slots[VISITOR_ID])
+            if isinstance(name, Refusal):
+                return name
+            visitor = name
         referrer = referrers[slots[DOCUMENT_REFERRER]]
-        if isinstance(code, Refusal):
-            return code
-        if isinstance(name, Refusal):
-            return name
-        return referrer if isinstance(referrer, Refusal) else Pageview(hit, referrer, code, name)
+        return referrer if isinstance(referrer, Refusal) else Pageview(hit, referrer, status, visitor)
 
     return read
 

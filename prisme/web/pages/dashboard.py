@@ -1,136 +1,148 @@
-"""The dashboard and its forms: filter, save a view, share."""
+"""The dashboard and its forms: filter, save a view, create a share link."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from prisme.access.grants import ADMIN, AccessError, Grant
+from prisme.access.grants import ADMIN, Grant
 from prisme.access.shares import SHARE
 from prisme.base import refusal
+from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.dashboard import filter_terms, page
 from prisme.dashboard.lists import link_export
-from prisme.dashboard.url_state import DASHBOARD, LIST, UrlState, read_parameters
+from prisme.dashboard.url_state import DASHBOARD, UrlState, read_parameters
 from prisme.stats import filters
 from prisme.stats.parameters import COMPARE, read_query
 from prisme.stats.queries import Stats
-from prisme.web.pages import health
-from prisme.web.pages import viewer as viewing
-from prisme.web.pages.forms import Visit
-from prisme.web.pages.list import show_list
-from prisme.web.pages.templates import lead
-from prisme.web.pages.viewer import Board, Viewer
+from prisme.web.pages.endpoints import PageRequest, form_endpoint
+from prisme.web.pages.health import health_values
+from prisme.web.pages.templates import see_other
+from prisme.web.pages.viewer import (
+    DashboardDeps,
+    Viewer,
+    frame_values,
+    open_reader,
+    viewer_endpoint,
+    visible_domains,
+)
 from prisme.web.responses import Response
-from prisme.web.routing import Endpoint
+from prisme.web.routing import Endpoint, Methods
 
-Take = Callable[[Board, Grant, Visit], Response | Refusal]
+# Handles a form. Raises InputError for wrong fields.
+FormHandler = Callable[[DashboardDeps, Grant, PageRequest], Response | Refusal]
 
 
-def dashboard(board: Board) -> dict[str, dict[str, Endpoint]]:
-    """All routes of the dashboard."""
+def routes(deps: DashboardDeps) -> dict[str, Methods]:
+    """All routes of the dashboard, without those of lists."""
     return {
-        DASHBOARD: {"GET": viewing.page(board, _show)},
-        LIST: {"GET": viewing.page(board, show_list)},
-        f"{DASHBOARD}/filter": {"GET": viewing.page(board, _filter)},
-        f"{DASHBOARD}/views": {"POST": _form(board, _save)},
-        f"{DASHBOARD}/share": {"POST": _form(board, _share)},
+        DASHBOARD: {"GET": viewer_endpoint(deps, _show_dashboard)},
+        f"{DASHBOARD}/filter": {"GET": viewer_endpoint(deps, _redirect_to_filter)},
+        f"{DASHBOARD}/views": {"POST": _form_endpoint(deps, _change_views)},
+        f"{DASHBOARD}/share": {"POST": _form_endpoint(deps, _add_share)},
     }
 
 
-def _show(board: Board, viewer: Viewer) -> Response | Refusal:
-    given, now, show = read_parameters(viewer.given), board.now, board.place.pages.show
-    with viewing.read(board, viewer) as reader:
+def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
+    parameters, now, render = read_parameters(viewer.parameters), deps.source.now, deps.page.templates.render
+    with open_reader(deps, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
-        known = viewing.known(board, viewer, stats)
-        here = UrlState(given, min((first for _, first in known), default=None), viewer.zone)
-        if not known:
-            return show("waiting", viewing.frame(board, viewer, here, "UTC") | _waiting(board, viewer))
-        question = read_query(here.stats_parameters() | {"limit": str(page.ROWS)}, now, COMPARE)
-        values = page.build_page(stats, here, question, [domain for domain, _ in known], now, board.kept)
-    values |= viewing.frame(board, viewer, here, question.zone.key) | _tools(board, viewer, here, values)
-    return show("dashboard", values)
+        domains = visible_domains(deps, viewer, stats)
+        state = UrlState(parameters, min((first for _, first in domains), default=None), viewer.zone)
+        if not domains:
+            return render("waiting", frame_values(viewer, state, "UTC") | _waiting_values(deps, viewer))
+        query = read_query(state.stats_parameters() | {"limit": str(page.ROWS)}, now, COMPARE)
+        values = page.build_page(stats, state, query, [domain for domain, _ in domains], now, deps.source.cache)
+    values |= frame_values(viewer, state, query.zone.key)
+    return render("dashboard", values | _menu_values(deps, viewer, state, values["chosen_domains"]))
 
 
-def _filter(_: Board, viewer: Viewer) -> Response | Refusal:
-    """From the form of a filter to the page that has it."""
-    given = dict(viewer.given)
-    name, value = given.pop("filter", ""), given.pop("value", "").strip()
+def _redirect_to_filter(_: DashboardDeps, viewer: Viewer) -> Response | Refusal:
+    """From the filter form to the dashboard with that filter."""
+    parameters = dict(viewer.parameters)
+    name, value = parameters.pop("filter", ""), parameters.pop("value", "").strip()
     if name not in filters.NAMES:
         return refusal.QUESTION_INVALID.with_reason(f"filter: {name[:64]!r} is not one of {', '.join(filters.NAMES)}")
-    here = UrlState(read_parameters(given), None, "")
-    return lead(here.link({name: filter_terms.normalise(name, value)}))
+    state = UrlState(read_parameters(parameters), None, "")
+    return see_other(state.link({name: filter_terms.normalise(name, value)}))
 
 
-def _form(board: Board, take: Take) -> Endpoint:
-    """A form, by somebody who is logged in."""
+def _form_endpoint(deps: DashboardDeps, handle: FormHandler) -> Endpoint:
+    """An endpoint for a form whose sender is authenticated."""
 
-    def work(visit: Visit) -> Response | Refusal:
-        grant = board.guard.identify(visit.asking)
+    def handle_form(request: PageRequest) -> Response | Refusal:
+        grant = deps.authenticator.identify(request.parsed)
         if isinstance(grant, Refusal):
             return grant
         try:
-            return take(board, grant, visit)
-        except AccessError as error:
+            return handle(deps, grant, request)
+        except InputError as error:
             return refusal.FIELDS_INVALID.with_reason(str(error))
 
-    return board.place.form(work)
+    return form_endpoint(deps.page, handle_form)
 
 
-def _save(board: Board, grant: Grant, visit: Visit) -> Response | Refusal:
+def _change_views(deps: DashboardDeps, grant: Grant, request: PageRequest) -> Response | Refusal:
+    """Save or delete a view."""
     if not grant.account:
         return refusal.NOT_ALLOWED
-    back = _read_back(visit.fields)
-    if visit.fields.get("remove"):
-        board.views.remove(grant.account, visit.fields["remove"])
+    back = _read_back(request.fields)
+    if request.fields.get("remove"):
+        deps.views.remove(grant.account, request.fields["remove"])
     else:
-        board.views.save(grant.account, visit.fields.get("name", ""), back.partition("?")[2])
-    return lead(back)
+        deps.views.save(grant.account, request.fields.get("name", ""), back.partition("?")[2])
+    return see_other(back)
 
 
-def _share(board: Board, grant: Grant, visit: Visit) -> Response | Refusal:
-    """Make a share link, and show it, this once."""
+def _add_share(deps: DashboardDeps, grant: Grant, request: PageRequest) -> Response | Refusal:
+    """Create a share link, and show it; it cannot be shown again."""
     if ADMIN not in grant.scopes:
         return refusal.NOT_ALLOWED
-    share, key = board.guard.shares.add(grant, visit.fields.get("domain", ""), board.guard.clock())
-    link = f"{visit.base}/share?{urlencode({SHARE: key})}"
-    return board.place.pages.show("shared", {"domain": share.domain, "link": link, "back": _read_back(visit.fields)})
+    authenticator = deps.authenticator
+    share, key = authenticator.shares.add(grant, request.fields.get("domain", ""), authenticator.clock())
+    link = f"{request.base}/share?{urlencode({SHARE: key})}"
+    values = {"domain": share.domain, "link": link, "back": _read_back(request.fields)}
+    return deps.page.templates.render("shared", values)
 
 
 def _read_back(fields: Mapping[str, str]) -> str:
-    """A page of the dashboard, to go back to."""
+    """The dashboard's URL to go back to, from a form's field."""
     back = fields.get("back", "")
-    fits = back == DASHBOARD or back.startswith(f"{DASHBOARD}?")
-    return back if fits and back.isascii() and back.isprintable() else DASHBOARD
+    is_dashboard = back == DASHBOARD or back.startswith(f"{DASHBOARD}?")
+    return back if is_dashboard and back.isascii() and back.isprintable() else DASHBOARD
 
 
-def _tools(board: Board, viewer: Viewer, here: UrlState, values: dict[str, Any]) -> dict[str, Any]:
-    """What one may do with the page, and figures of the server itself for those who may see all."""
+def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: list[str]) -> dict[str, Any]:
+    """The saved views, the links of menus, and the health of the server for viewers who may see it.
+
+    `domains` are those that the page is about.
+    """
     grant = viewer.grant
-    sites = values["chosen_domains"]
-    mine = board.views.list(grant.account) if grant.account else []
+    views = deps.views.list(grant.account) if grant.account else []
     return {
         "views": [
-            {"name": view.name, "link": f"{DASHBOARD}?{view.query}" if view.query else DASHBOARD} for view in mine
+            {"name": view.name, "link": f"{DASHBOARD}?{view.query}" if view.query else DASHBOARD} for view in views
         ],
-        "share_domain": sites[0] if ADMIN in grant.scopes and len(sites) == 1 else "",
-        "clear": here.link(dict.fromkeys(filters.NAMES)),
-        "all_link": here.link({"period": "all", "from": None, "to": None}),
-        "now_link": here.link({"period": "30m", "from": None, "to": None}),
-        "live_url": link_export(here, "live-visitors"),
-        "week_csv": link_export(here, "weekday-hours", ".csv"),
-        "week_json": link_export(here, "weekday-hours"),
-        "health": _health(board) if viewer.may_see_health else None,
+        "share_domain": domains[0] if ADMIN in grant.scopes and len(domains) == 1 else "",
+        "clear": state.link(dict.fromkeys(filters.NAMES)),
+        "all_link": state.link({"period": "all", "from": None, "to": None}),
+        "now_link": state.link({"period": "30m", "from": None, "to": None}),
+        "live_url": link_export(state, "live-visitors"),
+        "week_csv": link_export(state, "weekday-hours", ".csv"),
+        "week_json": link_export(state, "weekday-hours"),
+        "health": _health_values(deps) if viewer.may_see_health else None,
     }
 
 
-def _waiting(board: Board, viewer: Viewer) -> dict[str, Any]:
+def _waiting_values(deps: DashboardDeps, viewer: Viewer) -> dict[str, Any]:
+    """What the page shows while no event is stored."""
     return {
-        "base": viewer.visit.base,
-        "origins": board.origins,
+        "base": viewer.request.base,
+        "origins": deps.origins,
         "may_set_up": viewer.may_see_health,
-        "health": _health(board) if viewer.may_see_health else {"refused": []},
+        "health": _health_values(deps) if viewer.may_see_health else {"refused": []},
     }
 
 
-def _health(board: Board) -> dict[str, Any]:
-    return health.show(board.intake(), board.now / 1e6)
+def _health_values(deps: DashboardDeps) -> dict[str, Any]:
+    return health_values(deps.intake(), deps.source.now / 1e6)

@@ -1,4 +1,4 @@
-"""How events come in, as who runs the server sees it on a dashboard, and what to change where they are refused."""
+"""How the server receives events, as admins see it on the dashboard, with advice on refused events."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,7 +7,7 @@ import msgspec
 
 from prisme.dashboard.number_format import format_duration, format_exact
 
-# What a refused event asks its owner to change.
+# By the reason of a refusal.
 _ADVICE: Final[dict[str, str]] = {
     "origin_not_registered": "Add the site's host to the option origins, and restart Prisme.",
     "page_url_missing": "The page's referrer policy hides its URL: set a policy that sends it, or use the script.",
@@ -17,17 +17,17 @@ _ADVICE: Final[dict[str, str]] = {
     "no_room": "Free disk space, or lower min_free_space.",
     "journal_unavailable": "The disk is full or cannot be written to.",
 }
-
-
-# Of so few visits, most may come from one address by chance.
-_FEWEST_VISITS: Final = 20
-_MOST: Final = 0.5
+# Of fewer visits, most may come from one address by chance.
+_MIN_VISITS: Final = 20
+_MAX_SHARE: Final = 0.5
 
 
 class Intake(msgspec.Struct, frozen=True):
-    """Events on their way, when the last was stored (Unix seconds, 0 for never), what fails, and refusals by name.
+    """Numbers of events: `pending` wait to be stored, `refused` are by the refusal's name.
 
-    `unread` says what is wrong with the proxy, if anything; `share` of the latest `visits` come from one address.
+    `stored_at` is when the last one was stored (Unix seconds, 0 for never), `failure` why none can be stored, if so.
+    `unread` says what is misconfigured for a proxy, if anything. `share`, from 0 to 1, is the part of the latest
+    `visits` that came from one address.
     """
 
     pending: int
@@ -39,8 +39,8 @@ class Intake(msgspec.Struct, frozen=True):
     visits: int = 0
 
 
-def show(intake: Intake, now: float) -> dict[str, Any]:
-    """What the templates show of it; `now` in Unix seconds."""
+def health_values(intake: Intake, now: float) -> dict[str, Any]:
+    """What the templates show; `now` in Unix seconds."""
     refused = sorted(intake.refused.items(), key=lambda item: (-item[1], item[0]))
     ago = max(now - intake.stored_at, 0)
     return {
@@ -55,9 +55,9 @@ def show(intake: Intake, now: float) -> dict[str, Any]:
 
 
 def _warn_of_one_address(intake: Intake) -> list[str]:
-    if intake.visits < _FEWEST_VISITS or intake.share <= _MOST:
+    if intake.visits < _MIN_VISITS or intake.share <= _MAX_SHARE:
         return []
-    # Rounded down: "100%" is all of them.
+    # Rounded down: "100%" means every visit.
     sentence = f"{int(intake.share * 100)}% of the latest {intake.visits} visits come from one address"
     if intake.unread:
         return [f"{sentence}."]

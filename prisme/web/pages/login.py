@@ -1,165 +1,79 @@
-"""Pages to log in and out, to make the first account, and to open a share link."""
+"""Pages to log in and to log out."""
 
-import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 
-from prisme.access import keys, login_attempts
+from prisme.access import login_attempts
 from prisme.access.accounts import LOGIN_SECONDS
-from prisme.access.grants import AccessError, Grant
+from prisme.access.grants import Grant
 from prisme.access.login_attempts import AttemptLimiter
-from prisme.access.setup import Setup
-from prisme.access.shares import SHARE, UNLOCK_SECONDS
-from prisme.base import refusal
 from prisme.base.refusal import Refusal
-from prisme.web.authentication import LOGIN, UNLOCKED, Asking, Guard, write_cookie
-from prisme.web.pages.forms import Place, Visit
-from prisme.web.pages.templates import lead
+from prisme.web.authentication import Authenticator
+from prisme.web.cookies import LOGIN_COOKIE, make_cookie
+from prisme.web.pages.endpoints import PageDeps, PageRequest, form_endpoint, page_endpoint
+from prisme.web.pages.password_check import check_password, retry_after_header
+from prisme.web.pages.templates import see_other
 from prisme.web.responses import Response
-from prisme.web.routing import Endpoint
+from prisme.web.routing import Methods
 
-_LONGEST_NEXT: Final = 8192
+_MAX_NEXT: Final = 8192
 
 
-class People(msgspec.Struct, frozen=True):
+class LoginDeps(msgspec.Struct, frozen=True):
     """What these pages need."""
 
-    place: Place
-    guard: Guard
-    setup: Setup
+    page: PageDeps
+    authenticator: Authenticator
     attempts: AttemptLimiter
-    log: logging.Logger
 
 
-def people(room: People) -> dict[str, dict[str, Endpoint]]:
-    """All routes of people."""
-    page, form = room.place.page, room.place.form
+def routes(deps: LoginDeps) -> dict[str, Methods]:
+    """The start page, and the pages to log in and out."""
     return {
-        "/": {"GET": page(_home)},
-        "/login": {"GET": page(partial(_login_form, room)), "POST": form(partial(_log_in, room))},
-        "/logout": {"POST": form(partial(_log_out, room))},
-        "/setup": {"GET": page(partial(_setup_form, room)), "POST": form(partial(_set_up, room))},
-        "/share": {"GET": page(partial(_share_form, room)), "POST": form(partial(_unlock, room))},
+        "/": {"GET": page_endpoint(deps.page, _go_to_dashboard)},
+        "/login": {
+            "GET": page_endpoint(deps.page, partial(_show_form, deps)),
+            "POST": form_endpoint(deps.page, partial(_log_in, deps)),
+        },
+        "/logout": {"POST": form_endpoint(deps.page, partial(_log_out, deps))},
     }
 
 
-def _home(visit: Visit) -> Response | Refusal:
-    asking = visit.asking
-    return lead(_keep_share("/dashboard", asking) if asking.query.get(SHARE) else "/dashboard")
+def _go_to_dashboard(request: PageRequest) -> Response:
+    return see_other(request.dashboard_url)
 
 
-def _login_form(room: People, visit: Visit) -> Response | Refusal:
-    following = _read_next(visit.asking.query)
-    if isinstance(room.guard.identify(visit.asking), Grant):
-        return lead(following)
-    values = {"fault": "", "name": "", "next": following, "empty": not room.guard.accounts.has_any()}
-    return room.place.pages.show("login", values)
+def _show_form(deps: LoginDeps, request: PageRequest) -> Response:
+    next_path = _read_next(request.parsed.query)
+    if isinstance(deps.authenticator.identify(request.parsed), Grant):
+        return see_other(next_path)
+    values = {"fault": "", "name": "", "next": next_path, "empty": not deps.authenticator.accounts.has_any()}
+    return deps.page.templates.render("login", values)
 
 
-def _log_in(room: People, visit: Visit) -> Response | Refusal:
-    fields = visit.fields
+def _log_in(deps: LoginDeps, request: PageRequest) -> Response:
+    accounts, now, fields = deps.authenticator.accounts, deps.authenticator.clock(), request.fields
     name = fields.get("name", "").strip().lower()[:64]
-    limits = {f"address {visit.address}": login_attempts.PER_ADDRESS, f"account {name}": login_attempts.PER_ACCOUNT}
-    key = _try(room, limits, lambda: room.guard.accounts.log_in(name, fields.get("password", ""), room.guard.clock()))
+    limits = {f"address {request.address}": login_attempts.PER_ADDRESS, f"account {name}": login_attempts.PER_ACCOUNT}
+    key = check_password(deps.attempts, limits, lambda: accounts.log_in(name, fields.get("password", ""), now))
     if isinstance(key, Refusal):
         values = {"fault": key.reason, "name": name, "next": _read_next(fields), "empty": False}
-        return room.place.pages.show("login", values, key.status, _wait_header(key))
-    return lead(_read_next(fields), [write_cookie(LOGIN, key, LOGIN_SECONDS, visit.secure)])
+        return deps.page.templates.render("login", values, key.status, retry_after_header(key))
+    return see_other(_read_next(fields), [make_cookie(LOGIN_COOKIE, key, LOGIN_SECONDS, secure=request.secure)])
 
 
-def _log_out(room: People, visit: Visit) -> Response | Refusal:
-    room.guard.accounts.log_out(visit.asking.cookies.get(LOGIN, ""))
-    return lead("/login", [write_cookie(LOGIN, "", 0, visit.secure)])
-
-
-def _setup_form(room: People, visit: Visit) -> Response | Refusal:
-    key = visit.asking.query.get("key", "")
-    fault = _find_setup_fault(room, key)
-    if fault:
-        return fault
-    return room.place.pages.show("setup", {"fault": "", "key": key, "name": "", "shortest": keys.MIN_PASSWORD})
-
-
-def _set_up(room: People, visit: Visit) -> Response | Refusal:
-    fields = visit.fields
-    key, name, now = fields.get("key", ""), fields.get("name", "").strip().lower(), room.guard.clock()
-    fault = _find_setup_fault(room, key)
-    if fault:
-        return fault
-    try:
-        if fields.get("password") != fields.get("again"):
-            raise AccessError("the passwords do not match")
-        room.guard.accounts.add_first(name, fields.get("password", ""), now)
-    except AccessError as error:
-        values = {"fault": str(error), "key": key, "name": name, "shortest": keys.MIN_PASSWORD}
-        return room.place.pages.show("setup", values, refusal.FIELDS_INVALID.status)
-    room.log.info("first account created: %s", name)
-    return lead("/", [write_cookie(LOGIN, room.guard.accounts.create_login(name, now), LOGIN_SECONDS, visit.secure)])
-
-
-def _find_setup_fault(room: People, key: str) -> Refusal | None:
-    if not room.guard.accounts.has_any() and room.setup.is_valid(key):
-        return None
-    return refusal.KEY_UNKNOWN.with_reason(
-        "this link is unknown or has been used. If there is an account, log in; otherwise, the server's log has a new "
-        "link after each start"
-    )
-
-
-def _share_form(room: People, visit: Visit) -> Response | Refusal:
-    asking = visit.asking
-    share = room.guard.find_share(asking)
-    if share is None:
-        return refusal.KEY_UNKNOWN
-    if room.guard.identify(asking) is not refusal.SHARE_LOCKED:
-        return lead(_keep_share("/dashboard", asking))
-    return room.place.pages.show("share", {"fault": "", "domain": share.domain, "share": asking.query[SHARE]})
-
-
-def _unlock(room: People, visit: Visit) -> Response | Refusal:
-    asking, fields = visit.asking, visit.fields
-    share = room.guard.find_share(asking)
-    if share is None:
-        return refusal.KEY_UNKNOWN
-    limits = {f"address {visit.address}": login_attempts.PER_ADDRESS, f"share {share.id}": login_attempts.PER_ACCOUNT}
-    key = _try(room, limits, lambda: room.guard.shares.unlock(share, fields.get("password", ""), room.guard.clock()))
-    if isinstance(key, Refusal):
-        values = {"fault": key.reason, "domain": share.domain, "share": asking.query[SHARE]}
-        return room.place.pages.show("share", values, key.status, _wait_header(key))
-    cookie = write_cookie(f"{UNLOCKED}{share.id}", key, UNLOCK_SECONDS, visit.secure)
-    return lead(_keep_share("/dashboard", asking), [cookie])
-
-
-def _try(room: People, limits: dict[str, int], verify: Callable[[], str | None]) -> str | Refusal:
-    """The key that a password gives; a wrong one is counted, and after too many, none is looked at."""
-    now = time.monotonic()
-    wait = room.attempts.retry_after(limits, now)
-    if wait:
-        return refusal.TOO_MANY_ATTEMPTS.with_retry_after(wait)
-    key = verify()
-    if key is None:
-        room.attempts.record_failure(limits, now)
-        return refusal.PASSWORD_WRONG
-    return key
-
-
-def _wait_header(why: Refusal) -> list[tuple[bytes, bytes]]:
-    return [(b"retry-after", b"%d" % why.retry_after)] if why.retry_after else []
+def _log_out(deps: LoginDeps, request: PageRequest) -> Response:
+    deps.authenticator.accounts.log_out(request.parsed.cookies.get(LOGIN_COOKIE, ""))
+    return see_other("/login", [make_cookie(LOGIN_COOKIE, "", 0, secure=request.secure)])
 
 
 def _read_next(fields: Mapping[str, str]) -> str:
-    """Where to go after a log-in: a path of this server alone."""
+    """The page to go to after the log-in, which is always one of this server."""
     path = fields.get("next", "")
     # A browser reads a backslash as a slash, and // as another host.
     if path.startswith("/") and path[1:2] not in {"/", "\\"} and path.isascii() and path.isprintable():
-        return path[:_LONGEST_NEXT]
+        return path[:_MAX_NEXT]
     return "/"
-
-
-def _keep_share(path: str, asking: Asking) -> str:
-    return f"{path}?{SHARE}={quote(asking.query[SHARE])}"

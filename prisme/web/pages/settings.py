@@ -1,232 +1,159 @@
-"""The pages of settings: one's own password, accounts, tokens and share links. All of it by forms."""
+"""The pages of the settings: the own password, accounts, tokens, share links, the audit log. Forms change them."""
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
-import msgspec
-
-from prisme.access import keys, login_attempts
+from prisme.access import keys
 from prisme.access.audit import read as read_audit
-from prisme.access.grants import ADMIN, SCOPES, AccessError, Grant
-from prisme.access.login_attempts import AttemptLimiter
-from prisme.access.shares import SHARE
-from prisme.base import refusal, timexpr
+from prisme.access.grants import ADMIN, SCOPES, Grant
+from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
-from prisme.store.control import Control
-from prisme.web.authentication import Asking, Guard
-from prisme.web.pages.forms import Fields, Place, Visit
-from prisme.web.pages.templates import lead
+from prisme.web.pages import settings_changes as changes
+from prisme.web.pages.endpoints import Fields, PageRequest, form_endpoint, page_endpoint
+from prisme.web.pages.settings_changes import Outcome, SettingsDeps, token_owner
+from prisme.web.pages.templates import see_other
+from prisme.web.parsed_request import ParsedRequest
 from prisme.web.request import Request
 from prisme.web.responses import Response
-from prisme.web.routing import Endpoint
+from prisme.web.routing import Methods
 
 SETTINGS: Final = "/settings"
-_PAGES: Final = {
-    "account": "Your account",
-    "users": "Accounts",
-    "tokens": "API tokens",
-    "shares": "Share links",
-    "audit": "Audit log",
-}
-_FOR_ADMINS: Final = frozenset(("users", "shares", "audit"))
-# What may stand above a page after a change.
-_DONE: Final = {
+# What a page may show after a change.
+_NOTICES: Final = {
     "password": "Password changed.",
     "added": "Created.",
     "changed": "Saved.",
     "removed": "Deleted.",
 }
 _ENTRIES: Final = 100
-_SHORTEST: Final = {"shortest": keys.MIN_PASSWORD}
+
+ReadValues = Callable[[SettingsDeps, Grant, ParsedRequest], dict[str, Any]]
+Change = Callable[[SettingsDeps, Grant, Fields], Outcome]
 
 
-class Office(msgspec.Struct, frozen=True):
-    """What these pages need."""
+class _Page(NamedTuple):
+    """A page of the settings: what its template shows, and what its forms change."""
 
-    place: Place
-    control: Control
-    guard: Guard
-    attempts: AttemptLimiter
-
-
-Show = Callable[[Office, Grant, Asking], dict[str, Any]]
-# Gives the word of what was done, or what is to be shown this once.
-Take = Callable[[Office, Grant, Fields], str | dict[str, str]]
+    title: str
+    read_values: ReadValues
+    change: Change | None
+    for_admins: bool = False
 
 
-def settings(office: Office) -> dict[str, dict[str, Endpoint]]:
+def routes(deps: SettingsDeps) -> dict[str, Methods]:
     """All routes of the settings."""
-    shown: dict[str, Show] = {
-        "account": lambda *_: {},
-        "users": lambda office, *_: {"users": office.guard.accounts.list()},
-        "tokens": lambda office, grant, _: {
-            "tokens": office.guard.tokens.list(_whose(grant)),
-            "scopes": _scopes(grant),
-        },
-        "shares": lambda office, *_: {"shares": office.guard.shares.list()},
-        "audit": _show_audit,
-    }
-    taken: dict[str, Take] = {
-        "account": _change_password,
-        "users": _change_users,
-        "tokens": _change_tokens,
-        "shares": _change_shares,
-    }
-    routes: dict[str, dict[str, Endpoint]] = {SETTINGS: {"GET": _lead}}
-    for name, show in shown.items():
-        routes[f"{SETTINGS}/{name}"] = {"GET": _page(office, name, show)}
-        if name in taken:
-            routes[f"{SETTINGS}/{name}"]["POST"] = _form(office, name, show, taken[name])
-    return routes
+    table: dict[str, Methods] = {SETTINGS: {"GET": _go_to_account}}
+    for name, page in _PAGES.items():
+        methods = {"GET": page_endpoint(deps.page, partial(_show, deps, name))}
+        if page.change is not None:
+            methods["POST"] = form_endpoint(deps.page, partial(_change, deps, name, page.change))
+        table[f"{SETTINGS}/{name}"] = methods
+    return table
 
 
-def _lead(_: Request) -> Response:
-    return lead(f"{SETTINGS}/account")
+def _go_to_account(_: Request) -> Response:
+    return see_other(f"{SETTINGS}/account")
 
 
-def _page(office: Office, name: str, show: Show) -> Endpoint:
-    def work(visit: Visit) -> Response | Refusal:
-        grant = _enter(office, name, visit.asking)
-        if grant is refusal.NOT_LOGGED_IN:
-            return lead(f"/login?{urlencode({'next': f'{SETTINGS}/{name}'})}")
-        if isinstance(grant, Refusal):
-            return grant
-        notice = _DONE.get(visit.asking.query.get("done", ""), "")
-        return _draw(office, name, grant, show(office, grant, visit.asking) | {"notice": notice})
-
-    return office.place.page(work)
-
-
-def _form(office: Office, name: str, show: Show, take: Take) -> Endpoint:
-    def work(visit: Visit) -> Response | Refusal:
-        grant = _enter(office, name, visit.asking)
-        if isinstance(grant, Refusal):
-            return grant
-        try:
-            done = take(office, grant, visit.fields)
-        except (InputError, AccessError, ValueError) as error:
-            typed = {key: text for key, text in visit.fields.items() if "password" not in key}
-            values = show(office, grant, visit.asking) | {"fault": str(error), "typed": typed}
-            return _draw(office, name, grant, values, refusal.FIELDS_INVALID.status)
-        if isinstance(done, dict):
-            return _draw(office, name, grant, show(office, grant, visit.asking) | done)
-        return lead(f"{SETTINGS}/{name}?{urlencode({'done': done})}")
-
-    return office.place.form(work)
-
-
-def _enter(office: Office, name: str, asking: Asking) -> Grant | Refusal:
-    """Settings are for people who are logged in: programs have the API."""
-    grant = office.guard.identify(asking)
+def _show(deps: SettingsDeps, name: str, request: PageRequest) -> Response | Refusal:
+    grant = _authorize(deps, name, request)
+    if grant is refusal.NOT_LOGGED_IN:
+        return see_other(f"/login?{urlencode({'next': f'{SETTINGS}/{name}'})}")
     if isinstance(grant, Refusal):
         return grant
-    if not grant.account or (name in _FOR_ADMINS and ADMIN not in grant.scopes):
+    notice = _NOTICES.get(request.parsed.query.get("done", ""), "")
+    return _render(deps, name, grant, request, {"notice": notice})
+
+
+def _change(deps: SettingsDeps, name: str, change: Change, request: PageRequest) -> Response | Refusal:
+    grant = _authorize(deps, name, request)
+    if isinstance(grant, Refusal):
+        return grant
+    try:
+        outcome = change(deps, grant, request.fields)
+    except InputError as error:
+        typed = {key: text for key, text in request.fields.items() if "password" not in key}
+        values = {"fault": str(error), "typed": typed}
+        return _render(deps, name, grant, request, values, refusal.FIELDS_INVALID.status)
+    if isinstance(outcome, dict):
+        return _render(deps, name, grant, request, outcome)
+    return see_other(f"{SETTINGS}/{name}?{urlencode({'done': outcome})}")
+
+
+def _authorize(deps: SettingsDeps, name: str, request: PageRequest) -> Grant | Refusal:
+    """The grant of somebody who is logged in and may see the page: programs use the API instead."""
+    grant = deps.authenticator.identify(request.parsed)
+    if isinstance(grant, Refusal):
+        return grant
+    if not grant.account or (_PAGES[name].for_admins and ADMIN not in grant.scopes):
         return refusal.NOT_ALLOWED
     return grant
 
 
-def _draw(office: Office, name: str, grant: Grant, values: dict[str, Any], status: int = 200) -> Response:
+def _render(
+    deps: SettingsDeps,
+    name: str,
+    grant: Grant,
+    request: PageRequest,
+    values: dict[str, Any],
+    status: int = 200,
+) -> Response:
+    is_admin = ADMIN in grant.scopes
     common = {
         "page": name,
-        "title": _PAGES[name],
-        "pages": [(one, title) for one, title in _PAGES.items() if one not in _FOR_ADMINS or ADMIN in grant.scopes],
+        "title": _PAGES[name].title,
+        "pages": [(one, page.title) for one, page in _PAGES.items() if is_admin or not page.for_admins],
         "account": grant.account,
-        "is_admin": ADMIN in grant.scopes,
+        "is_admin": is_admin,
         "fault": "",
         "notice": "",
         "made": "",
         "typed": {},
-        "day": _day,
+        "day": _format_time,
+        "shortest": keys.MIN_PASSWORD,
     }
-    return office.place.pages.show(f"settings_{name}", common | _SHORTEST | values, status)
+    own = _PAGES[name].read_values(deps, grant, request.parsed)
+    return deps.page.templates.render(f"settings_{name}", common | own | values, status)
 
 
-def _change_password(office: Office, grant: Grant, fields: Fields) -> str:
-    accounts, now = office.guard.accounts, office.guard.clock()
-    if fields.get("new-password") != fields.get("again-password"):
-        raise AccessError("the new passwords do not match")
-    limits = {f"account {grant.account}": login_attempts.PER_ACCOUNT}
-    if office.attempts.retry_after(limits, time.monotonic()):
-        raise AccessError(refusal.TOO_MANY_ATTEMPTS.reason)
-    if not accounts.check_password(grant.account, fields.get("password", "")):
-        office.attempts.record_failure(limits, time.monotonic())
-        raise AccessError("wrong current password")
-    accounts.set_password(grant, grant.account, fields.get("new-password", ""), now)
-    return "password"
+def _format_time(seconds: int | None) -> str:
+    return "never" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M UTC")
 
 
-def _change_users(office: Office, grant: Grant, fields: Fields) -> str:
-    accounts, now = office.guard.accounts, office.guard.clock()
-    name, role, password = fields.get("name", "").strip(), fields.get("role", ""), fields.get("password", "")
-    match fields.get("do"):
-        case "add":
-            accounts.add(grant, name, role, _split(fields.get("domains", "")), password, now)
-            return "added"
-        case "role":
-            accounts.set_role(grant, name, role, _split(fields.get("domains", "")), now)
-            return "changed"
-        case "password":
-            accounts.set_password(grant, name, password, now)
-            return "password"
-        case "remove":
-            accounts.remove(grant, name, now)
-            return "removed"
-    raise AccessError("unknown action")
+def _account_values(*_: object) -> dict[str, Any]:
+    return {}
 
 
-def _change_tokens(office: Office, grant: Grant, fields: Fields) -> str | dict[str, str]:
-    tokens, now = office.guard.tokens, office.guard.clock()
-    if fields.get("do") == "remove":
-        tokens.remove(grant, _read_id(fields), now, owner=_whose(grant))
-        return "removed"
-    scopes = [scope for scope in SCOPES if fields.get(f"scope-{scope}")]
-    domains = _split(fields.get("domains", "")) or None
-    expires = timexpr.read_end(fields.get("expires", "").strip() or None, now)
-    _, key = tokens.add(grant, fields.get("name", ""), now, scopes=scopes, domains=domains, expires=expires)
-    return {"made": key}
+def _user_values(deps: SettingsDeps, *_: object) -> dict[str, Any]:
+    return {"users": deps.authenticator.accounts.list()}
 
 
-def _change_shares(office: Office, grant: Grant, fields: Fields) -> str | dict[str, str]:
-    shares, now = office.guard.shares, office.guard.clock()
-    if fields.get("do") == "remove":
-        shares.remove(grant, _read_id(fields), now)
-        return "removed"
-    expires = timexpr.read_end(fields.get("expires", "").strip() or None, now)
-    # A field that was left empty asks for no password; one of spaces is too short to be one.
-    _, key = shares.add(grant, fields.get("domain", ""), now, expires=expires, password=fields.get("password") or None)
-    return {"made": f"/share?{urlencode({SHARE: key})}"}
+def _token_values(deps: SettingsDeps, grant: Grant, _: ParsedRequest) -> dict[str, Any]:
+    scopes = [scope for scope in SCOPES if scope in grant.scopes]
+    return {"tokens": deps.authenticator.tokens.list(token_owner(grant)), "scopes": scopes}
 
 
-def _show_audit(office: Office, _: Grant, asking: Asking) -> dict[str, Any]:
-    text = asking.query.get("offset", "0")
+def _share_values(deps: SettingsDeps, *_: object) -> dict[str, Any]:
+    return {"shares": deps.authenticator.shares.list()}
+
+
+def _audit_values(deps: SettingsDeps, _: Grant, parsed: ParsedRequest) -> dict[str, Any]:
+    text = parsed.query.get("offset", "0")
     offset = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
-    with office.control.read() as connection:
+    with deps.control.read() as connection:
         entries = read_audit(connection, _ENTRIES + 1, offset)
     older = f"{SETTINGS}/audit?offset={offset + _ENTRIES}" if len(entries) > _ENTRIES else ""
     return {"entries": entries[:_ENTRIES], "older": older}
 
 
-def _whose(grant: Grant) -> str | None:
-    return None if ADMIN in grant.scopes else grant.account
-
-
-def _scopes(grant: Grant) -> list[str]:
-    return [scope for scope in SCOPES if scope in grant.scopes]
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(part for part in text.replace(",", " ").split() if part)
-
-
-def _read_id(fields: Fields) -> int:
-    text = fields.get("id", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
-
-
-def _day(seconds: int | None) -> str:
-    """A moment as a page shows it."""
-    return "never" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M UTC")
+_PAGES: Final = {
+    "account": _Page("Your account", _account_values, changes.change_password),
+    "users": _Page("Accounts", _user_values, changes.change_users, for_admins=True),
+    "tokens": _Page("API tokens", _token_values, changes.change_tokens),
+    "shares": _Page("Share links", _share_values, changes.change_shares, for_admins=True),
+    "audit": _Page("Audit log", _audit_values, None, for_admins=True),
+}

@@ -1,8 +1,7 @@
-"""What the pages of figures share: who looks at what, the frame around each page, and how it is packed."""
+"""What the pages with statistics share: authentication of the viewer, access to the statistics, the page's frame."""
 
-import gzip
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -14,129 +13,113 @@ from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.dashboard.url_state import DASHBOARD, UrlState
-from prisme.runtime.clock import Clock
-from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.cache.sites import SiteCache
 from prisme.stats.parameters import read_zone
 from prisme.stats.queries import Stats
-from prisme.store.database import Database
 from prisme.store.errors import LateError, LostError
 from prisme.store.reader import Reader
-from prisme.web.api.stats import excuse
-from prisme.web.authentication import ZONE, Asking, Guard
-from prisme.web.pages.forms import Place, Visit
+from prisme.web.authentication import Authenticator
+from prisme.web.content_coding import gzip_response
+from prisme.web.cookies import ZONE_COOKIE
+from prisme.web.pages.endpoints import PageDeps, PageRequest, page_endpoint
 from prisme.web.pages.health import Intake
-from prisme.web.pages.templates import lead
+from prisme.web.pages.templates import see_other
 from prisme.web.responses import Response
 from prisme.web.routing import Endpoint
-from prisme.web.static import DASHBOARD_SCRIPT, choose_coding
-
-_WORTH_PACKING: Final = 1000  # bytes
+from prisme.web.stats_source import StatsSource, refuse_unavailable
 
 
-class Board(msgspec.Struct, frozen=True):
-    """What the pages need. `deadline` in seconds; `origins` are the sites whose visits count."""
+class DashboardDeps(msgspec.Struct, frozen=True):
+    """What the dashboard and the list page need. `origins` are the registered sites."""
 
-    place: Place
-    database: Database
-    kept: IncrementalCache
+    page: PageDeps
+    source: StatsSource
     sites: SiteCache
-    guard: Guard
+    authenticator: Authenticator
     views: Views
-    clock: Clock
-    deadline: float
     origins: tuple[str, ...]
     intake: Callable[[], Intake]
 
-    @property
-    def now(self) -> int:
-        """Microseconds."""
-        return self.clock.wall() // 1000
-
 
 class Viewer(msgspec.Struct, frozen=True):
-    """Who looks, and at what: `given` are the URL's parameters."""
+    """Somebody who may see statistics, and the parameters of the page's URL."""
 
-    visit: Visit
+    request: PageRequest
     grant: Grant
-    given: dict[str, str]
+    parameters: dict[str, str]
 
     @property
     def zone(self) -> str:
-        """The browser's time zone, empty where it does not say."""
-        told = self.visit.asking.cookies.get(ZONE, "")
+        """The browser's time zone; empty if it is unknown."""
         try:
-            return read_zone(told).key
-        except (InputError, ValueError):
+            return read_zone(self.request.parsed.cookies.get(ZONE_COOKIE, "")).key
+        except InputError:
             return ""
 
     @property
     def may_see_health(self) -> bool:
-        """Whether figures of the server itself are for them."""
+        """Whether they may see how the server itself is doing."""
         return ADMIN in self.grant.scopes and self.grant.domains is None
 
 
-Show = Callable[[Board, Viewer], Response | Refusal]
+# Raises InputError for wrong parameters, LateError and LostError.
+ViewerHandler = Callable[[DashboardDeps, Viewer], Response | Refusal]
 
 
-def page(board: Board, show: Show) -> Endpoint:
-    """A page of figures, for those who may see some. What `show` raises for a wrong question is told as a page."""
+def viewer_endpoint(deps: DashboardDeps, handle: ViewerHandler) -> Endpoint:
+    """An endpoint for a page with statistics."""
 
-    def work(visit: Visit) -> Response | Refusal:
-        outcome = _enter(board, visit, show)
-        return outcome if isinstance(outcome, Refusal) else _pack(outcome, visit.asking)
+    def handle_request(request: PageRequest) -> Response | Refusal:
+        outcome = _handle(deps, request, handle)
+        if isinstance(outcome, Refusal):
+            return outcome
+        # Compression cannot leak a secret (BREACH): no secret of these pages stands beside text that others may choose.
+        return gzip_response(outcome, request.parsed.headers.get("accept-encoding", "").encode("latin-1"))
 
-    return board.place.page(work)
-
-
-def read(board: Board, viewer: Viewer) -> Reader:
-    """A reader whose deadline runs since the question came."""
-    return Reader(board.database, board.deadline, viewer.visit.began)
+    return page_endpoint(deps.page, handle_request)
 
 
-def known(board: Board, viewer: Viewer, stats: Stats) -> list[tuple[str, int]]:
-    """The domains that somebody may see figures of, each with the first moment (microseconds) that there is any of."""
-    return board.sites.find(viewer.grant.domains, stats.domains)
+def open_reader(deps: DashboardDeps, viewer: Viewer) -> Reader:
+    """A reader of the statistics, whose deadline counts from the request on."""
+    return deps.source.open_reader(viewer.request.parsed.began)
 
 
-def frame(board: Board, viewer: Viewer, here: UrlState, zone: str) -> dict[str, Any]:
-    """What the frame around each page shows."""
+def visible_domains(deps: DashboardDeps, viewer: Viewer, stats: Stats) -> list[tuple[str, int]]:
+    """The domains that the viewer may see, each with the time of its first event (microseconds)."""
+    return deps.sites.find(viewer.grant.domains, stats.domains)
+
+
+def frame_values(viewer: Viewer, state: UrlState, zone: str) -> dict[str, Any]:
+    """What the template of the page's frame shows."""
     return {
-        "state": here,
-        "here": here.link(),
+        "state": state,
+        "here": state.link(),
         "account": viewer.grant.account,
-        "share": here.get(SHARE),
+        "share": state.get(SHARE),
         "tz": zone,
-        "script": f"{DASHBOARD_SCRIPT}?v={board.place.pages.script}",
     }
 
 
-def _enter(board: Board, visit: Visit, show: Show) -> Response | Refusal:
-    asking = visit.asking
-    grant = board.guard.identify(asking)
-    if grant is refusal.NOT_LOGGED_IN:
-        here = f"{DASHBOARD}?{urlencode(asking.query)}" if asking.query else DASHBOARD
-        return lead(f"/login?{urlencode({'next': here})}")
-    if grant is refusal.SHARE_LOCKED and asking.query.get(SHARE):
-        return lead(f"/share?{urlencode({SHARE: asking.query[SHARE]})}")
+def _handle(deps: DashboardDeps, request: PageRequest, handle: ViewerHandler) -> Response | Refusal:
+    grant = deps.authenticator.identify(request.parsed)
     if isinstance(grant, Refusal):
-        return grant
+        return _redirect_to_login(grant, request)
     if STATS not in grant.scopes:
         return refusal.NOT_ALLOWED
     try:
-        return show(board, Viewer(visit, grant, dict(asking.query)))
+        return handle(deps, Viewer(request, grant, dict(request.parsed.query)))
     except (LateError, LostError) as error:
-        return excuse(error)
-    except (InputError, ValueError) as error:
+        return refuse_unavailable(error)
+    except InputError as error:
         return refusal.QUESTION_INVALID.with_reason(str(error))
 
 
-def _pack(answer: Response, asking: Asking) -> Response:
-    """With gzip, where the browser takes it. Nothing on these pages is a secret that a stranger may add text to."""
-    start, body = answer
-    accepted = asking.headers.get("accept-encoding", "").encode("latin-1")[:128]
-    if len(body["body"]) < _WORTH_PACKING or b"gzip" not in accepted or choose_coding(accepted) == b"identity":
-        return answer
-    packed = gzip.compress(body["body"], 6, mtime=0)
-    headers = [*start["headers"], (b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
-    return {**start, "headers": headers}, {**body, "body": packed}
+def _redirect_to_login(why: Refusal, request: PageRequest) -> Response | Refusal:
+    """Where to log in, or to unlock a share link; the refusal itself if neither helps."""
+    query = request.parsed.query
+    if why is refusal.NOT_LOGGED_IN:
+        path = f"{DASHBOARD}?{urlencode(query)}" if query else DASHBOARD
+        return see_other(f"/login?{urlencode({'next': path})}")
+    if why is refusal.SHARE_LOCKED and query.get(SHARE):
+        return see_other(f"/share?{urlencode({SHARE: query[SHARE]})}")
+    return why

@@ -1,0 +1,94 @@
+"""Endpoints of pages and forms: a request is parsed, and handled in a worker thread. Refusals are shown as a page."""
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+import msgspec
+
+from prisme.access.shares import SHARE
+from prisme.base import refusal
+from prisme.base.refusal import Refusal
+from prisme.dashboard.url_state import DASHBOARD
+from prisme.web.body import MAX_BODY, BodyReader
+from prisme.web.pages.templates import Templates, error_page
+from prisme.web.parsed_request import ParsedRequest, is_same_origin, is_secure, parse_fields, parse_request
+from prisme.web.request import Request
+from prisme.web.responses import Response
+from prisme.web.routing import Endpoint
+from prisme.web.worker_pool import WorkerPool
+
+Fields = dict[str, str]
+
+
+class PageRequest(msgspec.Struct, frozen=True):
+    """A request for a page: `fields` are those of a form, `address` is the client's, `secure` is true for HTTPS."""
+
+    parsed: ParsedRequest
+    fields: Fields
+    address: str
+    secure: bool
+
+    @property
+    def base(self) -> str:
+        """The URL of this server as the browser sees it, without a path."""
+        return f"{'https' if self.secure else 'http'}://{self.parsed.headers.get('host', 'localhost')}"
+
+    @property
+    def dashboard_url(self) -> str:
+        """The path of the dashboard, with the share link of the request if there is one."""
+        key = self.parsed.query.get(SHARE)
+        return f"{DASHBOARD}?{SHARE}={quote(key)}" if key else DASHBOARD
+
+
+# Handles a request in a worker thread. An exception is a defect of ours.
+Handler = Callable[[PageRequest], Response | Refusal]
+
+
+class PageDeps(msgspec.Struct, frozen=True):
+    """What all pages need. Handlers run in `pool`."""
+
+    templates: Templates
+    pool: WorkerPool
+
+
+def page_endpoint(deps: PageDeps, handle: Handler) -> Endpoint:
+    """An endpoint for a page that only shows something."""
+
+    async def endpoint(request: Request) -> Response:
+        parsed = parse_request(request)
+        if isinstance(parsed, Refusal):
+            return error_page(deps.templates, request, parsed)
+        return await _respond(deps, request, parsed, {}, handle)
+
+    return endpoint
+
+
+def form_endpoint(deps: PageDeps, handle: Handler) -> Endpoint:
+    """An endpoint for a form, which pages of other sites cannot send. It does not validate fields."""
+    bodies = BodyReader()
+
+    async def endpoint(request: Request) -> Response:
+        parsed = parse_request(request)
+        if isinstance(parsed, Refusal):
+            return error_page(deps.templates, request, parsed)
+        fields = await _read_form(request, parsed, bodies)
+        if isinstance(fields, Refusal):
+            return error_page(deps.templates, request, fields)
+        return await _respond(deps, request, parsed, fields, handle)
+
+    return endpoint
+
+
+async def _read_form(request: Request, parsed: ParsedRequest, bodies: BodyReader) -> Fields | Refusal:
+    if not is_same_origin(parsed):
+        return refusal.CROSS_ORIGIN
+    body = await bodies.read(request.receive, parsed.content_length)
+    return body if isinstance(body, Refusal) else parse_fields(body, MAX_BODY)
+
+
+async def _respond(
+    deps: PageDeps, request: Request, parsed: ParsedRequest, fields: Fields, handle: Handler
+) -> Response:
+    page_request = PageRequest(parsed, fields, str(request.client.key), is_secure(request, parsed))
+    outcome = await deps.pool.run(lambda: handle(page_request))
+    return error_page(deps.templates, request, outcome) if isinstance(outcome, Refusal) else outcome

@@ -1,0 +1,109 @@
+"""What the forms of the settings change: the own password, accounts, tokens and share links.
+
+Each function takes the fields of a form, and gives the name of a notice, or values that the page shows only this once.
+They raise InputError for wrong fields.
+"""
+
+import time
+from urllib.parse import urlencode
+
+import msgspec
+
+from prisme.access import login_attempts
+from prisme.access.grants import ADMIN, SCOPES, AccessError, Grant
+from prisme.access.login_attempts import AttemptLimiter
+from prisme.access.shares import SHARE
+from prisme.base import refusal, timexpr
+from prisme.store.control import Control
+from prisme.web.authentication import Authenticator
+from prisme.web.pages.endpoints import Fields, PageDeps
+
+Outcome = str | dict[str, str]
+
+
+class SettingsDeps(msgspec.Struct, frozen=True):
+    """What the pages of the settings need."""
+
+    page: PageDeps
+    control: Control
+    authenticator: Authenticator
+    attempts: AttemptLimiter
+
+
+def change_password(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome:
+    """Change the own password."""
+    accounts, now = deps.authenticator.accounts, deps.authenticator.clock()
+    if fields.get("new-password") != fields.get("again-password"):
+        raise AccessError("the new passwords do not match")
+    limits = {f"account {grant.account}": login_attempts.PER_ACCOUNT}
+    if deps.attempts.retry_after(limits, time.monotonic()):
+        raise AccessError(refusal.TOO_MANY_ATTEMPTS.reason)
+    if not accounts.check_password(grant.account, fields.get("password", "")):
+        deps.attempts.record_failure(limits, time.monotonic())
+        raise AccessError("wrong current password")
+    accounts.set_password(grant, grant.account, fields.get("new-password", ""), now)
+    return "password"
+
+
+def change_users(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome:
+    """Create, change or delete an account."""
+    accounts, now = deps.authenticator.accounts, deps.authenticator.clock()
+    name, role, password = fields.get("name", "").strip(), fields.get("role", ""), fields.get("password", "")
+    match fields.get("do"):
+        case "add":
+            accounts.add(grant, name, role, _split(fields.get("domains", "")), password, now)
+            return "added"
+        case "role":
+            accounts.set_role(grant, name, role, _split(fields.get("domains", "")), now)
+            return "changed"
+        case "password":
+            accounts.set_password(grant, name, password, now)
+            return "password"
+        case "remove":
+            accounts.remove(grant, name, now)
+            return "removed"
+    raise AccessError("unknown action")
+
+
+def change_tokens(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome:
+    """Create or delete an API token."""
+    tokens, now = deps.authenticator.tokens, deps.authenticator.clock()
+    if fields.get("do") == "remove":
+        tokens.remove(grant, _read_id(fields), now, owner=token_owner(grant))
+        return "removed"
+    scopes = [scope for scope in SCOPES if fields.get(f"scope-{scope}")]
+    domains = _split(fields.get("domains", "")) or None
+    expires = _read_expires(fields, now)
+    _, key = tokens.add(grant, fields.get("name", ""), now, scopes=scopes, domains=domains, expires=expires)
+    return {"made": key}
+
+
+def change_shares(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome:
+    """Create or delete a share link."""
+    shares, now = deps.authenticator.shares, deps.authenticator.clock()
+    if fields.get("do") == "remove":
+        shares.remove(grant, _read_id(fields), now)
+        return "removed"
+    # An empty field is no password; spaces are one, which is too short.
+    password = fields.get("password") or None
+    _, key = shares.add(grant, fields.get("domain", ""), now, expires=_read_expires(fields, now), password=password)
+    return {"made": f"/share?{urlencode({SHARE: key})}"}
+
+
+def token_owner(grant: Grant) -> str | None:
+    """The account whose tokens may be seen and deleted; None for all tokens, which is for admins."""
+    return None if ADMIN in grant.scopes else grant.account
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.replace(",", " ").split() if part)
+
+
+def _read_id(fields: Fields) -> int:
+    """The id in a form; 0, which nothing has, if it is not a number."""
+    text = fields.get("id", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+
+
+def _read_expires(fields: Fields, now: int) -> int | None:
+    return timexpr.read_end(fields.get("expires", "").strip() or None, now)
