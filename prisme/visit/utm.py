@@ -2,7 +2,7 @@
 
 A further parameter, such as `utm_id`, also takes a field of `Utm` (`base/events.py`), which the journal writes as it
 is; a column of `sessions` by a migration (`store/migrations/events`), filled by `store/load.sql` and read back by
-`store/open_sessions.sql`; a list in `TOPS` (`stats/queries.py`) and a filter (`stats/filters.py`).
+`store/open_sessions.sql`; a list in `TOPS` (`stats/columns.py`) and a filter (`stats/filters.py`).
 """
 
 import re
