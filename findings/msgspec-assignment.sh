@@ -5,7 +5,7 @@
 # One would guess that both are a store at a fixed offset. But a `Struct` has a `__setattr__` of its own, in C, which looks the field up
 # by its name at each assignment, while CPython's interpreter specializes stores to `__slots__`. So in Prisme, what is made
 # for each event and never changes is a `Struct` (`prisme/ingest/hit.py`); what is changed often has `__slots__`, such as a
-# body with its pieces (`prisme/web/body.py`). A request, with 17 fields and few assignments, is still better off as a `Struct`
+# body with its pieces (`prisme/web/body.py`). A request, with many fields and few assignments, is still better off as a `Struct`
 # (`prisme/web/request.py`).
 set -eu
 

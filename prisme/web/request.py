@@ -84,7 +84,7 @@ Trust = Literal["auto", "true", "false"]
 
 
 async def _nothing_to_receive() -> dict[str, Any]:
-    raise RuntimeError("this request's body is not received by its endpoint")
+    raise RuntimeError("the server receives this request's body")
 
 
 class Request(msgspec.Struct, gc=False):
@@ -94,7 +94,7 @@ class Request(msgspec.Struct, gc=False):
     segment where the route takes one. `slots` are the headers and parameters that an event endpoint reads, `properties`
     the `prop-` parameters of its query, `origin` its `Origin` header. `refusal` is why the request was turned down.
 
-    `gc=False`: nothing that it refers to refers back to it.
+    `gc=False`: of what it refers to, only a body that is still awaited refers back, until it has ended.
     """
 
     method: str

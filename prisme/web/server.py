@@ -7,8 +7,8 @@ without it:
 - `granian._granian.ASGIWorker`, its arguments, `serve_async`; `granian._granian.WorkerSignal.add_cb`: the start of a
   worker. Without them no server starts.
 - `granian._granian.CallbackScheduler`, its `_schedule_fn` and `_ctx`: where requests are handed over. Without them no
-  request is answered; `check_batching` finds that out at the start.
-- of what is handed over: `scope`, `proto.receive`, `proto.send`, `err`, `done` and `taskref`. Without them each request
+  request is answered; `Batching.check` finds that out at the start.
+- Of what is handed over: `scope`, `proto.receive`, `proto.send`, `err`, `done` and `taskref`. Without them each request
   fails with a logged error, or hangs.
 - `granian.server.embed.Server._init_shared_socket`, `_shd`, and `granian.server.common.SocketSpec`: a listening socket
   of our own. Without them a client that does not read its answer is never disconnected.
