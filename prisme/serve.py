@@ -13,12 +13,10 @@ from prisme import __version__
 from prisme.access.setup import Setup
 from prisme.ingest.batch import Recorder
 from prisme.journal.appender import Appender
-from prisme.reading import ReadingDeps, reading_routes
-from prisme.recording import build_housekeeping, build_services, build_sites, inactive_ttl, open_stores
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder, FolderError
-from prisme.runtime.garbage import rare_collections
+from prisme.runtime.garbage_collection import rare_collections
 from prisme.runtime.log import open_log
 from prisme.runtime.metrics import Metrics
 from prisme.runtime.signals import reopen_on_hangup, stop_on_signal
@@ -29,7 +27,7 @@ from prisme.store.writer import Pace, Writer
 from prisme.visit.geo import GeoError
 from prisme.visit.origins import OriginError
 from prisme.visit.ratelimit import RateLimiter
-from prisme.visit.restore import restore
+from prisme.visit.restore_sessions import restore
 from prisme.visit.sessions import CAPACITY, LONGEST, PAGES
 from prisme.web import lifecycle
 from prisme.web.api import healthcheck
@@ -43,6 +41,8 @@ from prisme.web.request import Proxy
 from prisme.web.routing import Methods
 from prisme.web.server import Batching, Server, answer_scope, make_server
 from prisme.web.traffic import SOURCE_IP, AccessLog, Traffic
+from prisme.wiring.reading import ReadingDeps, reading_routes
+from prisme.wiring.recording import build_housekeeping, build_services, build_sites, inactive_ttl, open_stores
 
 
 class StartError(Exception):

@@ -24,12 +24,12 @@ from prisme.ingest.batch import Record, Recorder
 from prisme.ingest.hit import Hit
 from prisme.ingest.pageview import Pageview
 from prisme.journal.appender import Appender
-from prisme.recording import build_services, build_sites, open_stores
 from prisme.runtime.folder import Folder
 from prisme.runtime.log import open_log
 from prisme.visit import address
 from prisme.visit.sessions import CAPACITY, LONGEST, Sessions
 from prisme.visit.sites import Sites
+from prisme.wiring.recording import build_services, build_sites, open_stores
 
 BYTES = 600.0
 # Before it counts: caches are full then, and what Python has freed is taken again.

@@ -31,7 +31,6 @@ from prisme.ingest.pageview import find_at
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
 from prisme.journal.record import PageviewLine, encode
-from prisme.recording import build_services, build_sites, open_stores
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config, load
 from prisme.runtime.folder import Folder
@@ -48,6 +47,7 @@ from prisme.web.request import ORIGIN, Proxy, Request
 from prisme.web.responses import ACCEPTED, Response
 from prisme.web.server import Scope, read_scope
 from prisme.web.traffic import SOURCE_IP, AccessLog, Traffic
+from prisme.wiring.recording import build_services, build_sites, open_stores
 
 # Under load so many requests wait for each other, mostly; Prisme answers 64 at a time at most.
 BATCH = 32

@@ -18,13 +18,13 @@ from prisme.ingest.links import make_outbound_link_reader, read_file_download
 from prisme.ingest.pageview import DEFAULT_STATUS, Pageview
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
-from prisme.recording import build_services, build_sites, open_stores
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
 from prisme.store.loader import Loader
 from prisme.visit import address
 from prisme.visit.sessions import SHARDS
 from prisme.visit.sites import Sites
+from prisme.wiring.recording import build_services, build_sites, open_stores
 
 # Segments are no larger than those of the real server, so that memory does not grow with the traffic.
 _SEGMENT_EVENTS = 20_000

@@ -38,9 +38,9 @@ from granian.server.embed import Server as GranianServer
 
 from prisme.base import refusal
 from prisme.runtime.clock import Now
-from prisme.runtime.descriptors import allow_open_files
 from prisme.runtime.machine import this_machine
 from prisme.runtime.metrics import Distribution, Gauge, Histogram, Metric
+from prisme.runtime.open_files import allow_open_files
 from prisme.runtime.ports import connect
 from prisme.web import responses
 from prisme.web.body import Body, Timeouts

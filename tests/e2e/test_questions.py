@@ -108,7 +108,7 @@ def test_a_long_question_does_not_hold_up_the_stop(tmp_path: Path, monkeypatch: 
 
 
 def test_too_many_questions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prisme.reading._MAX_QUEUED", 0)
+    monkeypatch.setattr("prisme.wiring.reading._MAX_QUEUED", 0)
     with LiveServer(tmp_path) as server:
         answer = server.http.get("/api/v1/stats/pageviews", headers=server.make_token())
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")

@@ -24,7 +24,6 @@ from prisme.ingest.pageview import Pageview
 from prisme.ingest.services import Services
 from prisme.journal.appender import Appender
 from prisme.journal.segment import Segment, segment_path
-from prisme.recording import build_services, build_sites, open_stores
 from prisme.runtime.folder import Folder
 from prisme.store.connection import Limits
 from prisme.store.database import Database
@@ -32,6 +31,7 @@ from prisme.store.loader import Loader
 from prisme.visit import address
 from prisme.visit.salts import DAY
 from prisme.visit.sessions import Sessions
+from prisme.wiring.recording import build_services, build_sites, open_stores
 from tests.server import CHROME, config_for
 
 # A minute before midnight: devices are hashed anew while their visits go on.

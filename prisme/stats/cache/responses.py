@@ -29,7 +29,7 @@ class ResponseCache:
         self._responses: LruCache[_Response] = LruCache(max_bytes)
 
     def find(self, request: Hashable, compute: Callable[[], bytes]) -> bytes:
-        """Return the response to a request, computed anew if the tables have changed since, or if it is too old."""
+        """Return the response to a request, computed again if the tables have changed since, or if it is too old."""
         with self._responses.reserve(request):
             # Read before the tables are: a response may be newer than its state, never older.
             state, now = self._state(), time.monotonic()

@@ -1,0 +1,1 @@
+"""Builds the parts of a server: what records events, and what shows figures. `prisme/serve.py` puts them together."""
