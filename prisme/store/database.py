@@ -28,14 +28,14 @@ SELECT coalesce(epoch_us(max(latest)), 0) FROM (
     UNION ALL SELECT max("timestamp") FROM outbound_link_clicks
 )
 """
-_ATTACH = "ATTACH ':memory:' AS kept"
+_ATTACH = "ATTACH ':memory:' AS cache"
 
 
 class Database:
     """The events' file, in the newest schema. Only one process can have it open.
 
     `read_cursors` are those of queries under way; `load_log` says what loads changed. Tables in the attached database
-    `kept` exist in memory only. Raises StoreError.
+    `cache` exist in memory only. Raises StoreError.
     """
 
     def __init__(self, path: Path, limits: Limits, temporary: Path, log: logging.Logger = _LOG) -> None:
@@ -117,7 +117,7 @@ class Database:
 
         All cursors must be closed. Raises duckdb.Error while a query's cursor is open, or if the file cannot be opened.
         """
-        # The tables in `kept` are lost: as if a load had changed every row.
+        # The tables in `cache` are lost: as if a load had changed every row.
         self.load_log.begin(0, 0)
         with self._memory_lock:
             self._is_shrunk = self._may_shrink = False  # memory may have been the cause

@@ -29,7 +29,7 @@ class Reader:
         self._late = False
         self._keeper: duckdb.DuckDBPyConnection | None = None
         self.loads = 0
-        # Whether it has read tables of `kept`: it sees none that are created later.
+        # Whether it has read tables of `cache`: it sees none that are created later.
         self.has_read_cache = False
 
     def __enter__(self) -> "Reader":
@@ -52,7 +52,7 @@ class Reader:
         return self._run(self._cursor, query, parameters)
 
     def keep(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
-        """Run a statement on tables of `kept`, outside the transaction. Raises LateError, LostError and FullError."""
+        """Run a statement on tables of `cache`, outside the transaction. Raises LateError, LostError and FullError."""
         if self._keeper is None:
             self._keeper = self._open()
         try:
@@ -61,7 +61,7 @@ class Reader:
             raise FullError from error
 
     def drop(self, tables: Iterable[str]) -> None:
-        """Drop tables of `kept`, even after the deadline, as it takes no time. Raises LostError."""
+        """Drop tables of `cache`, even after the deadline, as it takes no time. Raises LostError."""
         try:
             with self._database.cursor() as cursor:
                 for table in tables:

@@ -72,7 +72,7 @@ class Instance:
         return [entry for entry, _ in self.cache._entries._entries.values()]
 
     def tables(self) -> int:
-        query = "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'kept'"
+        query = "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'cache'"
         ((count,),) = self.database.cursor().execute(query).fetchall()
         return int(count)
 
@@ -229,9 +229,9 @@ def test_filters_tell_questions_apart(instance: Instance) -> None:
 
 
 def test_keeping_ends_at_the_deadline_too(instance: Instance) -> None:
-    endless = "CREATE TABLE kept.endless AS SELECT sum(a.range) FROM range(10000000) a, range(10000000) b"
+    endless = "CREATE TABLE cache.endless AS SELECT sum(a.range) FROM range(10000000) a, range(10000000) b"
     with Reader(instance.database, 0.2) as reader:
         with pytest.raises(LateError, match=r"over 0\.2 s"):
             reader.keep(endless, {})
-        reader.drop(["kept.endless"])
+        reader.drop(["cache.endless"])
     assert (instance.tables(), instance.database.read_cursors) == (0, set())

@@ -123,7 +123,7 @@ class IncrementalCache:
         if cut <= entry.cut:
             return False
         part, earlier, number = _part(selection, entry.cut, cut), entry.tables, next(self._numbers)
-        tables = Tables(f"kept.visitors_{number}", f"kept.keys_{number}")
+        tables = Tables(f"cache.visitors_{number}", f"cache.keys_{number}")
         counts = count(stats, part, earlier)
         key_counts = create_tables(stats, selection.names, part, earlier, tables)
         lowest = self._loads.since(stats.reader.loads)
