@@ -14,6 +14,11 @@ def fail(message: str) -> None:
     raise ValueError(message)
 
 
+class FailingSessions(Sessions):
+    def sweep(self, now: int) -> None:
+        fail("sweep")
+
+
 def serve_until_it_ends(folder: Path) -> None:
     with LiveServer(folder) as server:
         wait_until(lambda: not server._thread.is_alive(), "the server to end")
@@ -48,7 +53,8 @@ def test_several_failures_are_raised_together(tmp_path: Path, monkeypatch: pytes
         fail("writer")
 
     monkeypatch.setattr(Writer, "run", run)
-    monkeypatch.setattr(Sessions, "sweep", lambda *_: fail("sweep"))
+    # Other servers in this process, which tests share, keep their class.
+    monkeypatch.setattr("prisme.wiring.recording.Sessions", FailingSessions)
     with pytest.raises(ExceptionGroup, match="parts of the server have failed") as caught:
         serve_until_it_ends(tmp_path)
     assert sorted(str(error) for error in caught.value.exceptions) == ["sweep", "writer"]
