@@ -214,14 +214,14 @@ def _identifying(wired: Wired) -> list[Stage]:
     identity = wired.services.identity
 
     def devices(user_agents: list[bytes], texts: list[str], hosts: list[str]) -> list[int]:
-        return identity.devices(identity.parts(zip(user_agents, texts, hosts, strict=True)))
+        return identity.device_hashes(identity.parts(zip(user_agents, texts, hosts, strict=True)))
 
     def agents(numbers: range) -> list[tuple[bytes, str, str]]:
         return [(fresh(make_user_agent(n)), fresh_text(make_address(n)), SITE) for n in numbers]
 
     def names(numbers: range) -> list[Call]:
         parts = identity.parts(agents(numbers))
-        return [*zip(parts, identity.devices(parts), strict=True)]
+        return [*zip(parts, identity.device_hashes(parts), strict=True)]
 
     def are_hashes(outcome: list[int]) -> bool:
         return len(outcome) == BATCH and all(0 <= one < 1 << 64 for one in outcome)

@@ -36,6 +36,6 @@ class Action(msgspec.Struct, frozen=True, gc=False):
         """A visit without a pageview yet."""
         return begin_visit(self.hit.page, uuid, now, visitor, client, country, DEFAULT_STATUS, DIRECT, 0)
 
-    def line(self, device: int | None, session: Session) -> Line:
+    def line(self, device_hash: int | None, session: Session) -> Line:
         """Its line in the journal, with its page's path, or the visit's where the browser sent the origin only."""
-        return self.make_line(device, session, self.hit.page.path if self.hit.page_known else session.exit_path)
+        return self.make_line(device_hash, session, self.hit.page.path if self.hit.page_known else session.exit_path)

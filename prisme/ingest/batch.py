@@ -43,7 +43,7 @@ class Event(Protocol):
     def begin(self, uuid: str, now: int, visitor: str, client: Client, country: str) -> Session:
         """A visit that begins with it."""
 
-    def line(self, device: int | None, session: Session) -> Line:
+    def line(self, device_hash: int | None, session: Session) -> Line:
         """Its line in the journal; `session` is the visit after it."""
 
 
@@ -70,7 +70,7 @@ class Recorder:
         if self._services.disk.is_short:
             return [refusal.NO_ROOM] * len(events)
         batch = _Batch(self._services, events, now)
-        for places in split_by_device(batch.devices):
+        for places in split_by_device(batch.device_hashes):
             commit_batch(batch.prepare, batch.commit, places, batch.fail)
         return batch.outcomes
 
@@ -86,7 +86,7 @@ class _Batch:
         identity = services.identity
         identity.expire(now)
         self._parts = identity.parts(clients)
-        self.devices = identity.devices(self._parts)
+        self.device_hashes = identity.device_hashes(self._parts)
         self.outcomes: list[Outcome] = [None] * len(events)
 
     def prepare(self, places: Sequence[int]) -> _Prepared:
@@ -94,7 +94,7 @@ class _Batch:
 
         Nothing changes yet but statistics, and devices' hashes at midnight.
         """
-        events, devices, now = self._events, self.devices, self._now
+        events, device_hashes, now = self._events, self.device_hashes, self._now
         sessions, identity = self._services.sessions, self._services.identity
         find, has_previous = sessions.find, identity.has_previous
         continued: list[_Continued] = []
@@ -102,20 +102,20 @@ class _Batch:
         lines: list[Line] = []
         new: list[tuple[int, int | None]] = []
         for place in places:
-            event, device = events[place], devices[place]
-            visits = find(device, now)
+            event, device_hash = events[place], device_hashes[place]
+            visits = find(device_hash, now)
             if has_previous:
                 # Visits go on over midnight. After a restart, a device may have some by either key.
-                previous = identity.previous_device(self._parts[place])
+                previous = identity.previous_device_hash(self._parts[place])
                 if previous is not None:
-                    visits = sessions.rekey(previous, device, now) or visits
+                    visits = sessions.rekey(previous, device_hash, now) or visits
             old = event.choose(visits) if visits else None
             if old is None:
-                new.append((place, device if len(visits) < sessions.per_device else None))
+                new.append((place, device_hash if len(visits) < sessions.per_device else None))
                 continue
             session = event.continue_(old.session, now)
-            continued.append((device, old, old.go_on(session)))
-            lines.append(event.line(device, session))
+            continued.append((device_hash, old, old.go_on(session)))
+            lines.append(event.line(device_hash, session))
         if new:
             self._begin(new, begun, lines)
         return encode(lines), len(lines), continued, begun
@@ -124,7 +124,7 @@ class _Batch:
         """Begin visits. Only here a User-Agent is parsed and a country looked up: both are slow."""
         services, now = self._services, self._now
         bots, countries = services.lookups.bots, services.lookups.countries
-        for place, device in new:
+        for place, device_hash in new:
             event = self._events[place]
             hit = event.hit
             reading = services.user_agents.read(hit.user_agent, *hit.hints)
@@ -136,10 +136,10 @@ class _Batch:
             country = services.geo.country(hit.address)
             countries[country, hit.address.version] += 1
             services.concentration.add(hit.address.key)
-            visitor = event.visitor or services.identity.visitor(self._parts[place], self.devices[place])
+            visitor = event.visitor or services.identity.visitor(self._parts[place], self.device_hashes[place])
             session = event.begin(new_id(now, services.noise()), now, visitor, reading.client, country)
-            begun.append((device, session))
-            lines.append(event.line(device, session))
+            begun.append((device_hash, session))
+            lines.append(event.line(device_hash, session))
 
     def commit(self, places: Sequence[int], prepared: _Prepared) -> None:
         """Write the lines to the journal, then remember the visits as they are in them; or nothing of both."""
@@ -149,8 +149,8 @@ class _Batch:
                 self.outcomes[place] = self.outcomes[place] or refusal.JOURNAL_UNAVAILABLE
             return
         sessions = self._services.sessions
-        for device, old, visit in continued:
-            sessions.replace(device, old, visit)
+        for device_hash, old, visit in continued:
+            sessions.replace(device_hash, old, visit)
         for key, session in begun:
             if key is not None:
                 sessions.put(key, begin(session), self._now)
@@ -163,20 +163,20 @@ class _Batch:
 Prepared = TypeVar("Prepared")
 
 
-def split_by_device(devices: Sequence[int]) -> list[Sequence[int]]:
+def split_by_device(device_hashes: Sequence[int]) -> list[Sequence[int]]:
     """The places of all events, in groups of at most `MAX_EVENTS` in which no device comes twice.
 
     So a device's second event sees the visit as its first one left it.
     """
     groups: list[Sequence[int]] = []
-    rest: Sequence[int] = range(len(devices))
+    rest: Sequence[int] = range(len(device_hashes))
     while rest:
         firsts: dict[int, int] = {}
         for place in rest:
-            firsts.setdefault(devices[place], place)
+            firsts.setdefault(device_hashes[place], place)
         group = rest if len(firsts) == len(rest) else list(firsts.values())
         groups += [group[start : start + MAX_EVENTS] for start in range(0, len(group), MAX_EVENTS)]
-        rest = [place for place in rest if firsts[devices[place]] != place]
+        rest = [place for place in rest if firsts[device_hashes[place]] != place]
     return groups
 
 

@@ -18,7 +18,7 @@ NO_PROPERTIES = "{}"
 
 def custom_event(hit: Hit, name: str, properties: str) -> Action:
     """A custom event; `properties` is a JSON object as text."""
-    return Action(hit, lambda device, session, path: CustomLine(device, session, path, name, properties))
+    return Action(hit, lambda device_hash, session, path: CustomLine(device_hash, session, path, name, properties))
 
 
 def read_properties(body: bytes) -> str | Refusal:

@@ -33,7 +33,7 @@ def read_file_download(hit: Hit, raw: bytes) -> Action | Refusal:
     if isinstance(link, Refusal):
         return link
     url = strip_secrets(link)
-    return Action(hit, lambda device, session, path: DownloadLine(device, session, path, url))
+    return Action(hit, lambda device_hash, session, path: DownloadLine(device_hash, session, path, url))
 
 
 def make_outbound_link_reader(sites: Sites) -> ReadLink:
@@ -46,7 +46,7 @@ def make_outbound_link_reader(sites: Sites) -> ReadLink:
         if sites.canonical(link.host) == hit.page.host:
             return refusal.LINK_INTERNAL
         url = strip_secrets(link)
-        return Action(hit, lambda device, session, path: OutboundLine(device, session, path, url))
+        return Action(hit, lambda device_hash, session, path: OutboundLine(device_hash, session, path, url))
 
     return read
 

@@ -10,7 +10,7 @@ from prisme.base.events import Session
 
 class _Line(msgspec.Struct, gc=False):
     session: Session
-    device: int | None = None
+    device_hash: int | None = msgspec.field(default=None, name="device")
 
 
 _decode = msgspec.json.Decoder(_Line).decode
@@ -27,5 +27,5 @@ def read_visits(path: Path) -> Iterator[tuple[int, Session]]:
                 line = _decode(text)
             except msgspec.MsgspecError:
                 continue
-            if line.device is not None:
-                yield line.device, line.session
+            if line.device_hash is not None:
+                yield line.device_hash, line.session

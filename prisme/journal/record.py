@@ -10,10 +10,11 @@ from prisme.base.events import Session
 class PageviewLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="pageview"):
     """A pageview, whose time and path are the session's `exit` and `exit_path`.
 
-    In all lines, `session` is the state after the event, and `device` is None if the session is not kept in memory.
+    In all lines, `session` is the state after the event. `device_hash`, which JSON calls `device`, is None if the session
+    is not kept in memory.
     """
 
-    device: int | None
+    device_hash: int | None = msgspec.field(name="device")
     session: Session
 
 
@@ -23,7 +24,7 @@ class CustomLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="c
     `properties` is the JSON text exactly as it was received.
     """
 
-    device: int | None
+    device_hash: int | None = msgspec.field(name="device")
     session: Session
     path: str
     name: str
@@ -33,7 +34,7 @@ class CustomLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="c
 class DownloadLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="download"):
     """A download of the file at `url`."""
 
-    device: int | None
+    device_hash: int | None = msgspec.field(name="device")
     session: Session
     path: str
     url: str
@@ -42,7 +43,7 @@ class DownloadLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag=
 class OutboundLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="outbound"):
     """A click on a link to `url` on another site."""
 
-    device: int | None
+    device_hash: int | None = msgspec.field(name="device")
     session: Session
     path: str
     url: str

@@ -32,7 +32,7 @@ _decode = msgspec.json.Decoder(Session).decode
 class OpenSession(NamedTuple):
     """An open session with its device, and the paths of the pages before its current one, the newest first."""
 
-    device: int
+    device_hash: int
     session: Session
     earlier: tuple[str, ...]
 
@@ -44,9 +44,9 @@ def read(cursor: duckdb.DuckDBPyConnection, active: int, entry: int, at_most: in
     """
     cursor.execute(_READ, {"active": active, "entry": entry, "at_most": at_most, "pages": pages})
     while rows := cursor.fetchmany(1_000):
-        for device, text, paths in rows:
+        for device_hash, text, paths in rows:
             session = _decode(text)
-            yield OpenSession(device, session, tuple(path for path in paths if path != session.exit_path))
+            yield OpenSession(device_hash, session, tuple(path for path in paths if path != session.exit_path))
 
 
 def expire(cursor: duckdb.DuckDBPyConnection, active: int, entry: int) -> int:

@@ -27,16 +27,16 @@ class Identity:
             for user_agent, address, domain in clients
         ]
 
-    def devices(self, parts: Iterable[bytes]) -> list[int]:
+    def device_hashes(self, parts: Iterable[bytes]) -> list[int]:
         """Device hashes: 64 bits that stand for one browser at one address on one site, for one day."""
-        devices: list[int] = []
+        device_hashes: list[int] = []
         for part in parts:
             keyed = self._device.copy()
             keyed.update(part)
-            devices.append(int.from_bytes(keyed.digest(), "little"))
-        return devices
+            device_hashes.append(int.from_bytes(keyed.digest(), "little"))
+        return device_hashes
 
-    def previous_device(self, parts: bytes) -> int | None:
+    def previous_device_hash(self, parts: bytes) -> int | None:
         """The device hash by the key of the day before; None once no visit of that day can be open any more."""
         if self._previous is None:
             return None
@@ -44,10 +44,10 @@ class Identity:
         keyed.update(parts)
         return int.from_bytes(keyed.digest(), "little")
 
-    def visitor(self, parts: bytes, device: int) -> str:
-        """The anonymous visitor id of the day that `device` is of: `prisme_` and 16 upper-case hex digits."""
+    def visitor(self, parts: bytes, device_hash: int) -> str:
+        """The anonymous visitor id of the day that `device_hash` is of: `prisme_` and 16 upper-case hex digits."""
         keyed = self._visitor.copy()
-        keyed.update(parts + device.to_bytes(8, "little"))
+        keyed.update(parts + device_hash.to_bytes(8, "little"))
         return "prisme_" + keyed.hexdigest().upper()
 
     def expire(self, now: int) -> None:

@@ -17,17 +17,17 @@ def restore(
     `ttl` and `now` in microseconds: a visit is over `ttl` after its last event.
     """
     visits: dict[str, tuple[int, Visit]] = {
-        session.uuid: (device, begin(session, earlier)) for device, session, earlier in stored
+        session.uuid: (device_hash, begin(session, earlier)) for device_hash, session, earlier in stored
     }
-    for device, session in later:
-        _, before = visits.get(session.uuid, (device, None))
+    for device_hash, session in later:
+        _, before = visits.get(session.uuid, (device_hash, None))
         if before is None:
-            visits[session.uuid] = device, begin(session)
+            visits[session.uuid] = device_hash, begin(session)
         elif _count_events(before.session) < _count_events(session):
-            visits[session.uuid] = device, before.go_on(session)
-    for device, visit in sorted(visits.values(), key=lambda one: one[1].session.exit):
+            visits[session.uuid] = device_hash, before.go_on(session)
+    for device_hash, visit in sorted(visits.values(), key=lambda one: one[1].session.exit):
         if visit.session.exit > now - ttl and visit.session.entry > now - LONGEST:
-            sessions.put(device, visit, now)
+            sessions.put(device_hash, visit, now)
 
 
 def _count_events(session: Session) -> int:

@@ -126,9 +126,9 @@ class Sessions:
     def __len__(self) -> int:
         return sum(self._counts)
 
-    def find(self, device: int, now: int) -> tuple[Visit, ...]:
+    def find(self, device_hash: int, now: int) -> tuple[Visit, ...]:
         """The device's open visits, the latest one last."""
-        held = self._shards[device % SHARDS].get(device // SHARDS)
+        held = self._shards[device_hash % SHARDS].get(device_hash // SHARDS)
         if held is None:
             return ()
         if isinstance(held, tuple):
@@ -136,9 +136,9 @@ class Sessions:
         session = held.session
         return (held,) if session.exit > now - self._ttl and session.entry > now - LONGEST else ()
 
-    def put(self, device: int, visit: Visit, now: int) -> None:
+    def put(self, device_hash: int, visit: Visit, now: int) -> None:
         """Add a visit of a device, as its latest; the shard's oldest devices are dropped where memory is short."""
-        index, key = device % SHARDS, device // SHARDS
+        index, key = device_hash % SHARDS, device_hash // SHARDS
         shard = self._shards[index]
         while self._weights[index] + visit.weight > self._shard_capacity and shard:
             self._forget_oldest(index)
@@ -151,9 +151,9 @@ class Sessions:
             self._counts[index] += 1
             self.counts.devices_inserted += 1
 
-    def replace(self, device: int, old: Visit, new: Visit) -> None:
+    def replace(self, device_hash: int, old: Visit, new: Visit) -> None:
         """Replace a visit by its next state, as the latest; does nothing where `old` is no longer there."""
-        index, key = device % SHARDS, device // SHARDS
+        index, key = device_hash % SHARDS, device_hash // SHARDS
         shard = self._shards[index]
         held = shard.get(key)
         if held is old:
@@ -167,8 +167,8 @@ class Sessions:
             while self._weights[index] > self._shard_capacity and len(shard) > 1:
                 self._forget_oldest(index)
 
-    def rekey(self, old: int, device: int, now: int) -> tuple[Visit, ...]:
-        """Move the open visits of the device `old`, if any, to `device`. Returns all visits of `device`."""
+    def rekey(self, old: int, device_hash: int, now: int) -> tuple[Visit, ...]:
+        """Move the open visits of the device `old`, if any, to another hash. Returns all visits of that."""
         visits = self.find(old, now)
         if not visits:
             return ()
@@ -180,10 +180,10 @@ class Sessions:
         self.counts.devices_deleted += 1
         self.counts.inserted -= len(visits)  # they are counted already
         for visit in visits:
-            self.put(device, visit, now)
-        merged = tuple(sorted(self.find(device, now), key=_exit))
+            self.put(device_hash, visit, now)
+        merged = tuple(sorted(self.find(device_hash, now), key=_exit))
         if len(merged) > 1:
-            self._set(device % SHARDS, device // SHARDS, merged)
+            self._set(device_hash % SHARDS, device_hash // SHARDS, merged)
         return merged
 
     def sweep(self, now: int) -> None:

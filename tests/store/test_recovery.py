@@ -42,7 +42,7 @@ def test_segments_are_loaded_and_stay_for_the_writer(journal: Store, caplog: pyt
         "segment 3 of an earlier run loaded",
         "segment 7 of an earlier run loaded",
     ]
-    assert [one.device for one in stored_sessions(journal.loader, 0, 0, 10, 8)] == [3, 7]
+    assert [one.device_hash for one in stored_sessions(journal.loader, 0, 0, 10, 8)] == [3, 7]
 
 
 def test_visits_of_a_segment_that_cannot_be_loaded(journal: Store, caplog: pytest.LogCaptureFixture) -> None:

@@ -21,7 +21,7 @@ def parts_of(who: Identity, user_agent: bytes, address: str, domain: str) -> byt
 
 
 def device_of(who: Identity, parts: bytes) -> int:
-    (device,) = who.devices([parts])
+    (device,) = who.device_hashes([parts])
     return device
 
 
@@ -93,7 +93,7 @@ def test_yesterdays_hash_finds_what_goes_on(restart: bool) -> None:
     who = identity(NOON, drawer)
     parts = parts_of(who, b"ua", "1.2.3.4", "a.example")
     device = device_of(who, parts)
-    assert who.previous_device(parts) is None
+    assert who.previous_device_hash(parts) is None
     midnight = MIDNIGHT + DAY
     for now, found in (
         (midnight, device),
@@ -105,10 +105,10 @@ def test_yesterdays_hash_finds_what_goes_on(restart: bool) -> None:
             who = identity(now, drawer)
         who.expire(now)
         if now < midnight + DAY:
-            assert who.previous_device(parts) == found, now
+            assert who.previous_device_hash(parts) == found, now
             assert device_of(who, parts) != device
         else:
-            assert who.previous_device(parts) not in (device, None)  # of the day between
+            assert who.previous_device_hash(parts) not in (device, None)  # of the day between
 
 
 def test_a_device_of_today_is_none_of_yesterday() -> None:
@@ -141,4 +141,4 @@ def test_it_goes_on_while_the_disk_refuses() -> None:
     drawer.works = False
     who.expire(NOON + DAY)
     assert device_of(who, parts) != before
-    assert who.previous_device(parts) is None
+    assert who.previous_device_hash(parts) is None
