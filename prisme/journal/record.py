@@ -10,8 +10,8 @@ from prisme.base.events import Session
 class PageviewLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="pageview"):
     """A pageview, whose time and path are the session's `exit` and `exit_path`.
 
-    In all lines, `session` is the state after the event. `device_hash`, which JSON calls `device`, is None if the session
-    is not kept in memory.
+    In all lines, `session` is the state after the event. `device_hash`, in JSON `device`, is None if the session is not
+    kept in memory.
     """
 
     device_hash: int | None = msgspec.field(name="device")
