@@ -3,8 +3,8 @@
 #
 # One would guess that it raises, as each further statement of that transaction does, or that the statements before the
 # error are stored, as in SQLite. Code that catches an error, goes on and commits loses its rows without a trace. So
-# Prisme's loader (`prisme/store/loader.py`) catches nothing between `begin` and `commit`, except to roll back and raise:
-# otherwise a segment of the journal would be removed that is in no table.
+# Prisme's loader (`prisme/store/loader.py`) catches nothing between `begin` and `commit`, except to roll back and
+# raise: otherwise a segment of the journal would be removed that is in no table.
 set -eu
 
 folder=$(mktemp -d)

@@ -2,9 +2,9 @@
 # Granian: `send()` of an ASGI application sends when it is called. Awaiting what it returns adds nothing.
 #
 # One would guess that an ASGI server's `send` is a coroutine function, which does nothing before it is awaited: the
-# specification calls it an awaitable callable, and Uvicorn's is `async def`. Granian hands each message to its own threads at
-# once and returns an awaitable that is done. So a plain function can answer: Prisme's event loop answers a batch of
-# requests without a coroutine or a task for any of them (`prisme/web/server.py`).
+# specification calls it an awaitable callable, and Uvicorn's is `async def`. Granian hands each message to its own
+# threads at once and returns an awaitable that is done. So a plain function can answer: Prisme's event loop answers a
+# batch of requests without a coroutine or a task for any of them (`prisme/web/server.py`).
 set -eu
 
 folder=$(mktemp -d)

@@ -2,11 +2,11 @@
 # msgspec: assigning to a field of a `Struct` takes several times as long as to an attribute of a class with
 # `__slots__`, though a `Struct` is made in a fraction of the time.
 #
-# One would guess that both are a store at a fixed offset. But a `Struct` has a `__setattr__` of its own, in C, which looks the field up
-# by its name at each assignment, while CPython's interpreter specializes stores to `__slots__`. So in Prisme, what is made
-# for each event and never changes is a `Struct` (`prisme/ingest/hit.py`); what is changed often has `__slots__`, such as a
-# body with its pieces (`prisme/web/body.py`). A request, with many fields and few assignments, is still better off as a `Struct`
-# (`prisme/web/request.py`).
+# One would guess that both are a store at a fixed offset. But a `Struct` has a `__setattr__` of its own, in C, which
+# looks the field up by its name at each assignment, while CPython's interpreter specializes stores to `__slots__`. So
+# in Prisme, what is made for each event and never changes is a `Struct` (`prisme/ingest/hit.py`); what is changed often
+# has `__slots__`, such as a body with its pieces (`prisme/web/body.py`). A request, with many fields and few
+# assignments, is still better off as a `Struct` (`prisme/web/request.py`).
 set -eu
 
 folder=$(mktemp -d)
