@@ -129,23 +129,25 @@ class Prisme:
         config = self._config
         servers = self._make_servers()
         with rare_collections():  # all that was built so far lives until the end
+            writing = asyncio.create_task(self.writer.run())  # first: it has to know of each segment that is full
+            tasks = build_housekeeping(self._services, self._stores.salts, self._now, self._log)
+            housekeeping = asyncio.create_task(tasks.run())
             serving = [asyncio.create_task(servers[0].serve_batches(self._batching))]
             serving += [asyncio.create_task(one.serve()) for one in servers[1:]]
             self._log.info("prisme %s listens on %s://%s:%d", __version__, config.scheme, config.host, config.port)
             if config.admin_hostport:
                 self._log.info("metrics and health on http://%s:%d", *config.admin_hostport)
-            await lifecycle.check_batching(config, self._batching)
-            writing = asyncio.create_task(self.writer.run())
-            tasks = build_housekeeping(self._services, self._stores.salts, self._now, self._log)
-            housekeeping = asyncio.create_task(tasks.run())
             stopped = asyncio.create_task(stop.wait())
-            await asyncio.wait({*serving, writing, housekeeping, stopped}, return_when=asyncio.FIRST_COMPLETED)
             try:
-                await lifecycle.drain(servers, serving, self._batching)
+                await lifecycle.check_batching(config, self._batching)
+                await asyncio.wait({*serving, writing, housekeeping, stopped}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                housekeeping.cancel()
-                self.writer.stop()
-                ended = await asyncio.gather(*serving, housekeeping, writing, return_exceptions=True)
+                try:
+                    await lifecycle.drain(servers, serving, self._batching)
+                finally:
+                    housekeeping.cancel()
+                    self.writer.stop()
+                    ended = await asyncio.gather(*serving, housekeeping, writing, return_exceptions=True)
         if errors := [error for error in ended if isinstance(error, Exception)]:
             raise ExceptionGroup("parts of the server have failed", errors)
 
