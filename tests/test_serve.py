@@ -1,5 +1,6 @@
 """How a server's parts stop: all of them, whatever fails on the way, and no failure is lost."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from prisme.store.loader import Loader
 from prisme.store.writer import Writer
 from prisme.visit.sessions import Sessions
-from tests.server import LiveServer, wait_until
+from prisme.web.server import Batching
+from tests.server import LiveServer, browser, wait_until
 
 
 def fail(message: str) -> None:
@@ -58,3 +60,18 @@ def test_several_failures_are_raised_together(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(ExceptionGroup, match="parts of the server have failed") as caught:
         serve_until_it_ends(tmp_path)
     assert sorted(str(error) for error in caught.value.exceptions) == ["sweep", "writer"]
+
+
+def test_a_segment_that_is_full_before_the_start_is_over_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests are answered while the start still checks the batching: the writer must know of what they fill."""
+
+    async def check(*_: object, **__: object) -> None:
+        await asyncio.sleep(1.0)
+
+    monkeypatch.setattr(Batching, "check", check)
+    with LiveServer(tmp_path, eventstore_max_batch_size="1", eventstore_max_batch_timeout="1h") as server:
+        headers = browser("https://example.com/")
+        assert server.http.post("/api/v1/events/pageviews", headers=headers).status_code == 200
+        assert server.rows("SELECT path FROM pageviews") == [("/",)]
