@@ -14,6 +14,8 @@ DRAIN_SECONDS = 0.5
 CONNECTIONS = 64
 # Enough for 100,000 requests a second under the limit of each address.
 ADDRESSES = 200_000
+# Of each thread; far more than connections, so that no visitor's request overtakes the one before it.
+OPEN_VISITS = 1024
 _PATIENCE = 30
 _MARK = "report: "
 
@@ -34,6 +36,7 @@ class Load(msgspec.Struct, frozen=True):
     threads: int = 1
     addresses: int = ADDRESSES
     rate: int = 0
+    open_visits: int = OPEN_VISITS
 
     @property
     def sending(self) -> float:
@@ -50,7 +53,8 @@ def drive(load: Load, port: int, first_visit: int) -> Report:
     """Put one round of load on a server. Visits are numbered from `first_visit`, so that no two rounds share one."""
     command = ["wrk", f"-t{load.threads}", f"-c{load.connections}", f"-d{load.seconds}s"]
     command += ["-s", str(LOADS / f"{load.work}.lua"), f"http://127.0.0.1:{port}/", "--"]
-    command += [str(number) for number in (load.threads, first_visit, load.sending, load.addresses, load.rate)]
+    numbers = (load.threads, first_visit, load.sending, load.addresses, load.rate, load.open_visits)
+    command += [str(number) for number in numbers]
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

@@ -2,7 +2,8 @@
 --
 -- wrk loads the work's file once for itself (there, `setup` and `done` are called) and once for each of its threads
 -- (there, `init` and `request`). Arguments after `--`: threads, first visit's number, seconds of load, addresses,
--- requests a second (0 for as many as are answered).
+-- requests a second (0 for as many as are answered), open visits of each thread. One visitor's requests are as many
+-- requests apart: with fewer connections than that, no request overtakes the one before it.
 --
 -- A visit is one device (an address and a User-Agent, together never used before), one to ten pages, no page twice.
 -- So each pageview is one of its own: no reload, no duplicated tab, nothing that is answered but not stored. Where the
@@ -19,9 +20,6 @@ local MONOTONIC, PROCESS_CPU = 1, 2 -- Linux's numbers
 
 local load = {}
 
--- Visits under way at a time, in each thread. One visitor's requests are so many requests apart: with a few hundred
--- connections at most, no request overtakes the one before it.
-local UNDER_WAY = 1024
 local PAGES = 4000
 -- From a page to the visit's next one. Ten such steps end far from where they began, among 4,000.
 local STEP = 7
@@ -120,13 +118,13 @@ local function keep(text) return text end
 -- `encode` is applied to each part of a URL, once, before the load; `event(browser, address, page)` gives the text of an
 -- event; `refuse(browser, address, page)` that of a request that is not to be accepted; `stores` are the tables that the
 -- pageviews and the events go to.
-local function make_turn(work, id, threads, first, address_count)
+local function make_turn(work, id, threads, first, address_count, open_visits)
   local encode, write, event, refuse = work.encode or keep, work.write, work.event, work.refuse
   local origin, pages = encode(ORIGIN), encode_all(make_pages(), encode)
   local campaigns, referrers = encode_all(make_campaigns(), encode), encode_all(REFERRERS, encode)
   local browsers, addresses = make_browsers(), make_addresses(address_count)
   local browser, address, page, url, left = {}, {}, {}, {}, {}
-  for slot = 1, UNDER_WAY do left[slot] = 0 end
+  for slot = 1, open_visits do left[slot] = 0 end
   math.randomseed(first + id)
   local slot = 0
 
@@ -148,7 +146,7 @@ local function make_turn(work, id, threads, first, address_count)
       refused = refused + 1
       return refuse(browser[slot], address[slot], url[slot])
     end
-    slot = slot % UNDER_WAY + 1
+    slot = slot % open_visits + 1
     local referrer
     if left[slot] == 0 then
       referrer = begin()
@@ -179,7 +177,8 @@ function load.drive(work)
   function init(arguments)
     -- Global, for `done` to get: counts of this thread, and the process's CPU seconds when its load began.
     sent, refused, events, visits, cpu = 0, 0, 0, 0, 0
-    local turn = make_turn(work, id, tonumber(arguments[1]), tonumber(arguments[2]), tonumber(arguments[4]))
+    local addresses, open_visits = tonumber(arguments[4]), tonumber(arguments[6])
+    local turn = make_turn(work, id, tonumber(arguments[1]), tonumber(arguments[2]), addresses, open_visits)
     local seconds, stop = tonumber(arguments[3]), nil
     local rate, due = tonumber(arguments[5]) / tonumber(arguments[1]), nil
     local tried = id ~= 1 -- wrk asks its first thread for one request that it only parses
