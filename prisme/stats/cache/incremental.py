@@ -22,7 +22,7 @@ from prisme.stats.frames import Result
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Page, Selection, Span
 from prisme.store.database import Database
-from prisme.store.errors import FullError, LateError
+from prisme.store.errors import DiskError, FullError, LateError
 
 # Seconds in which a load counts as recent.
 _RECENT: Final = 600.0
@@ -93,7 +93,7 @@ class IncrementalCache:
         key, entry = _key(stats, selection), Entry(selection.span.start)
         try:
             is_cached = self._extend(stats, selection, entry, self._choose_cut(selection.span, now))
-        except (ManyKeysError, FullError):
+        except (ManyKeysError, FullError, DiskError):
             self._large.put(key, time.monotonic(), 1)
             self._large.evict()
             return None
@@ -156,7 +156,7 @@ class IncrementalCache:
 
     def _move(self, stats: Stats, selection: Selection, entry: Entry, now: int) -> None:
         if entry.remainder is not None and entry.remainder.counts.rows > _WORTH_MOVING:
-            with contextlib.suppress(ManyKeysError, FullError, LateError):  # the figures are there already
+            with contextlib.suppress(ManyKeysError, FullError, DiskError, LateError):  # the figures are there already
                 self._extend(stats, selection, entry, self._choose_cut(selection.span, now))
 
 
