@@ -67,4 +67,13 @@ QUESTION_INVALID = Refusal("question_invalid", 400, "invalid parameter")
 FIELDS_INVALID = Refusal("fields_invalid", 400, "invalid fields")
 STATS_LATE = Refusal("stats_late", 503, "the query took too long", retry_after=10)
 STATS_LOST = Refusal("stats_lost", 503, "the database failed and is being reopened", retry_after=10)
+STATS_FULL = Refusal(
+    "stats_full",
+    503,
+    "the query needs more memory than duckdb_memory_limit: ask for less time, or with fewer filters, or raise it",
+    retry_after=10,
+)
+STATS_DISK = Refusal(
+    "stats_disk", 503, "the database cannot use its disk, which may be full: the log says more", retry_after=10
+)
 STATS_BUSY = Refusal("stats_busy", 503, "too many queries at once", retry_after=2)

@@ -10,16 +10,24 @@ class StoreError(Exception):
     """A database file cannot be used; the message says why and what to do."""
 
 
-class LateError(Exception):
+class UnavailableError(Exception):
+    """A query has no result now; the subclass says why."""
+
+
+class LateError(UnavailableError):
     """A query missed its deadline of `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the answer took over {seconds:g} s: ask for less time, or with fewer filters")
 
 
-class LostError(Exception):
+class LostError(UnavailableError):
     """The database fails until the writer reopens it (`Database.reopen`)."""
 
 
-class FullError(Exception):
-    """A table in memory does not fit in DuckDB's memory limit."""
+class FullError(UnavailableError):
+    """A query, or a table in memory, needs more than DuckDB's memory limit; the message is DuckDB's first line."""
+
+
+class DiskError(UnavailableError):
+    """A file cannot be read or written, or there is no space for what a query spills; the message is DuckDB's."""

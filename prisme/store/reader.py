@@ -9,10 +9,14 @@ from typing import Any
 import duckdb
 
 from prisme.store.database import Database
-from prisme.store.errors import FullError, LateError, LostError
+from prisme.store.errors import DiskError, FullError, LateError, LostError, UnavailableError
 
 Row = tuple[Any, ...]
 _LOST = (duckdb.FatalException, duckdb.ConnectionException)
+# What a valid query may raise: the database fails, or lacks time, memory or disk space.
+_UNAVAILABLE = (*_LOST, duckdb.InterruptException, duckdb.OutOfMemoryException, duckdb.IOException)
+# DuckDB reports a full disk as this limit of its own: by default, nine tenths of the free space.
+_DISK_LIMIT = "max_temp_directory_size"
 
 
 class Reader:
@@ -38,9 +42,9 @@ class Reader:
         try:
             self._cursor.begin()
             self._cursor.execute("SELECT version FROM schema_version")  # takes the transaction's snapshot
-        except _LOST as error:
+        except _UNAVAILABLE as error:
             self._close(self._cursor)
-            raise LostError from error
+            raise self._explain(error) from error
         waited = 0.0 if self._began is None else time.monotonic() - self._began
         self._timer = threading.Timer(max(self._deadline - waited, 0), self._interrupt)
         self._timer.daemon = True
@@ -48,17 +52,14 @@ class Reader:
         return self
 
     def ask(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
-        """The rows of a query, whose parameters are named `$name`. Raises LateError and LostError."""
+        """The rows of a query, whose parameters are named `$name`. Raises UnavailableError."""
         return self._run(self._cursor, query, parameters)
 
     def keep(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
-        """Run a statement on tables of `cache`, outside the transaction. Raises LateError, LostError and FullError."""
+        """Run a statement on tables of `cache`, outside the transaction. Raises UnavailableError."""
         if self._keeper is None:
             self._keeper = self._open()
-        try:
-            return self._run(self._keeper, query, parameters)
-        except duckdb.OutOfMemoryException as error:
-            raise FullError from error
+        return self._run(self._keeper, query, parameters)
 
     def drop(self, tables: Iterable[str]) -> None:
         """Drop tables of `cache`, even after the deadline, as it takes no time. Raises LostError."""
@@ -74,10 +75,17 @@ class Reader:
             raise LateError(self._deadline)
         try:
             return cursor.execute(query, dict(parameters)).fetchall()
-        except duckdb.InterruptException as error:
-            raise LateError(self._deadline) from error
-        except _LOST as error:
-            raise LostError from error
+        except _UNAVAILABLE as error:
+            raise self._explain(error) from error
+
+    def _explain(self, error: duckdb.Error) -> UnavailableError:
+        if isinstance(error, duckdb.InterruptException):
+            return LateError(self._deadline)
+        if isinstance(error, _LOST):
+            return LostError()
+        cause = str(error).partition("\n")[0]
+        is_memory = isinstance(error, duckdb.OutOfMemoryException) and _DISK_LIMIT not in str(error)
+        return FullError(cause) if is_memory else DiskError(cause)
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         try:

@@ -1,4 +1,8 @@
-"""How the statistics API and the dashboard read the statistics: within a deadline."""
+"""How the statistics API and the dashboard read the statistics: within a deadline, and how they refuse to."""
+
+import logging
+import time
+from typing import Final
 
 import msgspec
 
@@ -7,8 +11,26 @@ from prisme.base.refusal import Refusal
 from prisme.runtime.clock import Clock
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.store.database import Database
-from prisme.store.errors import LateError, LostError
+from prisme.store.errors import DiskError, FullError, LateError, UnavailableError
 from prisme.store.reader import Reader
+
+# Seconds until the same shortage is logged again: a dashboard requests its figures anew all the time.
+_LOG_EVERY: Final = 3600.0
+
+
+class ShortageLog:
+    """Warns of queries that failed for lack of memory or disk space: of each kind once an hour. For any threads."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._logged_at: dict[str, float] = {}
+
+    def note(self, refused: Refusal, error: UnavailableError) -> None:
+        """Log why a request was refused, unless that was logged within the hour."""
+        now = time.monotonic()
+        if now - self._logged_at.get(refused.name, -_LOG_EVERY) >= _LOG_EVERY:
+            self._logged_at[refused.name] = now
+            self._log.warning("figures are refused, which is logged once an hour: %s (%s)", refused.reason, error)
 
 
 class StatsSource(msgspec.Struct, frozen=True):
@@ -18,6 +40,7 @@ class StatsSource(msgspec.Struct, frozen=True):
     cache: IncrementalCache
     clock: Clock
     deadline: float
+    shortages: ShortageLog
 
     @property
     def now(self) -> int:
@@ -28,7 +51,12 @@ class StatsSource(msgspec.Struct, frozen=True):
         """A reader for a request that came at `began` (monotonic, seconds)."""
         return Reader(self.database, self.deadline, began)
 
-
-def refuse_unavailable(error: LateError | LostError) -> Refusal:
-    """The refusal of a request whose queries took too long, or whose database failed."""
-    return refusal.STATS_LATE.with_reason(str(error)) if isinstance(error, LateError) else refusal.STATS_LOST
+    def refuse(self, error: UnavailableError) -> Refusal:
+        """The refusal of a request whose queries failed."""
+        if isinstance(error, LateError):
+            return refusal.STATS_LATE.with_reason(str(error))
+        if not isinstance(error, FullError | DiskError):
+            return refusal.STATS_LOST
+        refused = refusal.STATS_FULL if isinstance(error, FullError) else refusal.STATS_DISK
+        self.shortages.note(refused, error)
+        return refused

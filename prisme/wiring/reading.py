@@ -38,7 +38,7 @@ from prisme.web.pages.templates import Templates
 from prisme.web.pages.viewer import DashboardDeps
 from prisme.web.routing import Methods
 from prisme.web.static import DASHBOARD_JS
-from prisme.web.stats_source import StatsSource
+from prisme.web.stats_source import ShortageLog, StatsSource
 from prisme.web.worker_pool import WorkerPool
 
 # A query uses all of DuckDB's threads: two at a time are no faster, and delay events twice as long.
@@ -71,7 +71,8 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
     access_pool = WorkerPool("access", 1, _MAX_QUEUED)
     for close in (figures_pool.close, access_pool.close, database.stop_reading):
         closing.callback(close)
-    source = StatsSource(database, IncrementalCache(database), clock, config.api_stats_timeout)
+    cache, shortages = IncrementalCache(database), ShortageLog(deps.log)
+    source = StatsSource(database, cache, clock, config.api_stats_timeout, shortages)
     responses = ResponseCache(lambda: database.load_log.done)
     templates = Templates(static.script_url(DASHBOARD_JS))
     figures_page, access_page = PageDeps(templates, figures_pool), PageDeps(templates, access_pool)

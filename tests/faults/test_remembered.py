@@ -1,5 +1,7 @@
 """What memory remembers of visitors: no more of each than docs/privacy.md says."""
 
+import functools
+import gc
 from pathlib import Path
 
 import pytest
@@ -37,11 +39,53 @@ def fill(memo: Memo[bytes, object], most: int, key: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "most"), [("pages", 8192), ("referrers", 8192), ("admits", 1024)])
-def test_urls(name: str, most: int) -> None:
-    """As they were sent, queries included."""
+@pytest.mark.parametrize("url", ["https://example.com/{}", "https://example.com/?{}"])
+def test_urls(name: str, most: int, url: str) -> None:
+    fill(getattr(Sites(Origins(["example.com"]), Rules()), name), most, url)
+
+
+SECRET = "-".join(("only", "known", "to", "the", "visitor"))
+
+
+@pytest.mark.parametrize("unsaid", ["/?token={}", "/#{}", "/?utm_source=letter&e-mail={}#x", "/@x?{}"])
+@pytest.mark.parametrize("start", ["https://example.com", "https://unknown.example", "example.com"])
+def test_no_query_or_fragment(start: str, unsaid: str) -> None:
+    """Neither in keys nor in values, whatever the URL reads as."""
+    sites = Sites(Origins(["example.com"]), Rules(page_parameters=["page"]))
+    for memo in (sites.pages, sites.referrers, sites.admits):
+        memo[(start + unsaid.format(SECRET)).encode()]
+        assert len(memo) == 1
+        assert SECRET not in repr(memo)
+
+
+def test_no_user_info() -> None:
     sites = Sites(Origins(["example.com"]), Rules())
-    fill(getattr(sites, name), most, "https://example.com/{}?query=stays")
-    assert any(b"query=stays" in url for url in getattr(sites, name))
+    for memo in (sites.pages, sites.referrers, sites.admits):
+        memo[f"https://jane:{SECRET}@example.com/".encode()]
+        assert SECRET not in repr(memo)
+
+
+def test_no_query_in_any_cache_of_a_server(live: LiveServer, site: str) -> None:
+    """Nothing in the memos and the `lru_cache`s of the process, after requests of all kinds."""
+    said = {"page": f"https://{site}/?token={SECRET}", "other": f"https://me:{SECRET}@other.example/?token={SECRET}"}
+    headers = browser(said["page"], X_Prisme_Document_Referrer=said["other"], Referer=said["page"])
+    for path in ("pageviews", "custom/x"):
+        assert live.http.post(f"/api/v1/events/{path}", headers=headers).status_code < 300
+    for origin in (site, "unknown.example"):
+        query = {"referrer": said["page"], "document-referrer": said["other"]}
+        sent = {"Referer": f"https://{origin}/?token={SECRET}"}
+        live.http.get("/api/v1/noscript/events/pageviews", params=query, headers=sent)
+    live.settle()
+    del headers, query, sent
+    said.clear()
+    gc.unfreeze()  # a server freezes what it was built of
+    memos = [one for one in gc.get_objects() if isinstance(one, Memo)]
+    others = [one for one in gc.get_objects() if isinstance(one, functools._lru_cache_wrapper)]
+    ours = [one for one in others if (getattr(one, "__module__", "") or "prisme").startswith("prisme")]
+    assert len(memos) > 5
+    assert len(ours) > 5
+    assert SECRET not in repr(memos)
+    assert SECRET not in repr([gc.get_referents(one) for one in ours])
 
 
 def test_addresses() -> None:

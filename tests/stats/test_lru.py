@@ -28,8 +28,29 @@ def test_a_value_replaces_the_one_before_with_its_size() -> None:
     cache.remove("b")
     cache.remove("b")
     cache.put("c", "too large", 11)
-    assert cache.evict() == ["small", "too large"]
+    assert cache.evict() == ["too large"]
     assert cache.evict() == []
+    assert cache.get("a") == "small"
+
+
+def test_only_what_is_too_large_is_evicted_for_it() -> None:
+    cache: LruCache[str] = LruCache(10)
+    cache.put("a", "A", 9)
+    cache.put("b", "too large", 11)
+    cache.put("b", "smaller", 1)
+    assert cache.evict() == []
+    cache.put("c", "too large", 11)
+    cache.put("d", "too large", 12)
+    assert sorted(cache.evict()) == ["too large", "too large"]
+    assert [cache.get(key) for key in "abcd"] == ["A", "smaller", None, None]
+
+
+def test_the_number_of_values_is_limited() -> None:
+    cache: LruCache[str] = LruCache(100, 3)
+    for key in "abcde":
+        cache.put(key, key.upper(), 1)
+    assert cache.evict() == ["A", "B"]
+    assert [cache.get(key) for key in "abcde"] == [None, None, "C", "D", "E"]
 
 
 def test_a_key_is_reserved_by_one_thread_at_a_time() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from prisme.base import refusal
 from prisme.base.events import NO_UTM, Utm
+from prisme.base.memo import UrlMemo
 from prisme.base.refusal import Refusal
 from prisme.stats.filters import read as read_filters
 from prisme.visit.origins import Origins
@@ -105,6 +106,48 @@ def test_long_urls_are_not_remembered(length: int) -> None:
     assert referrer(sites, url.decode()).host == "a.example"
     known = [len(memo) for memo in (sites.admits, sites.pages, sites.referrers)]
     assert known == [length == 256] * 3
+
+
+@pytest.mark.parametrize("query", ["?utm_source=a", "?utm_source=b", "?utm_source=b#top", "#top", "?", ""])
+@pytest.mark.parametrize("user", ["", "user@", "user:password@"])
+def test_a_url_reads_the_same_each_time(query: str, user: str) -> None:
+    """With a query, a fragment or a user it is found by its hash, which is another one for each URL."""
+    url = f"https://{user}example.com/a{query}".encode()
+    sites, fresh = build(), build()
+    for other in ("a?utm_source=c", "b", "a#other", "@a", "a?utm_source=" + "x" * 300):
+        for memo in (sites.pages, sites.referrers, sites.admits):
+            assert memo[f"https://example.com/{other}".encode()]
+    for _ in range(2):
+        assert sites.pages[url] == fresh.pages[url]
+        assert sites.referrers[url] == fresh.referrers[url]
+        assert sites.admits[url]
+    assert page(sites, url).utm.source == query[12:13]
+    assert [len(memo) for memo in (sites.pages, sites.referrers, sites.admits)] == [5] * 3
+
+
+def test_a_url_is_read_once() -> None:
+    read: list[bytes] = []
+    memo: UrlMemo[None] = UrlMemo(read.append, 100, 60)
+    urls = [b"https://example.com/", b"https://example.com/?a", b"https://example.com/#a", b"https://u@example.com/"]
+    for url in urls * 2:
+        assert memo[url] is None
+    assert read == urls
+    assert len(memo) == 4
+    long = b"https://example.com/?" + b"x" * 60
+    for _ in range(2):
+        assert memo[long] is None
+    assert read == [*urls, long, long]
+
+
+def test_nobody_replaces_what_another_url_reads_as() -> None:
+    """By sending its hash, which is the key of it."""
+    sites = build()
+    url = b"https://example.com/?utm_source=a"
+    read = page(sites, url)
+    (key,) = sites.pages
+    for sent in (key, key[1:]):
+        sites.pages[sent]
+    assert page(sites, url) is read
 
 
 # ----- pages

@@ -6,27 +6,39 @@ from typing import Final, NamedTuple
 
 from prisme.base.timexpr import SECOND
 from prisme.stats.buckets import WEEK
-from prisme.stats.cache.keys import Rows
+from prisme.stats.cache.keys import KeyCounts, Rows
 from prisme.stats.cache.partials import FIGURES, Counts, Tables
 from prisme.stats.columns import HOURS
 from prisme.stats.frames import Frame, Result, Series, make_frame, make_list, make_series
 from prisme.stats.selection import Page, Span
 
-# About what a visitor and a key of a list take of DuckDB's memory.
-_VISITOR_BYTES: Final = 12
-_KEY_BYTES: Final = 64
+# What a table takes of DuckDB's memory: a first piece for each column, then pieces that double up to a whole block, so
+# that a quarter of them is empty on average. And what it takes elsewhere, such as its entry in DuckDB's catalog.
+_PIECE_BYTES: Final = 4080
+_BLOCK_BYTES: Final = 262_144
+_TABLE_BYTES: Final = 26_000
+# What Python takes: of an entry, of a number in a `Counter`, and of a row of a list in addition to its key.
+_OBJECT_BYTES: Final = 4096
+_NUMBER_BYTES: Final = 128
+_ROW_BYTES: Final = 160
 # The series that are sums over the parts.
 _SUMS: Final = ("visitors", "sessions", "pageviews", "events", "bounces")
 
 
 class Remainder(NamedTuple):
-    """The counts from the cut up to `end`, after so many loads; and the rows of the lists that a page needs."""
+    """The counts from the cut up to `end`, after so many loads; and the rows of the lists that a page shows."""
 
     loads: int
     end: int
     page: Page
     counts: Counts
     rows: dict[str, Rows]
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        lists = sum(_ROW_BYTES + len(key) for rows in self.rows.values() for key, _ in rows)
+        return _NUMBER_BYTES * self.counts.numbers + lists
 
 
 class Entry:
@@ -42,12 +54,14 @@ class Entry:
         self.tables: Tables | None = None
         self.remainder: Remainder | None = None
         self._key_counts: dict[str, array[int]] = {}
+        self._tables_size = 0
 
-    def extend(self, cut: int, counts: Counts, tables: Tables, key_counts: dict[str, list[int]]) -> None:
-        """Move the cut. `counts` are those since the old one; `key_counts` those of each list, the highest first."""
+    def extend(self, cut: int, counts: Counts, tables: Tables, key_counts: KeyCounts, tables_size: int) -> None:
+        """Move the cut. `counts` are those since the old one; the tables take about `tables_size` bytes."""
         self.cut, self.tables, self.remainder = cut, tables, None
         self.counts.add(counts)
-        self._key_counts = {name: array("Q", some) for name, some in key_counts.items()}
+        self._key_counts = {name: array("Q", some) for name, some in key_counts.by_list.items()}
+        self._tables_size = tables_size
 
     def least(self, place: int) -> dict[str, int]:
         """Return the count at a place of each list; counts only grow, so no key in that many first places has less."""
@@ -55,13 +69,30 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """About how many bytes the tables take."""
-        return _VISITOR_BYTES * self.counts.visitors + _KEY_BYTES * sum(map(len, self._key_counts.values()))
+        """About how many bytes it takes with its tables."""
+        lists = sum(some.itemsize * len(some) for some in self._key_counts.values())
+        remainder = self.remainder.size if self.remainder else 0
+        return _OBJECT_BYTES + self._tables_size + _NUMBER_BYTES * self.counts.numbers + lists + remainder
+
+
+def estimate_tables(visitors: int, key_counts: KeyCounts) -> int:
+    """About how many bytes `Tables` of so many visitors and of these keys take."""
+    keys = sum(map(len, key_counts.by_list.values()))
+    return _estimate_table(8 * visitors, 4 * visitors) + _estimate_table(
+        4 * keys, 4 * keys + key_counts.key_bytes, 8 * keys
+    )
+
+
+def _estimate_table(*columns: int) -> int:
+    """About how many bytes a table takes whose columns hold so many bytes each."""
+    if max(columns) <= _PIECE_BYTES:
+        return _TABLE_BYTES + _PIECE_BYTES * len(columns)
+    return _TABLE_BYTES + _BLOCK_BYTES + sum(columns) * 5 // 4
 
 
 def make_result(span: Span, counts: Counts, remainder: Remainder) -> Result:
     """Return the figures of a span: the counts up to the cut, and the remainder."""
-    frames = {name: _make_frame(name, span, rows, remainder.page) for name, rows in remainder.rows.items()}
+    frames = {name: _make_frame(name, span, rows) for name, rows in remainder.rows.items()}
     return Result(_make_all_series(span, counts, remainder.counts), frames)
 
 
@@ -84,9 +115,15 @@ def _average(microseconds: int, sessions: int) -> float:
     return microseconds / sessions / SECOND if sessions else 0
 
 
-def _make_frame(name: str, span: Span, rows: Rows, page: Page) -> Frame:
+def select_rows(name: str, rows: Rows, page: Page) -> Rows:
+    """The rows of a list that a page shows, in their order; all of `HOURS`, in any."""
+    if name == HOURS:
+        return rows
+    return sorted(rows, key=lambda row: (-row[1], row[0]))[page.offset : page.offset + page.limit]
+
+
+def _make_frame(name: str, span: Span, rows: Rows) -> Frame:
     if name == HOURS:
         counts = Counter(dict(rows))
         return make_frame(span, list(WEEK), [counts[str(hour)] for hour in range(len(WEEK))])
-    rows.sort(key=lambda row: (-row[1], row[0]))
-    return make_list(span, rows[page.offset : page.offset + page.limit])
+    return make_list(span, rows)

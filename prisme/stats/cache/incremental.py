@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Final
 
 from prisme.base.timexpr import floor
-from prisme.stats.cache.entry import Entry, Remainder, make_result
+from prisme.stats.cache.entry import Entry, Remainder, estimate_tables, make_result, select_rows
 from prisme.stats.cache.keys import ManyKeysError, create_tables, rank
 from prisme.stats.cache.lru import LruCache
 from prisme.stats.cache.partials import Part, Tables, count
@@ -22,17 +22,22 @@ from prisme.stats.frames import Result
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Page, Selection, Span
 from prisme.store.database import Database
-from prisme.store.errors import FullError, LateError
+from prisme.store.errors import DiskError, FullError, LateError
 
 # Seconds in which a load counts as recent.
 _RECENT: Final = 600.0
 # So many pageviews and events after the cut are worth moving it.
 _WORTH_MOVING: Final = 20_000
-# The tables of all entries may take this share of DuckDB's memory.
+# All entries may take this share of DuckDB's memory, most of it for their tables.
 _MEMORY_SHARE: Final = 4
+# Some 70 kB each where a site is small: on large machines they would otherwise be limited by memory alone.
+_MOST_ENTRIES: Final = 512
 # Seconds until caching is tried again for a selection that was too large.
 _RETRY_AFTER: Final = 600.0
 _MOST_LARGE: Final = 1000
+_LARGE_BYTES: Final = 1 << 20
+# The objects of a key take about this much in addition to its texts.
+_SMALL_KEY: Final = 512
 # DuckDB's memory is enough for one such count at a time; and no table may be dropped while another thread reads it.
 _ALL: Final = "all"
 
@@ -42,9 +47,9 @@ class IncrementalCache:
 
     def __init__(self, database: Database) -> None:
         self._loads = database.load_log
-        self._entries: LruCache[Entry] = LruCache(database.limits.memory // _MEMORY_SHARE)
-        # When selections turned out to be too large (monotonic); each counts as one byte.
-        self._large: LruCache[float] = LruCache(_MOST_LARGE)
+        self._entries: LruCache[Entry] = LruCache(database.limits.memory // _MEMORY_SHARE, _MOST_ENTRIES)
+        # When selections turned out to be too large (monotonic).
+        self._large: LruCache[float] = LruCache(_LARGE_BYTES, _MOST_LARGE)
         self._numbers = itertools.count(1)
         self.hits = 0
 
@@ -63,6 +68,7 @@ class IncrementalCache:
             for selection, entry, result in zip(selections, entries, results, strict=True):
                 if entry is not None and result is not None:
                     self._move(stats, selection, entry, now)
+                    self._store(stats, selection, entry)  # its size has changed
             for entry in self._entries.evict():
                 _drop(stats, entry)
             return results
@@ -93,8 +99,8 @@ class IncrementalCache:
         key, entry = _key(stats, selection), Entry(selection.span.start)
         try:
             is_cached = self._extend(stats, selection, entry, self._choose_cut(selection.span, now))
-        except (ManyKeysError, FullError):
-            self._large.put(key, time.monotonic(), 1)
+        except (ManyKeysError, FullError, DiskError):
+            self._large.put(key, time.monotonic(), _key_bytes(key))
             self._large.evict()
             return None
         return entry if is_cached else None
@@ -126,16 +132,24 @@ class IncrementalCache:
         tables = Tables(f"cache.visitors_{number}", f"cache.keys_{number}")
         counts = count(stats, part, earlier)
         key_counts = create_tables(stats, selection.names, part, earlier, tables)
+        size = estimate_tables(entry.counts.visitors + counts.visitors, key_counts)
         lowest = self._loads.since(stats.reader.loads)
         if lowest is not None and lowest < cut:
             stats.reader.drop(tables)  # they may include rows that the counts lack
             return False
-        entry.extend(cut, counts, tables, key_counts)
+        if size > self._entries.max_bytes:
+            stats.reader.drop(tables)
+            raise FullError("the counts of one selection are larger than those of all may be")
+        entry.extend(cut, counts, tables, key_counts, size)
         entry.loads = stats.reader.loads
-        self._entries.put(_key(stats, selection), entry, entry.size)
+        self._store(stats, selection, entry)
         if earlier is not None:
             stats.reader.drop(earlier)
         return True
+
+    def _store(self, stats: Stats, selection: Selection, entry: Entry) -> None:
+        key = _key(stats, selection)
+        self._entries.put(key, entry, entry.size + _key_bytes(key))
 
     def _read(self, stats: Stats, selection: Selection, entry: Entry, page: Page) -> Result | None:
         span, remainder = selection.span, entry.remainder
@@ -143,9 +157,10 @@ class IncrementalCache:
             part = _part(selection, entry.cut, span.end)
             counts = count(stats, part, entry.tables)
             try:
-                rows = rank(stats, selection.names, part, entry.tables, entry.least(page.offset + page.limit))
+                found = rank(stats, selection.names, part, entry.tables, entry.least(page.offset + page.limit))
             except ManyKeysError:
                 return None
+            rows = {name: select_rows(name, keys, page) for name, keys in found.items()}
             remainder = entry.remainder = Remainder(stats.reader.loads, span.end, page, counts, rows)
         return make_result(span, entry.counts, remainder)
 
@@ -156,7 +171,7 @@ class IncrementalCache:
 
     def _move(self, stats: Stats, selection: Selection, entry: Entry, now: int) -> None:
         if entry.remainder is not None and entry.remainder.counts.rows > _WORTH_MOVING:
-            with contextlib.suppress(ManyKeysError, FullError, LateError):  # the figures are there already
+            with contextlib.suppress(ManyKeysError, FullError, DiskError, LateError):  # the figures are there already
                 self._extend(stats, selection, entry, self._choose_cut(selection.span, now))
 
 
@@ -165,6 +180,11 @@ def _key(stats: Stats, selection: Selection) -> Hashable:
     filters = tuple(sorted(selection.filters.items(), key=itemgetter(0)))
     span = selection.span
     return selection.names, filters, stats.allowed, span.start, span.edges[1], selection.zone
+
+
+def _key_bytes(key: Hashable) -> int:
+    """About how many bytes a key takes: filters may have long texts."""
+    return len(repr(key)) + _SMALL_KEY
 
 
 def _part(selection: Selection, start: int, end: int) -> Part:

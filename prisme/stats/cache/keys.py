@@ -3,7 +3,7 @@
 # ruff: noqa: S608
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from prisme.stats.buckets import hour_of_week
 from prisme.stats.cache.partials import Part, Tables, part_bucket
@@ -24,6 +24,13 @@ _CACHED_COUNTS: Final = load_sql("cached_counts")
 
 # Keys with their counts.
 Rows = list[tuple[str, int]]
+
+
+class KeyCounts(NamedTuple):
+    """The counts of each list, the highest first, and the bytes of all keys together."""
+
+    by_list: dict[str, list[int]]
+    key_bytes: int
 
 
 class ManyKeysError(Exception):
@@ -52,8 +59,8 @@ def rank(
 
 def create_tables(
     stats: Stats, names: Collection[str], part: Part, earlier: Tables | None, tables: Tables
-) -> dict[str, list[int]]:
-    """Create the tables of the earlier parts and this one. Returns the counts of each list, the highest first.
+) -> KeyCounts:
+    """Create the tables of the earlier parts and this one. Returns what they count.
 
     Raises ManyKeysError, and what `Reader.keep` raises; the tables are then dropped.
     """
@@ -61,10 +68,10 @@ def create_tables(
         _create_visitors(stats, part, earlier, tables.visitors)
         _create_keys(stats, names, part, earlier, tables.keys)
         rows = stats.reader.keep(_CACHED_COUNTS.format(table=tables.keys), {})
-        found = {_NAMES[number]: counts for number, counts in rows}
+        found = {_NAMES[number]: counts for number, counts, _ in rows}
         if sum(map(len, found.values())) > MOST_KEYS:
             raise ManyKeysError
-        return found
+        return KeyCounts(found, sum(int(size) for *_, size in rows))
     except BaseException:
         stats.reader.drop(tables)
         raise

@@ -1,6 +1,7 @@
 """The cache that all caches of the statistics are made of: one lock, and one rule of eviction."""
 
 import contextlib
+import sys
 import threading
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
@@ -9,7 +10,9 @@ Value = TypeVar("Value")
 
 
 class LruCache(Generic[Value]):
-    """Values by key, bounded by the bytes of all together: the least recently used ones are evicted. For any threads.
+    """Values by key, bounded by the bytes of all together, and by their number. For any threads.
+
+    The least recently used ones are evicted, after those that are larger than all together may be.
 
     The lock guards the entries alone: it is held for each single call, and never while a value is computed. A thread
     that is about to compute a value reserves its key instead, and any other thread that needs the same key waits, so
@@ -18,13 +21,15 @@ class LruCache(Generic[Value]):
     of sites, reserves nothing else.
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, max_entries: int = sys.maxsize) -> None:
         self.max_bytes = max_bytes
+        self.max_entries = max_entries
         self._changed = threading.Condition()
         self._reserved: set[Hashable] = set()
         # The least recently used first, each with its size in bytes.
         self._entries: dict[Hashable, tuple[Value, int]] = {}
         self._bytes = 0
+        self._too_large: set[Hashable] = set()
 
     @contextlib.contextmanager
     def reserve(self, key: Hashable) -> Iterator[None]:
@@ -54,6 +59,8 @@ class LruCache(Generic[Value]):
             self._remove(key)
             self._entries[key] = value, size
             self._bytes += size
+            if size > self.max_bytes:
+                self._too_large.add(key)
 
     def remove(self, key: Hashable) -> None:
         """Remove a value, if there is one."""
@@ -61,10 +68,12 @@ class LruCache(Generic[Value]):
             self._remove(key)
 
     def evict(self) -> list[Value]:
-        """Remove the least recently used values until the others fit, and return them."""
-        evicted = []
+        """Remove values until the others fit, and return them: the too large ones, then the least recently used."""
         with self._changed:
-            while self._entries and self._bytes > self.max_bytes:
+            evicted = [self._entries[key][0] for key in self._too_large]
+            for key in tuple(self._too_large):
+                self._remove(key)
+            while self._bytes > self.max_bytes or len(self._entries) > self.max_entries:
                 key, (value, _) = next(iter(self._entries.items()))
                 self._remove(key)
                 evicted.append(value)
@@ -73,3 +82,4 @@ class LruCache(Generic[Value]):
     def _remove(self, key: Hashable) -> None:
         _, size = self._entries.pop(key, (None, 0))
         self._bytes -= size
+        self._too_large.discard(key)

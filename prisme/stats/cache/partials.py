@@ -58,6 +58,11 @@ class Counts:
         """The number of pageviews and events."""
         return self.buckets["pageviews"].total() + self.buckets["events"].total()
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers it holds."""
+        return sum(map(len, self.buckets.values()))
+
     def add(self, other: "Counts") -> None:
         """Add the counts of a later part."""
         for figure, by_bucket in other.buckets.items():

@@ -17,14 +17,14 @@ from prisme.stats.filters import DOMAIN
 from prisme.stats.frames import Frame
 from prisme.stats.parameters import StatsQuery, read_query
 from prisme.stats.queries import Stats
-from prisme.store.errors import LateError, LostError
+from prisme.store.errors import UnavailableError
 from prisme.web import responses
 from prisme.web.authentication import Authenticator
 from prisme.web.parsed_request import ParsedRequest, parse_request
 from prisme.web.request import Request
 from prisme.web.responses import Header, Response
 from prisme.web.routing import NAME, Methods
-from prisme.web.stats_source import StatsSource, refuse_unavailable
+from prisme.web.stats_source import StatsSource
 from prisme.web.worker_pool import WorkerPool
 
 STATS: Final = "/api/v1/stats/"
@@ -102,8 +102,8 @@ def _respond(deps: StatsDeps, segment: str, parsed: ParsedRequest, cors: list[He
     key = (query.name, query.as_csv, query.grant.domains, *sorted(query.parameters.items()))
     try:
         body = deps.cache.find(key, lambda: _compute(deps.source, query))
-    except (LateError, LostError) as error:
-        return refuse_unavailable(error)
+    except UnavailableError as error:
+        return deps.source.refuse(error)
     return _make_response(query, body, cors)
 
 

@@ -16,7 +16,7 @@ from prisme.dashboard.url_state import DASHBOARD, UrlState
 from prisme.stats.cache.sites import SiteCache
 from prisme.stats.parameters import read_zone
 from prisme.stats.queries import Stats
-from prisme.store.errors import LateError, LostError
+from prisme.store.errors import UnavailableError
 from prisme.store.reader import Reader
 from prisme.web.authentication import Authenticator
 from prisme.web.content_coding import gzip_response
@@ -26,7 +26,7 @@ from prisme.web.pages.health import Intake
 from prisme.web.pages.templates import see_other
 from prisme.web.responses import Response
 from prisme.web.routing import Endpoint
-from prisme.web.stats_source import StatsSource, refuse_unavailable
+from prisme.web.stats_source import StatsSource
 
 
 class DashboardDeps(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ class Viewer(msgspec.Struct, frozen=True):
         return ADMIN in self.grant.scopes and self.grant.domains is None
 
 
-# Raises InputError for wrong parameters, LateError and LostError.
+# Raises InputError for wrong parameters, and UnavailableError.
 ViewerHandler = Callable[[DashboardDeps, Viewer], Response | Refusal]
 
 
@@ -108,8 +108,8 @@ def _handle(deps: DashboardDeps, request: PageRequest, handle: ViewerHandler) ->
         return refusal.NOT_ALLOWED
     try:
         return handle(deps, Viewer(request, grant, dict(request.parsed.query)))
-    except (LateError, LostError) as error:
-        return refuse_unavailable(error)
+    except UnavailableError as error:
+        return deps.source.refuse(error)
     except InputError as error:
         return refusal.QUESTION_INVALID.with_reason(str(error))
 
