@@ -10,6 +10,7 @@ from typing import NamedTuple
 import duckdb
 
 from prisme.journal.segment import Segment
+from prisme.runtime.disk import DISK, Disk
 from prisme.store import open_sessions, segment_files
 from prisme.store.database import Database
 from prisme.store.open_sessions import OpenSession
@@ -63,8 +64,9 @@ class Loader:
     The database has at most about `most_open` open sessions, the most recently active: a start restores no more.
     """
 
-    def __init__(self, database: Database, most_open: int) -> None:
+    def __init__(self, database: Database, most_open: int, disk: Disk = DISK) -> None:
         self._database = database
+        self._disk = disk
         self._most_open = most_open
         self._load_log = database.load_log
         self._connection = WriteConnection(database)
@@ -80,7 +82,7 @@ class Loader:
         with self._connection.use() as cursor, self._database.on_one_thread(cursor):
             self._database.shrink_memory(cursor)
             ((loaded, rejected),) = self._load(cursor, [segment], now)
-            segment_files.remove(segment, rejected)
+            segment_files.remove(segment, rejected, self._disk)
             return loaded
 
     def batches(self, segments: Iterable[Segment]) -> Iterator[list[Segment]]:

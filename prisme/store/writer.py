@@ -25,7 +25,7 @@ _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Pace(NamedTuple):
-    """`interval`: seconds from flush to flush; `sync`: whether a flush calls fdatasync.
+    """`interval`: seconds from flush to flush; `sync`: whether a flush calls fsync.
 
     A visit is over `ttl` microseconds after its last event, and `longest` after its entry.
     """
@@ -134,9 +134,11 @@ class Writer:
 
     async def _flush(self, force: bool = False) -> None:
         self._journal.seal()
-        if self._pace.sync and self._journal.has_sealed:
+        # Segments that fill up during the sync are for the next one.
+        sealed_before = self._journal.sealed
+        if self._pace.sync and self._journal.pending_events:
             await self._journal.commit()
-        for sealed in self._journal.take():
+        for sealed in self._journal.take(sealed_before):
             # While the database fails there may be thousands: each would use up one of the open files allowed.
             if sealed.file is not None:
                 os.close(sealed.file)
