@@ -155,7 +155,7 @@ class Appender:
         """Close the files. The open segment is deleted if it is empty."""
         if self._syncing is not None:
             await self._syncing
-        os.close(self._file)
+        _close_all([self._file, *(sealed.file for sealed in self._sealed if sealed.file is not None)])
         self._file = _CLOSED
         if not self._events:
             with contextlib.suppress(OSError):  # an empty one does no harm

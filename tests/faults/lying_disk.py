@@ -37,11 +37,11 @@ class LyingDisk:
     def stall(self) -> Iterator[None]:
         """Let each fsync wait until the block ends."""
         self._gate.clear()
+        self.stalled.clear()
         try:
             yield
         finally:
             self._gate.set()
-            self.stalled.clear()
 
     def left(self, folder: Path) -> Content:
         """What a power cut now would leave in a folder, where removed names may be there again."""
