@@ -6,7 +6,7 @@ Only the event loop may use it; fsync runs in another thread.
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -144,12 +144,12 @@ class Appender:
         taken, self._sealed = self._sealed[:most], [] if most is None else self._sealed[most:]
         return taken
 
-    async def commit(self) -> bool:
-        """Wait until everything appended so far is synced to disk; False if that failed.
+    def commit(self) -> Awaitable[bool]:
+        """Resolves once everything appended before the call is synced to disk; to False if that failed.
 
         Concurrent callers share one fsync (group commit).
         """
-        return await asyncio.shield(self._begin_sync())
+        return asyncio.shield(self._begin_sync())
 
     async def close(self) -> None:
         """Close the files. The open segment is deleted if it is empty."""
