@@ -117,6 +117,16 @@ class Loader:
                 cursor.execute("CHECKPOINT")
             self._must_tidy = False
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the database had a fatal error, and nothing can be read until it is reopened."""
+        return self._connection.is_lost
+
+    def reopen(self) -> None:
+        """Reopen the database if it is lost, as the next load would. Raises duckdb.Error."""
+        with self._connection.use():
+            pass
+
     def last_segment(self) -> int:
         """The highest segment number ever loaded, 0 if there is none."""
         with self._connection.use() as cursor:
@@ -167,8 +177,9 @@ class Loader:
             cursor.execute("DROP TABLE line")
             self._commit(cursor, *self._find_bounds(found, now))
         except BaseException:
-            # A failed commit has rolled back already, and after a fatal error nothing can be rolled back.
-            with contextlib.suppress(duckdb.TransactionException, duckdb.FatalException):
+            # A failed commit has rolled back already, and after a fatal error nothing can be rolled back. Whatever
+            # the rollback says, the first error is the one to tell.
+            with contextlib.suppress(duckdb.Error):
                 cursor.rollback()
             raise
         return loaded

@@ -117,7 +117,7 @@ class Secrets:
             yield
             self._connection.execute("COMMIT")
         except BaseException:
-            if self._connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back already
                 self._connection.execute("ROLLBACK")
             raise
         with self._journal.open("r+b", buffering=0) as file:
