@@ -108,7 +108,13 @@ class Prisme:
         self._stores = open_stores(config, folder, self._now(), log, self._closing)
         leftovers = await recovery.load_leftovers(self._stores.loader, folder.journal, self._now, log)
         with _explaining(f"the journal {folder.journal} cannot be written"):
-            self._journal = Appender(folder.journal, leftovers.next_number, config.eventstore_max_batch_size)
+            self._journal = Appender(
+                folder.journal,
+                leftovers.next_number,
+                config.eventstore_max_batch_size,
+                withdraws=config.eventstore_fsync == "always",
+                disk=folder.disk,
+            )
         self._closing.push_async_callback(self._journal.close)
         self.writer = self._make_writer(leftovers)
         self._services = build_services(config, self._stores, self._journal)

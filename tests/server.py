@@ -22,6 +22,7 @@ from prisme.access.grants import STATS, operator
 from prisme.access.tokens import Tokens
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config, load
+from prisme.runtime.disk import DISK
 from prisme.runtime.folder import Folder
 from prisme.serve import serve
 from prisme.store.connection import Limits, connect
@@ -86,6 +87,7 @@ class LiveServer:
 
     def __init__(self, folder: Path, **options: str) -> None:
         self.folder = folder
+        self.disk = DISK  # or one that fails, set before it starts
         self.port = free_port()
         self.config = config_for(folder, self.port, **options)
         self.url = f"{'https' if self.config.tls_certificate else 'http'}://127.0.0.1:{self.port}"
@@ -149,7 +151,7 @@ class LiveServer:
             self._loop = asyncio.get_running_loop()
             self._stop = asyncio.Event()
             ready.set()
-            with Folder(self.folder) as folder:
+            with Folder(self.folder, self.disk) as folder:
                 await serve(self.config, folder, logging.getLogger("prisme"), self._stop, self.time.clock())
 
         try:

@@ -5,6 +5,7 @@ many times takes half as long for it (`bench/README.md`). The result is as if on
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol, TypeVar
 
 from prisme.base import refusal
@@ -144,7 +145,8 @@ class _Batch:
     def commit(self, places: Sequence[int], prepared: _Prepared) -> None:
         """Write the lines to the journal, then remember the visits as they are in them; or nothing of both."""
         lines, count, continued, begun = prepared
-        if count and not self._services.journal.append(lines, count):
+        journal = self._services.journal
+        if count and not journal.append(lines, count):
             for place in places:
                 self.outcomes[place] = self.outcomes[place] or refusal.JOURNAL_UNAVAILABLE
             return
@@ -154,6 +156,17 @@ class _Batch:
         for key, session in begun:
             if key is not None:
                 sessions.put(key, begin(session), self._now)
+        if journal.withdraws:
+            journal.when_withdrawn(partial(self._forget, continued, begun))
+
+    def _forget(self, continued: Sequence[_Continued], begun: Sequence[_Begun]) -> None:
+        """Undo what `commit` remembered, as the journal has withdrawn the lines."""
+        sessions = self._services.sessions
+        for key, session in begun:
+            if key is not None:
+                sessions.take_back(key, session, None)
+        for device_hash, old, visit in continued:
+            sessions.take_back(device_hash, visit.session, old)
 
     def fail(self, place: int, error: Exception) -> None:
         """The outcome of an event that a defect of ours kept from being recorded."""

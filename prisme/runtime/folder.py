@@ -7,6 +7,9 @@ import os
 from pathlib import Path
 from types import TracebackType
 
+from prisme.runtime.disk import DISK, Disk
+
+_PID_BYTES = 12
 # The files that Prisme writes there. The permissions of other files are left alone.
 _OWN_FILES = ("lock", "*.duckdb*", "*.sqlite*", "journal", "journal/*", "tmp", "tmp/*")
 
@@ -18,12 +21,12 @@ class FolderError(Exception):
 class Folder:
     """A locked data directory. It is locked with flock(2), so the lock ends with the process, even if it is killed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, disk: Disk = DISK) -> None:
         self.path = path
+        self.disk = disk
         self.journal = path / "journal"
         try:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.journal.mkdir(mode=0o700, exist_ok=True)
+            self._create()
             self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise FolderError(
@@ -33,11 +36,19 @@ class Folder:
         self._take_lock()
         self._restrict_permissions()
 
+    def _create(self) -> None:
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self.journal.exists():
+            self.journal.mkdir(mode=0o700, exist_ok=True)
+            # What is synced in a folder is lost with a folder that is not.
+            self.disk.sync_folder(self.path)
+            self.disk.sync_folder(self.path.parent)
+
     def _take_lock(self) -> None:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            owner = os.pread(self._lock, 32, 0).decode(errors="replace").strip()
+            owner = os.pread(self._lock, _PID_BYTES, 0).decode(errors="replace").strip()
             os.close(self._lock)
             if error.errno not in (errno.EAGAIN, errno.EACCES):
                 raise FolderError(f"data directory {self.path} cannot be locked: {error.strerror}") from error
@@ -45,8 +56,9 @@ class Folder:
                 f"data directory {self.path} is in use by another prisme (process {owner or 'unknown'}); "
                 "stop it first, or choose another with --data-dir"
             ) from error
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+        # Always as many bytes: on a full disk, those that are there can be overwritten.
+        with contextlib.suppress(OSError):  # only for the message above
+            os.pwrite(self._lock, f"{os.getpid():<{_PID_BYTES - 1}}\n".encode(), 0)
 
     def _restrict_permissions(self) -> None:
         """Remove the permissions of others on our files, as a restored backup may have left them readable."""

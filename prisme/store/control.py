@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prisme.store import snapshot
-from prisme.store.errors import StoreError
+from prisme.store.errors import FullDiskError, StoreError
 from prisme.store.schema import newest_version, pending_steps
 
 _LOG = logging.getLogger("prisme")
@@ -33,15 +33,22 @@ class Control:
 
     @contextlib.contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
-        """An exclusive transaction: committed at the end of the block, rolled back by an exception."""
+        """An exclusive transaction: committed at the end of the block, rolled back by an exception.
+
+        Raises FullDiskError where there is no room for the change.
+        """
         with self._open() as connection:
-            connection.execute("BEGIN IMMEDIATE")
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
+                connection.execute("COMMIT")
+            except BaseException as error:
+                # SQLite rolls back by itself where the disk is full; the first error is the one to tell.
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                    raise FullDiskError(self._path) from error
                 raise
-            connection.execute("COMMIT")
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -69,7 +76,8 @@ class Control:
         try:
             newest = migrate(connection)
         except sqlite3.Error as error:
-            copy.unlink()
+            with contextlib.suppress(OSError):
+                copy.unlink()
             raise StoreError(
                 f"the upgrade of {self._path} failed: {error}. "
                 f"The file is unchanged (version {current}): the previous version of Prisme can still use it"
@@ -98,5 +106,6 @@ def migrate(connection: sqlite3.Connection) -> int:
         for statement in step.split(";\n"):
             connection.execute(statement)
     newest = current + len(pending)
-    connection.execute(f"PRAGMA user_version = {newest}")
+    if pending:  # writing the same number would need room on a full disk
+        connection.execute(f"PRAGMA user_version = {newest}")
     return newest

@@ -1,5 +1,7 @@
 """The errors of the stores. Commands that need no DuckDB import this file, so it must not import DuckDB either."""
 
+from pathlib import Path
+
 WAY_BACK = (
     "If it is damaged, move it and its .wal away, put a copy in its place if you have one, and start again: "
     "pending journal segments stay on disk and will be loaded"
@@ -8,6 +10,13 @@ WAY_BACK = (
 
 class StoreError(Exception):
     """A database file cannot be used; the message says why and what to do."""
+
+
+class FullDiskError(StoreError):
+    """A change finds no room on the disk, and was rolled back."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} cannot be changed, as the disk is full: free up disk space, and try again")
 
 
 class UnavailableError(Exception):

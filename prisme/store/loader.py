@@ -10,6 +10,7 @@ from typing import NamedTuple
 import duckdb
 
 from prisme.journal.segment import Segment
+from prisme.runtime.disk import DISK, Disk
 from prisme.store import open_sessions, segment_files
 from prisme.store.database import Database
 from prisme.store.open_sessions import OpenSession
@@ -63,8 +64,9 @@ class Loader:
     The database has at most about `most_open` open sessions, the most recently active: a start restores no more.
     """
 
-    def __init__(self, database: Database, most_open: int) -> None:
+    def __init__(self, database: Database, most_open: int, disk: Disk = DISK) -> None:
         self._database = database
+        self._disk = disk
         self._most_open = most_open
         self._load_log = database.load_log
         self._connection = WriteConnection(database)
@@ -80,7 +82,7 @@ class Loader:
         with self._connection.use() as cursor, self._database.on_one_thread(cursor):
             self._database.shrink_memory(cursor)
             ((loaded, rejected),) = self._load(cursor, [segment], now)
-            segment_files.remove(segment, rejected)
+            segment_files.remove(segment, rejected, self._disk)
             return loaded
 
     def batches(self, segments: Iterable[Segment]) -> Iterator[list[Segment]]:
@@ -114,6 +116,16 @@ class Loader:
             with self._connection.use() as cursor:
                 cursor.execute("CHECKPOINT")
             self._must_tidy = False
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the database had a fatal error, and nothing can be read until it is reopened."""
+        return self._connection.is_lost
+
+    def reopen(self) -> None:
+        """Reopen the database if it is lost, as the next load would. Raises duckdb.Error."""
+        with self._connection.use():
+            pass
 
     def last_segment(self) -> int:
         """The highest segment number ever loaded, 0 if there is none."""
@@ -165,8 +177,9 @@ class Loader:
             cursor.execute("DROP TABLE line")
             self._commit(cursor, *self._find_bounds(found, now))
         except BaseException:
-            # A failed commit has rolled back already, and after a fatal error nothing can be rolled back.
-            with contextlib.suppress(duckdb.TransactionException, duckdb.FatalException):
+            # A failed commit has rolled back already, and after a fatal error nothing can be rolled back. Whatever
+            # the rollback says, the first error is the one to tell.
+            with contextlib.suppress(duckdb.Error):
                 cursor.rollback()
             raise
         return loaded

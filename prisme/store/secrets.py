@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from io import FileIO
 from pathlib import Path
 
+from prisme.runtime.disk import DISK, Disk
 from prisme.store.errors import StoreError
 
 # Day (since 1970) and salt, by name.
@@ -30,20 +31,25 @@ class Secrets:
     bytes can be overwritten in place.
     """
 
-    def __init__(self, path: Path, log: logging.Logger) -> None:
+    def __init__(self, path: Path, log: logging.Logger, disk: Disk = DISK) -> None:
         self._log = log
+        self._disk = disk
         self._journal = path.with_name(f"{path.name}-journal")
         try:
+            is_new = not (path.exists() and self._journal.exists())
             path.touch(mode=0o600)
             self._journal.touch(mode=0o600)
+            if is_new:
+                disk.sync_folder(path.parent)  # SQLite does so only for files that it creates
             # SQLite may delete the journal when it rolls back what a killed process began: held open, it can be wiped.
             with self._journal.open("r+b", buffering=0) as journal:
                 self._connection = sqlite3.connect(path, _LOCK_TIMEOUT, isolation_level=None, check_same_thread=False)
                 self._connection.execute("PRAGMA journal_mode = PERSIST")
                 self._connection.execute("PRAGMA secure_delete = ON")
-                self._connection.execute("PRAGMA synchronous = FULL")
+                # Where it deletes the journal after all, that is synced as well.
+                self._connection.execute("PRAGMA synchronous = EXTRA")
                 self._prepare()
-                _wipe(journal)
+                self._wipe(journal)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{path} cannot be opened: {error}") from error
 
@@ -111,14 +117,13 @@ class Secrets:
             yield
             self._connection.execute("COMMIT")
         except BaseException:
-            if self._connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back already
                 self._connection.execute("ROLLBACK")
             raise
         with self._journal.open("r+b", buffering=0) as file:
-            _wipe(file)
+            self._wipe(file)
 
-
-def _wipe(journal: FileIO) -> None:
-    """Overwrite SQLite's journal with zeros; SQLite reads them as nothing to roll back."""
-    journal.write(bytes(os.fstat(journal.fileno()).st_size))
-    os.fsync(journal.fileno())
+    def _wipe(self, journal: FileIO) -> None:
+        """Overwrite SQLite's journal with zeros; SQLite reads them as nothing to roll back."""
+        journal.write(bytes(os.fstat(journal.fileno()).st_size))
+        self._disk.fsync(journal.fileno())

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from prisme.journal.segment import Segment
+from prisme.runtime.disk import Disk
 
 
 def split_into_batches(segments: Iterable[Segment], most_bytes: int) -> Iterator[list[Segment]]:
@@ -22,15 +23,15 @@ def split_into_batches(segments: Iterable[Segment], most_bytes: int) -> Iterator
         yield batch
 
 
-def remove(segment: Segment, rejected: int) -> None:
+def remove(segment: Segment, rejected: int, disk: Disk) -> None:
     """Remove a loaded segment. If `rejected` lines include any but a torn last one, rename it to `<name>.rejected`.
 
     A complete line that is not an event is a defect somewhere, and must not vanish.
     """
     if rejected > _torn_lines(segment.path):
-        segment.path.rename(segment.path.with_name(segment.path.name + ".rejected"))
+        disk.replace(segment.path, segment.path.with_name(segment.path.name + ".rejected"))
     else:
-        segment.path.unlink()
+        disk.unlink(segment.path)
 
 
 def _torn_lines(path: Path) -> int:

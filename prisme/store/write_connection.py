@@ -10,12 +10,15 @@ from prisme.store.database import Database
 
 
 class WriteConnection:
-    """A cursor for one thread at a time: two at once would mix their transactions, so that is a RuntimeError."""
+    """A cursor for one thread at a time: two at once would mix their transactions, so that is a RuntimeError.
+
+    `is_lost` says whether the last use ended with a fatal error of DuckDB.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._cursor = database.cursor()
-        self._is_lost = False
+        self.is_lost = False
         self._busy = threading.Lock()
 
     @contextlib.contextmanager
@@ -24,9 +27,9 @@ class WriteConnection:
         if not self._busy.acquire(blocking=False):
             raise RuntimeError("the write connection is in use already: only one thread may load at a time")
         try:
-            if self._is_lost:
+            if self.is_lost:
                 self._database.reopen()
-                self._cursor, self._is_lost = self._database.cursor(), False
+                self._cursor, self.is_lost = self._database.cursor(), False
             with self._noting_errors():
                 yield self._cursor
         finally:
@@ -38,7 +41,7 @@ class WriteConnection:
             yield
         except duckdb.FatalException:
             self._cursor.close()
-            self._is_lost = True
+            self.is_lost = True
             raise
         except duckdb.OutOfMemoryException:
             self._database.restore_memory()  # for the next attempt

@@ -25,7 +25,7 @@ _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Pace(NamedTuple):
-    """`interval`: seconds from flush to flush; `sync`: whether a flush calls fdatasync.
+    """`interval`: seconds from flush to flush; `sync`: whether a flush calls fsync.
 
     A visit is over `ttl` microseconds after its last event, and `longest` after its entry.
     """
@@ -134,9 +134,11 @@ class Writer:
 
     async def _flush(self, force: bool = False) -> None:
         self._journal.seal()
-        if self._pace.sync and self._journal.has_sealed:
+        # Segments that fill up during the sync are for the next one.
+        sealed_before = self._journal.sealed
+        if self._pace.sync and self._journal.pending_events:
             await self._journal.commit()
-        for sealed in self._journal.take():
+        for sealed in self._journal.take(sealed_before):
             # While the database fails there may be thousands: each would use up one of the open files allowed.
             if sealed.file is not None:
                 os.close(sealed.file)
@@ -147,15 +149,14 @@ class Writer:
 
     async def _load(self) -> None:
         """Try each pending segment, oldest first; one that fails does not delay the others."""
-        failures: list[str] = []
-        for sealed in tuple(self._pending):
+        failures = await self._reopen_if_lost()
+        for sealed in () if failures else tuple(self._pending):
             try:
                 await self._load_one(sealed.segment)
             except Exception as error:
                 # Whatever the error is, the segment still exists, and is tried again.
                 failures.append(f"segment {sealed.segment.number}: {error}")
-                self.failure = f"store: {str(error).partition(chr(10))[0]}"
-                self.retries += 1
+                self._note_failure(error)
                 if isinstance(error, duckdb.FatalException):
                     # Reopening the database takes a second, and may fail for the same reason: not for each segment.
                     # This one goes last the next time, in case it is the cause.
@@ -169,6 +170,23 @@ class Writer:
         pause = min(_LONGEST_PAUSE, self._pace.interval * (2 ** min(self._failed_rounds, 20) - 1))
         self._next_attempt = asyncio.get_running_loop().time() + pause
         await self._expire()
+
+    async def _reopen_if_lost(self) -> list[str]:
+        """Reopen the database after a fatal error, as figures need it also while no segment is loaded.
+
+        Gives the reason if that fails.
+        """
+        if self._loader.is_lost:
+            try:
+                await asyncio.to_thread(self._loader.reopen)
+            except duckdb.Error as error:
+                self._note_failure(error)
+                return [f"the database cannot be reopened: {error}"]
+        return []
+
+    def _note_failure(self, error: Exception) -> None:
+        self.failure = f"store: {str(error).partition(chr(10))[0]}"
+        self.retries += 1
 
     def _log_round(self, failures: list[str]) -> None:
         """One message per round, however many segments failed."""
@@ -205,7 +223,7 @@ class Writer:
         try:
             await asyncio.to_thread(self._loader.expire, now - self._pace.ttl, now - self._pace.longest)
             if abs(now - self._tidied_at) >= _TIDY_EVERY:
+                self._tidied_at = now  # also if it fails: on a full disk, the database then has to be reopened
                 await asyncio.to_thread(self._loader.tidy)
-                self._tidied_at = now
         except duckdb.Error as error:
             self._log.error("sessions that ended stay in the store for now: %s", error)

@@ -3,13 +3,15 @@
 Addresses are looked up only: nothing here stores, caches or logs them.
 """
 
+import errno
+import os
 import shutil
 import tempfile
 from bisect import bisect_right
 from ipaddress import ip_network
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import maxminddb
 
@@ -112,11 +114,17 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 def _open(path: Path, scratch: Path | None) -> maxminddb.Reader:
     try:
-        with path.open("rb") as source, tempfile.NamedTemporaryFile(dir=scratch, prefix="countries-") as copy:
-            shutil.copyfileobj(source, copy)
-            copy.flush()
-            # The C reader on a mapped file is 13 times as fast as the Python one.
-            reader = maxminddb.open_database(copy.name, maxminddb.MODE_MMAP_EXT)
+        with path.open("rb") as source:
+            try:
+                with tempfile.NamedTemporaryFile(dir=scratch, prefix="countries-") as copy:
+                    reader = _map(source, copy, copy.name)
+            except OSError as error:
+                if error.errno != errno.ENOSPC or not hasattr(os, "memfd_create"):
+                    raise
+                # On a full disk, figures can be shown all the same: the copy is in memory.
+                source.seek(0)
+                with os.fdopen(os.memfd_create("countries"), "wb") as copy:
+                    reader = _map(source, copy, f"/proc/self/fd/{copy.fileno()}")
     except OSError as error:
         raise GeoError(f"the country database {path} cannot be opened: {error}") from error
     except (maxminddb.InvalidDatabaseError, ValueError) as error:
@@ -126,6 +134,14 @@ def _open(path: Path, scratch: Path | None) -> maxminddb.Reader:
         reader.close()
         raise GeoError(f"{path} {fault}")
     return reader
+
+
+def _map(source: IO[bytes], copy: IO[bytes], name: str) -> maxminddb.Reader:
+    """Copy the file, and map the copy, which has this name."""
+    shutil.copyfileobj(source, copy)
+    copy.flush()
+    # The C reader on a mapped file is 13 times as fast as the Python one.
+    return maxminddb.open_database(name, maxminddb.MODE_MMAP_EXT)
 
 
 def _find_fault(reader: maxminddb.Reader) -> str:

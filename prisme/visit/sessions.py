@@ -167,6 +167,29 @@ class Sessions:
             while self._weights[index] > self._shard_capacity and len(shard) > 1:
                 self._forget_oldest(index)
 
+    def take_back(self, device_hash: int, session: Session, before: Visit | None) -> None:
+        """Undo a `put` or `replace`: the visit with this state is as it was before; without a `before`, it is gone.
+
+        Does nothing where it is no longer there.
+        """
+        index, key = device_hash % SHARDS, device_hash // SHARDS
+        visits = self._of(index, key)
+        visit = next((one for one in visits if one.session is session), None)
+        if visit is None:
+            return
+        self._weights[index] += (before.weight if before else 0) - visit.weight
+        remaining = [one for one in visits if one is not visit]
+        if before is not None:
+            remaining = sorted([*remaining, before], key=_exit)
+        else:
+            self._counts[index] -= 1
+            self.counts.inserted -= 1
+        if remaining:
+            self._shards[index][key] = remaining[0] if len(remaining) == 1 else tuple(remaining)
+        else:
+            del self._shards[index][key]
+            self.counts.devices_inserted -= 1
+
     def rekey(self, old: int, device_hash: int, now: int) -> tuple[Visit, ...]:
         """Move the open visits of the device `old`, if any, to another hash. Returns all visits of that."""
         visits = self.find(old, now)

@@ -6,6 +6,7 @@ from typing import cast
 
 from prisme.base import refusal
 from prisme.runtime.clock import Now
+from prisme.store.errors import FullDiskError
 from prisme.web.request import Proxy, Request
 from prisme.web.responses import Response, refuse
 from prisme.web.routing import BatchEndpoint, Endpoint, Methods, Outcome, Router, Target
@@ -93,6 +94,9 @@ class App:
         return response
 
     def _fail(self, request: Request, error: Exception) -> Response:
+        if isinstance(error, FullDiskError):
+            self._log.error("request refused: %s", error)
+            return refuse(request, refusal.NO_ROOM.with_reason("the disk is full"))
         self._log.error("request failed", exc_info=error)
         return refuse(request, refusal.INTERNAL_ERROR)
 

@@ -52,7 +52,7 @@ def open_stores(
     closing: contextlib.ExitStack | contextlib.AsyncExitStack,
 ) -> Stores:
     """Open the files of a data folder; `closing` closes them. `now` in microseconds. Raises StoreError and GeoError."""
-    secrets = Secrets(folder.path / "secrets.sqlite", log)
+    secrets = Secrets(folder.path / "secrets.sqlite", log, folder.disk)
     closing.callback(secrets.close)
     salts = Salts(secrets, now, inactive_ttl(config))
     if not salts.saved:
@@ -62,7 +62,7 @@ def open_stores(
     limits = Limits(config.duckdb_memory_limit, config.duckdb_threads)
     database = Database(folder.path / "prisme.duckdb", limits, folder.path / "tmp", log)
     closing.callback(database.close)
-    loader = Loader(database, CAPACITY)
+    loader = Loader(database, CAPACITY, folder.disk)
     closing.callback(loader.close)
     return Stores(salts, geo, database, loader)
 

@@ -6,12 +6,13 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from prisme.assets import COUNTRIES
 from prisme.store.connection import LOG_BYTES
-from tests.faults.disk import elsewhere, mounted
+from tests.faults.disk import Disk, device, elsewhere, mounted
 from tests.faults.load import BATCH, HOME, LONG, PAGEVIEWS, TIMES, Load, Report, count, flow
 from tests.faults.monitoring import JOURNAL, STORE, Monitored, Symptoms, endure
 from tests.process import Process
@@ -168,6 +169,69 @@ def test_stops_on_a_full_disk_and_loses_nothing(tmp_path: Path, report: Report) 
         slowest = time.monotonic() - begun
         assert server.stop() == 0
         report("stopped while the disk is full", 1, count(server, [load]), slowest)
+
+
+@pytest.mark.parametrize("kind", ["tmpfs", *(["ext4"] if LONG else [])])
+def test_starts_on_a_full_disk_and_shows_figures(tmp_path: Path, kind: str) -> None:
+    """Full to the last byte: what needs no room works, the rest says why it does not, and events are refused."""
+    with contextlib.ExitStack() as stack:
+        memory = stack.enter_context(mounted(tmp_path / "memory", "96m"))
+        data, disk = memory.folder / "disk" / "data", Disk(memory.folder / "disk")
+        if kind == "tmpfs":
+            stack.enter_context(mounted(disk.folder, "64m"))
+        else:
+            stack.enter_context(device(memory.folder / "image", disk.folder))
+        data.mkdir(mode=0o700)
+        server = stack.enter_context(Process(data, min_free_space="0", eventstore_max_batch_timeout="50ms"))
+
+        def run(*words: str) -> tuple[int, str]:
+            line = [sys.executable, "-m", "prisme", *words, f"--data-dir={data}"]
+            done = subprocess.run(line, input=f"{PASSWORD}\n", capture_output=True, text=True)
+            return done.returncode, done.stderr.strip() or done.stdout
+
+        def log_in() -> tuple[int, str]:
+            answer = server.http.post("/login", data={"name": "ada", "password": PASSWORD})
+            return answer.status_code, answer.headers.get("x-prisme-error", "")
+
+        def view(page: str) -> int:
+            return server.http.post(PAGEVIEWS, headers=browser(f"{HOME}/{page}")).status_code
+
+        full = (
+            f"prisme: {data}/control.sqlite cannot be changed, as the disk is full: free up disk space, and try again"
+        )
+        assert run("user", "add", "ada", "--role", "admin", "--password-stdin")[0] == 0
+        token = make_token(data)
+        server.start()
+        assert view("a") == 200
+        wait_until(lambda: not any(path.stat().st_size for path in (data / "journal").iterdir()), "the load")
+        disk.fill()
+        assert log_in() == (503, "the disk is full")
+        assert run("token", "add", "report") == (1, full)
+        assert run("share", "add", "example.com") == (1, full)
+        assert run("user", "list")[0] == 0
+        assert server.stop() == 0
+        disk.fill()
+        server.start()
+        disk.fill()
+
+        def figures() -> Any:
+            answer = server.http.get("/api/v1/stats/top-pages", headers=token)
+            return answer.json()["keys"] if answer.status_code == 200 else None
+
+        wait_until(lambda: figures() == ["/a"], "the figures")
+        assert log_in() == (503, "the disk is full")
+        wait_until(lambda: view("refused") == 503, "an event to be refused")
+        assert server.http.get("/api/v1/healthcheck").status_code == 503
+        assert "Traceback" not in server.text()
+        assert "cannot rollback" not in server.text()
+        disk.free()
+        wait_until(lambda: server.http.get("/api/v1/healthcheck").status_code == 200, "the server to recover")
+        assert view("b") == 200
+        assert log_in()[0] == 303
+        assert run("token", "add", "report")[0] == 0
+        assert server.stop() == 0
+        paths = [path for (path,) in server.rows("SELECT path FROM pageviews ORDER BY path")]
+        assert {"/a", "/b"} <= set(paths) <= {"/a", "/b", "/refused"}
 
 
 def test_events_leave_room_for_all_else(tmp_path: Path, report: Report) -> None:

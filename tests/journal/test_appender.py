@@ -3,7 +3,6 @@
 import asyncio
 import os
 import resource
-import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from prisme.journal.appender import Appender
 from prisme.journal.segment import Segment, leftovers, segment_path
-from tests.requirements import miss, need
+from tests.faults.disk import mounted
 
 
 def run(scene: Callable[[], Awaitable[None]]) -> None:
@@ -38,7 +37,7 @@ def test_seals_what_it_holds_and_goes_on(tmp_path: Path) -> None:
         journal = Appender(tmp_path, 7, 2)
         journal.when_full = lambda: told.append("full")
         journal.seal()
-        assert not journal.has_sealed
+        assert journal.sealed == 0
         assert journal.append(b"one\n")
         assert told == []
         assert journal.append(b"two\n")
@@ -119,7 +118,7 @@ def test_commits_for_many_at_once(tmp_path: Path) -> None:
 
         assert await asyncio.gather(*(event(number) for number in range(500))) == [True] * 500
         journal.seal()
-        assert journal.has_sealed
+        assert journal.sealed == 1
         assert await journal.commit()
         close_files(journal)
         await journal.close()
@@ -131,12 +130,8 @@ def test_commits_for_many_at_once(tmp_path: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 KiB."""
-    mount = need("mount", "mount")
-    if os.geteuid() != 0:
-        miss("needs root, to mount a small file system")
-    subprocess.run([mount, "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], check=True)
-    yield tmp_path
-    subprocess.run(["umount", tmp_path], check=True)
+    with mounted(tmp_path, "64k"):
+        yield tmp_path
 
 
 def test_full_disk_takes_whole_lines_or_nothing_and_recovers(small_disk: Path) -> None:

@@ -175,12 +175,13 @@ def count_bytes(requests: list[Request]) -> list[int]:
 def _answer(kind: EventKind, commit: Commit | None, request: Request, recorded: Recorded) -> Outcome:
     """Answer an event that was recorded, or not; with a `commit`, when the disk has it."""
     if recorded is None:
-        return kind.accept(request) if commit is None else _answer_later(kind, commit, request)
+        # Begun at once: a sync that fails withdraws events that were recorded before, whoever waits for it.
+        return kind.accept(request) if commit is None else _answer_later(kind, commit(), request)
     return kind.refuse(request, recorded) if isinstance(recorded, Refusal) else recorded
 
 
-async def _answer_later(kind: EventKind, commit: Commit, request: Request) -> Response:
-    return kind.accept(request) if await commit() else kind.refuse(request, refusal.JOURNAL_UNAVAILABLE)
+async def _answer_later(kind: EventKind, synced: Awaitable[bool], request: Request) -> Response:
+    return kind.accept(request) if await synced else kind.refuse(request, refusal.JOURNAL_UNAVAILABLE)
 
 
 def read_pageview(sites: Sites) -> Read:
