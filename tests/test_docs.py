@@ -13,6 +13,7 @@ import pytest
 from prisme import __version__
 from prisme.base import refusal, uri
 from prisme.base.refusal import Refusal
+from prisme.stats.parameters import MOST_BUCKETS, MOST_YEARS
 from tests.checkout import ROOT
 from tests.requirements import need
 from tests.server import LiveServer, browser, open_tables
@@ -148,6 +149,12 @@ def test_urls_are_stored_as_written(sent: str, domain: str, path: str) -> None:
     read = uri.parse(sent.encode())
     assert read is not None
     assert (read.domain, read.path) == (domain, path)
+
+
+def test_limits_of_spans_are_explained() -> None:
+    assert (
+        f"at most {MOST_YEARS} years, between 1970 and 9998, and a series at most {MOST_BUCKETS:,} values" in STATS_API
+    )
 
 
 def test_refusals_are_all_explained() -> None:
