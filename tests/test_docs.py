@@ -187,6 +187,21 @@ def test_questions_have_answers(asked: LiveServer, question: str) -> None:
     assert asked.rows(question)
 
 
+def test_questions_are_answered_among_odd_events(start: Callable[..., LiveServer]) -> None:
+    server = start(origins="example.com")
+    headers = {**browser("https://example.com/pricing"), "Content-Type": "application/json"}
+    for seats in ("3", '"many"', '{"a": 1}', "[]", "null", "true", "1e300", '""'):
+        body = f'{{"plan": {seats}, "seats": {seats}}}'.encode()
+        assert server.http.post("/api/v1/events/custom/sign_up", headers=headers, content=body).is_success
+    assert server.http.post("/api/v1/events/custom/sign_up", headers=headers, content=b"{}").is_success
+    for question in QUESTIONS:
+        server.rows(question)
+    (found,) = (row for row in rows(TABLES, "## `events_custom`") if row[0] == "properties")
+    text, number = (expression for expression in found[2].split("`") if "->>" in expression)
+    assert len(server.rows(f"SELECT {text} FROM events_custom")) == 9
+    assert server.rows(f"SELECT sum({number}) FROM events_custom WHERE {number} IS NOT NULL") == [(3,)]
+
+
 @pytest.mark.parametrize("deletion", re.findall(r"^```sql\n(.*?)^```$", PRIVACY, re.DOTALL | re.MULTILINE))
 def test_deletions_leave_nothing(start: Callable[..., LiveServer], deletion: str) -> None:
     """Of two visitors, the one that is old and has an id goes; the other one stays."""
