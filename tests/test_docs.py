@@ -13,6 +13,7 @@ import pytest
 from prisme import __version__
 from prisme.base import refusal, uri
 from prisme.base.refusal import Refusal
+from prisme.stats.parameters import MOST_BUCKETS, MOST_YEARS
 from tests.checkout import ROOT
 from tests.requirements import need
 from tests.server import LiveServer, browser, open_tables
@@ -150,6 +151,12 @@ def test_urls_are_stored_as_written(sent: str, domain: str, path: str) -> None:
     assert (read.domain, read.path) == (domain, path)
 
 
+def test_limits_of_spans_are_explained() -> None:
+    assert (
+        f"at most {MOST_YEARS} years, between 1970 and 9998, and a series at most {MOST_BUCKETS:,} values" in STATS_API
+    )
+
+
 def test_refusals_are_all_explained() -> None:
     known = {(str(one.status), one.reason) for one in vars(refusal).values() if isinstance(one, Refusal)}
     tables = [*rows(HTTP_API, "## Refusals"), *rows(STATS_API, "## Errors")]
@@ -178,6 +185,21 @@ def test_tables_have_the_columns_that_are_explained(asked: LiveServer) -> None:
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.partition("\n")[0])
 def test_questions_have_answers(asked: LiveServer, question: str) -> None:
     assert asked.rows(question)
+
+
+def test_questions_are_answered_among_odd_events(start: Callable[..., LiveServer]) -> None:
+    server = start(origins="example.com")
+    headers = {**browser("https://example.com/pricing"), "Content-Type": "application/json"}
+    for seats in ("3", '"many"', '{"a": 1}', "[]", "null", "true", "1e300", '""'):
+        body = f'{{"plan": {seats}, "seats": {seats}}}'.encode()
+        assert server.http.post("/api/v1/events/custom/sign_up", headers=headers, content=body).is_success
+    assert server.http.post("/api/v1/events/custom/sign_up", headers=headers, content=b"{}").is_success
+    for question in QUESTIONS:
+        server.rows(question)
+    (found,) = (row for row in rows(TABLES, "## `events_custom`") if row[0] == "properties")
+    text, number = (expression for expression in found[2].split("`") if "->>" in expression)
+    assert len(server.rows(f"SELECT {text} FROM events_custom")) == 9
+    assert server.rows(f"SELECT sum({number}) FROM events_custom WHERE {number} IS NOT NULL") == [(3,)]
 
 
 @pytest.mark.parametrize("deletion", re.findall(r"^```sql\n(.*?)^```$", PRIVACY, re.DOTALL | re.MULTILINE))

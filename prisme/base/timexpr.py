@@ -10,6 +10,7 @@ import re
 from typing import Final, Literal, get_args
 
 from prisme.base.errors import InputError
+from prisme.base.offsets import find_changes, localise, utc_offset
 
 Unit = Literal["s", "m", "h", "d", "w", "M", "Q", "y"]
 Interval = Literal["minute", "hour", "day", "week", "month", "year"]
@@ -65,7 +66,7 @@ def parse(text: str, now: int, zone: datetime.tzinfo, *, ends: bool = False) -> 
         moment = _read(text[: _LONGEST_TEXT + 1], now, zone, ends)
     except (ValueError, OverflowError):
         moment = None
-    if moment is None or len(text) > _LONGEST_TEXT or not 0 <= moment <= _LATEST:
+    if moment is None or len(text) > _LONGEST_TEXT or not 0 <= moment <= _moment(_LATEST, zone):
         shown = text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "..."
         raise InputError(f"{shown!r} is no time, {_EXAMPLES}")
     return moment
@@ -86,15 +87,14 @@ def read_end(text: str | None, now: int) -> int | None:
 
 
 def floor(moment: int, unit: Unit, zone: datetime.tzinfo) -> int:
-    """Return the first moment of the unit that contains `moment`."""
-    local = localise(moment, zone)
+    """Return the first moment of the unit that contains `moment`.
+
+    An hour begins when the clock shows a full hour, and whenever it is set to another time; likewise a minute.
+    """
     if unit in _FIXED:
-        # By the wall clock, as some zones are offset by half an hour; subtracting keeps repeated hours apart.
-        past = local.microsecond
-        past += local.second * SECOND if unit in ("m", "h") else 0
-        past += local.minute * _FIXED["m"] if unit == "h" else 0
-        return moment - past
-    return _start_of(_first(local.date(), unit), zone)
+        first = moment - (moment + utc_offset(moment, zone)) % _FIXED[unit]
+        return max((first, *find_changes(first, moment, zone)))
+    return _start_of(_first(localise(moment, zone).date(), unit), zone)
 
 
 def step(moment: int, unit: Unit, count: int, zone: datetime.tzinfo) -> int:
@@ -108,11 +108,6 @@ def step(moment: int, unit: Unit, count: int, zone: datetime.tzinfo) -> int:
     local = localise(moment, zone)
     day = _step_day(local.date(), unit, count)
     return _moment(datetime.datetime.combine(day, local.time()), zone)
-
-
-def localise(moment: int, zone: datetime.tzinfo) -> datetime.datetime:
-    """Convert a moment to the local time of a zone."""
-    return (_EPOCH + datetime.timedelta(microseconds=moment)).astimezone(zone)
 
 
 def choose_interval(start: int, end: int) -> Interval:
@@ -202,9 +197,8 @@ def _evaluate(text: str, moment: int, zone: datetime.tzinfo, ends: bool) -> int 
 def _following(first: int, unit: Unit, zone: datetime.tzinfo) -> int:
     """Return the first moment of the unit that follows the one starting at `first`."""
     if unit in _FIXED:
-        # One hour later is still the same hour if clocks are set back by less than an hour.
-        following = floor(first + _FIXED[unit], unit, zone)
-        return following if following > first else first + _FIXED[unit]
+        following = first + _FIXED[unit] - (first + utc_offset(first, zone)) % _FIXED[unit]
+        return next(find_changes(first, following, zone), following)
     day = localise(first, zone).date()
     count = 1
     # A day that a zone skipped starts at the same moment as the next one.
@@ -244,5 +238,5 @@ def _moment(local: datetime.datetime, zone: datetime.tzinfo) -> int:
 
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-# A year before `datetime` ends, so that buckets and later spans can be computed.
-_LATEST: Final = _moment(datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC), datetime.UTC)
+# By the zone's clock, a year before `datetime` ends, so that buckets and later spans can be computed.
+_LATEST: Final = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)

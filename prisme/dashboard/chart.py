@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from prisme.base import timexpr
+from prisme.base.offsets import localise
 from prisme.base.timexpr import SECOND, Interval
 from prisme.dashboard import chart_scale
 from prisme.dashboard.chart_scale import HEIGHT, WIDTH
@@ -96,7 +96,7 @@ def draw_chart(series: Series, compared: Series | None, options: Options, now: i
 
 def format_label(moment: int, interval: Interval, zone: ZoneInfo) -> str:
     """The name of the bucket that begins at `moment` (microseconds), by the zone's clock."""
-    local = timexpr.localise(moment, zone)
+    local = localise(moment, zone)
     return local.strftime(_FORMATS[interval].format(day=local.day))
 
 

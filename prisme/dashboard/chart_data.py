@@ -21,7 +21,9 @@ def build_chart(state: UrlState, metric: Metric, dashboard: Dashboard, query: St
     def zoom_link(start: int, end: int) -> str:
         if query.interval == "minute":
             return ""
-        return state.link({"period": None, "from": str(start // SECOND), "to": str(min(end, now) // SECOND)})
+        # The first bucket may begin before 1970.
+        times = {"from": str(max(start, 0) // SECOND), "to": str(min(end, now) // SECOND)}
+        return state.link({"period": None, **times})
 
     options = Options(query.interval, query.zone, metric.format_short, zoom_link, metric.is_whole)
     return draw_chart(series, compared, options, now)

@@ -34,6 +34,7 @@ def read_whole_list(stats: Stats, state: UrlState, query: StatsQuery, name: str,
     frame = _read_frame(stats, state, query, name, query.page)
     unit = LIST_TYPES[name].unit.lower()
     total = stats.series([unit], query.filters, query.span)[unit].total if unit in _WITH_SHARES else 0
+    stats.reader.check()
     return build_list(state, name, frame_rows(frame), total, own_domains, query.page.limit)
 
 

@@ -36,6 +36,7 @@ def build_page(
     `query` has a limit of `ROWS`; `domains` are the sites that the viewer may see; `now` is in microseconds.
     """
     dashboard = build_dashboard(stats, query, now, cache, tuple(changes.COMPARED_LISTS))
+    stats.reader.check()  # the chart may have thousands of points
     return {
         "state": state,
         "tz": query.zone.key,
@@ -92,5 +93,6 @@ def _build_panels(
     panels = {}
     for panel in PANEL_TYPES:
         shown = read_panel_list(stats, state, query, choose_list(state, panel), dashboard, own_domains)
+        stats.reader.check()
         panels[panel] = build_panel(state, panel, shown)
     return panels

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from prisme.base import timexpr
+from prisme.base.offsets import localise
 from prisme.base.timexpr import SECOND, Unit
 from prisme.stats.parameters import StatsQuery
 
@@ -48,25 +49,24 @@ def shift(query: StatsQuery, now: int, direction: int) -> dict[str, str | None] 
     span, zone = query.span, query.zone
     unit, count = _measure(span.start, span.end, zone)
     try:
-        start = timexpr.step(span.start, unit, direction * count, zone)
+        start, end = (timexpr.step(edge, unit, direction * count, zone) for edge in (span.start, span.end))
+        following = timexpr.step(start, unit, count, zone)
     except (ValueError, OverflowError):  # outside of the years 1 to 9999
         return None
     if start >= now or start < 0:
         return None
     if unit in ("s", "m", "h"):
-        end = timexpr.step(span.end, unit, direction * count, zone)
         return {"period": None, "from": str(start // SECOND), "to": str(min(end, now) // SECOND)}
     # `to` is inclusive for days.
-    last = timexpr.step(start, unit, count, zone) - 1
-    return {"period": None, "from": format_day(start, zone), "to": format_day(last, zone)}
+    return {"period": None, "from": format_day(start, zone), "to": format_day(following - 1, zone)}
 
 
 def _measure(start: int, end: int, zone: ZoneInfo) -> tuple[Unit, int]:
     """The length of a period in the largest calendar unit that fits; a day that is not over yet counts as whole."""
     if timexpr.floor(start, "d", zone) != start:
         return "s", max((end - start) // SECOND, 1)
-    last = timexpr.localise(end - 1, zone).date()
-    first = timexpr.localise(start, zone).date()
+    last = localise(end - 1, zone).date()
+    first = localise(start, zone).date()
     if first.day == 1 and (
         timexpr.floor(end, "M", zone) == end or (last.year, last.month) == (first.year, first.month)
     ):
@@ -78,12 +78,12 @@ def _measure(start: int, end: int, zone: ZoneInfo) -> tuple[Unit, int]:
 
 def format_day(moment: int, zone: ZoneInfo) -> str:
     """The date of a moment (microseconds), as date inputs of HTML have it."""
-    return timexpr.localise(moment, zone).date().isoformat()
+    return localise(moment, zone).date().isoformat()
 
 
 def describe(start: int, end: int, zone: ZoneInfo) -> str:
     """A period in words: `1 to 24 Nov 2026`, `24 Nov 2026, 13:05 to 13:35`. `start` and `end` are in microseconds."""
-    first, last = timexpr.localise(start, zone), timexpr.localise(end - 1, zone)
+    first, last = localise(start, zone), localise(end - 1, zone)
     if timexpr.floor(start, "d", zone) != start:
         head = f"{_format_date(first)}, {first:%H:%M}"
         same_day = first.date() == last.date()

@@ -63,6 +63,7 @@ class Stats:
         found = {name: make_series(span, [0] * buckets, 0) for name in names}
         for query in _choose_queries(names) if buckets else ():
             for bucket, *values in self._run_series(query, filters, span):
+                self.reader.check()
                 _fill(found, bucket, zip(query.names, values, strict=True))
         return found
 
@@ -83,6 +84,7 @@ class Stats:
         for table, lists in _by_table(names).items():
             found |= {name: [] for name in lists}
             for which, key, count in self._run_tops(table, lists, self.conditions(filters, span.start, span.end), page):
+                self.reader.check()
                 found[lists[which]].append((key, count))
         return {name: make_list(span, rows) for name, rows in found.items()}
 

@@ -70,9 +70,13 @@ class Reader:
         except _LOST as error:  # all tables are lost with it
             raise LostError from error
 
-    def _run(self, cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any]) -> list[Row]:
+    def check(self) -> None:
+        """Raise LateError after the deadline: for loops in Python, between queries and while their rows are read."""
         if self._late or self._database.stopping:
             raise LateError(self._deadline)
+
+    def _run(self, cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any]) -> list[Row]:
+        self.check()
         try:
             return cursor.execute(query, dict(parameters)).fetchall()
         except _UNAVAILABLE as error:

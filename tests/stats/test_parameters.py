@@ -1,7 +1,6 @@
 """Query parameters: their defaults, and the message for each mistake."""
 
 import datetime
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -12,6 +11,7 @@ from prisme.base.timexpr import SECOND
 from prisme.stats.filters import NAMES, Filter
 from prisme.stats.parameters import COMPARE, MOST_BUCKETS, PROPERTY, read_query
 from prisme.stats.selection import Page
+from prisme.stats.zones import open_zone
 
 NOW = int(datetime.datetime(2026, 11, 24, 8, 30, tzinfo=datetime.UTC).timestamp()) * SECOND
 
@@ -25,7 +25,7 @@ def test_nothing_asked_is_the_last_week() -> None:
     assert (query.span.start, query.span.end) == (at("2026-11-17T00:00+00:00"), NOW)
     assert (query.interval, query.zone, query.page, query.property, query.filters) == (
         "day",
-        ZoneInfo("UTC"),
+        open_zone("UTC"),
         Page(10, 0),
         "",
         {},
@@ -104,7 +104,10 @@ def test_nothing_is_compared(parameters: dict[str, str]) -> None:
             {"compare": "year", "compare-from": "2026-01-01", "compare-to": "2026-01-07"},
             "compare-from: comes with compare-to and without compare",
         ),
-        ({"compare-from": "2026-01-07", "compare-to": "2026-01-01"}, "compare-from: has to be before compare-to"),
+        (
+            {"compare-from": "2026-01-07", "compare-to": "2026-01-01"},
+            "compare-from: has to be before `compare-to`, such as compare-from=now-7d&compare-to=now",
+        ),
         ({"compare-from": "x", "compare-to": "now"}, "compare-from: 'x' is no time, such as "),
         (
             {"from": "now-1d", "interval": "minute", "compare-from": "2025", "compare-to": "2025"},
@@ -118,11 +121,23 @@ def test_mistakes_of_comparing_are_named(parameters: dict[str, str], told: str) 
     assert str(caught.value).startswith(told)
 
 
-def test_thousands_of_years_are_compared_with_what_1970_leaves() -> None:
-    """The calendar has no year before 1 to shift them to."""
-    for start, end in (("1970", "9997"), ("1970-01-02", "9997-01-05")):
-        compared = read_query({"from": start, "to": end}, NOW, COMPARE).compared
-        assert compared is None or (compared.start, compared.end) == (0, at("1970-01-02T00:00+00:00"))
+def test_a_century_is_compared_with_what_1970_leaves() -> None:
+    assert read_query({"from": "1970", "to": "2069"}, NOW, COMPARE).compared is None
+    compared = read_query({"from": "1970-01-02", "to": "2070-01-01"}, NOW, COMPARE).compared
+    assert compared is not None
+    assert (compared.start, compared.end) == (0, at("1970-01-02T00:00+00:00"))
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Apia", "Africa/Monrovia"])
+@pytest.mark.parametrize("year", [1970, 1972, 2026, 9899])
+def test_a_century_is_the_longest_span(year: int, zone: str) -> None:
+    query = read_query({"from": str(year), "to": str(year + 99), "tz": zone}, NOW)
+    assert (query.interval, len(query.span.edges)) == ("year", 101)
+    for name, last in (("from", "to"), ("compare-from", "compare-to")):
+        with pytest.raises(InputError, match=f"^{name}: over 100 years before `{last}`, such as "):
+            read_query(
+                {name: str(year - (year == 9899)), last: f"{min(year + 100, 9998)}-02", "tz": zone}, NOW, COMPARE
+            )
 
 
 @pytest.mark.parametrize("name", ["property", "compare", "compare-from"])
@@ -138,6 +153,9 @@ def test_parameters_of_one_question_are_no_others(name: str) -> None:
         ({"to": "now-"}, "to: 'now-' is no time, such as "),
         ({"from": "now", "to": "now-1d"}, "from: has to be before `to`, such as from=now-7d&to=now"),
         ({"from": "now", "to": "now"}, "from: has to be before `to`"),
+        ({"to": "9998-01-01"}, "from: over 100 years before `to`, such as from=now-1y&to=now"),
+        ({"from": "1970-01-02", "to": "9998-01-01", "interval": "year"}, "from: over 100 years before `to`"),
+        ({"to": "9998-12-31T23:00:00Z", "tz": "Pacific/Kiritimati"}, "to: '9998-12-31T23:00:00Z' is no time"),
         ({"tz": "Berlin"}, "tz: 'Berlin' is no time zone, such as tz=Europe/Berlin"),
         ({"tz": "Europe"}, "tz: 'Europe' is no time zone"),
         ({"tz": "../../etc/passwd"}, "tz: '../../etc/passwd' is no time zone"),

@@ -53,6 +53,7 @@ def rank(
     if len(rows) > MOST_KEYS:
         raise ManyKeysError
     for number, key, total in rows:
+        stats.reader.check()
         found[_NAMES[number]].append((key, int(total)))
     return found
 

@@ -91,6 +91,7 @@ def _count_sessions(stats: Stats, part: Part, conditions: Conditions, counts: Co
     bucket, rows = part_bucket(part, "sessions"), conditions.rows("sessions")
     query = _SESSIONS.format(bucket=bucket, duration=DURATION, rows=rows)
     for number, sessions, bounces, durations in stats.run(query, conditions):
+        stats.reader.check()
         counts.buckets["sessions"][number] = sessions
         counts.buckets["bounces"][number] = bounces
         counts.buckets["durations"][number] = int(durations)
@@ -100,6 +101,7 @@ def _count_events(stats: Stats, part: Part, conditions: Conditions, counts: Coun
     rows = (f"SELECT {part_bucket(part, table)} AS bucket {conditions.rows(table)}" for table in EVENTS)
     query = _EVENTS.format(rows=" UNION ALL ".join(rows))
     for number, events in stats.run(query, conditions):
+        stats.reader.check()
         counts.buckets["events"][number] = events
 
 
@@ -110,6 +112,7 @@ def _count_pageviews(stats: Stats, part: Part, conditions: Conditions, earlier: 
     if earlier is not None:
         last, known = "known.bucket", f"LEFT JOIN {earlier.visitors} AS known ON known.id = came.id"
     for number, visitors, views in stats.run(_VISITORS.format(last=last, known=known), conditions):
+        stats.reader.check()
         if number is None:
             counts.visitors = visitors
         else:
