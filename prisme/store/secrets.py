@@ -43,7 +43,9 @@ class Secrets:
                 disk.sync_folder(path.parent)  # SQLite does so only for files that it creates
             # SQLite may delete the journal when it rolls back what a killed process began: held open, it can be wiped.
             with self._journal.open("r+b", buffering=0) as journal:
-                self._connection = sqlite3.connect(path, _LOCK_TIMEOUT, isolation_level=None, check_same_thread=False)
+                self._connection = sqlite3.connect(
+                    path, timeout=_LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
+                )
                 self._connection.execute("PRAGMA journal_mode = PERSIST")
                 self._connection.execute("PRAGMA secure_delete = ON")
                 # Where it deletes the journal after all, that is synced as well.

@@ -11,14 +11,18 @@ MB = 1_000_000
 
 
 class Disk:
-    """A disk that has as much room as it says, or does not say."""
+    """A disk that has as much room as it says, or does not say. Servers that other tests share see the real one."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         self.free: int | OSError = 0
         self.asked: list[Path] = []
+        self._folder = folder
+        self._real = os.statvfs
         monkeypatch.setattr("prisme.runtime.freespace.os.statvfs", self._statvfs)
 
     def _statvfs(self, folder: Path) -> os.statvfs_result:
+        if not folder.is_relative_to(self._folder):
+            return self._real(folder)
         self.asked.append(folder)
         if isinstance(self.free, OSError):
             raise self.free
@@ -27,8 +31,8 @@ class Disk:
 
 
 @pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    return Disk(monkeypatch)
+def disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Disk:
+    return Disk(monkeypatch, tmp_path)
 
 
 @pytest.mark.parametrize(("free", "short"), [(0, True), (99 * MB, True), (100 * MB, False), (500 * MB, False)])
