@@ -133,7 +133,8 @@ ABOUT = {
     "top-outbound-links": "Clicks on outbound links.",
     "top-file-downloads": "File downloads.",
     "custom-properties": "Properties of custom events by the events that have them; with `property=plan`, the values "
-    "of one, as text. `event=sign_up` asks for those of one event.",
+    "of one, as text. `event=sign_up` asks for those of one event. An event that repeats a name counts once for "
+    "it, with its last value.",
     "weekday-hours": "Pageviews by weekday (1 is Monday) and hour of the zone's clock: 168 values, of which the "
     "example shows those that are not 0.",
     "dashboard": "All that a page shows, in one answer, with a span to compare with: `compare` is `previous` (without "

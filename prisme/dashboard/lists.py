@@ -15,9 +15,10 @@ from prisme.dashboard.rows import Row, Scale, build_row
 from prisme.dashboard.sources import build_source_rows
 from prisme.dashboard.url_state import LIST, UrlState
 from prisme.stats.frames import Frame, Key
-from prisme.stats.parameters import COMPARE, MOST_ROWS
+from prisme.stats.parameters import COMPARE, MOST_ROWS, SPREADSHEET
 
 ROWS: Final = 10
+CSV: Final = ".csv"
 # The status filter of the errors list.
 ERROR_STATUSES: Final = "4*,5*"
 
@@ -55,7 +56,7 @@ def build_list(
         list_type.unit,
         rows,
         state.link({"name": name}, LIST),
-        link_export(state, stats_name(name), ".csv", export),
+        link_export(state, stats_name(name), CSV, export),
         link_export(state, stats_name(name), "", export),
     )
 
@@ -66,10 +67,15 @@ def frame_rows(frame: Frame) -> Sequence[tuple[Key, float]]:
 
 
 def link_export(state: UrlState, name: str, extension: str = "", more: Mapping[str, str] = MappingProxyType({})) -> str:
-    """The URL of the stats API for `name`, with the page's period and filters; `more` are further parameters."""
+    """The URL of the stats API for `name`, with the page's period and filters; `more` are further parameters.
+
+    CSV is linked to be opened in a spreadsheet.
+    """
     parameters = {key: text for key, text in state.stats_parameters().items() if key not in COMPARE} | dict(more)
     if state.get(SHARE):
         parameters[SHARE] = state.get(SHARE)
+    if extension == CSV:
+        parameters[SPREADSHEET] = "1"
     return f"/api/v1/stats/{name}{extension}?{urlencode(parameters)}"
 
 

@@ -2,8 +2,9 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -11,6 +12,9 @@ from prisme.base.timexpr import SECOND
 from prisme.stats.selection import Span
 
 Key = int | str
+# What spreadsheets treat as a formula, also after white space and control characters; some take full-width signs too.
+_FORMULA: Final = re.compile(r"[\s\x00-\x1f\x7f\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+_NEGATIVE: Final = re.compile(r"-[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 class Frame(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
@@ -21,12 +25,16 @@ class Frame(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
     keys: list[Key]
     values: list[int | float]
 
-    def to_csv(self) -> str:
-        """Return the frame as CSV (RFC 4180) with a header."""
+    def to_csv(self, spreadsheet: bool = False) -> str:
+        """Return the frame as CSV (RFC 4180) with a header.
+
+        For a spreadsheet, no key is a formula, and all texts are quoted: some separate columns by `;`.
+        """
         text = io.StringIO()
-        writer = csv.writer(text)
+        writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC if spreadsheet else csv.QUOTE_MINIMAL)
         writer.writerow(("key", "value"))
-        writer.writerows(zip(self.keys, self.values, strict=True))
+        keys = map(_neutralise, self.keys) if spreadsheet else self.keys
+        writer.writerows(zip(keys, self.values, strict=True))
         return text.getvalue()
 
 
@@ -42,6 +50,13 @@ class Result(NamedTuple):
 
     series: dict[str, Series]
     frames: dict[str, Frame]
+
+
+def _neutralise(key: Key) -> Key:
+    """Return the key with an apostrophe before what a spreadsheet would treat as a formula; numbers are none."""
+    if isinstance(key, str) and _FORMULA.match(key) and not _NEGATIVE.fullmatch(key):
+        return f"'{key}"
+    return key
 
 
 def make_frame(span: Span, keys: list[Any], values: list[int | float]) -> Frame:

@@ -26,17 +26,19 @@ MOST_YEARS: Final = 100
 # Leap years included, and a day for a zone that moved over the date line.
 _LONGEST: Final = (MOST_YEARS * 1461 // 4 + 1) * 86_400 * timexpr.SECOND
 _MOST_SKIPPED: Final = 1_000_000_000
-_NAMES: Final = ("from", "to", "tz", "interval", "limit", "offset", *filters.NAMES)
+_NAMES: Final = ("from", "to", "tz", "interval", "limit", "offset", "spreadsheet", *filters.NAMES)
 # Parameters of single figures.
 PROPERTY: Final = ("property",)
 COMPARE: Final = ("compare", "compare-from", "compare-to")
+# Asks for CSV that is safe to open in a spreadsheet.
+SPREADSHEET: Final = "spreadsheet"
 
 
 class StatsQuery(msgspec.Struct, frozen=True):
     """The query parameters of a request.
 
     `property` is the one whose values `custom-properties` returns, empty for the list of properties; `compared` is the
-    span to compare with, None for none.
+    span to compare with, None for none. With `spreadsheet`, CSV contains no formulas.
     """
 
     span: Span
@@ -46,6 +48,7 @@ class StatsQuery(msgspec.Struct, frozen=True):
     property: str
     filters: Filters
     compared: Span | None
+    spreadsheet: bool = False
 
 
 def read_query(parameters: Mapping[str, str], now: int, extra: Sequence[str] = ()) -> StatsQuery:
@@ -68,7 +71,16 @@ def read_query(parameters: Mapping[str, str], now: int, extra: Sequence[str] = (
         _read_number("offset", given.get("offset", "0"), 0, _MOST_SKIPPED),
     )
     compared = _read_compared(given, span, interval, now, zone) if extra == COMPARE else None
-    return StatsQuery(span, zone, interval, page, given.get("property", ""), filters.read(given), compared)
+    return StatsQuery(
+        span,
+        zone,
+        interval,
+        page,
+        given.get("property", ""),
+        filters.read(given),
+        compared,
+        _read_number(SPREADSHEET, given.get(SPREADSHEET, "0"), 0, 1) == 1,
+    )
 
 
 def read_zone(text: str) -> ZoneInfo:

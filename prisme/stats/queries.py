@@ -27,8 +27,9 @@ _VISITORS: Final = load_sql("visitors")
 _COUNT: Final = load_sql("row_count")
 _SESSIONS: Final = load_sql("sessions")
 _TOPS: Final = load_sql("tops")
-_PROPERTIES: Final = load_sql("custom_properties")
-_VALUES: Final = load_sql("property_values")
+_MOST_FREQUENT: Final = "ORDER BY count DESC, key LIMIT {limit} OFFSET {offset}"
+_PROPERTIES: Final = load_sql("custom_properties") + _MOST_FREQUENT
+_VALUES: Final = load_sql("property_values") + _MOST_FREQUENT
 _HOURS: Final = load_sql("weekday_hours")
 _LIVE_VISITORS: Final = load_sql("live_visitors")
 _DOMAINS: Final = load_sql("domains")
@@ -107,6 +108,7 @@ class Stats:
         bound = {"limit": conditions.bind(page.limit), "offset": conditions.bind(page.offset)}
         if name:
             # JSON Pointer (RFC 6901): a name may contain any character.
+            bound["name"] = conditions.bind(name)
             bound["pointer"] = conditions.bind("/" + name.replace("~", "~0").replace("/", "~1"))
         query = (_VALUES if name else _PROPERTIES).format(rows=conditions.rows("events_custom"), **bound)
         return make_list(span, self.run(query, conditions))

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.dashboard import IDN, NEWS, ODD, Open, demo, open_menu, query, rows
-from tests.server import LiveServer
+from tests.server import LiveServer, browser
 
 
 @pytest.fixture(scope="module")
@@ -172,12 +172,26 @@ def test_csv_and_json_have_the_rows(server: LiveServer, plain: Open) -> None:
         links = page.locator(f"#{panel} .links")
         csv = page.request.get(server.url + (links.get_by_text("CSV").get_attribute("href") or ""))
         told = page.request.get(server.url + (links.get_by_text("JSON").get_attribute("href") or "")).json()
-        assert csv.text().splitlines()[0] == "key,value"
+        assert csv.text().splitlines()[0] == '"key","value"'
         assert len(csv.text().splitlines()) == len(told["keys"]) + 1
         if panel != "week":
             assert [label for label, _ in rows(page, panel)][:1] == [
                 {"DE": "Germany"}.get(key, key) for key in told["keys"][:1]
             ]
+
+
+def test_csv_from_pages_has_no_formulas_and_that_of_the_api_is_exact(server: LiveServer, plain: Open) -> None:
+    answer = server.http.post("/api/v1/events/custom/=1+1", headers=browser("https://example.com/"))
+    assert answer.status_code == 200
+    server.settle()
+    links = plain("/dashboard?period=7d&domain=example.com").locator("#events .links")
+    csv = server.url + (links.get_by_text("CSV").get_attribute("href") or "")
+    json = server.url + (links.get_by_text("JSON").get_attribute("href") or "")
+    texts = [links.page.request.get(url).text() for url in (csv, csv.replace("&spreadsheet=1", ""))]
+    assert texts == ['"key","value"\r\n"\'=1+1",1\r\n', "key,value\r\n=1+1,1\r\n"]
+    assert links.page.request.get(json).json()["keys"] == ["=1+1"]
+    wrong = links.page.request.get(csv.replace("spreadsheet=1", "spreadsheet=yes"))
+    assert (wrong.status, wrong.text().partition(",")[0]) == (400, "spreadsheet: 'yes' is no number from 0 to 1")
 
 
 # Paths and hosts as people read them
@@ -197,7 +211,7 @@ def test_paths_and_hosts_are_shown_decoded_and_found(server: LiveServer, plain: 
     page.locator("#sources").get_by_role("link", name="müller.example", exact=True).click()
     assert rows(page, "sources") == [("müller.example", "1")]
     csv = page.request.get(server.url + (page.locator("#pages .links a").nth(1).get_attribute("href") or ""))
-    assert csv.text().splitlines() == ["key,value", f"{NEWS},1"]
+    assert csv.text().splitlines() == ['"key","value"', f'"{NEWS}",1']
     told = page.request.get(server.url + (page.locator("#sources .links a").nth(2).get_attribute("href") or ""))
     assert told.json()["keys"] == ["xn--mller-kva.example"]
     # The row removes its filter, as the address says the same however it was typed.

@@ -42,8 +42,9 @@ PROPERTIES = [
     '{"plan":"pro","seats":3}',
     '{"plan":"free"}',
     "{}",
-    '{"a/b~c":[1,{"x":null}],"plan":null}',
-    '{"":true,"a~1b":1}',
+    # With names that come twice.
+    r'{"a/b~c":0,"plan":"free","a/b~c":[1,{"x":null}],"pl\u0061n":null}',
+    '{"":true,"a~1b":2,"seats":2,"a~1b":1,"seats":"4"}',
 ]
 URLS = ["https://example.org/a?b=c,d", "https://example.net/*"]
 

@@ -1,6 +1,8 @@
 """Each figure against the lines of the journal, counted in plain Python, for any filters, spans and zones."""
 
+import csv
 import datetime
+import io
 import itertools
 import json
 from collections import Counter
@@ -236,3 +238,20 @@ def test_questions_end_at_their_deadline(database: Database) -> None:
 def test_csv_has_a_head_and_quotes() -> None:
     frame = Frame(0, 60, ["/a", '/b,"c"', "=1+1"], [3, 2, 1.5])
     assert frame.to_csv() == 'key,value\r\n/a,3\r\n"/b,""c""",2\r\n=1+1,1.5\r\n'
+
+
+FORMULAS = (
+    *("=1+1", "+1", "-a", "-1-1", "-", "@SUM(A1)", "\t=1", "\ta", "\ra", "\na"),
+    *(" =1", "\x00=1", "\u00a0-1+1", "\ufeff=1"),
+    *("\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20a"),
+)
+TEXTS = ("", "/a;=1+1", '"=1+1"', "a=1", "'=1", "-5", "-1.5e-7", "direct", "1=1", "a\n=1")
+
+
+def test_csv_for_a_spreadsheet_has_no_formulas() -> None:
+    frame = Frame(0, 60, [*FORMULAS, *TEXTS, -1, 1793577600], [-1, *range(len(FORMULAS) + len(TEXTS)), 1.5])
+    lines = csv.reader(io.StringIO(frame.to_csv(spreadsheet=True), newline=""))
+    assert [key for key, _ in lines][1:] == [*(f"'{key}" for key in FORMULAS), *TEXTS, "-1", "1793577600"]
+    whole = Frame(0, 60, ["=1", "/a;=1+1", "-5", -2], [-1, 2.5, 3, 4]).to_csv(spreadsheet=True)
+    # Also of a spreadsheet that separates columns by `;`, no cell begins with a formula.
+    assert whole == '"key","value"\r\n"\'=1",-1\r\n"/a;=1+1",2.5\r\n"-5",3\r\n-2,4\r\n'

@@ -19,6 +19,7 @@ _NUMBERS: Final = {name: number for number, name in enumerate(_NAMES)}
 # More keys are not cached: nobody reads that far, and they take memory.
 MOST_KEYS: Final = 50_000
 _KEYS: Final = load_sql("partial_keys")
+_PROPERTIES: Final = load_sql("custom_properties")
 _CACHED_VISITORS: Final = load_sql("cached_visitors")
 _CACHED_COUNTS: Final = load_sql("cached_counts")
 
@@ -124,8 +125,8 @@ def _compose_lists(names: Collection[str], part: Part, conditions: Conditions, e
             rows = conditions.rows(table)
             yield f"SELECT {_NUMBERS[name]} AS which, {column} AS key, count(*) AS count {rows} GROUP BY key"
     if PROPERTIES in names:
-        rows = f"SELECT unnest(json_keys(properties)) AS key {conditions.rows('events_custom')}"
-        yield f"SELECT {_NUMBERS[PROPERTIES]} AS which, key, count(*) AS count FROM ({rows}) GROUP BY key"
+        counted = _PROPERTIES.format(rows=conditions.rows("events_custom"))
+        yield f"SELECT {_NUMBERS[PROPERTIES]} AS which, key, count FROM ({counted})"
     if earlier is not None:
         yield f"SELECT which, key, count FROM {earlier.keys}"
 

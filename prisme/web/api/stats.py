@@ -151,7 +151,7 @@ def _compute(source: StatsSource, query: _Query) -> bytes:
         stats = Stats(reader, query.grant.domains)
         result = compute(query.name, stats, query.read, query.now, source.cache)
     if query.as_csv and isinstance(result, Frame):
-        return result.to_csv().encode("utf-8", "surrogatepass")
+        return result.to_csv(query.read.spreadsheet).encode("utf-8", "surrogatepass")
     return msgspec.json.encode(result)
 
 

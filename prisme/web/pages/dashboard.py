@@ -10,7 +10,7 @@ from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.dashboard import filter_terms, page
-from prisme.dashboard.lists import link_export
+from prisme.dashboard.lists import CSV, link_export
 from prisme.dashboard.url_state import DASHBOARD, UrlState, read_parameters
 from prisme.stats import filters
 from prisme.stats.parameters import COMPARE, read_query
@@ -128,7 +128,7 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: 
         "all_link": state.link({"period": "all", "from": None, "to": None}),
         "now_link": state.link({"period": "30m", "from": None, "to": None}),
         "live_url": link_export(state, "live-visitors"),
-        "week_csv": link_export(state, "weekday-hours", ".csv"),
+        "week_csv": link_export(state, "weekday-hours", CSV),
         "week_json": link_export(state, "weekday-hours"),
         "health": _health_values(deps) if viewer.may_see_health else None,
     }
