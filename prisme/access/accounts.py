@@ -63,14 +63,21 @@ class Accounts:
             _insert(connection, Grant("setup", "", frozenset(), ()), account, hashed, now)
         return account
 
-    def set_password(self, by: Grant, name: str, password: str, now: int) -> None:
-        """Change a password, and end all log-ins of the account."""
+    def set_password(self, by: Grant, name: str, password: str, now: int, *, keep_tokens: bool = False) -> int:
+        """Change a password, and end all log-ins of the account and its tokens; gives the number of tokens ended.
+
+        If somebody else resets it, the account's browsers are forgotten as well: they may not be the owner's.
+        """
         hashed = keys.hash_password(password)
         with self._control.change() as connection:
             name = _find(connection, name).name
             connection.execute("UPDATE accounts SET password = ? WHERE name = ?", (hashed, name))
             connection.execute("DELETE FROM logins WHERE account = ?", (name,))
-            audit.record(connection, now, by, "user.passwd", name)
+            if by.account != name:
+                connection.execute("DELETE FROM browsers WHERE account = ?", (name,))
+            ended = 0 if keep_tokens else connection.execute("DELETE FROM tokens WHERE account = ?", (name,)).rowcount
+            audit.record(connection, now, by, "user.passwd", name, _describe_tokens(ended, keep_tokens))
+        return ended
 
     def set_role(self, by: Grant, name: str, role: str, domains: tuple[str, ...], now: int) -> Account:
         """Change the role and domains of an account."""
@@ -106,13 +113,30 @@ class Accounts:
 
     def log_in(self, name: str, password: str, now: int) -> str | None:
         """The key of a new log-in, or None for a wrong name or password. Unknown names take the same time."""
-        return self.create_login(name, now) if self.check_password(name, password) else None
+        name = name.lower()
+        hashed = self._read_password(name)
+        if keys.verify_password(hashed, password):
+            return self.create_login(name, now)
+        # Something else than a name, such as a password, may have been typed into its field: it is not recorded.
+        self._record_failure(now, audit.ANONYMOUS, "login.failed", name if hashed else "(unknown name)")
+        return None
 
-    def check_password(self, name: str, password: str) -> bool:
-        """Whether the account exists and has this password."""
+    def confirm_password(self, by: Grant, password: str, now: int) -> bool:
+        """Whether it is the password of the account of `by`."""
+        is_right = keys.verify_password(self._read_password(by.account), password)
+        if not is_right:
+            self._record_failure(now, by, "user.confirm.failed", by.account)
+        return is_right
+
+    def _read_password(self, name: str) -> str | None:
+        """The hash of an account's password, None if there is no such account."""
         with self._control.read() as connection:
-            row = connection.execute("SELECT password FROM accounts WHERE name = ?", (name.lower(),)).fetchone()
-        return keys.verify_password(row and row[0], password)
+            row = connection.execute("SELECT password FROM accounts WHERE name = ?", (name,)).fetchone()
+        return row and str(row[0])
+
+    def _record_failure(self, now: int, by: Grant, action: str, subject: str) -> None:
+        with self._control.change() as connection:
+            audit.record_attempt(connection, now, by, action, subject)
 
     def create_login(self, name: str, now: int) -> str:
         """The key of a new log-in, without a check of the password."""
@@ -127,13 +151,17 @@ class Accounts:
                 (name, name, _MAX_LOGINS - 1),
             )
             connection.execute("INSERT INTO logins VALUES (?, ?, ?)", (keys.digest(key), name, now + LOGIN_SECONDS))
-            audit.record(connection, now, account.grant, "login", name)
+            audit.record(connection, now, account.grant, "login", name, kind="login")
         return key
 
-    def log_out(self, key: str) -> None:
+    def log_out(self, key: str, now: int) -> None:
         """End a log-in."""
+        account = self.find_login(key, now)
+        if account is None:
+            return
         with self._control.change() as connection:
             connection.execute("DELETE FROM logins WHERE digest = ?", (keys.digest(key),))
+            audit.record(connection, now, account.grant, "logout", account.name, kind="login")
 
     def find_login(self, key: str, now: int) -> Account | None:
         """The account that is logged in with this key, or None."""
@@ -189,6 +217,11 @@ def _load(row: tuple[str, Role, str, int]) -> Account:
 
 def _write(domains: tuple[str, ...]) -> str:
     return msgspec.json.encode(domains).decode()
+
+
+def _describe_tokens(ended: int, kept: bool) -> str:
+    """What became of an account's tokens, for the audit log."""
+    return "tokens kept" if kept else f"tokens ended: {ended}" if ended else ""
 
 
 def _describe(account: Account) -> str:

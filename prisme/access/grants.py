@@ -33,6 +33,11 @@ class Grant(msgspec.Struct, frozen=True):
     scopes: frozenset[str]
     domains: tuple[str, ...] | None
 
+    @property
+    def is_login(self) -> bool:
+        """Whether it is that of a person who is logged in, not of a token, a link or the command line."""
+        return bool(self.account) and self.actor == f"user:{self.account}"
+
     def narrow(self, scopes: Iterable[str], domains: tuple[str, ...] | None) -> "Grant":
         """The grant reduced to the given scopes and domains; `domains` None does not reduce it."""
         common = self.domains if domains is None else domains

@@ -12,17 +12,23 @@ from prisme.store.control import Control
 SHARE: Final = "share"
 UNLOCK_SECONDS: Final = 30 * 86_400
 _MAX_SHARES: Final = 1000
+_SELECT: Final = "SELECT id, domain, password IS NOT NULL, created, expires, creator, account FROM shares"
 _MAX_UNLOCKS: Final = 10_000
 
 
 class Share(msgspec.Struct, frozen=True):
-    """`locked` is true if it has a password; `expires` is None for never. Times are Unix seconds."""
+    """`locked` is true if it has a password; `expires` is None for never. Times are Unix seconds.
+
+    `creator` made it, such as `user:ada` or `cli:root`, and is empty if unknown. `orphaned`: that account is gone.
+    """
 
     id: int
     domain: str
     locked: bool
     created: int
     expires: int | None
+    creator: str = ""
+    orphaned: bool = False
 
     @property
     def grant(self) -> Grant:
@@ -45,16 +51,19 @@ class Shares:
             raise AccessError("the expiry of a share link must be in the future")
         hashed = None if password is None else keys.hash_password(password)
         key = keys.make_key(keys.SHARE_PREFIX)
+        # A token acts for its account, which outlives it.
+        creator = f"user:{by.account}" if by.account else by.actor
         with self._control.change() as connection:
             (count,) = connection.execute("SELECT count(*) FROM shares").fetchone()
             if count >= _MAX_SHARES:
                 raise AccessError(f"there are already {_MAX_SHARES} share links, the maximum: remove some first")
             id_ = connection.execute(
-                "INSERT INTO shares (digest, domain, password, created, expires) VALUES (?, ?, ?, ?, ?)",
-                (keys.digest(key), domain, hashed, now, expires),
+                "INSERT INTO shares (digest, domain, password, created, expires, creator, account) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (keys.digest(key), domain, hashed, now, expires, creator, by.account or None),
             ).lastrowid
             audit.record(connection, now, by, "share.add", f"share:{id_}", domain)
-        return Share(id_ or 0, domain, hashed is not None, now, expires), key
+        return Share(id_ or 0, domain, hashed is not None, now, expires, creator), key
 
     def remove(self, by: Grant, id_: int, now: int) -> None:
         """Delete a link. Raises NotFoundError."""
@@ -64,18 +73,14 @@ class Shares:
             audit.record(connection, now, by, "share.remove", f"share:{id_}")
 
     def list(self) -> list[Share]:
-        """All links, including expired ones."""
+        """All links, including expired ones, and those of accounts that were removed."""
         with self._control.read() as connection:
-            query = "SELECT id, domain, password IS NOT NULL, created, expires FROM shares ORDER BY id"
-            rows = connection.execute(query).fetchall()
+            rows = connection.execute(_SELECT + " ORDER BY id").fetchall()
         return [_load(row) for row in rows]
 
     def find(self, key: str, now: int) -> Share | None:
         """The link with this key, or None if there is none or it has expired."""
-        query = (
-            "SELECT id, domain, password IS NOT NULL, created, expires FROM shares "
-            "WHERE digest = ? AND (expires IS NULL OR expires > ?)"
-        )
+        query = _SELECT + " WHERE digest = ? AND (expires IS NULL OR expires > ?)"
         with self._control.read() as connection:
             row = connection.execute(query, (keys.digest(key), now)).fetchone()
         return _load(row) if row else None
@@ -85,6 +90,8 @@ class Shares:
         with self._control.read() as connection:
             row = connection.execute("SELECT password FROM shares WHERE id = ?", (share.id,)).fetchone()
         if not keys.verify_password(row and row[0], password):
+            with self._control.change() as connection:
+                audit.record_attempt(connection, now, audit.ANONYMOUS, "share.unlock.failed", f"share:{share.id}")
             return None
         key = keys.make_key()
         with self._control.change() as connection:
@@ -96,6 +103,7 @@ class Shares:
             connection.execute(
                 "INSERT INTO unlocks VALUES (?, ?, ?)", (keys.digest(key), share.id, now + UNLOCK_SECONDS)
             )
+            audit.record_attempt(connection, now, share.grant, "share.unlock", f"share:{share.id}")
         return key
 
     def is_unlocked(self, share: Share, key: str, now: int) -> bool:
@@ -105,6 +113,7 @@ class Shares:
             return connection.execute(query, (keys.digest(key), share.id, now)).fetchone() is not None
 
 
-def _load(row: tuple[int, str, int, int, int | None]) -> Share:
-    id_, domain, locked, created, expires = row
-    return Share(id_, domain, bool(locked), created, expires)
+def _load(row: tuple[int, str, int, int, int | None, str, str | None]) -> Share:
+    id_, domain, locked, created, expires, creator, account = row
+    orphaned = creator.startswith("user:") and account is None
+    return Share(id_, domain, bool(locked), created, expires, creator, orphaned)

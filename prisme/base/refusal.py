@@ -58,6 +58,7 @@ NOT_LOGGED_IN = Refusal("not_logged_in", 401, "log in, or send an API token in A
 KEY_UNKNOWN = Refusal("key_unknown", 401, "unknown or expired token or link")
 SHARE_LOCKED = Refusal("share_locked", 401, "this link is protected: open it in a browser and enter its password")
 PASSWORD_WRONG = Refusal("password_wrong", 401, "wrong name or password")
+SHARE_PASSWORD_WRONG = Refusal("share_password_wrong", 401, "wrong password")
 NOT_ALLOWED = Refusal("not_allowed", 403, "only admins, and tokens with the scope admin, may do this")
 DOMAIN_NOT_ALLOWED = Refusal("domain_not_allowed", 403, "you do not have access to this domain")
 CROSS_ORIGIN = Refusal("cross_origin", 403, "cross-origin request not allowed")
@@ -76,4 +77,5 @@ STATS_FULL = Refusal(
 STATS_DISK = Refusal(
     "stats_disk", 503, "the database cannot use its disk, which may be full: the log says more", retry_after=10
 )
+PASSWORDS_BUSY = Refusal("passwords_busy", 503, "too many passwords are being checked: try again", retry_after=2)
 STATS_BUSY = Refusal("stats_busy", 503, "too many queries at once", retry_after=2)

@@ -50,8 +50,9 @@ def user(words: Sequence[str]) -> int:
     add.add_argument("--role", choices=["admin", "viewer"], default="viewer", help="default: viewer")
     _add_domains(add, "a domain that a viewer may see; may be repeated")
     _add_password(add)
-    passwd = _command(commands, "passwd", "change a password, and log the account out everywhere")
+    passwd = _command(commands, "passwd", "change a password, log the account out everywhere, and revoke its tokens")
     passwd.add_argument("name", metavar="NAME")
+    passwd.add_argument("--keep-tokens", action="store_true", help="do not revoke its API tokens")
     _add_password(passwd)
     _command(commands, "remove", "remove an account with its log-ins and tokens").add_argument("name", metavar="NAME")
     _command(commands, "list", "list all accounts")
@@ -166,8 +167,9 @@ def _do_user(flags: argparse.Namespace, control: "Control", by: "Grant", now: in
         account = accounts.add(by, flags.name, flags.role, tuple(flags.domains or ()), password, now)
         print(f"created {account.role} {account.name}")
     elif flags.command == "passwd":
-        accounts.set_password(by, flags.name, _read_password(flags.password_stdin), now)
-        print(f"changed the password of {flags.name}")
+        password = _read_password(flags.password_stdin)
+        ended = accounts.set_password(by, flags.name, password, now, keep_tokens=flags.keep_tokens)
+        print(f"changed the password of {flags.name}{f', and revoked its tokens ({ended})' if ended else ''}")
     elif flags.command == "remove":
         accounts.remove(by, flags.name, now)
         print(f"removed {flags.name}")
@@ -235,10 +237,17 @@ def _do_share(flags: argparse.Namespace, control: "Control", by: "Grant", now: i
         print(f"revoked share link {flags.id}")
     else:
         rows = [
-            (str(one.id), one.domain, "yes" if one.locked else "no", _expiry(one.expires, now)) for one in shares.list()
+            (
+                str(one.id),
+                one.domain,
+                "yes" if one.locked else "no",
+                _expiry(one.expires, now),
+                f"{one.creator}{' (removed)' if one.orphaned else ''}",
+            )
+            for one in shares.list()
         ]
         _print_table(
-            ("id", "domain", "password", "expires"),
+            ("id", "domain", "password", "expires", "created by"),
             rows,
             "no share links yet: create one with `prisme share add DOMAIN`",
         )

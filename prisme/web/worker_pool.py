@@ -12,19 +12,22 @@ T = TypeVar("T")
 
 
 class WorkerPool:
-    """At most `limit` calls are queued or running. With `low_priority`, events are handled first."""
+    """At most `limit` calls are queued or running; more get `busy`. With `low_priority`, events are handled first."""
 
-    def __init__(self, name: str, threads: int, limit: int, *, low_priority: bool = False) -> None:
+    def __init__(
+        self, name: str, threads: int, limit: int, *, low_priority: bool = False, busy: Refusal = STATS_BUSY
+    ) -> None:
         initializer = renice if low_priority else None
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=initializer)
         self._limit = limit
+        self._busy = busy
         self._low_priority = low_priority
         self._active = 0
 
     async def run(self, work: Callable[[], T]) -> T | Refusal:
-        """Call `work` in a thread; gives its result, or `STATS_BUSY` if the limit is reached."""
+        """Call `work` in a thread; gives its result, or `busy` if the limit is reached."""
         if self._active >= self._limit:
-            return STATS_BUSY
+            return self._busy
         self._count(1)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, work)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from prisme.access.accounts import Accounts
-from prisme.access.login_attempts import AttemptLimiter
+from prisme.access.browsers import Browsers
 from prisme.access.setup import Setup
 from prisme.access.shares import Shares
 from prisme.access.tokens import Tokens
@@ -36,6 +36,7 @@ from prisme.web.pages.setup import SetupDeps
 from prisme.web.pages.share import ShareDeps
 from prisme.web.pages.templates import Templates
 from prisme.web.pages.viewer import DashboardDeps
+from prisme.web.password_check import PasswordChecker
 from prisme.web.routing import Methods
 from prisme.web.static import DASHBOARD_JS
 from prisme.web.stats_source import ShortageLog, StatsSource
@@ -69,7 +70,8 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
     )
     figures_pool = WorkerPool("figures", _READERS, _MAX_QUEUED, low_priority=True)
     access_pool = WorkerPool("access", 1, _MAX_QUEUED)
-    for close in (figures_pool.close, access_pool.close, database.stop_reading):
+    passwords = PasswordChecker(authenticator.accounts, authenticator.clock, clock.steady)
+    for close in (figures_pool.close, access_pool.close, passwords.close, database.stop_reading):
         closing.callback(close)
     cache, shortages = IncrementalCache(database), ShortageLog(deps.log)
     source = StatsSource(database, cache, clock, config.api_stats_timeout, shortages)
@@ -79,18 +81,18 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
     dashboard_deps = DashboardDeps(
         figures_page, source, SiteCache(), authenticator, Views(control), config.origins, deps.intake
     )
-    attempts = AttemptLimiter()
+    browsers = Browsers(control)
     setup = setup or _make_setup(deps, authenticator)
     return {
         **static.routes(),
         **dashboard.routes(dashboard_deps),
         **list_page.routes(dashboard_deps),
         **stats_api.routes(StatsDeps(source, responses, authenticator, figures_pool, config.api_stats_allow_origins)),
-        **admin.routes(AdminApiDeps(control, authenticator, access_pool)),
-        **settings.routes(SettingsDeps(access_page, control, authenticator, attempts)),
-        **login.routes(LoginDeps(access_page, authenticator, attempts)),
-        **share.routes(ShareDeps(access_page, authenticator, attempts)),
-        **setup_page.routes(SetupDeps(access_page, authenticator, setup, deps.log)),
+        **admin.routes(AdminApiDeps(control, authenticator, access_pool, passwords)),
+        **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
+        **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),
+        **share.routes(ShareDeps(access_page, authenticator, passwords)),
+        **setup_page.routes(SetupDeps(access_page, authenticator, setup, browsers, deps.log)),
     }
 
 

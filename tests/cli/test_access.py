@@ -54,17 +54,26 @@ def test_users(server: LiveServer) -> None:
     fields = {"name": "bob", "password": PASSWORD}
     assert server.http.post("/login", data=fields).status_code == 303
     assert server.http.get("/api/v1/me").json()["domains"] == ["a.example", "example.com"]
-    changed = prisme(server, "user", "passwd", "bob", "--password-stdin", typed="another good one")
+    token = {"Authorization": f"Bearer {server.http.post('/api/v1/tokens', json={'name': 'x'}).json()['token']}"}
+    changed = prisme(server, "user", "passwd", "bob", "--password-stdin", "--keep-tokens", typed="another good one")
     assert changed.stdout == "changed the password of bob\n"
     assert server.http.get("/api/v1/me").status_code == 401
+    assert server.http.get("/api/v1/me", headers=token).status_code == 200
+    changed = prisme(server, "user", "passwd", "bob", "--password-stdin", typed="another good one")
+    assert changed.stdout == "changed the password of bob, and revoked its tokens (1)\n"
+    assert server.http.get("/api/v1/me", headers=token).status_code == 401
     assert server.http.post("/login", data=fields).status_code == 401
     assert prisme(server, "user", "remove", "bob").stdout == "removed bob\n"
     assert server.http.post("/login", data={**fields, "password": "another good one"}).status_code == 401
     with Control(server.folder).read() as connection:
         told = [(one.actor.partition(":")[0], one.action, one.subject) for one in audit.read(connection, 10, 0)]
     assert [one for one in told if one[1] != "login"] == [
+        ("anonymous", "login.failed", "(unknown name)"),
         ("cli", "user.remove", "bob"),
+        ("anonymous", "login.failed", "bob"),
         ("cli", "user.passwd", "bob"),
+        ("cli", "user.passwd", "bob"),
+        ("user", "token.add", "token:1"),
         ("cli", "user.add", "bob"),
         ("cli", "user.add", "ada"),
     ]
@@ -129,10 +138,11 @@ def test_tokens(server: LiveServer) -> None:
     made = prisme(server, "token", "add", "report", "--domain", "a.example", "--expires", "90d")
     key = made.stdout.strip()
     answer = server.http.get("/api/v1/me", headers={"Authorization": f"Bearer {key}"})
-    assert answer.json() == {"name": "token:1", "scopes": ["stats"], "domains": ["a.example"]}
+    number = answer.json()["name"].removeprefix("token:")
+    assert answer.json() == {"name": f"token:{number}", "scopes": ["stats"], "domains": ["a.example"]}
     line = prisme(server, "token", "list").stdout.splitlines()[1].split()
-    assert line[:4] == ["1", "report", "stats", "a.example"]
-    assert prisme(server, "token", "remove", "1").stdout == "revoked token 1\n"
+    assert line[:4] == [number, "report", "stats", "a.example"]
+    assert prisme(server, "token", "remove", number).stdout == f"revoked token {number}\n"
     assert server.http.get("/api/v1/me", headers={"Authorization": f"Bearer {key}"}).status_code == 401
 
 

@@ -173,6 +173,32 @@ def test_an_admin_token_without_the_scope_stats_sees_no_figure(server: LiveServe
     assert server.http.get("/api/v1/users", headers=headers).status_code == 200
 
 
+def test_new_passwords_need_the_own_one(server: LiveServer, callers: Callers) -> None:
+    """Of who is logged in; a token of an account has none, and one of the command line needs none."""
+    path, new = "/api/v1/users/eve", {"password": "another good one"}
+
+    def change(who: dict[str, Any], **fields: str) -> tuple[int, str]:
+        answer = call(server, "PATCH", path, who, json={**new, **fields})
+        return answer.status_code, answer.text
+
+    assert change(callers.admin) == (400, "send your own password as old_password\n")
+    wrong = (400, "old_password is wrong: send your own password\n")
+    assert change(callers.admin, old_password="guess") == wrong
+    assert change(callers.admin, old_password=PASSWORD + "x") == wrong
+    ada = callers.accounts.find_login(callers.admin["cookies"]["prisme_login"], int(time.time()))
+    assert ada
+    token = callers.bearer(callers.tokens.add(ada.grant, "t", int(time.time()), scopes=(STATS, ADMIN))[1])
+    status, told = change(token, old_password=PASSWORD)
+    assert (status, told.startswith("a token of an account cannot change passwords")) == (403, True)
+    assert callers.accounts.log_in("eve", PASSWORD, int(time.time()))
+    before = {**new, "password": PASSWORD}
+    operators = {"headers": server.make_token(scopes=(ADMIN,))}
+    for who, fields in ((callers.admin, {"old_password": PASSWORD}), (operators, {})):
+        assert change(who, **fields) == (204, "")
+        assert callers.accounts.log_in("eve", new["password"], int(time.time()))
+        assert call(server, "PATCH", path, who, json={**before, **fields}).status_code == 204
+
+
 def test_viewers_manage_their_own_tokens(server: LiveServer, callers: Callers) -> None:
     eve, bob = callers.cookie("eve"), callers.cookie("bob")
 
@@ -213,9 +239,16 @@ def test_changes_work_at_once(server: LiveServer, callers: Callers) -> None:
         assert call(server, "GET", "/api/v1/users", who).status_code == 403
         assert call(server, "GET", "/api/v1/me", who).json()["domains"] == [OTHER]
     assert (
-        call(server, "PATCH", "/api/v1/users/Kim", callers.admin, json={"password": "another good one"}).status_code
+        call(
+            server,
+            "PATCH",
+            "/api/v1/users/Kim",
+            callers.admin,
+            json={"password": "another good one", "old_password": PASSWORD, "keep_tokens": True},
+        ).status_code
         == 204
     )
+    assert call(server, "GET", "/api/v1/me", token).status_code == 200
     assert call(server, "GET", "/api/v1/me", cookie).status_code == 401
     assert change("DELETE") == 204
     assert call(server, "GET", "/api/v1/me", token).status_code == 401
@@ -223,7 +256,7 @@ def test_changes_work_at_once(server: LiveServer, callers: Callers) -> None:
     told = [(one["actor"], one["action"], one["detail"]) for one in audit if one["subject"] == "kim"]
     assert told == [
         ("user:ada", "user.remove", ""),
-        ("user:ada", "user.passwd", ""),
+        ("user:ada", "user.passwd", "tokens kept"),
         ("user:ada", "user.role", f"viewer {OTHER}"),
         ("user:kim", "login", ""),
         ("user:ada", "user.add", "admin"),

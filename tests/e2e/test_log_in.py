@@ -63,15 +63,16 @@ def test_log_in_and_out(server: LiveServer, callers: Callers) -> None:
         assert log_in(client, "nobody", PASSWORD).status_code == 401
         entered = log_in(client, " Eve ", PASSWORD)
         assert (entered.status_code, entered.headers["location"]) == (303, "/")
-        cookie = entered.headers["set-cookie"]
-        assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
-        assert "Secure" not in cookie
+        cookie, known = entered.headers.get_list("set-cookie")
+        assert {"HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=2592000"} <= set(cookie.split("; "))
+        assert {"HttpOnly", "SameSite=Lax", "Path=/login", "Max-Age=34560000"} <= set(known.split("; "))
+        assert "Secure" not in cookie + known
         assert client.get("/api/v1/me").json()["name"] == "user:eve"
         assert client.get("/login").headers["location"] == "/"
-        kept = dict(client.cookies)
+        kept = client.cookies["prisme_login"]
         assert client.post("/logout").headers["location"] == "/login"
-        assert not client.cookies
-        client.cookies.update(kept)
+        assert list(client.cookies) == [known.partition("=")[0]]
+        client.cookies["prisme_login"] = kept
         assert client.get("/api/v1/me").status_code == 401
 
 
@@ -143,7 +144,7 @@ def test_cookies_are_secure_on_tls(
 
 
 def test_guessing_has_to_wait(tmp_path: Path) -> None:
-    """An address is locked out, right password or not; another one is not, nor is who has logged in."""
+    """An address is locked out, right password or not; another one is not, nor is who is logged in."""
     with LiveServer(tmp_path, trust_proxy="true") as server:
         accounts, shares = Accounts(Control(server.folder)), Shares(Control(server.folder))
         accounts.add(BY, "ada", "admin", (), PASSWORD, 0)
@@ -169,6 +170,7 @@ def test_share_links_with_a_password(server: LiveServer, callers: Callers) -> No
         assert SECRET in client.get("/share", params={"share": key}).text
         wrong = client.post("/share", params={"share": key}, data={"password": "not this one"})
         assert (wrong.status_code, wrong.headers.get("set-cookie")) == (401, None)
+        assert 'role="alert">wrong password<' in wrong.text
         opened = client.post("/share", params={"share": key}, data={"password": PASSWORD})
         assert (opened.status_code, opened.headers["location"]) == (303, f"/dashboard?share={key}")
         assert SECRET in client.get("/dashboard", params={"share": key}).text

@@ -129,18 +129,32 @@ def test_addresses_with_wrong_passwords(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(login_attempts, "_MAX_KEYS", 5)
     wrong = AttemptLimiter()
     for number in range(20):
-        wrong.record_failure({f"198.51.100.{number}": 20}, 0.0)
-        assert len(wrong._failures) <= 6
+        assert wrong.reserve({f"198.51.100.{number}": 20}, number) == 0
+        assert len(wrong._attempts) <= 6
+    assert "198.51.100.19" in wrong._attempts  # the oldest are forgotten first
+    wrong.reserve({"other": 20}, 19 + login_attempts.WINDOW)
+    assert list(wrong._attempts) == ["other"]
+
+
+def test_an_address_with_the_right_password_is_not_remembered() -> None:
+    limiter, limits = AttemptLimiter(), {"198.51.100.1": 20}
+    limiter.reserve(limits, 0.0)
+    limiter.release(limits)
+    assert not limiter._attempts
 
 
 def test_changes_of_who_may_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert audit._MAX_ENTRIES == 100_000
-    monkeypatch.setattr(audit, "_MAX_ENTRIES", 5)
+    assert audit._MAX_ENTRIES == {"change": 100_000, "login": 50_000, "attempt": 10_000}
+    monkeypatch.setattr(audit, "_MAX_ENTRIES", {"change": 5, "login": 3, "attempt": 2})
     accounts = Accounts(Control(tmp_path))
     for number in range(10):
         accounts.add(operator("test"), f"user-{number}", "admin", (), "correct horse battery", 0)
+        accounts.create_login("user-0", 0)
+        with Control(tmp_path).change() as connection:
+            audit.record_attempt(connection, 0, audit.ANONYMOUS, "login.failed", f"user-{number}")
     with Control(tmp_path).read() as connection:
-        assert connection.execute("SELECT count(*) FROM audit").fetchall() == [(5,)]
+        found = connection.execute("SELECT kind, count(*), max(id) FROM audit GROUP BY kind ORDER BY kind").fetchall()
+    assert found == [("attempt", 2, 30), ("change", 5, 28), ("login", 3, 29)]
 
 
 def test_visits_and_the_paths_of_their_pages() -> None:

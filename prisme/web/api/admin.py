@@ -17,6 +17,7 @@ from prisme.web.api.admin_actions import Call
 from prisme.web.authentication import Authenticator
 from prisme.web.body import BodyReader
 from prisme.web.parsed_request import ParsedRequest, is_same_origin, parse_request
+from prisme.web.password_check import PasswordChecker
 from prisme.web.request import Request
 from prisme.web.responses import Header, Response
 from prisme.web.routing import NAME, Endpoint, Methods
@@ -33,11 +34,14 @@ class AdminApiDeps(msgspec.Struct, frozen=True):
     control: Control
     authenticator: Authenticator
     pool: WorkerPool
+    passwords: PasswordChecker
 
 
 # Gives what is encoded as JSON, or None for no content.
 Action = Callable[[Authenticator, Call], Any]
 Authenticate = Callable[[ParsedRequest], Grant | Refusal]
+# The password that a call is confirmed with, None for a call that needs none. Raises InputError.
+FindConfirmation = Callable[[Call], str | Refusal | None]
 
 
 def routes(deps: AdminApiDeps) -> dict[str, Methods]:
@@ -47,7 +51,10 @@ def routes(deps: AdminApiDeps) -> dict[str, Methods]:
     return {
         API + "me": {"GET": anyone(actions.describe_grant)},
         API + "users": {"GET": admin(actions.list_users), "POST": admin(actions.add_user, status=201)},
-        API + "users/" + NAME: {"PATCH": admin(actions.change_user), "DELETE": admin(actions.remove_user)},
+        API + "users/" + NAME: {
+            "PATCH": admin(actions.change_user, find_confirmation=actions.find_confirmation),
+            "DELETE": admin(actions.remove_user),
+        },
         API + "tokens": {"GET": anyone(actions.list_tokens), "POST": anyone(actions.add_token, status=201)},
         API + "tokens/" + NAME: {"DELETE": anyone(actions.remove_token)},
         API + "shares": {"GET": admin(actions.list_shares), "POST": admin(actions.add_share, status=201)},
@@ -56,7 +63,14 @@ def routes(deps: AdminApiDeps) -> dict[str, Methods]:
     }
 
 
-def _make_endpoint(deps: AdminApiDeps, authenticate: Authenticate, action: Action, *, status: int = 200) -> Endpoint:
+def _make_endpoint(
+    deps: AdminApiDeps,
+    authenticate: Authenticate,
+    action: Action,
+    *,
+    status: int = 200,
+    find_confirmation: FindConfirmation = lambda _: None,
+) -> Endpoint:
     """An endpoint; `status` is that of a response with content."""
     bodies = BodyReader()
 
@@ -80,9 +94,28 @@ def _make_endpoint(deps: AdminApiDeps, authenticate: Authenticate, action: Actio
         if isinstance(body, Refusal):
             return body
         call = Call(grant, parsed.query, request.name, body)
+        unconfirmed = await _confirm(deps.passwords, parsed, call, find_confirmation)
+        if unconfirmed is not None:
+            return unconfirmed
         return await deps.pool.run(lambda: _act(deps.authenticator, action, call, status))
 
     return endpoint
+
+
+async def _confirm(
+    passwords: PasswordChecker, parsed: ParsedRequest, call: Call, find_confirmation: FindConfirmation
+) -> Refusal | None:
+    """The refusal of a call that needs the password of who is logged in, and does not have it."""
+    try:
+        password = find_confirmation(call)
+    except InputError as error:
+        return refusal.FIELDS_INVALID.with_reason(str(error))
+    if password is None or isinstance(password, Refusal):
+        return password
+    wrong = await passwords.confirm(parsed, call.grant, password)
+    if wrong is refusal.PASSWORD_WRONG:
+        return refusal.FIELDS_INVALID.with_reason("old_password is wrong: send your own password")
+    return wrong
 
 
 async def _read_body(request: Request, parsed: ParsedRequest, bodies: BodyReader) -> bytes | Refusal:

@@ -8,8 +8,9 @@ import msgspec
 from prisme.access.audit import Entry
 from prisme.access.audit import read as read_audit
 from prisme.access.grants import ADMIN, STATS, AccessError, Grant, NotFoundError
-from prisme.base import timexpr
+from prisme.base import refusal, timexpr
 from prisme.base.errors import InputError
+from prisme.base.refusal import Refusal
 from prisme.store.control import Control
 from prisme.web.authentication import Authenticator
 
@@ -35,9 +36,14 @@ class NewUser(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ChangedUser(msgspec.Struct, forbid_unknown_fields=True):
-    """Absent fields do not change; `domains` come with a role."""
+    """Absent fields do not change; `domains` come with a role.
+
+    With a password: `old_password` is that of who is logged in; with `keep_tokens`, the account's tokens stay valid.
+    """
 
     password: str | None = None
+    old_password: str | None = None
+    keep_tokens: bool = False
     role: str | None = None
     domains: tuple[str, ...] = ()
 
@@ -76,6 +82,23 @@ def add_user(auth: Authenticator, call: Call) -> Any:
     return auth.accounts.add(call.grant, new.name, new.role, new.domains, new.password, auth.clock())
 
 
+def find_confirmation(call: Call) -> str | Refusal | None:
+    """The password that confirms a `PATCH users/:name` of somebody who is logged in; None if it needs none.
+
+    A token of an account changes no password, as whoever is logged in can make such a token.
+    """
+    changed: ChangedUser = _decode(call.body, ChangedUser)
+    if changed.password is None or not call.grant.account:
+        return None
+    if not call.grant.is_login:
+        return refusal.NOT_ALLOWED.with_reason(
+            "a token of an account cannot change passwords: log in, or use `prisme user passwd`"
+        )
+    if changed.old_password is None:
+        return refusal.FIELDS_INVALID.with_reason("send your own password as old_password")
+    return changed.old_password
+
+
 def change_user(auth: Authenticator, call: Call) -> None:
     """`PATCH users/:name`."""
     changed = _decode(call.body, ChangedUser)
@@ -84,7 +107,9 @@ def change_user(auth: Authenticator, call: Call) -> None:
     if (changed.password is None) == (changed.role is None):
         raise AccessError("change either the password or the role")
     if changed.password is not None:
-        auth.accounts.set_password(call.grant, call.name, changed.password, auth.clock())
+        auth.accounts.set_password(
+            call.grant, call.name, changed.password, auth.clock(), keep_tokens=changed.keep_tokens
+        )
     if changed.role is not None:
         auth.accounts.set_role(call.grant, call.name, changed.role, changed.domains, auth.clock())
 

@@ -1,6 +1,6 @@
 """Endpoints of pages and forms: a request is parsed, and handled in a worker thread. Refusals are shown as a page."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 import msgspec
@@ -9,6 +9,7 @@ from prisme.access.shares import SHARE
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.dashboard.url_state import DASHBOARD
+from prisme.visit.address import Address
 from prisme.web.body import MAX_BODY, BodyReader
 from prisme.web.pages.templates import Templates, error_page
 from prisme.web.parsed_request import ParsedRequest, is_same_origin, is_secure, parse_fields, parse_request
@@ -25,7 +26,7 @@ class PageRequest(msgspec.Struct, frozen=True):
 
     parsed: ParsedRequest
     fields: Fields
-    address: str
+    address: Address
     secure: bool
 
     @property
@@ -42,6 +43,8 @@ class PageRequest(msgspec.Struct, frozen=True):
 
 # Handles a request in a worker thread. An exception is a defect of ours.
 Handler = Callable[[PageRequest], Response | Refusal]
+# The same in the event loop, for what has to choose its threads.
+AsyncHandler = Callable[[PageRequest], Awaitable[Response | Refusal]]
 
 
 class PageDeps(msgspec.Struct, frozen=True):
@@ -58,13 +61,18 @@ def page_endpoint(deps: PageDeps, handle: Handler) -> Endpoint:
         parsed = parse_request(request)
         if isinstance(parsed, Refusal):
             return error_page(deps.templates, request, parsed)
-        return await _respond(deps, request, parsed, {}, handle)
+        return await _respond(deps, request, parsed, {}, _in_pool(deps, handle))
 
     return endpoint
 
 
 def form_endpoint(deps: PageDeps, handle: Handler) -> Endpoint:
     """An endpoint for a form, which pages of other sites cannot send. It does not validate fields."""
+    return async_form_endpoint(deps, _in_pool(deps, handle))
+
+
+def async_form_endpoint(deps: PageDeps, handle: AsyncHandler) -> Endpoint:
+    """As `form_endpoint`, with a handler for the event loop."""
     bodies = BodyReader()
 
     async def endpoint(request: Request) -> Response:
@@ -79,6 +87,10 @@ def form_endpoint(deps: PageDeps, handle: Handler) -> Endpoint:
     return endpoint
 
 
+def _in_pool(deps: PageDeps, handle: Handler) -> AsyncHandler:
+    return lambda page_request: deps.pool.run(lambda: handle(page_request))
+
+
 async def _read_form(request: Request, parsed: ParsedRequest, bodies: BodyReader) -> Fields | Refusal:
     if not is_same_origin(parsed):
         return refusal.CROSS_ORIGIN
@@ -87,8 +99,8 @@ async def _read_form(request: Request, parsed: ParsedRequest, bodies: BodyReader
 
 
 async def _respond(
-    deps: PageDeps, request: Request, parsed: ParsedRequest, fields: Fields, handle: Handler
+    deps: PageDeps, request: Request, parsed: ParsedRequest, fields: Fields, handle: AsyncHandler
 ) -> Response:
-    page_request = PageRequest(parsed, fields, str(request.client.key), is_secure(request, parsed))
-    outcome = await deps.pool.run(lambda: handle(page_request))
+    page_request = PageRequest(parsed, fields, request.client, is_secure(request, parsed))
+    outcome = await handle(page_request)
     return error_page(deps.templates, request, outcome) if isinstance(outcome, Refusal) else outcome

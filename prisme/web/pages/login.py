@@ -6,17 +6,15 @@ from typing import Final
 
 import msgspec
 
-from prisme.access import login_attempts
-from prisme.access.accounts import LOGIN_SECONDS
+from prisme.access.browsers import Browsers
 from prisme.access.grants import Grant
-from prisme.access.login_attempts import AttemptLimiter
 from prisme.base.refusal import Refusal
 from prisme.web.authentication import Authenticator
-from prisme.web.cookies import LOGIN_COOKIE, make_cookie
-from prisme.web.pages.endpoints import PageDeps, PageRequest, form_endpoint, page_endpoint
-from prisme.web.pages.password_check import check_password, retry_after_header
+from prisme.web.cookies import LOGIN_COOKIE, known_cookie, login_cookies, make_cookie
+from prisme.web.pages.endpoints import PageDeps, PageRequest, async_form_endpoint, form_endpoint, page_endpoint
 from prisme.web.pages.templates import see_other
-from prisme.web.responses import Response
+from prisme.web.password_check import PasswordChecker, browser_limits, retry_after_header, stranger_limits
+from prisme.web.responses import Header, Response
 from prisme.web.routing import Methods
 
 _MAX_NEXT: Final = 8192
@@ -27,7 +25,8 @@ class LoginDeps(msgspec.Struct, frozen=True):
 
     page: PageDeps
     authenticator: Authenticator
-    attempts: AttemptLimiter
+    passwords: PasswordChecker
+    browsers: Browsers
 
 
 def routes(deps: LoginDeps) -> dict[str, Methods]:
@@ -36,7 +35,7 @@ def routes(deps: LoginDeps) -> dict[str, Methods]:
         "/": {"GET": page_endpoint(deps.page, _go_to_dashboard)},
         "/login": {
             "GET": page_endpoint(deps.page, partial(_show_form, deps)),
-            "POST": form_endpoint(deps.page, partial(_log_in, deps)),
+            "POST": async_form_endpoint(deps.page, partial(_log_in, deps)),
         },
         "/logout": {"POST": form_endpoint(deps.page, partial(_log_out, deps))},
     }
@@ -54,19 +53,39 @@ def _show_form(deps: LoginDeps, request: PageRequest) -> Response:
     return deps.page.templates.render("login", values)
 
 
-def _log_in(deps: LoginDeps, request: PageRequest) -> Response:
-    accounts, now, fields = deps.authenticator.accounts, deps.authenticator.clock(), request.fields
-    name = fields.get("name", "").strip().lower()[:64]
-    limits = {f"address {request.address}": login_attempts.PER_ADDRESS, f"account {name}": login_attempts.PER_ACCOUNT}
-    key = check_password(deps.attempts, limits, lambda: accounts.log_in(name, fields.get("password", ""), now))
-    if isinstance(key, Refusal):
-        values = {"fault": key.reason, "name": name, "next": _read_next(fields), "empty": False}
-        return deps.page.templates.render("login", values, key.status, retry_after_header(key))
-    return see_other(_read_next(fields), [make_cookie(LOGIN_COOKIE, key, LOGIN_SECONDS, secure=request.secure)])
+async def _log_in(deps: LoginDeps, request: PageRequest) -> Response | Refusal:
+    name = request.fields.get("name", "").strip().lower()[:64]
+    browser = request.parsed.cookies.get(known_cookie(name), "")
+    known = await _is_known(deps, name, browser)
+    if isinstance(known, Refusal):
+        return known
+    limits = browser_limits(browser) if known else stranger_limits(request.address, f"account {name}")
+    pool = deps.passwords.known if known else deps.passwords.strangers
+    cookies = await deps.passwords.check(limits, lambda: _make_login(deps, request, name, browser), pool)
+    if isinstance(cookies, Refusal):
+        values = {"fault": cookies.reason, "name": name, "next": _read_next(request.fields), "empty": False}
+        return deps.page.templates.render("login", values, cookies.status, retry_after_header(cookies))
+    return see_other(_read_next(request.fields), cookies)
+
+
+async def _is_known(deps: LoginDeps, name: str, browser: str) -> bool | Refusal:
+    """Whether the browser with this key has logged in to the account before."""
+    if not browser:
+        return False
+    return await deps.passwords.known.run(lambda: deps.browsers.is_known(name, browser, deps.authenticator.clock()))
+
+
+def _make_login(deps: LoginDeps, request: PageRequest, name: str, browser: str) -> list[Header] | None:
+    """The cookies of a new log-in, None for a wrong password."""
+    now = deps.authenticator.clock()
+    login = deps.authenticator.accounts.log_in(name, request.fields.get("password", ""), now)
+    if login is None:
+        return None
+    return login_cookies(name, login, deps.browsers.remember(name, browser, now), secure=request.secure)
 
 
 def _log_out(deps: LoginDeps, request: PageRequest) -> Response:
-    deps.authenticator.accounts.log_out(request.parsed.cookies.get(LOGIN_COOKIE, ""))
+    deps.authenticator.accounts.log_out(request.parsed.cookies.get(LOGIN_COOKIE, ""), deps.authenticator.clock())
     return see_other("/login", [make_cookie(LOGIN_COOKIE, "", 0, secure=request.secure)])
 
 

@@ -13,12 +13,13 @@ from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.web.pages import settings_changes as changes
-from prisme.web.pages.endpoints import Fields, PageRequest, form_endpoint, page_endpoint
+from prisme.web.pages.endpoints import Fields, PageRequest, async_form_endpoint, page_endpoint
 from prisme.web.pages.settings_changes import Outcome, SettingsDeps, token_owner
 from prisme.web.pages.templates import see_other
 from prisme.web.parsed_request import ParsedRequest
+from prisme.web.password_check import retry_after_header
 from prisme.web.request import Request
-from prisme.web.responses import Response
+from prisme.web.responses import Header, Response
 from prisme.web.routing import Methods
 
 SETTINGS: Final = "/settings"
@@ -36,12 +37,16 @@ Change = Callable[[SettingsDeps, Grant, Fields], Outcome]
 
 
 class _Page(NamedTuple):
-    """A page of the settings: what its template shows, and what its forms change."""
+    """A page of the settings: what its template shows, and what its forms change.
+
+    `confirmation` gives the own password in a form whose change needs it, None for another form.
+    """
 
     title: str
     read_values: ReadValues
     change: Change | None
     for_admins: bool = False
+    confirmation: Callable[[Fields], str | None] = lambda _: None
 
 
 def routes(deps: SettingsDeps) -> dict[str, Methods]:
@@ -50,7 +55,7 @@ def routes(deps: SettingsDeps) -> dict[str, Methods]:
     for name, page in _PAGES.items():
         methods = {"GET": page_endpoint(deps.page, partial(_show, deps, name))}
         if page.change is not None:
-            methods["POST"] = form_endpoint(deps.page, partial(_change, deps, name, page.change))
+            methods["POST"] = async_form_endpoint(deps.page, partial(_confirm_and_change, deps, name, page.change))
         table[f"{SETTINGS}/{name}"] = methods
     return table
 
@@ -67,6 +72,26 @@ def _show(deps: SettingsDeps, name: str, request: PageRequest) -> Response | Ref
         return grant
     notice = _NOTICES.get(request.parsed.query.get("done", ""), "")
     return _render(deps, name, grant, request, {"notice": notice})
+
+
+async def _confirm_and_change(
+    deps: SettingsDeps, name: str, change: Change, request: PageRequest
+) -> Response | Refusal:
+    pool, password = deps.page.pool, _PAGES[name].confirmation(request.fields)
+    if password is not None:
+        grant = await pool.run(lambda: _authorize(deps, name, request))
+        if isinstance(grant, Refusal):
+            return grant
+        wrong = await deps.passwords.confirm(request.parsed, grant, password)
+        if wrong is not None:
+            return await pool.run(lambda: _show_unconfirmed(deps, name, grant, request, wrong))
+    return await pool.run(lambda: _change(deps, name, change, request))
+
+
+def _show_unconfirmed(deps: SettingsDeps, name: str, grant: Grant, request: PageRequest, why: Refusal) -> Response:
+    if why is refusal.PASSWORD_WRONG:
+        why = refusal.FIELDS_INVALID.with_reason("wrong current password")
+    return _render(deps, name, grant, request, {"fault": why.reason}, why.status, retry_after_header(why))
 
 
 def _change(deps: SettingsDeps, name: str, change: Change, request: PageRequest) -> Response | Refusal:
@@ -101,6 +126,7 @@ def _render(
     request: PageRequest,
     values: dict[str, Any],
     status: int = 200,
+    headers: list[Header] | None = None,
 ) -> Response:
     is_admin = ADMIN in grant.scopes
     common = {
@@ -117,7 +143,7 @@ def _render(
         "shortest": keys.MIN_PASSWORD,
     }
     own = _PAGES[name].read_values(deps, grant, request.parsed)
-    return deps.page.templates.render(f"settings_{name}", common | own | values, status)
+    return deps.page.templates.render(f"settings_{name}", common | own | values, status, headers)
 
 
 def _format_time(seconds: int | None) -> str:
@@ -151,8 +177,12 @@ def _audit_values(deps: SettingsDeps, _: Grant, parsed: ParsedRequest) -> dict[s
 
 
 _PAGES: Final = {
-    "account": _Page("Your account", _account_values, changes.change_password),
-    "users": _Page("Accounts", _user_values, changes.change_users, for_admins=True),
+    "account": _Page(
+        "Your account", _account_values, changes.change_password, confirmation=changes.account_confirmation
+    ),
+    "users": _Page(
+        "Accounts", _user_values, changes.change_users, for_admins=True, confirmation=changes.users_confirmation
+    ),
     "tokens": _Page("API tokens", _token_values, changes.change_tokens),
     "shares": _Page("Share links", _share_values, changes.change_shares, for_admins=True),
     "audit": _Page("Audit log", _audit_values, None, for_admins=True),

@@ -4,19 +4,17 @@ Each function takes the fields of a form, and gives the name of a notice, or val
 They raise InputError for wrong fields.
 """
 
-import time
 from urllib.parse import urlencode
 
 import msgspec
 
-from prisme.access import login_attempts
 from prisme.access.grants import ADMIN, SCOPES, AccessError, Grant
-from prisme.access.login_attempts import AttemptLimiter
 from prisme.access.shares import SHARE
-from prisme.base import refusal, timexpr
+from prisme.base import timexpr
 from prisme.store.control import Control
 from prisme.web.authentication import Authenticator
 from prisme.web.pages.endpoints import Fields, PageDeps
+from prisme.web.password_check import PasswordChecker
 
 Outcome = str | dict[str, str]
 
@@ -27,22 +25,26 @@ class SettingsDeps(msgspec.Struct, frozen=True):
     page: PageDeps
     control: Control
     authenticator: Authenticator
-    attempts: AttemptLimiter
+    passwords: PasswordChecker
 
 
 def change_password(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome:
-    """Change the own password."""
+    """Change the own password; the current one was confirmed."""
     accounts, now = deps.authenticator.accounts, deps.authenticator.clock()
     if fields.get("new-password") != fields.get("again-password"):
         raise AccessError("the new passwords do not match")
-    limits = {f"account {grant.account}": login_attempts.PER_ACCOUNT}
-    if deps.attempts.retry_after(limits, time.monotonic()):
-        raise AccessError(refusal.TOO_MANY_ATTEMPTS.reason)
-    if not accounts.check_password(grant.account, fields.get("password", "")):
-        deps.attempts.record_failure(limits, time.monotonic())
-        raise AccessError("wrong current password")
-    accounts.set_password(grant, grant.account, fields.get("new-password", ""), now)
+    accounts.set_password(grant, grant.account, fields.get("new-password", ""), now, keep_tokens=_keeps_tokens(fields))
     return "password"
+
+
+def account_confirmation(fields: Fields) -> str | None:
+    """The password that a form of the account confirms its change with: always that of who sends it."""
+    return fields.get("password", "")
+
+
+def users_confirmation(fields: Fields) -> str | None:
+    """The same for a form of accounts; None if the change needs none: only that of a password does."""
+    return fields.get("own-password", "") if fields.get("do") == "password" else None
 
 
 def change_users(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome:
@@ -57,7 +59,7 @@ def change_users(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome:
             accounts.set_role(grant, name, role, _split(fields.get("domains", "")), now)
             return "changed"
         case "password":
-            accounts.set_password(grant, name, password, now)
+            accounts.set_password(grant, name, password, now, keep_tokens=_keeps_tokens(fields))
             return "password"
         case "remove":
             accounts.remove(grant, name, now)
@@ -93,6 +95,10 @@ def change_shares(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome:
 def token_owner(grant: Grant) -> str | None:
     """The account whose tokens may be seen and deleted; None for all tokens, which is for admins."""
     return None if ADMIN in grant.scopes else grant.account
+
+
+def _keeps_tokens(fields: Fields) -> bool:
+    return bool(fields.get("keep-tokens"))
 
 
 def _split(text: str) -> tuple[str, ...]:

@@ -6,14 +6,14 @@ from functools import partial
 import msgspec
 
 from prisme.access import keys
-from prisme.access.accounts import LOGIN_SECONDS
+from prisme.access.browsers import Browsers
 from prisme.access.grants import AccessError
 from prisme.access.setup import Setup
 from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.web.authentication import Authenticator
-from prisme.web.cookies import LOGIN_COOKIE, make_cookie
+from prisme.web.cookies import login_cookies
 from prisme.web.pages.endpoints import Fields, PageDeps, PageRequest, form_endpoint, page_endpoint
 from prisme.web.pages.templates import see_other
 from prisme.web.responses import Response
@@ -26,6 +26,7 @@ class SetupDeps(msgspec.Struct, frozen=True):
     page: PageDeps
     authenticator: Authenticator
     setup: Setup
+    browsers: Browsers
     log: logging.Logger
 
 
@@ -56,7 +57,8 @@ def _create_account(deps: SetupDeps, request: PageRequest) -> Response | Refusal
         return _render(deps, key, name, str(error), refusal.FIELDS_INVALID.status)
     deps.log.info("first account created: %s", name)
     login = accounts.create_login(name, now)
-    return see_other("/", [make_cookie(LOGIN_COOKIE, login, LOGIN_SECONDS, secure=request.secure)])
+    browser = deps.browsers.remember(name, "", now)
+    return see_other("/", login_cookies(name, login, browser, secure=request.secure))
 
 
 def _check_key(deps: SetupDeps, key: str) -> Refusal | None:

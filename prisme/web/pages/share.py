@@ -4,16 +4,14 @@ from functools import partial
 
 import msgspec
 
-from prisme.access import login_attempts
-from prisme.access.login_attempts import AttemptLimiter
 from prisme.access.shares import SHARE, UNLOCK_SECONDS
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.web.authentication import Authenticator
 from prisme.web.cookies import UNLOCKED_COOKIE, make_cookie
-from prisme.web.pages.endpoints import PageDeps, PageRequest, form_endpoint, page_endpoint
-from prisme.web.pages.password_check import check_password, retry_after_header
+from prisme.web.pages.endpoints import PageDeps, PageRequest, async_form_endpoint, page_endpoint
 from prisme.web.pages.templates import see_other
+from prisme.web.password_check import PasswordChecker, retry_after_header, stranger_limits
 from prisme.web.responses import Response
 from prisme.web.routing import Methods
 
@@ -23,7 +21,7 @@ class ShareDeps(msgspec.Struct, frozen=True):
 
     page: PageDeps
     authenticator: Authenticator
-    attempts: AttemptLimiter
+    passwords: PasswordChecker
 
 
 def routes(deps: ShareDeps) -> dict[str, Methods]:
@@ -31,7 +29,7 @@ def routes(deps: ShareDeps) -> dict[str, Methods]:
     return {
         "/share": {
             "GET": page_endpoint(deps.page, partial(_open, deps)),
-            "POST": form_endpoint(deps.page, partial(_unlock, deps)),
+            "POST": async_form_endpoint(deps.page, partial(_unlock, deps)),
         }
     }
 
@@ -47,13 +45,19 @@ def _open(deps: ShareDeps, request: PageRequest) -> Response | Refusal:
     return deps.page.templates.render("share", values)
 
 
-def _unlock(deps: ShareDeps, request: PageRequest) -> Response | Refusal:
-    authenticator, password = deps.authenticator, request.fields.get("password", "")
-    share, now = authenticator.find_share(request.parsed), authenticator.clock()
-    if share is None:
-        return refusal.KEY_UNKNOWN
-    limits = {f"address {request.address}": login_attempts.PER_ADDRESS, f"share {share.id}": login_attempts.PER_ACCOUNT}
-    key = check_password(deps.attempts, limits, lambda: authenticator.shares.unlock(share, password, now))
+async def _unlock(deps: ShareDeps, request: PageRequest) -> Response | Refusal:
+    authenticator, passwords = deps.authenticator, deps.passwords
+    found = await passwords.strangers.run(lambda: authenticator.find_share(request.parsed) or refusal.KEY_UNKNOWN)
+    if isinstance(found, Refusal):
+        return found
+    share, password = found, request.fields.get("password", "")
+    limits = stranger_limits(request.address, f"share {share.id}")
+    key = await passwords.check(
+        limits,
+        lambda: authenticator.shares.unlock(share, password, authenticator.clock()),
+        passwords.strangers,
+        refusal.SHARE_PASSWORD_WRONG,
+    )
     if isinstance(key, Refusal):
         values = {"fault": key.reason, "domain": share.domain, "share": request.parsed.query[SHARE]}
         return deps.page.templates.render("share", values, key.status, retry_after_header(key))
