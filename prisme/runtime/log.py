@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from prisme.runtime.log_stream import LogStream
+
 # bunyan's levels are the standard library's plus 10: 20 debug, 30 info, 40 warn, 50 error, 60 fatal.
 _LEVEL_OFFSET = 10
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
@@ -39,12 +41,40 @@ class BunyanFormatter(logging.Formatter):
         return msgspec.json.encode(line, enc_hook=str).decode()
 
 
+class _Handler(logging.Handler):
+    """Passes records to the stream. `logging` flushes it when the process exits."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.setFormatter(BunyanFormatter())
+        self._stream = LogStream(path, self._tell)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._stream.write(self._encode(record))
+        except Exception:
+            self.handleError(record)
+        if record.levelno >= logging.CRITICAL:
+            self.flush()
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def _encode(self, record: logging.LogRecord) -> bytes:
+        return f"{self.format(record)}\n".encode()
+
+    def _tell(self, dropped: int) -> bytes:
+        text = "%d lines of this log were dropped, as its reader was too slow"
+        return self._encode(logging.LogRecord("prisme", logging.WARNING, __file__, 0, text, (dropped,), None))
+
+
 def open_log(debug: bool) -> logging.Logger:
-    """The logger of the application, which writes to stderr only."""
+    """The logger of the application, which writes to stderr only, and never waits for its reader."""
     log = logging.getLogger("prisme")
     log.setLevel(logging.DEBUG if debug else logging.INFO)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(BunyanFormatter())
-    log.handlers = [handler]
+    # Where standard error is closed, its descriptor may be that of any file.
+    log.handlers = [logging.NullHandler() if sys.stderr is None else _Handler("/dev/stderr")]
     log.propagate = False
+    # Its default handler would wait for the reader.
+    logging.getLogger("asyncio").handlers = log.handlers
     return log

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from prisme.runtime.write import write_with_gil
 
 # Bytes that wait for a slow reader at most: some 4,000 lines.
-_BACKLOG = 1 << 20
+BACKLOG = 1 << 20
 # Seconds until a slow reader is tried again: a pipe takes 64 KiB each time, so 13 MB/s.
-_PAUSE = 0.005
+PAUSE = 0.005
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 _LINE_FEED = b"\n"
 _LINE_END = b"}\n"
@@ -32,7 +32,7 @@ class LogFile:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._file = _open(path)
+        self._file = open_log_file(path)
         # What a slow reader has not taken yet, and when it is tried again.
         self._late = bytearray()
         self._next_try: asyncio.TimerHandle | None = None
@@ -44,7 +44,7 @@ class LogFile:
         """Write so many lines, now or when the reader has taken those before."""
         if not self._late:
             self._write(lines if self._is_whole else _LINE_FEED + lines)
-        elif len(self._late) < _BACKLOG:
+        elif len(self._late) < BACKLOG:
             self._late += lines
         else:
             self.dropped += count
@@ -54,7 +54,7 @@ class LogFile:
 
         Raises OSError where there is none; then the one before stays open.
         """
-        fresh = _open(self._path)
+        fresh = open_log_file(self._path)
         flush()
         self._file.close()
         self._file = fresh
@@ -75,7 +75,7 @@ class LogFile:
                 self._is_whole = data[taken - 1 : taken] == _LINE_FEED
         except BlockingIOError:
             self._late += data[taken:]
-            self._next_try = asyncio.get_running_loop().call_later(_PAUSE, self._catch_up)
+            self._next_try = asyncio.get_running_loop().call_later(PAUSE, self._catch_up)
         except OSError:  # a full disk, a reader gone: the log is not worth a request
             self.dropped += data.count(_LINE_END, taken)
 
@@ -84,8 +84,8 @@ class LogFile:
         self._write(late)
 
 
-def _open(path: str) -> _File:
-    """Open a file by its name, or one of the standard streams as it is."""
+def open_log_file(path: str) -> _File:
+    """Open a file by its name, or one of the standard streams as it is. Raises OSError."""
     stream = _STREAMS.get(path)
     # Where a file is standard output, and errors go there too, only the same open file has them take turns.
     if stream is None or not stat.S_ISREG(os.fstat(stream).st_mode):

@@ -1,0 +1,89 @@
+"""The application log on a pipe: whoever reads it slowly, or not at all, delays nothing but the lines."""
+
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from prisme.runtime.log_stream import LogStream
+from tests.server import PATIENCE, wait_until
+
+PIPE = 4096  # bytes, the least that Linux gives
+
+
+class Pipe:
+    """A pipe by a name; what is read of it."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self.end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        fcntl.fcntl(self.end, fcntl.F_SETPIPE_SZ, PIPE)
+        self.received = b""
+
+    def read(self) -> bytes:
+        """All that was read so far."""
+        with contextlib.suppress(BlockingIOError):
+            while some := os.read(self.end, PIPE):
+                self.received += some
+        return self.received
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[Pipe]:
+    pipe = Pipe(tmp_path / "pipe")
+    yield pipe
+    os.close(pipe.end)
+
+
+def test_lines_wait_for_a_slow_reader_and_the_rest_is_counted(tmp_path: Path, pipe: Pipe) -> None:
+    stream = LogStream(str(tmp_path / "pipe"), lambda dropped: b"%d dropped\n" % dropped)
+    lines = [b"%07d" % number + b"x" * 992 + b"\n" for number in range(1200)]
+    for line in lines:
+        stream.write(line)  # 1.2 MB: more than the pipe and the backlog
+    wait_until(lambda: b" dropped\n" in pipe.read(), "the count")
+    taken = pipe.received.splitlines(keepends=True)
+    assert taken[:-1] == lines[: len(taken) - 1]
+    assert taken[-1] == b"%d dropped\n" % (len(lines) - len(taken) + 1)
+    stream.write(b"again\n")
+    wait_until(lambda: pipe.read().endswith(b" dropped\nagain\n"), "the next line")
+
+
+def test_a_flush_waits_for_a_reader_but_not_for_none(tmp_path: Path, pipe: Pipe) -> None:
+    stream = LogStream(str(tmp_path / "pipe"), lambda dropped: b"")
+    for _ in range(100):
+        stream.write(b"x" * 999 + b"\n")
+    stream.flush()  # nobody reads
+    assert len(pipe.read()) < 100_000
+    reading = threading.Thread(target=wait_until, args=(lambda: len(pipe.read()) == 100_000, "all"))
+    reading.start()
+    stream.flush()
+    reading.join(PATIENCE)
+    assert len(pipe.received) == 100_000
+
+
+def test_a_reader_who_is_gone_is_no_error(tmp_path: Path) -> None:
+    pipe = Pipe(tmp_path / "pipe")
+    stream = LogStream(str(tmp_path / "pipe"), lambda dropped: b"")
+    os.close(pipe.end)
+    stream.write(b"line\n")
+    stream.flush()
+
+
+def test_nothing_is_lost_at_the_exit() -> None:
+    """Of a process that logs more than a pipe holds, and ends at once."""
+    scene = """
+from prisme.runtime.log import open_log
+log = open_log(debug=False)
+for number in range(1000):
+    log.info("line %d " + "x" * 200, number)
+"""
+    done = subprocess.run([sys.executable, "-c", scene], capture_output=True, text=True, timeout=PATIENCE)
+    told = [json.loads(line)["msg"].split()[1] for line in done.stderr.splitlines()]
+    assert told == [str(number) for number in range(1000)]
