@@ -2,32 +2,55 @@
 
 import datetime
 import itertools
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from prisme.base.offsets import find_changes, utc_offset
 from prisme.base.timexpr import SECOND
 from prisme.stats.columns import time_column
 
 _HOUR: Final = 3600 * SECOND
+# DuckDB plans a query of 100 CASEs in 50 ms, of 1000 in a second; with a list of edges, always in 50 ms. Few CASEs are
+# the faster ones to run.
+_MOST_CASES: Final = 64
 # Weekday (1 is Monday) and hour.
 WEEK: Final = [f"{weekday}-{hour:02d}" for weekday in range(1, 8) for hour in range(24)]
 
 
-def bucket_number(table: str, edges: list[int]) -> str:
+def bucket_number(table: str, edges: list[int], bind: Callable[[Any], str]) -> str:
     """Return an expression: the number of the bucket of a table's row, which has to be within the edges.
 
-    It is as long as there are runs of equally long buckets. DuckDB takes seconds to plan one of thousands of CASEs.
+    `bind` binds a value to a parameter and returns its name.
     """
     microseconds = f"epoch_us({time_column(table)})"
     widths = [after - before for before, after in itertools.pairwise(edges)]
-    starts, numbers, first = list[int](), list[str](), 0
-    for width, run in itertools.groupby(widths):
-        length = len(list(run))
-        within = f"({microseconds} - {edges[first]}) // {width} + " if length > 1 else ""
-        starts.append(edges[first])
-        numbers.append(f"{within}{first}")
-        first += length
+    # The buckets that are not as long as the one before.
+    firsts = [0, *(number for number in range(1, len(widths)) if widths[number] != widths[number - 1])]
+    width = (edges[-1] - edges[0]) // len(widths) + 1
+    if len(firsts) > _MOST_CASES and _is_near(edges, width):
+        return _correct(microseconds, edges[0], width, bind(edges))
+    starts = [edges[number] for number in firsts]
+    numbers = [f"({microseconds} - {edges[number]}) // {widths[number]} + {number}" for number in firsts]
     return _search(microseconds, starts, numbers)
+
+
+def _is_near(edges: list[int], width: int) -> bool:
+    """Whether a bucket's number is at most one off if all were as long as `width`."""
+    return all(
+        abs((moment - edges[0]) // width - number) <= 1
+        for number, (start, end) in enumerate(itertools.pairwise(edges))
+        for moment in (start, end - 1)
+    )
+
+
+def _correct(value: str, start: int, width: int, edges: str) -> str:
+    """Return an expression: the number of a bucket by a width that is near enough, corrected by the list of edges."""
+    number = f"(({value} - {start}) // {width})"
+    # Lists of DuckDB begin with 1.
+    return (
+        f"{number} + CASE WHEN {value} < {edges}[{number} + 1] THEN -1 WHEN {value} >= {edges}[{number} + 2] THEN 1 "
+        "ELSE 0 END"
+    )
 
 
 def hour_of_week(start: int, end: int, zone: datetime.tzinfo) -> str:

@@ -71,7 +71,8 @@ class Stats:
     def _run_series(self, query: _SeriesQuery, filters: Filters, span: Span) -> list[Row]:
         conditions = self.conditions(filters, span.start, span.end)
         rows = " UNION ALL ".join(
-            f"SELECT {bucket_number(table, span.edges)} AS bucket, {query.columns} {conditions.rows(table)}"
+            f"SELECT {bucket_number(table, span.edges, conditions.bind)} AS bucket, {query.columns} "
+            f"{conditions.rows(table)}"
             for table in SERIES[query.names[0]]
         )
         return self.run(query.text.format(rows=rows), conditions)

@@ -14,8 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from prisme.base.timexpr import INTERVALS, SECOND, Interval
-from prisme.stats import filters
-from prisme.stats.buckets import WEEK
+from prisme.stats import buckets, filters
+from prisme.stats.buckets import WEEK, bucket_number
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.columns import SERIES, TOPS
 from prisme.stats.dashboard import build_dashboard
@@ -43,6 +43,30 @@ def test_every_name_is_known_to_the_oracle() -> None:
 def test_whole_series_are_counted(stats: Stats, name: str, interval: Interval, zone: datetime.tzinfo) -> None:
     span = span_of(FIRST, LAST + DAY, interval, zone)
     assert stats.series([name], {}, span)[name].frame.values == pytest.approx(Oracle(JOURNAL, {}).series(name, span))
+
+
+@pytest.mark.parametrize("zone", ZONES[1:], ids=str)
+@pytest.mark.parametrize("interval", ["hour", "day", "week", "month"])
+def test_buckets_are_found_in_a_list(
+    stats: Stats, interval: Interval, zone: datetime.tzinfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in spans with many buckets of different lengths."""
+    monkeypatch.setattr(buckets, "_MOST_CASES", 0)
+    span = span_of(FIRST, LAST + 20 * DAY, interval, zone)
+    assert "$edges[" in bucket_number("sessions", span.edges, lambda _: "$edges")
+    for name in ("pageviews", "sessions", "events"):
+        frame = stats.series([name], {}, span)[name].frame
+        assert frame.values == pytest.approx(Oracle(JOURNAL, {}).series(name, span))
+
+
+@given(st.lists(st.integers(FIRST, LAST), min_size=2, max_size=12, unique=True).map(sorted), st.sampled_from([0, 64]))
+@settings(many, max_examples=30)
+def test_buckets_have_any_lengths(stats: Stats, edges: list[int], most_cases: int) -> None:
+    span = Span(edges[0], edges[-1], edges)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(buckets, "_MOST_CASES", most_cases)
+        frame = stats.series(["pageviews"], {}, span)["pageviews"].frame
+    assert frame.values == pytest.approx(Oracle(JOURNAL, {}).series("pageviews", span))
 
 
 @pytest.mark.parametrize("name", TOPS)

@@ -81,7 +81,7 @@ def create_tables(
 
 def _create_visitors(stats: Stats, part: Part, earlier: Tables | None, table: str) -> None:
     conditions = stats.conditions(part.filters, part.start, part.end)
-    bucket = part_bucket(part, "pageviews")
+    bucket = part_bucket(part, "pageviews", conditions)
     rows = f"SELECT hash(visitor_id) AS id, {bucket} AS bucket {conditions.rows('pageviews')}"
     if earlier is not None:
         rows = f"SELECT id, bucket FROM {earlier.visitors} UNION ALL {rows}"

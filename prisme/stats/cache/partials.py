@@ -80,15 +80,15 @@ def count(stats: Stats, part: Part, earlier: Tables | None) -> Counts:
     return counts
 
 
-def part_bucket(part: Part, table: str) -> str:
+def part_bucket(part: Part, table: str, conditions: Conditions) -> str:
     """Return an expression: the number of a row's bucket in the whole span; it compares with the part's edges only."""
     first = bisect_right(part.edges, part.start) - 1
     edges = part.edges[first : max(bisect_left(part.edges, part.end), first + 1) + 1]
-    return f"CAST({bucket_number(table, edges)} + {first} AS INTEGER)"
+    return f"CAST({bucket_number(table, edges, conditions.bind)} + {first} AS INTEGER)"
 
 
 def _count_sessions(stats: Stats, part: Part, conditions: Conditions, counts: Counts) -> None:
-    bucket, rows = part_bucket(part, "sessions"), conditions.rows("sessions")
+    bucket, rows = part_bucket(part, "sessions", conditions), conditions.rows("sessions")
     query = _SESSIONS.format(bucket=bucket, duration=DURATION, rows=rows)
     for number, sessions, bounces, durations in stats.run(query, conditions):
         stats.reader.check()
@@ -98,7 +98,7 @@ def _count_sessions(stats: Stats, part: Part, conditions: Conditions, counts: Co
 
 
 def _count_events(stats: Stats, part: Part, conditions: Conditions, counts: Counts) -> None:
-    rows = (f"SELECT {part_bucket(part, table)} AS bucket {conditions.rows(table)}" for table in EVENTS)
+    rows = (f"SELECT {part_bucket(part, table, conditions)} AS bucket {conditions.rows(table)}" for table in EVENTS)
     query = _EVENTS.format(rows=" UNION ALL ".join(rows))
     for number, events in stats.run(query, conditions):
         stats.reader.check()
@@ -106,7 +106,7 @@ def _count_events(stats: Stats, part: Part, conditions: Conditions, counts: Coun
 
 
 def _count_pageviews(stats: Stats, part: Part, conditions: Conditions, earlier: Tables | None, counts: Counts) -> None:
-    bucket, rows = part_bucket(part, "pageviews"), conditions.rows("pageviews")
+    bucket, rows = part_bucket(part, "pageviews", conditions), conditions.rows("pageviews")
     stats.run(_PAGEVIEWS.format(bucket=bucket, rows=rows), conditions)
     last, known = "NULL", ""
     if earlier is not None:
