@@ -180,7 +180,7 @@ OPTIONS = (
         _SERVER,
         "access_log_ip",
         choice("full", "masked", "none"),
-        "full",
+        "masked",
         "The visitor's address in the access log: full, masked (the first 24 bits, or 48 for IPv6) or none.",
     ),
     Option(_SERVER, "debug", BOOLEAN, False, "Whether to log debug messages."),

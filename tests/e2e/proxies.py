@@ -228,6 +228,7 @@ def chain(folder: Path, outer: str, inner: str = "") -> Iterator[Chain]:
                 folder / "data",
                 origins="example.com,*.example.com",
                 access_log=str(access_log),
+                access_log_ip="full",
                 api_events_rate_limit=str(LIMIT),
                 proxy_hops="2" if inner else "1",
             )

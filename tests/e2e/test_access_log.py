@@ -35,7 +35,7 @@ def wait_for_lines(path: Path, count: int) -> list[dict[str, Any]]:
 
 
 def test_each_request_has_its_line(tmp_path: Path, start: Callable[..., LiveServer]) -> None:
-    options = {"api_events_rate_limit": str(LIMIT), "trust_proxy": "true"}
+    options = {"api_events_rate_limit": str(LIMIT), "trust_proxy": "true", "access_log_ip": "full"}
     server = start(access_log=str(tmp_path / "log"), **options)
     expected = []
     begun = datetime.datetime.now(datetime.UTC) - datetime.timedelta(milliseconds=1)
@@ -95,6 +95,28 @@ def test_addresses_are_logged_as_wanted(
     assert [line["source_ip"] for line in wait_for_lines(tmp_path / "log", len(ADDRESSES))] == expected
     text = (tmp_path / "log").read_text()
     assert how == "full" or not re.search(r"0\.0\.1|113\.77|1:2::3", text)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        pytest.param({}, "203.0.{}.0/24", id="by default"),
+        pytest.param({"access_log_ip": "full"}, "203.0.{}.77", id="full"),
+        pytest.param({"access_log_ip": "none"}, "", id="none"),
+    ],
+)
+def test_matched_with_the_tables(
+    tmp_path: Path, start: Callable[..., LiveServer], options: dict[str, str], told: str
+) -> None:
+    """By the order of times, as anybody could who has both: which page is whose."""
+    server = start(access_log=str(tmp_path / "log"), trust_proxy="true", **options)
+    for number in range(5):
+        headers = browser(f"https://example.com/{number}", X_Forwarded_For=f"203.0.{number}.77")
+        assert server.http.post("/api/v1/events/pageviews", headers=headers).status_code == 200
+    lines = sorted(wait_for_lines(tmp_path / "log", 5), key=lambda line: str(line["time"]))
+    paths = server.rows("SELECT path FROM pageviews ORDER BY timestamp")
+    found = [(path, line["source_ip"]) for (path,), line in zip(paths, lines, strict=True)]
+    assert found == [(f"/{number}", told.format(number)) for number in range(5)]
 
 
 def converse(server: LiveServer, sent: bytes) -> bytes:

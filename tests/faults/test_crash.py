@@ -53,7 +53,8 @@ def check_killed(server: Process, copy: Path) -> None:
     shutil.rmtree(copy)
 
 
-@pytest.mark.parametrize("fsync", ["interval", "always", "never"])
+# For a killed process, what is written is as good as synced: one way is enough, but for the long version.
+@pytest.mark.parametrize("fsync", ["interval", "always", "never"] if LONG else ["interval"])
 def test_nothing_answered_is_lost_or_stored_twice(tmp_path: Path, fsync: str, report: Report) -> None:
     seed = random.randrange(2**32)
     print("seed", seed)

@@ -31,7 +31,7 @@ TEXTS: dict[str, tuple[str, object]] = {
     "data_dir": ("/var/lib/prisme", Path("/var/lib/prisme")),
     "admin_hostport": ("[::1]:9999", ("::1", 9999)),
     "access_log": ("access.log", Path("access.log")),
-    "access_log_ip": ("masked", "masked"),
+    "access_log_ip": ("full", "full"),
     "debug": ("true", True),
     "trust_proxy": ("true", "true"),
     "proxy_header": ("CF-Connecting-IP", "CF-Connecting-IP"),

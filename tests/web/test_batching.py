@@ -18,7 +18,7 @@ from prisme.web.responses import ACCEPTED
 from prisme.web.routing import BatchEndpoint, Outcome
 from prisme.web.server import Batching, BatchingError, Server, answer_scope, make_server
 from prisme.web.traffic import Traffic
-from tests.server import free_port
+from tests.server import PATIENCE, free_port
 
 GET = b"GET /batch HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
@@ -59,7 +59,10 @@ def test_requests_that_arrive_while_the_loop_is_busy_are_one_batch() -> None:
             wires = [socket.create_connection(("127.0.0.1", port)) for _ in range(10)]
             for wire in wires:
                 wire.sendall(GET)
-            time.sleep(0.5)  # noqa: ASYNC251  # the loop is busy
+            deadline = time.monotonic() + PATIENCE
+            while len(batching._received) < len(wires):  # the loop is busy
+                assert time.monotonic() < deadline
+                time.sleep(0.01)  # noqa: ASYNC251
             streams = [await asyncio.open_connection(sock=wire) for wire in wires]
             assert [await reader.readline() for reader, _ in streams] == [b"HTTP/1.1 200 OK\r\n"] * 10
             for _, writer in streams:

@@ -9,6 +9,7 @@ from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.web import body
 from prisme.web.body import BodyReader, read_body
+from tests.server import PATIENCE
 
 
 def part(body: bytes, more: bool = False) -> dict[str, Any]:
@@ -52,15 +53,19 @@ def test_body(length: bytes, messages: list[dict[str, Any]], outcome: bytes | Re
     assert asyncio.run(read_body(receive, length)) == outcome
 
 
-@pytest.fixture
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Patience for 0.2 seconds."""
-    monkeypatch.setattr(body, "BODY_SECONDS", 0.2)
-    monkeypatch.setattr(body, "_CHECK_SECONDS", 0.05)
+class MovableLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock a test can set forward, in seconds."""
+
+    moved = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.moved
 
 
-@pytest.mark.usefixtures("hurry")
-def test_body_has_to_come_in_time() -> None:
+def test_body_has_to_come_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "_CHECK_SECONDS", 0.01)
+    loop = MovableLoop()
+
     async def slow() -> dict[str, Any]:
         await asyncio.sleep(0.05)
         return part(b"x", True)
@@ -70,20 +75,22 @@ def test_body_has_to_come_in_time() -> None:
         raise AssertionError
 
     async def quick() -> dict[str, Any]:
-        await asyncio.sleep(0.01)
         return part(b"all")
 
     async def scene() -> None:
         bodies = BodyReader()
         for _ in range(2):  # it looks again whenever there is something to look at
-            read = await asyncio.gather(*(bodies.read(receive, b"") for receive in (slow, never, quick)))
-            assert read == [refusal.BODY_LATE, refusal.BODY_LATE, b"all"]
-            await asyncio.sleep(0.1)
+            late = [asyncio.create_task(bodies.read(receive, b"")) for receive in (slow, never)]
+            assert await bodies.read(quick, b"") == b"all"
+            await asyncio.sleep(0.05)
+            assert not any(reading.done() for reading in late), "it looked, and there was time left"
+            loop.moved += body.BODY_SECONDS + 1
+            assert await asyncio.wait_for(asyncio.gather(*late), PATIENCE) == [refusal.BODY_LATE, refusal.BODY_LATE]
 
-    asyncio.run(scene())
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(scene())
 
 
-@pytest.mark.usefixtures("hurry")
 def test_who_ends_a_reading_ends_it() -> None:
     async def never() -> dict[str, Any]:
         await asyncio.Event().wait()
@@ -91,7 +98,7 @@ def test_who_ends_a_reading_ends_it() -> None:
 
     async def scene() -> None:
         reading = asyncio.create_task(BodyReader().read(never, b""))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
