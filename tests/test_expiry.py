@@ -211,7 +211,9 @@ def test_it_ends_at_its_time(world: World, begin: Callable[[World], IsValid]) ->
     assert not is_valid()
 
 
-@pytest.mark.parametrize("begin", [log_in, known_browser, token, share_link, unlock], ids=lambda begin: begin.__name__)
+@pytest.mark.parametrize(
+    "begin", [log_in, known_browser, token, share_link, unlock, wait_for_attempts], ids=lambda begin: begin.__name__
+)
 def test_it_stays_ended(world: World, begin: Callable[[World], IsValid]) -> None:
     is_valid = begin(world)
     world.now = START + 2 * EXPIRIES[begin]

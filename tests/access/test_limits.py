@@ -166,7 +166,10 @@ def test_attempts_up_to_their_limit(limit: int) -> None:
     assert limiter.reserve(limits, 0.0) == WINDOW
     assert limiter.reserve(limits, WINDOW - 0.5) == 1
     assert limiter.reserve({"b": limit}, 0.0) == 0
-    assert limiter.reserve(limits, WINDOW) == 0
+    # The window has ended, and another one begins.
+    assert [limiter.reserve(limits, WINDOW) for _ in range(limit)] == [0] * limit
+    assert limiter.reserve(limits, WINDOW) == WINDOW
+    assert limiter.reserve(limits, 3 * WINDOW) == 0
 
 
 def test_a_released_attempt_does_not_count() -> None:
