@@ -8,6 +8,8 @@ import duckdb
 # At each checkpoint DuckDB rewrites the last, partly filled block of every column. With its own threshold of 16 MB that
 # was a third of the cost of a load. Replaying a write-ahead log of this size at the start takes at most half a second.
 LOG_BYTES = 64 << 20
+# The settings that change while the file is open (`database.py`).
+_CHANGED = ("memory_limit", "threads")
 
 
 class Limits(NamedTuple):
@@ -18,8 +20,12 @@ class Limits(NamedTuple):
 
 
 def connect(path: Path, limits: Limits, temporary: Path) -> duckdb.DuckDBPyConnection:
-    """Open the file, or create it; what does not fit in memory is spilled to the folder `temporary`."""
-    return duckdb.connect(
+    """Open the file, or create it; what does not fit in memory is spilled to the folder `temporary`.
+
+    Statements can use no other files than these, and those in the folder `journal` beside the file: a mistake in a
+    statement must not read, write or load anything else.
+    """
+    connection = duckdb.connect(
         str(path),
         config={
             "memory_limit": f"{limits.memory}B",
@@ -31,6 +37,20 @@ def connect(path: Path, limits: Limits, temporary: Path) -> duckdb.DuckDBPyConne
             "autoload_known_extensions": False,
         },
     )
+    _restrict(connection, path.parent / "journal")
+    return connection
+
+
+def _restrict(connection: duckdb.DuckDBPyConnection, journal: Path) -> None:
+    """Deny access to other files, and changes of settings, for as long as the file is open."""
+    row = connection.execute("SELECT current_setting('lock_configuration')").fetchone()
+    if row and row[0]:
+        return  # another connection of this process has the file open
+    # In this order, and only once the file is open: DuckDB rejects the folders before that, and after the next setting.
+    connection.execute("SET allowed_directories = $folders", {"folders": [str(journal)]})
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET allowed_configs = $names", {"names": list(_CHANGED)})
+    connection.execute("SET lock_configuration = true")
 
 
 def clear(temporary: Path) -> None:

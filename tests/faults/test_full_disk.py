@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from prisme.assets import COUNTRIES
@@ -16,7 +17,7 @@ from tests.faults.disk import Disk, device, elsewhere, mounted
 from tests.faults.load import BATCH, HOME, LONG, PAGEVIEWS, TIMES, Load, Report, count, flow
 from tests.faults.monitoring import JOURNAL, STORE, Monitored, Symptoms, endure
 from tests.process import Process
-from tests.server import CHROME, LiveServer, browser, config_for, make_token, open_tables, wait_until
+from tests.server import CHROME, LiveServer, browser, make_token, wait_until
 
 PASSWORD = "correct horse battery"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -104,7 +105,8 @@ def test_full_under_load(
 
 def add_ballast(server: Process, size: int) -> None:
     """Rows in the write-ahead log, of so many bytes: DuckDB moves them to the file at `LOG_BYTES`."""
-    with open_tables(config_for(server.folder, server.port)) as tables:
+    path = server.folder / "prisme.duckdb"
+    with duckdb.connect(str(path), config={"checkpoint_threshold": f"{LOG_BYTES}B"}) as tables:
         tables.execute("PRAGMA disable_checkpoint_on_shutdown")
         tables.execute("CREATE TABLE ballast (bytes VARCHAR)")
         log = server.folder / "prisme.duckdb.wal"

@@ -19,9 +19,10 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     folder = tmp_path_factory.mktemp("stats")
     database = Database(folder / "prisme.duckdb", Limits(256 << 20, 2), folder / "tmp")
     loader = Loader(database, 1_000)
+    (folder / "journal").mkdir()
     size = len(LINES) // 5
     for number in range(1, 7):
-        segment = Segment(number, segment_path(folder, number))
+        segment = Segment(number, segment_path(folder / "journal", number))
         segment.path.write_bytes(b"".join(LINES[(number - 1) * size : number * size]))
         loader.load(segment, LAST)
     loader.close()

@@ -42,8 +42,9 @@ class Instance:
         self.database = Database(folder / "prisme.duckdb", Limits(256 << 20, 2), folder / "tmp")
         self.cache = IncrementalCache(self.database)
         self._loader = Loader(self.database, 1_000)
-        self._folder, self._number, self._time = folder, 0, time.monotonic()
+        self._folder, self._number, self._time = folder / "journal", 0, time.monotonic()
         patch.setattr(load_log, "monotonic", lambda: self._time)
+        self._folder.mkdir()
 
     def load(self, lines: list[bytes]) -> None:
         self._time += 1000

@@ -21,7 +21,8 @@ class Store:
     """A database with its loader, and a folder to put segments into."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = folder / "journal"
+        self.folder.mkdir(exist_ok=True)
         self.database = Database(folder / "prisme.duckdb", LIMITS, folder / "tmp")
         self.loader = Loader(self.database, MOST_OPEN)
 

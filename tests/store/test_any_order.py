@@ -101,8 +101,9 @@ def load(folder: Path, segments: list[tuple[int, bytes]]) -> dict[str, list[str]
     """The tables after these segments, in this order."""
     database = Database(folder / "prisme.duckdb", Limits(256 * 2**20, 1), folder / "tmp")
     loader = Loader(database, 1_000)
+    (folder / "journal").mkdir()
     for number, lines in segments:
-        path = segment_path(folder, number)
+        path = segment_path(folder / "journal", number)
         path.write_bytes(lines)
         loader.load(Segment(number, path), START)
     with database.cursor() as cursor:

@@ -15,30 +15,26 @@ LOG = logging.getLogger("prisme")
 
 
 def load(store: Store) -> Leftovers:
-    return asyncio.run(load_leftovers(store.loader, store.folder / "journal", lambda: NOW, LOG))
+    return asyncio.run(load_leftovers(store.loader, store.folder, lambda: NOW, LOG))
 
 
 @pytest.fixture
 def journal(store: Store) -> Store:
-    """A store whose segments are in the journal's folder."""
-    folder = store.folder
-    store.folder = folder / "journal"
-    store.folder.mkdir()
+    """A store with two segments."""
     store.segment(3, PageviewLine(3, session(3)))
     store.segment(7, PageviewLine(7, session(7)))
-    store.folder = folder
     return store
 
 
 def test_segments_are_loaded_and_stay_for_the_writer(journal: Store, caplog: pytest.LogCaptureFixture) -> None:
-    (journal.folder / "journal" / "notes.txt").touch()
+    (journal.folder / "notes.txt").touch()
     with caplog.at_level(logging.INFO):
         leftovers = load(journal)
     assert [segment.number for segment in leftovers.segments] == [3, 7]
     assert (leftovers.unloaded, leftovers.next_number) == ([], 8)
     assert all(segment.path.exists() for segment in leftovers.segments)
     assert caplog.messages == [
-        f"{journal.folder / 'journal' / 'notes.txt'} is not a journal segment, it is ignored",
+        f"{journal.folder / 'notes.txt'} is not a journal segment, it is ignored",
         "segment 3 of an earlier run loaded",
         "segment 7 of an earlier run loaded",
     ]
