@@ -39,7 +39,8 @@ def test_salts_are_overwritten_where_they_lie(tmp_path: Path) -> None:
 
 def test_salts_are_synced_and_so_is_the_wipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A power cut costs no salt, and brings none back."""
-    lying, opened, connect = LyingDisk(), [], sqlite3.connect
+    lying, connect = LyingDisk(), sqlite3.connect
+    opened: list[sqlite3.Connection] = []
 
     def open_file(*arguments: Any, **options: Any) -> sqlite3.Connection:
         opened.append(connect(*arguments, **options))
