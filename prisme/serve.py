@@ -28,6 +28,7 @@ from prisme.visit.geo import GeoError
 from prisme.visit.origins import OriginError
 from prisme.visit.ratelimit import RateLimiter
 from prisme.visit.restore_sessions import restore
+from prisme.visit.salt_saving import SaltSaving
 from prisme.visit.sessions import CAPACITY, LONGEST, PAGES
 from prisme.web import lifecycle
 from prisme.web.api import healthcheck
@@ -136,6 +137,7 @@ class Prisme:
         servers = self._make_servers()
         with rare_collections():  # all that was built so far lives until the end
             writing = asyncio.create_task(self.writer.run())  # first: it has to know of each segment that is full
+            salt_saving = SaltSaving(self._stores.salts)
             tasks = build_housekeeping(self._services, self._stores.salts, self._now, self._log)
             housekeeping = asyncio.create_task(tasks.run())
             serving = [asyncio.create_task(servers[0].serve_batches(self._batching))]
@@ -154,6 +156,7 @@ class Prisme:
                     housekeeping.cancel()
                     self.writer.stop()
                     ended = await asyncio.gather(*serving, housekeeping, writing, return_exceptions=True)
+                    await salt_saving.close()
         if errors := [error for error in ended if isinstance(error, Exception)]:
             raise ExceptionGroup("parts of the server have failed", errors)
 

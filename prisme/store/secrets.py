@@ -18,9 +18,9 @@ from prisme.store.errors import StoreError
 _Salts = Mapping[str, tuple[int, bytearray]]
 
 _BYTES = 16
-# Nobody else writes to the file. The event loop waits meanwhile, and the write is retried.
+# Nobody else writes to the file. After a jump of the clock, the event loop waits meanwhile; the write is retried.
 _LOCK_TIMEOUT = 0.2  # seconds
-_NAMES = ("today", "previous")
+_NAMES = ("today", "previous", "next")
 _TABLE = "CREATE TABLE IF NOT EXISTS salts (name TEXT PRIMARY KEY, day INTEGER NOT NULL, salt BLOB NOT NULL)"
 
 

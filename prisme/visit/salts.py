@@ -1,16 +1,18 @@
 """The keys that identities are hashed with, one for each day. They are written to the store alone, never to a log.
 
-A new key is made at 00:00 UTC. The previous one is needed to find visits that continue over midnight, and is erased as
-soon as these are over.
+A new key is made for each day (UTC), seconds before it begins, so that it is stored when it is first used. The previous
+one is needed to find visits that continue over midnight, and is erased as soon as these are over.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 DAY = 86_400_000_000  # microseconds
 BYTES = 16
-TODAY, PREVIOUS = "today", "previous"
+TODAY, PREVIOUS, NEXT = "today", "previous", "next"
+# How long before midnight the next day's key is made and stored.
+AHEAD = 4_000_000  # microseconds
 # Read into a bytearray, which can be erased; `os.urandom` returns bytes, which cannot.
 _RANDOM = Path("/dev/urandom")
 
@@ -31,7 +33,8 @@ class KeyStore(Protocol):
 class Salts:
     """Today's key (UTC), and the previous one while its visits may continue: `ttl` microseconds after midnight.
 
-    `saved` is false where the keys could not be stored.
+    `saved` is false where the keys could not be stored. `on_change` saves them, by default at once; its argument says
+    whether a new key is in use that is not stored.
     """
 
     def __init__(self, store: KeyStore, now: int, ttl: int) -> None:
@@ -41,7 +44,9 @@ class Salts:
         self._day, self.today = stored.get(TODAY, (-1, bytearray()))
         self._previous_day, previous = stored.get(PREVIOUS, (-1, bytearray()))
         self.previous: bytearray | None = previous or None
-        self.saved = stored.keys() <= {TODAY, PREVIOUS} and bool(self.today)
+        self._next_day, self._next = stored.get(NEXT, (-1, bytearray()))
+        self.saved = stored.keys() <= {TODAY, PREVIOUS, NEXT} and bool(self.today)
+        self.on_change: Callable[[bool], object] = lambda _: self.save()
         if not self.rotate(now) and not self.expire(now) and not self.saved:
             self.save()
 
@@ -59,32 +64,64 @@ class Salts:
         day = now // DAY
         if day == self._day:
             return False
-        _erase(self.previous)
+        erase(self.previous)
         if self.today and abs(day - self._day) == 1:
             self.previous, self._previous_day = self.today, self._day
         else:
-            _erase(self.today)
+            erase(self.today)
             self.previous = None
-        self._day, self.today = day, _make_key()
-        if not self.expire(now):
-            self.save()
+        is_prepared = self._next_day == day
+        if not is_prepared:
+            erase(self._next)
+            self._next = _make_key()
+        self._day, self.today = day, self._next
+        self._next_day, self._next = -1, bytearray()
+        self._drop_previous(now)
+        self.on_change(not is_prepared)
         return True
+
+    def prepare(self, now: int) -> None:
+        """Make the next day's key, once, shortly before midnight."""
+        day = self._day + 1
+        if self._next_day != day and (now + AHEAD) // DAY == day:
+            erase(self._next)
+            self._next_day, self._next = day, _make_key()
+            self.on_change(False)
 
     def expire(self, now: int) -> bool:
         """Erase the previous key once no visit of its day can be open any more; whether it did."""
-        if self.previous is None or 0 <= now - self._day * DAY < self._ttl:
+        if not self._drop_previous(now):
             return False
-        _erase(self.previous)
-        self.previous = None
-        self.save()
+        self.on_change(False)
         return True
 
     def save(self) -> None:
         """Write the keys to the store, which erases all others."""
+        self.saved = self.write(self._keys())
+
+    def copy(self) -> dict[str, tuple[int, bytearray]]:
+        """A copy of all keys; whoever takes it erases it."""
+        return {name: (day, bytearray(key)) for name, (day, key) in self._keys().items()}
+
+    def write(self, keys: Keys) -> bool:
+        """Replace the stored keys; False where the disk fails."""
+        return self._store.write(keys)
+
+    def _keys(self) -> dict[str, tuple[int, bytearray]]:
         keys = {TODAY: (self._day, self.today)}
         if self.previous is not None:
             keys[PREVIOUS] = (self._previous_day, self.previous)
-        self.saved = self._store.write(keys)
+        if self._next:
+            keys[NEXT] = (self._next_day, self._next)
+        return keys
+
+    def _drop_previous(self, now: int) -> bool:
+        """Erase the previous key in memory once no visit of its day can be open; whether it did."""
+        if self.previous is None or 0 <= now - self._day * DAY < self._ttl:
+            return False
+        erase(self.previous)
+        self.previous = None
+        return True
 
 
 def _make_key() -> bytearray:
@@ -95,6 +132,7 @@ def _make_key() -> bytearray:
     return key
 
 
-def _erase(key: bytearray | None) -> None:
+def erase(key: bytearray | None) -> None:
+    """Overwrite a key with zeros."""
     if key:
         key[:] = bytes(len(key))

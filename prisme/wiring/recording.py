@@ -87,8 +87,9 @@ def build_housekeeping(services: Services, salts: Salts, now: Callable[[], int],
     """What has to be done every second while events are recorded; `now` gives microseconds."""
 
     def save_salts() -> None:
+        salts.prepare(now())
         if not salts.saved:
-            salts.save()
+            salts.on_change(False)
 
     def refresh_countries() -> None:
         if services.geo.refresh():

@@ -3,13 +3,18 @@
 import contextlib
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from prisme.store.secrets import Secrets
 from tests.checkout import ROOT
 from tests.faults.leak_search import PLANTED
+from tests.faults.lying_disk import LyingDisk
 from tests.server import LiveServer
 
 
@@ -30,6 +35,28 @@ def test_salts_are_overwritten_where_they_lie(tmp_path: Path) -> None:
         found = [one for one in salts if one in (tmp_path / "secrets.sqlite").read_bytes()]
         assert found == [salt]
     secrets.close()
+
+
+def test_salts_are_synced_and_so_is_the_wipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut costs no salt, and brings none back."""
+    lying, connect = LyingDisk(), sqlite3.connect
+    opened: list[sqlite3.Connection] = []
+
+    def open_file(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(connect(*arguments, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", open_file)
+    with contextlib.closing(Secrets(tmp_path / "secrets.sqlite", logging.getLogger(), lying.disk)) as secrets:
+        assert tmp_path in lying.synced  # the names of both files
+        assert opened[0].execute("PRAGMA synchronous").fetchone() == (3,)  # EXTRA
+        for day in range(3):
+            lying.synced.clear()
+            assert secrets.write({"today": (day, bytearray(os.urandom(16)))})
+            assert lying.synced == [tmp_path / "secrets.sqlite-journal"]
+            safe = lying.left(tmp_path)["secrets.sqlite-journal"]
+            assert len(safe) > 512
+            assert not any(safe)
 
 
 def test_a_torn_write_of_a_salt_is_undone_and_wiped(tmp_path: Path) -> None:

@@ -1,11 +1,17 @@
-"""What does not go on: nobody reads the logs. Events do."""
+"""What does not go on: nobody reads the logs, or the disk does not answer. Events do."""
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
+import pytest
+
 from tests.faults.load import Load, flow
+from tests.faults.lying_disk import LyingDisk
+from tests.faults.test_midnight import MINUTE, at, read_keys, set_time, view
 from tests.process import Process
+from tests.server import wait_until
 
 
 def test_logs_that_nobody_reads_delay_no_event(tmp_path: Path) -> None:
@@ -27,3 +33,36 @@ def test_logs_that_nobody_reads_delay_no_event(tmp_path: Path) -> None:
         assert (load.unexpected, load.refused) == ([], 0)
         assert server.stop() == 0
     os.close(pipe)
+
+
+@pytest.mark.parametrize("when", ["while it is made", "at midnight"])
+def test_a_disk_that_stalls_at_midnight_delays_no_event(tmp_path: Path, when: str) -> None:
+    """The new day's key is made before, and stored before it is used where the disk answers in time."""
+    lying = LyingDisk()
+    server = at(tmp_path / "data", -MINUTE)
+    server.disk = lying.disk
+    with server:
+        view(server, "a")
+        server.settle()
+        yesterdays = read_keys(server.folder)
+        stack = contextlib.ExitStack()
+        if when == "while it is made":
+            stack.enter_context(lying.stall())
+        set_time(server, -3)
+        if when == "at midnight":
+            wait_until(lambda: "next" in read_keys(server.folder), "the key")
+            made = read_keys(server.folder)["next"]
+            stack.enter_context(lying.stall())
+        else:
+            wait_until(lying.stalled.is_set, "the write")
+        with stack:
+            set_time(server, 1)
+            for number in range(3):
+                view(server, f"{number}", address="9.9.9.9")
+                time.sleep(0.5)  # housekeeping as well
+            view(server, "last")
+        wait_until(lambda: set(read_keys(server.folder)) == {"today", "previous"}, "the keys to be stored")
+        assert read_keys(server.folder)["previous"] == yesterdays["today"]
+        if when == "at midnight":
+            assert read_keys(server.folder)["today"] == made
+        assert server.rows("SELECT count(DISTINCT visitor_id) FROM pageviews") == [(2,)]

@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import NamedTuple
 import pytest
 
 from prisme.assets import COUNTRIES
+from prisme.store.schema import newest_version
+from tests.checkout import ROOT
 from tests.faults.disk import mounted
 from tests.faults.load import LONG, Load, Report, count, flow
 from tests.process import Process
@@ -138,6 +142,38 @@ def test_a_damaged_database_is_told_and_replaced(
             "damaged database at start", 1, count(server, [loads[0], loads[-1]] if has_copy else [loads[-1]]), seconds
         )
         assert not journal(folder)
+
+
+@pytest.mark.parametrize("steps", range(1, newest_version("events") + 1))
+def test_killed_before_the_first_checkpoint(left: Left, tmp_path: Path, steps: int, report: Report) -> None:
+    """In a new folder, after so many migrations: all that exists is in the write-ahead log."""
+    folder = tmp_path / "new"
+    shutil.copytree(left.folder / "journal", folder / "journal")
+    killed = f"""
+import os
+from pathlib import Path
+from prisme.store import upgrade
+from prisme.store.connection import Limits
+from prisme.store.database import Database
+
+pending_steps = upgrade.pending_steps
+
+def some_steps(*arguments):
+    yield from pending_steps(*arguments)[:{steps}]
+    os.kill(os.getpid(), 9)
+
+upgrade.pending_steps = some_steps
+Database(Path({str(folder)!r}, "prisme.duckdb"), Limits(256 << 20, 2), Path({str(tmp_path)!r}))
+"""
+    assert subprocess.run([sys.executable, "-c", killed], cwd=ROOT).returncode == -signal.SIGKILL
+    assert (folder / "prisme.duckdb.wal").stat().st_size > 0
+    with Process(folder, trust_proxy="true") as server:
+        begun = time.monotonic()
+        server.start()
+        seconds = time.monotonic() - begun
+        assert server.stop() == 0
+        assert [line for line in server.log() if line["level"] > 30] == []
+        report("`kill -9` before the first checkpoint", 1, count(server, [left.loads[-1]]), seconds)
 
 
 @pytest.mark.parametrize(
