@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from prisme.base.timexpr import INTERVALS
+from prisme.stats.zones import list_zones
 from tests.e2e.callers import send_visit
 from tests.server import LiveServer
 
@@ -76,3 +77,8 @@ def test_links_of_the_first_bucket_may_be_followed(server: LiveServer) -> None:
     assert zooms == ["/dashboard?interval=year&tz=America/New_York&path=/a%20b&from=0&to=18000"]
     assert not [link for link in links if "from=-" in link]
     assert server.http.get(zooms[0]).status_code == 200
+
+
+def test_the_zones_to_choose_from_are_those_that_are_known(server: LiveServer) -> None:
+    listed = server.http.get("/dashboard").text.partition('<datalist id="zones">')[2].partition("</datalist>")[0]
+    assert re.findall("<option>([^<]+)</option>", listed) == sorted(list_zones())
