@@ -18,12 +18,15 @@ def build_chart(state: UrlState, metric: Metric, dashboard: Dashboard, query: St
     if query.compared is not None and dashboard.compared_series is not None:
         compared = Series(query.compared.edges, _compute(metric, dashboard.compared_series))
 
+    # The same for all buckets, which may be thousands.
+    link = state.link({"period": None, "from": None, "to": None})
+    link += "&" if "?" in link else "?"
+
     def zoom_link(start: int, end: int) -> str:
         if query.interval == "minute":
             return ""
         # The first bucket may begin before 1970.
-        times = {"from": str(max(start, 0) // SECOND), "to": str(min(end, now) // SECOND)}
-        return state.link({"period": None, **times})
+        return f"{link}from={max(start, 0) // SECOND}&to={min(end, now) // SECOND}"
 
     options = Options(query.interval, query.zone, metric.format_short, zoom_link, metric.is_whole)
     return draw_chart(series, compared, options, now)

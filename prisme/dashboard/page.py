@@ -23,6 +23,7 @@ from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.dashboard import Dashboard, build_dashboard
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
+from prisme.stats.zones import list_zones
 
 # The rows to read of each list. Referrers are grouped into fewer sources, and what changed may be far down.
 ROWS = changes.ROWS
@@ -40,6 +41,7 @@ def build_page(
     return {
         "state": state,
         "tz": query.zone.key,
+        "zones": sorted(list_zones()),
         "interval": query.interval,
         "live": format_exact(dashboard.live_visitors),
         "chips": build_chips(state),

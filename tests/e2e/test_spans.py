@@ -1,6 +1,7 @@
 """Spans of figures, through real HTTP: any times, zones and comparisons are answered, or refused with a reason."""
 
 import html
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from prisme.base.timexpr import INTERVALS
+from prisme.stats.zones import list_zones
 from tests.e2e.callers import send_visit
 from tests.server import LiveServer
 
@@ -64,3 +66,19 @@ def test_more_than_a_century_is_refused(server: LiveServer, path: str, times: di
     )
     assert response.status_code == 400
     assert "from: over 100 years before `to`, such as from=now-1y" in html.unescape(response.text)
+
+
+def test_links_of_the_first_bucket_may_be_followed(server: LiveServer) -> None:
+    """In zones west of Greenwich, it begins before 1970."""
+    page = {"from": "0", "to": "1971", "interval": "year", "tz": "America/New_York", "path": "/a b"}
+    response = server.http.get("/dashboard", params=page)
+    links = [html.unescape(link) for link in re.findall(r'href="(/dashboard[?][^"]*&amp;to=\d+)"', response.text)]
+    zooms = [link for link in links if "from=0&" in link]
+    assert zooms == ["/dashboard?interval=year&tz=America/New_York&path=/a%20b&from=0&to=18000"]
+    assert not [link for link in links if "from=-" in link]
+    assert server.http.get(zooms[0]).status_code == 200
+
+
+def test_the_zones_to_choose_from_are_those_that_are_known(server: LiveServer) -> None:
+    listed = server.http.get("/dashboard").text.partition('<datalist id="zones">')[2].partition("</datalist>")[0]
+    assert re.findall("<option>([^<]+)</option>", listed) == sorted(list_zones())

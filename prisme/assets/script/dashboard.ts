@@ -239,12 +239,6 @@ const prepare = () => {
     if ((event.target as HTMLInputElement).checked) localStorage.removeItem(KEYS_OFF);
     else localStorage.setItem(KEYS_OFF, "1");
   });
-  const zones = find<HTMLDataListElement>("#zones");
-  if (zones && "supportedValuesOf" in Intl) {
-    for (const zone of (Intl as unknown as { supportedValuesOf(what: string): string[] }).supportedValuesOf("timeZone")) {
-      zones.appendChild(document.createElement("option")).value = zone;
-    }
-  }
 };
 prepare();
 
