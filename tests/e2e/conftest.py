@@ -84,7 +84,7 @@ def visit(chromium: Browser, server: LiveServer) -> Iterator[Open]:
         contexts.append(chromium.new_context(**{"timezone_id": "UTC", **options}))
         log_in(contexts[-1], live, name)
         page = contexts[-1].new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         page.goto(live.url + path)
         return page
 
