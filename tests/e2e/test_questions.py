@@ -1,19 +1,15 @@
 """Questions to the API of figures: wrong ones, those of other origins, those that take too long or are too many."""
 
-import socket
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from prisme.stats import figures
 from tests.e2e.callers import WIDE, Callers, call, send_visit
-from tests.server import PATIENCE, LiveServer, wait_until
+from tests.server import LiveServer
 
 
 @pytest.fixture(scope="module")
@@ -109,35 +105,6 @@ def test_a_long_question_does_not_hold_up_the_stop(tmp_path: Path, monkeypatch: 
         assert not asking.done()
         server.stop()
         assert isinstance(asking.exception(), httpx.TransportError) or asking.result().status_code == 503
-
-
-def test_a_stop_waits_for_what_is_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun, go_on = threading.Event(), threading.Event()
-
-    def compute(*given: Any) -> Any:
-        begun.set()
-        assert go_on.wait(PATIENCE)
-        return figures.compute(*given)
-
-    monkeypatch.setattr("prisme.web.api.stats.compute", compute)
-    monkeypatch.setattr("prisme.web.lifecycle._DRAIN_SECONDS", PATIENCE)
-    with LiveServer(tmp_path) as server, ThreadPoolExecutor() as threads:
-        headers = server.make_token()
-        asking = threads.submit(httpx.get, f"{server.url}/api/v1/stats/pageviews", headers=headers, timeout=PATIENCE)
-        assert begun.wait(PATIENCE)
-        stopping = threads.submit(server.stop)
-        try:
-            wait_until(lambda: not listens(server.port), "the server to stop listening")
-            assert not wait([stopping], timeout=0.5).done
-        finally:
-            go_on.set()
-        assert asking.result().status_code == 200
-        stopping.result()
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_too_many_questions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
