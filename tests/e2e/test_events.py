@@ -5,7 +5,8 @@ import datetime
 import signal
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,9 @@ from tests.e2e.event_senders import (
     view,
     visits,
 )
+from tests.e2e.metrics import admin, value
 from tests.process import Process
-from tests.server import PATIENCE, LiveServer, browser
+from tests.server import PATIENCE, LiveServer, browser, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +175,24 @@ def test_nobody_holds_up_the_stop(tmp_path: Path) -> None:
         assert server.rows("SELECT path FROM pageviews") == [("/kept",)]
         assert server.rows("SELECT path, properties FROM events_custom") == [("/a", "{}")]
         assert not list((server.folder / "journal").iterdir())
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_stop_waits_for_what_is_under_way(start: Callable[..., LiveServer], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest of a body arrives once the server has begun to stop: the event is answered and stored."""
+    monkeypatch.setattr("prisme.web.lifecycle._DRAIN_SECONDS", PATIENCE)
+    server = start(admin_hostport=admin())
+    with ThreadPoolExecutor() as threads, socket.create_connection(("127.0.0.1", server.port), PATIENCE) as wire:
+        wire.sendall(request_head("example.com", "Content-Length: 2") + b"{")
+        wait_until(lambda: value(server, "http_active_requests") == 1, "the request to be under way")
+        stopping = threads.submit(server.stop)
+        wait_until(lambda: not listens(server.port), "the server to stop listening")
+        assert not wait([stopping], timeout=0.3).done
+        wire.sendall(b"}")
+        assert wire.recv(4096).startswith(b"HTTP/1.1 200 ")
+        stopping.result()
+    assert server.rows("SELECT properties FROM events_custom") == [("{}",)]
