@@ -26,6 +26,7 @@ from prisme.base.refusal import Refusal
 from prisme.store.control import Control
 from prisme.web.routing import Methods
 from tests.checkout import ROOT
+from tests.faults.load import LONG
 from tests.server import LiveServer, watch_routes
 
 FILE = ROOT / "docs" / "openapi.yaml"
@@ -33,7 +34,7 @@ DESCRIPTION: dict[str, Any] = yaml.safe_load(FILE.read_text())
 PATHS: dict[str, dict[str, Any]] = DESCRIPTION["paths"]
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 OPERATIONS = [(path, method) for path, item in PATHS.items() for method in item]
-EXAMPLES = 60  # requests that schemathesis makes up for each operation, beside those that it derives
+EXAMPLES = 60 if LONG else 25  # requests that schemathesis makes up for each operation, beside those that it derives
 
 schema = schemathesis.openapi.from_dict(DESCRIPTION)
 

@@ -8,6 +8,7 @@ from bench.stages import __main__ as command
 from bench.stages.compare import COMMITTED, REFERENCE, Figures, compare, describe, read, render, write
 from bench.stages.count import CountError, count
 from bench.stages.work import Call, Stage
+from tests.faults.load import LONG
 from tests.requirements import need
 
 HERE = {"python": "3.11.7", "build": "GCC 12.2.0", "architecture": "x86_64", "valgrind": "3.19.0"}
@@ -159,6 +160,7 @@ def test_batched_calls_get_lists() -> None:
     assert alone._replace(batch=2).calls(range(1, 5)) == [([1, 2], [-1, -2]), ([3, 4], [-3, -4])]
 
 
+@pytest.mark.skipif(not LONG, reason="takes half a minute; .ci/run counts all stages, PRISME_TEST_LONG=1 these two")
 def test_count_by_valgrind() -> None:
     need("valgrind", "valgrind")
     figures = count(REFERENCE, "encode")

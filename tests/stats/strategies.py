@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from prisme.base.timexpr import Interval, edges
 from prisme.stats import filters
 from prisme.stats.selection import Span
+from tests.faults.load import LONG
 from tests.stats.lines import CLIENTS, DAY, DOMAINS, EVENT_NAMES, FIRST, LAST, PATHS, REFERRERS
 from tests.stats.oracle import Made, Term
 
@@ -50,7 +51,9 @@ made_filters = st.lists(st.sampled_from(sorted(VALUES)), max_size=3, unique=True
     lambda names: st.fixed_dictionaries({name: terms(VALUES[name]) for name in names})
 )
 spans = st.tuples(st.integers(FIRST - DAY, LAST), st.integers(0, 42 * DAY)).map(lambda drawn: (drawn[0], sum(drawn)))
-many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(
+    max_examples=150 if LONG else 40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def read(made: Made) -> filters.Filters:

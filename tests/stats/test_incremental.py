@@ -28,6 +28,7 @@ from prisme.store.database import Database
 from prisme.store.errors import LateError
 from prisme.store.loader import Loader
 from prisme.store.reader import Reader
+from tests.faults.load import LONG
 from tests.stats.lines import DAY, DOMAINS, FIRST, HOUR, UTC, ZONES, make_lines
 from tests.stats.oracle import Made
 from tests.stats.strategies import made_filters, read, span_of
@@ -107,7 +108,7 @@ def select(
     st.sampled_from([None, DOMAINS[:1]]),
     st.sampled_from([1, 1_000_000]),
 )
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30 if LONG else 3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_figures_are_those_counted_anew(
     tmp_path_factory: pytest.TempPathFactory,
     seed: int,

@@ -6,6 +6,7 @@ from prisme.runtime.options import OPTIONS
 from prisme.visit import ratelimit
 from prisme.visit.address import Address, parse
 from prisme.visit.ratelimit import BUDGET, WIDE, WINDOW, RateLimiter
+from tests.checkout import ROOT
 
 SECOND = 1_000_000_000
 
@@ -111,9 +112,19 @@ def test_a_limit_beyond_the_counters_bits_is_a_defect(monkeypatch: pytest.Monkey
     RateLimiter((1 << 20) - 1)
     with pytest.raises(RuntimeError, match="a limit of 1048576 requests, or its bytes, does not fit"):
         RateLimiter(1 << 20)
-    monkeypatch.setattr(ratelimit, "BUDGET", 1 << 20)
+    # The wider network's bytes, and those of one request more, which may be the longest head and body.
+    longest = 1 << 17
+    monkeypatch.setattr(ratelimit, "BUDGET", ((1 << 24) - longest) // WIDE - 1)
+    RateLimiter(1)
+    monkeypatch.setattr(ratelimit, "BUDGET", ((1 << 24) - longest) // WIDE)
     with pytest.raises(RuntimeError, match="a limit of 1 requests, or its bytes, does not fit"):
         RateLimiter(1)
+
+
+def test_limits_are_those_of_the_docs() -> None:
+    limits = f"{BUDGET // 1024} KiB; {WIDE} times as much for a /48 of IPv6"
+    assert limits in (ROOT / "docs" / "reliability.md").read_text()
+    assert BUDGET % 1024 == 0
 
 
 @pytest.mark.parametrize("limit", [1, 60])
