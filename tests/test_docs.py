@@ -233,7 +233,7 @@ def test_privacy_names_what_is_there(asked: LiveServer) -> None:
     asked.settle()
     with contextlib.closing(sqlite3.connect(asked.folder / "secrets.sqlite")) as secrets:
         keys = secrets.execute("SELECT name, length(salt) FROM salts").fetchall()
-    assert sorted(keys) == [("previous", 16), ("today", 16)]
+    assert sorted(keys) == [("next", 16), ("previous", 16), ("today", 16)]
     places = " ".join(row[0] for row in rows(PRIVACY, "## What is where, and for how long"))
     kept = {path.name for path in asked.folder.iterdir()}
     unnamed = {name for name in kept if name not in places and not name.startswith("prisme.duckdb")}
