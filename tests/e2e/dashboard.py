@@ -48,8 +48,7 @@ def add_people(live: LiveServer, domain: str) -> None:
 
 def log_in(context: BrowserContext, live: LiveServer, name: str) -> None:
     """Without the dashboard that follows: what a test opens is the first page that it asks for."""
-    fields = {"name": name, "password": PASSWORD}
-    answer = context.request.post(f"{live.url}/login", form=fields, max_redirects=0)
+    answer = context.request.post(f"{live.url}/login", form={"name": name, "password": PASSWORD}, max_redirects=0)
     assert answer.status == 303, answer.text()
 
 
