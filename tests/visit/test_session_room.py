@@ -77,6 +77,14 @@ def test_a_visit_that_grows_takes_the_place_of_others() -> None:
     assert one.weight == 1
 
 
+def test_a_visit_that_grows_takes_the_place_of_the_only_other_one() -> None:
+    sessions = Sessions(TTL, 64, capacity=2 * SHARDS)
+    for number in range(2):
+        sessions.put(number * SHARDS, visit(str(number)), 0)
+    one = go(sessions, SHARDS, sessions.find(SHARDS, 0)[0], LONG, 1)
+    assert (sessions.find(0, 1), sessions.find(SHARDS, 1), len(sessions)) == ((), (one,), 1)
+
+
 def test_a_visit_that_is_too_heavy_is_alone() -> None:
     sessions = Sessions(TTL, 64, capacity=2 * SHARDS)
     sessions.put(0, visit("a"), 0)

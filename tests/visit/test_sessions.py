@@ -167,3 +167,20 @@ def test_there_may_be_nothing_to_rekey(there: bool) -> None:
     assert sessions.rekey(1, 2, TTL) == ()
     assert sessions.find(2, TTL) == ()
     assert sessions.counts.devices_inserted == there
+
+
+def test_rekeyed_visits_are_among_those_of_the_new_key_by_their_last_activity() -> None:
+    sessions = Sessions(TTL, 64)
+    sessions.put(1, visit("old", now=10), 10)
+    sessions.put(2, visit("new", now=20), 20)
+    assert names(sessions.rekey(1, 2, 30)) == ["old", "new"]
+    assert names(sessions.find(2, 30)) == ["old", "new"]
+
+
+def test_so_many_sweeps_as_shards_reach_every_device() -> None:
+    sessions = Sessions(TTL, 64)
+    for device in range(SHARDS):
+        sessions.put(device, visit(str(device)), 0)
+    for _ in range(SHARDS):
+        sessions.sweep(TTL)
+    assert len(sessions) == 0
