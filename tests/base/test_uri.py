@@ -145,6 +145,7 @@ def test_queries_are_escaped_where_they_have_to_be(raw: str, query: str) -> None
 
 @pytest.mark.parametrize("part", [b"/", b"/?", b"/#", b":0"])
 def test_parse_refuses_over_the_cap(part: bytes) -> None:
+    assert uri.MAX_BYTES == 8192, "the docs and the reasons of refusals say so"
     start = b"http://a.b" + part
     assert uri.parse(start + b"0" * (uri.MAX_BYTES - len(start))) is not None
     assert uri.parse(start + b"0" * (uri.MAX_BYTES - len(start) + 1)) is None
@@ -207,6 +208,7 @@ def test_parse_refuses_over_the_cap(part: bytes) -> None:
         pytest.param("\uff11\uff127.0.0.1", "127.0.0.1", id="IPv4, full-width"),
         pytest.param("[2001:DB8:0:0:0:0:0:1]", "[2001:db8::1]", id="IPv6"),
         pytest.param("[::ffff:1.2.3.4]", "[::ffff:102:304]", id="IPv4 in IPv6"),
+        pytest.param("[::ffff:255.255.255.255]", "[::ffff:ffff:ffff]", id="IPv4 in IPv6, all bits"),
         pytest.param("[fe80::1%eth0]", None, id="IPv6 with a zone"),
         pytest.param("[::1", None, id="IPv6 left open"),
         pytest.param("[]", None, id="IPv6 empty"),

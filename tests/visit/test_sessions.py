@@ -116,6 +116,15 @@ def test_a_clock_set_back_ends_no_visit() -> None:
     assert names(sessions.find(1, TTL)) == ["a"]
 
 
+def test_of_several_visits_only_the_open_ones_are_found() -> None:
+    """Long after the end of one, and of all."""
+    sessions = Sessions(TTL, 64)
+    for now in (0, 1, TTL):
+        sessions.put(1, visit(str(now), now=now), now)
+    assert names(sessions.find(1, TTL + 2)) == [str(TTL)]
+    assert sessions.find(1, 5 * TTL) == ()
+
+
 def test_visits_that_are_over_make_room_for_the_next() -> None:
     sessions = Sessions(TTL, 64)
     sessions.put(1, visit("a", now=0), 0)
