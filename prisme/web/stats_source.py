@@ -9,6 +9,7 @@ from prisme.stats.cache.incremental import IncrementalCache
 from prisme.store.database import Database
 from prisme.store.errors import LateError, LostError
 from prisme.store.reader import Reader
+from prisme.web.parsed_request import ParsedRequest
 
 
 class StatsSource(msgspec.Struct, frozen=True):
@@ -24,9 +25,9 @@ class StatsSource(msgspec.Struct, frozen=True):
         """Microseconds."""
         return self.clock.wall() // 1000
 
-    def open_reader(self, began: float) -> Reader:
-        """A reader for a request that came at `began` (monotonic, seconds)."""
-        return Reader(self.database, self.deadline, began)
+    def open_reader(self, parsed: ParsedRequest) -> Reader:
+        """A reader for a request; its deadline counts from when it came."""
+        return Reader(self.database, self.deadline, parsed.began, parsed.cancellation)
 
 
 def refuse_unavailable(error: LateError | LostError) -> Refusal:

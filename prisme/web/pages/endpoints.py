@@ -5,11 +5,14 @@ from urllib.parse import quote
 
 import msgspec
 
+from prisme.access.grants import Grant
 from prisme.access.shares import SHARE
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.dashboard.url_state import DASHBOARD
 from prisme.web.body import MAX_BODY, BodyReader
+from prisme.web.disconnect import cancel_on_disconnect
+from prisme.web.identification import Identifier
 from prisme.web.pages.templates import Templates, error_page
 from prisme.web.parsed_request import ParsedRequest, is_same_origin, is_secure, parse_fields, parse_request
 from prisme.web.request import Request
@@ -21,12 +24,16 @@ Fields = dict[str, str]
 
 
 class PageRequest(msgspec.Struct, frozen=True):
-    """A request for a page: `fields` are those of a form, `address` is the client's, `secure` is true for HTTPS."""
+    """A request for a page: `fields` are those of a form, `address` is the client's, `secure` is true for HTTPS.
+
+    `grant` is what its sender may do, or why they may do nothing.
+    """
 
     parsed: ParsedRequest
     fields: Fields
     address: str
     secure: bool
+    grant: Grant | Refusal
 
     @property
     def base(self) -> str:
@@ -42,6 +49,8 @@ class PageRequest(msgspec.Struct, frozen=True):
 
 # Handles a request in a worker thread. An exception is a defect of ours.
 Handler = Callable[[PageRequest], Response | Refusal]
+# Answers a sender without a grant, in the event loop.
+TurnAway = Callable[[Refusal, PageRequest], Response | Refusal]
 
 
 class PageDeps(msgspec.Struct, frozen=True):
@@ -49,21 +58,22 @@ class PageDeps(msgspec.Struct, frozen=True):
 
     templates: Templates
     pool: WorkerPool
+    identifier: Identifier
 
 
-def page_endpoint(deps: PageDeps, handle: Handler) -> Endpoint:
-    """An endpoint for a page that only shows something."""
+def page_endpoint(deps: PageDeps, handle: Handler, turn_away: TurnAway | None = None) -> Endpoint:
+    """An endpoint for a page that only shows something. With `turn_away`, it is for senders with a grant only."""
 
     async def endpoint(request: Request) -> Response:
         parsed = parse_request(request)
         if isinstance(parsed, Refusal):
             return error_page(deps.templates, request, parsed)
-        return await _respond(deps, request, parsed, {}, handle)
+        return await _respond(deps, request, parsed, {}, handle, turn_away)
 
     return endpoint
 
 
-def form_endpoint(deps: PageDeps, handle: Handler) -> Endpoint:
+def form_endpoint(deps: PageDeps, handle: Handler, turn_away: TurnAway | None = None) -> Endpoint:
     """An endpoint for a form, which pages of other sites cannot send. It does not validate fields."""
     bodies = BodyReader()
 
@@ -74,7 +84,7 @@ def form_endpoint(deps: PageDeps, handle: Handler) -> Endpoint:
         fields = await _read_form(request, parsed, bodies)
         if isinstance(fields, Refusal):
             return error_page(deps.templates, request, fields)
-        return await _respond(deps, request, parsed, fields, handle)
+        return await _respond(deps, request, parsed, fields, handle, turn_away)
 
     return endpoint
 
@@ -87,8 +97,19 @@ async def _read_form(request: Request, parsed: ParsedRequest, bodies: BodyReader
 
 
 async def _respond(
-    deps: PageDeps, request: Request, parsed: ParsedRequest, fields: Fields, handle: Handler
+    deps: PageDeps,
+    request: Request,
+    parsed: ParsedRequest,
+    fields: Fields,
+    handle: Handler,
+    turn_away: TurnAway | None,
 ) -> Response:
-    page_request = PageRequest(parsed, fields, str(request.client.key), is_secure(request, parsed))
-    outcome = await deps.pool.run(lambda: handle(page_request))
+    grant = await deps.identifier.identify(request, parsed)
+    page_request = PageRequest(parsed, fields, str(request.client.key), is_secure(request, parsed), grant)
+    outcome: Response | Refusal
+    if isinstance(grant, Refusal) and (turn_away is not None or grant.status != 401):
+        outcome = turn_away(grant, page_request) if turn_away is not None else grant
+    else:
+        with cancel_on_disconnect(request, parsed.cancellation):
+            outcome = await deps.pool.run(lambda: handle(page_request), request.sender, parsed.cancellation)
     return error_page(deps.templates, request, outcome) if isinstance(outcome, Refusal) else outcome
