@@ -37,6 +37,7 @@ from prisme.web.pages.setup import SetupDeps
 from prisme.web.pages.share import ShareDeps
 from prisme.web.pages.templates import Templates
 from prisme.web.pages.viewer import DashboardDeps
+from prisme.web.request_limit import RequestLimit
 from prisme.web.routing import Methods
 from prisme.web.static import DASHBOARD_JS
 from prisme.web.stats_source import StatsSource
@@ -87,17 +88,19 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
     )
     attempts = AttemptLimiter()
     setup = setup or _make_setup(deps, authenticator)
-    return {
-        **static.routes(),
-        **dashboard.routes(dashboard_deps),
-        **list_page.routes(dashboard_deps),
-        **stats_api.routes(StatsDeps(source, responses, identifier, figures_pool, config.api_stats_allow_origins)),
-        **admin.routes(AdminApiDeps(control, authenticator, identifier, access_pool)),
-        **settings.routes(SettingsDeps(access_page, control, authenticator, attempts)),
-        **login.routes(LoginDeps(access_page, authenticator, attempts)),
-        **share.routes(ShareDeps(access_page, authenticator, attempts)),
-        **setup_page.routes(SetupDeps(access_page, authenticator, setup, deps.log)),
-    }
+    limit = RequestLimit(config.api_stats_rate_limit, clock.steady)
+    return static.routes() | limit.guard(
+        {
+            **dashboard.routes(dashboard_deps),
+            **list_page.routes(dashboard_deps),
+            **stats_api.routes(StatsDeps(source, responses, identifier, figures_pool, config.api_stats_allow_origins)),
+            **admin.routes(AdminApiDeps(control, authenticator, identifier, access_pool)),
+            **settings.routes(SettingsDeps(access_page, control, authenticator, attempts)),
+            **login.routes(LoginDeps(access_page, authenticator, attempts)),
+            **share.routes(ShareDeps(access_page, authenticator, attempts)),
+            **setup_page.routes(SetupDeps(access_page, authenticator, setup, deps.log)),
+        }
+    )
 
 
 def _make_setup(deps: ReadingDeps, authenticator: Authenticator) -> Setup:
