@@ -151,7 +151,7 @@ class Prisme:
                 await asyncio.wait({*serving, writing, housekeeping, stopped}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 try:
-                    await lifecycle.drain(servers, serving, self._batching)
+                    await lifecycle.drain(servers, serving, self._batching, self._stores.database.stop_reading)
                 finally:
                     housekeeping.cancel()
                     self.writer.stop()

@@ -34,6 +34,7 @@ class Process:
             "data-dir": str(self.folder),
             "origins": "example.com",
             "api-events-rate-limit": "0",
+            "api-stats-rate-limit": "0",
             "admin-hostport": "",
             "access-log": "",
             **{name.replace("_", "-"): value for name, value in self.options.items()},

@@ -74,6 +74,7 @@ def config_for(folder: Path, port: int, **options: str) -> Config:
         "origins": "example.com,*.example.com",
         "eventstore-max-batch-timeout": "50ms",
         "api-events-rate-limit": "0",
+        "api-stats-rate-limit": "0",
         "duckdb-memory-limit": "512MB",
         "admin-hostport": "",
         "access-log": "",

@@ -14,6 +14,7 @@ from prisme.access.login_attempts import WINDOW, AttemptLimiter
 from prisme.access.setup import Setup
 from prisme.access.shares import UNLOCK_SECONDS, Shares
 from prisme.access.tokens import Tokens
+from prisme.runtime.cancellation import Cancellation
 from prisme.stats.cache import responses, sites
 from prisme.stats.cache.responses import ResponseCache
 from prisme.stats.cache.sites import SiteCache
@@ -45,7 +46,9 @@ class World:
         """Whether a request with these credentials has any rights."""
         headers = {"authorization": f"Bearer {bearer}"} if bearer else {}
         query = {"share": share} if share else {}
-        return isinstance(self.authenticator.identify(ParsedRequest(headers, dict([cookie]), query, 0.0)), Grant)
+        return isinstance(
+            self.authenticator.identify(ParsedRequest(headers, dict([cookie]), query, 0.0, Cancellation())), Grant
+        )
 
 
 IsValid = Callable[[], bool]

@@ -155,7 +155,8 @@ def _measure(plan: Plan, folder: Path, seeded: Seed, say: Say) -> Figures:
         say(f"plain scans: {1000 * month:,.1f} ms (30 days), {1000 * year:,.1f} ms (12 months)")
         of_month, of_year = questions(tables, MONTH, now), questions(tables, YEAR, now)
         of_readers = [_of_reader(tables, number, now) for number in range(plan.readers)]
-    with running(start_prisme(folder, {"duckdb-memory-limit": MEMORY, "duckdb-threads": str(THREADS)})) as server:
+    options = {"duckdb-memory-limit": MEMORY, "duckdb-threads": str(THREADS), "api-stats-rate-limit": "0"}
+    with running(start_prisme(folder, options)) as server:
         bench = Bench(plan, server, make_token(database(folder).parent), say)
         steps: list[Callable[[], None]] = [
             lambda: bench.read_alone("30 days", of_month, month, {}),

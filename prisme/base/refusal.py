@@ -79,3 +79,11 @@ STATS_DISK = Refusal(
 )
 PASSWORDS_BUSY = Refusal("passwords_busy", 503, "too many passwords are being checked: try again", retry_after=2)
 STATS_BUSY = Refusal("stats_busy", 503, "too many queries at once", retry_after=2)
+RESPONSES_UNREAD = Refusal(
+    "responses_unread", 503, "too many large responses have not been read yet: read them, or try again", retry_after=10
+)
+RESPONSE_TOO_LARGE = Refusal(
+    "response_too_large", 400, "the response would be over 8 MiB: request fewer rows with limit, others with offset"
+)
+# nginx's status. Only metrics and the log show it.
+CLIENT_GONE = Refusal("client_gone", 499, "the client closed the connection")

@@ -45,6 +45,7 @@ class Config(msgspec.Struct, frozen=True):
     sessionstorage_session_inactive_ttl: float
     sessionstorage_max_sessions_per_visitor: int
     api_stats_timeout: float
+    api_stats_rate_limit: int  # requests per minute; 0 means no limit
     api_stats_allow_origins: tuple[str, ...]
     eventstore_max_batch_size: int
     eventstore_max_batch_timeout: float

@@ -288,6 +288,15 @@ OPTIONS = (
     ),
     Option(
         _FIGURES,
+        "api_stats_rate_limit",
+        whole_number(0),
+        600,
+        "The maximum number of requests per minute from one address that are no events: for the stats API, the "
+        "dashboard, the admin API and log-ins; more are rejected with 429. A request with wrong credentials counts as "
+        "5. For IPv6, each /64 counts as one address, and a /48 may send 16 times as much. 0 turns the limit off.",
+    ),
+    Option(
+        _FIGURES,
         "api_stats_allow_origins",
         ORIGINS,
         "",

@@ -110,7 +110,8 @@ class Database:
         """Interrupt all queries under way, and reject new ones."""
         self.stopping = True
         for cursor in tuple(self.read_cursors):
-            cursor.interrupt()
+            with contextlib.suppress(duckdb.ConnectionException):  # it was closed in this moment
+                cursor.interrupt()
 
     def reopen(self) -> None:
         """Open the file again: after a fatal error, such as a checkpoint on a full disk, DuckDB rejects everything.

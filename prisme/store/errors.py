@@ -30,6 +30,13 @@ class LateError(UnavailableError):
         super().__init__(f"the answer took over {seconds:g} s: ask for less time, or with fewer filters")
 
 
+class StoppedError(LateError):
+    """The server stops, and waits for no query."""
+
+    def __init__(self) -> None:
+        Exception.__init__(self, "the server is stopping")
+
+
 class LostError(UnavailableError):
     """The database fails until the writer reopens it (`Database.reopen`)."""
 

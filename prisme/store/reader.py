@@ -8,8 +8,9 @@ from typing import Any
 
 import duckdb
 
+from prisme.runtime.cancellation import Cancellation
 from prisme.store.database import Database
-from prisme.store.errors import DiskError, FullError, LateError, LostError, UnavailableError
+from prisme.store.errors import DiskError, FullError, LateError, LostError, StoppedError, UnavailableError
 
 Row = tuple[Any, ...]
 _LOST = (duckdb.FatalException, duckdb.ConnectionException)
@@ -23,13 +24,21 @@ class Reader:
     """A read-only transaction for the time of a `with` block: all queries see the same rows. For one thread.
 
     They see the first `loads` loads, and perhaps those that ended while the reader was opened. `deadline` is in seconds
-    and for all queries together, from `began` (monotonic), by default from the start of the block.
+    and for all queries together, from `began` (monotonic), by default from the start of the block. `cancellation` ends
+    them before.
     """
 
-    def __init__(self, database: Database, deadline: float, began: float | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        deadline: float,
+        began: float | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> None:
         self._database = database
         self._deadline = deadline
         self._began = began
+        self._cancellation = cancellation or Cancellation()
         self._late = False
         self._keeper: duckdb.DuckDBPyConnection | None = None
         self.loads = 0
@@ -46,9 +55,10 @@ class Reader:
             self._close(self._cursor)
             raise self._explain(error) from error
         waited = 0.0 if self._began is None else time.monotonic() - self._began
-        self._timer = threading.Timer(max(self._deadline - waited, 0), self._interrupt)
+        self._timer = threading.Timer(max(self._deadline - waited, 0), self.cancel)
         self._timer.daemon = True
         self._timer.start()
+        self._cancellation.attach(self.cancel)
         return self
 
     def ask(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
@@ -73,7 +83,16 @@ class Reader:
     def check(self) -> None:
         """Raise LateError after the deadline: for loops in Python, between queries and while their rows are read."""
         if self._late or self._database.stopping:
-            raise LateError(self._deadline)
+            raise self._late_error()
+
+    def cancel(self) -> None:
+        """Interrupt the query under way, if there is one, and reject all others. From any thread."""
+        self._late = True
+        for cursor in filter(None, (self._cursor, self._keeper)):
+            cursor.interrupt()
+
+    def _late_error(self) -> LateError:
+        return StoppedError() if self._database.stopping else LateError(self._deadline)
 
     def _run(self, cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         self.check()
@@ -84,7 +103,7 @@ class Reader:
 
     def _explain(self, error: duckdb.Error) -> UnavailableError:
         if isinstance(error, duckdb.InterruptException):
-            return LateError(self._deadline)
+            return self._late_error()
         if isinstance(error, _LOST):
             return LostError()
         cause = str(error).partition("\n")[0]
@@ -107,12 +126,8 @@ class Reader:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._cancellation.detach(self.cancel)
         self._timer.cancel()
         self._timer.join()  # an interrupt under way still needs the cursor
         for cursor in filter(None, (self._cursor, self._keeper)):
             self._close(cursor)
-
-    def _interrupt(self) -> None:
-        self._late = True
-        for cursor in filter(None, (self._cursor, self._keeper)):
-            cursor.interrupt()

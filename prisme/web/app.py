@@ -11,6 +11,7 @@ from prisme.web.request import Proxy, Request
 from prisme.web.responses import Response, refuse
 from prisme.web.routing import BatchEndpoint, Endpoint, Methods, Outcome, Router, Target
 from prisme.web.traffic import Traffic
+from prisme.web.unread import UnreadResponses
 
 
 class App:
@@ -23,6 +24,7 @@ class App:
         self._exact = self._router.exact
         self._traffic = traffic
         self._log = log
+        self._unread = UnreadResponses()
 
     def read(self, request: Request) -> None:
         """Find the endpoint, and read the headers and the length of the body that it needs. In any thread.
@@ -86,7 +88,7 @@ class App:
 
     async def _answer_later(self, request: Request, coming: Awaitable[Response]) -> Response:
         try:
-            response = await coming
+            response = self._unread.admit(request, await coming)
         except Exception as error:
             response = self._fail(request, error)
         # Counted before it is sent: a client that has the answer finds it in the metrics.

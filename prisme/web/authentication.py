@@ -5,7 +5,7 @@ from typing import Final
 
 from prisme.access import keys
 from prisme.access.accounts import Accounts
-from prisme.access.grants import ADMIN, Grant
+from prisme.access.grants import Grant
 from prisme.access.shares import SHARE, Share, Shares
 from prisme.access.tokens import Tokens
 from prisme.base import refusal
@@ -38,11 +38,6 @@ class Authenticator:
         key = request.cookies.get(LOGIN_COOKIE)
         account = self.accounts.find_login(key, self.clock()) if key else None
         return refusal.NOT_LOGGED_IN if account is None else account.grant
-
-    def identify_admin(self, request: ParsedRequest) -> Grant | Refusal:
-        """The grant of a request, if it is an admin's."""
-        grant = self.identify(request)
-        return grant if isinstance(grant, Refusal) or ADMIN in grant.scopes else refusal.NOT_ALLOWED
 
     def find_share(self, request: ParsedRequest) -> Share | None:
         """The share link in a request, whether it is locked or not."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from prisme.runtime.config import Config
 from prisme.runtime.ports import claim
@@ -11,6 +11,8 @@ from prisme.web.server import Batching, BatchingError, Server
 
 # How long a stop waits for requests under way; supervisors often kill after 10 s in all.
 _DRAIN_SECONDS = 5.0
+# How long it waits for queries, before they are interrupted and answered with 503.
+_QUERY_SECONDS = 1.0
 
 
 class ServeError(Exception):
@@ -51,11 +53,17 @@ async def check_batching(config: Config, batching: Batching) -> None:
         raise ServeError(str(error)) from error
 
 
-async def drain(servers: Sequence[Server], serving: Sequence[asyncio.Task[None]], batching: Batching) -> None:
+async def drain(
+    servers: Sequence[Server],
+    serving: Sequence[asyncio.Task[None]],
+    batching: Batching,
+    stop_queries: Callable[[], object],
+) -> None:
     """Stop listening, and wait for the requests under way, but not for ever, as Granian by itself would.
 
     `serving` are the tasks of the servers.
     """
+    stopping = asyncio.get_running_loop().call_later(_QUERY_SECONDS, stop_queries)
     for server in servers:
         server.stop()  # type: ignore[no-untyped-call]  # Granian has no types here
     with contextlib.suppress(TimeoutError):
@@ -63,3 +71,4 @@ async def drain(servers: Sequence[Server], serving: Sequence[asyncio.Task[None]]
             await asyncio.gather(*serving, return_exceptions=True)
             while batching.active:  # noqa: ASYNC110  # an event would cost every request something
                 await asyncio.sleep(0.01)
+    stopping.cancel()

@@ -11,6 +11,7 @@ import msgspec
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.base.uri import parse
+from prisme.runtime.cancellation import Cancellation
 from prisme.web.cookies import parse_cookies
 from prisme.web.request import MAX_QUERY, Request
 
@@ -18,12 +19,16 @@ _MAX_FIELDS: Final = 100
 
 
 class ParsedRequest(msgspec.Struct, frozen=True):
-    """Headers that come twice have their last value. `began` is when it was parsed (monotonic, seconds)."""
+    """Headers that come twice have their last value. `began` is when it was parsed (monotonic, seconds).
+
+    `cancellation` ends the work for it.
+    """
 
     headers: Mapping[str, str]
     cookies: Mapping[str, str]
     query: Mapping[str, str]
     began: float
+    cancellation: Cancellation
 
     @property
     def content_length(self) -> bytes:
@@ -39,7 +44,7 @@ def parse_request(request: Request) -> ParsedRequest | Refusal:
     query = parse_fields(request.query, MAX_QUERY)
     if isinstance(query, Refusal):
         return query
-    return ParsedRequest(headers, parse_cookies(cookie), query, time.monotonic())
+    return ParsedRequest(headers, parse_cookies(cookie), query, time.monotonic(), Cancellation())
 
 
 def parse_fields(text: bytes, max_bytes: int) -> dict[str, str] | Refusal:

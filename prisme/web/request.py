@@ -16,6 +16,7 @@ from prisme.base.uuids import uuid4s
 from prisme.visit import address
 from prisme.visit.address import Address
 from prisme.web.body import Body
+from prisme.web.quota import NOBODY, Sender
 
 if TYPE_CHECKING:
     from prisme.web.routing import Target
@@ -92,7 +93,8 @@ class Request(msgspec.Struct, gc=False):
 
     `path` and `query` are not percent-decoded, `received_at` is in steady nanoseconds, `name` is the path's last
     segment where the route takes one. `slots` are the headers and parameters that an event endpoint reads, `properties`
-    the `prop-` parameters of its query, `origin` its `Origin` header. `refusal` is why the request was turned down.
+    the `prop-` parameters of its query, `origin` its `Origin` header. `refusal` is why the request was turned down,
+    `sender` is whose limits it counts for.
 
     `gc=False`: of what it refers to, only a body that is still awaited refers back, until it has ended.
     """
@@ -115,6 +117,7 @@ class Request(msgspec.Struct, gc=False):
     address: Address | None = None
     given_id: str = ""
     refusal: Refusal | None = None
+    sender: Sender = NOBODY
 
     @property
     def client(self) -> Address:

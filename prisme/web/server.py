@@ -42,7 +42,7 @@ from prisme.runtime.machine import this_machine
 from prisme.runtime.metrics import Distribution, Gauge, Histogram, Metric
 from prisme.runtime.open_files import allow_open_files
 from prisme.runtime.ports import connect
-from prisme.web import responses
+from prisme.web import responses, unread
 from prisme.web.body import Body, Timeouts
 from prisme.web.request import Proxy, Receive, Request
 from prisme.web.responses import Response
@@ -119,9 +119,7 @@ async def answer_scope(app: Application, scope: Scope, receive: Receive, send: S
     if request.body is not None:
         await request.body.receive(receive)
     (response,) = app.answer([request])
-    start, body = response if isinstance(response, tuple) else await response
-    await send(start)
-    await send(body)
+    await unread.send(send, response if isinstance(response, tuple) else await response)
 
 
 class Batching:
@@ -263,9 +261,7 @@ class Batching:
     async def _answer_later(self, watcher: Any, coming: Awaitable[Response]) -> None:
         self.active += 1
         try:
-            start, body = await coming
-            await watcher.proto.send(start)
-            await watcher.proto.send(body)
+            await unread.send(watcher.proto.send, await coming)
         except BaseException as error:
             watcher.err(error)
         else:

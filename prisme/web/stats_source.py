@@ -13,6 +13,7 @@ from prisme.stats.cache.incremental import IncrementalCache
 from prisme.store.database import Database
 from prisme.store.errors import DiskError, FullError, LateError, UnavailableError
 from prisme.store.reader import Reader
+from prisme.web.parsed_request import ParsedRequest
 
 # Seconds until the same shortage is logged again: a dashboard requests its figures anew all the time.
 _LOG_EVERY: Final = 3600.0
@@ -47,9 +48,9 @@ class StatsSource(msgspec.Struct, frozen=True):
         """Microseconds."""
         return self.clock.wall() // 1000
 
-    def open_reader(self, began: float) -> Reader:
-        """A reader for a request that came at `began` (monotonic, seconds)."""
-        return Reader(self.database, self.deadline, began)
+    def open_reader(self, parsed: ParsedRequest) -> Reader:
+        """A reader for a request; its deadline counts from when it came."""
+        return Reader(self.database, self.deadline, parsed.began, parsed.cancellation)
 
     def refuse(self, error: UnavailableError) -> Refusal:
         """The refusal of a request whose queries failed."""

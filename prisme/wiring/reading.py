@@ -25,6 +25,7 @@ from prisme.web.api import stats as stats_api
 from prisme.web.api.admin import AdminApiDeps
 from prisme.web.api.stats import StatsDeps
 from prisme.web.authentication import Authenticator
+from prisme.web.identification import Identifier
 from prisme.web.pages import dashboard, login, settings, share
 from prisme.web.pages import list as list_page
 from prisme.web.pages import setup as setup_page
@@ -37,14 +38,18 @@ from prisme.web.pages.share import ShareDeps
 from prisme.web.pages.templates import Templates
 from prisme.web.pages.viewer import DashboardDeps
 from prisme.web.password_check import PasswordChecker
+from prisme.web.request_limit import RequestLimit
 from prisme.web.routing import Methods
 from prisme.web.static import DASHBOARD_JS
 from prisme.web.stats_source import ShortageLog, StatsSource
 from prisme.web.worker_pool import WorkerPool
 
-# A query uses all of DuckDB's threads: two at a time are no faster, and delay events twice as long.
-_READERS = 1
+# A query uses all of DuckDB's threads: two at a time are no faster, and delay events twice as long. But nobody who is
+# logged in waits for a token's query, and no token for a share link's.
+_READERS_PER_RANK = 1
 _MAX_QUEUED = 64
+# To look credentials up takes some 0.3 ms.
+_MAX_IDENTIFIED = 256
 
 
 class ReadingDeps(NamedTuple):
@@ -68,32 +73,38 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
     authenticator = Authenticator(
         Accounts(control), Tokens(control), Shares(control), lambda: clock.wall() // 1_000_000_000
     )
-    figures_pool = WorkerPool("figures", _READERS, _MAX_QUEUED, low_priority=True)
+    figures_pool = WorkerPool("figures", _READERS_PER_RANK, _MAX_QUEUED, low_priority=True, per_rank=True)
     access_pool = WorkerPool("access", 1, _MAX_QUEUED)
+    identify_pool = WorkerPool("identify", 1, _MAX_IDENTIFIED)
     passwords = PasswordChecker(authenticator.accounts, authenticator.clock, clock.steady)
-    for close in (figures_pool.close, access_pool.close, passwords.close, database.stop_reading):
+    pools = (figures_pool, access_pool, identify_pool, passwords)
+    for close in (*(pool.close for pool in pools), database.stop_reading):
         closing.callback(close)
+    identifier = Identifier(authenticator, identify_pool)
     cache, shortages = IncrementalCache(database), ShortageLog(deps.log)
     source = StatsSource(database, cache, clock, config.api_stats_timeout, shortages)
     responses = ResponseCache(lambda: database.load_log.done)
     templates = Templates(static.script_url(DASHBOARD_JS))
-    figures_page, access_page = PageDeps(templates, figures_pool), PageDeps(templates, access_pool)
+    figures_page = PageDeps(templates, figures_pool, identifier)
+    access_page = PageDeps(templates, access_pool, identifier)
     dashboard_deps = DashboardDeps(
         figures_page, source, SiteCache(), authenticator, Views(control), config.origins, deps.intake
     )
     browsers = Browsers(control)
     setup = setup or _make_setup(deps, authenticator)
-    return {
-        **static.routes(),
-        **dashboard.routes(dashboard_deps),
-        **list_page.routes(dashboard_deps),
-        **stats_api.routes(StatsDeps(source, responses, authenticator, figures_pool, config.api_stats_allow_origins)),
-        **admin.routes(AdminApiDeps(control, authenticator, access_pool, passwords)),
-        **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
-        **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),
-        **share.routes(ShareDeps(access_page, authenticator, passwords)),
-        **setup_page.routes(SetupDeps(access_page, authenticator, setup, browsers, deps.log)),
-    }
+    limit = RequestLimit(config.api_stats_rate_limit, clock.steady)
+    return static.routes() | limit.guard(
+        {
+            **dashboard.routes(dashboard_deps),
+            **list_page.routes(dashboard_deps),
+            **stats_api.routes(StatsDeps(source, responses, identifier, figures_pool, config.api_stats_allow_origins)),
+            **admin.routes(AdminApiDeps(control, authenticator, identifier, access_pool, passwords)),
+            **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
+            **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),
+            **share.routes(ShareDeps(access_page, authenticator, passwords)),
+            **setup_page.routes(SetupDeps(access_page, authenticator, setup, browsers, deps.log)),
+        }
+    )
 
 
 def _make_setup(deps: ReadingDeps, authenticator: Authenticator) -> Setup:

@@ -35,6 +35,7 @@ DEFAULTS = Config(
     trailing_slash="keep",
     ignored_referrers=IGNORED,
     api_stats_timeout=10.0,
+    api_stats_rate_limit=600,
     api_stats_allow_origins=(),
     bot_filter="strict",
     bot_allow=(),

@@ -42,6 +42,7 @@ TEXTS: dict[str, tuple[str, object]] = {
     "trailing_slash": ("drop", "drop"),
     "ignored_referrers": ("Pay.example.com,*.Example.org", ("pay.example.com", "*.example.org")),
     "api_stats_timeout": ("1m", 60.0),
+    "api_stats_rate_limit": ("30", 30),
     "api_stats_allow_origins": (
         "https://a.example, http://b.example:8080",
         ("https://a.example", "http://b.example:8080"),

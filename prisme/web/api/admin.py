@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from prisme.access.grants import Grant, NotFoundError
+from prisme.access.grants import ADMIN, NotFoundError
 from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
@@ -16,6 +16,8 @@ from prisme.web.api import admin_actions as actions
 from prisme.web.api.admin_actions import Call
 from prisme.web.authentication import Authenticator
 from prisme.web.body import BodyReader
+from prisme.web.disconnect import cancel_on_disconnect
+from prisme.web.identification import Identifier
 from prisme.web.parsed_request import ParsedRequest, is_same_origin, parse_request
 from prisme.web.password_check import PasswordChecker
 from prisme.web.request import Request
@@ -33,21 +35,21 @@ class AdminApiDeps(msgspec.Struct, frozen=True):
 
     control: Control
     authenticator: Authenticator
+    identifier: Identifier
     pool: WorkerPool
     passwords: PasswordChecker
 
 
 # Gives what is encoded as JSON, or None for no content.
 Action = Callable[[Authenticator, Call], Any]
-Authenticate = Callable[[ParsedRequest], Grant | Refusal]
 # The password that a call is confirmed with, None for a call that needs none. Raises InputError.
 FindConfirmation = Callable[[Call], str | Refusal | None]
 
 
 def routes(deps: AdminApiDeps) -> dict[str, Methods]:
     """All routes of the admin API."""
-    admin = partial(_make_endpoint, deps, deps.authenticator.identify_admin)
-    anyone = partial(_make_endpoint, deps, deps.authenticator.identify)
+    admin = partial(_make_endpoint, deps, True)
+    anyone = partial(_make_endpoint, deps, False)
     return {
         API + "me": {"GET": anyone(actions.describe_grant)},
         API + "users": {"GET": admin(actions.list_users), "POST": admin(actions.add_user, status=201)},
@@ -65,13 +67,13 @@ def routes(deps: AdminApiDeps) -> dict[str, Methods]:
 
 def _make_endpoint(
     deps: AdminApiDeps,
-    authenticate: Authenticate,
+    for_admins: bool,
     action: Action,
     *,
     status: int = 200,
     find_confirmation: FindConfirmation = lambda _: None,
 ) -> Endpoint:
-    """An endpoint; `status` is that of a response with content."""
+    """An endpoint, for admins or for everybody with a grant; `status` is that of a response with content."""
     bodies = BodyReader()
 
     async def endpoint(request: Request) -> Response:
@@ -87,9 +89,11 @@ def _make_endpoint(
         if request.method not in {"GET", "HEAD"} and not is_same_origin(parsed):
             return refusal.CROSS_ORIGIN
         # Before the body is received: it may be 64 kB.
-        grant = await deps.pool.run(lambda: authenticate(parsed))
+        grant = await deps.identifier.identify(request, parsed)
         if isinstance(grant, Refusal):
             return grant
+        if for_admins and ADMIN not in grant.scopes:
+            return refusal.NOT_ALLOWED
         body = await _read_body(request, parsed, bodies)
         if isinstance(body, Refusal):
             return body
@@ -97,7 +101,10 @@ def _make_endpoint(
         unconfirmed = await _confirm(deps.passwords, parsed, call, find_confirmation)
         if unconfirmed is not None:
             return unconfirmed
-        return await deps.pool.run(lambda: _act(deps.authenticator, action, call, status))
+        with cancel_on_disconnect(request, parsed.cancellation):
+            return await deps.pool.run(
+                lambda: _act(deps.authenticator, action, call, status), request.sender, parsed.cancellation
+            )
 
     return endpoint
 

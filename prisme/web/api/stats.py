@@ -19,7 +19,8 @@ from prisme.stats.parameters import StatsQuery, read_query
 from prisme.stats.queries import Stats
 from prisme.store.errors import UnavailableError
 from prisme.web import responses
-from prisme.web.authentication import Authenticator
+from prisme.web.disconnect import cancel_on_disconnect
+from prisme.web.identification import Identifier
 from prisme.web.parsed_request import ParsedRequest, parse_request
 from prisme.web.request import Request
 from prisme.web.responses import Header, Response
@@ -47,7 +48,7 @@ class StatsDeps(msgspec.Struct, frozen=True):
 
     source: StatsSource
     cache: ResponseCache
-    authenticator: Authenticator
+    identifier: Identifier
     pool: WorkerPool
     origins: tuple[str, ...]
 
@@ -61,7 +62,7 @@ class _Query(msgspec.Struct, frozen=True):
     read: StatsQuery
     grant: Grant
     now: int
-    began: float
+    request: ParsedRequest
 
 
 def routes(deps: StatsDeps) -> dict[str, Methods]:
@@ -70,11 +71,7 @@ def routes(deps: StatsDeps) -> dict[str, Methods]:
     async def endpoint(request: Request) -> Response:
         cors = allow_origin(request, deps.origins)
         parsed = parse_request(request)
-        outcome: Response | Refusal
-        if isinstance(parsed, Refusal):
-            outcome = parsed
-        else:
-            outcome = await deps.pool.run(lambda: _respond(deps, request.name, parsed, cors))
+        outcome = parsed if isinstance(parsed, Refusal) else await _answer(deps, request, parsed, cors)
         if isinstance(outcome, Refusal):
             return responses.refuse(request, outcome, cors, of_events=False)
         return outcome
@@ -94,9 +91,27 @@ def allow_origin(request: Request, origins: tuple[str, ...]) -> list[Header]:
     return []
 
 
-def _respond(deps: StatsDeps, segment: str, parsed: ParsedRequest, cors: list[Header]) -> Response | Refusal:
+async def _answer(deps: StatsDeps, request: Request, parsed: ParsedRequest, cors: list[Header]) -> Response | Refusal:
+    """Answer a request, whose sender is authenticated each time, even if the response is cached."""
+    name, as_csv = _choose_format(request.name, parsed.headers.get("accept", ""))
+    if name not in NAMES:
+        return refusal.NOT_THERE.with_reason(f"{name[:64]!r} is not a figure; the figures are {', '.join(NAMES)}")
+    grant = await deps.identifier.identify(request, parsed)
+    if isinstance(grant, Refusal):
+        return grant
+    if SCOPE not in grant.scopes:
+        return refusal.NOT_ALLOWED
+    with cancel_on_disconnect(request, parsed.cancellation):
+        return await deps.pool.run(
+            lambda: _respond(deps, name, as_csv, parsed, grant, cors), request.sender, parsed.cancellation
+        )
+
+
+def _respond(
+    deps: StatsDeps, name: str, as_csv: bool, parsed: ParsedRequest, grant: Grant, cors: list[Header]
+) -> Response | Refusal:
     """Respond to a request, in a thread of the pool."""
-    query = _read_query(deps, segment, parsed)
+    query = _read_query(deps.source.now, name, as_csv, parsed, grant)
     if isinstance(query, Refusal):
         return query
     key = (query.name, query.as_csv, query.grant.domains, *sorted(query.parameters.items()))
@@ -107,17 +122,8 @@ def _respond(deps: StatsDeps, segment: str, parsed: ParsedRequest, cors: list[He
     return _make_response(query, body, cors)
 
 
-def _read_query(deps: StatsDeps, segment: str, parsed: ParsedRequest) -> _Query | Refusal:
-    """The query of a request. Its sender is authenticated each time, even if the response is cached."""
-    name, as_csv = _choose_format(segment, parsed.headers.get("accept", ""))
-    if name not in NAMES:
-        return refusal.NOT_THERE.with_reason(f"{name[:64]!r} is not a figure; the figures are {', '.join(NAMES)}")
-    grant = deps.authenticator.identify(parsed)
-    if isinstance(grant, Refusal):
-        return grant
-    if SCOPE not in grant.scopes:
-        return refusal.NOT_ALLOWED
-    now = deps.source.now
+def _read_query(now: int, name: str, as_csv: bool, parsed: ParsedRequest, grant: Grant) -> _Query | Refusal:
+    """The query of a request, for a sender who may see the result."""
     parameters = {key: text for key, text in parsed.query.items() if key != SHARE}
     try:
         read = read_query(parameters, now, extra_parameters(name))
@@ -126,7 +132,7 @@ def _read_query(deps: StatsDeps, segment: str, parsed: ParsedRequest) -> _Query 
     forbidden = _find_forbidden_domain(read, grant)
     if forbidden:
         return refusal.DOMAIN_NOT_ALLOWED.with_reason(f"domain: you do not have access to {forbidden[:128]!r}")
-    return _Query(name, as_csv, parameters, read, grant, now, parsed.began)
+    return _Query(name, as_csv, parameters, read, grant, now, parsed)
 
 
 def _choose_format(segment: str, accept: str) -> tuple[str, bool]:
@@ -147,7 +153,7 @@ def _find_forbidden_domain(query: StatsQuery, grant: Grant) -> str:
 
 def _compute(source: StatsSource, query: _Query) -> bytes:
     """The body of the response."""
-    with source.open_reader(query.began) as reader:
+    with source.open_reader(query.request) as reader:
         stats = Stats(reader, query.grant.domains)
         result = compute(query.name, stats, query.read, query.now, source.cache)
     if query.as_csv and isinstance(result, Frame):

@@ -71,15 +71,14 @@ def _form_endpoint(deps: DashboardDeps, handle: FormHandler) -> Endpoint:
     """An endpoint for a form whose sender is authenticated."""
 
     def handle_form(request: PageRequest) -> Response | Refusal:
-        grant = deps.authenticator.identify(request.parsed)
-        if isinstance(grant, Refusal):
-            return grant
+        if isinstance(request.grant, Refusal):
+            return request.grant
         try:
-            return handle(deps, grant, request)
+            return handle(deps, request.grant, request)
         except InputError as error:
             return refusal.FIELDS_INVALID.with_reason(str(error))
 
-    return form_endpoint(deps.page, handle_form)
+    return form_endpoint(deps.page, handle_form, lambda why, _: why)
 
 
 def _change_views(deps: DashboardDeps, grant: Grant, request: PageRequest) -> Response | Refusal:

@@ -5,14 +5,18 @@ from urllib.parse import quote
 
 import msgspec
 
+from prisme.access.grants import Grant
 from prisme.access.shares import SHARE
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.dashboard.url_state import DASHBOARD
 from prisme.visit.address import Address
 from prisme.web.body import MAX_BODY, BodyReader
+from prisme.web.disconnect import cancel_on_disconnect
+from prisme.web.identification import Identifier
 from prisme.web.pages.templates import Templates, error_page
 from prisme.web.parsed_request import ParsedRequest, is_same_origin, is_secure, parse_fields, parse_request
+from prisme.web.quota import Sender
 from prisme.web.request import Request
 from prisme.web.responses import Response
 from prisme.web.routing import Endpoint
@@ -22,12 +26,17 @@ Fields = dict[str, str]
 
 
 class PageRequest(msgspec.Struct, frozen=True):
-    """A request for a page: `fields` are those of a form, `address` is the client's, `secure` is true for HTTPS."""
+    """A request for a page: `fields` are those of a form, `address` is the client's, `secure` is true for HTTPS.
+
+    `grant` is what its sender may do, or why they may do nothing.
+    """
 
     parsed: ParsedRequest
     fields: Fields
     address: Address
     secure: bool
+    grant: Grant | Refusal
+    sender: Sender
 
     @property
     def base(self) -> str:
@@ -45,6 +54,8 @@ class PageRequest(msgspec.Struct, frozen=True):
 Handler = Callable[[PageRequest], Response | Refusal]
 # The same in the event loop, for what has to choose its threads.
 AsyncHandler = Callable[[PageRequest], Awaitable[Response | Refusal]]
+# Answers a sender without a grant, in the event loop.
+TurnAway = Callable[[Refusal, PageRequest], Response | Refusal]
 
 
 class PageDeps(msgspec.Struct, frozen=True):
@@ -52,26 +63,27 @@ class PageDeps(msgspec.Struct, frozen=True):
 
     templates: Templates
     pool: WorkerPool
+    identifier: Identifier
 
 
-def page_endpoint(deps: PageDeps, handle: Handler) -> Endpoint:
-    """An endpoint for a page that only shows something."""
+def page_endpoint(deps: PageDeps, handle: Handler, turn_away: TurnAway | None = None) -> Endpoint:
+    """An endpoint for a page that only shows something. With `turn_away`, it is for senders with a grant only."""
 
     async def endpoint(request: Request) -> Response:
         parsed = parse_request(request)
         if isinstance(parsed, Refusal):
             return error_page(deps.templates, request, parsed)
-        return await _respond(deps, request, parsed, {}, _in_pool(deps, handle))
+        return await _respond(deps, request, parsed, {}, _in_pool(deps, handle), turn_away)
 
     return endpoint
 
 
-def form_endpoint(deps: PageDeps, handle: Handler) -> Endpoint:
+def form_endpoint(deps: PageDeps, handle: Handler, turn_away: TurnAway | None = None) -> Endpoint:
     """An endpoint for a form, which pages of other sites cannot send. It does not validate fields."""
-    return async_form_endpoint(deps, _in_pool(deps, handle))
+    return async_form_endpoint(deps, _in_pool(deps, handle), turn_away)
 
 
-def async_form_endpoint(deps: PageDeps, handle: AsyncHandler) -> Endpoint:
+def async_form_endpoint(deps: PageDeps, handle: AsyncHandler, turn_away: TurnAway | None = None) -> Endpoint:
     """As `form_endpoint`, with a handler for the event loop."""
     bodies = BodyReader()
 
@@ -82,13 +94,20 @@ def async_form_endpoint(deps: PageDeps, handle: AsyncHandler) -> Endpoint:
         fields = await _read_form(request, parsed, bodies)
         if isinstance(fields, Refusal):
             return error_page(deps.templates, request, fields)
-        return await _respond(deps, request, parsed, fields, handle)
+        return await _respond(deps, request, parsed, fields, handle, turn_away)
 
     return endpoint
 
 
 def _in_pool(deps: PageDeps, handle: Handler) -> AsyncHandler:
-    return lambda page_request: deps.pool.run(lambda: handle(page_request))
+    return lambda request: run_in_pool(deps, request, lambda: handle(request))
+
+
+async def run_in_pool(
+    deps: PageDeps, request: PageRequest, work: Callable[[], Response | Refusal]
+) -> Response | Refusal:
+    """Call `work` in a thread, in the place that the sender of the request has."""
+    return await deps.pool.run(work, request.sender, request.parsed.cancellation)
 
 
 async def _read_form(request: Request, parsed: ParsedRequest, bodies: BodyReader) -> Fields | Refusal:
@@ -99,8 +118,20 @@ async def _read_form(request: Request, parsed: ParsedRequest, bodies: BodyReader
 
 
 async def _respond(
-    deps: PageDeps, request: Request, parsed: ParsedRequest, fields: Fields, handle: AsyncHandler
+    deps: PageDeps,
+    request: Request,
+    parsed: ParsedRequest,
+    fields: Fields,
+    handle: AsyncHandler,
+    turn_away: TurnAway | None,
 ) -> Response:
-    page_request = PageRequest(parsed, fields, request.client, is_secure(request, parsed))
-    outcome = await handle(page_request)
+    grant = await deps.identifier.identify(request, parsed)
+    secure = is_secure(request, parsed)
+    page_request = PageRequest(parsed, fields, request.client, secure, grant, request.sender)
+    outcome: Response | Refusal
+    if isinstance(grant, Refusal) and (turn_away is not None or grant.status != 401):
+        outcome = turn_away(grant, page_request) if turn_away is not None else grant
+    else:
+        with cancel_on_disconnect(request, parsed.cancellation):
+            outcome = await handle(page_request)
     return error_page(deps.templates, request, outcome) if isinstance(outcome, Refusal) else outcome

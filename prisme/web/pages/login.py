@@ -47,7 +47,7 @@ def _go_to_dashboard(request: PageRequest) -> Response:
 
 def _show_form(deps: LoginDeps, request: PageRequest) -> Response:
     next_path = _read_next(request.parsed.query)
-    if isinstance(deps.authenticator.identify(request.parsed), Grant):
+    if isinstance(request.grant, Grant):
         return see_other(next_path)
     values = {"fault": "", "name": "", "next": next_path, "empty": not deps.authenticator.accounts.has_any()}
     return deps.page.templates.render("login", values)

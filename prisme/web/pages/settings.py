@@ -13,7 +13,7 @@ from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.web.pages import settings_changes as changes
-from prisme.web.pages.endpoints import Fields, PageRequest, async_form_endpoint, page_endpoint
+from prisme.web.pages.endpoints import Fields, PageRequest, async_form_endpoint, page_endpoint, run_in_pool
 from prisme.web.pages.settings_changes import Outcome, SettingsDeps, token_owner
 from prisme.web.pages.templates import see_other
 from prisme.web.parsed_request import ParsedRequest
@@ -65,7 +65,7 @@ def _go_to_account(_: Request) -> Response:
 
 
 def _show(deps: SettingsDeps, name: str, request: PageRequest) -> Response | Refusal:
-    grant = _authorize(deps, name, request)
+    grant = _authorize(name, request)
     if grant is refusal.NOT_LOGGED_IN:
         return see_other(f"/login?{urlencode({'next': f'{SETTINGS}/{name}'})}")
     if isinstance(grant, Refusal):
@@ -77,15 +77,14 @@ def _show(deps: SettingsDeps, name: str, request: PageRequest) -> Response | Ref
 async def _confirm_and_change(
     deps: SettingsDeps, name: str, change: Change, request: PageRequest
 ) -> Response | Refusal:
-    pool, password = deps.page.pool, _PAGES[name].confirmation(request.fields)
+    grant, password = _authorize(name, request), _PAGES[name].confirmation(request.fields)
+    if isinstance(grant, Refusal):
+        return grant
     if password is not None:
-        grant = await pool.run(lambda: _authorize(deps, name, request))
-        if isinstance(grant, Refusal):
-            return grant
         wrong = await deps.passwords.confirm(request.parsed, grant, password)
         if wrong is not None:
-            return await pool.run(lambda: _show_unconfirmed(deps, name, grant, request, wrong))
-    return await pool.run(lambda: _change(deps, name, change, request))
+            return await run_in_pool(deps.page, request, lambda: _show_unconfirmed(deps, name, grant, request, wrong))
+    return await run_in_pool(deps.page, request, lambda: _change(deps, name, change, grant, request))
 
 
 def _show_unconfirmed(deps: SettingsDeps, name: str, grant: Grant, request: PageRequest, why: Refusal) -> Response:
@@ -94,10 +93,7 @@ def _show_unconfirmed(deps: SettingsDeps, name: str, grant: Grant, request: Page
     return _render(deps, name, grant, request, {"fault": why.reason}, why.status, retry_after_header(why))
 
 
-def _change(deps: SettingsDeps, name: str, change: Change, request: PageRequest) -> Response | Refusal:
-    grant = _authorize(deps, name, request)
-    if isinstance(grant, Refusal):
-        return grant
+def _change(deps: SettingsDeps, name: str, change: Change, grant: Grant, request: PageRequest) -> Response | Refusal:
     try:
         outcome = change(deps, grant, request.fields)
     except InputError as error:
@@ -109,9 +105,9 @@ def _change(deps: SettingsDeps, name: str, change: Change, request: PageRequest)
     return see_other(f"{SETTINGS}/{name}?{urlencode({'done': outcome})}")
 
 
-def _authorize(deps: SettingsDeps, name: str, request: PageRequest) -> Grant | Refusal:
+def _authorize(name: str, request: PageRequest) -> Grant | Refusal:
     """The grant of somebody who is logged in and may see the page: programs use the API instead."""
-    grant = deps.authenticator.identify(request.parsed)
+    grant = request.grant
     if isinstance(grant, Refusal):
         return grant
     if not grant.account or (_PAGES[name].for_admins and ADMIN not in grant.scopes):

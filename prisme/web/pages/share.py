@@ -39,7 +39,7 @@ def _open(deps: ShareDeps, request: PageRequest) -> Response | Refusal:
     share = deps.authenticator.find_share(parsed)
     if share is None:
         return refusal.KEY_UNKNOWN
-    if deps.authenticator.identify(parsed) is not refusal.SHARE_LOCKED:
+    if request.grant is not refusal.SHARE_LOCKED:
         return see_other(request.dashboard_url)
     values = {"fault": "", "domain": share.domain, "share": parsed.query[SHARE]}
     return deps.page.templates.render("share", values)

@@ -76,12 +76,12 @@ def viewer_endpoint(deps: DashboardDeps, handle: ViewerHandler) -> Endpoint:
         # Compression cannot leak a secret (BREACH): no secret of these pages stands beside text that others may choose.
         return gzip_response(outcome, request.parsed.headers.get("accept-encoding", "").encode("latin-1"))
 
-    return page_endpoint(deps.page, handle_request)
+    return page_endpoint(deps.page, handle_request, _redirect_to_login)
 
 
 def open_reader(deps: DashboardDeps, viewer: Viewer) -> Reader:
     """A reader of the statistics, whose deadline counts from the request on."""
-    return deps.source.open_reader(viewer.request.parsed.began)
+    return deps.source.open_reader(viewer.request.parsed)
 
 
 def visible_domains(deps: DashboardDeps, viewer: Viewer, stats: Stats) -> list[tuple[str, int]]:
@@ -101,7 +101,7 @@ def frame_values(viewer: Viewer, state: UrlState, zone: str) -> dict[str, Any]:
 
 
 def _handle(deps: DashboardDeps, request: PageRequest, handle: ViewerHandler) -> Response | Refusal:
-    grant = deps.authenticator.identify(request.parsed)
+    grant = request.grant
     if isinstance(grant, Refusal):
         return _redirect_to_login(grant, request)
     if STATS not in grant.scopes:
