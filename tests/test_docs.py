@@ -197,7 +197,7 @@ def test_questions_are_answered_among_odd_events(start: Callable[..., LiveServer
     for question in QUESTIONS:
         server.rows(question)
     (found,) = (row for row in rows(TABLES, "## `events_custom`") if row[0] == "properties")
-    text, number = (expression for expression in found[2].split("`") if "->>" in expression)
+    text, number = (expression for expression in found[2].split("`") if "->>'" in expression)
     assert len(server.rows(f"SELECT {text} FROM events_custom")) == 9
     assert server.rows(f"SELECT sum({number}) FROM events_custom WHERE {number} IS NOT NULL") == [(3,)]
 

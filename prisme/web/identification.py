@@ -44,6 +44,11 @@ class Identifier:
             self._known.pop(digest, None)
         return grant
 
+    def find_known(self, parsed: ParsedRequest) -> Sender | None:
+        """The sender of a request whose credentials were valid when they were last seen."""
+        credentials = _find_credentials(parsed)
+        return self._known.get(keys.digest(credentials)) if credentials else None
+
     def _remember(self, digest: bytes, grant: Grant) -> Sender:
         sender = _sender_of(grant)
         if len(self._known) >= _MOST_KNOWN:

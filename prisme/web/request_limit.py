@@ -1,11 +1,20 @@
-"""The rate limit of all that is no event: pages, statistics, the admin API and log-in, by the client's address."""
+"""The rate limit of all that is no event: pages, statistics, the admin API and log-in.
+
+It counts by the client's address, which may be that of many: where Prisme does not know that it is behind a proxy, all
+clients have the proxy's. So once an address has sent too many requests, those with credentials that were valid before
+have a count of their own.
+"""
 
 from collections.abc import Awaitable, Mapping
 from typing import Final
 
 from prisme.base import refusal
+from prisme.base.refusal import Refusal
 from prisme.runtime.clock import Now
+from prisme.visit.address import Address
 from prisme.visit.ratelimit import RateLimiter
+from prisme.web.identification import Identifier
+from prisme.web.parsed_request import parse_request
 from prisme.web.request import Request
 from prisme.web.responses import Response, refuse
 from prisme.web.routing import BatchEndpoint, Endpoint, Methods
@@ -18,9 +27,10 @@ UNAUTHENTICATED_COST: Final = 5
 class RequestLimit:
     """Lets each address send `limit` requests a minute; 0 is no limit. `clock` is in steady nanoseconds."""
 
-    def __init__(self, limit: int, clock: Now) -> None:
+    def __init__(self, limit: int, clock: Now, identifier: Identifier) -> None:
         self._limiter = RateLimiter(limit)
         self._clock = clock
+        self._identifier = identifier
 
     def guard(self, routes: Mapping[str, Methods]) -> dict[str, Methods]:
         """The same routes, with the limit."""
@@ -34,8 +44,8 @@ class RequestLimit:
             raise TypeError("events have a limit of their own")
 
         def guarded(request: Request) -> Response | Awaitable[Response]:
-            seconds = self._count(request, 1)
-            if seconds:
+            seconds = self._count(request.client, 1)
+            if seconds and not self._admits_sender(request):
                 why = refusal.RATE_LIMITED.with_retry_after(seconds)
                 return refuse(request, why, of_events=False)
             outcome = endpoint(request)
@@ -46,9 +56,15 @@ class RequestLimit:
     async def _answer(self, request: Request, coming: Awaitable[Response]) -> Response:
         response = await coming
         if response[0]["status"] == 401:
-            self._count(request, UNAUTHENTICATED_COST - 1)
+            self._count(request.client, UNAUTHENTICATED_COST - 1)
         return response
 
-    def _count(self, request: Request, times: int) -> int:
+    def _admits_sender(self, request: Request) -> bool:
+        """Whether credentials that were valid before have sent fewer requests than an address may."""
+        parsed = parse_request(request)
+        sender = None if isinstance(parsed, Refusal) else self._identifier.find_known(parsed)
+        return sender is not None and not self._count(Address("", f"{sender.rank.name} {sender.key}", 0), 1)
+
+    def _count(self, client: Address, times: int) -> int:
         """Count a request so many times; gives the seconds to wait, 0 for none."""
-        return max(self._limiter.retry_after([request.client] * times, [0] * times, self._clock()))
+        return max(self._limiter.retry_after([client] * times, [0] * times, self._clock()))

@@ -92,7 +92,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
     )
     browsers = Browsers(control)
     setup = setup or _make_setup(deps, authenticator)
-    limit = RequestLimit(config.api_stats_rate_limit, clock.steady)
+    limit = RequestLimit(config.api_stats_rate_limit, clock.steady, identifier)
     return static.routes() | limit.guard(
         {
             **dashboard.routes(dashboard_deps),

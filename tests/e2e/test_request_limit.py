@@ -49,6 +49,19 @@ def test_wrong_credentials_count_more(tmp_path: Path, headers: dict[str, str]) -
         assert ask(server, "/api/v1/me", "198.51.100.8", **server.make_token()).status_code == 200
 
 
+def test_others_of_the_same_address_keep_nobody_out(tmp_path: Path) -> None:
+    """All clients have one address where a proxy is not known to be one."""
+    with LiveServer(tmp_path, api_stats_rate_limit="8") as server:
+        token = server.make_token()
+        assert server.http.get("/api/v1/me", headers=token).status_code == 200
+        while server.http.get("/login").status_code != 429:
+            pass
+        answers = [server.http.get("/api/v1/me", headers=token).status_code for _ in range(9)]
+        assert answers == [200] * 8 + [429]
+        wrong = {"Authorization": "Bearer prtok_wrong"}
+        assert server.http.get("/api/v1/me", headers=wrong).status_code == 429
+
+
 def test_no_limit(tmp_path: Path) -> None:
     with LiveServer(tmp_path, api_stats_rate_limit="0") as server:
         assert {server.http.get("/login").status_code for _ in range(700)} == {200}
