@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from prisme.journal import appender
 from prisme.journal.appender import Appender
 from prisme.journal.segment import Segment, leftovers, segment_path
 from tests.requirements import miss, need
@@ -58,6 +59,20 @@ def test_seals_what_it_holds_and_goes_on(tmp_path: Path) -> None:
     assert segment_path(tmp_path, 7).read_bytes() == b"one\ntwo\n"
     segments, foreign = leftovers(tmp_path)
     assert ([segment.number for segment in segments], foreign) == ([7, 8], [])
+
+
+def test_seals_what_has_enough_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(appender, "MAX_BYTES", 10)
+
+    async def scene() -> None:
+        journal = Appender(tmp_path, 7, 100)
+        assert journal.append(b"12345678\n")
+        assert not journal.has_sealed
+        assert journal.append(b"\n")
+        assert close_files(journal) == [Segment(7, segment_path(tmp_path, 7))]
+        await journal.close()
+
+    run(scene)
 
 
 def test_a_line_is_in_the_file_at_once(tmp_path: Path) -> None:
