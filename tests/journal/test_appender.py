@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from prisme.journal import appender
 from prisme.journal.appender import Appender
 from prisme.journal.segment import Segment, leftovers, segment_path
 from tests.faults.disk import mounted
@@ -57,6 +58,43 @@ def test_seals_what_it_holds_and_goes_on(tmp_path: Path) -> None:
     assert segment_path(tmp_path, 7).read_bytes() == b"one\ntwo\n"
     segments, foreign = leftovers(tmp_path)
     assert ([segment.number for segment in segments], foreign) == ([7, 8], [])
+
+
+def test_seals_what_has_enough_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(appender, "MAX_BYTES", 10)
+
+    async def scene() -> None:
+        journal = Appender(tmp_path, 7, 100)
+        assert journal.append(b"12345678\n")
+        assert not journal.has_sealed
+        assert journal.append(b"\n")
+        assert close_files(journal) == [Segment(7, segment_path(tmp_path, 7))]
+        await journal.close()
+
+    run(scene)
+
+
+def test_a_commit_syncs_all_that_was_appended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sealed segments, the open one, and the folder, which knows their names."""
+    synced: set[int] = set()
+    real = os.fsync
+
+    def note(file: int) -> None:
+        synced.add(os.fstat(file).st_ino)
+        real(file)
+
+    monkeypatch.setattr(os, "fsync", note)
+
+    async def scene() -> None:
+        journal = Appender(tmp_path, 7, 1)
+        assert journal.append(b"sealed\n")
+        assert await journal.commit()
+        paths = (segment_path(tmp_path, 7), segment_path(tmp_path, 8), tmp_path)
+        assert synced == {path.stat().st_ino for path in paths}
+        close_files(journal)
+        await journal.close()
+
+    run(scene)
 
 
 def test_a_line_is_in_the_file_at_once(tmp_path: Path) -> None:
