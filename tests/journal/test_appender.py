@@ -66,32 +66,9 @@ def test_seals_what_has_enough_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     async def scene() -> None:
         journal = Appender(tmp_path, 7, 100)
         assert journal.append(b"12345678\n")
-        assert not journal.has_sealed
+        assert not journal.sealed
         assert journal.append(b"\n")
         assert close_files(journal) == [Segment(7, segment_path(tmp_path, 7))]
-        await journal.close()
-
-    run(scene)
-
-
-def test_a_commit_syncs_all_that_was_appended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sealed segments, the open one, and the folder, which knows their names."""
-    synced: set[int] = set()
-    real = os.fsync
-
-    def note(file: int) -> None:
-        synced.add(os.fstat(file).st_ino)
-        real(file)
-
-    monkeypatch.setattr(os, "fsync", note)
-
-    async def scene() -> None:
-        journal = Appender(tmp_path, 7, 1)
-        assert journal.append(b"sealed\n")
-        assert await journal.commit()
-        paths = (segment_path(tmp_path, 7), segment_path(tmp_path, 8), tmp_path)
-        assert synced == {path.stat().st_ino for path in paths}
-        close_files(journal)
         await journal.close()
 
     run(scene)
