@@ -19,6 +19,8 @@ _UNAVAILABLE = (*_LOST, duckdb.InterruptException, duckdb.OutOfMemoryException, 
 # DuckDB reports a full disk as this limit of its own: by default, nine tenths of the free space.
 _DISK_LIMIT = "max_temp_directory_size"
 
+_INTERRUPT_EVERY = 0.02  # seconds
+
 
 class Reader:
     """A read-only transaction for the time of a `with` block: all queries see the same rows. For one thread.
@@ -40,6 +42,8 @@ class Reader:
         self._began = began
         self._cancellation = cancellation or Cancellation()
         self._late = False
+        self._must_interrupt = threading.Event()
+        self._has_ended = False
         self._keeper: duckdb.DuckDBPyConnection | None = None
         self.loads = 0
         # Whether it has read tables of `cache`: it sees none that are created later.
@@ -55,9 +59,8 @@ class Reader:
             self._close(self._cursor)
             raise self._explain(error) from error
         waited = 0.0 if self._began is None else time.monotonic() - self._began
-        self._timer = threading.Timer(max(self._deadline - waited, 0), self.cancel)
-        self._timer.daemon = True
-        self._timer.start()
+        self._watcher = threading.Thread(target=self._watch, args=(max(self._deadline - waited, 0),), daemon=True)
+        self._watcher.start()
         self._cancellation.attach(self.cancel)
         return self
 
@@ -88,8 +91,19 @@ class Reader:
     def cancel(self) -> None:
         """Interrupt the query under way, if there is one, and reject all others. From any thread."""
         self._late = True
-        for cursor in filter(None, (self._cursor, self._keeper)):
-            cursor.interrupt()
+        self._must_interrupt.set()
+
+    def _watch(self, seconds: float) -> None:
+        """Interrupt queries after the deadline, or once they are cancelled.
+
+        Again and again, as DuckDB forgets an interrupt that comes just before a query begins.
+        """
+        self._must_interrupt.wait(seconds)
+        self._late = True
+        while not self._has_ended:
+            for cursor in filter(None, (self._cursor, self._keeper)):
+                cursor.interrupt()
+            time.sleep(_INTERRUPT_EVERY)
 
     def _late_error(self) -> LateError:
         return StoppedError() if self._database.stopping else LateError(self._deadline)
@@ -127,7 +141,8 @@ class Reader:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._cancellation.detach(self.cancel)
-        self._timer.cancel()
-        self._timer.join()  # an interrupt under way still needs the cursor
+        self._has_ended = True
+        self._must_interrupt.set()
+        self._watcher.join()  # an interrupt under way still needs the cursor
         for cursor in filter(None, (self._cursor, self._keeper)):
             self._close(cursor)
