@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from prisme.runtime.log_stream import LogStream
+from prisme.runtime.logfile import BACKLOG
 from tests.server import PATIENCE, wait_until
 
 PIPE = 4096  # bytes, the least that Linux gives
@@ -74,6 +75,24 @@ def test_a_reader_who_is_gone_is_no_error(tmp_path: Path) -> None:
     os.close(pipe.end)
     stream.write(b"line\n")
     stream.flush()
+
+
+def test_lines_are_written_again_after_a_reader_was_too_slow_and_went(tmp_path: Path, pipe: Pipe) -> None:
+    stream = LogStream(str(tmp_path / "pipe"), lambda dropped: b"%d dropped\n" % dropped)
+    for _ in range(1200):
+        stream.write(b"x" * 999 + b"\n")  # more than the pipe and the backlog
+    os.close(pipe.end)
+    stream.flush()  # what was kept is lost with the reader
+    pipe.end, pipe.received = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK), b""
+    stream.write(b"again\n")
+    wait_until(lambda: b"again\n" in pipe.read() and pipe.received.endswith(b" dropped\n"), "both lines")
+
+
+def test_a_line_larger_than_the_backlog_does_not_end_the_log(tmp_path: Path, pipe: Pipe) -> None:
+    stream = LogStream(str(tmp_path / "pipe"), lambda dropped: b"%d dropped\n" % dropped)
+    stream.write(b"x" * BACKLOG + b"\n")
+    stream.write(b"again\n")
+    wait_until(lambda: pipe.read().endswith(b"x\nagain\n"), "both lines")
 
 
 def test_nothing_is_lost_at_the_exit() -> None:
