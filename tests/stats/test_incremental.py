@@ -5,6 +5,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from prisme.store.errors import LateError
 from prisme.store.loader import Loader
 from prisme.store.reader import Reader
 from tests.faults.load import LONG
+from tests.server import PATIENCE
 from tests.stats.lines import DAY, DOMAINS, FIRST, HOUR, UTC, ZONES, make_lines
 from tests.stats.oracle import Made
 from tests.stats.strategies import made_filters, read, span_of
@@ -228,6 +230,21 @@ def test_filters_tell_questions_apart(instance: Instance) -> None:
     found, was_cached = instance.count(some, Page())
     assert not was_cached
     assert 0 < found.series["pageviews"].total < every.series["pageviews"].total
+
+
+def test_figures_do_not_wait_for_the_count_of_another_request(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incremental, "_PATIENCE", 0.05)
+    instance.load(sorted(make_lines(6, 50), key=when))
+    instance._time += 1000
+    selection = select(FIRST, FIRST + 50 * DAY)
+    with ThreadPoolExecutor(1) as threads, instance.cache._entries.reserve("all"):
+        found, _ = threads.submit(instance.count, selection, Page()).result(PATIENCE)
+    assert found.series["pageviews"].total > 0
+    assert instance.entries() == []
+    instance.count(selection, Page())
+    assert len(instance.entries()) == 1
 
 
 def test_keeping_ends_at_the_deadline_too(instance: Instance) -> None:

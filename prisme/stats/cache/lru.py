@@ -32,13 +32,20 @@ class LruCache(Generic[Value]):
         self._too_large: set[Hashable] = set()
 
     @contextlib.contextmanager
-    def reserve(self, key: Hashable) -> Iterator[None]:
-        """Reserve a key for the calling thread, once no other one has reserved it."""
+    def reserve(self, key: Hashable, seconds: float | None = None) -> Iterator[bool]:
+        """Reserve a key for the calling thread, once no other one has reserved it.
+
+        Gives False, and reserves nothing, if that takes more than `seconds`.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: key not in self._reserved)
-            self._reserved.add(key)
+            is_free = self._changed.wait_for(lambda: key not in self._reserved, seconds)
+            if is_free:
+                self._reserved.add(key)
+        if not is_free:
+            yield False
+            return
         try:
-            yield
+            yield True
         finally:
             with self._changed:
                 self._reserved.remove(key)
