@@ -19,7 +19,7 @@ from prisme.web.request import Proxy, Request
 from prisme.web.responses import Response, make_response
 from prisme.web.server import Batching, answer_scope, make_server
 from prisme.web.traffic import Traffic
-from prisme.web.unread import MAX_BYTES
+from prisme.web.unread import MAX_BYTES, send
 from tests.server import PATIENCE, free_port, wait_until
 
 CONTENT = os.urandom(MAX_BYTES + 1)
@@ -138,3 +138,19 @@ def test_what_is_not_read_has_a_limit_for_all() -> None:
             assert [status(wire) for wire in wires] == [200] * 3 + [503] * 5 + [200]
 
     asyncio.run(play(port, scene))
+
+
+@pytest.mark.parametrize("sent", [0, 1])
+def test_bytes_are_free_after_a_failure(sent: int) -> None:
+    ended: list[bool] = []
+    left = [True] * sent
+
+    async def fail(message: dict[str, object]) -> None:
+        if not left:
+            raise ConnectionError
+        left.pop()
+
+    start, body = make_response(200, [], b"x")
+    with pytest.raises(ConnectionError):
+        asyncio.run(send(fail, (start, body | {"ended": lambda: ended.append(True)})))
+    assert ended == [True]
