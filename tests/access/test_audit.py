@@ -11,6 +11,7 @@ from prisme.access.audit import Entry
 from prisme.access.grants import operator
 from prisme.access.shares import Shares
 from prisme.store.control import Control
+from prisme.store.errors import FullDiskError
 
 BY = operator("test")
 PASSWORD = "correct horse battery"
@@ -47,6 +48,21 @@ def test_log_ins_and_log_outs(control: Control) -> None:
         Entry(1, "user:ada", "login", "ada", "", 1),
     ]
     assert PASSWORD not in str(read(control))
+
+
+def test_wrong_passwords_are_wrong_on_a_full_disk_too(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not an error, after which the attempt would not count."""
+    share, _ = Shares(control).add(BY, "a.example", 0, password=PASSWORD)
+    accounts, before = Accounts(control), read(control)
+
+    def fail() -> None:
+        raise FullDiskError(Path("control.sqlite"))
+
+    monkeypatch.setattr(control, "change", fail)
+    assert accounts.log_in("ada", "wrong", 1) is None
+    assert not accounts.confirm_password(accounts.list()[0].grant, "wrong", 1)
+    assert not Shares(control).unlock(share, "wrong", 1)
+    assert read(control) == before
 
 
 def test_unlocks(control: Control) -> None:
