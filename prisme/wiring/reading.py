@@ -93,11 +93,12 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
     browsers = Browsers(control)
     setup = setup or _make_setup(deps, authenticator)
     limit = RequestLimit(config.api_stats_rate_limit, clock.steady, identifier)
-    return static.routes() | limit.guard(
+    origins = config.api_stats_allow_origins
+    figures = stats_api.routes(StatsDeps(source, responses, identifier, figures_pool, origins))
+    others = limit.guard(
         {
             **dashboard.routes(dashboard_deps),
             **list_page.routes(dashboard_deps),
-            **stats_api.routes(StatsDeps(source, responses, identifier, figures_pool, config.api_stats_allow_origins)),
             **admin.routes(AdminApiDeps(control, authenticator, identifier, access_pool, passwords)),
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
             **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),
@@ -105,6 +106,8 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
             **setup_page.routes(SetupDeps(access_page, authenticator, setup, browsers, deps.log)),
         }
     )
+    limited_figures = limit.guard(figures, lambda request: stats_api.allow_origin(request, origins))
+    return {**static.routes(), **others, **limited_figures}
 
 
 def _make_setup(deps: ReadingDeps, authenticator: Authenticator) -> Setup:

@@ -34,6 +34,26 @@ def test_a_client_may_send_so_many_requests(tmp_path: Path) -> None:
         assert ask(server, "/login", "198.51.100.7").status_code == 200
 
 
+def test_pages_of_allowed_origins_can_read_why(tmp_path: Path) -> None:
+    origin = "https://intranet.example.com"
+    with LiveServer(tmp_path, api_stats_rate_limit="1", api_stats_allow_origins=origin) as server:
+        for path in ("/api/v1/stats/visitors", "/api/v1/me"):
+            server.http.get(path, headers={"Origin": origin})
+        answers = [
+            server.http.get(path, headers={"Origin": by})
+            for path, by in (
+                ("/api/v1/stats/visitors", origin),
+                ("/api/v1/stats/visitors", "https://other.example"),
+                ("/api/v1/me", origin),
+            )
+        ]
+        assert [answer.status_code for answer in answers] == [429] * 3
+        allowed = [answer.headers.get("access-control-allow-origin") for answer in answers]
+        assert allowed == [origin, None, None]
+        preflight = server.http.options("/api/v1/stats/visitors", headers={"Origin": origin})
+        assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (204, origin)
+
+
 def test_a_network_of_ipv6_is_a_client(tmp_path: Path) -> None:
     with LiveServer(tmp_path, api_stats_rate_limit="2", trust_proxy="true") as server:
         assert [ask(server, "/login", f"2001:db8:1:2::{number}").status_code for number in (1, 2, 3)] == [200, 200, 429]
