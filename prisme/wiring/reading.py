@@ -44,8 +44,8 @@ from prisme.web.static import DASHBOARD_JS
 from prisme.web.stats_source import ShortageLog, StatsSource
 from prisme.web.worker_pool import WorkerPool
 
-# A query uses all of DuckDB's threads: two at a time are no faster, and delay events twice as long. But nobody who is
-# logged in waits for a token's query, and no token for a share link's.
+# A query uses all of DuckDB's threads: two at a time are no faster, and delay events twice as long. But users who are
+# logged in do not wait for a token's query, nor tokens for a share link's.
 _READERS_PER_RANK = 1
 _MAX_QUEUED = 64
 # To look credentials up takes some 0.3 ms.
