@@ -106,11 +106,11 @@ def _change(deps: SettingsDeps, name: str, change: Change, grant: Grant, request
 
 
 def _authorize(name: str, request: PageRequest) -> Grant | Refusal:
-    """The grant of somebody who is logged in and may see the page: programs use the API instead."""
+    """The grant of a user who is logged in and may see the page: programs, with tokens, use the API instead."""
     grant = request.grant
     if isinstance(grant, Refusal):
         return grant
-    if not grant.account or (_PAGES[name].for_admins and ADMIN not in grant.scopes):
+    if not grant.is_login or (_PAGES[name].for_admins and ADMIN not in grant.scopes):
         return refusal.NOT_ALLOWED
     return grant
 
