@@ -43,11 +43,12 @@ class UnreadResponses:
 async def send(send_message: Send, response: Response) -> None:
     """Send a response; a large one in pieces, which ends once the client has read nearly all, or is gone."""
     start, body = response
-    await send_message(start)
     if "ended" not in body:
+        await send_message(start)
         await send_message(body)
         return
     try:
+        await send_message(start)
         content = body["body"]
         for at in range(0, len(content), _PIECE):
             is_last = at + _PIECE >= len(content)

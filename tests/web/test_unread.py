@@ -13,13 +13,14 @@ import pytest
 
 from prisme.base import refusal
 from prisme.visit.address import Address
+from prisme.web import unread
 from prisme.web.app import App
 from prisme.web.quota import Rank, Sender
 from prisme.web.request import Proxy, Request
 from prisme.web.responses import Response, make_response
 from prisme.web.server import Batching, answer_scope, make_server
 from prisme.web.traffic import Traffic
-from prisme.web.unread import MAX_BYTES
+from prisme.web.unread import MAX_BYTES, UnreadResponses
 from tests.server import PATIENCE, free_port, wait_until
 
 CONTENT = os.urandom(MAX_BYTES + 1)
@@ -138,3 +139,19 @@ def test_what_is_not_read_has_a_limit_for_all() -> None:
             assert [status(wire) for wire in wires] == [200] * 3 + [503] * 5 + [200]
 
     asyncio.run(play(port, scene))
+
+
+def test_bytes_are_free_again_where_not_even_the_head_is_sent() -> None:
+    """The client has gone meanwhile."""
+    admitting = UnreadResponses()
+    request = Request("GET", b"/", b"", [], "127.0.0.1", "http", 0, Proxy("false", "", 1, ""))
+    request.sender = SENDERS["a"]
+
+    async def fail(_: object) -> None:
+        raise ConnectionError
+
+    for _ in range(2):
+        admitted = admitting.admit(request, make_response(200, [], CONTENT[:MAX_BYTES]))
+        assert admitted[0]["status"] == 200
+        with pytest.raises(ConnectionError):
+            asyncio.run(unread.send(fail, admitted))
