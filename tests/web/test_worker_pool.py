@@ -81,6 +81,18 @@ def test_places_are_limited_for_one_and_for_a_rank() -> None:
     assert fill(SERVER) == 24
 
 
+def test_lower_ranks_share_the_limits_of_higher_ones() -> None:
+    quota = Quota(64)
+    tokens = [Sender(Rank.TOKEN, str(number)) for number in range(3)]
+    assert all(quota.take(one) for one in tokens * 16)  # three quarters: the rest is for accounts
+    assert not any(quota.take(one) for one in (Sender(Rank.TOKEN, "new"), SHARE, NOBODY))
+    assert all(quota.take(ADA) for _ in range(16))
+    assert not quota.take(BOB)
+    quota.give_back(tokens[0])
+    assert quota.take(SHARE)
+    assert not quota.take(NOBODY)
+
+
 def test_a_limit_of_none_or_one() -> None:
     assert not Quota(0).take(ADA)
     one = Quota(1)
