@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -183,12 +184,43 @@ def test_a_clock_that_was_set_back_ends_it(instance: Instance) -> None:
 
 
 def test_what_has_too_many_keys_is_counted_anew(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "MOST_KEYS", 5)
+    now = [0.0]
+    monkeypatch.setattr(incremental, "time", SimpleNamespace(monotonic=lambda: now[0]))
     instance.load(sorted(make_lines(6, 50), key=when))
     instance._time += 1000
-    for _ in range(2):
-        assert not instance.count(select(FIRST, FIRST + 50 * DAY), Page())[1]
+    with monkeypatch.context() as patch:
+        patch.setattr(keys, "MOST_KEYS", 5)
+        for _ in range(2):
+            assert not instance.count(select(FIRST, FIRST + 50 * DAY), Page())[1]
     assert instance.tables() == 0
+    # It is tried again after a while.
+    for now[0], tables in ((599.0, 0), (600.0, 2)):
+        instance.count(select(FIRST, FIRST + 50 * DAY), Page())
+        assert instance.tables() == tables
+
+
+def test_what_was_cached_for_a_later_end_is_not_for_an_earlier_one(instance: Instance) -> None:
+    lines = sorted(make_lines(6, 100), key=when)
+    instance.load(lines[:-3])
+    instance.load(lines[-3:])
+    end = when(lines[-1]) + 1
+    later, _ = instance.count(select(FIRST, end), Page())
+    earlier, was_cached = instance.count(select(FIRST, end - 1), Page())
+    assert was_cached
+    assert earlier.series != later.series
+
+
+def test_tables_of_earlier_parts_are_dropped(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incremental, "_WORTH_MOVING", 1)
+    lines = sorted(make_lines(6, 100), key=when)
+    cuts = []
+    for start in range(0, 90, 30):
+        instance.load(lines[start : start + 30])
+        instance._time += 1000
+        instance.count(select(FIRST, when(lines[start + 29]) + 1), Page())
+        cuts += [entry.cut for entry in instance.entries()]
+        assert instance.tables() == 2
+    assert len(set(cuts)) > 1
 
 
 def test_only_so_much_is_kept(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
