@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +19,7 @@ from prisme.stats import filters
 from prisme.stats.cache import incremental, keys
 from prisme.stats.cache.entry import Entry
 from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.cache.keys import KeyCounts
 from prisme.stats.columns import HOURS, PROPERTIES, TOPS
 from prisme.stats.dashboard import count_anew
 from prisme.stats.frames import Result
@@ -208,6 +210,21 @@ def test_what_was_cached_for_a_later_end_is_not_for_an_earlier_one(instance: Ins
     earlier, was_cached = instance.count(select(FIRST, end - 1), Page())
     assert was_cached
     assert earlier.series != later.series
+
+
+def test_nothing_is_kept_that_a_load_changes_meanwhile(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = sorted(make_lines(6, 50), key=when)
+    instance.load(lines[:-1])
+    instance._time += 1000
+
+    def create_tables(*arguments: Any) -> KeyCounts:
+        created = keys.create_tables(*arguments)
+        instance.load(lines[-1:])
+        return created
+
+    monkeypatch.setattr(incremental, "create_tables", create_tables)
+    assert not instance.count(select(FIRST, FIRST + 50 * DAY), Page())[1]
+    assert (instance.entries(), instance.tables()) == ([], 0)
 
 
 def test_tables_of_earlier_parts_are_dropped(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
