@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from prisme import __version__
 from prisme.cli import access, default_config, demo, serve
 from prisme.runtime.config import suggest
+from prisme.runtime.open_files import open_standard_streams
 
 COMMANDS = {
     "serve": serve.command,
@@ -43,6 +44,7 @@ of the source distribution; docs/configuration.md describes every option.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; `argv` is the words after `prisme`. The exit code: 0 success, 1 failure, 2 wrong usage."""
+    open_standard_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words and words[0] in COMMANDS:

@@ -1,5 +1,6 @@
-"""The limit on open files and connections of this process."""
+"""The open files and connections of this process: their limit, and the standard streams."""
 
+import os
 import resource
 
 
@@ -14,3 +15,15 @@ def allow_open_files(wanted: int) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (least, hard))
         soft = least
     return wanted if soft == resource.RLIM_INFINITY else soft
+
+
+def open_standard_streams() -> None:
+    """Open `/dev/null` as each standard stream that is closed: otherwise, the next file that is opened takes its place.
+
+    All that is written to the stream, such as the log, would go into that file.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free

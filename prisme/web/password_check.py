@@ -25,12 +25,14 @@ Limits = dict[str, int]
 
 # A check takes 30 ms and 19 MiB: so the last of the queue waits for half a second.
 _MAX_QUEUED: Final = 16
+# As many as there may be connections, so that no flood of invented keys has a known browser refused. One takes 0.3 ms.
+_MAX_LOOKUPS: Final = 4096
 
 
 class PasswordChecker:
     """Checks passwords in `strangers`, or in `known` if a browser has logged in before. `steady` gives nanoseconds.
 
-    For the event loop.
+    `lookups` is for finding out which of them it is. For the event loop.
     """
 
     def __init__(self, accounts: Accounts, clock: Callable[[], int], steady: Callable[[], int]) -> None:
@@ -40,6 +42,7 @@ class PasswordChecker:
         self._attempts = AttemptLimiter()
         self.strangers = WorkerPool("passwords", 1, _MAX_QUEUED, busy=PASSWORDS_BUSY)
         self.known = WorkerPool("known-passwords", 1, _MAX_QUEUED, busy=PASSWORDS_BUSY)
+        self.lookups = WorkerPool("known-browsers", 1, _MAX_LOOKUPS, busy=PASSWORDS_BUSY)
 
     async def check(
         self, limits: Limits, verify: Callable[[], T | None], pool: WorkerPool, wrong: Refusal = refusal.PASSWORD_WRONG
@@ -81,6 +84,7 @@ class PasswordChecker:
         """End the threads."""
         self.strangers.close()
         self.known.close()
+        self.lookups.close()
 
 
 def stranger_limits(address: Address, subject: str) -> Limits:

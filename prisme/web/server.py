@@ -156,14 +156,14 @@ class Batching:
             threads, blocking_threads, python_threads, idle_timeout, backpressure, _task_type,
             http, http1, http2, websockets, static_path, _log_format, tls, _scope_options,
         ) = settings  # fmt: skip
-        stopped = self._loop.create_future()
-        stop.add_cb(lambda: self._loop.call_soon_threadsafe(stopped.set_result, None))
+        stopped = asyncio.Event()  # which may come after this task was cancelled
+        stop.add_cb(lambda: self._loop.call_soon_threadsafe(stopped.set))
         worker: Any = _make_worker(
             number, sockets, None, threads, blocking_threads, python_threads, idle_timeout, backpressure,
             http, http1, http2, websockets, static_path, *tls, (None, None),
         )  # fmt: skip
         worker.serve_async(self._make_scheduler(), self._loop, stop)
-        await stopped
+        await stopped.wait()
 
     async def check(self, host: str, port: int, *, tls: bool) -> None:
         """Send one request to the server, and see that Granian hands it over here. Raises BatchingError.

@@ -79,6 +79,13 @@ def test_unlocks(control: Control) -> None:
     ]
 
 
+def test_attempts_before_a_clock_was_set_back_are_other_ones(control: Control) -> None:
+    """An entry's time is that of its first attempt, so that no attempt may be earlier."""
+    for at in (5000, 4000, 4001):
+        Accounts(control).log_in("ada", "wrong", at)
+    assert [(entry.at, entry.count) for entry in read(control)[:2]] == [(4000, 2), (5000, 1)]
+
+
 def test_a_flood_displaces_nothing_else(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "_MAX_ENTRIES", {"change": 5, "login": 4, "attempt": 3})
     accounts = Accounts(control)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import argon2
 import httpx
@@ -12,10 +13,12 @@ import pytest
 
 from prisme.access import keys
 from prisme.access.accounts import Accounts
+from prisme.access.browsers import Browsers
 from prisme.access.grants import SCOPES
 from prisme.access.login_attempts import PER_ACCOUNT, PER_ADDRESS, PER_BROWSER, WINDOW
 from prisme.access.tokens import Tokens
 from prisme.store.control import Control
+from prisme.web.pages import login
 from tests.e2e.callers import BY, PASSWORD
 from tests.server import LiveServer, wait_until
 
@@ -130,3 +133,33 @@ def test_a_token_is_no_way_to_guess_the_password_of_its_account(server: LiveServ
             assert server.http.post(f"/settings/{page}", headers=headers, data=form).status_code == 403
             assert server.http.get(f"/settings/{page}", headers=headers).status_code == 403
     assert try_password(server.http, PASSWORD) == 303
+
+
+def test_invented_browsers_take_no_place_of_known_ones(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, release, look_up, is_known = [], threading.Event(), login._is_known, Browsers.is_known
+
+    async def begin(*request: Any) -> Any:
+        began.append(request)
+        return await look_up(*request)
+
+    def be_slow(*question: Any) -> bool:
+        assert release.wait(60)
+        return is_known(*question)
+
+    def send(number: int) -> int:
+        with httpx.Client(base_url=server.url, cookies={name: f"{number}"}, timeout=60) as stranger:
+            return try_password(stranger, "wrong", address=f"192.0.2.{number}")
+
+    with known(server) as client, ThreadPoolExecutor(21) as threads:
+        (name,) = client.cookies
+        monkeypatch.setattr(login, "_is_known", begin)
+        monkeypatch.setattr(Browsers, "is_known", be_slow)
+        try:
+            flood = [threads.submit(send, number) for number in range(20)]
+            wait_until(lambda: len(began) == 20, "the flood to arrive")
+            known_one = threads.submit(try_password, client, PASSWORD)
+            wait_until(lambda: len(began) == 21, "the known browser to arrive")
+        finally:
+            release.set()
+        assert known_one.result() == 303
+        assert {one.result() for one in flood} <= {401, 503}

@@ -1,4 +1,4 @@
-"""What does not go on: nobody reads the logs, or the disk does not answer. Events do."""
+"""What does not go on: nobody reads the logs, their streams are closed, or the disk does not answer. Events do."""
 
 import contextlib
 import os
@@ -33,6 +33,15 @@ def test_logs_that_nobody_reads_delay_no_event(tmp_path: Path) -> None:
         assert (load.unexpected, load.refused) == ([], 0)
         assert server.stop() == 0
     os.close(pipe)
+
+
+def test_closed_streams_send_no_log_into_other_files(tmp_path: Path) -> None:
+    with Process(tmp_path / "data", prefix=("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")) as server:
+        process = server.start()
+        assert {os.readlink(f"/proc/{process.pid}/fd/{number}") for number in range(3)} == {os.devnull}
+        assert server.stop() == 0
+    files = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    assert not [path.name for path in files if b'"msg"' in path.read_bytes()]
 
 
 @pytest.mark.parametrize("when", ["while it is made", "at midnight"])

@@ -56,6 +56,17 @@ def test_lines_wait_for_a_slow_reader_and_the_rest_is_counted(tmp_path: Path, pi
     wait_until(lambda: pipe.read().endswith(b" dropped\nagain\n"), "the next line")
 
 
+def test_no_line_overtakes_a_dropped_one(tmp_path: Path, pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the count stands where the lines are missing."""
+    monkeypatch.setattr("prisme.runtime.log_stream.BACKLOG", 2 * PIPE)
+    stream = LogStream(str(tmp_path / "pipe"), lambda dropped: b"%d dropped\n" % dropped)
+    lines = [b"x" * (PIPE - 1) + b"\n", b"y" * (PIPE - 1) + b"\n"]
+    for line in (*lines, b"z" * PIPE + b"\n", b"short\n"):
+        stream.write(line)
+    wait_until(lambda: pipe.read().endswith(b" dropped\n"), "the count")
+    assert pipe.received == b"".join(lines) + b"2 dropped\n"
+
+
 def test_a_flush_waits_for_a_reader_but_not_for_none(tmp_path: Path, pipe: Pipe) -> None:
     stream = LogStream(str(tmp_path / "pipe"), lambda dropped: b"")
     for _ in range(100):
@@ -75,6 +86,10 @@ def test_a_reader_who_is_gone_is_no_error(tmp_path: Path) -> None:
     os.close(pipe.end)
     stream.write(b"line\n")
     stream.flush()
+    another = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    stream.write(b"again\n")
+    assert os.read(another, PIPE) == b"again\n"
+    os.close(another)
 
 
 def test_lines_are_written_again_after_a_reader_was_too_slow_and_went(tmp_path: Path, pipe: Pipe) -> None:

@@ -30,6 +30,11 @@ def test_only_filters_are_filters() -> None:
     assert filters.read({"path": "", "limit": "3", "from": "now-1d"}) == {}
 
 
+@pytest.mark.parametrize("text", ["x" * 8192, ",".join("a" * 500), "a" + "*a" * 8])
+def test_filters_are_as_long_as_allowed(text: str) -> None:
+    assert filters.read({"utm-term": text})["utm-term"].includes
+
+
 @pytest.mark.parametrize("text", ["a\\", "x" * 8193, ",".join("a" * 501), "a" + "*a" * 9])
 def test_wrong_filters_are_named(text: str) -> None:
     with pytest.raises(InputError, match=r"^utm-term: such as utm-term=a,b\* or utm-term=!c; "):

@@ -163,6 +163,15 @@ def test_loads_a_segment_once(store: Store) -> None:
     assert list(store.folder.glob("*.ndjson")) == []
 
 
+def test_a_segment_that_may_still_come_again_is_remembered(store: Store) -> None:
+    """After a load whose file could not be removed; only numbers that are far behind are forgotten."""
+    for number in (1, 2, 10_002):
+        store.load(number, PageviewLine(number, session(number)))
+    store.loader.expire(0, 0)
+    assert store.rows("SELECT number FROM state.segments ORDER BY number") == [(2,), (10_002,)]
+    assert store.load(2, PageviewLine(2, session(2))) == KNOWN
+
+
 def test_a_kept_segment_is_removed_by_the_next_load(store: Store) -> None:
     segment = store.segment(4, PageviewLine(1, session(1)), raw=b"nothing\n")
     assert store.loader.load_batch([segment], NOW) == [Loaded({"pageview": 1}, 1)]

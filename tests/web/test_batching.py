@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -91,3 +92,39 @@ def test_a_start_finds_out_that_requests_are_not_handed_over(monkeypatch: pytest
                 await Batching(app).check("127.0.0.1", port, tls=False)
 
     asyncio.run(play())
+
+
+class WorkerThatStaysOn:
+    """In place of Granian's worker and of the signal that stops it: tells that it has stopped when a test says so."""
+
+    ends: Callable[[], None]
+
+    def __init__(self, *_: object) -> None:
+        """It needs no settings."""
+
+    def serve_async(self, *_: object) -> None:
+        """It serves nobody."""
+
+    def add_cb(self, ends: Callable[[], None]) -> None:
+        """Keep what is to be told."""
+        self.ends = ends
+
+
+def test_a_worker_that_ends_after_it_was_given_up_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop gives it up where requests under way take too long."""
+    monkeypatch.setattr(server, "_make_worker", WorkerThatStaysOn)
+    errors: list[dict[str, Any]] = []
+    stop = WorkerThatStaysOn()
+
+    async def play() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+        settings = [()] * 14
+        working = asyncio.create_task(Batching(make_app([])).start_worker(1, stop, None, None, *settings))
+        await asyncio.sleep(0)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        stop.ends()
+        await asyncio.sleep(0)
+
+    asyncio.run(play())
+    assert errors == []

@@ -72,7 +72,7 @@ async def _is_known(deps: LoginDeps, name: str, browser: str) -> bool | Refusal:
     """Whether the browser with this key has logged in to the account before."""
     if not browser:
         return False
-    return await deps.passwords.known.run(lambda: deps.browsers.is_known(name, browser, deps.authenticator.clock()))
+    return await deps.passwords.lookups.run(lambda: deps.browsers.is_known(name, browser, deps.authenticator.clock()))
 
 
 def _make_login(deps: LoginDeps, request: PageRequest, name: str, browser: str) -> list[Header] | None:
