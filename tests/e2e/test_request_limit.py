@@ -43,9 +43,9 @@ def test_a_network_of_ipv6_is_a_client(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("headers", [{"Authorization": "Bearer prtok_wrong"}, {"Cookie": "prisme_login=wrong"}])
 def test_wrong_credentials_count_more(tmp_path: Path, headers: dict[str, str]) -> None:
-    with LiveServer(tmp_path, api_stats_rate_limit=str(3 * UNAUTHENTICATED_COST), trust_proxy="true") as server:
-        answers = [ask(server, "/api/v1/me", "198.51.100.7", **headers).status_code for _ in range(5)]
-        assert answers == [401] * 3 + [429] * 2
+    with LiveServer(tmp_path, api_stats_rate_limit=str(6 * UNAUTHENTICATED_COST), trust_proxy="true") as server:
+        answers = [ask(server, "/api/v1/me", "198.51.100.7", **headers).status_code for _ in range(8)]
+        assert answers == [401] * 6 + [429] * 2
         assert ask(server, "/api/v1/me", "198.51.100.8", **server.make_token()).status_code == 200
 
 
