@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -65,6 +64,11 @@ def test_several_failures_are_raised_together(tmp_path: Path, monkeypatch: pytes
     assert sorted(str(error) for error in caught.value.exceptions) == ["sweep", "writer"]
 
 
+def is_listening(port: int) -> bool:
+    with socket.socket() as wire:
+        return wire.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_a_stop_waits_for_requests_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     batchings: list[Batching] = []
 
@@ -80,7 +84,7 @@ def test_a_stop_waits_for_requests_under_way(tmp_path: Path, monkeypatch: pytest
         wire.sendall(f"POST /api/v1/events/custom/late HTTP/1.1\r\n{lines}\r\n{{".encode())
         wait_until(lambda: batchings[0].active, "the request")
         server._loop.call_soon_threadsafe(server._stop.set)
-        time.sleep(0.5)
+        wait_until(lambda: not is_listening(server.port), "the server to stop listening")
         wire.sendall(b"}")
         assert wire.recv(4096).startswith(b"HTTP/1.1 200 ")
         server.stop()

@@ -7,6 +7,7 @@ import pytest
 
 from prisme.visit.salt_saving import SaltSaving
 from prisme.visit.salts import BYTES, DAY, NEXT, PREVIOUS, TODAY, Keys, Salts
+from tests.server import wait_until
 from tests.visit.test_salts import MIDNIGHT, NOON, TTL, Drawer
 
 
@@ -77,9 +78,7 @@ def test_one_write_after_another(drawer: SlowDrawer) -> None:
         assert drawer.days() == {TODAY: 0, NEXT: 1}
         saving = SaltSaving(salts)
         salts.rotate(MIDNIGHT + DAY)
-        async with asyncio.timeout(20):
-            while drawer.days() != {TODAY: 1, PREVIOUS: 0}:
-                await asyncio.sleep(0.001)
+        await asyncio.to_thread(wait_until, lambda: drawer.days() == {TODAY: 1, PREVIOUS: 0}, "the keys")
         await asyncio.sleep(0.01)
         salts.expire(MIDNIGHT + DAY + TTL)
         await saving.close()

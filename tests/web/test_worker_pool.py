@@ -171,7 +171,7 @@ def test_queued_work_that_is_cancelled_is_dropped() -> None:
         free = asyncio.create_task(pool.run(lambda: "next"))
         await asyncio.sleep(0)
         gate.set()
-        assert await asyncio.gather(running, free) == [True, "next"]
+        assert (await running, await free) == (True, "next")
 
     play(pool, scene)
     assert worked == []
