@@ -54,11 +54,14 @@ class IncrementalCache:
         self.hits = 0
 
     def count(self, stats: Stats, selections: Sequence[Selection], page: Page, now: int) -> list[Result | None]:
-        """Return the figures of each selection, None for those that cannot be cached. `now` is in microseconds."""
-        if stats.reader.has_read_cache:
-            return [None for _ in selections]
-        stats.reader.has_read_cache = True
-        with self._entries.reserve(_ALL):
+        """Return the figures of each selection, None for those that cannot be cached. `now` is in microseconds.
+
+        None is, while another thread takes long to count.
+        """
+        with self._entries.reserve(_ALL) as is_reserved:
+            if stats.reader.has_read_cache or not is_reserved:
+                return [None for _ in selections]
+            stats.reader.has_read_cache = True
             # All tables first: a reader sees only tables that existed when it first read one.
             entries = [self._prepare(stats, selection, now) for selection in selections]
             results = [
