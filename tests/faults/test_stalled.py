@@ -38,7 +38,7 @@ def test_logs_that_nobody_reads_delay_no_event(tmp_path: Path) -> None:
 def test_closed_streams_send_no_log_into_other_files(tmp_path: Path) -> None:
     with Process(tmp_path / "data", prefix=("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")) as server:
         process = server.start()
-        assert {os.readlink(f"/proc/{process.pid}/fd/{number}") for number in range(3)} == {os.devnull}
+        assert {Path(f"/proc/{process.pid}/fd/{number}").readlink() for number in range(3)} == {Path(os.devnull)}
         assert server.stop() == 0
     files = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
     assert not [path.name for path in files if b'"msg"' in path.read_bytes()]

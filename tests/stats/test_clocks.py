@@ -47,7 +47,8 @@ ALL = sorted(moment for change in WINDOWS.values() for moment in times_around(ch
 def stats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stats]:
     folder, noise = tmp_path_factory.mktemp("clocks"), random.Random(1)
     database = Database(folder / "prisme.duckdb", Limits(256 << 20, 2), folder / "tmp")
-    loader, segment = Loader(database, 1_000), Segment(1, segment_path(folder, 1))
+    (folder / "journal").mkdir()
+    loader, segment = Loader(database, 1_000), Segment(1, segment_path(folder / "journal", 1))
     segment.path.write_bytes(b"".join(b"".join(make_visit(noise, at, at, ["view"])) for at in ALL))
     loader.load(segment, ALL[-1])
     loader.close()

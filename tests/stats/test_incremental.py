@@ -284,7 +284,7 @@ def test_filters_tell_questions_apart(instance: Instance) -> None:
 def test_figures_do_not_wait_for_the_count_of_another_request(
     instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(incremental, "_PATIENCE", 0.05)
+    monkeypatch.setattr("prisme.stats.cache.lru._MOST_WAIT", 0.05)
     instance.load(sorted(make_lines(6, 50), key=when))
     instance._time += 1000
     selection = select(FIRST, FIRST + 50 * DAY)

@@ -6,6 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from prisme.stats.cache.lru import LruCache
+from prisme.stats.cache.responses import ResponseCache
+from prisme.stats.cache.sites import SiteCache, Sites
+from tests.server import wait_until
 
 
 def test_the_least_recently_used_values_are_evicted() -> None:
@@ -81,11 +84,12 @@ def test_other_keys_are_free_while_one_is_reserved() -> None:
     assert waiting.result(10) == 1
 
 
-def test_a_thread_waits_only_so_long_for_a_reservation() -> None:
+def test_a_thread_waits_only_so_long_for_a_reservation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prisme.stats.cache.lru._MOST_WAIT", 0.05)
     cache: LruCache[int] = LruCache(100)
 
     def try_to_reserve() -> bool:
-        with cache.reserve("a", 0.05) as is_free:
+        with cache.reserve("a") as is_free:
             return is_free
 
     with ThreadPoolExecutor(1) as threads:
@@ -93,6 +97,28 @@ def test_a_thread_waits_only_so_long_for_a_reservation() -> None:
             assert not threads.submit(try_to_reserve).result(10)
             assert not threads.submit(try_to_reserve).result(10)  # still reserved
         assert threads.submit(try_to_reserve).result(10)
+
+
+def test_nobody_waits_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes another thread long is computed without the cache."""
+    monkeypatch.setattr("prisme.stats.cache.lru._MOST_WAIT", 0.05)
+    responses, sites, done = ResponseCache(lambda: 0), SiteCache(), threading.Event()
+
+    def find_slowly() -> bytes:
+        return responses.find("a", lambda: b"first" if done.wait(10) else b"")
+
+    def list_slowly() -> Sites:
+        return sites.find("a", lambda: [("first", 1)] if done.wait(10) else [])
+
+    with ThreadPoolExecutor(2) as threads:
+        found, listed = threads.submit(find_slowly), threads.submit(list_slowly)
+        try:
+            wait_until(lambda: responses._responses._reserved and sites._listed._reserved, "both to be reserved")
+            assert responses.find("a", lambda: b"second") == b"second"
+            assert sites.find("a", lambda: [("second", 2)]) == [("second", 2)]
+        finally:
+            done.set()
+        assert (found.result(10), listed.result(10)) == (b"first", [("first", 1)])
 
 
 def test_an_error_ends_a_reservation() -> None:

@@ -30,7 +30,9 @@ class ResponseCache:
 
     def find(self, request: Hashable, compute: Callable[[], bytes]) -> bytes:
         """Return the response to a request, computed again if the tables have changed since, or if it is too old."""
-        with self._responses.reserve(request):
+        with self._responses.reserve(request) as is_reserved:
+            if not is_reserved:
+                return compute()
             # Read before the tables are: a response may be newer than its state, never older.
             state, now = self._state(), time.monotonic()
             cached = self._responses.get(request)

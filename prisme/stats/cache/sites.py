@@ -28,7 +28,9 @@ class SiteCache:
 
     def find(self, allowed: Hashable, list_sites: Callable[[], Sites]) -> Sites:
         """Return the sites as listed within the last minute; an empty list is never cached."""
-        with self._listed.reserve(allowed):
+        with self._listed.reserve(allowed) as is_reserved:
+            if not is_reserved:
+                return list_sites()
             now = time.monotonic()
             cached = self._listed.get(allowed)
             if cached is not None and now - cached.listed_at < _SECONDS:
