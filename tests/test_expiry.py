@@ -254,6 +254,22 @@ def test_an_unlock_ends_with_its_link(world: World) -> None:
     assert not world.shares.is_unlocked(share, key, START)
 
 
+def test_what_has_ended_leaves_the_file(world: World) -> None:
+    share, _ = world.shares.add(BY, "a.example", START, password=PASSWORD)
+
+    def count_rows(now: int) -> list[int]:
+        world.accounts.create_login("ada", now)
+        world.browsers.remember("ada", "", now)
+        world.shares.unlock(share, PASSWORD, now)
+        with world.control.read() as connection:
+            tables = ("logins", "browsers", "unlocks")
+            return [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
+
+    assert count_rows(START) == [1, 1, 1]
+    assert count_rows(START + DAY) == [2, 2, 2]
+    assert count_rows(START + 2 * KNOWN_SECONDS) == [1, 1, 1]
+
+
 def test_a_known_browser_has_no_rights(world: World) -> None:
     key = world.browsers.remember("ada", "", START)
     for name in ("prisme_login", "prisme_known_0"):

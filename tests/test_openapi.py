@@ -55,6 +55,13 @@ def resolve(part: dict[str, Any]) -> dict[str, Any]:
     return part
 
 
+def test_all_operations_without_events_have_a_limit() -> None:
+    for path, method in OPERATIONS:
+        operation = PATHS[path][method]
+        if method != "options" and not {"events", "noscript", "server"} & {*operation["tags"]}:
+            assert "429" in operation["responses"], (method, path)
+
+
 @pytest.fixture(scope="module")
 def routes() -> Iterator[dict[str, Methods]]:
     """The routes that `prisme serve` was built with; filled when `server` starts."""

@@ -118,14 +118,15 @@ class Accounts:
         if keys.verify_password(hashed, password):
             return self.create_login(name, now)
         # Something else than a name, such as a password, may have been typed into its field: it is not recorded.
-        self._record_failure(now, audit.ANONYMOUS, "login.failed", name if hashed else "(unknown name)")
+        subject = name if hashed else "(unknown name)"
+        audit.record_failure(self._control, now, audit.ANONYMOUS, "login.failed", subject)
         return None
 
     def confirm_password(self, by: Grant, password: str, now: int) -> bool:
         """Whether it is the password of the account of `by`."""
         is_right = keys.verify_password(self._read_password(by.account), password)
         if not is_right:
-            self._record_failure(now, by, "user.confirm.failed", by.account)
+            audit.record_failure(self._control, now, by, "user.confirm.failed", by.account)
         return is_right
 
     def _read_password(self, name: str) -> str | None:
@@ -133,10 +134,6 @@ class Accounts:
         with self._control.read() as connection:
             row = connection.execute("SELECT password FROM accounts WHERE name = ?", (name,)).fetchone()
         return row and str(row[0])
-
-    def _record_failure(self, now: int, by: Grant, action: str, subject: str) -> None:
-        with self._control.change() as connection:
-            audit.record_attempt(connection, now, by, action, subject)
 
     def create_login(self, name: str, now: int) -> str:
         """The key of a new log-in, without a check of the password."""

@@ -4,19 +4,22 @@ Attempts of people who are not logged in are counted by the hour, and each kind 
 of them cannot displace the changes.
 """
 
+import contextlib
 from sqlite3 import Connection
 from typing import Final, Literal
 
 import msgspec
 
 from prisme.access.grants import Grant
+from prisme.store.control import Control
+from prisme.store.errors import FullDiskError
 
 Kind = Literal["change", "login", "attempt"]
 # An entry has about 100 bytes, so these are 16 MB. The oldest are deleted first.
 _MAX_ENTRIES: Final[dict[Kind, int]] = {"change": 100_000, "login": 50_000, "attempt": 10_000}
 # Attempts are added to an entry that is younger than this.
 ATTEMPT_SECONDS: Final = 3600
-# Whoever is not logged in.
+# People who are not logged in.
 ANONYMOUS: Final = Grant("anonymous", "", frozenset(), ())
 
 
@@ -55,6 +58,12 @@ def record_attempt(connection: Connection, at: int, by: Grant, action: str, subj
     )
     if not counted.rowcount:
         record(connection, at, by, action, subject, kind="attempt")
+
+
+def record_failure(control: Control, at: int, by: Grant, action: str, subject: str) -> None:
+    """Count a wrong password. On a full disk it is not recorded: it is still wrong, and counts for the limit."""
+    with contextlib.suppress(FullDiskError), control.change() as connection:
+        record_attempt(connection, at, by, action, subject)
 
 
 def read(connection: Connection, limit: int, offset: int) -> list[Entry]:

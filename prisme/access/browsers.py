@@ -1,6 +1,6 @@
 """Browsers that have logged in to an account: their wrong passwords are counted on their own.
 
-So nobody else's wrong passwords keep their users from logging in. The key of a browser gives no access.
+So the wrong passwords of others do not keep their users from logging in. The key of a browser gives no access.
 """
 
 from typing import Final

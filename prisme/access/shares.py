@@ -90,8 +90,7 @@ class Shares:
         with self._control.read() as connection:
             row = connection.execute("SELECT password FROM shares WHERE id = ?", (share.id,)).fetchone()
         if not keys.verify_password(row and row[0], password):
-            with self._control.change() as connection:
-                audit.record_attempt(connection, now, audit.ANONYMOUS, "share.unlock.failed", f"share:{share.id}")
+            audit.record_failure(self._control, now, audit.ANONYMOUS, "share.unlock.failed", f"share:{share.id}")
             return None
         key = keys.make_key()
         with self._control.change() as connection:

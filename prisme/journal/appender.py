@@ -33,7 +33,7 @@ class Sealed(NamedTuple):
 
 
 class _Position(NamedTuple):
-    """The end of the journal at some moment: so many bytes and events of the segment that was open."""
+    """The end of the journal at some moment: the bytes and events that the open segment had."""
 
     number: int
     size: int
@@ -137,7 +137,7 @@ class Appender:
         self._file, self._size, self._events, self._prefix = file, 0, 0, b""
 
     def take(self, most: int | None = None) -> list[Sealed]:
-        """The sealed segments, oldest first, but at most so many. The caller has to close their files.
+        """The sealed segments, oldest first, at most `most` of them. The caller has to close their files.
 
         They are not synced any more: the caller commits before.
         """

@@ -27,7 +27,8 @@ class LogStream:
     def write(self, line: bytes) -> None:
         """Write a line with its line feed, now or when the reader has taken those before. It never waits."""
         with self._lock:
-            if self._dropped or len(self._late) + len(line) > BACKLOG:
+            # Where nothing waits, a line is written whatever its size: none would be told of it later.
+            if self._late and (self._dropped or len(self._late) + len(line) > BACKLOG):
                 self._dropped += 1
                 return
             self._late += line

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from prisme.runtime.cancellation import Cancellation
 from prisme.runtime.priority import renice
 from prisme.store.connection import Limits, clear, connect
 from prisme.store.errors import WAY_BACK, StoreError
@@ -34,8 +35,8 @@ _ATTACH = "ATTACH ':memory:' AS cache"
 class Database:
     """The events' file, in the newest schema. Only one process can have it open.
 
-    `read_cursors` are those of queries under way; `load_log` says what loads changed. Tables in the attached database
-    `cache` exist in memory only. Raises StoreError.
+    `read_cursors` are those of queries under way, which `stopping` ends; `load_log` says what loads changed. Tables in
+    the attached database `cache` exist in memory only. Raises StoreError.
     """
 
     def __init__(self, path: Path, limits: Limits, temporary: Path, log: logging.Logger = _LOG) -> None:
@@ -44,7 +45,7 @@ class Database:
         self._log = log
         self._lock = threading.Lock()  # DuckDB rejects a second call on a connection that is busy
         self.read_cursors: set[duckdb.DuckDBPyConnection] = set()
-        self.stopping = False
+        self.stopping = Cancellation()
         self.limits = limits
         self._memory_lock = threading.Lock()
         self._is_shrunk = self._may_shrink = False
@@ -108,10 +109,7 @@ class Database:
 
     def stop_reading(self) -> None:
         """Interrupt all queries under way, and reject new ones."""
-        self.stopping = True
-        for cursor in tuple(self.read_cursors):
-            with contextlib.suppress(duckdb.ConnectionException):  # it was closed in this moment
-                cursor.interrupt()
+        self.stopping.cancel()
 
     def reopen(self) -> None:
         """Open the file again: after a fatal error, such as a checkpoint on a full disk, DuckDB rejects everything.

@@ -61,7 +61,8 @@ class Reader:
         waited = 0.0 if self._began is None else time.monotonic() - self._began
         self._watcher = threading.Thread(target=self._watch, args=(max(self._deadline - waited, 0),), daemon=True)
         self._watcher.start()
-        self._cancellation.attach(self.cancel)
+        for cancellation in (self._cancellation, self._database.stopping):
+            cancellation.attach(self.cancel)
         return self
 
     def ask(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
@@ -85,7 +86,7 @@ class Reader:
 
     def check(self) -> None:
         """Raise LateError after the deadline: for loops in Python, between queries and while their rows are read."""
-        if self._late or self._database.stopping:
+        if self._late:
             raise self._late_error()
 
     def cancel(self) -> None:
@@ -106,7 +107,7 @@ class Reader:
             time.sleep(_INTERRUPT_EVERY)
 
     def _late_error(self) -> LateError:
-        return StoppedError() if self._database.stopping else LateError(self._deadline)
+        return StoppedError() if self._database.stopping.is_cancelled else LateError(self._deadline)
 
     def _run(self, cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         self.check()
@@ -140,7 +141,8 @@ class Reader:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._cancellation.detach(self.cancel)
+        for cancellation in (self._cancellation, self._database.stopping):
+            cancellation.detach(self.cancel)
         self._has_ended = True
         self._must_interrupt.set()
         self._watcher.join()  # an interrupt under way still needs the cursor

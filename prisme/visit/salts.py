@@ -100,7 +100,7 @@ class Salts:
         self.saved = self.write(self._keys())
 
     def copy(self) -> dict[str, tuple[int, bytearray]]:
-        """A copy of all keys; whoever takes it erases it."""
+        """A copy of all keys, which the caller has to erase."""
         return {name: (day, bytearray(key)) for name, (day, key) in self._keys().items()}
 
     def write(self, keys: Keys) -> bool:

@@ -38,7 +38,7 @@ def make_cookie(name: str, value: str, max_age: int, *, secure: bool, path: str 
 
 
 def login_cookies(account: str, login: str, browser: str, *, secure: bool) -> list[Header]:
-    """The cookies of somebody who has just logged in: the key of the log-in, and that of the browser."""
+    """The cookies of a user who has just logged in: the key of the log-in, and that of the browser."""
     return [
         make_cookie(LOGIN_COOKIE, login, LOGIN_SECONDS, secure=secure),
         make_cookie(known_cookie(account), browser, KNOWN_SECONDS, secure=secure, path="/login"),

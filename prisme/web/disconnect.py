@@ -1,4 +1,4 @@
-"""Notices that the client of a request has gone, so that nothing is computed for nobody."""
+"""Notices that the client of a request has gone, so that no result is computed in vain."""
 
 import asyncio
 import contextlib

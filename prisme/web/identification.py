@@ -1,4 +1,4 @@
-"""Finds out who sends a request before it may wait for anything else, so that strangers take nobody's place."""
+"""Finds out who sends a request before it waits for anything else, so that strangers take no places of users."""
 
 from typing import Final
 

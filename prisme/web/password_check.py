@@ -1,7 +1,7 @@
 """Checks passwords, and limits wrong ones: after too many, no password is checked for a while.
 
-Argon2 has threads of its own, so that no flood of log-ins delays anything else; and those who have logged in before
-have another one than everybody else.
+Argon2 has two threads of its own, so that no flood of log-ins delays anything else: one for browsers that have logged
+in before, one for all others.
 """
 
 import asyncio
@@ -68,7 +68,7 @@ class PasswordChecker:
         return outcome
 
     async def confirm(self, request: ParsedRequest, by: Grant, password: str) -> Refusal | None:
-        """Check the password of who is logged in, before a change for which a log-in alone is not enough.
+        """Check the password of the user who is logged in, before a change for which a log-in alone is not enough.
 
         It is counted for this log-in: others' wrong passwords of the same name do not matter.
         """

@@ -1,4 +1,4 @@
-"""How much of what is scarce each sender of requests may hold: some is always left for those who are logged in."""
+"""How much of a scarce resource each sender of requests may hold: some is always left for users who are logged in."""
 
 from collections import Counter
 from enum import IntEnum
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 
 class Rank(IntEnum):
-    """Kinds of senders, the one that is served first at first."""
+    """Kinds of senders, the one that is served first at the top."""
 
     ACCOUNT = 0
     TOKEN = 1

@@ -5,7 +5,7 @@ clients have the proxy's. So once an address has sent too many requests, those w
 have a count of their own.
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from prisme.base import refusal
@@ -16,12 +16,14 @@ from prisme.visit.ratelimit import RateLimiter
 from prisme.web.identification import Identifier
 from prisme.web.parsed_request import parse_request
 from prisme.web.request import Request
-from prisme.web.responses import Response, refuse
+from prisme.web.responses import Header, Response, refuse
 from prisme.web.routing import BatchEndpoint, Endpoint, Methods
 
-# A request with wrong credentials counts as so many: a program that tries keys is stopped sooner than a dashboard whose
+# What a request with wrong credentials counts as: a program that tries keys is stopped sooner than a dashboard whose
 # log-in has ended, which asks six times a minute.
 UNAUTHENTICATED_COST: Final = 5
+
+FindHeaders = Callable[[Request], list[Header]]
 
 
 class RequestLimit:
@@ -32,14 +34,20 @@ class RequestLimit:
         self._clock = clock
         self._identifier = identifier
 
-    def guard(self, routes: Mapping[str, Methods]) -> dict[str, Methods]:
-        """The same routes, with the limit."""
+    def guard(self, routes: Mapping[str, Methods], headers: FindHeaders = lambda _: []) -> dict[str, Methods]:
+        """The same routes, with the limit; `headers` gives those of a refusal.
+
+        Preflight requests have no limit: they are cheap, and without credentials.
+        """
         return {
-            pattern: {method: self._guard(endpoint) for method, endpoint in methods.items()}
+            pattern: {
+                method: endpoint if method == "OPTIONS" else self._guard(endpoint, headers)
+                for method, endpoint in methods.items()
+            }
             for pattern, methods in routes.items()
         }
 
-    def _guard(self, endpoint: Endpoint | BatchEndpoint) -> Endpoint:
+    def _guard(self, endpoint: Endpoint | BatchEndpoint, headers: FindHeaders) -> Endpoint:
         if isinstance(endpoint, BatchEndpoint):
             raise TypeError("events have a limit of their own")
 
@@ -47,7 +55,7 @@ class RequestLimit:
             seconds = self._count(request.client, 1)
             if seconds and not self._admits_sender(request):
                 why = refusal.RATE_LIMITED.with_retry_after(seconds)
-                return refuse(request, why, of_events=False)
+                return refuse(request, why, headers(request), of_events=False)
             outcome = endpoint(request)
             return outcome if isinstance(outcome, tuple) else self._answer(request, outcome)
 
@@ -66,5 +74,5 @@ class RequestLimit:
         return sender is not None and not self._count(Address("", f"{sender.rank.name} {sender.key}", 0), 1)
 
     def _count(self, client: Address, times: int) -> int:
-        """Count a request so many times; gives the seconds to wait, 0 for none."""
+        """Count a request `times` times; gives the seconds to wait, 0 for none."""
         return max(self._limiter.retry_after([client] * times, [0] * times, self._clock()))

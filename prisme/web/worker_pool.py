@@ -30,8 +30,8 @@ class _Call:
 class WorkerPool:
     """At most `limit` calls are queued or running; more get `busy`. With `low_priority`, events are handled first.
 
-    Who is logged in comes first. With `per_rank`, each rank has so many threads for itself, so that nobody waits for
-    work of a lower one.
+    Calls of the highest rank come first. With `per_rank`, each rank has `threads` threads of its own, so that no call
+    waits for one of a lower rank.
     """
 
     def __init__(

@@ -44,8 +44,8 @@ from prisme.web.static import DASHBOARD_JS
 from prisme.web.stats_source import ShortageLog, StatsSource
 from prisme.web.worker_pool import WorkerPool
 
-# A query uses all of DuckDB's threads: two at a time are no faster, and delay events twice as long. But nobody who is
-# logged in waits for a token's query, and no token for a share link's.
+# A query uses all of DuckDB's threads: two at a time are no faster, and delay events twice as long. But users who are
+# logged in do not wait for a token's query, nor tokens for a share link's.
 _READERS_PER_RANK = 1
 _MAX_QUEUED = 64
 # To look credentials up takes some 0.3 ms.
@@ -93,11 +93,12 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
     browsers = Browsers(control)
     setup = setup or _make_setup(deps, authenticator)
     limit = RequestLimit(config.api_stats_rate_limit, clock.steady, identifier)
-    return static.routes() | limit.guard(
+    origins = config.api_stats_allow_origins
+    figures = stats_api.routes(StatsDeps(source, responses, identifier, figures_pool, origins))
+    others = limit.guard(
         {
             **dashboard.routes(dashboard_deps),
             **list_page.routes(dashboard_deps),
-            **stats_api.routes(StatsDeps(source, responses, identifier, figures_pool, config.api_stats_allow_origins)),
             **admin.routes(AdminApiDeps(control, authenticator, identifier, access_pool, passwords)),
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
             **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),
@@ -105,6 +106,8 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
             **setup_page.routes(SetupDeps(access_page, authenticator, setup, browsers, deps.log)),
         }
     )
+    limited_figures = limit.guard(figures, lambda request: stats_api.allow_origin(request, origins))
+    return {**static.routes(), **others, **limited_figures}
 
 
 def _make_setup(deps: ReadingDeps, authenticator: Authenticator) -> Setup:

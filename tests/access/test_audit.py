@@ -11,6 +11,7 @@ from prisme.access.audit import Entry
 from prisme.access.grants import operator
 from prisme.access.shares import Shares
 from prisme.store.control import Control
+from prisme.store.errors import FullDiskError
 
 BY = operator("test")
 PASSWORD = "correct horse battery"
@@ -49,6 +50,21 @@ def test_log_ins_and_log_outs(control: Control) -> None:
     assert PASSWORD not in str(read(control))
 
 
+def test_wrong_passwords_are_wrong_on_a_full_disk_too(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not an error, after which the attempt would not count."""
+    share, _ = Shares(control).add(BY, "a.example", 0, password=PASSWORD)
+    accounts, before = Accounts(control), read(control)
+
+    def fail() -> None:
+        raise FullDiskError(Path("control.sqlite"))
+
+    monkeypatch.setattr(control, "change", fail)
+    assert accounts.log_in("ada", "wrong", 1) is None
+    assert not accounts.confirm_password(accounts.list()[0].grant, "wrong", 1)
+    assert not Shares(control).unlock(share, "wrong", 1)
+    assert read(control) == before
+
+
 def test_unlocks(control: Control) -> None:
     shares = Shares(control)
     one, other = (shares.add(BY, "a.example", 0, password=PASSWORD)[0] for _ in range(2))
@@ -61,6 +77,13 @@ def test_unlocks(control: Control) -> None:
         Entry(1, "anonymous", "share.unlock.failed", "share:1", "", 2),
         Entry(1, "share:1", "share.unlock", "share:1", "", 2),
     ]
+
+
+def test_attempts_before_a_clock_was_set_back_are_other_ones(control: Control) -> None:
+    """An entry's time is that of its first attempt, so that no attempt may be earlier."""
+    for at in (5000, 4000, 4001):
+        Accounts(control).log_in("ada", "wrong", at)
+    assert [(entry.at, entry.count) for entry in read(control)[:2]] == [(4000, 2), (5000, 1)]
 
 
 def test_a_flood_displaces_nothing_else(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:

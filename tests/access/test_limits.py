@@ -8,6 +8,7 @@ import pytest
 from prisme.access import accounts as accounts_module
 from prisme.access import browsers as browsers_module
 from prisme.access import keys
+from prisme.access import login_attempts as login_attempts_module
 from prisme.access import shares as shares_module
 from prisme.access import tokens as tokens_module
 from prisme.access import views as views_module
@@ -182,6 +183,23 @@ def test_a_released_attempt_does_not_count() -> None:
     assert [limiter.reserve({"b": 3}, 0.0) > 0 for _ in range(2)] == [False, True]
 
 
+def test_the_last_window_to_end_is_waited_for() -> None:
+    limiter = AttemptLimiter()
+    limiter.reserve({"a": 1}, 0.0)
+    limiter.reserve({"b": 1}, 100.0)
+    assert limiter.reserve({"a": 1, "b": 1, "c": 1}, 200.0) == WINDOW - 100
+
+
+def test_the_oldest_of_too_many_attempts_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert login_attempts_module._MAX_KEYS == 50_000
+    monkeypatch.setattr(login_attempts_module, "_MAX_KEYS", 3)
+    limiter = AttemptLimiter()
+    for number in range(10):
+        assert limiter.reserve({f"{number}": 1}, number) == 0
+        assert len(limiter._attempts) <= 4
+    assert [limiter.reserve({f"{number}": 1}, 10.0) > 0 for number in (9, 0)] == [True, False]
+
+
 def test_networks_of_ipv6_are_counted() -> None:
     """A /64 like an address, and a /48 for 16 of them."""
     limiter = AttemptLimiter()
@@ -203,6 +221,12 @@ def test_addresses_of_ipv4_have_no_network() -> None:
     for number in range(PER_NETWORK + 1):
         limits = stranger_limits(address.parse(f"192.0.{number // 250}.{number % 250}"), f"account {number}")
         assert limiter.reserve(limits, 0.0) == 0
+
+
+def test_a_viewers_token_is_for_the_viewers_domains(control: Control) -> None:
+    vic = viewer(control, "a.example", "b.example")
+    with pytest.raises(AccessError, match=r"^you do not have access to c\.example$"):
+        Tokens(control).add(vic, "t", 0, domains=("a.example", "c.example"))
 
 
 def test_a_token_loses_what_its_account_loses(control: Control) -> None:

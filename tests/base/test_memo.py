@@ -2,7 +2,7 @@
 
 import pytest
 
-from prisme.base.memo import Memo
+from prisme.base.memo import Memo, UrlMemo
 
 
 def test_makes_each_once_until_there_are_too_many() -> None:
@@ -44,3 +44,21 @@ def test_long_keys_take_nobodys_place() -> None:
     short = [memo[key] for key in ("a", "bb")]
     assert [memo["x" * length] for length in (5, 6, 7)] == [5, 6, 7]
     assert (short, dict(memo)) == ([1, 2], {"a": 1, "bb": 2})
+
+
+@pytest.mark.parametrize("url", [b"https://a/?secret", b"https://a/#secret", b"https://secret@a/", b"secret"])
+def test_urls_are_remembered_without_what_may_be_secret(url: bytes) -> None:
+    made: list[bytes] = []
+
+    def make(key: bytes) -> int:
+        made.append(key)
+        return len(key)
+
+    memo = UrlMemo(make, 2)
+    for _ in range(2):
+        assert memo[url] == len(url)
+    assert made == [url]
+    assert (b"secret" in b"".join(memo)) is (url == b"secret")
+    for number in range(5):
+        memo[url + b"%d" % number]
+        assert len(memo) <= 2

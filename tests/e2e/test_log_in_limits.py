@@ -14,7 +14,9 @@ import pytest
 from prisme.access import keys
 from prisme.access.accounts import Accounts
 from prisme.access.browsers import Browsers
+from prisme.access.grants import SCOPES
 from prisme.access.login_attempts import PER_ACCOUNT, PER_ADDRESS, PER_BROWSER, WINDOW
+from prisme.access.tokens import Tokens
 from prisme.store.control import Control
 from prisme.web.pages import login
 from tests.e2e.callers import BY, PASSWORD
@@ -116,6 +118,21 @@ def test_a_flood_delays_nobody_else(server: LiveServer, monkeypatch: pytest.Monk
         assert "too many passwords are being checked" in refused[0].text
         assert sorted(one.result().status_code for one in flood) == [401] * 16 + [503] * 4
     assert try_password(server.http, "a newer password") == 303
+
+
+def test_a_token_is_no_way_to_guess_the_password_of_its_account(server: LiveServer) -> None:
+    """Not even with another cookie each time, by which a log-in's wrong passwords are counted."""
+    control = Control(server.folder)
+    (ada,) = Accounts(control).list()
+    _, token = Tokens(control).add(ada.grant, "t", int(server.now()), scopes=SCOPES)
+    fields = {"do": "password", "name": "ada", "new-password": PASSWORD * 2, "again-password": PASSWORD * 2}
+    for number, password in enumerate(["wrong"] * (PER_BROWSER + 1) + [PASSWORD]):
+        headers = {"Authorization": f"Bearer {token}", "Cookie": f"prisme_login={number}"}
+        for page in ("account", "users"):
+            form = fields | {"password": password, "own-password": password}
+            assert server.http.post(f"/settings/{page}", headers=headers, data=form).status_code == 403
+            assert server.http.get(f"/settings/{page}", headers=headers).status_code == 403
+    assert try_password(server.http, PASSWORD) == 303
 
 
 def test_invented_browsers_take_no_place_of_known_ones(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:

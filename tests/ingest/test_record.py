@@ -23,6 +23,7 @@ from prisme.ingest.hit import Hit
 from prisme.ingest.pageview import Pageview
 from prisme.ingest.services import Lookups, Services
 from prisme.journal.appender import Appender
+from prisme.runtime.disk import DISK
 from prisme.runtime.freespace import FreeSpace
 from prisme.visit.address import parse
 from prisme.visit.bots import Bots
@@ -33,6 +34,7 @@ from prisme.visit.salts import DAY, Salts
 from prisme.visit.sessions import Sessions, Visit
 from prisme.visit.sites import Page, Referrer
 from prisme.visit.useragent import UserAgents
+from tests.faults.lying_disk import EIO, LyingDisk
 from tests.visit.test_salts import MIDNIGHT, MINUTE, NOON, TTL, Drawer
 
 SITE = "a.example"
@@ -65,10 +67,12 @@ COUNTRIES = Geo(assets.COUNTRIES)
 
 
 @contextlib.contextmanager
-def recording(folder: Path, per_device: int = 64, least: int = 0, drawer: Drawer | None = None) -> Iterator[Recording]:
-    """One that makes the same ids each time."""
+def recording(
+    folder: Path, per_device: int = 64, least: int = 0, drawer: Drawer | None = None, lying: LyingDisk | None = None
+) -> Iterator[Recording]:
+    """One that makes the same ids each time; on a disk that lies, what cannot be synced is withdrawn."""
     folder.mkdir()
-    journal = Appender(folder, 1, 1 << 20)
+    journal = Appender(folder, 1, 1 << 20, lying is not None, lying.disk if lying else DISK)
     numbers = itertools.count()
     services = Services(
         Identity(Salts(drawer or Drawer(), NOON, TTL)),
@@ -184,6 +188,24 @@ def test_what_cannot_be_written_is_not_remembered(one: Recording) -> None:
     assert outcomes == [refusal.JOURNAL_UNAVAILABLE] * 3 + [refusal.BOT]
     assert one.visits(view(), NOON + 1) == before
     assert (one.visits(view(address="8.8.4.4"), NOON + 1), one.lines()) == ((), lines)
+
+
+def test_what_is_withdrawn_is_not_remembered(tmp_path: Path) -> None:
+    lying, other = LyingDisk(), view(address="8.8.4.4")
+    with recording(tmp_path / "journal", lying=lying) as one:
+
+        async def scene() -> None:
+            assert one.record([view("/a")], NOON) == [None]
+            assert await one.services.journal.commit()
+            before, lines = one.visits(view(), NOON), one.lines()
+            lying.failing["fsync"] = EIO
+            for path in ("/b", "/c"):
+                assert one.record([view(path), other], NOON + 1) == [None, None]
+            assert not await one.services.journal.commit()
+            assert one.visits(view(), NOON + 1) == before
+            assert (one.visits(other, NOON + 1), one.lines()) == ((), lines)
+
+        asyncio.run(scene())
 
 
 def test_an_event_that_raises_fails_alone(one: Recording) -> None:

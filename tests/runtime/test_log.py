@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from prisme.runtime.log_stream import LogStream
+from prisme.runtime.logfile import BACKLOG
 from tests.server import PATIENCE, wait_until
 
 PIPE = 4096  # bytes, the least that Linux gives
@@ -55,6 +56,17 @@ def test_lines_wait_for_a_slow_reader_and_the_rest_is_counted(tmp_path: Path, pi
     wait_until(lambda: pipe.read().endswith(b" dropped\nagain\n"), "the next line")
 
 
+def test_no_line_overtakes_a_dropped_one(tmp_path: Path, pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the count stands where the lines are missing."""
+    monkeypatch.setattr("prisme.runtime.log_stream.BACKLOG", 2 * PIPE)
+    stream = LogStream(str(tmp_path / "pipe"), lambda dropped: b"%d dropped\n" % dropped)
+    lines = [b"x" * (PIPE - 1) + b"\n", b"y" * (PIPE - 1) + b"\n"]
+    for line in (*lines, b"z" * PIPE + b"\n", b"short\n"):
+        stream.write(line)
+    wait_until(lambda: pipe.read().endswith(b" dropped\n"), "the count")
+    assert pipe.received == b"".join(lines) + b"2 dropped\n"
+
+
 def test_a_flush_waits_for_a_reader_but_not_for_none(tmp_path: Path, pipe: Pipe) -> None:
     stream = LogStream(str(tmp_path / "pipe"), lambda dropped: b"")
     for _ in range(100):
@@ -74,6 +86,28 @@ def test_a_reader_who_is_gone_is_no_error(tmp_path: Path) -> None:
     os.close(pipe.end)
     stream.write(b"line\n")
     stream.flush()
+    another = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    stream.write(b"again\n")
+    assert os.read(another, PIPE) == b"again\n"
+    os.close(another)
+
+
+def test_lines_are_written_again_after_a_reader_was_too_slow_and_went(tmp_path: Path, pipe: Pipe) -> None:
+    stream = LogStream(str(tmp_path / "pipe"), lambda dropped: b"%d dropped\n" % dropped)
+    for _ in range(1200):
+        stream.write(b"x" * 999 + b"\n")  # more than the pipe and the backlog
+    os.close(pipe.end)
+    stream.flush()  # what was kept is lost with the reader
+    pipe.end, pipe.received = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK), b""
+    stream.write(b"again\n")
+    wait_until(lambda: b"again\n" in pipe.read() and pipe.received.endswith(b" dropped\n"), "both lines")
+
+
+def test_a_line_larger_than_the_backlog_does_not_end_the_log(tmp_path: Path, pipe: Pipe) -> None:
+    stream = LogStream(str(tmp_path / "pipe"), lambda dropped: b"%d dropped\n" % dropped)
+    stream.write(b"x" * BACKLOG + b"\n")
+    stream.write(b"again\n")
+    wait_until(lambda: pipe.read().endswith(b"x\nagain\n"), "both lines")
 
 
 def test_nothing_is_lost_at_the_exit() -> None:

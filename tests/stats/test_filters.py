@@ -1,5 +1,6 @@
 """Parsing filters."""
 
+import duckdb
 import pytest
 
 from prisme.base.errors import InputError
@@ -30,7 +31,40 @@ def test_only_filters_are_filters() -> None:
     assert filters.read({"path": "", "limit": "3", "from": "now-1d"}) == {}
 
 
+@pytest.mark.parametrize("text", ["x" * 8192, ",".join("a" * 500), "a" + "*a" * 8])
+def test_filters_are_as_long_as_allowed(text: str) -> None:
+    assert filters.read({"utm-term": text})["utm-term"].includes
+
+
 @pytest.mark.parametrize("text", ["a\\", "x" * 8193, ",".join("a" * 501), "a" + "*a" * 9])
 def test_wrong_filters_are_named(text: str) -> None:
     with pytest.raises(InputError, match=r"^utm-term: such as utm-term=a,b\* or utm-term=!c; "):
         filters.read({"utm-term": text})
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "matches"),
+    [
+        ("*a_b", "/a_b", True),
+        ("*a_b", "/axb", False),
+        ("*a%b*", "/a%bc", True),
+        ("*a%b*", "/axxbc", False),
+        (r"*a\\b", r"/a\b", True),
+        (r"*a\\b", "/ab", False),
+        (r"*\*", "/*", True),
+        (r"*\*", "/a", False),
+        ("*b,!*_b", "/xb", True),
+        ("*b,!*_b", "/_b", False),
+    ],
+)
+def test_only_stars_stand_for_anything(text: str, value: str, matches: bool) -> None:
+    parameters: list[str] = []
+    condition = filters.condition("value", filters.read({"event": text})["event"], lambda one: bind(parameters, one))
+    query = f"SELECT {condition} FROM (SELECT ? AS value)"
+    with duckdb.connect() as connection:
+        assert connection.execute(query, [*parameters, value]).fetchall() == [(matches,)]
+
+
+def bind(parameters: list[str], value: str) -> str:
+    parameters.append(value)
+    return "?"

@@ -5,7 +5,10 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +20,7 @@ from prisme.stats import filters
 from prisme.stats.cache import incremental, keys
 from prisme.stats.cache.entry import Entry
 from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.cache.keys import KeyCounts
 from prisme.stats.columns import HOURS, PROPERTIES, TOPS
 from prisme.stats.dashboard import count_anew
 from prisme.stats.frames import Result
@@ -29,6 +33,7 @@ from prisme.store.errors import LateError
 from prisme.store.loader import Loader
 from prisme.store.reader import Reader
 from tests.faults.load import LONG
+from tests.server import PATIENCE
 from tests.stats.lines import DAY, DOMAINS, FIRST, HOUR, UTC, ZONES, make_lines
 from tests.stats.oracle import Made
 from tests.stats.strategies import made_filters, read, span_of
@@ -183,12 +188,58 @@ def test_a_clock_that_was_set_back_ends_it(instance: Instance) -> None:
 
 
 def test_what_has_too_many_keys_is_counted_anew(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "MOST_KEYS", 5)
+    now = [0.0]
+    monkeypatch.setattr(incremental, "time", SimpleNamespace(monotonic=lambda: now[0]))
     instance.load(sorted(make_lines(6, 50), key=when))
     instance._time += 1000
-    for _ in range(2):
-        assert not instance.count(select(FIRST, FIRST + 50 * DAY), Page())[1]
+    with monkeypatch.context() as patch:
+        patch.setattr(keys, "MOST_KEYS", 5)
+        for _ in range(2):
+            assert not instance.count(select(FIRST, FIRST + 50 * DAY), Page())[1]
     assert instance.tables() == 0
+    # It is tried again after a while.
+    for now[0], tables in ((599.0, 0), (600.0, 2)):
+        instance.count(select(FIRST, FIRST + 50 * DAY), Page())
+        assert instance.tables() == tables
+
+
+def test_what_was_cached_for_a_later_end_is_not_for_an_earlier_one(instance: Instance) -> None:
+    lines = sorted(make_lines(6, 100), key=when)
+    instance.load(lines[:-3])
+    instance.load(lines[-3:])
+    end = when(lines[-1]) + 1
+    later, _ = instance.count(select(FIRST, end), Page())
+    earlier, was_cached = instance.count(select(FIRST, end - 1), Page())
+    assert was_cached
+    assert earlier.series != later.series
+
+
+def test_nothing_is_kept_that_a_load_changes_meanwhile(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = sorted(make_lines(6, 50), key=when)
+    instance.load(lines[:-1])
+    instance._time += 1000
+
+    def create_tables(*arguments: Any) -> KeyCounts:
+        created = keys.create_tables(*arguments)
+        instance.load(lines[-1:])
+        return created
+
+    monkeypatch.setattr(incremental, "create_tables", create_tables)
+    assert not instance.count(select(FIRST, FIRST + 50 * DAY), Page())[1]
+    assert (instance.entries(), instance.tables()) == ([], 0)
+
+
+def test_tables_of_earlier_parts_are_dropped(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incremental, "_WORTH_MOVING", 1)
+    lines = sorted(make_lines(6, 100), key=when)
+    cuts = []
+    for start in range(0, 90, 30):
+        instance.load(lines[start : start + 30])
+        instance._time += 1000
+        instance.count(select(FIRST, when(lines[start + 29]) + 1), Page())
+        cuts += [entry.cut for entry in instance.entries()]
+        assert instance.tables() == 2
+    assert len(set(cuts)) > 1
 
 
 def test_only_so_much_is_kept(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,6 +279,21 @@ def test_filters_tell_questions_apart(instance: Instance) -> None:
     found, was_cached = instance.count(some, Page())
     assert not was_cached
     assert 0 < found.series["pageviews"].total < every.series["pageviews"].total
+
+
+def test_figures_do_not_wait_for_the_count_of_another_request(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incremental, "_PATIENCE", 0.05)
+    instance.load(sorted(make_lines(6, 50), key=when))
+    instance._time += 1000
+    selection = select(FIRST, FIRST + 50 * DAY)
+    with ThreadPoolExecutor(1) as threads, instance.cache._entries.reserve("all"):
+        found, _ = threads.submit(instance.count, selection, Page()).result(PATIENCE)
+    assert found.series["pageviews"].total > 0
+    assert instance.entries() == []
+    instance.count(selection, Page())
+    assert len(instance.entries()) == 1
 
 
 def test_keeping_ends_at_the_deadline_too(instance: Instance) -> None:

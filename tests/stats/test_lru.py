@@ -84,9 +84,24 @@ def test_other_keys_are_free_while_one_is_reserved() -> None:
     assert waiting.result(10) == 1
 
 
+def test_a_thread_waits_only_so_long_for_a_reservation() -> None:
+    cache: LruCache[int] = LruCache(100)
+
+    def try_to_reserve() -> bool:
+        with cache.reserve("a", 0.05) as is_free:
+            return is_free
+
+    with ThreadPoolExecutor(1) as threads:
+        with cache.reserve("a"):
+            assert not threads.submit(try_to_reserve).result(10)
+            assert not threads.submit(try_to_reserve).result(10)  # still reserved
+        assert threads.submit(try_to_reserve).result(10)
+
+
 def test_nobody_waits_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes another thread long is computed without the cache."""
-    monkeypatch.setattr("prisme.stats.cache.lru._MOST_WAIT", 0.05)
+    for name in ("responses", "sites"):
+        monkeypatch.setattr(f"prisme.stats.cache.{name}.PATIENCE", 0.05)
     responses, sites, done = ResponseCache(lambda: 0), SiteCache(), threading.Event()
 
     def find_slowly() -> bytes:

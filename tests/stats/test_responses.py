@@ -115,6 +115,12 @@ def test_keeps_few_and_small_ones(tables: Tables, monkeypatch: pytest.MonkeyPatc
 
     assert cache.find("large", make_large) == cache.find("large", make_large) == large
     assert made == 2
+    roomy = ResponseCache(lambda: tables.state)
+    assert roomy.find("large", make_large) == roomy.find("large", make_large) == large
+    assert made == 4
+    large = large[1:]
+    assert roomy.find("fits", make_large) == roomy.find("fits", make_large) == large
+    assert made == 5
 
 
 def test_sites_are_looked_for_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prisme.store.connection import connect
+from prisme.store.connection import clear, connect
 from prisme.store.database import Database
 from prisme.store.reader import Reader
 from prisme.store.upgrade import upgrade
@@ -140,7 +140,12 @@ def test_what_is_needed_still_works(connection: Connection, data: Path) -> None:
     connection.execute("SET threads = 1")
     query = "SELECT count(*) FROM (SELECT repeat('x', 100) || range AS text FROM range(400000) ORDER BY text OFFSET 1)"
     assert connection.execute(query).fetchall() == [(399_999,)]
-    assert any((data / "tmp").iterdir())
+    left = [data / path.name for path in (data / "tmp").iterdir()]
+    assert left
+    for path in (*left, data / "other"):
+        path.touch()
+    clear(data)  # as if of a process that was killed
+    assert [path for path in (*left, data / "other") if path.exists()] == [data / "other"]
     connection.execute(f"SET memory_limit = '{LIMITS.memory}B'")
     connection.execute("CHECKPOINT")
 

@@ -42,6 +42,16 @@ def test_events_are_stored_with_their_own_page(store: Store) -> None:
     assert store.rows("SELECT exit_path, epoch_us(exit_timestamp), events FROM sessions") == [("/next", NOW + 10, 1)]
 
 
+def test_the_newest_of_a_sessions_lines_counts(store: Store) -> None:
+    one = session(1)
+    acts = [one.act(NOW + 9), one.act(NOW + 9).act(NOW + 10)]
+    store.load(1, PageviewLine(1, one), *(CustomLine(1, act, "/", "name", "{}") for act in acts))
+    assert store.rows("SELECT events, epoch_us(exit_timestamp) FROM sessions") == [(2, NOW + 10)]
+    log = store.database.load_log
+    assert not log.is_all(1, NOW + 10)
+    assert log.is_all(1, NOW + 11)
+
+
 def test_rows_of_a_load_are_in_the_order_in_which_their_sessions_began(store: Store) -> None:
     one, two = session(1), session(2)
     turned = [one.view("/2", NOW + 10, 200, "v"), two.view("/2", NOW + 11, 200, "v")]
@@ -161,6 +171,15 @@ def test_loads_a_segment_once(store: Store) -> None:
     assert store.rows("SELECT count(*) FROM pageviews") == [(1,)]
     assert store.loader.last_segment() == 4
     assert list(store.folder.glob("*.ndjson")) == []
+
+
+def test_a_segment_that_may_still_come_again_is_remembered(store: Store) -> None:
+    """After a load whose file could not be removed; only numbers that are far behind are forgotten."""
+    for number in (1, 2, 10_002):
+        store.load(number, PageviewLine(number, session(number)))
+    store.loader.expire(0, 0)
+    assert store.rows("SELECT number FROM state.segments ORDER BY number") == [(2,), (10_002,)]
+    assert store.load(2, PageviewLine(2, session(2))) == KNOWN
 
 
 def test_a_kept_segment_is_removed_by_the_next_load(store: Store) -> None:

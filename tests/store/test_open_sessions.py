@@ -1,5 +1,7 @@
 """Visits that are open in the database: how they come back, and when they are forgotten."""
 
+import pytest
+
 from prisme.journal.record import CustomLine, PageviewLine
 from prisme.store.loader import Loaded
 from prisme.store.open_sessions import OpenSession
@@ -79,6 +81,23 @@ def test_as_many_sessions_stay_open_as_memory_has_room_for(store: Store) -> None
     store.load(3, PageviewLine(2, turned))
     assert store.open(at_most=MOST_OPEN)[-1] == (2, turned)
     assert store.rows("SELECT count(*), sum(pageviews) FROM sessions") == [(room + 1, room + 3)]
+
+
+@pytest.mark.parametrize("how", ["over", "too many"])
+def test_devices_of_sessions_that_ended_leave_the_log(store: Store, how: str) -> None:
+    """Also if nothing more ends before the log is emptied."""
+    log = store.folder.parent / "prisme.duckdb.wal"
+    store.loader.tidy()
+    store.load(1, *(PageviewLine(number, session(number)) for number in range(1, MOST_OPEN)))
+    store.loader.tidy()
+    assert log.stat().st_size > 0  # no session ended
+    if how == "over":
+        store.loader.expire(NOW + 1, 0)
+    else:
+        store.load(2, *(PageviewLine(number, session(number)) for number in range(MOST_OPEN, 2 * MOST_OPEN)))
+    store.loader.expire(0, 0)
+    store.loader.tidy()
+    assert not log.exists() or not log.stat().st_size
 
 
 def test_late_segment_does_not_turn_back_a_session(store: Store) -> None:

@@ -1,11 +1,12 @@
 """Queries that are interrupted."""
 
+import threading
 from typing import Any
 
 import duckdb
 import pytest
 
-from prisme.store.errors import LateError
+from prisme.store.errors import LateError, StoppedError
 from prisme.store.reader import Reader
 from tests.store.segments import Store
 
@@ -35,3 +36,14 @@ def test_an_interrupt_that_is_forgotten_is_repeated(store: Store) -> None:
         with pytest.raises(LateError):
             reader.ask(SLOW, {})
     assert cursor.interrupts > 1
+
+
+def test_so_is_that_of_a_stop(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_cursor = store.database.cursor
+    monkeypatch.setattr(store.database, "cursor", lambda: ForgetfulCursor(make_cursor()))
+    with Reader(store.database, 3600.0) as reader:
+        threading.Timer(0.1, store.database.stop_reading).start()
+        with pytest.raises(StoppedError):
+            reader.ask(SLOW, {})
+    with Reader(store.database, 3600.0) as reader, pytest.raises(StoppedError):
+        reader.ask("SELECT 1", {})

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prisme.store.secrets import Secrets
-from prisme.visit.salts import BYTES, DAY, PREVIOUS, TODAY, Keys, Salts
+from prisme.visit.salts import AHEAD, BYTES, DAY, NEXT, PREVIOUS, TODAY, Keys, Salts
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -196,6 +196,30 @@ def test_what_an_earlier_version_kept_is_erased(drawer: Drawer) -> None:
     salts = Salts(drawer, NOON, TTL)
     assert drawer.kept == {TODAY: (NOON // DAY, bytes(salts.today))}
     assert bytes(salts.today) not in (b"s" * 16, b"d" * 16)
+
+
+def test_the_next_key_is_made_once_and_used_at_midnight(drawer: Drawer) -> None:
+    salts = Salts(drawer, NOON, TTL)
+    salts.prepare(MIDNIGHT + DAY - AHEAD - 1)
+    assert drawer.days() == {TODAY: 0}
+    salts.prepare(MIDNIGHT + DAY - AHEAD)
+    made = drawer.kept[NEXT]
+    salts.prepare(MIDNIGHT + DAY - 1)
+    assert drawer.kept[NEXT] == made
+    assert made[1] != bytes(salts.today)
+    salts.rotate(MIDNIGHT + DAY)
+    assert bytes(salts.today) == made[1]
+    assert drawer.days() == {TODAY: 1, PREVIOUS: 0}
+
+
+def test_a_next_key_whose_day_does_not_come_is_erased(drawer: Drawer) -> None:
+    salts = Salts(drawer, NOON, TTL)
+    salts.prepare(MIDNIGHT + DAY - 1)
+    made = salts._next
+    assert any(made)
+    salts.rotate(MIDNIGHT + 5 * DAY)
+    assert made == bytes(BYTES)
+    assert drawer.days() == {TODAY: 5}
 
 
 @given(st.lists(st.integers(-3 * DAY, 3 * DAY), max_size=20), st.sampled_from([MINUTE, TTL, DAY]))

@@ -11,7 +11,10 @@ import pytest
 from prisme.access.accounts import Accounts
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
+from prisme.runtime.cancellation import Cancellation
 from prisme.store.control import Control
+from prisme.web.cookies import LOGIN_COOKIE
+from prisme.web.parsed_request import ParsedRequest
 from prisme.web.password_check import PasswordChecker
 from prisme.web.worker_pool import WorkerPool
 
@@ -100,6 +103,23 @@ def test_an_abandoned_one_counts(checker: PasswordChecker) -> None:
         release.clear()
         asyncio.run(abandon())
     assert statuses(check_often(checker, lambda: "key", 1)) == [429]
+
+
+def test_no_stranger_delays_a_confirmation(checker: PasswordChecker) -> None:
+    ada = checker._accounts.add_first("ada", "correct horse battery", 0).grant
+    request, release = ParsedRequest({}, {LOGIN_COOKIE: "key"}, {}, 0.0, Cancellation()), threading.Event()
+
+    async def confirm() -> list[Refusal | None]:
+        flood = [asyncio.create_task(checker.strangers.run(lambda: release.wait(20))) for _ in range(20)]
+        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(10):
+                return [await checker.confirm(request, ada, text) for text in ("correct horse battery", "wrong")]
+        finally:
+            release.set()
+            await asyncio.gather(*flood)
+
+    assert asyncio.run(confirm()) == [None, refusal.PASSWORD_WRONG]
 
 
 @pytest.mark.parametrize("limit", [1, 3])

@@ -156,6 +156,17 @@ def test_headers_that_name_the_client(header: str, sent: Pairs, text: str) -> No
         assert make_request(proxy, sent, "127.0.0.1").client.text == text
 
 
+def test_only_so_many_headers_of_proxies_are_cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request, "_MOST_CACHED", 3)
+    proxy = Proxy("true", "X-Forwarded-For", 1, "")
+    for number in range(10):
+        for header in (f"192.0.2.{number}", f"{'1' * request._LONGEST_CACHED}, 192.0.2.{number}"):
+            sent = [(b"x-forwarded-for", header.encode())]
+            assert make_request(proxy, sent).client.text == f"192.0.2.{number}"
+        assert len(proxy._known) <= 3
+    assert {len(header) for header in proxy._known} == {len("192.0.2.0")}
+
+
 UNREAD = "set trust_proxy to true, where nobody but the proxy reaches this port"
 FORWARDED_FOR = [(b"x-forwarded-for", b"8.8.8.8")]
 

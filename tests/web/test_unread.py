@@ -13,14 +13,13 @@ import pytest
 
 from prisme.base import refusal
 from prisme.visit.address import Address
-from prisme.web import unread
 from prisme.web.app import App
 from prisme.web.quota import Rank, Sender
 from prisme.web.request import Proxy, Request
 from prisme.web.responses import Response, make_response
 from prisme.web.server import Batching, answer_scope, make_server
 from prisme.web.traffic import Traffic
-from prisme.web.unread import MAX_BYTES, UnreadResponses
+from prisme.web.unread import MAX_BYTES, send
 from tests.server import PATIENCE, free_port, wait_until
 
 CONTENT = os.urandom(MAX_BYTES + 1)
@@ -141,17 +140,17 @@ def test_what_is_not_read_has_a_limit_for_all() -> None:
     asyncio.run(play(port, scene))
 
 
-def test_bytes_are_free_again_where_not_even_the_head_is_sent() -> None:
-    """The client has gone meanwhile."""
-    admitting = UnreadResponses()
-    request = Request("GET", b"/", b"", [], "127.0.0.1", "http", 0, Proxy("false", "", 1, ""))
-    request.sender = SENDERS["a"]
+@pytest.mark.parametrize("sent", [0, 1])
+def test_bytes_are_free_after_a_failure(sent: int) -> None:
+    ended: list[bool] = []
+    left = [True] * sent
 
-    async def fail(_: object) -> None:
-        raise ConnectionError
+    async def fail(message: dict[str, object]) -> None:
+        if not left:
+            raise ConnectionError
+        left.pop()
 
-    for _ in range(2):
-        admitted = admitting.admit(request, make_response(200, [], CONTENT[:MAX_BYTES]))
-        assert admitted[0]["status"] == 200
-        with pytest.raises(ConnectionError):
-            asyncio.run(unread.send(fail, admitted))
+    start, body = make_response(200, [], b"x")
+    with pytest.raises(ConnectionError):
+        asyncio.run(send(fail, (start, body | {"ended": lambda: ended.append(True)})))
+    assert ended == [True]

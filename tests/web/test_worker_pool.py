@@ -81,6 +81,27 @@ def test_places_are_limited_for_one_and_for_a_rank() -> None:
     assert fill(SERVER) == 24
 
 
+def test_lower_ranks_share_the_limits_of_higher_ones() -> None:
+    quota = Quota(64)
+    tokens = [Sender(Rank.TOKEN, str(number)) for number in range(3)]
+    assert all(quota.take(one) for one in tokens * 16)  # three quarters: the rest is for accounts
+    assert not any(quota.take(one) for one in (Sender(Rank.TOKEN, "new"), SHARE, NOBODY))
+    assert all(quota.take(ADA) for _ in range(16))
+    assert not quota.take(BOB)
+    quota.give_back(tokens[0])
+    assert quota.take(SHARE)
+    assert not quota.take(NOBODY)
+
+
+def test_senders_who_hold_nothing_take_no_memory() -> None:
+    quota = Quota(8)
+    for number in range(100):
+        sender = Sender(Rank.SHARE, str(number))
+        assert quota.take(sender)
+        quota.give_back(sender)
+    assert len(quota._held) == 0
+
+
 def test_a_limit_of_none_or_one() -> None:
     assert not Quota(0).take(ADA)
     one = Quota(1)
@@ -136,6 +157,24 @@ def test_queued_work_of_who_has_gone_is_dropped() -> None:
 
     play(pool, scene)
     assert worked == [2]
+
+
+def test_queued_work_that_is_cancelled_is_dropped() -> None:
+    pool, gate, worked = WorkerPool("test", 1, 2), threading.Event(), list[int]()
+
+    async def scene() -> None:
+        running = asyncio.create_task(pool.run(gate.wait))
+        queued = asyncio.create_task(pool.run(lambda: worked.append(1)))
+        await asyncio.sleep(0)
+        queued.cancel()
+        await asyncio.gather(queued, return_exceptions=True)
+        free = asyncio.create_task(pool.run(lambda: "next"))
+        await asyncio.sleep(0)
+        gate.set()
+        assert (await running, await free) == (True, "next")
+
+    play(pool, scene)
+    assert worked == []
 
 
 def test_work_of_who_has_gone_is_told_and_keeps_its_place_until_it_ends() -> None:

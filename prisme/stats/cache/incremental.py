@@ -38,6 +38,9 @@ _MOST_LARGE: Final = 1000
 _LARGE_BYTES: Final = 1 << 20
 # The objects of a key take about this much in addition to its texts.
 _SMALL_KEY: Final = 512
+# Seconds to wait for another request's count. After that, figures are counted without the cache, as somebody who is
+# logged in must not wait for all that a share link requests.
+_PATIENCE: Final = 1.0
 # DuckDB's memory is enough for one such count at a time; and no table may be dropped while another thread reads it.
 _ALL: Final = "all"
 
@@ -56,12 +59,14 @@ class IncrementalCache:
     def count(self, stats: Stats, selections: Sequence[Selection], page: Page, now: int) -> list[Result | None]:
         """Return the figures of each selection, None for those that cannot be cached. `now` is in microseconds.
 
-        None is, while another thread takes long to count.
+        None of them can while another thread counts for long.
         """
-        with self._entries.reserve(_ALL) as is_reserved:
-            if stats.reader.has_read_cache or not is_reserved:
+        if stats.reader.has_read_cache:
+            return [None for _ in selections]
+        stats.reader.has_read_cache = True
+        with self._entries.reserve(_ALL, _PATIENCE) as is_free:
+            if not is_free:
                 return [None for _ in selections]
-            stats.reader.has_read_cache = True
             # All tables first: a reader sees only tables that existed when it first read one.
             entries = [self._prepare(stats, selection, now) for selection in selections]
             results = [

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
 
-# Seconds to wait for a key that another thread has reserved: longer than most values take.
-_MOST_WAIT = 1.0
+# Seconds to wait for a value that another thread computes, which may work for somebody who is answered later.
+PATIENCE = 1.0
 
 
 class LruCache(Generic[Value]):
@@ -19,8 +19,7 @@ class LruCache(Generic[Value]):
 
     The lock guards the entries alone: it is held for each single call, and never while a value is computed. A thread
     that is about to compute a value reserves its key instead, and any other thread that needs the same key waits, so
-    that no value is computed twice at once; but not for long, as that thread may work for somebody who is answered
-    later. Reservations cannot deadlock, because they nest in one direction only: a
+    that no value is computed twice at once. Reservations cannot deadlock, because they nest in one direction only: a
     thread that has reserved a response may reserve the incremental counts; one that has reserved these, or the list
     of sites, reserves nothing else.
     """
@@ -36,22 +35,24 @@ class LruCache(Generic[Value]):
         self._too_large: set[Hashable] = set()
 
     @contextlib.contextmanager
-    def reserve(self, key: Hashable) -> Iterator[bool]:
-        """Reserve a key for the calling thread, once no other one has reserved it; false where that takes too long.
+    def reserve(self, key: Hashable, seconds: float | None = None) -> Iterator[bool]:
+        """Reserve a key for the calling thread, once no other one has reserved it.
 
-        Then the value has to be computed without the cache.
+        Gives False, and reserves nothing, if that takes more than `seconds`.
         """
         with self._changed:
-            is_reserved = self._changed.wait_for(lambda: key not in self._reserved, _MOST_WAIT)
-            if is_reserved:
+            is_free = self._changed.wait_for(lambda: key not in self._reserved, seconds)
+            if is_free:
                 self._reserved.add(key)
+        if not is_free:
+            yield False
+            return
         try:
-            yield is_reserved
+            yield True
         finally:
-            if is_reserved:
-                with self._changed:
-                    self._reserved.remove(key)
-                    self._changed.notify_all()
+            with self._changed:
+                self._reserved.remove(key)
+                self._changed.notify_all()
 
     def get(self, key: Hashable) -> Value | None:
         """Return a value, and count that as its use."""

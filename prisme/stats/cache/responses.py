@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Final, NamedTuple
 
-from prisme.stats.cache.lru import LruCache
+from prisme.stats.cache.lru import PATIENCE, LruCache
 
 # The longest that figures which depend on the clock alone, such as live visitors, may be out of date.
 _SECONDS: Final = 1.0
@@ -30,7 +30,7 @@ class ResponseCache:
 
     def find(self, request: Hashable, compute: Callable[[], bytes]) -> bytes:
         """Return the response to a request, computed again if the tables have changed since, or if it is too old."""
-        with self._responses.reserve(request) as is_reserved:
+        with self._responses.reserve(request, PATIENCE) as is_reserved:
             if not is_reserved:
                 return compute()
             # Read before the tables are: a response may be newer than its state, never older.

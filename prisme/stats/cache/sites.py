@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Final, NamedTuple
 
-from prisme.stats.cache.lru import LruCache
+from prisme.stats.cache.lru import PATIENCE, LruCache
 
 # A domain with the moment of its first entry.
 Sites = list[tuple[str, int]]
@@ -28,7 +28,7 @@ class SiteCache:
 
     def find(self, allowed: Hashable, list_sites: Callable[[], Sites]) -> Sites:
         """Return the sites as listed within the last minute; an empty list is never cached."""
-        with self._listed.reserve(allowed) as is_reserved:
+        with self._listed.reserve(allowed, PATIENCE) as is_reserved:
             if not is_reserved:
                 return list_sites()
             now = time.monotonic()

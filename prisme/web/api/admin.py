@@ -112,7 +112,7 @@ def _make_endpoint(
 async def _confirm(
     passwords: PasswordChecker, parsed: ParsedRequest, call: Call, find_confirmation: FindConfirmation
 ) -> Refusal | None:
-    """The refusal of a call that needs the password of who is logged in, and does not have it."""
+    """Why a call is refused that needs the password of its sender, and has none or a wrong one; None for no reason."""
     try:
         password = find_confirmation(call)
     except InputError as error:

@@ -38,7 +38,7 @@ class NewUser(msgspec.Struct, forbid_unknown_fields=True):
 class ChangedUser(msgspec.Struct, forbid_unknown_fields=True):
     """Absent fields do not change; `domains` come with a role.
 
-    With a password: `old_password` is that of who is logged in; with `keep_tokens`, the account's tokens stay valid.
+    With a password: `old_password` is the sender's own; with `keep_tokens`, the account's tokens stay valid.
     """
 
     password: str | None = None
@@ -83,9 +83,9 @@ def add_user(auth: Authenticator, call: Call) -> Any:
 
 
 def find_confirmation(call: Call) -> str | Refusal | None:
-    """The password that confirms a `PATCH users/:name` of somebody who is logged in; None if it needs none.
+    """The password that confirms a `PATCH users/:name` of a user who is logged in; None if it needs none.
 
-    A token of an account changes no password, as whoever is logged in can make such a token.
+    A token of an account changes no password, as it could have been made without the password.
     """
     changed: ChangedUser = _decode(call.body, ChangedUser)
     if changed.password is None or not call.grant.account:

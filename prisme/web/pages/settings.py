@@ -1,4 +1,4 @@
-"""The pages of the settings: the own password, accounts, tokens, share links, the audit log. Forms change them."""
+"""The pages of the settings: one's own account, all accounts, tokens, share links, the audit log. Forms change them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ Change = Callable[[SettingsDeps, Grant, Fields], Outcome]
 class _Page(NamedTuple):
     """A page of the settings: what its template shows, and what its forms change.
 
-    `confirmation` gives the own password in a form whose change needs it, None for another form.
+    `confirmation` gives the user's own password from a form whose change needs it, None for other forms.
     """
 
     title: str
@@ -106,11 +106,11 @@ def _change(deps: SettingsDeps, name: str, change: Change, grant: Grant, request
 
 
 def _authorize(name: str, request: PageRequest) -> Grant | Refusal:
-    """The grant of somebody who is logged in and may see the page: programs use the API instead."""
+    """The grant of a user who is logged in and may see the page: programs, with tokens, use the API instead."""
     grant = request.grant
     if isinstance(grant, Refusal):
         return grant
-    if not grant.account or (_PAGES[name].for_admins and ADMIN not in grant.scopes):
+    if not grant.is_login or (_PAGES[name].for_admins and ADMIN not in grant.scopes):
         return refusal.NOT_ALLOWED
     return grant
 

@@ -29,7 +29,7 @@ class SettingsDeps(msgspec.Struct, frozen=True):
 
 
 def change_password(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome:
-    """Change the own password; the current one was confirmed."""
+    """Change the user's own password, after the current one was confirmed."""
     accounts, now = deps.authenticator.accounts, deps.authenticator.clock()
     if fields.get("new-password") != fields.get("again-password"):
         raise AccessError("the new passwords do not match")
@@ -38,12 +38,12 @@ def change_password(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome
 
 
 def account_confirmation(fields: Fields) -> str | None:
-    """The password that a form of the account confirms its change with: always that of who sends it."""
+    """The password that confirms a change of the user's own account: every change needs it."""
     return fields.get("password", "")
 
 
 def users_confirmation(fields: Fields) -> str | None:
-    """The same for a form of accounts; None if the change needs none: only that of a password does."""
+    """The user's own password, which confirms a new password of any account; None for other changes."""
     return fields.get("own-password", "") if fields.get("do") == "password" else None
 
 
