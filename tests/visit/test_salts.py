@@ -222,6 +222,13 @@ def test_a_next_key_whose_day_does_not_come_is_erased(drawer: Drawer) -> None:
     assert drawer.days() == {TODAY: 5}
 
 
+def test_what_is_stored_beside_todays_key_is_erased(drawer: Drawer) -> None:
+    Salts(drawer, NOON, TTL)
+    drawer.kept["static"] = (0, b"s" * 16)
+    assert Salts(drawer, NOON, TTL).saved
+    assert drawer.days() == {TODAY: 0}
+
+
 @given(st.lists(st.integers(-3 * DAY, 3 * DAY), max_size=20), st.sampled_from([MINUTE, TTL, DAY]))
 def test_no_key_is_used_on_three_days(moves: list[int], ttl: int) -> None:
     """However the clock goes: of a day only or, until `ttl` after midnight, of the one next to it as well."""

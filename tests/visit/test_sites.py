@@ -150,6 +150,13 @@ def test_nobody_replaces_what_another_url_reads_as() -> None:
     assert page(sites, url) is read
 
 
+def test_no_cache_has_queries() -> None:
+    sites = build()
+    for cache in (sites.pages, sites.referrers, sites.admits):
+        assert cache[b"https://example.com/?secret"]
+        assert b"secret" not in b"".join(cache)
+
+
 # ----- pages
 
 
