@@ -179,7 +179,7 @@ class Writer:
         if self._loader.is_lost:
             try:
                 await asyncio.to_thread(self._loader.reopen)
-            except duckdb.Error as error:
+            except Exception as error:  # whatever it is, the segments still exist, and are tried again
                 self._note_failure(error)
                 return [f"the database cannot be reopened: {error}"]
         return []

@@ -39,3 +39,36 @@ def test_what_an_earlier_process_left_does_not_wait_for_the_clock(tmp_path: Path
     with closing(database), closing(Loader(database, 1_000)) as loader:
         asyncio.run(run())
         assert loader.last_segment() == 2
+
+
+def test_a_database_that_cannot_be_reopened_is_tried_again(tmp_path: Path) -> None:
+    """Whatever the error is."""
+    journal_folder = tmp_path / "journal"
+    journal_folder.mkdir()
+    (left := Segment(1, segment_path(journal_folder, 1))).path.write_bytes(b"\n")
+    database = Database(tmp_path / "prisme.duckdb", LIMITS, tmp_path / "tmp")
+    failures = [OSError("too many open files")]
+
+    class LostLoader(Loader):
+        @property
+        def is_lost(self) -> bool:
+            return bool(failures)
+
+        def reopen(self) -> None:
+            raise failures.pop()
+
+    async def run() -> None:
+        journal = Appender(journal_folder, 2, 100)
+        writer = Writer(journal, loader, Pace(0.01, False, 10**9, 10**11), lambda: NOW, logging.getLogger("prisme"))
+        writer.queue([left])
+        running = asyncio.create_task(writer.run())
+        async with asyncio.timeout(_PATIENCE):
+            while left.path.exists():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        writer.stop()
+        await running
+        await journal.close()
+        assert (writer.retries, writer.failure) == (1, None)
+
+    with closing(database), closing(LostLoader(database, 1_000)) as loader:
+        asyncio.run(run())
