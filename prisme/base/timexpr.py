@@ -89,7 +89,7 @@ def read_end(text: str | None, now: int) -> int | None:
 def floor(moment: int, unit: Unit, zone: datetime.tzinfo) -> int:
     """Return the first moment of the unit that contains `moment`.
 
-    An hour begins when the clock shows a full hour, and whenever it is set to another time; likewise a minute.
+    An hour begins when the clock shows a full hour, and whenever it is set to another time. So does a minute.
     """
     if unit in _FIXED:
         first = moment - (moment + utc_offset(moment, zone)) % _FIXED[unit]

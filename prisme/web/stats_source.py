@@ -15,7 +15,7 @@ from prisme.store.errors import DiskError, FullError, LateError, UnavailableErro
 from prisme.store.reader import Reader
 from prisme.web.parsed_request import ParsedRequest
 
-# Seconds until the same shortage is logged again: a dashboard requests its figures anew all the time.
+# Seconds until the same shortage is logged again: dashboards keep requesting their figures.
 _LOG_EVERY: Final = 3600.0
 
 
