@@ -171,7 +171,9 @@ def outer_caddy(folder: Path, backend: int) -> Iterator[Front]:
     root = folder / "caddy" / "pki" / "authorities" / "local" / "root.crt"
 
     def is_ready() -> bool:
-        return root.exists() and answers(port, ssl.create_default_context(cafile=root))
+        # Caddy may still be writing it.
+        written = root.exists() and root.read_text().endswith("-----END CERTIFICATE-----\n")
+        return written and answers(port, ssl.create_default_context(cafile=root))
 
     with running(caddy(folder, sites, options), folder, is_ready, **homes(folder)):
         yield Front(port, ssl.create_default_context(cafile=root), plain_port)

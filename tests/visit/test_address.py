@@ -1,4 +1,4 @@
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -265,3 +265,15 @@ def test_no_client_hides_what_the_proxy_added(forged: str, ip: IPv4Address | IPv
 )
 def test_where_a_peer_is(peer: str, loopback: bool, private: bool) -> None:
     assert (address.is_loopback(peer), address.is_private(peer)) == (loopback, private)
+
+
+@given(st.ip_addresses(), st.integers(0, 128))
+def test_mask_is_the_network_of_an_address(ip: IPv4Address | IPv6Address, zeros: int) -> None:
+    shortened = type(ip)(int(ip) >> zeros << zeros)
+    found = address.parse(str(shortened))
+    network = ip_network((found.text, 24 if found.version == 4 else 48), strict=False)
+    assert address.mask(found) == str(network)
+
+
+def test_mask_of_what_is_no_address_is_empty() -> None:
+    assert address.mask(address.parse("unknown")) == ""
