@@ -11,6 +11,7 @@ import uvloop
 
 from prisme import __version__
 from prisme.access.setup import Setup
+from prisme.access.sites import SiteList
 from prisme.ingest.batch import Recorder
 from prisme.journal.appender import Appender
 from prisme.runtime.clock import Clock
@@ -21,12 +22,14 @@ from prisme.runtime.log import open_log
 from prisme.runtime.metrics import Metrics
 from prisme.runtime.signals import reopen_on_hangup, stop_on_signal
 from prisme.store import recovery
+from prisme.store.control import Control
 from prisme.store.errors import StoreError
 from prisme.store.recovery import Leftovers
 from prisme.store.writer import Pace, Writer
 from prisme.visit.geo import GeoError
 from prisme.visit.origins import OriginError
 from prisme.visit.ratelimit import RateLimiter
+from prisme.visit.refused_hosts import RefusedHosts
 from prisme.visit.restore_sessions import restore
 from prisme.visit.salt_saving import SaltSaving
 from prisme.visit.sessions import CAPACITY, LONGEST, PAGES
@@ -41,6 +44,7 @@ from prisme.web.pages.health import Intake
 from prisme.web.request import Proxy
 from prisme.web.routing import Methods
 from prisme.web.server import Batching, Server, answer_scope, make_server
+from prisme.web.site_registry import SiteRegistry
 from prisme.web.traffic import SOURCE_IP, AccessLog, Traffic
 from prisme.wiring.reading import ReadingDeps, reading_routes
 from prisme.wiring.recording import build_housekeeping, build_services, build_sites, inactive_ttl, open_stores
@@ -124,9 +128,12 @@ class Prisme:
         self._proxy = Proxy(
             config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header, log.warning
         )
+        self._refused, self._sites = RefusedHosts(), build_sites(config)
+        list_ = SiteList(Control(folder.path), config.origins, config.aliases)
+        self._registry = SiteRegistry(list_, self._sites, self._refused)
         routes = self._event_routes()
         if config.mode == "default":
-            deps = ReadingDeps(config, folder, self._stores.database, self._intake, self._clock, log)
+            deps = ReadingDeps(config, folder, self._stores.database, self._intake, self._registry, self._clock, log)
             routes |= reading_routes(deps, setup, self._closing)
         self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log)
         self._batching = Batching(self._app)
@@ -138,7 +145,7 @@ class Prisme:
         with rare_collections():  # all that was built so far lives until the end
             writing = asyncio.create_task(self.writer.run())  # first: it has to know of each segment that is full
             salt_saving = SaltSaving(self._stores.salts)
-            tasks = build_housekeeping(self._services, self._stores.salts, self._now, self._log)
+            tasks = build_housekeeping(self._services, self._stores.salts, self._registry, self._now, self._log)
             housekeeping = asyncio.create_task(tasks.run())
             serving = [asyncio.create_task(servers[0].serve_batches(self._batching))]
             serving += [asyncio.create_task(one.serve()) for one in servers[1:]]
@@ -189,11 +196,12 @@ class Prisme:
         config = self._config
         deps = EventDeps(
             RateLimiter(config.api_events_rate_limit),
-            build_sites(config),
+            self._sites,
             Recorder(self._services).record,
             self._proxy,
             self._clock,
             self._journal.commit if config.eventstore_fsync == "always" else None,
+            self._refused,
         )
         return {**endpoints.routes(deps), **noscript.routes(deps), **healthcheck.routes(self._failure)}
 

@@ -5,8 +5,12 @@ An entry is an exact host (`example.com`, `127.0.0.1`, `[::1]`), or `*.example.c
 
 from collections.abc import Collection, Sequence
 from ipaddress import IPv4Address
+from typing import Final
 
 from prisme.base import uri
+
+# More than a host of 253 characters with what may be around it by mistake, as a scheme and a path.
+_LONGEST: Final = 1024
 
 
 class OriginError(ValueError):
@@ -40,6 +44,19 @@ class Origins(Hosts):
     def __init__(self, entries: Collection[str]) -> None:
         _check([entry.strip() for entry in entries])
         super().__init__(entries)
+
+
+def parse_entry(text: str) -> str:
+    """One entry in the form in which hosts are compared. Raises OriginError."""
+    entry = text.strip()
+    if not entry:
+        raise OriginError("the host is empty: write one, such as example.com")
+    if len(entry) > _LONGEST:
+        raise OriginError(f"{entry[:64]!r}... is too long: a host has at most 253 characters")
+    if fault := _find_fault(1, entry):
+        raise OriginError(fault)
+    wildcard = "*." if entry.startswith("*.") else ""
+    return wildcard + (uri.normalise_host(entry.removeprefix("*.")) or "")
 
 
 def _check(entries: Sequence[str]) -> None:

@@ -40,6 +40,7 @@ from prisme.web.pages.viewer import DashboardDeps
 from prisme.web.password_check import PasswordChecker
 from prisme.web.request_limit import RequestLimit
 from prisme.web.routing import Methods
+from prisme.web.site_registry import SiteRegistry
 from prisme.web.static import DASHBOARD_JS
 from prisme.web.stats_source import ShortageLog, StatsSource
 from prisme.web.worker_pool import WorkerPool
@@ -59,6 +60,7 @@ class ReadingDeps(NamedTuple):
     folder: Folder
     database: Database
     intake: Callable[[], Intake]
+    sites: SiteRegistry
     clock: Clock
     log: logging.Logger
 
@@ -99,7 +101,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
         {
             **dashboard.routes(dashboard_deps),
             **list_page.routes(dashboard_deps),
-            **admin.routes(AdminApiDeps(control, authenticator, identifier, access_pool, passwords)),
+            **admin.routes(AdminApiDeps(control, authenticator, identifier, access_pool, passwords, deps.sites)),
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
             **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),
             **share.routes(ShareDeps(access_page, authenticator, passwords)),
