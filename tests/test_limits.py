@@ -99,7 +99,8 @@ def test_refusals_exist() -> None:
     ] == []
 
 
-def test_options_exist() -> None:
-    options = re.findall(r"\[`(\w+)`\]\(configuration\.md", PAGE)
+@pytest.mark.parametrize("page", ["limits", "moving"])
+def test_options_exist(page: str) -> None:
+    options = re.findall(r"\[`(\w+)`\]\(configuration\.md", (ROOT / "docs" / f"{page}.md").read_text())
     assert options
     assert set(options) <= set(DEFAULTS)

@@ -40,3 +40,13 @@ def test_attributes_of_umami_are_read(prisme: LiveServer, host: str, page: Page)
     with answered(page, "sign%20up"):
         page.click("b")
     assert events(prisme, host) == [("sign up", '{"plan":"pro"}')]
+
+
+def test_attributes_exist() -> None:
+    """Those of Prisme, in the right column of each table, are explained with the script."""
+    explained = re.findall(r"^\| `(data-[a-z-]+)", (ROOT / "docs" / "tracking-script.md").read_text(), re.MULTILINE)
+    told = [
+        cell for row in re.findall(r"^\|.*\| (.*) \|$", PAGE, re.MULTILINE) for cell in re.findall(r"data-[a-z-]+", row)
+    ]
+    assert set(told) - {"data-files", "data-include"} <= set(explained)  # A page, and what Prisme does not have.
+    assert len(set(told)) > 8
