@@ -98,6 +98,25 @@ def test_script_and_picture_name_their_endpoints() -> None:
     assert 'referrerpolicy="no-referrer-when-downgrade"' in picture
 
 
+def test_figures_are_those_of_the_bench() -> None:
+    """Those that it cites stand in the bench's own tables."""
+    shown = [row.split(" | ") for row in re.findall(r"^\| (.*\d.*) \|$", README, re.MULTILINE)]
+    kept = (ROOT / "bench" / "README.md").read_text()
+    (mixed,) = re.findall(r"^\| mixed \| ([\d.]+) \|", kept, re.MULTILINE)
+    (first,) = re.findall(r"^\| 30 days, alone, for the first time .* ([\d.]+) \| - \|$", kept, re.MULTILINE)
+    (again,) = re.findall(r"^\| 30 days, alone \|.* ([\d.]+) \| - \|$", kept, re.MULTILINE)
+    (events,) = re.findall(r"^\| 30 days, 5 readers \|.* ([\d.]+) \| below 2: met \|$", kept, re.MULTILINE)
+    ((loaded, at_once),) = re.findall(r"^\| disk: a pageview, bytes \| ([\d.]+) \| ([\d.]+) \|", kept, re.MULTILINE)
+    assert [result for _, result, _ in shown] == [
+        f"{float(mixed):.0%}",
+        f"{again} times",
+        f"{events} times",
+        f"{float(loaded):.0f} bytes",
+    ]
+    assert f"{float(first):.1f} times for the first one" in shown[1][2]
+    assert f"{float(at_once):.0f} bytes if" in shown[3][2]
+
+
 def test_first_visit(clone: Path) -> None:
     need("curl", "curl")
     port = free_port()

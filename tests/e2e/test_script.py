@@ -200,8 +200,34 @@ def is_open(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def create_account(page: Page, log: str) -> None:
+    """Open the link in the log, and send its form: what follows waits for the first visit."""
+    (link,) = set(re.findall(r"http://\S+?/setup\?key=[\w-]+", log))
+    page.goto(link)
+    page.fill("#name", "ada")
+    for field in ("#password", "#again"):
+        page.fill(field, "correct horse battery")
+    page.click("form button")
+    assert page.text_content("h1") == "Waiting for the first visit"
+
+
+def see_visit(dashboard: Page) -> None:
+    """Wait until the page that waits is the dashboard, and shows the visit and its event."""
+    dashboard.wait_for_selector("#tiles")
+    tiles = [text.split("\n")[:2] for text in dashboard.locator("#tiles li").all_inner_texts()]
+    assert tiles[:3] == [["Visitors", "1"], ["Sessions", "1"], ["Pageviews", "1"]]
+    dashboard.click("text=UTM sources")
+    dashboard.wait_for_url("**sources=**")
+
+    def shows(*rows: str) -> bool:
+        dashboard.reload()
+        return set(rows) <= {text.strip() for text in dashboard.locator("tbody th, tbody a").all_inner_texts()}
+
+    wait_until(lambda: shows("/", "me", "hello"), "the visit's page, source and event")
+
+
 def test_get_started(chromium: Browser, tmp_path: Path) -> None:
-    """The page's own steps: its page, its server, its visit, its questions and their answers."""
+    """The page's own steps: its account, its page, its visit in the dashboard, its questions and their answers."""
     guide = (ROOT / "docs" / "get-started.md").read_text()
     (html,) = re.findall(r"^```html\n(<!doctype.*?)^```$", guide, re.DOTALL | re.MULTILINE)
     (serve,) = re.findall(r"^python3 (-m http.server .*)$", guide, re.MULTILINE)
@@ -220,10 +246,15 @@ def test_get_started(chromium: Browser, tmp_path: Path) -> None:
         server = shlex.split(serve.replace("8080", str(port)))
         with unsteered([sys.executable, *server], folder), visiting(chromium, no_icon, user_agent=CHROME) as context:
             wait_until(lambda: is_open(port), "the page's server")
+            dashboard = context.new_page()
+            create_account(dashboard, prisme.text())
+            line = (dashboard.text_content("pre") or "").replace("127.0.0.1", "localhost")
+            assert line in (folder / "index.html").read_text()
             page = context.new_page()
             visit(page, url.replace("8080", str(port)))
             with answered(page, "hello"):
                 page.click("button")
+            see_visit(dashboard)
         assert prisme.stop(signal.SIGINT) == 0
     for question, answer in questions:
         done = subprocess.run(

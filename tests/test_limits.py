@@ -1,0 +1,106 @@
+"""docs/limits.md is true: its values are the code's, its statuses and reasons are refusals, its options exist."""
+
+import re
+from typing import Final
+
+import pytest
+
+from prisme.access import accounts, audit, keys, login_attempts, shares, tokens, views
+from prisme.base import refusal, uri
+from prisme.base.refusal import Refusal
+from prisme.ingest import pageview
+from prisme.runtime.options import OPTIONS
+from prisme.stats import filters, parameters
+from prisme.visit import ratelimit, sessions
+from prisme.web import body, parsed_request, request, request_limit, routing, unread
+from prisme.web.pages import list as list_page
+from prisme.wiring import reading
+from tests.checkout import ROOT
+
+PAGE: Final = (ROOT / "docs" / "limits.md").read_text()
+# What, limit, beyond it; of most also the option.
+ROWS: Final = [
+    [cell.strip() for cell in line.split("|")]
+    for line in re.findall(r"^\| (.*) \|$", PAGE, re.MULTILINE)
+    if not line.startswith("what ")
+]
+LIMITS: Final = {what: limit for what, limit, *_ in ROWS}
+DEFAULTS: Final = {option.name: option.default for option in OPTIONS}
+MINUTE: Final = 60_000_000  # microseconds
+
+
+def shares_of(whole: int) -> str:
+    """How a quota is divided: an account's half, a token's quarter, a share link's eighth."""
+    return f"of an account {whole // 2}, of a token {whole // 4}, of a share link {whole // 8}"
+
+
+VALUES: Final = {
+    "events of an address per minute": f"{DEFAULTS['api_events_rate_limit']}",
+    "bytes of an address per minute": f"{ratelimit.BUDGET >> 10} KiB: URLs, stored headers and bodies",
+    "body of an event": f"{body.MAX_BODY:,} bytes",
+    "time for a body to arrive": f"{body.BODY_SECONDS:.0f} seconds",
+    "query string": f"{request.MAX_QUERY:,} bytes",
+    "URL of a page, link or file, and referrer": f"{uri.MAX_BYTES:,} bytes",
+    "name of a custom event": f"{routing.MAX_NAME} bytes",
+    "visitor id of your own": f"{pageview._VISITOR_BYTES} bytes",
+    "free disk space": f"{str(DEFAULTS['min_free_space']).replace('MB', ' MB')} must be left",
+    "pause within a visit": f"{str(DEFAULTS['sessionstorage_session_inactive_ttl']).replace('m', ' minutes')}",
+    "length of a visit": f"{sessions.LONGEST // (60 * MINUTE)} hours",
+    "open visits of a device": f"{DEFAULTS['sessionstorage_max_sessions_per_visitor']}",
+    "pages of a visit that links from other tabs can refer to": f"{sessions.PAGES}, the latest",
+    "open visits of all devices": f"{sessions.CAPACITY:,}, fewer if their texts are long",
+    "requests of an address per minute, for the APIs, the dashboard and log-ins": (
+        f"{DEFAULTS['api_stats_rate_limit']}; one with wrong credentials counts as {request_limit.UNAUTHENTICATED_COST}"
+    ),
+    "time for a query": f"{str(DEFAULTS['api_stats_timeout']).replace('s', ' seconds')}",
+    "span": f"{parameters.MOST_YEARS} years, between 1970 and 9998",
+    "values of a series": f"{parameters.MOST_BUCKETS:,}",
+    "rows of a list": (
+        f"{parameters.MOST_ROWS:,} in a response, 10 by default; {list_page._ROWS} on a page of the dashboard"
+    ),
+    "a filter": (f"{filters.LONGEST:,} characters, {filters._MOST_TERMS} terms, {filters._MOST_STARS} stars in a term"),
+    "parameters of a request": f"{parsed_request._MAX_FIELDS}",
+    "a response": f"{unread.MAX_BYTES >> 20} MiB",
+    "queries that wait or run": f"{reading._MAX_QUEUED}: {shares_of(reading._MAX_QUEUED)}",
+    "large responses that are not read yet": f"{unread._ALL_BYTES >> 20} MiB: {shares_of(unread._ALL_BYTES >> 20)}",
+    "password": f"{keys.MIN_PASSWORD} to {keys.MAX_PASSWORD} characters",
+    f"wrong passwords within {login_attempts.WINDOW // 60} minutes, of an address": f"{login_attempts.PER_ADDRESS}",
+    "the same, for an account or share link": f"{login_attempts.PER_ACCOUNT}",
+    "the same, of a browser that has logged in before": f"{login_attempts.PER_BROWSER}",
+    "log-in": f"{accounts.LOGIN_SECONDS // 86_400} days",
+    "log-ins of an account at the same time": f"{accounts._MAX_LOGINS}",
+    "API tokens": f"{tokens._MAX_TOKENS:,}",
+    "share links": f"{shares._MAX_SHARES:,}",
+    "saved views of an account": f"{views._MAX_VIEWS}, of {views._MAX_QUERY:,} characters each",
+    "audit log": (
+        f"{audit._MAX_ENTRIES['change']:,} changes, {audit._MAX_ENTRIES['login']:,} log-ins and log-outs, "
+        f"{audit._MAX_ENTRIES['attempt']:,} entries of attempts"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", VALUES)
+def test_limits_are_those_of_the_code(what: str) -> None:
+    assert LIMITS[what] == VALUES[what]
+
+
+def test_networks_share_a_limit() -> None:
+    assert f"may send {ratelimit.WIDE} times as much" in " ".join(PAGE.split())
+
+
+def test_refusals_exist() -> None:
+    known = {(str(one.status), one.reason) for one in vars(refusal).values() if isinstance(one, Refusal)}
+    told = re.findall(r"(\d{3}) `([^`]+)`", " ".join(row[2] for row in ROWS))
+    assert len(told) > 15
+    assert [
+        (status, reason)
+        for status, reason in told
+        if not any(status == of and text.startswith(reason) for of, text in known)
+    ] == []
+
+
+@pytest.mark.parametrize("page", ["limits", "moving"])
+def test_options_exist(page: str) -> None:
+    options = re.findall(r"\[`(\w+)`\]\(configuration\.md", (ROOT / "docs" / f"{page}.md").read_text())
+    assert options
+    assert set(options) <= set(DEFAULTS)
