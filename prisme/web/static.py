@@ -38,9 +38,16 @@ class _Coded(NamedTuple):
     not_modified: Response
 
 
-def routes() -> dict[str, Methods]:
-    """The tracking script and the dashboard's script."""
-    return {STATIC + name: _script_methods(name) for name in (TRACKING_JS, DASHBOARD_JS)}
+# Is given the `Referer` of each request.
+Note = Callable[[bytes], None]
+
+
+def routes(note: Note) -> dict[str, Methods]:
+    """The tracking script, of which each request is noted, and the dashboard's script."""
+    return {
+        STATIC + TRACKING_JS: _script_methods(TRACKING_JS, note),
+        STATIC + DASHBOARD_JS: _script_methods(DASHBOARD_JS, lambda _: None),
+    }
 
 
 def script_url(name: str) -> str:
@@ -48,19 +55,22 @@ def script_url(name: str) -> str:
     return f"{STATIC}{name}?v={hashlib.blake2b(_read(name), digest_size=8).hexdigest()}"
 
 
-def _script_methods(name: str) -> Methods:
+def _script_methods(name: str, note: Note) -> Methods:
     """`GET` and `HEAD` of a script among the assets."""
     coded = {coding: _code(coding, f"{name}{suffix}") for coding, suffix in _SUFFIXES.items()}
     choose = lru_cache(_CACHE_ENTRIES)(choose_coding)
 
     def make_endpoint(select: Callable[[_Coded], Response]) -> Endpoint:
         def endpoint(request: Request) -> Response:
-            accepted = known = b""
+            accepted = known = referer = b""
             for name, value in request.headers:
                 if name == b"accept-encoding":
                     accepted = accepted + b"," + value if accepted else value
                 elif name == b"if-none-match":
                     known = known + b"," + value if known else value
+                elif name == b"referer":
+                    referer = value
+            note(referer)
             chosen = coded[choose(accepted) if len(accepted) <= MAX_ACCEPT_BYTES else b"identity"]
             return chosen.not_modified if known and matches(chosen.etag, known) else select(chosen)
 
