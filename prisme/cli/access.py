@@ -146,6 +146,7 @@ def _run(
             raise InputError(
                 f"there is no data folder {config.data_dir}: set the server's with --data-dir, or start it first"
             )
+        flags.base_path = config.base_path
         do(flags, Control(config.data_dir), operator(_system_user()), int(time.time()))
     except (InputError, ValueError, StoreError) as error:  # ValueError: bytes that are not UTF-8
         print(f"prisme: {error}", file=sys.stderr)
@@ -221,6 +222,7 @@ def _do_token(flags: argparse.Namespace, control: "Control", by: "Grant", now: i
 
 
 def _do_share(flags: argparse.Namespace, control: "Control", by: "Grant", now: int) -> None:
+    """`flags` has the server's `base_path` too."""
     from prisme.access.shares import Shares
     from prisme.base import timexpr
 
@@ -231,7 +233,7 @@ def _do_share(flags: argparse.Namespace, control: "Control", by: "Grant", now: i
             by, flags.domain, now, expires=timexpr.read_end(flags.expires, now), password=password
         )
         print(f"created share link {created.id} for {created.domain}; it will not be shown again:", file=sys.stderr)
-        print(f"/share?share={key}")
+        print(f"{flags.base_path}/share?share={key}")
     elif flags.command == "remove":
         shares.remove(by, flags.id, now)
         print(f"revoked share link {flags.id}")

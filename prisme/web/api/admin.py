@@ -38,6 +38,7 @@ class AdminApiDeps(msgspec.Struct, frozen=True):
     identifier: Identifier
     pool: WorkerPool
     passwords: PasswordChecker
+    base_path: str
 
 
 # Gives what is encoded as JSON, or None for no content.
@@ -59,7 +60,10 @@ def routes(deps: AdminApiDeps) -> dict[str, Methods]:
         },
         API + "tokens": {"GET": anyone(actions.list_tokens), "POST": anyone(actions.add_token, status=201)},
         API + "tokens/" + NAME: {"DELETE": anyone(actions.remove_token)},
-        API + "shares": {"GET": admin(actions.list_shares), "POST": admin(actions.add_share, status=201)},
+        API + "shares": {
+            "GET": admin(actions.list_shares),
+            "POST": admin(partial(actions.add_share, deps.base_path), status=201),
+        },
         API + "shares/" + NAME: {"DELETE": admin(actions.remove_share)},
         API + "audit": {"GET": admin(partial(actions.list_audit, deps.control))},
     }
