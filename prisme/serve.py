@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 import uvloop
@@ -135,7 +135,8 @@ class Prisme:
         if config.mode == "default":
             deps = ReadingDeps(config, folder, self._stores.database, self._intake, self._registry, self._clock, log)
             routes |= reading_routes(deps, setup, self._closing)
-        self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log)
+        _check_base_path(config.base_path, routes)
+        self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log, config.base_path)
         self._batching = Batching(self._app)
 
     async def serve(self, stop: asyncio.Event) -> None:
@@ -242,6 +243,13 @@ class Prisme:
     def _now(self) -> int:
         """Microseconds since 1970."""
         return self._clock.wall() // 1000
+
+
+def _check_base_path(base_path: str, routes: Mapping[str, Methods]) -> None:
+    """Raise StartError for one that begins like Prisme's own paths: with and without it, they could be the same."""
+    first = base_path[1:].partition("/")[0]
+    if first and first in {pattern.split("/")[1] for pattern in routes}:
+        raise StartError(f"base_path {base_path}: /{first} is a path of Prisme's own; choose another, such as /stats")
 
 
 @contextlib.contextmanager

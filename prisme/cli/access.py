@@ -225,7 +225,7 @@ def _do_token(flags: argparse.Namespace, control: "Control", by: "Grant", now: i
         )
 
 
-def _do_share(flags: argparse.Namespace, control: "Control", by: "Grant", now: int, _: "Config") -> None:
+def _do_share(flags: argparse.Namespace, control: "Control", by: "Grant", now: int, config: "Config") -> None:
     from prisme.access.shares import Shares
     from prisme.base import timexpr
 
@@ -236,7 +236,7 @@ def _do_share(flags: argparse.Namespace, control: "Control", by: "Grant", now: i
             by, flags.domain, now, expires=timexpr.read_end(flags.expires, now), password=password
         )
         print(f"created share link {created.id} for {created.domain}; it will not be shown again:", file=sys.stderr)
-        print(f"/share?share={key}")
+        print(f"{config.base_path}/share?share={key}")
     elif flags.command == "remove":
         shares.remove(by, flags.id, now)
         print(f"revoked share link {flags.id}")

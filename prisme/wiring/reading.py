@@ -86,7 +86,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
     cache, shortages = IncrementalCache(database), ShortageLog(deps.log)
     source = StatsSource(database, cache, clock, config.api_stats_timeout, shortages)
     responses = ResponseCache(lambda: database.load_log.done)
-    templates = Templates(static.script_url(DASHBOARD_JS))
+    templates = Templates(static.script_url(DASHBOARD_JS), config.base_path)
     figures_page = PageDeps(templates, figures_pool, identifier)
     access_page = PageDeps(templates, access_pool, identifier)
     dashboard_deps = DashboardDeps(
@@ -101,7 +101,9 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
         {
             **dashboard.routes(dashboard_deps),
             **list_page.routes(dashboard_deps),
-            **admin.routes(AdminApiDeps(control, authenticator, identifier, access_pool, passwords, deps.sites)),
+            **admin.routes(
+                AdminApiDeps(control, authenticator, identifier, access_pool, passwords, deps.sites, config.base_path)
+            ),
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
             **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),
             **share.routes(ShareDeps(access_page, authenticator, passwords)),
@@ -115,6 +117,6 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
 def _make_setup(deps: ReadingDeps, authenticator: Authenticator) -> Setup:
     setup, config = Setup(), deps.config
     if not authenticator.accounts.has_any():
-        link = setup.link(config.scheme, config.host, config.port)
+        link = setup.link(config.scheme, config.host, config.port, config.base_path)
         deps.log.info("no account yet; create the first one at %s", link)
     return setup

@@ -58,7 +58,10 @@ const show = async (address: string, push: boolean, focus?: string) => {
   }
 };
 
-const isOurs = (address: URL) => address.origin === location.origin && /^\/dashboard(\/list)?$/.test(address.pathname);
+// Below the base path, if there is one, as this script is.
+const DASHBOARD = new URL("../dashboard", import.meta.url).pathname;
+const isOurs = ({ origin, pathname }: URL) =>
+  origin === location.origin && (pathname === DASHBOARD || pathname === `${DASHBOARD}/list`);
 
 document.addEventListener("click", (event) => {
   const target = event.target as Element;
@@ -76,7 +79,7 @@ document.addEventListener("click", (event) => {
 document.addEventListener("submit", (event) => {
   const form = event.target as HTMLFormElement;
   const address = new URL(form.action, location.href);
-  if (form.method !== "get" || !address.pathname.startsWith("/dashboard")) return;
+  if (form.method !== "get" || !address.pathname.startsWith(DASHBOARD)) return;
   event.preventDefault();
   const fields = [...new FormData(form)].filter(([, value]) => value) as [string, string][];
   address.search = new URLSearchParams(fields).toString();
@@ -245,6 +248,6 @@ prepare();
 // Without a time zone in the URL, the browser's is used, from the first page on.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && document.body.dataset.zone && !new URLSearchParams(location.search).has("tz")) {
-  document.cookie = `prisme_tz=${zone}; Path=/dashboard; Max-Age=31536000; SameSite=Lax`;
+  document.cookie = `prisme_tz=${zone}; Path=${DASHBOARD}; Max-Age=31536000; SameSite=Lax`;
   if (document.body.dataset.zone !== zone) void show(location.href, false);
 }

@@ -41,6 +41,7 @@ class AdminApiDeps(msgspec.Struct, frozen=True):
     pool: WorkerPool
     passwords: PasswordChecker
     sites: SiteRegistry
+    base_path: str
 
 
 # Gives what is encoded as JSON, or None for no content.
@@ -62,7 +63,10 @@ def routes(deps: AdminApiDeps) -> dict[str, Methods]:
         },
         API + "tokens": {"GET": anyone(actions.list_tokens), "POST": anyone(actions.add_token, status=201)},
         API + "tokens/" + NAME: {"DELETE": anyone(actions.remove_token)},
-        API + "shares": {"GET": admin(actions.list_shares), "POST": admin(actions.add_share, status=201)},
+        API + "shares": {
+            "GET": admin(actions.list_shares),
+            "POST": admin(partial(actions.add_share, deps.base_path), status=201),
+        },
         API + "shares/" + NAME: {"DELETE": admin(actions.remove_share)},
         API + "sites": {
             "GET": admin(partial(site_actions.list_sites, deps.sites)),

@@ -146,12 +146,12 @@ def list_shares(auth: Authenticator, _: Call) -> Any:
     return {"shares": auth.shares.list()}
 
 
-def add_share(auth: Authenticator, call: Call) -> Any:
+def add_share(base_path: str, auth: Authenticator, call: Call) -> Any:
     """`POST shares`."""
     new = decode(call.body, NewShare)
     expires = timexpr.read_end(new.expires, auth.clock())
     share, key = auth.shares.add(call.grant, new.domain, auth.clock(), expires=expires, password=new.password)
-    return msgspec.structs.asdict(share) | {"share": key, "path": f"/share?share={key}"}
+    return msgspec.structs.asdict(share) | {"share": key, "path": f"{base_path}/share?share={key}"}
 
 
 def remove_share(auth: Authenticator, call: Call) -> None:

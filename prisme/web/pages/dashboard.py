@@ -1,6 +1,6 @@
 """The dashboard and its forms: filter, save a view, create a share link."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,6 +23,7 @@ from prisme.web.pages.viewer import (
     Viewer,
     frame_values,
     open_reader,
+    page_state,
     viewer_endpoint,
     visible_domains,
 )
@@ -48,7 +49,7 @@ def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
     with open_reader(deps, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         domains = visible_domains(deps, viewer, stats)
-        state = UrlState(parameters, min((first for _, first in domains), default=None), viewer.zone)
+        state = page_state(viewer, parameters, domains)
         if not domains:
             return render("waiting", frame_values(viewer, state, "UTC") | _waiting_values(deps, viewer))
         query = read_query(state.stats_parameters() | {"limit": str(page.ROWS)}, now, COMPARE)
@@ -85,7 +86,7 @@ def _change_views(deps: DashboardDeps, grant: Grant, request: PageRequest) -> Re
     """Save or delete a view."""
     if not grant.account:
         return refusal.NOT_ALLOWED
-    back = _read_back(request.fields)
+    back = _read_back(request)
     if request.fields.get("remove"):
         deps.views.remove(grant.account, request.fields["remove"])
     else:
@@ -100,13 +101,13 @@ def _add_share(deps: DashboardDeps, grant: Grant, request: PageRequest) -> Respo
     authenticator = deps.authenticator
     share, key = authenticator.shares.add(grant, request.fields.get("domain", ""), authenticator.clock())
     link = f"{request.base}/share?{urlencode({SHARE: key})}"
-    values = {"domain": share.domain, "link": link, "back": _read_back(request.fields)}
+    values = {"domain": share.domain, "link": link, "back": request.root + _read_back(request)}
     return deps.page.templates.render("shared", values)
 
 
-def _read_back(fields: Mapping[str, str]) -> str:
-    """The dashboard's URL to go back to, from a form's field."""
-    back = fields.get("back", "")
+def _read_back(request: PageRequest) -> str:
+    """The dashboard's URL to go back to, from a form's field. It is one below the root."""
+    back = request.fields.get("back", "").removeprefix(request.root)
     is_dashboard = back == DASHBOARD or back.startswith(f"{DASHBOARD}?")
     return back if is_dashboard and back.isascii() and back.isprintable() else DASHBOARD
 
@@ -117,10 +118,11 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: 
     `domains` are those that the page is about.
     """
     grant = viewer.grant
+    dashboard = state.root + DASHBOARD
     views = deps.views.list(grant.account) if grant.account else []
     return {
         "views": [
-            {"name": view.name, "link": f"{DASHBOARD}?{view.query}" if view.query else DASHBOARD} for view in views
+            {"name": view.name, "link": f"{dashboard}?{view.query}" if view.query else dashboard} for view in views
         ],
         "share_domain": domains[0] if ADMIN in grant.scopes and len(domains) == 1 else "",
         "clear": state.link(dict.fromkeys(filters.NAMES)),

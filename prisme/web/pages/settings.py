@@ -18,7 +18,6 @@ from prisme.web.pages.settings_changes import Outcome, SettingsDeps, token_owner
 from prisme.web.pages.templates import see_other
 from prisme.web.parsed_request import ParsedRequest
 from prisme.web.password_check import retry_after_header
-from prisme.web.request import Request
 from prisme.web.responses import Header, Response
 from prisme.web.routing import Methods
 
@@ -51,7 +50,7 @@ class _Page(NamedTuple):
 
 def routes(deps: SettingsDeps) -> dict[str, Methods]:
     """All routes of the settings."""
-    table: dict[str, Methods] = {SETTINGS: {"GET": _go_to_account}}
+    table: dict[str, Methods] = {SETTINGS: {"GET": page_endpoint(deps.page, _go_to_account)}}
     for name, page in _PAGES.items():
         methods = {"GET": page_endpoint(deps.page, partial(_show, deps, name))}
         if page.change is not None:
@@ -60,7 +59,7 @@ def routes(deps: SettingsDeps) -> dict[str, Methods]:
     return table
 
 
-def _go_to_account(_: Request) -> Response:
+def _go_to_account(_: PageRequest) -> Response:
     return see_other(f"{SETTINGS}/account")
 
 
@@ -168,7 +167,7 @@ def _audit_values(deps: SettingsDeps, _: Grant, parsed: ParsedRequest) -> dict[s
     offset = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
     with deps.control.read() as connection:
         entries = read_audit(connection, _ENTRIES + 1, offset)
-    older = f"{SETTINGS}/audit?offset={offset + _ENTRIES}" if len(entries) > _ENTRIES else ""
+    older = f"{deps.page.templates.root}{SETTINGS}/audit?offset={offset + _ENTRIES}" if len(entries) > _ENTRIES else ""
     return {"entries": entries[:_ENTRIES], "older": older}
 
 

@@ -89,6 +89,12 @@ def visible_domains(deps: DashboardDeps, viewer: Viewer, stats: Stats) -> list[t
     return deps.sites.find(viewer.grant.domains, stats.domains)
 
 
+def page_state(viewer: Viewer, parameters: dict[str, str], domains: list[tuple[str, int]]) -> UrlState:
+    """The state of a page with these parameters; `domains` are those that the viewer may see."""
+    data_start = min((first for _, first in domains), default=None)
+    return UrlState(parameters, data_start, viewer.zone, viewer.request.root)
+
+
 def frame_values(viewer: Viewer, state: UrlState, zone: str) -> dict[str, Any]:
     """What the template of the page's frame shows."""
     return {
