@@ -133,7 +133,8 @@ class Prisme:
         self._registry = SiteRegistry(list_, self._sites, self._refused)
         routes = self._event_routes()
         if config.mode == "default":
-            deps = ReadingDeps(config, folder, self._stores.database, self._intake, self._registry, self._clock, log)
+            database, urls = self._stores.database, self._sites
+            deps = ReadingDeps(config, folder, database, self._intake, urls, self._registry, self._clock, log)
             routes |= reading_routes(deps, setup, self._closing)
         _check_base_path(config.base_path, routes)
         self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log, config.base_path)

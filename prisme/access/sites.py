@@ -40,6 +40,11 @@ class Site(msgspec.Struct, frozen=True):
     creator: str = ""
     aliases: tuple[Alias, ...] = ()
 
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it stands for all subdomains of a domain."""
+        return self.name.startswith("*.")
+
 
 class Registered(NamedTuple):
     """All registered hosts, and all aliases with their sites. A later `revision` has the higher number."""

@@ -88,12 +88,29 @@ document.addEventListener("submit", (event) => {
 
 addEventListener("popstate", () => void show(location.href, false));
 
+// Buttons that copy a text
+
+document.addEventListener("click", async ({ target }) => {
+  const button = (target as Element).closest<HTMLElement>("[data-copy]");
+  const text = button && find(`#${button.dataset.copy}`);
+  if (!button || !text) return;
+  try {
+    await navigator.clipboard.writeText(text.textContent ?? "");
+    button.textContent = "Copied";
+    say("Copied");
+  } catch {
+    // Without HTTPS, browsers let no page copy: select the text.
+    getSelection()?.selectAllChildren(text);
+  }
+});
+
 // Live figures
 
 const refresh = async () => {
   const { live, waiting } = document.body.dataset;
   if (document.hidden) return;
-  if (waiting !== undefined) await show(location.href, false);
+  // Not while somebody types.
+  if (waiting !== undefined) await (document.activeElement?.matches(TYPING) || show(location.href, false));
   else if (live) {
     try {
       const answer = await fetch(live);
@@ -236,6 +253,7 @@ document.addEventListener("keydown", (event) => {
 
 const prepare = () => {
   at = -1;
+  for (const button of all<HTMLElement>("[data-copy]")) button.hidden = false;
   const plot = find<HTMLElement>("#plot");
   if (plot) follow(plot);
   find<HTMLInputElement>("#keys-on")?.addEventListener("change", (event) => {

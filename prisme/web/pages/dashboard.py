@@ -1,7 +1,7 @@
 """The dashboard and its forms: filter, save a view, create a share link."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from prisme.access.grants import ADMIN, Grant
@@ -15,8 +15,11 @@ from prisme.dashboard.url_state import DASHBOARD, UrlState, read_parameters
 from prisme.stats import filters
 from prisme.stats.parameters import COMPARE, read_query
 from prisme.stats.queries import Stats
+from prisme.visit.origins import Hosts
 from prisme.web.pages.endpoints import PageRequest, form_endpoint
 from prisme.web.pages.health import health_values
+from prisme.web.pages.set_up import Arrivals, list_steps
+from prisme.web.pages.site_rows import find_silent, site_link
 from prisme.web.pages.templates import see_other
 from prisme.web.pages.viewer import (
     DashboardDeps,
@@ -30,6 +33,8 @@ from prisme.web.pages.viewer import (
 from prisme.web.responses import Response
 from prisme.web.routing import Endpoint, Methods
 
+# Names of sites that the page without visits shows.
+_MOST_NAMES: Final = 10
 # Handles a form. Raises InputError for wrong fields.
 FormHandler = Callable[[DashboardDeps, Grant, PageRequest], Response | Refusal]
 
@@ -52,6 +57,9 @@ def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         state = page_state(viewer, parameters, domains)
         if not domains:
             return render("waiting", frame_values(viewer, state, "UTC") | _waiting_values(deps, viewer))
+        silent = _find_silent_site(deps, viewer, state, domains)
+        if silent:
+            return see_other(site_link("", silent))
         query = read_query(state.stats_parameters() | {"limit": str(page.ROWS)}, now, COMPARE)
         values = page.build_page(stats, state, query, [domain for domain, _ in domains], now, deps.source.cache)
     values |= frame_values(viewer, state, query.zone.key)
@@ -131,17 +139,31 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: 
         "live_url": link_export(state, "live-visitors"),
         "week_csv": link_export(state, "weekday-hours", CSV),
         "week_json": link_export(state, "weekday-hours"),
-        "health": _health_values(deps) if viewer.may_see_health else None,
+        "health": _health_values(deps) if viewer.is_admin else None,
     }
+
+
+def _find_silent_site(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: list[tuple[str, int]]) -> str:
+    """The site that an admin asks for alone, if it has no visits yet; empty otherwise."""
+    terms = filter_terms.split(state.get("domain"))
+    if len(terms) != 1 or not viewer.is_admin:
+        return ""
+    silent = find_silent((domain for domain, _ in domains), deps.registry.list.list())
+    return next((name for name in silent if filter_terms.make_value_term("domain", name) == terms[0]), "")
 
 
 def _waiting_values(deps: DashboardDeps, viewer: Viewer) -> dict[str, Any]:
     """What the page shows while no event is stored."""
+    if not viewer.is_admin:
+        return {"is_admin": False}
+    names, now = [site.name for site in deps.registry.list.list()], deps.source.now / 1e6
     return {
+        "is_admin": True,
         "base": viewer.request.base,
-        "origins": deps.origins,
-        "may_set_up": viewer.may_see_health,
-        "health": _health_values(deps) if viewer.may_see_health else {"refused": []},
+        "names": names[:_MOST_NAMES],
+        "more": len(names[_MOST_NAMES:]),
+        "steps": list_steps(Hosts(names), Arrivals(None, None), deps.scripts, deps.intake(), viewer.request, now),
+        "health": _health_values(deps),
     }
 
 

@@ -32,19 +32,14 @@ class LoginDeps(msgspec.Struct, frozen=True):
 
 
 def routes(deps: LoginDeps) -> dict[str, Methods]:
-    """The start page, and the pages to log in and out."""
+    """The pages to log in and out."""
     return {
-        "/": {"GET": page_endpoint(deps.page, _go_to_dashboard)},
         "/login": {
             "GET": page_endpoint(deps.page, partial(_show_form, deps)),
             "POST": async_form_endpoint(deps.page, partial(_log_in, deps)),
         },
         "/logout": {"POST": form_endpoint(deps.page, partial(_log_out, deps))},
     }
-
-
-def _go_to_dashboard(request: PageRequest) -> Response:
-    return see_other(request.dashboard_url)
 
 
 def _show_form(deps: LoginDeps, request: PageRequest) -> Response:

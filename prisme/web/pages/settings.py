@@ -1,7 +1,6 @@
 """The pages of the settings: one's own account, all accounts, tokens, share links, the audit log. Forms change them."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
@@ -15,7 +14,7 @@ from prisme.base.refusal import Refusal
 from prisme.web.pages import settings_changes as changes
 from prisme.web.pages.endpoints import Fields, PageRequest, async_form_endpoint, page_endpoint, run_in_pool
 from prisme.web.pages.settings_changes import Outcome, SettingsDeps, token_owner
-from prisme.web.pages.templates import see_other
+from prisme.web.pages.templates import format_time, see_other
 from prisme.web.parsed_request import ParsedRequest
 from prisme.web.password_check import retry_after_header
 from prisme.web.responses import Header, Response
@@ -134,15 +133,11 @@ def _render(
         "notice": "",
         "made": "",
         "typed": {},
-        "day": _format_time,
+        "day": format_time,
         "shortest": keys.MIN_PASSWORD,
     }
     own = _PAGES[name].read_values(deps, grant, request.parsed)
     return deps.page.templates.render(f"settings_{name}", common | own | values, status, headers)
-
-
-def _format_time(seconds: int | None) -> str:
-    return "never" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M UTC")
 
 
 def _account_values(*_: object) -> dict[str, Any]:

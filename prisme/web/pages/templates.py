@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from datetime import UTC, datetime
 from importlib import resources
 from typing import Any, Final
 
@@ -52,6 +53,11 @@ class Templates:
         """The response with a page, by its template's name."""
         text = self._environment.get_template(f"{name}.html").render(values)
         return make_response(status, [*self._headers, *(headers or [])], text.encode("utf-8", "replace"))
+
+
+def format_time(seconds: int | None) -> str:
+    """A moment in Unix seconds for people, in UTC; `never` for None."""
+    return "never" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M UTC")
 
 
 def see_other(path: str, headers: list[Header] | None = None) -> Response:
