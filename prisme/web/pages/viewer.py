@@ -96,8 +96,8 @@ def admin_form(deps: DashboardDeps, change: FormHandler, show_fault: ShowFault) 
     def submit(_: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         try:
             return change(deps, viewer, viewer.request.fields)
-        except NotFoundError as error:
-            return refusal.NOT_THERE.with_reason(str(error))
+        except NotFoundError:
+            raise
         except InputError as error:
             return show_fault(deps, viewer, str(error), viewer.request.fields)
 
@@ -147,6 +147,8 @@ def _handle(
         return handle(deps, viewer)
     except UnavailableError as error:
         return deps.source.refuse(error)
+    except NotFoundError as error:
+        return refusal.NOT_THERE.with_reason(str(error))
     except InputError as error:
         return refusal.QUESTION_INVALID.with_reason(str(error))
 
