@@ -120,10 +120,11 @@ OPTIONS = (
         HOSTS,
         "localhost,127.0.0.1",
         "The hosts whose pages are counted. *.example.com matches every subdomain of example.com, but not "
-        "example.com itself.",
+        "example.com itself. Sites can also be added without a restart, with `prisme site add`.",
         alias="origin_registry_origins",
-        unset="origins is not set, so only pages on localhost and 127.0.0.1 are counted: set your hosts with "
-        "--origins, PRISME_ORIGINS or the key origins in prisme.toml, such as example.com,www.example.com",
+        unset="origins is not set, so only pages on localhost and 127.0.0.1 are counted, and those of sites that you "
+        "add: `prisme site add example.com`. Or set your hosts with --origins, PRISME_ORIGINS or the key origins in "
+        "prisme.toml, such as example.com,www.example.com",
     ),
     Option(
         _SERVER,

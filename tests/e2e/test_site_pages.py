@@ -1,4 +1,4 @@
-"""The start page and the page of a site, as an admin uses them: sites are added, counted, shared and removed at once."""
+"""The start page and the page of a site: sites are added, counted, shared and removed at once."""
 
 import re
 import time
