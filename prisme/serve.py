@@ -42,7 +42,7 @@ from prisme.web.request import Proxy
 from prisme.web.routing import Methods
 from prisme.web.server import Batching, Server, answer_scope, make_server
 from prisme.web.traffic import SOURCE_IP, AccessLog, Traffic
-from prisme.wiring.reading import ReadingDeps, reading_routes
+from prisme.wiring.reading import ReadingDeps, missing_page, reading_routes
 from prisme.wiring.recording import build_housekeeping, build_services, build_sites, inactive_ttl, open_stores
 
 
@@ -124,12 +124,13 @@ class Prisme:
         self._proxy = Proxy(
             config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header, log.warning
         )
-        routes = self._event_routes()
+        routes, not_found = self._event_routes(), None
         if config.mode == "default":
             deps = ReadingDeps(config, folder, self._stores.database, self._intake, self._clock, log)
             routes |= reading_routes(deps, setup, self._closing)
+            not_found = missing_page(config)
         _check_base_path(config.base_path, routes)
-        self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log, config.base_path)
+        self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log, config.base_path, not_found)
         self._batching = Batching(self._app)
 
     async def serve(self, stop: asyncio.Event) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from prisme.access.browsers import Browsers
 from prisme.access.grants import Grant
+from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.web.authentication import Authenticator
 from prisme.web.cookies import LOGIN_COOKIE, known_cookie, login_cookies, make_cookie
@@ -44,6 +45,9 @@ def routes(deps: LoginDeps) -> dict[str, Methods]:
 
 
 def _go_to_dashboard(request: PageRequest) -> Response:
+    """To the log-in at once for who would be led there by the dashboard."""
+    if request.grant is refusal.NOT_LOGGED_IN:
+        return see_other("/login")
     return see_other(request.dashboard_url)
 
 
