@@ -46,7 +46,7 @@ from prisme.web.routing import Methods
 from prisme.web.server import Batching, Server, answer_scope, make_server
 from prisme.web.site_registry import SiteRegistry
 from prisme.web.traffic import SOURCE_IP, AccessLog, Traffic
-from prisme.wiring.reading import ReadingDeps, reading_routes
+from prisme.wiring.reading import ReadingDeps, missing_page, reading_routes
 from prisme.wiring.recording import build_housekeeping, build_services, build_sites, inactive_ttl, open_stores
 
 
@@ -131,13 +131,14 @@ class Prisme:
         self._refused, self._sites = RefusedHosts(), build_sites(config)
         list_ = SiteList(Control(folder.path), config.origins, config.aliases)
         self._registry = SiteRegistry(list_, self._sites, self._refused)
-        routes = self._event_routes()
+        routes, not_found = self._event_routes(), None
         if config.mode == "default":
             database, urls = self._stores.database, self._sites
             deps = ReadingDeps(config, folder, database, self._intake, urls, self._registry, self._clock, log)
             routes |= reading_routes(deps, setup, self._closing)
+            not_found = missing_page(config)
         _check_base_path(config.base_path, routes)
-        self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log, config.base_path)
+        self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log, config.base_path, not_found)
         self._batching = Batching(self._app)
 
     async def serve(self, stop: asyncio.Event) -> None:

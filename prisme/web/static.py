@@ -1,4 +1,4 @@
-"""Serves the scripts: each response is built once, at the start, and requests only select one."""
+"""Serves the scripts, the icons and robots.txt: each response is built once, at the start; requests only select one."""
 
 import hashlib
 from collections.abc import Callable
@@ -25,6 +25,9 @@ _HEADERS: list[Header] = [
     # Pages with `Cross-Origin-Embedder-Policy` load a script of another origin only with this header.
     (b"cross-origin-resource-policy", b"cross-origin"),
 ]
+_DAY: list[Header] = [(b"cache-control", b"public, max-age=86400"), *INERT]
+# Prisme has nothing for search engines. They request it at the root of a host alone.
+_ROBOTS = b"User-agent: *\nDisallow: /\n"
 # With `MAX_ACCEPT_BYTES`, the cache stays below 16 kB.
 _CACHE_ENTRIES = 64
 
@@ -43,16 +46,26 @@ Note = Callable[[bytes], None]
 
 
 def routes(note: Note) -> dict[str, Methods]:
-    """The tracking script, of which each request is noted, and the dashboard's script."""
+    """The tracking script, of which each request is noted, the dashboard's script, the icons, and robots.txt."""
     return {
         STATIC + TRACKING_JS: _script_methods(TRACKING_JS, note),
         STATIC + DASHBOARD_JS: _script_methods(DASHBOARD_JS, lambda _: None),
+        f"{STATIC}icon.svg": _fixed_methods(b"image/svg+xml", _read("icon.svg")),
+        "/favicon.ico": _fixed_methods(b"image/x-icon", _read("favicon.ico")),
+        "/robots.txt": _fixed_methods(b"text/plain; charset=utf-8", _ROBOTS),
     }
 
 
 def script_url(name: str) -> str:
     """The path of a script with a hash of its content, so that browsers request it again once it has changed."""
     return f"{STATIC}{name}?v={hashlib.blake2b(_read(name), digest_size=8).hexdigest()}"
+
+
+def _fixed_methods(content_type: bytes, body: bytes) -> Methods:
+    """`GET` of what is small and the same for everybody."""
+    headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *_DAY]
+    response = make_response(200, headers, body)
+    return {"GET": lambda _: response}
 
 
 def _script_methods(name: str, note: Note) -> Methods:

@@ -27,7 +27,7 @@ from prisme.web.api.admin import AdminApiDeps
 from prisme.web.api.stats import StatsDeps
 from prisme.web.authentication import Authenticator
 from prisme.web.identification import Identifier
-from prisme.web.pages import dashboard, login, settings, share, site, sites
+from prisme.web.pages import dashboard, login, missing, settings, share, site, sites
 from prisme.web.pages import list as list_page
 from prisme.web.pages import setup as setup_page
 from prisme.web.pages.endpoints import PageDeps
@@ -40,7 +40,7 @@ from prisme.web.pages.templates import Templates
 from prisme.web.pages.viewer import DashboardDeps
 from prisme.web.password_check import PasswordChecker
 from prisme.web.request_limit import RequestLimit
-from prisme.web.routing import Methods
+from prisme.web.routing import Endpoint, Methods
 from prisme.web.script_requests import ScriptRequests
 from prisme.web.site_registry import SiteRegistry
 from prisme.web.static import DASHBOARD_JS
@@ -89,7 +89,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
     cache, shortages = IncrementalCache(database), ShortageLog(deps.log)
     source = StatsSource(database, cache, clock, config.api_stats_timeout, shortages)
     responses = ResponseCache(lambda: database.load_log.done)
-    templates = Templates(static.script_url(DASHBOARD_JS), config.base_path)
+    templates = _make_templates(config)
     figures_page = PageDeps(templates, figures_pool, identifier)
     access_page = PageDeps(templates, access_pool, identifier)
     scripts = ScriptRequests(deps.urls)
@@ -119,6 +119,15 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
     limited_figures = limit.guard(figures, lambda request: stats_api.allow_origin(request, origins))
     notes = static.routes(lambda referer: scripts.note(referer, clock.wall() / 1e9))
     return {**notes, **others, **limited_figures}
+
+
+def missing_page(config: Config) -> Endpoint:
+    """Answers requests for unknown paths."""
+    return missing.endpoint(_make_templates(config))
+
+
+def _make_templates(config: Config) -> Templates:
+    return Templates(static.script_url(DASHBOARD_JS), config.base_path)
 
 
 def _make_setup(deps: ReadingDeps, authenticator: Authenticator) -> Setup:

@@ -12,7 +12,7 @@ from prisme.stats.queries import Stats
 from prisme.stats.site_figures import SiteFigures, list_site_figures
 from prisme.web.pages.site_rows import SITES, build_rows, find_silent, site_link
 from prisme.web.pages.templates import see_other
-from prisme.web.pages.viewer import DashboardDeps, Viewer, admin_form, frame_values, open_reader, viewer_endpoint
+from prisme.web.pages.viewer import START, DashboardDeps, Viewer, admin_form, frame_values, open_reader, viewer_endpoint
 from prisme.web.responses import Response
 from prisme.web.routing import Methods
 
@@ -30,7 +30,7 @@ _NOTICES: Final = {
 def routes(deps: DashboardDeps) -> dict[str, Methods]:
     """The start page, and where `/` leads."""
     return {
-        "/": {"GET": viewer_endpoint(deps, _go_to_start)},
+        START: {"GET": viewer_endpoint(deps, _go_to_start, START)},
         SITES: {"GET": viewer_endpoint(deps, _show, SITES), "POST": admin_form(deps, _add, _show)},
     }
 

@@ -37,8 +37,8 @@ class Templates:
         self._environment.globals |= {"style": style, "script": root + script_url, "root": root}
         self._environment.filters["host"] = decode_host
         style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        sources = f"style-src 'sha256-{style_hash}'; script-src 'self'; connect-src 'self'; form-action 'self'"
-        policy = f"default-src 'none'; {sources}; base-uri 'none'; frame-ancestors 'none'"
+        own = "; ".join(f"{kind} 'self'" for kind in ("script-src", "img-src", "connect-src", "form-action"))
+        policy = f"default-src 'none'; style-src 'sha256-{style_hash}'; {own}; base-uri 'none'; frame-ancestors 'none'"
         self._headers: list[Header] = [
             (b"content-type", b"text/html; charset=utf-8"),
             (b"cache-control", b"private, no-store"),

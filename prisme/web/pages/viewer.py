@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import msgspec
@@ -30,6 +30,9 @@ from prisme.web.routing import Endpoint
 from prisme.web.script_requests import ScriptRequests
 from prisme.web.site_registry import SiteRegistry
 from prisme.web.stats_source import StatsSource
+
+# Leads to the list of sites, or to the dashboard.
+START: Final = "/"
 
 
 class DashboardDeps(msgspec.Struct, frozen=True):
@@ -160,6 +163,8 @@ def _keep(why: Refusal, _: PageRequest) -> Refusal:
 def _redirect_to_login(page: str, why: Refusal, request: PageRequest) -> Response | Refusal:
     """Where to log in, or to unlock a share link; the refusal itself if neither helps."""
     query = request.parsed.query
+    if why is refusal.NOT_LOGGED_IN and page == START:
+        return see_other("/login")
     if why is refusal.NOT_LOGGED_IN:
         path = f"{page}?{urlencode(query)}" if query else page
         return see_other(f"/login?{urlencode({'next': path})}")
