@@ -14,7 +14,7 @@ from prisme.access.grants import AccessError, Grant, NotFoundError
 from prisme.store.control import Control
 from prisme.visit.origins import Hosts, OriginError, parse_entry
 
-# Of 64 bytes on average, these take some 3 MB in memory; to read them again after a change takes 60 ms at most.
+# Of 64 bytes on average, these take some 3 MB in memory; to read all of them again after a change takes 20 ms.
 _MAX_SITES: Final = 10_000
 _MAX_ALIASES: Final = 10_000
 Source = Literal["options", "added"]
@@ -135,7 +135,7 @@ class SiteList:
         return Registered(_find_revision(connection), self._read_hosts(connection), aliases | self._aliases)
 
     def _read_hosts(self, connection: Connection) -> Hosts:
-        return Hosts([*self._origins, *(name for (name,) in connection.execute("SELECT name FROM sites"))])
+        return Hosts.of_normal([*self._origins, *(name for (name,) in connection.execute("SELECT name FROM sites"))])
 
     def _check_new(self, connection: Connection, name: str) -> None:
         if name in self._origins:

@@ -25,6 +25,14 @@ class Hosts:
         self._exact = frozenset(uri.normalise_host(entry) for entry in stripped if not entry.startswith("*."))
         self._parents = frozenset(uri.normalise_host(entry[2:]) for entry in stripped if entry.startswith("*."))
 
+    @classmethod
+    def of_normal(cls, entries: Collection[str]) -> "Hosts":
+        """The same of entries in the form that `parse_entry` gives, several times as fast."""
+        hosts = cls(())
+        hosts._exact = frozenset(entry for entry in entries if not entry.startswith("*."))
+        hosts._parents = frozenset(entry[2:] for entry in entries if entry.startswith("*."))
+        return hosts
+
     def __contains__(self, host: str) -> bool:
         """Whether `host`, normalised and without a port, is one of them."""
         if host in self._exact:
