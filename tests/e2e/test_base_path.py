@@ -38,11 +38,11 @@ def test_no_link_of_a_page_leaves_the_path(server: LiveServer, callers: Callers)
         assert saved.headers["location"] == f"{ROOT}/dashboard?period=7d"
     settings = [f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit")]
     wanted = {
-        "ada": {"/dashboard", "/dashboard/list", *settings},
+        "ada": {"/sites", "/site", "/dashboard", "/dashboard/list", *settings},
         "a share link": {"/dashboard", "/dashboard/list"},
         "nobody": {"/login"},
     }
-    posted = {"/logout", "/login", "/dashboard/views", "/dashboard/share", *(settings[:-1])}
+    posted = {"/logout", "/login", "/sites", "/site", "/dashboard/views", "/dashboard/share", *(settings[:-1])}
     forms = set()
     for who, cookies, start in (
         ("ada", callers.admin["cookies"], "/"),

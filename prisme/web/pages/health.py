@@ -9,9 +9,9 @@ from prisme.dashboard.number_format import format_duration, format_exact
 
 # By the reason of a refusal.
 _ADVICE: Final[dict[str, str]] = {
-    "origin_not_registered": "If it is yours, add the site: prisme site add HOST, or POST /api/v1/sites.",
+    "origin_not_registered": "If it is yours, add it on the page Sites, or with prisme site add HOST.",
     "page_url_missing": "The page's referrer policy hides its URL: set a policy that sends it, or use the script.",
-    "page_not_registered": "Add the page's host too: prisme site add HOST, or as an alias of its site.",
+    "page_not_registered": "Add the page's host too, on the page Sites, or as an alias of its site.",
     "rate_limited": "One address sent too much: behind a proxy, see trust_proxy; else raise api_events_rate_limit.",
     "bot": "Bots are not counted; bot_allow lists exceptions.",
     "no_room": "Free disk space, or lower min_free_space.",
