@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 import uvloop
 
 from prisme import __version__
 from prisme.access.setup import Setup
+from prisme.access.sites import SiteList
 from prisme.ingest.batch import Recorder
 from prisme.journal.appender import Appender
 from prisme.runtime.clock import Clock
@@ -21,12 +22,14 @@ from prisme.runtime.log import open_log
 from prisme.runtime.metrics import Metrics
 from prisme.runtime.signals import reopen_on_hangup, stop_on_signal
 from prisme.store import recovery
+from prisme.store.control import Control
 from prisme.store.errors import StoreError
 from prisme.store.recovery import Leftovers
 from prisme.store.writer import Pace, Writer
 from prisme.visit.geo import GeoError
 from prisme.visit.origins import OriginError
 from prisme.visit.ratelimit import RateLimiter
+from prisme.visit.refused_hosts import RefusedHosts
 from prisme.visit.restore_sessions import restore
 from prisme.visit.salt_saving import SaltSaving
 from prisme.visit.sessions import CAPACITY, LONGEST, PAGES
@@ -41,8 +44,9 @@ from prisme.web.pages.health import Intake
 from prisme.web.request import Proxy
 from prisme.web.routing import Methods
 from prisme.web.server import Batching, Server, answer_scope, make_server
+from prisme.web.site_registry import SiteRegistry
 from prisme.web.traffic import SOURCE_IP, AccessLog, Traffic
-from prisme.wiring.reading import ReadingDeps, reading_routes
+from prisme.wiring.reading import ReadingDeps, missing_page, reading_routes
 from prisme.wiring.recording import build_housekeeping, build_services, build_sites, inactive_ttl, open_stores
 
 
@@ -124,11 +128,17 @@ class Prisme:
         self._proxy = Proxy(
             config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header, log.warning
         )
-        routes = self._event_routes()
+        self._refused, self._sites = RefusedHosts(), build_sites(config)
+        list_ = SiteList(Control(folder.path), config.origins, config.aliases)
+        self._registry = SiteRegistry(list_, self._sites, self._refused)
+        routes, not_found = self._event_routes(), None
         if config.mode == "default":
-            deps = ReadingDeps(config, folder, self._stores.database, self._intake, self._clock, log)
+            database, urls = self._stores.database, self._sites
+            deps = ReadingDeps(config, folder, database, self._intake, urls, self._registry, self._clock, log)
             routes |= reading_routes(deps, setup, self._closing)
-        self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log)
+            not_found = missing_page(config)
+        _check_base_path(config.base_path, routes)
+        self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log, config.base_path, not_found)
         self._batching = Batching(self._app)
 
     async def serve(self, stop: asyncio.Event) -> None:
@@ -138,7 +148,7 @@ class Prisme:
         with rare_collections():  # all that was built so far lives until the end
             writing = asyncio.create_task(self.writer.run())  # first: it has to know of each segment that is full
             salt_saving = SaltSaving(self._stores.salts)
-            tasks = build_housekeeping(self._services, self._stores.salts, self._now, self._log)
+            tasks = build_housekeeping(self._services, self._stores.salts, self._registry, self._now, self._log)
             housekeeping = asyncio.create_task(tasks.run())
             serving = [asyncio.create_task(servers[0].serve_batches(self._batching))]
             serving += [asyncio.create_task(one.serve()) for one in servers[1:]]
@@ -189,11 +199,12 @@ class Prisme:
         config = self._config
         deps = EventDeps(
             RateLimiter(config.api_events_rate_limit),
-            build_sites(config),
+            self._sites,
             Recorder(self._services).record,
             self._proxy,
             self._clock,
             self._journal.commit if config.eventstore_fsync == "always" else None,
+            self._refused,
         )
         return {**endpoints.routes(deps), **noscript.routes(deps), **healthcheck.routes(self._failure)}
 
@@ -234,6 +245,13 @@ class Prisme:
     def _now(self) -> int:
         """Microseconds since 1970."""
         return self._clock.wall() // 1000
+
+
+def _check_base_path(base_path: str, routes: Mapping[str, Methods]) -> None:
+    """Raise StartError for one that begins like Prisme's own paths: with and without it, they could be the same."""
+    first = base_path[1:].partition("/")[0]
+    if first and first in {pattern.split("/")[1] for pattern in routes}:
+        raise StartError(f"base_path {base_path}: /{first} is a path of Prisme's own; choose another, such as /stats")
 
 
 @contextlib.contextmanager

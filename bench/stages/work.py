@@ -37,6 +37,7 @@ from prisme.runtime.folder import Folder
 from prisme.visit import address
 from prisme.visit.address import Address
 from prisme.visit.ratelimit import RateLimiter
+from prisme.visit.refused_hosts import RefusedHosts
 from prisme.visit.sessions import Visit, new_id
 from prisme.visit.sessions import begin as remember
 from prisme.visit.sites import Page, Referrer, Sites
@@ -123,7 +124,9 @@ def wire(folder: Path, closing: ExitStack) -> Wired:
     closing.callback(access_log.close)
     proxy = Proxy(config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header)
     traffic = Traffic(access_log, SOURCE_IP[config.access_log_ip])
-    deps = EventDeps(RateLimiter(config.api_events_rate_limit), sites, Recorder(services).record, proxy, clock, None)
+    deps = EventDeps(
+        RateLimiter(config.api_events_rate_limit), sites, Recorder(services).record, proxy, clock, None, RefusedHosts()
+    )
     app = App(endpoints.routes(deps), proxy, traffic, clock.steady, log)
     return Wired(services, sites, proxy, deps, traffic, app, access_log, clock)
 

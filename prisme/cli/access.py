@@ -17,6 +17,7 @@ from prisme.runtime.config import ConfigError, load
 
 if TYPE_CHECKING:
     from prisme.access.grants import Grant
+    from prisme.runtime.config import Config
     from prisme.store.control import Control
 
 USERS = "add, change, remove and list accounts"
@@ -44,25 +45,27 @@ shown when it is created.
 
 def user(words: Sequence[str]) -> int:
     """`prisme user`."""
-    parser, commands = _parser("user", _ABOUT_USERS)
-    add = _command(commands, "add", "create an account")
+    parser, commands = make_parser("user", _ABOUT_USERS)
+    add = add_command(commands, "add", "create an account")
     add.add_argument("name", metavar="NAME")
     add.add_argument("--role", choices=["admin", "viewer"], default="viewer", help="default: viewer")
     _add_domains(add, "a domain that a viewer may see; may be repeated")
     _add_password(add)
-    passwd = _command(commands, "passwd", "change a password, log the account out everywhere, and revoke its tokens")
+    passwd = add_command(commands, "passwd", "change a password, log the account out everywhere, and revoke its tokens")
     passwd.add_argument("name", metavar="NAME")
     passwd.add_argument("--keep-tokens", action="store_true", help="do not revoke its API tokens")
     _add_password(passwd)
-    _command(commands, "remove", "remove an account with its log-ins and tokens").add_argument("name", metavar="NAME")
-    _command(commands, "list", "list all accounts")
-    return _run(parser, words, _do_user)
+    add_command(commands, "remove", "remove an account with its log-ins and tokens").add_argument(
+        "name", metavar="NAME"
+    )
+    add_command(commands, "list", "list all accounts")
+    return run(parser, words, _do_user)
 
 
 def token(words: Sequence[str]) -> int:
     """`prisme token`."""
-    parser, commands = _parser("token", _ABOUT_TOKENS)
-    add = _command(commands, "add", "create a token and print it")
+    parser, commands = make_parser("token", _ABOUT_TOKENS)
+    add = add_command(commands, "add", "create a token and print it")
     add.add_argument("name", metavar="NAME", help="a name that says what the token is for")
     add.add_argument(
         "--scope",
@@ -74,13 +77,13 @@ def token(words: Sequence[str]) -> int:
     _add_domains(add, "a domain that the token may see; may be repeated; default: all")
     _add_expiry(add)
     _add_remove_and_list(commands, "token")
-    return _run(parser, words, _do_token)
+    return run(parser, words, _do_token)
 
 
 def share(words: Sequence[str]) -> int:
     """`prisme share`."""
-    parser, commands = _parser("share", _ABOUT_SHARES)
-    add = _command(commands, "add", "create a link and print its path, which follows your host")
+    parser, commands = make_parser("share", _ABOUT_SHARES)
+    add = add_command(commands, "add", "create a link and print its path, which follows your host")
     add.add_argument("domain", metavar="DOMAIN")
     _add_expiry(add)
     add.add_argument(
@@ -89,15 +92,17 @@ def share(words: Sequence[str]) -> int:
         help="protect the link with a password, the first line of standard input",
     )
     _add_remove_and_list(commands, "link")
-    return _run(parser, words, _do_share)
+    return run(parser, words, _do_share)
 
 
-def _parser(name: str, about: str) -> tuple[argparse.ArgumentParser, "argparse._SubParsersAction[Parser]"]:
+def make_parser(name: str, about: str) -> tuple[argparse.ArgumentParser, "argparse._SubParsersAction[Parser]"]:
+    """The parser of a command with commands of its own."""
     parser = Parser(f"prisme {name}", description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     return parser, parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
 
 
-def _command(commands: "argparse._SubParsersAction[Parser]", name: str, help_: str) -> argparse.ArgumentParser:
+def add_command(commands: "argparse._SubParsersAction[Parser]", name: str, help_: str) -> argparse.ArgumentParser:
+    """Add one command, which has `--data-dir`."""
     command = commands.add_parser(name, help=help_, description=help_.capitalize() + ".")
     command.add_argument(
         "--data-dir", metavar="FOLDER", help="the data folder of the server; default: the same as for `prisme serve`"
@@ -118,15 +123,15 @@ def _add_password(command: argparse.ArgumentParser) -> None:
 
 
 def _add_remove_and_list(commands: "argparse._SubParsersAction[Parser]", noun: str) -> None:
-    remove = _command(commands, "remove", f"revoke a {noun}")
+    remove = add_command(commands, "remove", f"revoke a {noun}")
     remove.add_argument("id", type=int, metavar="ID", help=f"the {noun}'s id, as in the list")
-    _command(commands, "list", f"list all {noun}s")
+    add_command(commands, "list", f"list all {noun}s")
 
 
-def _run(
+def run(
     parser: argparse.ArgumentParser,
     words: Sequence[str],
-    do: "Callable[[argparse.Namespace, Control, Grant, int], None]",
+    do: "Callable[[argparse.Namespace, Control, Grant, int, Config], None]",
 ) -> int:
     """The exit code: 0 success, 1 failure, 2 wrong usage or configuration, 130 after Ctrl-C."""
     flags = parser.parse_args(words)
@@ -146,7 +151,7 @@ def _run(
             raise InputError(
                 f"there is no data folder {config.data_dir}: set the server's with --data-dir, or start it first"
             )
-        do(flags, Control(config.data_dir), operator(_system_user()), int(time.time()))
+        do(flags, Control(config.data_dir), operator(_system_user()), int(time.time()), config)
     except (InputError, ValueError, StoreError) as error:  # ValueError: bytes that are not UTF-8
         print(f"prisme: {error}", file=sys.stderr)
         return 1
@@ -156,7 +161,7 @@ def _run(
     return 0
 
 
-def _do_user(flags: argparse.Namespace, control: "Control", by: "Grant", now: int) -> None:
+def _do_user(flags: argparse.Namespace, control: "Control", by: "Grant", now: int, _: "Config") -> None:
     from prisme.access.accounts import Accounts
 
     accounts = Accounts(control)
@@ -174,15 +179,15 @@ def _do_user(flags: argparse.Namespace, control: "Control", by: "Grant", now: in
         accounts.remove(by, flags.name, now)
         print(f"removed {flags.name}")
     else:
-        rows = [(one.name, one.role, " ".join(one.domains) or "all", _day(one.created)) for one in accounts.list()]
-        _print_table(
+        rows = [(one.name, one.role, " ".join(one.domains) or "all", show_day(one.created)) for one in accounts.list()]
+        print_table(
             ("name", "role", "domains", "created"),
             rows,
             "no accounts yet: create one with `prisme user add NAME --role admin`",
         )
 
 
-def _do_token(flags: argparse.Namespace, control: "Control", by: "Grant", now: int) -> None:
+def _do_token(flags: argparse.Namespace, control: "Control", by: "Grant", now: int, _: "Config") -> None:
     from prisme.access.tokens import Tokens
     from prisme.base import timexpr
 
@@ -213,14 +218,14 @@ def _do_token(flags: argparse.Namespace, control: "Control", by: "Grant", now: i
             )
             for one in tokens.list()
         ]
-        _print_table(
+        print_table(
             ("id", "name", "account", "scopes", "domains", "expires"),
             rows,
             "no tokens yet: create one with `prisme token add NAME`",
         )
 
 
-def _do_share(flags: argparse.Namespace, control: "Control", by: "Grant", now: int) -> None:
+def _do_share(flags: argparse.Namespace, control: "Control", by: "Grant", now: int, config: "Config") -> None:
     from prisme.access.shares import Shares
     from prisme.base import timexpr
 
@@ -231,7 +236,7 @@ def _do_share(flags: argparse.Namespace, control: "Control", by: "Grant", now: i
             by, flags.domain, now, expires=timexpr.read_end(flags.expires, now), password=password
         )
         print(f"created share link {created.id} for {created.domain}; it will not be shown again:", file=sys.stderr)
-        print(f"/share?share={key}")
+        print(f"{config.base_path}/share?share={key}")
     elif flags.command == "remove":
         shares.remove(by, flags.id, now)
         print(f"revoked share link {flags.id}")
@@ -246,7 +251,7 @@ def _do_share(flags: argparse.Namespace, control: "Control", by: "Grant", now: i
             )
             for one in shares.list()
         ]
-        _print_table(
+        print_table(
             ("id", "domain", "password", "expires", "created by"),
             rows,
             "no share links yet: create one with `prisme share add DOMAIN`",
@@ -275,15 +280,17 @@ def _system_user() -> str:
         return str(os.getuid())
 
 
-def _day(moment: int) -> str:
+def show_day(moment: int) -> str:
+    """The day of a time in Unix seconds, in UTC."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
 
 
 def _expiry(moment: int | None, now: int) -> str:
-    return "never" if moment is None else f"{_day(moment)}{' (expired)' if moment <= now else ''}"
+    return "never" if moment is None else f"{show_day(moment)}{' (expired)' if moment <= now else ''}"
 
 
-def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], empty: str) -> None:
+def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], empty: str) -> None:
+    """Print rows in columns; without rows, `empty` on standard error."""
     if not rows:
         print(empty, file=sys.stderr)
         return

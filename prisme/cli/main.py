@@ -5,13 +5,14 @@ import sys
 from collections.abc import Sequence
 
 from prisme import __version__
-from prisme.cli import access, default_config, demo, serve
+from prisme.cli import access, default_config, demo, serve, site
 from prisme.runtime.config import suggest
 from prisme.runtime.open_files import open_standard_streams
 
 COMMANDS = {
     "serve": serve.command,
     "demo": demo.command,
+    "site": site.command,
     "user": access.user,
     "token": access.token,
     "share": access.share,
@@ -25,6 +26,7 @@ addresses with visits, in one process and one folder.
 commands:
   serve           {serve.SUMMARY}
   demo            {demo.SUMMARY}
+  site            {site.SUMMARY}
   user            {access.USERS}
   token           {access.TOKENS}
   share           {access.SHARES}

@@ -76,7 +76,7 @@ def link_export(state: UrlState, name: str, extension: str = "", more: Mapping[s
         parameters[SHARE] = state.get(SHARE)
     if extension == CSV:
         parameters[SPREADSHEET] = "1"
-    return f"/api/v1/stats/{name}{extension}?{urlencode(parameters)}"
+    return f"{state.root}/api/v1/stats/{name}{extension}?{urlencode(parameters)}"
 
 
 def _export_parameters(state: UrlState, name: str) -> dict[str, str]:

@@ -30,12 +30,13 @@ class UrlState(msgspec.Struct, frozen=True):
     """The parameters of a page's URL, without empty ones.
 
     `data_start` is the time of the oldest data (microseconds), None if there is none. `default_zone` is the time zone
-    if the URL has none; empty for UTC.
+    if the URL has none; empty for UTC. `root` is the path that all links follow.
     """
 
     parameters: dict[str, str]
     data_start: int | None
     default_zone: str
+    root: str = ""
 
     def get(self, name: str) -> str:
         """A parameter, empty if absent."""
@@ -72,7 +73,8 @@ class UrlState(msgspec.Struct, frozen=True):
     def link(self, changes: Mapping[str, str | None] = MappingProxyType({}), path: str = DASHBOARD) -> str:
         """The URL with some parameters changed; None or an empty text removes one."""
         parameters = {name: text for name, text in {**self.parameters, **changes}.items() if text}
-        return f"{path}?{urlencode(parameters, quote_via=quote, safe='/:*,!')}" if parameters else path
+        query = f"?{urlencode(parameters, quote_via=quote, safe='/:*,!')}" if parameters else ""
+        return f"{self.root}{path}{query}"
 
     def hidden_fields(self, *without: str) -> list[tuple[str, str]]:
         """The parameters that a form passes on, but for those that it has fields for."""

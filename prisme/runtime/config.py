@@ -31,6 +31,7 @@ class Config(msgspec.Struct, frozen=True):
     access_log: Path | None  # None means off
     access_log_ip: Literal["full", "masked", "none"]
     debug: bool
+    base_path: str  # empty, or segments that each follow a slash
     trust_proxy: Literal["auto", "true", "false"]
     proxy_header: str
     proxy_hops: int

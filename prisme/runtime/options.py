@@ -5,7 +5,7 @@ from typing import NamedTuple
 from prisme.runtime.network_types import ADDRESS, ALIASES, HEADER, HOSTS, LISTENER, ORIGINS, REFERRERS
 from prisme.runtime.number_types import PORT, THREADS, duration, memory, size, whole_number
 from prisme.runtime.option_type import OptionType
-from prisme.runtime.text_types import BOOLEAN, FILE, FOLDER, LOG, PARAMETERS, PATTERNS, TRUST, choice
+from prisme.runtime.text_types import BASE_PATH, BOOLEAN, FILE, FOLDER, LOG, PARAMETERS, PATTERNS, TRUST, choice
 
 _LONGEST_DEFAULT = 80
 
@@ -120,10 +120,11 @@ OPTIONS = (
         HOSTS,
         "localhost,127.0.0.1",
         "The hosts whose pages are counted. *.example.com matches every subdomain of example.com, but not "
-        "example.com itself.",
+        "example.com itself. Sites can also be added without a restart, with `prisme site add`.",
         alias="origin_registry_origins",
-        unset="origins is not set, so only pages on localhost and 127.0.0.1 are counted: set your hosts with "
-        "--origins, PRISME_ORIGINS or the key origins in prisme.toml, such as example.com,www.example.com",
+        unset="origins is not set, so only pages on localhost and 127.0.0.1 are counted, and those of sites that you "
+        "add: `prisme site add example.com`. Or set your hosts with --origins, PRISME_ORIGINS or the key origins in "
+        "prisme.toml, such as example.com,www.example.com",
     ),
     Option(
         _SERVER,
@@ -184,6 +185,15 @@ OPTIONS = (
         "The visitor's address in the access log: full, masked (the first 24 bits, or 48 for IPv6) or none.",
     ),
     Option(_SERVER, "debug", BOOLEAN, False, "Whether to log debug messages."),
+    Option(
+        _PROXY,
+        "base_path",
+        BASE_PATH,
+        "",
+        "The path of Prisme on its host, such as /stats for https://example.com/stats/. Links, redirects and cookies "
+        "have it. Requests are served with it and without, as some proxies remove it. Empty means that the whole host "
+        "is Prisme's.",
+    ),
     Option(
         _PROXY,
         "trust_proxy",

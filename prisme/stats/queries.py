@@ -33,6 +33,7 @@ _VALUES: Final = load_sql("property_values") + _MOST_FREQUENT
 _HOURS: Final = load_sql("weekday_hours")
 _LIVE_VISITORS: Final = load_sql("live_visitors")
 _DOMAINS: Final = load_sql("domains")
+_FIRST_EVENT: Final = load_sql("first_event")
 
 
 class _SeriesQuery(NamedTuple):
@@ -132,10 +133,20 @@ class Stats:
 
     def domains(self) -> list[tuple[str, int]]:
         """Return the allowed domains with sessions, the busiest first, each with its first entry in microseconds."""
-        where, parameters = "", dict[str, Any](limit=_MOST_DOMAINS)
+        return [(domain, first) for domain, first, _ in self.domain_spans(_MOST_DOMAINS)]
+
+    def domain_spans(self, limit: int) -> list[tuple[str, int, int]]:
+        """Return the same with the latest activity of each domain, in microseconds."""
+        where, parameters = "", dict[str, Any](limit=limit)
         if self.allowed is not None:
             where, parameters["domains"] = "WHERE list_contains($domains, domain)", list(self.allowed)
-        return [(domain, first) for domain, first in self.reader.ask(_DOMAINS.format(where=where), parameters)]
+        rows = self.reader.ask(_DOMAINS.format(where=where), parameters)
+        return [(domain, first, last) for domain, first, last in rows]
+
+    def first_event(self, domains: Collection[str]) -> int | None:
+        """Return the time of the first event of some domains that is no pageview, in microseconds; None for none."""
+        ((first,),) = self.reader.ask(_FIRST_EVENT, {"domains": list(domains)})
+        return None if first is None else int(first)
 
 
 def _choose_queries(names: Collection[str]) -> Iterator[_SeriesQuery]:

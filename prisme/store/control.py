@@ -51,9 +51,9 @@ class Control:
                 raise
 
     @contextlib.contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
-        """A transaction for queries only."""
-        with self._open() as connection:
+    def read(self, timeout: float = _LOCK_TIMEOUT) -> Iterator[sqlite3.Connection]:
+        """A transaction for queries only. Its first one raises sqlite3.OperationalError after `timeout` if locked."""
+        with self._open(timeout) as connection:
             connection.execute("BEGIN")
             yield connection
 
@@ -84,8 +84,8 @@ class Control:
             ) from error
         _LOG.info("%s now has schema version %d; the previous file is %s", self._path, newest, copy)
 
-    def _open(self) -> contextlib.closing[sqlite3.Connection]:
-        connection = sqlite3.connect(self._path, timeout=_LOCK_TIMEOUT, isolation_level=None)
+    def _open(self, timeout: float = _LOCK_TIMEOUT) -> contextlib.closing[sqlite3.Connection]:
+        connection = sqlite3.connect(self._path, timeout=timeout, isolation_level=None)
         connection.execute("PRAGMA foreign_keys = ON")
         # Deleted data is overwritten with zeros.
         connection.execute("PRAGMA secure_delete = ON")

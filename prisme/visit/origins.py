@@ -5,8 +5,12 @@ An entry is an exact host (`example.com`, `127.0.0.1`, `[::1]`), or `*.example.c
 
 from collections.abc import Collection, Sequence
 from ipaddress import IPv4Address
+from typing import Final
 
 from prisme.base import uri
+
+# More than a host of 253 characters with what may be around it by mistake, as a scheme and a path.
+_LONGEST: Final = 1024
 
 
 class OriginError(ValueError):
@@ -20,6 +24,14 @@ class Hosts:
         stripped = [entry.strip() for entry in entries]
         self._exact = frozenset(uri.normalise_host(entry) for entry in stripped if not entry.startswith("*."))
         self._parents = frozenset(uri.normalise_host(entry[2:]) for entry in stripped if entry.startswith("*."))
+
+    @classmethod
+    def of_normal(cls, entries: Collection[str]) -> "Hosts":
+        """The same of entries in the form that `parse_entry` gives, several times as fast."""
+        hosts = cls(())
+        hosts._exact = frozenset(entry for entry in entries if not entry.startswith("*."))
+        hosts._parents = frozenset(entry[2:] for entry in entries if entry.startswith("*."))
+        return hosts
 
     def __contains__(self, host: str) -> bool:
         """Whether `host`, normalised and without a port, is one of them."""
@@ -40,6 +52,19 @@ class Origins(Hosts):
     def __init__(self, entries: Collection[str]) -> None:
         _check([entry.strip() for entry in entries])
         super().__init__(entries)
+
+
+def parse_entry(text: str) -> str:
+    """One entry in the form in which hosts are compared. Raises OriginError."""
+    entry = text.strip()
+    if not entry:
+        raise OriginError("the host is empty: write one, such as example.com")
+    if len(entry) > _LONGEST:
+        raise OriginError(f"{entry[:64]!r}... is too long: a host has at most 253 characters")
+    if fault := _find_fault(1, entry):
+        raise OriginError(fault)
+    wildcard = "*." if entry.startswith("*.") else ""
+    return wildcard + (uri.normalise_host(entry.removeprefix("*.")) or "")
 
 
 def _check(entries: Sequence[str]) -> None:

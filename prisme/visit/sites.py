@@ -15,7 +15,7 @@ from prisme.base.events import NO_UTM, Utm
 from prisme.base.memo import UrlMemo
 from prisme.base.refusal import Refusal
 from prisme.base.uri import Uri
-from prisme.visit.origins import Hosts, Origins
+from prisme.visit.origins import Hosts
 from prisme.visit.utm import parse_utm
 
 # A cache hit takes 0.1 us, of a URL with a query 1 us; a new URL 5 us. 8,192 entries of at most 256 bytes, whose paths
@@ -60,7 +60,7 @@ class Sites:
     that of `null` never is.
     """
 
-    def __init__(self, origins: Origins, rules: Rules) -> None:
+    def __init__(self, origins: Hosts, rules: Rules) -> None:
         self._origins = origins
         self._aliases: Mapping[str, str] = dict(rules.aliases)
         self._parameters = tuple(rules.page_parameters)
@@ -71,15 +71,23 @@ class Sites:
         # A site has few origins, but anyone can send others: 1,024 entries of at most 256 bytes stay under 0.5 MB.
         self.admits = UrlMemo(self._admits, 1024, _LONGEST)
 
+    def replace(self, origins: Hosts, aliases: Mapping[str, str]) -> None:
+        """Read URLs by another registry from now on; for the thread that reads them."""
+        self._origins = origins
+        self._aliases = aliases
+        for memo in (self.pages, self.referrers, self.admits):
+            memo.clear()
+
     def canonical(self, host: str) -> str:
         """The host of the site that `host` belongs to: what it is an alias of, else itself."""
         return self._aliases.get(host, host)
 
     def _admits(self, raw: bytes) -> bool:
         url = uri.parse(raw)
-        return url is not None and url.is_web and self._is_registered(url.host)
+        return url is not None and url.is_web and self.is_registered(url.host)
 
-    def _is_registered(self, host: str) -> bool:
+    def is_registered(self, host: str) -> bool:
+        """Whether pages on `host`, normalised and without a port, are counted."""
         return host in self._origins or self.canonical(host) in self._origins
 
     def _read_page(self, raw: bytes) -> Page | Refusal:
@@ -88,7 +96,7 @@ class Sites:
         url = uri.parse(raw)
         if url is None or not url.is_web:
             return refusal.PAGE_INVALID
-        if not self._is_registered(url.host):
+        if not self.is_registered(url.host):
             return refusal.PAGE_UNKNOWN
         host = self.canonical(url.host)
         utm = parse_utm(url.query) if url.query else NO_UTM

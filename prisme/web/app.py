@@ -17,10 +17,19 @@ from prisme.web.unread import UnreadResponses
 class App:
     """`read` is called for each request as it arrives, `answer` for all that are ready to be answered."""
 
-    def __init__(self, routes: Mapping[str, Methods], proxy: Proxy, traffic: Traffic, clock: Now, log: Logger) -> None:
+    def __init__(
+        self,
+        routes: Mapping[str, Methods],
+        proxy: Proxy,
+        traffic: Traffic,
+        clock: Now,
+        log: Logger,
+        base_path: str = "",
+        not_found: Endpoint | None = None,
+    ) -> None:
         self.proxy = proxy
         self.clock = clock
-        self._router = Router(routes, proxy)
+        self._router = Router(routes, proxy, base_path, not_found)
         self._exact = self._router.exact
         self._traffic = traffic
         self._log = log

@@ -15,7 +15,7 @@ Header = tuple[bytes, bytes]
 
 EVENTS = "/api/v1/events/"
 NOSCRIPT = "/api/v1/noscript/"
-_NOSCRIPT_PATH = NOSCRIPT.encode()
+_NOSCRIPT_PATH = NOSCRIPT.encode()  # perhaps after a base path
 CORS = (b"access-control-allow-origin", b"*")
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 # For what is no page: opened as one, it is what it says, does nothing, stands in no frame, and tells nobody its URL.
@@ -89,7 +89,7 @@ def refuse(
     if instead is not None:
         start, body = instead
         return start | {"headers": [*start["headers"], *headers]}, body
-    if request.path.startswith(_NOSCRIPT_PATH):
+    if _NOSCRIPT_PATH in request.path:
         return make_response(why.status, [*_GIF_HEADERS, *headers], GIF)
     text = f"{why.reason}\n".encode("utf-8", "replace")
     return make_response(why.status, [*(_TEXT_HEADERS if of_events else _OWN_HEADERS), *headers], text)

@@ -1,4 +1,4 @@
-"""Serves the scripts: each response is built once, at the start, and requests only select one."""
+"""Serves the scripts, the icons and robots.txt: each response is built once, at the start; requests only select one."""
 
 import hashlib
 from collections.abc import Callable
@@ -25,6 +25,9 @@ _HEADERS: list[Header] = [
     # Pages with `Cross-Origin-Embedder-Policy` load a script of another origin only with this header.
     (b"cross-origin-resource-policy", b"cross-origin"),
 ]
+_DAY: list[Header] = [(b"cache-control", b"public, max-age=86400"), *INERT]
+# Prisme has nothing for search engines. They request it at the root of a host alone.
+_ROBOTS = b"User-agent: *\nDisallow: /\n"
 # With `MAX_ACCEPT_BYTES`, the cache stays below 16 kB.
 _CACHE_ENTRIES = 64
 
@@ -38,9 +41,19 @@ class _Coded(NamedTuple):
     not_modified: Response
 
 
-def routes() -> dict[str, Methods]:
-    """The tracking script and the dashboard's script."""
-    return {STATIC + name: _script_methods(name) for name in (TRACKING_JS, DASHBOARD_JS)}
+# Is given the `Referer` of each request.
+Note = Callable[[bytes], None]
+
+
+def routes(note: Note) -> dict[str, Methods]:
+    """The tracking script, of which each request is noted, the dashboard's script, the icons, and robots.txt."""
+    return {
+        STATIC + TRACKING_JS: _script_methods(TRACKING_JS, note),
+        STATIC + DASHBOARD_JS: _script_methods(DASHBOARD_JS, lambda _: None),
+        f"{STATIC}icon.svg": _fixed_methods(b"image/svg+xml", _read("icon.svg")),
+        "/favicon.ico": _fixed_methods(b"image/x-icon", _read("favicon.ico")),
+        "/robots.txt": _fixed_methods(b"text/plain; charset=utf-8", _ROBOTS),
+    }
 
 
 def script_url(name: str) -> str:
@@ -48,19 +61,29 @@ def script_url(name: str) -> str:
     return f"{STATIC}{name}?v={hashlib.blake2b(_read(name), digest_size=8).hexdigest()}"
 
 
-def _script_methods(name: str) -> Methods:
+def _fixed_methods(content_type: bytes, body: bytes) -> Methods:
+    """`GET` of what is small and the same for everybody."""
+    headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *_DAY]
+    response = make_response(200, headers, body)
+    return {"GET": lambda _: response}
+
+
+def _script_methods(name: str, note: Note) -> Methods:
     """`GET` and `HEAD` of a script among the assets."""
     coded = {coding: _code(coding, f"{name}{suffix}") for coding, suffix in _SUFFIXES.items()}
     choose = lru_cache(_CACHE_ENTRIES)(choose_coding)
 
     def make_endpoint(select: Callable[[_Coded], Response]) -> Endpoint:
         def endpoint(request: Request) -> Response:
-            accepted = known = b""
+            accepted = known = referer = b""
             for name, value in request.headers:
                 if name == b"accept-encoding":
                     accepted = accepted + b"," + value if accepted else value
                 elif name == b"if-none-match":
                     known = known + b"," + value if known else value
+                elif name == b"referer":
+                    referer = value
+            note(referer)
             chosen = coded[choose(accepted) if len(accepted) <= MAX_ACCEPT_BYTES else b"identity"]
             return chosen.not_modified if known and matches(chosen.etag, known) else select(chosen)
 

@@ -19,6 +19,7 @@ from prisme.stats.cache.responses import ResponseCache
 from prisme.stats.cache.sites import SiteCache
 from prisme.store.control import Control
 from prisme.store.database import Database
+from prisme.visit.sites import Sites
 from prisme.web import static
 from prisme.web.api import admin
 from prisme.web.api import stats as stats_api
@@ -26,7 +27,7 @@ from prisme.web.api.admin import AdminApiDeps
 from prisme.web.api.stats import StatsDeps
 from prisme.web.authentication import Authenticator
 from prisme.web.identification import Identifier
-from prisme.web.pages import dashboard, login, settings, share
+from prisme.web.pages import dashboard, login, missing, settings, share, site, sites
 from prisme.web.pages import list as list_page
 from prisme.web.pages import setup as setup_page
 from prisme.web.pages.endpoints import PageDeps
@@ -39,7 +40,9 @@ from prisme.web.pages.templates import Templates
 from prisme.web.pages.viewer import DashboardDeps
 from prisme.web.password_check import PasswordChecker
 from prisme.web.request_limit import RequestLimit
-from prisme.web.routing import Methods
+from prisme.web.routing import Endpoint, Methods
+from prisme.web.script_requests import ScriptRequests
+from prisme.web.site_registry import SiteRegistry
 from prisme.web.static import DASHBOARD_JS
 from prisme.web.stats_source import ShortageLog, StatsSource
 from prisme.web.worker_pool import WorkerPool
@@ -59,6 +62,8 @@ class ReadingDeps(NamedTuple):
     folder: Folder
     database: Database
     intake: Callable[[], Intake]
+    urls: Sites
+    sites: SiteRegistry
     clock: Clock
     log: logging.Logger
 
@@ -84,11 +89,12 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
     cache, shortages = IncrementalCache(database), ShortageLog(deps.log)
     source = StatsSource(database, cache, clock, config.api_stats_timeout, shortages)
     responses = ResponseCache(lambda: database.load_log.done)
-    templates = Templates(static.script_url(DASHBOARD_JS))
+    templates = _make_templates(config)
     figures_page = PageDeps(templates, figures_pool, identifier)
     access_page = PageDeps(templates, access_pool, identifier)
+    scripts = ScriptRequests(deps.urls)
     dashboard_deps = DashboardDeps(
-        figures_page, source, SiteCache(), authenticator, Views(control), config.origins, deps.intake
+        figures_page, source, SiteCache(), authenticator, Views(control), deps.sites, scripts, deps.intake
     )
     browsers = Browsers(control)
     setup = setup or _make_setup(deps, authenticator)
@@ -99,7 +105,11 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
         {
             **dashboard.routes(dashboard_deps),
             **list_page.routes(dashboard_deps),
-            **admin.routes(AdminApiDeps(control, authenticator, identifier, access_pool, passwords)),
+            **sites.routes(dashboard_deps),
+            **site.routes(dashboard_deps),
+            **admin.routes(
+                AdminApiDeps(control, authenticator, identifier, access_pool, passwords, deps.sites, config.base_path)
+            ),
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
             **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),
             **share.routes(ShareDeps(access_page, authenticator, passwords)),
@@ -107,12 +117,22 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
         }
     )
     limited_figures = limit.guard(figures, lambda request: stats_api.allow_origin(request, origins))
-    return {**static.routes(), **others, **limited_figures}
+    notes = static.routes(lambda referer: scripts.note(referer, clock.wall() / 1e9))
+    return {**notes, **others, **limited_figures}
+
+
+def missing_page(config: Config) -> Endpoint:
+    """Answers requests for unknown paths."""
+    return missing.endpoint(_make_templates(config))
+
+
+def _make_templates(config: Config) -> Templates:
+    return Templates(static.script_url(DASHBOARD_JS), config.base_path)
 
 
 def _make_setup(deps: ReadingDeps, authenticator: Authenticator) -> Setup:
     setup, config = Setup(), deps.config
     if not authenticator.accounts.has_any():
-        link = setup.link(config.scheme, config.host, config.port)
+        link = setup.link(config.scheme, config.host, config.port, config.base_path)
         deps.log.info("no account yet; create the first one at %s", link)
     return setup

@@ -30,6 +30,7 @@ from prisme.visit.salts import Salts
 from prisme.visit.sessions import CAPACITY, Sessions
 from prisme.visit.sites import Rules, Sites
 from prisme.visit.useragent import UserAgents
+from prisme.web.site_registry import SiteRegistry
 
 _SECOND = 1_000_000  # microseconds
 _REFRESH_TICKS = 60  # between two looks at the file of the country database
@@ -83,7 +84,9 @@ def build_services(config: Config, stores: Stores, journal: Appender) -> Service
     )
 
 
-def build_housekeeping(services: Services, salts: Salts, now: Callable[[], int], log: logging.Logger) -> Housekeeping:
+def build_housekeeping(
+    services: Services, salts: Salts, registry: SiteRegistry, now: Callable[[], int], log: logging.Logger
+) -> Housekeeping:
     """What has to be done every second while events are recorded; `now` gives microseconds."""
 
     def save_salts() -> None:
@@ -104,6 +107,7 @@ def build_housekeeping(services: Services, salts: Salts, now: Callable[[], int],
         Task(save_salts),
         Task(services.disk.refresh),
         Task(availability.check),
+        Task(registry.refresh),
         Task(lambda: services.sessions.sweep(now())),
         Task(refresh_countries, every=_REFRESH_TICKS),
     )

@@ -216,3 +216,11 @@ def test_commands_for_accounts_do_not_load_the_database(server: LiveServer, word
     command = [sys.executable, "-c", code, *words, "--data-dir", str(server.folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "prisme.store.control")
+
+
+def test_a_share_link_follows_the_base_path(
+    server: LiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRISME_BASE_PATH", "stats")
+    made = prisme(server, "share", "add", "a.example", folder=str(tmp_path))
+    assert made.stdout.startswith("/stats/share?share=")

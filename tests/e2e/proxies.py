@@ -21,6 +21,7 @@ from tests.server import PATIENCE, LiveServer, free_port, wait_until
 PAGE = (ROOT / "docs" / "proxy.md").read_text()
 HOST = "stats.example.com"
 EVENTS = "/api/v1/events/"
+HEALTH = "/api/v1/healthcheck"
 LIMIT = 30  # events a minute and visitor
 # Loopback addresses but the proxies' own, one for each visitor.
 _addresses = (str(ip_address("127.0.1.0") + number) for number in itertools.count(1))
@@ -83,12 +84,12 @@ def running(command: list[str], folder: Path, is_ready: Callable[[], bool], **mo
             process.wait()
 
 
-def answers(port: int, trust: ssl.SSLContext | None = None) -> bool:
+def answers(port: int, trust: ssl.SSLContext | None = None, health: str = HEALTH) -> bool:
     """Whether a proxy leads to Prisme."""
     scheme = "http" if trust is None else "https"
     try:
         with httpx.Client(verify=trust or True, base_url=f"{scheme}://127.0.0.1:{port}") as client:
-            return ask(client, "GET", "/api/v1/healthcheck", headers={"Host": HOST}).status_code == 200
+            return ask(client, "GET", health, headers={"Host": HOST}).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -111,14 +112,7 @@ def nginx(folder: Path, sites: str) -> list[str]:
 @contextlib.contextmanager
 def outer_nginx(folder: Path, backend: int) -> Iterator[Front]:
     port, plain_port = free_port(), free_port()
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    options = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    subject = ["-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}"]
-    subprocess.run(
-        [need("openssl", "openssl"), "req", *options, *subject, "-keyout", key, "-out", certificate],
-        check=True,
-        capture_output=True,
-    )
+    key, certificate = make_certificate(folder)
     sites = put(
         blocks("nginx")[0],
         {
@@ -134,6 +128,19 @@ def outer_nginx(folder: Path, backend: int) -> Iterator[Front]:
     trust = ssl.create_default_context(cafile=certificate)
     with running(nginx(folder, sites), folder, lambda: answers(port, trust)):
         yield Front(port, trust, plain_port)
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """A key, and its certificate, which nobody else has signed."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    options = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    subject = ["-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}"]
+    subprocess.run(
+        [need("openssl", "openssl"), "req", *options, *subject, "-keyout", key, "-out", certificate],
+        check=True,
+        capture_output=True,
+    )
+    return key, certificate
 
 
 @contextlib.contextmanager
@@ -166,14 +173,20 @@ def outer_caddy(folder: Path, backend: int) -> Iterator[Front]:
         blocks("caddyfile")[0],
         {"127.0.0.1:8000": f"127.0.0.1:{backend}", f"{HOST} {{": f"{HOST} {{\nheader X-Proxy-Id {{http.request.uuid}}"},
     )
-    # A certificate authority of its own, which this machine does not get to know.
+    with running_caddy(folder, sites, port, plain_port) as front:
+        yield front
+
+
+@contextlib.contextmanager
+def running_caddy(folder: Path, sites: str, port: int, plain_port: int, health: str = HEALTH) -> Iterator[Front]:
+    """Caddy with a certificate authority of its own, which this machine does not get to know."""
     options = f"local_certs\nskip_install_trust\nhttps_port {port}\nhttp_port {plain_port}\ndefault_bind 127.0.0.1\n"
     root = folder / "caddy" / "pki" / "authorities" / "local" / "root.crt"
 
     def is_ready() -> bool:
         # Caddy may still be writing it.
         written = root.exists() and root.read_text().endswith("-----END CERTIFICATE-----\n")
-        return written and answers(port, ssl.create_default_context(cafile=root))
+        return written and answers(port, ssl.create_default_context(cafile=root), health)
 
     with running(caddy(folder, sites, options), folder, is_ready, **homes(folder)):
         yield Front(port, ssl.create_default_context(cafile=root), plain_port)

@@ -20,11 +20,11 @@ from tests.server import LiveServer, watch_routes
 # What is only in the figures of the one domain.
 MARKS = (SECRET, "unseen", "secretive", "Firefox", "lettre")
 OPEN = re.compile(
-    r"/api/v1/(?:events|noscript)/.*|/api/v1/healthcheck|/static/(?:wa|dashboard)\.js|/(?:login|logout|setup|share)?"
+    r"/api/v1/(?:events|noscript)/.*|/api/v1/healthcheck|/static/(?:(?:wa|dashboard)\.js|icon\.svg)|/(?:login|logout|setup|share|favicon\.ico|robots\.txt)"
 )
 # Pages that lead whoever is nobody to a log-in.
 SETTINGS = tuple(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit"))
-PAGES = ("/dashboard", "/dashboard/list", "/dashboard/filter", "/settings", *SETTINGS)
+PAGES = ("/", "/sites", "/site", "/dashboard", "/dashboard/list", "/dashboard/filter", "/settings", *SETTINGS)
 LISTS = ("top-pages", "sources", "top-countries", "top-custom-events", "custom-properties", "top-file-downloads")
 
 
@@ -88,7 +88,7 @@ def test_nobody_sees_a_page(server: LiveServer, routes: dict[str, Methods], call
 
 def test_outsiders_see_pages_without_figures(server: LiveServer, callers: Callers) -> None:
     for who in callers.other_domain.values():
-        for path in ("/dashboard", *(f"/dashboard/list?name={name}" for name in LISTS)):
+        for path in ("/dashboard", "/sites", *(f"/dashboard/list?name={name}" for name in LISTS)):
             query = {} if "?" not in path else {"name": path.partition("=")[2]}
             answer = call(server, "GET", path.partition("?")[0], who, params={**query, "period": "24h"})
             assert answer.status_code == 200, answer.text
@@ -152,7 +152,7 @@ def test_only_admins_manage(server: LiveServer, routes: dict[str, Methods], call
         "/api/v1/tokens/:name",
     }
     readers = [*callers.other_domain.values(), *(who for name, who in callers.allowed.items() if name != "admin")]
-    for pattern, method in guarded(routes):
+    for pattern, method in [*guarded(routes), ("/site", "GET")]:
         if "stats" in pattern or pattern in own:
             continue
         for who in readers:

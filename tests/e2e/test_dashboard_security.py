@@ -76,8 +76,8 @@ def test_the_page_asks_nobody_else(chromium: Browser, server: LiveServer) -> Non
     page.locator("#plot").hover()
     assert {urlsplit(url).netloc for url in asked} == {urlsplit(server.url).netloc}
     paths = {urlsplit(url).path for url in asked}
-    assert paths <= {"/dashboard", "/static/dashboard.js", "/favicon.ico"}
-    assert [text for text in complaints if "favicon" not in text and "404" not in text] == []
+    assert paths <= {"/dashboard", "/static/dashboard.js", "/favicon.ico", "/static/icon.svg"}
+    assert complaints == []
     context.close()
 
 

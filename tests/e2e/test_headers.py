@@ -160,7 +160,17 @@ def test_every_answer_keeps_to_itself(
         for method, path in (("GET", "/metrics"), ("GET", "/healthcheck"), ("GET", "/"), ("POST", "/metrics")):
             assert check(httpx.request(method, f"http://{admin}{path}")) == "text/plain"
 
-    kinds = {"text/html", "text/plain", "text/javascript", "text/csv", "application/json", "image/gif", ""}
+    kinds = {
+        "text/html",
+        "text/plain",
+        "text/javascript",
+        "text/csv",
+        "application/json",
+        "image/gif",
+        "image/svg+xml",
+        "image/x-icon",
+        "",
+    }
     assert {kind for kind, *_ in seen} == kinds
     assert {path for kind, status, path in seen if (kind, status) == ("text/html", 200)} >= {
         *PAGES,

@@ -55,7 +55,7 @@ def test_the_first_account_is_made_by_a_link_once(tmp_path: Path, caplog: pytest
 
 def test_log_in_and_out(server: LiveServer, callers: Callers) -> None:
     with httpx.Client(base_url=server.url, timeout=20) as client:
-        assert client.get("/").headers["location"] == "/dashboard"
+        assert client.get("/").headers["location"] == "/login"
         assert client.get("/dashboard").headers["location"] == "/login?next=%2Fdashboard"
         wrong = log_in(client, "eve", "not this one")
         assert (wrong.status_code, wrong.headers.get("set-cookie")) == (401, None)

@@ -26,6 +26,7 @@ DEFAULTS = Config(
     access_log=Path("/dev/stdout"),
     access_log_ip="masked",
     debug=False,
+    base_path="",
     trust_proxy="auto",
     proxy_header="X-Forwarded-For",
     proxy_hops=1,

@@ -33,6 +33,7 @@ TEXTS: dict[str, tuple[str, object]] = {
     "access_log": ("access.log", Path("access.log")),
     "access_log_ip": ("full", "full"),
     "debug": ("true", True),
+    "base_path": ("stats/", "/stats"),
     "trust_proxy": ("true", "true"),
     "proxy_header": ("CF-Connecting-IP", "CF-Connecting-IP"),
     "proxy_hops": ("2", 2),

@@ -58,7 +58,10 @@ const show = async (address: string, push: boolean, focus?: string) => {
   }
 };
 
-const isOurs = (address: URL) => address.origin === location.origin && /^\/dashboard(\/list)?$/.test(address.pathname);
+// Below the base path, if there is one, as this script is.
+const DASHBOARD = new URL("../dashboard", import.meta.url).pathname;
+const isOurs = ({ origin, pathname }: URL) =>
+  origin === location.origin && (pathname === DASHBOARD || pathname === `${DASHBOARD}/list`);
 
 document.addEventListener("click", (event) => {
   const target = event.target as Element;
@@ -76,7 +79,7 @@ document.addEventListener("click", (event) => {
 document.addEventListener("submit", (event) => {
   const form = event.target as HTMLFormElement;
   const address = new URL(form.action, location.href);
-  if (form.method !== "get" || !address.pathname.startsWith("/dashboard")) return;
+  if (form.method !== "get" || !address.pathname.startsWith(DASHBOARD)) return;
   event.preventDefault();
   const fields = [...new FormData(form)].filter(([, value]) => value) as [string, string][];
   address.search = new URLSearchParams(fields).toString();
@@ -85,12 +88,29 @@ document.addEventListener("submit", (event) => {
 
 addEventListener("popstate", () => void show(location.href, false));
 
+// Buttons that copy a text
+
+document.addEventListener("click", async ({ target }) => {
+  const button = (target as Element).closest<HTMLElement>("[data-copy]");
+  const text = button && find(`#${button.dataset.copy}`);
+  if (!button || !text) return;
+  try {
+    await navigator.clipboard.writeText(text.textContent ?? "");
+    button.textContent = "Copied";
+    say("Copied");
+  } catch {
+    // Without HTTPS, browsers let no page copy: select the text.
+    getSelection()?.selectAllChildren(text);
+  }
+});
+
 // Live figures
 
 const refresh = async () => {
   const { live, waiting } = document.body.dataset;
   if (document.hidden) return;
-  if (waiting !== undefined) await show(location.href, false);
+  // Not while somebody types.
+  if (waiting !== undefined) await (document.activeElement?.matches(TYPING) || show(location.href, false));
   else if (live) {
     try {
       const answer = await fetch(live);
@@ -233,6 +253,7 @@ document.addEventListener("keydown", (event) => {
 
 const prepare = () => {
   at = -1;
+  for (const button of all<HTMLElement>("[data-copy]")) button.hidden = false;
   const plot = find<HTMLElement>("#plot");
   if (plot) follow(plot);
   find<HTMLInputElement>("#keys-on")?.addEventListener("change", (event) => {
@@ -245,6 +266,6 @@ prepare();
 // Without a time zone in the URL, the browser's is used, from the first page on.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && document.body.dataset.zone && !new URLSearchParams(location.search).has("tz")) {
-  document.cookie = `prisme_tz=${zone}; Path=/dashboard; Max-Age=31536000; SameSite=Lax`;
+  document.cookie = `prisme_tz=${zone}; Path=${DASHBOARD}; Max-Age=31536000; SameSite=Lax`;
   if (document.body.dataset.zone !== zone) void show(location.href, false);
 }

@@ -1,5 +1,5 @@
--- The domains with the most sessions, each with its first entry (microseconds).
-SELECT domain, epoch_us(min(entry_timestamp)) FROM sessions {where}
+-- The domains with the most sessions, each with its first entry and its latest activity (microseconds).
+SELECT domain, epoch_us(min(entry_timestamp)), epoch_us(max(exit_timestamp)) FROM sessions {where}
 GROUP BY domain
 ORDER BY count(*) DESC, domain
 LIMIT $limit

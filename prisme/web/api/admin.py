@@ -13,6 +13,7 @@ from prisme.base.refusal import Refusal
 from prisme.store.control import Control
 from prisme.web import responses
 from prisme.web.api import admin_actions as actions
+from prisme.web.api import site_actions
 from prisme.web.api.admin_actions import Call
 from prisme.web.authentication import Authenticator
 from prisme.web.body import BodyReader
@@ -23,6 +24,7 @@ from prisme.web.password_check import PasswordChecker
 from prisme.web.request import Request
 from prisme.web.responses import Header, Response
 from prisme.web.routing import NAME, Endpoint, Methods
+from prisme.web.site_registry import SiteRegistry
 from prisme.web.worker_pool import WorkerPool
 
 API: Final = "/api/v1/"
@@ -38,6 +40,8 @@ class AdminApiDeps(msgspec.Struct, frozen=True):
     identifier: Identifier
     pool: WorkerPool
     passwords: PasswordChecker
+    sites: SiteRegistry
+    base_path: str
 
 
 # Gives what is encoded as JSON, or None for no content.
@@ -59,8 +63,19 @@ def routes(deps: AdminApiDeps) -> dict[str, Methods]:
         },
         API + "tokens": {"GET": anyone(actions.list_tokens), "POST": anyone(actions.add_token, status=201)},
         API + "tokens/" + NAME: {"DELETE": anyone(actions.remove_token)},
-        API + "shares": {"GET": admin(actions.list_shares), "POST": admin(actions.add_share, status=201)},
+        API + "shares": {
+            "GET": admin(actions.list_shares),
+            "POST": admin(partial(actions.add_share, deps.base_path), status=201),
+        },
         API + "shares/" + NAME: {"DELETE": admin(actions.remove_share)},
+        API + "sites": {
+            "GET": admin(partial(site_actions.list_sites, deps.sites)),
+            "POST": admin(partial(site_actions.add_site, deps.sites), status=201),
+        },
+        API + "sites/" + NAME: {
+            "PATCH": admin(partial(site_actions.change_site, deps.sites)),
+            "DELETE": admin(partial(site_actions.remove_site, deps.sites)),
+        },
         API + "audit": {"GET": admin(partial(actions.list_audit, deps.control))},
     }
 

@@ -78,7 +78,7 @@ def list_users(auth: Authenticator, _: Call) -> Any:
 
 def add_user(auth: Authenticator, call: Call) -> Any:
     """`POST users`."""
-    new = _decode(call.body, NewUser)
+    new = decode(call.body, NewUser)
     return auth.accounts.add(call.grant, new.name, new.role, new.domains, new.password, auth.clock())
 
 
@@ -87,7 +87,7 @@ def find_confirmation(call: Call) -> str | Refusal | None:
 
     A token of an account changes no password, as it could have been made without the password.
     """
-    changed: ChangedUser = _decode(call.body, ChangedUser)
+    changed: ChangedUser = decode(call.body, ChangedUser)
     if changed.password is None or not call.grant.account:
         return None
     if not call.grant.is_login:
@@ -101,7 +101,7 @@ def find_confirmation(call: Call) -> str | Refusal | None:
 
 def change_user(auth: Authenticator, call: Call) -> None:
     """`PATCH users/:name`."""
-    changed = _decode(call.body, ChangedUser)
+    changed = decode(call.body, ChangedUser)
     if changed.role is None and changed.domains:
         raise AccessError('domains need a role, such as {"role": "viewer", "domains": ["example.com"]}')
     if (changed.password is None) == (changed.role is None):
@@ -127,7 +127,7 @@ def list_tokens(auth: Authenticator, call: Call) -> Any:
 def add_token(auth: Authenticator, call: Call) -> Any:
     """`POST tokens`."""
     _token_owner(call.grant)
-    new = _decode(call.body, NewToken)
+    new = decode(call.body, NewToken)
     expires = timexpr.read_end(new.expires, auth.clock())
     token, key = auth.tokens.add(
         call.grant, new.name, auth.clock(), scopes=new.scopes, domains=new.domains, expires=expires
@@ -146,12 +146,12 @@ def list_shares(auth: Authenticator, _: Call) -> Any:
     return {"shares": auth.shares.list()}
 
 
-def add_share(auth: Authenticator, call: Call) -> Any:
+def add_share(base_path: str, auth: Authenticator, call: Call) -> Any:
     """`POST shares`."""
-    new = _decode(call.body, NewShare)
+    new = decode(call.body, NewShare)
     expires = timexpr.read_end(new.expires, auth.clock())
     share, key = auth.shares.add(call.grant, new.domain, auth.clock(), expires=expires, password=new.password)
-    return msgspec.structs.asdict(share) | {"share": key, "path": f"/share?share={key}"}
+    return msgspec.structs.asdict(share) | {"share": key, "path": f"{base_path}/share?share={key}"}
 
 
 def remove_share(auth: Authenticator, call: Call) -> None:
@@ -184,7 +184,7 @@ def _read_id(text: str) -> int:
     raise NotFoundError(f"there is no entry with the id {text[:64]!r}")
 
 
-def _decode(body: bytes, into: type[Any]) -> Any:
+def decode(body: bytes, into: type[Any]) -> Any:
     """Decode JSON into a struct. Raises InputError."""
     try:
         return msgspec.json.decode(body or b"{}", type=into)

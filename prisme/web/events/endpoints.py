@@ -19,6 +19,7 @@ from prisme.ingest.pageview import DEFAULT_STATUS, Pageview, read_status, read_v
 from prisme.runtime.clock import Clock
 from prisme.visit.address import Address
 from prisme.visit.ratelimit import RateLimiter
+from prisme.visit.refused_hosts import RefusedHosts
 from prisme.visit.sites import Sites
 from prisme.web import responses
 from prisme.web.body import Body
@@ -64,6 +65,7 @@ class EventDeps(msgspec.Struct, frozen=True):
     proxy: Proxy
     clock: Clock
     commit: Commit | None
+    refused: RefusedHosts
 
 
 class EventKind(NamedTuple):
@@ -92,7 +94,7 @@ def routes(deps: EventDeps) -> dict[str, Methods]:
 def batch_endpoint(deps: EventDeps, read_slots: Callable[[Request], Slots], kind: EventKind) -> BatchEndpoint:
     """An endpoint for events of one kind: `read_slots` reads a request in Granian's thread."""
     wall, record, commit, accept = deps.clock.wall, deps.record, deps.commit, kind.accept
-    pages, read_event = deps.sites.pages, kind.read
+    pages, read_event, refused = deps.sites.pages, kind.read, deps.refused
 
     def read(request: Request, client: Address) -> Event | Refusal:
         if request.refusal is not None:
@@ -101,6 +103,8 @@ def batch_endpoint(deps: EventDeps, read_slots: Callable[[Request], Slots], kind
         url = slots[PAGE]
         page = pages[url or slots[REFERER]]
         if isinstance(page, Refusal):
+            if page is refusal.PAGE_UNKNOWN:
+                refused.add(url or slots[REFERER], wall() // 1_000_000_000)
             return page
         # Without an explicit URL, a referrer policy may have cut it to the origin.
         is_known = bool(url) or page.path != "/"
@@ -139,6 +143,7 @@ def admit(deps: EventDeps, requests: list[Request]) -> list[Address]:
                 request.refusal = refusal.RATE_LIMITED.with_retry_after(seconds)
             elif not is_known:
                 request.refusal = refusal.ORIGIN_UNKNOWN
+                deps.refused.add(request.slots[ORIGIN], deps.clock.wall() // 1_000_000_000)
     return clients
 
 

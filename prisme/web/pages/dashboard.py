@@ -1,7 +1,7 @@
 """The dashboard and its forms: filter, save a view, create a share link."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from prisme.access.grants import ADMIN, Grant
@@ -15,20 +15,26 @@ from prisme.dashboard.url_state import DASHBOARD, UrlState, read_parameters
 from prisme.stats import filters
 from prisme.stats.parameters import COMPARE, read_query
 from prisme.stats.queries import Stats
+from prisme.visit.origins import Hosts
 from prisme.web.pages.endpoints import PageRequest, form_endpoint
 from prisme.web.pages.health import health_values
+from prisme.web.pages.set_up import Arrivals, list_steps
+from prisme.web.pages.site_rows import find_silent, site_link
 from prisme.web.pages.templates import see_other
 from prisme.web.pages.viewer import (
     DashboardDeps,
     Viewer,
     frame_values,
     open_reader,
+    page_state,
     viewer_endpoint,
     visible_domains,
 )
 from prisme.web.responses import Response
 from prisme.web.routing import Endpoint, Methods
 
+# Names of sites that the page without visits shows.
+_MOST_NAMES: Final = 10
 # Handles a form. Raises InputError for wrong fields.
 FormHandler = Callable[[DashboardDeps, Grant, PageRequest], Response | Refusal]
 
@@ -48,9 +54,12 @@ def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
     with open_reader(deps, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         domains = visible_domains(deps, viewer, stats)
-        state = UrlState(parameters, min((first for _, first in domains), default=None), viewer.zone)
+        state = page_state(viewer, parameters, domains)
         if not domains:
             return render("waiting", frame_values(viewer, state, "UTC") | _waiting_values(deps, viewer))
+        silent = _find_silent_site(deps, viewer, state, domains)
+        if silent:
+            return see_other(site_link("", silent))
         query = read_query(state.stats_parameters() | {"limit": str(page.ROWS)}, now, COMPARE)
         values = page.build_page(stats, state, query, [domain for domain, _ in domains], now, deps.source.cache)
     values |= frame_values(viewer, state, query.zone.key)
@@ -85,7 +94,7 @@ def _change_views(deps: DashboardDeps, grant: Grant, request: PageRequest) -> Re
     """Save or delete a view."""
     if not grant.account:
         return refusal.NOT_ALLOWED
-    back = _read_back(request.fields)
+    back = _read_back(request)
     if request.fields.get("remove"):
         deps.views.remove(grant.account, request.fields["remove"])
     else:
@@ -100,13 +109,13 @@ def _add_share(deps: DashboardDeps, grant: Grant, request: PageRequest) -> Respo
     authenticator = deps.authenticator
     share, key = authenticator.shares.add(grant, request.fields.get("domain", ""), authenticator.clock())
     link = f"{request.base}/share?{urlencode({SHARE: key})}"
-    values = {"domain": share.domain, "link": link, "back": _read_back(request.fields)}
+    values = {"domain": share.domain, "link": link, "back": request.root + _read_back(request)}
     return deps.page.templates.render("shared", values)
 
 
-def _read_back(fields: Mapping[str, str]) -> str:
-    """The dashboard's URL to go back to, from a form's field."""
-    back = fields.get("back", "")
+def _read_back(request: PageRequest) -> str:
+    """The dashboard's URL to go back to, from a form's field. It is one below the root."""
+    back = request.fields.get("back", "").removeprefix(request.root)
     is_dashboard = back == DASHBOARD or back.startswith(f"{DASHBOARD}?")
     return back if is_dashboard and back.isascii() and back.isprintable() else DASHBOARD
 
@@ -117,10 +126,11 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: 
     `domains` are those that the page is about.
     """
     grant = viewer.grant
+    dashboard = state.root + DASHBOARD
     views = deps.views.list(grant.account) if grant.account else []
     return {
         "views": [
-            {"name": view.name, "link": f"{DASHBOARD}?{view.query}" if view.query else DASHBOARD} for view in views
+            {"name": view.name, "link": f"{dashboard}?{view.query}" if view.query else dashboard} for view in views
         ],
         "share_domain": domains[0] if ADMIN in grant.scopes and len(domains) == 1 else "",
         "clear": state.link(dict.fromkeys(filters.NAMES)),
@@ -129,17 +139,31 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: 
         "live_url": link_export(state, "live-visitors"),
         "week_csv": link_export(state, "weekday-hours", CSV),
         "week_json": link_export(state, "weekday-hours"),
-        "health": _health_values(deps) if viewer.may_see_health else None,
+        "health": _health_values(deps) if viewer.is_admin else None,
     }
+
+
+def _find_silent_site(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: list[tuple[str, int]]) -> str:
+    """The site that an admin asks for alone, if it has no visits yet; empty otherwise."""
+    terms = filter_terms.split(state.get("domain"))
+    if len(terms) != 1 or not viewer.is_admin:
+        return ""
+    silent = find_silent((domain for domain, _ in domains), deps.registry.list.list())
+    return next((name for name in silent if filter_terms.make_value_term("domain", name) == terms[0]), "")
 
 
 def _waiting_values(deps: DashboardDeps, viewer: Viewer) -> dict[str, Any]:
     """What the page shows while no event is stored."""
+    if not viewer.is_admin:
+        return {"is_admin": False}
+    names, now = [site.name for site in deps.registry.list.list()], deps.source.now / 1e6
     return {
+        "is_admin": True,
         "base": viewer.request.base,
-        "origins": deps.origins,
-        "may_set_up": viewer.may_see_health,
-        "health": _health_values(deps) if viewer.may_see_health else {"refused": []},
+        "names": names[:_MOST_NAMES],
+        "more": len(names[_MOST_NAMES:]),
+        "steps": list_steps(Hosts(names), Arrivals(None, None), deps.scripts, deps.intake(), viewer.request, now),
+        "health": _health_values(deps),
     }
 
 

@@ -14,7 +14,7 @@ from prisme.visit.address import Address
 from prisme.web.body import MAX_BODY, BodyReader
 from prisme.web.disconnect import cancel_on_disconnect
 from prisme.web.identification import Identifier
-from prisme.web.pages.templates import Templates, error_page
+from prisme.web.pages.templates import Templates, error_page, put_below
 from prisme.web.parsed_request import ParsedRequest, is_same_origin, is_secure, parse_fields, parse_request
 from prisme.web.quota import Sender
 from prisme.web.request import Request
@@ -28,7 +28,7 @@ Fields = dict[str, str]
 class PageRequest(msgspec.Struct, frozen=True):
     """A request for a page: `fields` are those of a form, `address` is the client's, `secure` is true for HTTPS.
 
-    `grant` is what its sender may do, or why they may do nothing.
+    `grant` is what its sender may do, or why they may do nothing. `root` is the path that all pages follow.
     """
 
     parsed: ParsedRequest
@@ -37,15 +37,17 @@ class PageRequest(msgspec.Struct, frozen=True):
     secure: bool
     grant: Grant | Refusal
     sender: Sender
+    root: str
 
     @property
     def base(self) -> str:
-        """The URL of this server as the browser sees it, without a path."""
-        return f"{'https' if self.secure else 'http'}://{self.parsed.headers.get('host', 'localhost')}"
+        """The URL of this server as the browser sees it, which all paths follow."""
+        host = self.parsed.headers.get("host", "localhost")
+        return f"{'https' if self.secure else 'http'}://{host}{self.root}"
 
     @property
     def dashboard_url(self) -> str:
-        """The path of the dashboard, with the share link of the request if there is one."""
+        """The path of the dashboard below the root, with the share link of the request if there is one."""
         key = self.parsed.query.get(SHARE)
         return f"{DASHBOARD}?{SHARE}={quote(key)}" if key else DASHBOARD
 
@@ -127,11 +129,14 @@ async def _respond(
 ) -> Response:
     grant = await deps.identifier.identify(request, parsed)
     secure = is_secure(request, parsed)
-    page_request = PageRequest(parsed, fields, request.client, secure, grant, request.sender)
+    root = deps.templates.root
+    page_request = PageRequest(parsed, fields, request.client, secure, grant, request.sender, root)
     outcome: Response | Refusal
     if isinstance(grant, Refusal) and (turn_away is not None or grant.status != 401):
         outcome = turn_away(grant, page_request) if turn_away is not None else grant
     else:
         with cancel_on_disconnect(request, parsed.cancellation):
             outcome = await handle(page_request)
-    return error_page(deps.templates, request, outcome) if isinstance(outcome, Refusal) else outcome
+    if isinstance(outcome, Refusal):
+        return error_page(deps.templates, request, outcome)
+    return put_below(root, outcome)

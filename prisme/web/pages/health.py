@@ -9,9 +9,9 @@ from prisme.dashboard.number_format import format_duration, format_exact
 
 # By the reason of a refusal.
 _ADVICE: Final[dict[str, str]] = {
-    "origin_not_registered": "Add the site's host to the option origins, and restart Prisme.",
+    "origin_not_registered": "If it is yours, add it on the page Sites, or with prisme site add HOST.",
     "page_url_missing": "The page's referrer policy hides its URL: set a policy that sends it, or use the script.",
-    "page_not_registered": "Add the page's host to the option origins too, and restart Prisme.",
+    "page_not_registered": "Add the page's host too, on the page Sites, or as an alias of its site.",
     "rate_limited": "One address sent too much: behind a proxy, see trust_proxy; else raise api_events_rate_limit.",
     "bot": "Bots are not counted; bot_allow lists exceptions.",
     "no_room": "Free disk space, or lower min_free_space.",
@@ -47,14 +47,15 @@ def health_values(intake: Intake, now: float) -> dict[str, Any]:
         "pending": format_exact(intake.pending),
         "stored": f"{format_duration(ago)} ago" if intake.stored_at else "nothing since the server started",
         "failure": intake.failure,
-        "warnings": [*([intake.unread] if intake.unread else []), *_warn_of_one_address(intake)],
+        "warnings": [*([intake.unread] if intake.unread else []), *warn_of_one_address(intake)],
         "refused": [
             (reason.replace("_", " "), format_exact(count), _ADVICE.get(reason, "")) for reason, count in refused
         ],
     }
 
 
-def _warn_of_one_address(intake: Intake) -> list[str]:
+def warn_of_one_address(intake: Intake) -> list[str]:
+    """A warning where most visits come from one address; nothing where too few came to say so."""
     if intake.visits < _MIN_VISITS or intake.share <= _MAX_SHARE:
         return []
     # Rounded down: "100%" means every visit.

@@ -19,6 +19,7 @@ from prisme.web.pages.viewer import (
     Viewer,
     frame_values,
     open_reader,
+    page_state,
     viewer_endpoint,
     visible_domains,
 )
@@ -57,7 +58,7 @@ def _show_list(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
     with open_reader(deps, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         domains = visible_domains(deps, viewer, stats)
-        state = UrlState(parameters, min((first for _, first in domains), default=None), viewer.zone)
+        state = page_state(viewer, parameters, domains)
         uncompared = {key: text for key, text in state.stats_parameters().items() if key not in COMPARE}
         query = read_query(uncompared | {"limit": str(MOST_ROWS)}, deps.source.now, PROPERTY)
         found = read_whole_list(stats, state, query, selection.name, frozenset(domain for domain, _ in domains))

@@ -1,8 +1,10 @@
 """Pages to log in and to log out."""
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Final
+from urllib.parse import unquote
 
 import msgspec
 
@@ -30,19 +32,14 @@ class LoginDeps(msgspec.Struct, frozen=True):
 
 
 def routes(deps: LoginDeps) -> dict[str, Methods]:
-    """The start page, and the pages to log in and out."""
+    """The pages to log in and out."""
     return {
-        "/": {"GET": page_endpoint(deps.page, _go_to_dashboard)},
         "/login": {
             "GET": page_endpoint(deps.page, partial(_show_form, deps)),
             "POST": async_form_endpoint(deps.page, partial(_log_in, deps)),
         },
         "/logout": {"POST": form_endpoint(deps.page, partial(_log_out, deps))},
     }
-
-
-def _go_to_dashboard(request: PageRequest) -> Response:
-    return see_other(request.dashboard_url)
 
 
 def _show_form(deps: LoginDeps, request: PageRequest) -> Response:
@@ -92,7 +89,9 @@ def _log_out(deps: LoginDeps, request: PageRequest) -> Response:
 def _read_next(fields: Mapping[str, str]) -> str:
     """The page to go to after the log-in, which is always one of this server."""
     path = fields.get("next", "")
-    # A browser reads a backslash as a slash, and // as another host.
-    if path.startswith("/") and path[1:2] not in {"/", "\\"} and path.isascii() and path.isprintable():
+    # A browser reads a backslash as a slash, // as another host, and goes up at dots, which would leave a base path.
+    segments = re.split(r"[/\\]", re.split("[?#]", path)[0])
+    has_dots = any(unquote(segment) in {".", ".."} for segment in segments)
+    if path.startswith("/") and path[1:2] not in {"/", "\\"} and path.isascii() and path.isprintable() and not has_dots:
         return path[:_MAX_NEXT]
     return "/"

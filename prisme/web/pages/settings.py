@@ -1,7 +1,6 @@
 """The pages of the settings: one's own account, all accounts, tokens, share links, the audit log. Forms change them."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
@@ -15,10 +14,9 @@ from prisme.base.refusal import Refusal
 from prisme.web.pages import settings_changes as changes
 from prisme.web.pages.endpoints import Fields, PageRequest, async_form_endpoint, page_endpoint, run_in_pool
 from prisme.web.pages.settings_changes import Outcome, SettingsDeps, token_owner
-from prisme.web.pages.templates import see_other
+from prisme.web.pages.templates import format_time, see_other
 from prisme.web.parsed_request import ParsedRequest
 from prisme.web.password_check import retry_after_header
-from prisme.web.request import Request
 from prisme.web.responses import Header, Response
 from prisme.web.routing import Methods
 
@@ -51,7 +49,7 @@ class _Page(NamedTuple):
 
 def routes(deps: SettingsDeps) -> dict[str, Methods]:
     """All routes of the settings."""
-    table: dict[str, Methods] = {SETTINGS: {"GET": _go_to_account}}
+    table: dict[str, Methods] = {SETTINGS: {"GET": page_endpoint(deps.page, _go_to_account)}}
     for name, page in _PAGES.items():
         methods = {"GET": page_endpoint(deps.page, partial(_show, deps, name))}
         if page.change is not None:
@@ -60,7 +58,7 @@ def routes(deps: SettingsDeps) -> dict[str, Methods]:
     return table
 
 
-def _go_to_account(_: Request) -> Response:
+def _go_to_account(_: PageRequest) -> Response:
     return see_other(f"{SETTINGS}/account")
 
 
@@ -135,15 +133,11 @@ def _render(
         "notice": "",
         "made": "",
         "typed": {},
-        "day": _format_time,
+        "day": format_time,
         "shortest": keys.MIN_PASSWORD,
     }
     own = _PAGES[name].read_values(deps, grant, request.parsed)
     return deps.page.templates.render(f"settings_{name}", common | own | values, status, headers)
-
-
-def _format_time(seconds: int | None) -> str:
-    return "never" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M UTC")
 
 
 def _account_values(*_: object) -> dict[str, Any]:
@@ -168,7 +162,7 @@ def _audit_values(deps: SettingsDeps, _: Grant, parsed: ParsedRequest) -> dict[s
     offset = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
     with deps.control.read() as connection:
         entries = read_audit(connection, _ENTRIES + 1, offset)
-    older = f"{SETTINGS}/audit?offset={offset + _ENTRIES}" if len(entries) > _ENTRIES else ""
+    older = f"{deps.page.templates.root}{SETTINGS}/audit?offset={offset + _ENTRIES}" if len(entries) > _ENTRIES else ""
     return {"entries": entries[:_ENTRIES], "older": older}
 
 

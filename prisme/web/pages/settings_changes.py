@@ -89,7 +89,7 @@ def change_shares(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome:
     # An empty field is no password; spaces are one, which is too short.
     password = fields.get("password") or None
     _, key = shares.add(grant, fields.get("domain", ""), now, expires=_read_expires(fields, now), password=password)
-    return {"made": f"/share?{urlencode({SHARE: key})}"}
+    return {"made": f"{deps.page.templates.root}/share?{urlencode({SHARE: key})}"}
 
 
 def token_owner(grant: Grant) -> str | None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from datetime import UTC, datetime
 from importlib import resources
 from typing import Any, Final
 
@@ -18,9 +19,13 @@ _FOLDER: Final = resources.files(assets) / "pages"
 
 
 class Templates:
-    """All templates. A page loads one script of this server, `script_url`; its style is inline, allowed by its hash."""
+    """All templates. A page loads one script of this server, `script_url`; its style is inline, allowed by its hash.
 
-    def __init__(self, script_url: str) -> None:
+    `root` is the path that all paths of this server follow, empty for none.
+    """
+
+    def __init__(self, script_url: str, root: str = "") -> None:
+        self.root = root
         style = _minify((_FOLDER / "style.css").read_text())
         self._environment = jinja2.Environment(
             loader=jinja2.FunctionLoader(lambda name: (_FOLDER / name).read_text()),
@@ -29,11 +34,11 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals |= {"style": style, "script": script_url}
+        self._environment.globals |= {"style": style, "script": root + script_url, "root": root}
         self._environment.filters["host"] = decode_host
         style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        sources = f"style-src 'sha256-{style_hash}'; script-src 'self'; connect-src 'self'; form-action 'self'"
-        policy = f"default-src 'none'; {sources}; base-uri 'none'; frame-ancestors 'none'"
+        own = "; ".join(f"{kind} 'self'" for kind in ("script-src", "img-src", "connect-src", "form-action"))
+        policy = f"default-src 'none'; style-src 'sha256-{style_hash}'; {own}; base-uri 'none'; frame-ancestors 'none'"
         self._headers: list[Header] = [
             (b"content-type", b"text/html; charset=utf-8"),
             (b"cache-control", b"private, no-store"),
@@ -50,9 +55,28 @@ class Templates:
         return make_response(status, [*self._headers, *(headers or [])], text.encode("utf-8", "replace"))
 
 
+def format_time(seconds: int | None) -> str:
+    """A moment in Unix seconds for people, in UTC; `never` for None."""
+    return "never" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M UTC")
+
+
 def see_other(path: str, headers: list[Header] | None = None) -> Response:
-    """A redirect to another page, which the browser requests with GET (303)."""
+    """A redirect to another page, which the browser requests with GET (303). The path is one below the root."""
     return make_response(303, [(b"location", path.encode()), (b"cache-control", b"no-store"), *(headers or [])])
+
+
+def put_below(root: str, response: Response) -> Response:
+    """The response of a page whose redirects and cookies are for paths below `root`."""
+    if not root:
+        return response
+    start, body = response
+    return start | {"headers": [_put_header_below(root.encode(), *header) for header in start["headers"]]}, body
+
+
+def _put_header_below(root: bytes, name: bytes, value: bytes) -> Header:
+    if name == b"location":
+        return name, root + value
+    return name, value.replace(b"; Path=/", b"; Path=" + root + b"/") if name == b"set-cookie" else value
 
 
 def error_page(templates: Templates, request: Request, why: Refusal) -> Response:

@@ -1,12 +1,13 @@
 """What the pages with statistics share: authentication of the viewer, access to the statistics, the page's frame."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import msgspec
 
-from prisme.access.grants import ADMIN, STATS, Grant
+from prisme.access.grants import ADMIN, STATS, Grant, NotFoundError
 from prisme.access.shares import SHARE
 from prisme.access.views import Views
 from prisme.base import refusal
@@ -21,23 +22,29 @@ from prisme.store.reader import Reader
 from prisme.web.authentication import Authenticator
 from prisme.web.content_coding import gzip_response
 from prisme.web.cookies import ZONE_COOKIE
-from prisme.web.pages.endpoints import PageDeps, PageRequest, page_endpoint
+from prisme.web.pages.endpoints import PageDeps, PageRequest, TurnAway, form_endpoint, page_endpoint
 from prisme.web.pages.health import Intake
 from prisme.web.pages.templates import see_other
 from prisme.web.responses import Response
 from prisme.web.routing import Endpoint
+from prisme.web.script_requests import ScriptRequests
+from prisme.web.site_registry import SiteRegistry
 from prisme.web.stats_source import StatsSource
+
+# Leads to the list of sites, or to the dashboard.
+START: Final = "/"
 
 
 class DashboardDeps(msgspec.Struct, frozen=True):
-    """What the dashboard and the list page need. `origins` are the registered sites."""
+    """What the dashboard, the lists and the pages of sites need. `scripts` says which pages have the snippet."""
 
     page: PageDeps
     source: StatsSource
     sites: SiteCache
     authenticator: Authenticator
     views: Views
-    origins: tuple[str, ...]
+    registry: SiteRegistry
+    scripts: ScriptRequests
     intake: Callable[[], Intake]
 
 
@@ -57,26 +64,50 @@ class Viewer(msgspec.Struct, frozen=True):
             return ""
 
     @property
-    def may_see_health(self) -> bool:
-        """Whether they may see how the server itself is doing."""
+    def is_admin(self) -> bool:
+        """Whether they may see how the server itself is doing, and change its sites."""
         return ADMIN in self.grant.scopes and self.grant.domains is None
 
 
 # Raises InputError for wrong parameters, and UnavailableError.
 ViewerHandler = Callable[[DashboardDeps, Viewer], Response | Refusal]
+# Handles the fields of a form. Raises InputError for wrong ones.
+FormHandler = Callable[[DashboardDeps, Viewer, Mapping[str, str]], Response | Refusal]
+# Shows the page of a form again: what was wrong, and the fields.
+ShowFault = Callable[[DashboardDeps, Viewer, str, Mapping[str, str]], Response | Refusal]
 
 
-def viewer_endpoint(deps: DashboardDeps, handle: ViewerHandler) -> Endpoint:
-    """An endpoint for a page with statistics."""
+def viewer_endpoint(
+    deps: DashboardDeps, handle: ViewerHandler, path: str = DASHBOARD, *, for_admins: bool = False
+) -> Endpoint:
+    """An endpoint for the page with statistics at `path`."""
+    turn_away = partial(_redirect_to_login, path)
 
     def handle_request(request: PageRequest) -> Response | Refusal:
-        outcome = _handle(deps, request, handle)
+        outcome = _handle(deps, request, handle, turn_away, for_admins)
         if isinstance(outcome, Refusal):
             return outcome
         # Compression cannot leak a secret (BREACH): no secret of these pages stands beside text that others may choose.
         return gzip_response(outcome, request.parsed.headers.get("accept-encoding", "").encode("latin-1"))
 
-    return page_endpoint(deps.page, handle_request, _redirect_to_login)
+    return page_endpoint(deps.page, handle_request, turn_away)
+
+
+def admin_form(deps: DashboardDeps, change: FormHandler, show_fault: ShowFault) -> Endpoint:
+    """An endpoint for a form of admins on a page with statistics."""
+
+    def submit(_: DashboardDeps, viewer: Viewer) -> Response | Refusal:
+        try:
+            return change(deps, viewer, viewer.request.fields)
+        except NotFoundError:
+            raise
+        except InputError as error:
+            return show_fault(deps, viewer, str(error), viewer.request.fields)
+
+    def handle_request(request: PageRequest) -> Response | Refusal:
+        return _handle(deps, request, submit, _keep, for_admins=True)
+
+    return form_endpoint(deps.page, handle_request, _keep)
 
 
 def open_reader(deps: DashboardDeps, viewer: Viewer) -> Reader:
@@ -87,6 +118,12 @@ def open_reader(deps: DashboardDeps, viewer: Viewer) -> Reader:
 def visible_domains(deps: DashboardDeps, viewer: Viewer, stats: Stats) -> list[tuple[str, int]]:
     """The domains that the viewer may see, each with the time of its first event (microseconds)."""
     return deps.sites.find(viewer.grant.domains, stats.domains)
+
+
+def page_state(viewer: Viewer, parameters: dict[str, str], domains: list[tuple[str, int]]) -> UrlState:
+    """The state of a page with these parameters; `domains` are those that the viewer may see."""
+    data_start = min((first for _, first in domains), default=None)
+    return UrlState(parameters, data_start, viewer.zone, viewer.request.root)
 
 
 def frame_values(viewer: Viewer, state: UrlState, zone: str) -> dict[str, Any]:
@@ -100,25 +137,36 @@ def frame_values(viewer: Viewer, state: UrlState, zone: str) -> dict[str, Any]:
     }
 
 
-def _handle(deps: DashboardDeps, request: PageRequest, handle: ViewerHandler) -> Response | Refusal:
+def _handle(
+    deps: DashboardDeps, request: PageRequest, handle: ViewerHandler, turn_away: TurnAway, for_admins: bool
+) -> Response | Refusal:
     grant = request.grant
     if isinstance(grant, Refusal):
-        return _redirect_to_login(grant, request)
-    if STATS not in grant.scopes:
+        return turn_away(grant, request)
+    viewer = Viewer(request, grant, dict(request.parsed.query))
+    if STATS not in grant.scopes or (for_admins and not viewer.is_admin):
         return refusal.NOT_ALLOWED
     try:
-        return handle(deps, Viewer(request, grant, dict(request.parsed.query)))
+        return handle(deps, viewer)
     except UnavailableError as error:
         return deps.source.refuse(error)
+    except NotFoundError as error:
+        return refusal.NOT_THERE.with_reason(str(error))
     except InputError as error:
         return refusal.QUESTION_INVALID.with_reason(str(error))
 
 
-def _redirect_to_login(why: Refusal, request: PageRequest) -> Response | Refusal:
+def _keep(why: Refusal, _: PageRequest) -> Refusal:
+    return why
+
+
+def _redirect_to_login(page: str, why: Refusal, request: PageRequest) -> Response | Refusal:
     """Where to log in, or to unlock a share link; the refusal itself if neither helps."""
     query = request.parsed.query
+    if why is refusal.NOT_LOGGED_IN and page == START:
+        return see_other("/login")
     if why is refusal.NOT_LOGGED_IN:
-        path = f"{DASHBOARD}?{urlencode(query)}" if query else DASHBOARD
+        path = f"{page}?{urlencode(query)}" if query else page
         return see_other(f"/login?{urlencode({'next': path})}")
     if why is refusal.SHARE_LOCKED and query.get(SHARE):
         return see_other(f"/share?{urlencode({SHARE: query[SHARE]})}")

@@ -1,0 +1,31 @@
+"""The response to requests for unknown paths: a page for browsers, text for programs."""
+
+from typing import Final
+
+from prisme.base import refusal
+from prisme.web.pages.templates import Templates
+from prisme.web.request import Request
+from prisme.web.responses import Response, cut_body, refuse
+from prisme.web.routing import Endpoint, refuse_unknown
+
+_API: Final = b"/api/"
+
+
+def endpoint(templates: Templates) -> Endpoint:
+    """The page is rendered once, as it is the same for everybody."""
+    values = {"title": "Page not found", "text": "There is no page at this address."}
+    start, body = templates.render("message", values, refusal.NOT_FOUND.status)
+
+    def answer(request: Request) -> Response:
+        if not _is_from_browser(request) or _API in request.path:
+            return refuse_unknown(request)
+        page = refuse(request, refusal.NOT_FOUND, of_events=False, instead=(start, body))
+        return cut_body(page) if request.method == "HEAD" else page
+
+    return answer
+
+
+def _is_from_browser(request: Request) -> bool:
+    """Whether somebody opens the address as a page."""
+    accepted = b",".join(value for name, value in request.headers if name == b"accept")
+    return request.method in {"GET", "HEAD"} and b"text/html" in accepted.lower()

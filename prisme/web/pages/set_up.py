@@ -1,0 +1,62 @@
+"""How far a site's set-up is, by what really came: a list that ticks itself off."""
+
+from ipaddress import ip_address
+
+import msgspec
+
+from prisme.dashboard.number_format import format_duration
+from prisme.visit.origins import Hosts
+from prisme.web.pages.endpoints import PageRequest
+from prisme.web.pages.health import Intake, warn_of_one_address
+from prisme.web.script_requests import ScriptRequests
+
+
+class Arrivals(msgspec.Struct, frozen=True):
+    """What has come from a site: the times of its first visit and of its first event, in Unix seconds; None: none."""
+
+    visit: float | None
+    event: float | None
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A step, and what is known of it."""
+
+    title: str
+    is_done: bool
+    detail: str
+
+
+def list_steps(
+    hosts: Hosts, arrivals: Arrivals, scripts: ScriptRequests, intake: Intake, request: PageRequest, now: float
+) -> list[Step]:
+    """The steps of the site with these hosts; `now` in Unix seconds."""
+    script = scripts.latest(hosts)
+    return [
+        Step(
+            "A page has requested the script",
+            script is not None or arrivals.visit is not None,
+            "" if script is None else f"the last time {format_duration(max(now - script, 0))} ago",
+        ),
+        Step("The first visit", arrivals.visit is not None, _describe(arrivals.visit, now)),
+        _check_address(intake, request),
+        Step(
+            "The first event",
+            arrivals.event is not None,
+            _describe(arrivals.event, now) or "a download, a click on an outbound link, or prisme.trigger(…); optional",
+        ),
+    ]
+
+
+def _describe(at: float | None, now: float) -> str:
+    return "" if at is None else f"{format_duration(max(now - at, 0))} ago"
+
+
+def _check_address(intake: Intake, request: PageRequest) -> Step:
+    """Whether Prisme sees the visitors' own addresses: that of the reader's browser is an example."""
+    address = request.address
+    faults = [*([intake.unread] if intake.unread else []), *warn_of_one_address(intake)]
+    if faults:
+        return Step("Visitors have addresses of their own", False, " ".join(faults))
+    local = not address.version or not ip_address(address.text).is_global
+    kind = ", an address of this machine or its network" if local else ""
+    return Step("Visitors have addresses of their own", True, f"yours is {address.text}{kind}")

@@ -1,0 +1,105 @@
+"""The rows of the start page: the sites with visits, the busiest first, then those that were never visited."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+from urllib.parse import urlencode
+
+import msgspec
+
+from prisme.access.sites import Site
+from prisme.dashboard import filter_terms
+from prisme.dashboard.number_format import Change, describe_change, format_count, format_exact
+from prisme.dashboard.sparkline import draw_sparkline
+from prisme.dashboard.url_state import UrlState
+from prisme.stats.site_figures import SiteFigures
+from prisme.visit.origins import Hosts
+
+SITES: Final = "/sites"
+SITE: Final = "/site"
+# Names of this machine: without visits, they are for trying Prisme, and no sites.
+_LOCAL: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_PORT: Final = re.compile(r":[0-9]+\Z")
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A domain with visits, or a site without any; `page` is that of its settings, empty where there is none."""
+
+    name: str
+    has_visits: bool
+    link: str
+    page: str
+    visitors: str = ""
+    exact: str = ""
+    change: Change | None = None
+    line: str = ""
+
+
+def build_rows(figures: Sequence[SiteFigures], sites: Sequence[Site], state: UrlState) -> list[Row]:
+    """The rows. `sites` are those that the viewer may change, `state` makes the links."""
+    index = _Index(sites)
+    visited = [_build_visited(one, index.find(host_of(one.domain)), state) for one in figures]
+    return visited + [_build_silent(name, state) for name in find_silent([one.domain for one in figures], sites)]
+
+
+def find_silent(domains: Iterable[str], sites: Sequence[Site]) -> list[str]:
+    """The names of sites without any visit to `domains`; those of this machine only where there is nothing else."""
+    index = _Index(sites)
+    visited = {name for domain in domains for name in index.find_all(host_of(domain))}
+    silent = [site.name for site in sites if site.name not in visited]
+    others = [name for name in silent if name not in _LOCAL]
+    return others if others or len(silent) < len(sites) else silent[:1]
+
+
+class _Index:
+    """Finds the names of sites by a host: its own, and the wildcards that it matches."""
+
+    def __init__(self, sites: Sequence[Site]) -> None:
+        self._exact = {site.name for site in sites}
+        self._wildcards = [(site.name, Hosts([site.name])) for site in sites if site.is_wildcard]
+
+    def find_all(self, host: str) -> list[str]:
+        own = [host] if host in self._exact else []
+        return own + [name for name, hosts in self._wildcards if host in hosts]
+
+    def find(self, host: str) -> str:
+        """The first of them; empty for none."""
+        return next(iter(self.find_all(host)), "")
+
+
+def is_local(name: str) -> bool:
+    """Whether a name is one of this machine."""
+    return name in _LOCAL
+
+
+def host_of(domain: str) -> str:
+    """A domain without its port."""
+    return _PORT.sub("", domain)
+
+
+def site_link(root: str, name: str) -> str:
+    """The page of a site's settings."""
+    return f"{root}{SITE}?{urlencode({'host': name})}"
+
+
+def dashboard_link(state: UrlState, domain: str) -> str:
+    """The dashboard of a domain."""
+    return state.link({"domain": filter_terms.make_value_term("domain", domain)})
+
+
+def _build_visited(one: SiteFigures, name: str, state: UrlState) -> Row:
+    return Row(
+        one.domain,
+        True,
+        dashboard_link(state, one.domain),
+        site_link(state.root, name) if name else "",
+        format_count(one.visitors),
+        format_exact(one.visitors),
+        describe_change(one.visitors, one.before, format_count(one.before)),
+        draw_sparkline(one.by_bucket),
+    )
+
+
+def _build_silent(name: str, state: UrlState) -> Row:
+    page = site_link(state.root, name)
+    return Row(name, False, page, page)

@@ -1,0 +1,99 @@
+"""The start page: all sites with their visitors, a form to add one, and the hosts whose events are refused."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from prisme.access.sites import Site
+from prisme.base.refusal import Refusal
+from prisme.dashboard.number_format import format_duration, format_exact
+from prisme.dashboard.url_state import UrlState
+from prisme.stats.parameters import COMPARE, read_query
+from prisme.stats.queries import Stats
+from prisme.stats.site_figures import SiteFigures, list_site_figures
+from prisme.web.pages.site_rows import SITES, build_rows, find_silent, site_link
+from prisme.web.pages.templates import see_other
+from prisme.web.pages.viewer import START, DashboardDeps, Viewer, admin_form, frame_values, open_reader, viewer_endpoint
+from prisme.web.responses import Response
+from prisme.web.routing import Methods
+
+# Whole days, today included, and as many before.
+_PERIOD: Final = {"from": "now-27d/d", "to": "now", "interval": "day"}
+# Rows of the page; a search finds the others.
+_MOST_ROWS: Final = 100
+_MOST_REFUSED: Final = 20
+_NOTICES: Final = {
+    "removed": "Removed. The figures up to now stay.",
+    "added": "Added: its pages are counted from now on.",
+}
+
+
+def routes(deps: DashboardDeps) -> dict[str, Methods]:
+    """The start page, and where `/` leads."""
+    return {
+        START: {"GET": viewer_endpoint(deps, _go_to_start, START)},
+        SITES: {"GET": viewer_endpoint(deps, _show, SITES), "POST": admin_form(deps, _add, _show)},
+    }
+
+
+def _go_to_start(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
+    """To the list of sites where there are several, else to the dashboard. A share link leads to its dashboard."""
+    with open_reader(deps, viewer) as reader:
+        domains = deps.sites.find(viewer.grant.domains, Stats(reader, viewer.grant.domains).domains)
+    silent = find_silent([domain for domain, _ in domains], changeable_sites(deps, viewer))
+    return see_other(SITES if len(domains) + len(silent) > 1 else viewer.request.dashboard_url)
+
+
+def changeable_sites(deps: DashboardDeps, viewer: Viewer) -> list[Site]:
+    """The sites whose settings the viewer may change: all of them, or none."""
+    return deps.registry.list.list() if viewer.is_admin else []
+
+
+def _add(deps: DashboardDeps, viewer: Viewer, fields: Mapping[str, str]) -> Response:
+    """Add a site; its own page says what to do next."""
+    site = deps.registry.list.add(viewer.grant, fields.get("host", ""), deps.authenticator.clock())
+    deps.registry.publish()
+    return see_other(f"{site_link('', site.name)}&done=added")
+
+
+def _show(deps: DashboardDeps, viewer: Viewer, fault: str = "", typed: Mapping[str, str] | None = None) -> Response:
+    zone = {"tz": viewer.zone} if viewer.zone else {}
+    query = read_query(_PERIOD | zone, deps.source.now, COMPARE)
+    with open_reader(deps, viewer) as reader:
+        figures = list_site_figures(Stats(reader, viewer.grant.domains), query.span, query.compared)
+    state = UrlState({}, None, viewer.zone, viewer.request.root)
+    values = {
+        "base": viewer.request.base,
+        "is_admin": viewer.is_admin,
+        "refused": _list_refused(deps) if viewer.is_admin else [],
+        "notice": _NOTICES.get(viewer.parameters.get("done", ""), ""),
+        "fault": fault,
+        "typed": typed or {},
+    }
+    values |= _select_rows(deps, viewer, figures, state)
+    return deps.page.templates.render(
+        "sites", values | frame_values(viewer, state, query.zone.key), 400 if fault else 200
+    )
+
+
+def _select_rows(deps: DashboardDeps, viewer: Viewer, figures: list[SiteFigures], state: UrlState) -> dict[str, Any]:
+    search = viewer.parameters.get("search", "").strip()
+    rows = build_rows(figures, changeable_sites(deps, viewer), state)
+    found = [row for row in rows if search.casefold() in row.name.casefold()]
+    return {
+        "search": search,
+        "sites": found[:_MOST_ROWS],
+        "shown": f"{min(len(found), _MOST_ROWS):,} of {len(rows):,}",
+        "has_more": len(rows) > _MOST_ROWS,
+    }
+
+
+def _list_refused(deps: DashboardDeps) -> list[dict[str, str]]:
+    now = deps.source.now / 1e6
+    return [
+        {
+            "host": one.host,
+            "count": format_exact(one.count),
+            "ago": format_duration(max(now - one.last, 0)),
+        }
+        for one in deps.registry.refused()[:_MOST_REFUSED]
+    ]
