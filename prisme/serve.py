@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import uvloop
 
-from prisme import __version__
+from prisme.access.accounts import Accounts
 from prisme.access.setup import Setup
 from prisme.access.sites import SiteList
 from prisme.ingest.batch import Recorder
@@ -46,6 +46,7 @@ from prisme.web.routing import Methods
 from prisme.web.server import Batching, Server, answer_scope, make_server
 from prisme.web.site_registry import SiteRegistry
 from prisme.web.traffic import SOURCE_IP, AccessLog, Traffic
+from prisme.wiring.banner import announce_end, announce_start, browser_url, choose_access_painter
 from prisme.wiring.reading import ReadingDeps, missing_page, reading_routes
 from prisme.wiring.recording import build_housekeeping, build_services, build_sites, inactive_ttl, open_stores
 
@@ -57,15 +58,13 @@ class StartError(Exception):
 def run(config: Config, notices: list[str], setup: Setup | None = None) -> int:
     """Serve until SIGTERM or SIGINT. Gives the exit code: 0 after a clean stop, 1 if the start failed.
 
-    With a `setup`, its caller shows the link to create the first account.
+    `setup` has the key of the link to create the first account, `notices` are logged once the server listens.
     """
     os.umask(0o077)  # the files of DuckDB and SQLite are for the owner only too
-    log = open_log(config.debug)
-    for notice in notices:
-        log.warning(notice)
+    log = open_log(config.debug, config.log_format)
     try:
         with Folder(config.data_dir) as folder:
-            uvloop.run(serve(config, folder, log, setup=setup))
+            uvloop.run(serve(config, folder, log, setup=setup, notices=notices))
     except (StartError, ServeError, FolderError, StoreError, GeoError, OriginError) as error:
         log.critical("cannot start: %s", error)
         return 1
@@ -81,14 +80,15 @@ async def serve(
     stop: asyncio.Event | None = None,
     clock: Clock | None = None,
     setup: Setup | None = None,
+    notices: Sequence[str] = (),
 ) -> None:
     """Serve until `stop` is set (by default, until a signal); then answer requests under way, load and checkpoint."""
     stop = stop or stop_on_signal(log)
     async with contextlib.AsyncExitStack() as closing:
         prisme = Prisme(config, folder, log, clock or Clock(), closing)
-        await prisme.start(setup)
-        await prisme.serve(stop)
-    log.info("stopped", extra={"events_stored": prisme.writer.stored.total()})
+        await prisme.start(setup or Setup())
+        await prisme.serve(stop, notices)
+    announce_end(config, prisme.writer.stored.total(), log)
 
 
 class Prisme:
@@ -103,9 +103,10 @@ class Prisme:
         self._clock = clock
         self._closing = closing
 
-    async def start(self, setup: Setup | None) -> None:
+    async def start(self, setup: Setup) -> None:
         """Build all parts, each from the ones before. Raises one of the errors that `run` reports."""
         config, folder, log = self._config, self._folder, self._log
+        self._setup = setup
         if folder.is_open:
             log.warning("others may write to the data directory: chmod 700 %s", folder.path)
         lifecycle.check_addresses(config)
@@ -129,7 +130,8 @@ class Prisme:
             config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header, log.warning
         )
         self._refused, self._sites = RefusedHosts(), build_sites(config)
-        list_ = SiteList(Control(folder.path), config.origins, config.aliases)
+        self._control = Control(folder.path)
+        list_ = SiteList(self._control, config.origins, config.aliases)
         self._registry = SiteRegistry(list_, self._sites, self._refused)
         routes, not_found = self._event_routes(), None
         if config.mode == "default":
@@ -141,7 +143,7 @@ class Prisme:
         self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log, config.base_path, not_found)
         self._batching = Batching(self._app)
 
-    async def serve(self, stop: asyncio.Event) -> None:
+    async def serve(self, stop: asyncio.Event, notices: Sequence[str]) -> None:
         """Serve until `stop` is set, or a part fails; failures are raised together once all parts have stopped."""
         config = self._config
         servers = self._make_servers()
@@ -152,12 +154,10 @@ class Prisme:
             housekeeping = asyncio.create_task(tasks.run())
             serving = [asyncio.create_task(servers[0].serve_batches(self._batching))]
             serving += [asyncio.create_task(one.serve()) for one in servers[1:]]
-            self._log.info("prisme %s listens on %s://%s:%d", __version__, config.scheme, config.host, config.port)
-            if config.admin_hostport:
-                self._log.info("metrics and health on http://%s:%d", *config.admin_hostport)
             stopped = asyncio.create_task(stop.wait())
             try:
                 await lifecycle.check_batching(config, self._batching)
+                self._announce(notices)
                 await asyncio.wait({*serving, writing, housekeeping, stopped}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 try:
@@ -169,6 +169,14 @@ class Prisme:
                     await salt_saving.close()
         if errors := [error for error in ended if isinstance(error, Exception)]:
             raise ExceptionGroup("parts of the server have failed", errors)
+
+    def _announce(self, notices: Sequence[str]) -> None:
+        """Say where the server listens, and what the operator may not expect."""
+        config, has_accounts = self._config, Accounts(self._control).has_any() or self._config.mode == "ingestion"
+        link = "" if has_accounts else self._setup.link(browser_url(config))
+        announce_start(config, [site.name for site in self._registry.list.list()], link, self._log)
+        for notice in notices:
+            self._log.warning(notice)
 
     def _make_writer(self, leftovers: Leftovers) -> Writer:
         config = self._config
@@ -189,7 +197,7 @@ class Prisme:
         if path is None:
             return None
         with _explaining(f"access log {path} cannot be opened"):
-            access_log = AccessLog(str(path), self._clock.wall)
+            access_log = AccessLog(str(path), self._clock.wall, choose_access_painter(self._config))
         self._closing.callback(access_log.close)
         reopen_on_hangup(access_log.reopen, "the access log", self._log)
         return access_log

@@ -15,9 +15,6 @@ class Setup:
         """Whether it is the key of the link, compared in constant time."""
         return hmac.compare_digest(key.encode("utf-8", "surrogatepass"), self.key.encode())
 
-    def link(self, scheme: str, host: str, port: int, base_path: str = "") -> str:
-        """The link to a server that listens on this host and port."""
-        if host in {"0.0.0.0", "::"}:  # noqa: S104  # only compared, not bound
-            host = "localhost"
-        host = f"[{host}]" if ":" in host else host
-        return f"{scheme}://{host}:{port}{base_path}/setup?key={self.key}"
+    def link(self, base: str) -> str:
+        """The link, for a server at this URL."""
+        return f"{base}/setup?key={self.key}"

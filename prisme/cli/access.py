@@ -45,6 +45,11 @@ shown when it is created.
 
 def user(words: Sequence[str]) -> int:
     """`prisme user`."""
+    return run(make_user_parser(), words, _do_user)
+
+
+def make_user_parser() -> argparse.ArgumentParser:
+    """The parser of `prisme user`."""
     parser, commands = make_parser("user", _ABOUT_USERS)
     add = add_command(commands, "add", "create an account")
     add.add_argument("name", metavar="NAME")
@@ -59,11 +64,16 @@ def user(words: Sequence[str]) -> int:
         "name", metavar="NAME"
     )
     add_command(commands, "list", "list all accounts")
-    return run(parser, words, _do_user)
+    return parser
 
 
 def token(words: Sequence[str]) -> int:
     """`prisme token`."""
+    return run(make_token_parser(), words, _do_token)
+
+
+def make_token_parser() -> argparse.ArgumentParser:
+    """The parser of `prisme token`."""
     parser, commands = make_parser("token", _ABOUT_TOKENS)
     add = add_command(commands, "add", "create a token and print it")
     add.add_argument("name", metavar="NAME", help="a name that says what the token is for")
@@ -77,11 +87,16 @@ def token(words: Sequence[str]) -> int:
     _add_domains(add, "a domain that the token may see; may be repeated; default: all")
     _add_expiry(add)
     _add_remove_and_list(commands, "token")
-    return run(parser, words, _do_token)
+    return parser
 
 
 def share(words: Sequence[str]) -> int:
     """`prisme share`."""
+    return run(make_share_parser(), words, _do_share)
+
+
+def make_share_parser() -> argparse.ArgumentParser:
+    """The parser of `prisme share`."""
     parser, commands = make_parser("share", _ABOUT_SHARES)
     add = add_command(commands, "add", "create a link and print its path, which follows your host")
     add.add_argument("domain", metavar="DOMAIN")
@@ -92,7 +107,7 @@ def share(words: Sequence[str]) -> int:
         help="protect the link with a password, the first line of standard input",
     )
     _add_remove_and_list(commands, "link")
-    return run(parser, words, _do_share)
+    return parser
 
 
 def make_parser(name: str, about: str) -> tuple[argparse.ArgumentParser, "argparse._SubParsersAction[Parser]"]:

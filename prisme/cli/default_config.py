@@ -7,6 +7,7 @@ from itertools import groupby
 
 import msgspec
 
+from prisme.cli.parser import Parser
 from prisme.runtime.options import OPTIONS, Option
 
 SUMMARY = "print a prisme.toml with all options and their defaults"
@@ -27,12 +28,14 @@ _WIDTH = 98  # 100 with the `# ` before each line
 
 def command(words: Sequence[str]) -> int:
     """Print the file."""
-    parser = argparse.ArgumentParser(
-        "prisme default-config", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.parse_args(words)
+    make_parser().parse_args(words)
     print(default_config(), end="")
     return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of `prisme default-config`."""
+    return Parser("prisme default-config", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def default_config() -> str:

@@ -25,7 +25,7 @@ _MOST_DAYS = 1000
 
 def command(words: Sequence[str]) -> int:
     """Fill and serve. The exit code: 0 after a clean stop, 1 after a failure, 2 for wrong usage, 130 after Ctrl-C."""
-    flags = _parser().parse_args(words)
+    flags = make_parser().parse_args(words)
     signal.signal(signal.SIGTERM, _stop)
     try:
         with tempfile.TemporaryDirectory(prefix="prisme-demo-") as folder:
@@ -38,12 +38,20 @@ def command(words: Sequence[str]) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of `prisme demo`."""
     parser = Parser("prisme demo", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
     flag = parser.add_argument
     flag("--days", type=_up_to(_MOST_DAYS), default=30, metavar="N", help="days of visits, up to now; default: 30")
     flag("--visits", type=_up_to(_MOST_VISITS), default=5000, metavar="N", help="number of visits; default: 5000")
-    flag("--port", type=int, default=8000, metavar="N", help="port to listen on, on this machine only; default: 8000")
+    flag(
+        "-p",
+        "--port",
+        type=int,
+        default=8000,
+        metavar="N",
+        help="port to listen on, on this machine only; default: 8000",
+    )
     flag("--seed", type=int, default=1, metavar="N", help="seed of the random visits; default: 1")
     return parser
 
@@ -99,7 +107,7 @@ def _fill_and_serve(flags: argparse.Namespace, folder: Path) -> int:
         f"\n{sum(filled.stored.values())} events stored ({counts}), "
         f"{filled.bots} bot events rejected, in {time.monotonic() - began:.1f} s\n\n"
         f"Create an account to see the figures of {' and '.join(SITES)}:\n"
-        f"  {setup.link('http', config.host, config.port)}\n\nPress Ctrl-C to stop and delete everything.\n",
+        f"  {setup.link(f'http://{config.host}:{config.port}')}\n\nPress Ctrl-C to stop and delete everything.\n",
         file=sys.stderr,
         flush=True,
     )

@@ -2,14 +2,24 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from prisme import __version__
-from prisme.cli import access, default_config, demo, serve, site
+from prisme.cli import access, completion, default_config, demo, serve, site
 from prisme.runtime.config import suggest
 from prisme.runtime.open_files import open_standard_streams
 
-COMMANDS = {
+PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
+    "serve": serve.make_parser,
+    "demo": demo.make_parser,
+    "site": site.make_site_parser,
+    "user": access.make_user_parser,
+    "token": access.make_token_parser,
+    "share": access.make_share_parser,
+    "default-config": default_config.make_parser,
+    "completion": completion.make_parser,
+}
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "serve": serve.command,
     "demo": demo.command,
     "site": site.command,
@@ -17,12 +27,21 @@ COMMANDS = {
     "token": access.token,
     "share": access.share,
     "default-config": default_config.command,
+    "completion": lambda words: completion.command(words, PARSERS),
 }
 
-_ABOUT = f"""\
+_ABOUT = """\
 Prisme counts the visits to your web sites, without cookies and without storing
 addresses with visits, in one process and one folder.
 
+  prisme demo                                  look at it, with sample visits
+  prisme serve                                 run it in this folder, until Ctrl-C
+  prisme serve -p 80 --data-dir /var/lib/prisme
+  prisme site add example.com                  count a site, at once
+  prisme user add ada --role admin             create an account
+  prisme share add example.com --expires 30d   show the figures to somebody
+"""
+_COMMANDS = f"""\
 commands:
   serve           {serve.SUMMARY}
   demo            {demo.SUMMARY}
@@ -31,16 +50,10 @@ commands:
   token           {access.TOKENS}
   share           {access.SHARES}
   default-config  {default_config.SUMMARY}
-"""
-_FIRST_STEPS = """\
-to try it with pages on localhost, until Ctrl-C:
-  prisme serve
+  completion      {completion.SUMMARY}
 
-for your own site:
-  prisme serve --origins example.com,www.example.com --data-dir /var/lib/prisme
-
-`prisme serve --help` lists all options. The documentation is in the folder docs
-of the source distribution; docs/configuration.md describes every option.
+`prisme COMMAND --help` describes a command, `prisme serve --help` all options. The
+documentation is in the folder docs of the source distribution.
 """
 
 
@@ -62,7 +75,7 @@ def _run_without_command(words: list[str]) -> int:
         "prisme",
         "prisme [--help] [--version] COMMAND ...",
         _ABOUT,
-        _FIRST_STEPS,
+        _COMMANDS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

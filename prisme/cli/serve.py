@@ -13,6 +13,9 @@ from prisme.runtime.options import CONFIG, CONFIG_HELP, OPTIONS, flag, variable
 
 SUMMARY = "run the server"
 
+# Flags that people type.
+_SHORT = {"port": "-p"}
+
 _ABOUT = """\
 Receive events and store them, until SIGTERM or Ctrl-C.
 
@@ -41,7 +44,7 @@ def configure(words: Sequence[str], environ: Mapping[str, str], folder: Path) ->
     return load(_read_flags(words), environ, folder, checks={"origins": Origins})
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """A parser that leaves the values as texts: `load` parses them, and reports all errors together."""
     parser = Parser(
         "prisme serve",
@@ -61,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
             help_ = f"{option.help} Default: {option.short_default}. Environment: {variable(option.name)}.{also}"
             for name in option.names:
                 group.add_argument(
+                    *([_SHORT[name]] if name in _SHORT else []),
                     flag(name),
                     dest=flag(name),
                     metavar=option.type.metavar,
@@ -73,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _read_flags(words: Sequence[str]) -> dict[str, str]:
     """The flags as written, including unknown ones, for which `load` suggests the closest option."""
-    known, unknown = _parser().parse_known_args(words)
+    known, unknown = make_parser().parse_known_args(words)
     flags: dict[str, str] = vars(known)
     after_flag = False
     for word in unknown:

@@ -26,6 +26,11 @@ A running server counts them within about a second, without a restart.
 
 def command(words: Sequence[str]) -> int:
     """`prisme site`."""
+    return run(make_site_parser(), words, _do)
+
+
+def make_site_parser() -> argparse.ArgumentParser:
+    """The parser of `prisme site`."""
     parser, commands = make_parser("site", _ABOUT)
     add = add_command(commands, "add", "count a site's pages")
     add.add_argument("host", metavar="HOST", help="such as example.com, or *.example.com for all its subdomains")
@@ -44,7 +49,7 @@ def command(words: Sequence[str]) -> int:
     remove = add_command(commands, "remove", "refuse a site's events from now on; its figures stay")
     remove.add_argument("host", metavar="HOST", help="a site that was added, as in the list")
     add_command(commands, "list", "list all sites: of the options as this command reads them, and those added")
-    return run(parser, words, _do)
+    return parser
 
 
 def _do(flags: argparse.Namespace, control: "Control", by: "Grant", now: int, config: "Config") -> None:

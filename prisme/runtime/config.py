@@ -30,6 +30,7 @@ class Config(msgspec.Struct, frozen=True):
     admin_hostport: tuple[str, int] | None  # None means off
     access_log: Path | None  # None means off
     access_log_ip: Literal["full", "masked", "none"]
+    log_format: Literal["auto", "text", "json"]
     debug: bool
     base_path: str  # empty, or segments that each follow a slash
     trust_proxy: Literal["auto", "true", "false"]
@@ -132,12 +133,13 @@ def load(
     errors += by_flag.find_unknown(CONFIG)
     notices = [f"{sentence} (ignored)" for sentence in [*by_variable.find_unknown(CONFIG), *by_key.find_unknown()]]
     notices += [sentence for source in sources for sentence in source.find_removed()]
+    unset: list[str] = []
     values: dict[str, Any] = {}
     places: dict[str, str] = {}
     for option in OPTIONS:
         found = next(filter(None, (source.find(option) for source in sources)), [])
         if not found and option.unset:
-            notices.append(option.unset)
+            unset.append(option.unset)
         places[option.name] = " and ".join(place for place, _ in found) or "default"
         check = (checks or {}).get(option.name)
         try:
@@ -150,7 +152,7 @@ def load(
             errors.append(f"{fault[0]} ({places[fault[0]]}): {fault[1]}")
     if errors:
         raise ConfigError(errors, notices)
-    return Config(**values), notices
+    return Config(**values), notices + unset
 
 
 def suggest(word: str, known: Mapping[str, str]) -> str:

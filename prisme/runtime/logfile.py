@@ -15,9 +15,9 @@ from prisme.runtime.write import write_with_gil
 BACKLOG = 1 << 20
 # Seconds until a slow reader is tried again: a pipe takes 64 KiB each time, so 13 MB/s.
 PAUSE = 0.005
-_STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
+STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 _LINE_FEED = b"\n"
-_LINE_END = b"}\n"
+JSON_END = b"}\n"
 
 
 class _File(NamedTuple):
@@ -28,10 +28,11 @@ class _File(NamedTuple):
 
 
 class LogFile:
-    """An open file of JSON lines. `dropped` counts the lines that nobody will see."""
+    """An open file of lines, each of which ends in `end`. `dropped` counts the lines that nobody will see."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, end: bytes = JSON_END) -> None:
         self._path = path
+        self._end = end
         self._file = open_log_file(path)
         # What a slow reader has not taken yet, and when it is tried again.
         self._late = bytearray()
@@ -77,7 +78,7 @@ class LogFile:
             self._late += data[taken:]
             self._next_try = asyncio.get_running_loop().call_later(PAUSE, self._catch_up)
         except OSError:  # a full disk, a reader gone: the log is not worth a request
-            self.dropped += data.count(_LINE_END, taken)
+            self.dropped += data.count(self._end, taken)
 
     def _catch_up(self) -> None:
         late, self._late = bytes(self._late), bytearray()
@@ -86,7 +87,7 @@ class LogFile:
 
 def open_log_file(path: str) -> _File:
     """Open a file by its name, or one of the standard streams as it is. Raises OSError."""
-    stream = _STREAMS.get(path)
+    stream = STREAMS.get(path)
     # Where a file is standard output, and errors go there too, only the same open file has them take turns.
     if stream is None or not stat.S_ISREG(os.fstat(stream).st_mode):
         try:

@@ -14,6 +14,8 @@ _ORIGIN = r"https?://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 
 
 def _parse_address(text: str) -> str:
+    if text.lower() == "localhost":
+        return "127.0.0.1"
     try:
         ip_address(text)
     except ValueError:
@@ -105,7 +107,7 @@ def _alias_error(entry: str, pair: Sequence[str], aliases: Mapping[str, str]) ->
 
 ADDRESS = OptionType(
     "ADDRESS",
-    "an IP address: 0.0.0.0 for all IPv4 addresses, :: for IPv6, 127.0.0.1 for this machine only",
+    "an IP address: 0.0.0.0 for all IPv4 addresses, :: for IPv6, 127.0.0.1 or localhost for this machine only",
     _parse_address,
 )
 LISTENER = OptionType(

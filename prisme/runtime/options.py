@@ -122,9 +122,8 @@ OPTIONS = (
         "The hosts whose pages are counted. *.example.com matches every subdomain of example.com, but not "
         "example.com itself. Sites can also be added without a restart, with `prisme site add`.",
         alias="origin_registry_origins",
-        unset="origins is not set, so only pages on localhost and 127.0.0.1 are counted, and those of sites that you "
-        "add: `prisme site add example.com`. Or set your hosts with --origins, PRISME_ORIGINS or the key origins in "
-        "prisme.toml, such as example.com,www.example.com",
+        unset="origins is not set: only pages on localhost and 127.0.0.1 are counted, and sites that you add, as with "
+        "`prisme site add example.com`; --origins, PRISME_ORIGINS or prisme.toml sets it",
     ),
     Option(
         _SERVER,
@@ -183,6 +182,14 @@ OPTIONS = (
         choice("full", "masked", "none"),
         "masked",
         "The visitor's address in the access log: full, masked (the first 24 bits, or 48 for IPv6) or none.",
+    ),
+    Option(
+        _SERVER,
+        "log_format",
+        choice("auto", "text", "json"),
+        "auto",
+        "The form of both logs: text is short lines for people, json one JSON object per line; auto writes text to "
+        "terminals, and JSON elsewhere.",
     ),
     Option(_SERVER, "debug", BOOLEAN, False, "Whether to log debug messages."),
     Option(

@@ -1,6 +1,6 @@
 """The requests of the public server, counted for the metrics and written to the access log.
 
-The access log has one JSON line a request, in bunyan's format.
+The access log has one line a request: JSON in bunyan's format, or a short one for people.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from prisme.runtime import metrics
 from prisme.runtime.clock import Now
 from prisme.runtime.logfile import LogFile
 from prisme.runtime.metrics import Distribution, Histogram, Metric
+from prisme.runtime.terminal import Color, Painter, escape
 from prisme.visit.address import Address, mask
 from prisme.web.request import Request
 from prisme.web.responses import EVENTS, NOSCRIPT, Response
@@ -69,8 +70,10 @@ class AccessLog:
     `dropped`, and never hold up a request.
     """
 
-    def __init__(self, path: str, wall: Now) -> None:
-        self._file = LogFile(path)
+    def __init__(self, path: str, wall: Now, painter: Painter | None = None) -> None:
+        """With a `painter`, its lines are for people."""
+        self._file = LogFile(path) if painter is None else LogFile(path, b"\n")
+        self._encode = _encode if painter is None else partial(_write_for_people, painter)
         self._wall = wall
         self._hostname, self._pid = socket.gethostname(), os.getpid()
         self._lines: list[Line] = []
@@ -101,7 +104,7 @@ class AccessLog:
         """Write the lines of this turn."""
         lines, self._lines = self._lines, []
         if lines:
-            self._file.write(_encode(lines), len(lines))
+            self._file.write(self._encode(lines), len(lines))
 
     def reopen(self) -> None:
         """Continue in the file that has the name now: log rotation renames the old one, then sends SIGHUP."""
@@ -210,6 +213,27 @@ class Traffic:
 
 
 _encode = msgspec.json.Encoder().encode_lines
+
+_COLORS: Final[dict[int, Color]] = {2: "green", 3: "cyan", 4: "yellow", 5: "red"}
+
+
+def _write_for_people(painter: Painter, lines: Iterable[Line]) -> bytes:
+    """The local time, method, path, status, milliseconds, and why it was refused, of each."""
+    return "".join(f"{_shorten(painter, line)}\n" for line in lines).encode()
+
+
+def _shorten(painter: Painter, line: Line) -> str:
+    time = datetime.datetime.fromisoformat(line.time).astimezone().strftime("%H:%M:%S")
+    status = painter.paint(str(line.status_code), _COLORS.get(line.status_code // 100, "dim"))
+    parts = (
+        painter.paint(time, "dim"),
+        escape(line.method),
+        escape(line.path),
+        status,
+        painter.paint(f"{line.duration_ms:.1f} ms", "dim"),
+        escape(line.error),
+    )
+    return " ".join(filter(None, parts))
 
 
 def _iso(milliseconds: int) -> str:

@@ -68,11 +68,8 @@ class ReadingDeps(NamedTuple):
     log: logging.Logger
 
 
-def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.AsyncExitStack) -> dict[str, Methods]:
-    """All routes that show something, and those of the accounts of who may see it. `closing` ends their threads.
-
-    Without a `setup`, the link to create the first account is logged, if there is no account yet.
-    """
+def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExitStack) -> dict[str, Methods]:
+    """All routes that show something, and those of the accounts of who may see it. `closing` ends their threads."""
     config, database, clock = deps.config, deps.database, deps.clock
     control = Control(deps.folder.path)
     authenticator = Authenticator(
@@ -97,7 +94,6 @@ def reading_routes(deps: ReadingDeps, setup: Setup | None, closing: contextlib.A
         figures_page, source, SiteCache(), authenticator, Views(control), deps.sites, scripts, deps.intake
     )
     browsers = Browsers(control)
-    setup = setup or _make_setup(deps, authenticator)
     limit = RequestLimit(config.api_stats_rate_limit, clock.steady, identifier)
     origins = config.api_stats_allow_origins
     figures = stats_api.routes(StatsDeps(source, responses, identifier, figures_pool, origins))
@@ -128,11 +124,3 @@ def missing_page(config: Config) -> Endpoint:
 
 def _make_templates(config: Config) -> Templates:
     return Templates(static.script_url(DASHBOARD_JS), config.base_path)
-
-
-def _make_setup(deps: ReadingDeps, authenticator: Authenticator) -> Setup:
-    setup, config = Setup(), deps.config
-    if not authenticator.accounts.has_any():
-        link = setup.link(config.scheme, config.host, config.port, config.base_path)
-        deps.log.info("no account yet; create the first one at %s", link)
-    return setup

@@ -31,7 +31,7 @@ def test_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    for name in (*COMMANDS, "--version", "prisme serve --origins example.com", "docs/configuration.md"):
+    for name in (*COMMANDS, "--version", "prisme site add example.com", "prisme serve --help", "folder docs"):
         assert name in out
 
 
@@ -42,7 +42,7 @@ def test_every_option_is_in_the_help_of_serve(capsys: pytest.CaptureFixture[str]
         default = {False: "false", "": "empty"}.get(option.default, option.default)
         if option.name == "ignored_referrers":
             default = f"{len(str(default).split(','))} entries, listed by prisme default-config"
-        assert re.search(rf"^  {flag(option.name)} ", out, re.MULTILINE)
+        assert re.search(rf"^  (?:-p NUMBER, )?{flag(option.name)} ", out, re.MULTILINE)
         assert f"{option.help} Default: {default}. Environment: {variable(option.name)}." in out
     for name in ("--config FILE", "PRISME_CONFIG", "--origin-registry-origins"):
         assert name in out
@@ -60,7 +60,7 @@ def test_every_option_is_in_the_help_of_serve(capsys: pytest.CaptureFixture[str]
         (["serve", "--data_dir=x"], "flag --data_dir is unknown; did you mean --data-dir?"),
         (["serve", "--eventstore"], "flag --eventstore is unknown"),
         (["serve", "80"], "flag 80 is unknown"),
-        (["serve", "--port"], "argument --port: expected one argument"),
+        (["serve", "--port"], "argument -p/--port: expected one argument"),
         (["default-config", "--port"], "unrecognized arguments: --port"),
     ],
     ids=str,

@@ -20,7 +20,7 @@ from tests.checkout import ROOT
 from tests.container import parse
 from tests.process import Process
 from tests.requirements import need
-from tests.server import PATIENCE, LiveServer, browser, wait_until
+from tests.server import LiveServer, PATIENCE, browser, wait_until
 
 PASSWORD = "correct horse battery"
 VIEWS = "/api/v1/events/pageviews"
@@ -36,6 +36,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 def test_a_visit_and_a_log_in(tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "prisme")
     with LiveServer(tmp_path / "data", **make_pair(tmp_path, "tls", *KINDS[kind]).options()) as server:
+        wait_until(lambda: "setup?key=" in caplog.text, "the link to the first account")
         assert f"listens on https://127.0.0.1:{server.port}" in caplog.text
         (link,) = re.findall(r"(https://127\.0\.0\.1:\d+/setup\?key=\S+)", caplog.text)
         assert server.http.get(link).status_code == 200

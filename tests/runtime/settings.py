@@ -25,6 +25,7 @@ DEFAULTS = Config(
     admin_hostport=("127.0.0.1", 9090),
     access_log=Path("/dev/stdout"),
     access_log_ip="masked",
+    log_format="auto",
     debug=False,
     base_path="",
     trust_proxy="auto",

@@ -38,6 +38,7 @@ TEXTS: dict[str, tuple[str, object]] = {
     "proxy_header": ("CF-Connecting-IP", "CF-Connecting-IP"),
     "proxy_hops": ("2", 2),
     "proxy_request_id_header": ("X-Trace", "X-Trace"),
+    "log_format": ("text", "text"),
     "api_events_rate_limit": ("0", 0),
     "page_parameters": ("id, t,id", ("id", "t")),
     "trailing_slash": ("drop", "drop"),

@@ -1,0 +1,76 @@
+"""What a server says once it listens: a banner for people, or lines for programs."""
+
+import logging
+import os
+from collections.abc import Sequence
+
+from prisme import __version__
+from prisme.runtime.config import Config
+from prisme.runtime.log import STDERR, is_text
+from prisme.runtime.logfile import STREAMS
+from prisme.runtime.terminal import Painter, choose_painter, escape
+
+# More names than this are counted, not listed.
+_MOST_NAMES = 5
+
+
+def announce_start(config: Config, names: Sequence[str], link: str, log: logging.Logger) -> None:
+    """Say where the server listens, and what it counts: `names` are the sites.
+
+    `link` creates the first account, and is empty if there is one.
+    """
+    if is_text(config.log_format, STDERR):
+        painter = choose_painter(2, os.environ)
+        log.info("%s", write_banner(config, names, link, painter), extra={"verbatim": True})
+    else:
+        _log_addresses(config, link, log)
+
+
+def announce_end(config: Config, stored: int, log: logging.Logger) -> None:
+    """Say that the server has stopped, and how many events it has stored."""
+    if is_text(config.log_format, STDERR):
+        log.info("stopped: %d events stored in %s", stored, config.data_dir.absolute())
+    else:
+        log.info("stopped", extra={"events_stored": stored})
+
+
+def choose_access_painter(config: Config) -> Painter | None:
+    """What writes the access log for people; None where it is JSON."""
+    path = str(config.access_log)
+    if not is_text(config.log_format, path):
+        return None
+    return choose_painter(STREAMS[path], os.environ) if path in STREAMS else Painter(colors=False)
+
+
+def _log_addresses(config: Config, link: str, log: logging.Logger) -> None:
+    log.info("prisme %s listens on %s://%s:%d", __version__, config.scheme, config.host, config.port)
+    if config.admin_hostport:
+        log.info("metrics and health on http://%s:%d", *config.admin_hostport)
+    if link:
+        log.info("no account yet; create the first one at %s", link, extra={"link": link})
+
+
+def write_banner(config: Config, names: Sequence[str], link: str, painter: Painter) -> str:
+    """The same for people; `names` are the sites."""
+    rows = [
+        ("Dashboard", f"{browser_url(config)}/"),
+        ("First time", link and f"{link} (creates your account)"),
+        ("Counting", escape(_list_names(names))),
+        ("Data", escape(str(config.data_dir.absolute()))),
+        ("Metrics", "http://{}:{}/metrics".format(*config.admin_hostport) if config.admin_hostport else ""),
+    ]
+    lines = [f"  {painter.paint(f'{title:<11}', 'dim')}{text}" for title, text in rows if text]
+    head = f"  {painter.paint(f'Prisme {__version__}', 'bold')}"
+    return "\n".join(["", head, "", *lines, "", "  Press Ctrl-C to stop.", ""])
+
+
+def browser_url(config: Config) -> str:
+    """The URL of the server for a browser on this machine, without a slash at the end."""
+    host = "localhost" if config.host in {"0.0.0.0", "::"} else config.host  # noqa: S104  # only compared, not bound
+    host = f"[{host}]" if ":" in host else host
+    return f"{config.scheme}://{host}:{config.port}{config.base_path}"
+
+
+def _list_names(names: Sequence[str]) -> str:
+    shown, more = ", ".join(names[:_MOST_NAMES]), len(names[_MOST_NAMES:])
+    return f"{shown} and {more} more" if more else shown
