@@ -20,7 +20,7 @@ from tests.checkout import ROOT
 from tests.container import parse
 from tests.process import Process
 from tests.requirements import need
-from tests.server import LiveServer, PATIENCE, browser, wait_until
+from tests.server import PATIENCE, LiveServer, browser, wait_until
 
 PASSWORD = "correct horse battery"
 VIEWS = "/api/v1/events/pageviews"
