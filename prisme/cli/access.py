@@ -39,6 +39,7 @@ _ABOUT_SHARES = """\
 Manage share links. Anyone who has the link can see the figures of its domain. A link is only
 shown when it is created.
   prisme share add example.com --expires 30d --password-stdin
+  prisme share add '*.example.com'
 """
 
 
@@ -48,7 +49,7 @@ def user(words: Sequence[str]) -> int:
     add = _command(commands, "add", "create an account")
     add.add_argument("name", metavar="NAME")
     add.add_argument("--role", choices=["admin", "viewer"], default="viewer", help="default: viewer")
-    _add_domains(add, "a domain that a viewer may see; may be repeated")
+    _add_domains(add, "a domain that a viewer may see, or *.example.com for all its subdomains; may be repeated")
     _add_password(add)
     passwd = _command(commands, "passwd", "change a password, log the account out everywhere, and revoke its tokens")
     passwd.add_argument("name", metavar="NAME")
@@ -71,7 +72,7 @@ def token(words: Sequence[str]) -> int:
         choices=["stats", "admin"],
         help="stats: read figures; admin: manage accounts, tokens and share links; may be repeated; default: stats",
     )
-    _add_domains(add, "a domain that the token may see; may be repeated; default: all")
+    _add_domains(add, "a domain that the token may see, or *.example.com; may be repeated; default: all")
     _add_expiry(add)
     _add_remove_and_list(commands, "token")
     return _run(parser, words, _do_token)

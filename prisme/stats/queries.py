@@ -6,7 +6,7 @@ A session counts in the bucket of its entry, a pageview or event in the bucket o
 
 import datetime
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from prisme.base.timexpr import SECOND
 from prisme.stats.buckets import WEEK, bucket_number, hour_of_week
@@ -44,7 +44,10 @@ class _SeriesQuery(NamedTuple):
 
 
 class Stats:
-    """Figures of some domains, or of all if `domains` is None. `Reader` documents the errors raised."""
+    """Figures of the domains that the entries in `domains` allow, or of all if it is None.
+
+    `Reader` documents the errors raised.
+    """
 
     def __init__(self, reader: Reader, domains: Collection[str] | None) -> None:
         self.reader = reader
@@ -132,10 +135,9 @@ class Stats:
 
     def domains(self) -> list[tuple[str, int]]:
         """Return the allowed domains with sessions, the busiest first, each with its first entry in microseconds."""
-        where, parameters = "", dict[str, Any](limit=_MOST_DOMAINS)
-        if self.allowed is not None:
-            where, parameters["domains"] = "WHERE list_contains($domains, domain)", list(self.allowed)
-        return [(domain, first) for domain, first in self.reader.ask(_DOMAINS.format(where=where), parameters)]
+        conditions = self.conditions({}, 0, 0)
+        query = _DOMAINS.format(rows=conditions.rows_ever("sessions"), limit=conditions.bind(_MOST_DOMAINS))
+        return [(domain, first) for domain, first in self.run(query, conditions)]
 
 
 def _choose_queries(names: Collection[str]) -> Iterator[_SeriesQuery]:
