@@ -6,7 +6,7 @@ A session counts in the bucket of its entry, a pageview or event in the bucket o
 
 import datetime
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from prisme.base.timexpr import SECOND
 from prisme.stats.buckets import WEEK, bucket_number, hour_of_week
@@ -45,7 +45,10 @@ class _SeriesQuery(NamedTuple):
 
 
 class Stats:
-    """Figures of some domains, or of all if `domains` is None. `Reader` documents the errors raised."""
+    """Figures of the domains that the entries in `domains` allow, or of all if it is None.
+
+    `Reader` documents the errors raised.
+    """
 
     def __init__(self, reader: Reader, domains: Collection[str] | None) -> None:
         self.reader = reader
@@ -137,11 +140,9 @@ class Stats:
 
     def domain_spans(self, limit: int) -> list[tuple[str, int, int]]:
         """Return the same with the latest activity of each domain, in microseconds."""
-        where, parameters = "", dict[str, Any](limit=limit)
-        if self.allowed is not None:
-            where, parameters["domains"] = "WHERE list_contains($domains, domain)", list(self.allowed)
-        rows = self.reader.ask(_DOMAINS.format(where=where), parameters)
-        return [(domain, first, last) for domain, first, last in rows]
+        conditions = self.conditions({}, 0, 0)
+        query = _DOMAINS.format(rows=conditions.rows_ever("sessions"), limit=conditions.bind(limit))
+        return [(domain, first, last) for domain, first, last in self.run(query, conditions)]
 
     def first_event(self, domains: Collection[str]) -> int | None:
         """Return the time of the first event of some domains that is no pageview, in microseconds; None for none."""
