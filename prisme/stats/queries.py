@@ -21,8 +21,8 @@ from prisme.store.reader import Reader, Row
 
 # A visitor counts as live for 5 minutes.
 _LIVE: Final = 5 * 60 * SECOND
-# The site menu of a page lists no more.
-_MOST_DOMAINS: Final = 200
+# More than anybody has; the bound of what is read and cached.
+MOST_DOMAINS: Final = 10_000
 _VISITORS: Final = load_sql("visitors")
 _COUNT: Final = load_sql("row_count")
 _SESSIONS: Final = load_sql("sessions")
@@ -136,12 +136,12 @@ class Stats:
 
     def domains(self) -> list[tuple[str, int]]:
         """Return the allowed domains with sessions, the busiest first, each with its first entry in microseconds."""
-        return [(domain, first) for domain, first, _ in self.domain_spans(_MOST_DOMAINS)]
+        return [(domain, first) for domain, first, _ in self.domain_spans()]
 
-    def domain_spans(self, limit: int) -> list[tuple[str, int, int]]:
+    def domain_spans(self) -> list[tuple[str, int, int]]:
         """Return the same with the latest activity of each domain, in microseconds."""
         conditions = self.conditions({}, 0, 0)
-        query = _DOMAINS.format(rows=conditions.rows_ever("sessions"), limit=conditions.bind(limit))
+        query = _DOMAINS.format(rows=conditions.rows_ever("sessions"), limit=conditions.bind(MOST_DOMAINS))
         return [(domain, first, last) for domain, first, last in self.run(query, conditions)]
 
     def first_event(self, domains: Collection[str]) -> int | None:

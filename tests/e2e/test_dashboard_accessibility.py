@@ -113,6 +113,9 @@ STATES = [
     "/dashboard/list?name=top-pages&search=nothing+like+it",
     "/dashboard?period=never",
     "/dashboard/list?name=nothing",
+    "/sites",
+    "/sites?search=nothing",
+    f"/site?host={ONE}",
     *(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit")),
 ]
 
