@@ -174,7 +174,13 @@ class Prisme:
         """Say where the server listens, and what the operator may not expect."""
         config, has_accounts = self._config, Accounts(self._control).has_any() or self._config.mode == "ingestion"
         link = "" if has_accounts else self._setup.link(browser_url(config))
-        announce_start(config, [site.name for site in self._registry.list.list()], link, self._log)
+        announce_start(
+            config,
+            [site.name for site in self._registry.list.list()],
+            link,
+            self._log,
+            is_demo=bool(self._setup.account),
+        )
         for notice in notices:
             self._log.warning(notice)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import socket
 import ssl
 import threading
@@ -195,6 +196,13 @@ def open_tables(config: Config) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
     finally:
         connection.close()
+
+
+def find_logged(pattern: str, caplog: pytest.LogCaptureFixture) -> str:
+    """The one match of a pattern in the log, once it is there: a server answers before it has told where it listens."""
+    wait_until(lambda: re.search(pattern, caplog.text), f"{pattern} in the log")
+    (found,) = re.findall(pattern, caplog.text)
+    return str(found)
 
 
 def wait_until(condition: Any, what: str, more: float = 0.0) -> None:

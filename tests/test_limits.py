@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from prisme.access import accounts, audit, keys, login_attempts, shares, tokens, views
+from prisme.access import accounts, audit, grants, keys, login_attempts, shares, tokens, views
 from prisme.base import refusal, uri
 from prisme.base.refusal import Refusal
 from prisme.ingest import pageview
@@ -69,6 +69,7 @@ VALUES: Final = {
     "the same, of a browser that has logged in before": f"{login_attempts.PER_BROWSER}",
     "log-in": f"{accounts.LOGIN_SECONDS // 86_400} days",
     "log-ins of an account at the same time": f"{accounts._MAX_LOGINS}",
+    "entries such as `*.example.com` of an account or token": str(grants._MAX_WILDCARDS),
     "API tokens": f"{tokens._MAX_TOKENS:,}",
     "share links": f"{shares._MAX_SHARES:,}",
     "saved views of an account": f"{views._MAX_VIEWS}, of {views._MAX_QUERY:,} characters each",

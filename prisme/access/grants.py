@@ -6,12 +6,15 @@ from typing import Final
 import msgspec
 
 from prisme.base import uri
+from prisme.base.domains import intersect, is_wildcard
 from prisme.base.errors import InputError
 
 # The scope to read figures, and the scope to manage accounts, tokens and share links.
 STATS: Final = "stats"
 ADMIN: Final = "admin"
 SCOPES: Final = (STATS, ADMIN)
+# Each is a condition of its own in queries: 100 are planned in a few milliseconds.
+_MAX_WILDCARDS: Final = 100
 
 
 class AccessError(InputError):
@@ -25,7 +28,7 @@ class NotFoundError(AccessError):
 class Grant(msgspec.Struct, frozen=True):
     """`actor` names its holder in the audit log; `account` owns the tokens that the holder creates, empty for none.
 
-    `domains` is None for all domains, including future ones.
+    `domains` are entries as of `prisme/base/domains.py`, and None for all domains, including future ones.
     """
 
     actor: str
@@ -42,7 +45,7 @@ class Grant(msgspec.Struct, frozen=True):
         """The grant reduced to the given scopes and domains; `domains` None does not reduce it."""
         common = self.domains if domains is None else domains
         if domains is not None and self.domains is not None:
-            common = tuple(domain for domain in domains if domain in self.domains)
+            common = intersect(domains, self.domains)
         return msgspec.structs.replace(self, scopes=self.scopes & frozenset(scopes), domains=common)
 
 
@@ -52,13 +55,34 @@ def operator(name: str) -> Grant:
 
 
 def parse_domains(texts: Iterable[str]) -> tuple[str, ...]:
-    """Domains in the form that pageviews have, sorted. Raises AccessError for the first that is invalid."""
-    return tuple(sorted({parse_domain(text) for text in texts}))
+    """Domains as `parse_domain` reads them, sorted. Raises AccessError for the first that is invalid."""
+    domains = tuple(sorted({parse_domain(text) for text in texts}))
+    if sum(map(is_wildcard, domains)) > _MAX_WILDCARDS:
+        raise AccessError(f"at most {_MAX_WILDCARDS} domains may start with *.: name a domain that more sites share")
+    return domains
 
 
 def parse_domain(text: str) -> str:
-    """A host, with its port if it has one, in the form that pageviews have. Raises AccessError if it is invalid."""
-    url = uri.parse(b"http://" + text.strip().encode("utf-8", "surrogatepass"))
-    if url is None or not text.strip() or any(mark in text for mark in "/?#@*"):
-        raise AccessError(f"{text[:128]!r} is not a domain: write a host, such as example.com or localhost:8080")
-    return url.domain
+    """A host, with its port if it has one, in the form that pageviews have; `*.` before it stands for its subdomains.
+
+    Raises AccessError if it is invalid.
+    """
+    name = text.strip().removeprefix("*.")
+    url = uri.parse(b"http://" + name.encode("utf-8", "surrogatepass"))
+    if url is None or any(mark in name for mark in "/?#@*"):
+        raise AccessError(
+            f"{text[:128]!r} is not a domain: write a host, such as example.com or localhost:8080, "
+            "or *.example.com for all its subdomains"
+        )
+    return f"*.{_check_parent(text.strip(), url)}" if text.strip().startswith("*.") else url.domain
+
+
+def _check_parent(text: str, url: uri.Uri) -> str:
+    """The host after a wildcard. Raises AccessError if it has no subdomains, or too many owners."""
+    if url.domain != url.host:
+        raise AccessError(f"{text[:128]!r} has a port: write *.{url.host}, which includes every port")
+    if url.host.startswith("[") or url.host.rpartition(".")[2].isdigit():
+        raise AccessError(f"{text[:128]!r} has a wildcard before an address: write {url.host}")
+    if "." not in url.host:
+        raise AccessError(f"{text[:128]!r} has a wildcard over a single label: write a domain, as in *.example.com")
+    return url.host

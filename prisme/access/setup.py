@@ -6,10 +6,15 @@ from prisme.access import keys
 
 
 class Setup:
-    """The key of the setup link. It is only kept in memory, so each start has a new one."""
+    """The key of the setup link. It is only kept in memory, so each start has a new one.
 
-    def __init__(self) -> None:
+    With an `account`, the link creates that one with a password that nobody knows, and logs in to it each time: for
+    the demo, which only this machine can reach.
+    """
+
+    def __init__(self, account: str = "") -> None:
         self.key = keys.make_key()
+        self.account = account
 
     def is_valid(self, key: str) -> bool:
         """Whether it is the key of the link, compared in constant time."""

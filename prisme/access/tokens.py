@@ -8,6 +8,7 @@ import msgspec
 from prisme.access import audit, keys
 from prisme.access.accounts import Account, Role
 from prisme.access.grants import ADMIN, SCOPES, STATS, AccessError, Grant, NotFoundError, operator, parse_domains
+from prisme.base.domains import allows
 from prisme.store.control import Control
 
 _MAX_NAME: Final = 100
@@ -112,7 +113,7 @@ def _validate(
         raise AccessError("the scope admin includes all domains: leave out the scope or the domains")
     if domains is not None and not domains:
         raise AccessError("give at least one domain, or leave the domains out for all of yours")
-    beyond = [] if by.domains is None else [domain for domain in domains or () if domain not in by.domains]
+    beyond = [] if by.domains is None else [domain for domain in domains or () if not allows(by.domains, domain)]
     if beyond:
         raise AccessError(f"you do not have access to {', '.join(beyond)}")
     if expires is not None and expires <= now:

@@ -40,6 +40,7 @@ _ABOUT_SHARES = """\
 Manage share links. Anyone who has the link can see the figures of its domain. A link is only
 shown when it is created.
   prisme share add example.com --expires 30d --password-stdin
+  prisme share add '*.example.com'
 """
 
 
@@ -54,7 +55,7 @@ def make_user_parser() -> argparse.ArgumentParser:
     add = add_command(commands, "add", "create an account")
     add.add_argument("name", metavar="NAME")
     add.add_argument("--role", choices=["admin", "viewer"], default="viewer", help="default: viewer")
-    _add_domains(add, "a domain that a viewer may see; may be repeated")
+    _add_domains(add, "a domain that a viewer may see, or *.example.com for all its subdomains; may be repeated")
     _add_password(add)
     passwd = add_command(commands, "passwd", "change a password, log the account out everywhere, and revoke its tokens")
     passwd.add_argument("name", metavar="NAME")
@@ -84,7 +85,7 @@ def make_token_parser() -> argparse.ArgumentParser:
         choices=["stats", "admin"],
         help="stats: read figures; admin: manage accounts, tokens and share links; may be repeated; default: stats",
     )
-    _add_domains(add, "a domain that the token may see; may be repeated; default: all")
+    _add_domains(add, "a domain that the token may see, or *.example.com; may be repeated; default: all")
     _add_expiry(add)
     _add_remove_and_list(commands, "token")
     return parser

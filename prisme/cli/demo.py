@@ -8,19 +8,26 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from prisme.cli.parser import Parser
-from prisme.runtime.config import ConfigError, load
+from prisme.runtime.config import Config, ConfigError, load
+
+if TYPE_CHECKING:
+    from prisme.demo.waiting import WaitingServer
 
 SUMMARY = "run a server with sample data, which is deleted when it stops"
 
 _ABOUT = """\
-Fill a temporary folder with sample visits to two sites, processed in the same way as real
-ones, and serve it until Ctrl-C. The folder is then deleted.
+Fill a temporary folder with sample visits to some sites, processed in the same way as
+real ones, and serve it until Ctrl-C, while more visits come in. It shows a link that opens
+the dashboard, from this machine only. The folder is then deleted.
 """
 _MOST_VISITS = 1_000_000
 _MOST_DAYS = 1000
+# Ports that are tried one after the other.
+_PORTS = 20
+_BAR = 30
 
 
 def command(words: Sequence[str]) -> int:
@@ -42,15 +49,15 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of `prisme demo`."""
     parser = Parser("prisme demo", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
     flag = parser.add_argument
-    flag("--days", type=_up_to(_MOST_DAYS), default=30, metavar="N", help="days of visits, up to now; default: 30")
-    flag("--visits", type=_up_to(_MOST_VISITS), default=5000, metavar="N", help="number of visits; default: 5000")
+    flag("--days", type=_up_to(_MOST_DAYS), default=90, metavar="N", help="days of visits, up to now; default: 90")
+    flag("--visits", type=_up_to(_MOST_VISITS), default=20_000, metavar="N", help="number of visits; default: 20000")
     flag(
         "-p",
         "--port",
-        type=int,
+        type=_up_to(65_535),
         default=8000,
         metavar="N",
-        help="port to listen on, on this machine only; default: 8000",
+        help="port to listen on, on this machine only; if it is taken, the next free one; default: 8000",
     )
     flag("--seed", type=int, default=1, metavar="N", help="seed of the random visits; default: 1")
     return parser
@@ -68,50 +75,81 @@ def _up_to(most: int) -> Callable[[str], int]:
 def _fill_and_serve(flags: argparse.Namespace, folder: Path) -> int:
     # Imported late, as they take a while to import.
     from prisme.access.setup import Setup
-    from prisme.demo.filling import DemoError, fill
-    from prisme.demo.traffic import DAY, SITES, make_traffic
+    from prisme.demo.filling import DemoError
+    from prisme.demo.live import LiveVisits
     from prisme.serve import run
+
+    waiting, port = _claim_port(flags.port)
+    if waiting is None:
+        print(f"prisme demo: the ports {flags.port} to {port} are taken: choose another with --port", file=sys.stderr)
+        return 1
+    if port != flags.port:
+        print(f"Port {flags.port} is taken: using {port}.", file=sys.stderr)
+    config = _configure(folder, port)
+    setup = Setup("demo")
+    try:
+        with waiting:
+            _fill(config, flags, waiting)
+    except DemoError as error:
+        print(f"\nprisme demo: internal error: {error}", file=sys.stderr)
+        return 1
+    with LiveVisits(port, time.time_ns()):
+        return run(config, [], setup)
+
+
+def _claim_port(first: int) -> "tuple[WaitingServer | None, int]":
+    """Listen on the port, or on one of the next ones; None if all are taken, with the last one."""
+    from prisme.demo.waiting import WaitingServer
+
+    last = min(first + _PORTS - 1, 65_535)
+    for port in range(first, last + 1):
+        try:
+            return WaitingServer(port), port
+        except OSError:
+            continue
+    return None, last
+
+
+def _configure(folder: Path, port: int) -> Config:
+    from prisme.demo.traffic import SITES
 
     options = {
         "host": "127.0.0.1",
-        "port": str(flags.port),
+        "port": str(port),
         "data-dir": str(folder),
         "origins": ",".join((*SITES, "localhost", "127.0.0.1")),
         "access-log": "",
         "admin-hostport": "",
     }
-    config, notices = load({f"--{name}": value for name, value in options.items()}, {}, folder)
-    now = time.time_ns() // 1000
+    return load({f"--{name}": value for name, value in options.items()}, {}, folder)[0]
+
+
+def _fill(config: Config, flags: argparse.Namespace, waiting: "WaitingServer") -> None:
+    from prisme.demo.filling import fill
+    from prisme.demo.traffic import DAY, make_traffic
+
+    now, began = time.time_ns() // 1000, time.monotonic()
     start = (now - flags.days * DAY) // DAY * DAY
-    began = time.monotonic()
 
     def progress(sent: int, at: int) -> None:
-        day = datetime.fromtimestamp(at / 1e6, UTC).strftime("%Y-%m-%d")
-        # On a terminal, each line overwrites the one before.
-        lead, end = ("\r", "") if sys.stderr.isatty() else ("", "\n")
-        print(
-            f"{lead}{(at - start) * 100 // (now - start):3d}%  {day}  {sent} events",
-            end=end,
-            file=sys.stderr,
-            flush=True,
-        )
+        waiting.percent = (at - start) * 100 // (now - start)
+        _show(waiting.percent, datetime.fromtimestamp(at / 1e6, UTC).strftime("%Y-%m-%d"), sent)
 
-    try:
-        filled = fill(config, make_traffic(start, now, flags.visits, flags.seed), start, progress)
-    except DemoError as error:
-        print(f"\nprisme demo: internal error: {error}", file=sys.stderr)
-        return 1
-    setup = Setup()
-    counts = ", ".join(f"{event_type}: {count}" for event_type, count in sorted(filled.stored.items()))
-    print(
-        f"\n{sum(filled.stored.values())} events stored ({counts}), "
-        f"{filled.bots} bot events rejected, in {time.monotonic() - began:.1f} s\n\n"
-        f"Create an account to see the figures of {' and '.join(SITES)}:\n"
-        f"  {setup.link(f'http://{config.host}:{config.port}')}\n\nPress Ctrl-C to stop and delete everything.\n",
-        file=sys.stderr,
-        flush=True,
-    )
-    return run(config, notices, setup)
+    progress(0, start)
+    filled = fill(config, make_traffic(start, now, flags.visits, flags.seed), start, progress)
+    end = "\n" if sys.stderr.isatty() else ""
+    seconds = time.monotonic() - began
+    print(f"{end}{sum(filled.stored.values()):,} events of {flags.days} days in {seconds:.1f} s", file=sys.stderr)
+
+
+def _show(percent: int, day: str, sent: int) -> None:
+    """A bar on a terminal, where each replaces the one before; a line elsewhere."""
+    text = f"{percent:3d}%  {day}  {sent:,} events"
+    if not sys.stderr.isatty():
+        print(text, file=sys.stderr, flush=True)
+        return
+    bar = "=" * (percent * _BAR // 100)
+    print(f"\rFilling [{bar:<{_BAR}}] {text}", end="", file=sys.stderr, flush=True)
 
 
 def _stop(number: int, _: object) -> NoReturn:

@@ -51,7 +51,9 @@ def decode_path(path: str) -> str:
 
 
 def decode_host(domain: str) -> str:
-    """A host, with or without a port: IDNs in Unicode, unless they could be mistaken for another name."""
+    """A host, with or without a port or `*.`: IDNs in Unicode, unless they could be mistaken for another name."""
+    if domain.startswith("*."):
+        return f"*.{decode_host(domain[2:])}"
     decoded = _decode_labels(domain)
     return decoded if normalise("domain", (decoded,)) == (domain,) else domain
 

@@ -3,20 +3,33 @@
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from prisme.dashboard import display, filter_terms
 from prisme.dashboard.panels import Tab
 from prisme.dashboard.url_state import UrlState
 
 _FILTER: Final = "domain"
+# More links than anybody reads through; the page of sites finds the others.
+MOST_LINKS: Final = 50
 
 
-def build_site_menu(state: UrlState, domains: Sequence[str]) -> list[Tab]:
-    """All sites, then each of `domains`: a link adds it to the filter, or removes it."""
+class SiteMenu(msgspec.Struct, frozen=True):
+    """`links` lead to all sites and to the busiest ones. `shown`, such as `50 of 312`, is empty if these are all."""
+
+    links: list[Tab]
+    shown: str
+
+
+def build_site_menu(state: UrlState, domains: Sequence[str]) -> SiteMenu:
+    """All sites, then `domains`, those in the filter first: a link adds one to the filter, or removes it."""
     current = state.get(_FILTER)
-    return [
+    listed = list(dict.fromkeys([*choose_domains(state, domains), *domains[:MOST_LINKS]]))[:MOST_LINKS]
+    links = [
         Tab("All sites", state.link({_FILTER: None}), not current),
-        *(_build_site(state, current, domain) for domain in domains),
+        *(_build_site(state, current, domain) for domain in listed),
     ]
+    return SiteMenu(links, f"{len(listed)} of {len(domains):,}" if len(domains) > len(listed) else "")
 
 
 def _build_site(state: UrlState, current: str, domain: str) -> Tab:
@@ -29,7 +42,9 @@ def _build_site(state: UrlState, current: str, domain: str) -> Tab:
 def choose_domains(state: UrlState, domains: Sequence[str]) -> list[str]:
     """Those of `domains` that the filter names in full; a single one needs no filter."""
     terms = filter_terms.split(state.get(_FILTER))
-    return [domain for domain in domains if len(domains) == 1 or filter_terms.make_value_term(_FILTER, domain) in terms]
+    if len(domains) == 1 or not terms:
+        return list(domains) if len(domains) == 1 else []
+    return [domain for domain in domains if filter_terms.make_value_term(_FILTER, domain) in terms]
 
 
 def describe_sites(state: UrlState, domains: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ from prisme.visit.sites import Sites
 from prisme.wiring.recording import build_services, build_sites, open_stores
 
 # Segments are no larger than those of the real server, so that memory does not grow with the traffic.
-_SEGMENT_EVENTS = 20_000
+_SEGMENT_EVENTS = 8_000
 Progress = Callable[[int, int], None]
 
 

@@ -1,4 +1,4 @@
-"""Random visits to two sites, as browsers would send them. The same seed and period always give the same events."""
+"""Random visits to a few sites, as browsers would send them. The same seed and period always give the same events."""
 
 import heapq
 import itertools
@@ -14,7 +14,13 @@ HOUR: Final = 3600 * SECOND
 DAY: Final = 24 * HOUR
 SITE: Final = "demo.example.com"
 SHOP: Final = "shop.example.com"
-SITES: Final = (SITE, SHOP)
+# A small one, and one that has moved and is visited no longer.
+NOTES: Final = "notes.example.org"
+OLD: Final = "planner.example.net"
+SITES: Final = (SITE, SHOP, NOTES, OLD)
+# The share of visits of each site, and the part of the period at whose end the old one moved.
+_SHARES: Final[dict[str, float]] = {SITE: 66, SHOP: 25, NOTES: 7, OLD: 2}
+_MOVED_AFTER: Final = 0.6
 # The share of visits by bots.
 BOT_SHARE: Final = 0.03
 _MEMBER_SHARE: Final = 0.06
@@ -101,12 +107,25 @@ _REFERRERS: Final = {
     "https://www.reddit.com/": 4,
     "https://github.com/": 4,
     "https://chatgpt.com/": 3,
+    "https://www.perplexity.ai/": 1,
+    "https://mail.google.com/": 1,
+    "https://bsky.app/": 1,
+    "https://www.youtube.com/": 1,
     "https://www.linkedin.com/": 2,
     "https://mastodon.social/": 2,
     "https://gardening.example.net/links": 3,
     "https://blog.example.org/2026/our-tools": 2,
 }
 _SPIKE: Final = "https://news.ycombinator.com/"
+# How likely it is that a visitor from there opens a second page; 0.52 from elsewhere.
+_CONTINUE: Final = {
+    _SPIKE: 0.43,
+    "https://www.reddit.com/": 0.41,
+    "https://www.google.com/": 0.49,
+    "https://chatgpt.com/": 0.62,
+    "https://mail.google.com/": 0.66,
+    "": 0.56,
+}
 _CAMPAIGNS: Final = {
     "utm_source=letter&utm_medium=email&utm_campaign=autumn&utm_content=top": 4,
     "utm_source=letter&utm_medium=email&utm_campaign=autumn&utm_content=button": 2,
@@ -120,6 +139,8 @@ _LANDINGS: Final[dict[str, dict[str, float]]] = {
         ("why-compost", "tomatoes-in-a-pot", "frost-dates", "raised-beds", "seed-calendar", "bees", "watering",
          "mulch", "pruning-roses", "garlic-in-autumn", "small-greenhouses", "rain-barrels"), 1)},
     SHOP: {"/": 30, "/seeds": 18, "/tools": 12, "/seeds/tomato": 9, "/seeds/basil": 7, "/tools/spade": 5, "/sale": 9},
+    NOTES: {"/": 8, "/2026/slugs": 7, "/2026/first-frost": 5, "/2026/a-year-without-digging": 4, "/now": 1},
+    OLD: {"/": 5, "/pricing": 1},
 }  # fmt: skip
 _NEXT_PAGES: Final[dict[str, dict[str, dict[str, float]]]] = {
     SITE: {
@@ -143,7 +164,11 @@ _NEXT_PAGES: Final[dict[str, dict[str, dict[str, float]]]] = {
         "/cart": {"/checkout": 4, "/": 2},
         "/checkout": {"/thank-you": 4, "/cart": 1},
     },
+    NOTES: {"/": {"/2026/slugs": 2, "/2026/first-frost": 2, "/now": 1}, "/now": {"/": 1}},
+    OLD: {"/": {"/pricing": 1}, "/pricing": {"/": 1}},
 }
+# Where pages lead that are not listed.
+_OTHERWISE: Final[dict[str, dict[str, float]]] = {SITE: {"/": 1, "/pricing": 1}, SHOP: {"/": 1, "/sale": 1}}
 _BY_HOUR: Final = (3, 2, 1, 1, 1, 2, 4, 7, 10, 12, 13, 12, 11, 12, 13, 12, 11, 10, 10, 11, 12, 11, 8, 5)
 _BY_WEEKDAY: Final = (1.05, 1.1, 1.1, 1.05, 0.95, 0.6, 0.65)  # from Monday
 
@@ -153,6 +178,7 @@ def make_traffic(start: int, end: int, visits: int, seed: int) -> Iterator[Sent]
     random = Random(seed)  # noqa: S311  # reproducible on purpose
     active: list[tuple[int, int, Sent, Iterator[Sent]]] = []
     numbers = itertools.count()
+    moved = start + (end - start) * _MOVED_AFTER
 
     def push(visit: Iterator[Sent]) -> None:
         event = next(visit, None)
@@ -164,7 +190,9 @@ def make_traffic(start: int, end: int, visits: int, seed: int) -> Iterator[Sent]
             _, _, event, visit = heapq.heappop(active)
             yield event
             push(visit)
-        push(_visit(begin, spike, Random(random.getrandbits(64))))  # noqa: S311
+        shares = _SHARES if begin < moved else _without_old()
+        site = SITE if spike else _pick(shares, random)
+        push(make_visit(begin, site, Random(random.getrandbits(64)), spike=spike))  # noqa: S311
     while active:
         _, _, event, visit = heapq.heappop(active)
         yield event
@@ -192,8 +220,17 @@ def _weigh(hour: int, start: int, end: int, spike: int) -> float:
     return _BY_HOUR[hour // HOUR % 24] * _BY_WEEKDAY[weekday] * growth * (2.2 if spike <= hour < spike + DAY else 1)
 
 
-def _visit(begin: int, spike: bool, random: Random) -> Iterator[Sent]:
-    site = SITE if spike or random.random() < 0.72 else SHOP
+def choose_site(random: Random) -> str:
+    """One of the sites that are visited now."""
+    return _pick(_without_old(), random)
+
+
+def _without_old() -> dict[str, float]:
+    return {site: share for site, share in _SHARES.items() if site != OLD}
+
+
+def make_visit(begin: int, site: str, random: Random, *, spike: bool = False) -> Iterator[Sent]:
+    """The events of one visit that begins at `begin` (microseconds); in a `spike`, all come from one other site."""
     if random.random() < BOT_SHARE:
         yield Sent(begin, "pageview", site, "/", random.choice(BOTS), _address(random))
         return
@@ -205,7 +242,7 @@ def _visit(begin: int, spike: bool, random: Random) -> Iterator[Sent]:
     referrer = _SPIKE if spike else _pick(_REFERRERS, random)
     path = "/blog/why-compost" if spike else _pick(_LANDINGS[site], random)
     query = f"?{_pick(_CAMPAIGNS, random)}" if not spike and random.random() < _CAMPAIGN_SHARE else ""
-    now, continue_rate = begin, 0.44 if spike else 0.52
+    now, continue_rate = begin, _CONTINUE.get(referrer, 0.52)
     for number in range(_MAX_PAGES):
         status = "404" if path == "/old-page" else ""
         yield Sent(now, "pageview", site, path + query, agent, address, referrer, visitor, status)
@@ -214,8 +251,8 @@ def _visit(begin: int, spike: bool, random: Random) -> Iterator[Sent]:
             return
         continue_rate = max(0.55, 0.78 - number / 40)
         referrer, query = f"https://{site}{path}", ""
-        path = _pick(_NEXT_PAGES[site].get(path, {"/": 1, "/sale" if site == SHOP else "/pricing": 1}), random)
-        now += int(min(max(random.lognormvariate(3.5, 0.8), 4), 900) * SECOND)
+        path = _pick(_NEXT_PAGES[site].get(path) or _OTHERWISE.get(site, {"/": 1}), random)
+        now += int(min(max(random.lognormvariate(3.5, 0.8), 4), 600) * SECOND)
 
 
 def _act(now: int, site: str, path: str, agent: Agent, address: str, random: Random) -> Generator[Sent, None, int]:

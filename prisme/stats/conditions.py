@@ -11,8 +11,9 @@ import re
 from collections.abc import Collection
 from typing import Any, Final
 
+from prisme.base.domains import is_wildcard, suffix
 from prisme.stats.columns import time_column
-from prisme.stats.filters import DOMAIN, EVENT_COLUMNS, SESSION_COLUMNS, VIEW_COLUMNS, Filters, condition
+from prisme.stats.filters import DOMAIN, EVENT_COLUMNS, SESSION_COLUMNS, VIEW_COLUMNS, Bind, Filters, condition
 
 # The columns of each table on which there are filters.
 _COLUMNS: Final = {"sessions": SESSION_COLUMNS, "pageviews": VIEW_COLUMNS, "events_custom": EVENT_COLUMNS}
@@ -20,14 +21,17 @@ _PARAMETER: Final = re.compile(r"\$(\w+)")
 
 
 class Conditions:
-    """The conditions on rows from `start` up to `end` (microseconds), of some domains only if these are given."""
+    """The conditions on rows from `start` up to `end` (microseconds).
+
+    `domains` are entries as of `prisme/base/domains.py`, and None for all domains.
+    """
 
     def __init__(self, filters: Filters, start: int, end: int, domains: Collection[str] | None) -> None:
         self.parameters: dict[str, Any] = {}
         # On the rows of every table, so that no query reads those of other domains.
         self._everywhere = [condition(DOMAIN, filters[DOMAIN], self.bind)] if DOMAIN in filters else []
         if domains is not None:
-            self._everywhere.append(f"list_contains({self.bind(list(domains))}, domain)")
+            self._everywhere.append(allowed(domains, self.bind))
         self._of_tables = {
             table: [condition(columns[name], one, self.bind) for name, one in filters.items() if name in columns]
             for table, columns in _COLUMNS.items()
@@ -52,13 +56,28 @@ class Conditions:
         A filter on another table requires a matching row of that table with the same session.
         """
         time = time_column(table)
-        parts = [f"{time} >= {self._start}", f"{time} < {self._end}", *self._everywhere]
+        return f"{self.rows_ever(table)} AND {time} >= {self._start} AND {time} < {self._end}"
+
+    def rows_ever(self, table: str) -> str:
+        """Return the FROM and WHERE clauses of a table's rows at any time."""
+        parts = [*self._everywhere]
         for other, conditions in self._of_tables.items():
             if other == table:
                 parts += conditions
             elif conditions:
                 parts.append(f"session_uuid IN (SELECT session_uuid FROM {other} WHERE {_all(conditions)})")
         return f"FROM {table} WHERE {_all(parts)}"
+
+
+def allowed(entries: Collection[str], bind: Bind) -> str:
+    """Return the SQL condition that some entries allow a row's domain, as `prisme/base/domains.py:allows` does.
+
+    `bind` binds a value, and returns the name of its parameter.
+    """
+    exact = bind([entry for entry in entries if not is_wildcard(entry)])
+    host = "split_part(domain, ':', 1)"
+    under = (f"ends_with({host}, {bind(suffix(entry))})" for entry in entries if is_wildcard(entry))
+    return " OR ".join((f"list_contains({exact}, domain)", *under))
 
 
 def _all(conditions: list[str]) -> str:

@@ -6,7 +6,7 @@ A session counts in the bucket of its entry, a pageview or event in the bucket o
 
 import datetime
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from prisme.base.timexpr import SECOND
 from prisme.stats.buckets import WEEK, bucket_number, hour_of_week
@@ -21,8 +21,8 @@ from prisme.store.reader import Reader, Row
 
 # A visitor counts as live for 5 minutes.
 _LIVE: Final = 5 * 60 * SECOND
-# The site menu of a page lists no more.
-_MOST_DOMAINS: Final = 200
+# More than anybody has; the bound of what is read and cached.
+MOST_DOMAINS: Final = 10_000
 _VISITORS: Final = load_sql("visitors")
 _COUNT: Final = load_sql("row_count")
 _SESSIONS: Final = load_sql("sessions")
@@ -45,7 +45,10 @@ class _SeriesQuery(NamedTuple):
 
 
 class Stats:
-    """Figures of some domains, or of all if `domains` is None. `Reader` documents the errors raised."""
+    """Figures of the domains that the entries in `domains` allow, or of all if it is None.
+
+    `Reader` documents the errors raised.
+    """
 
     def __init__(self, reader: Reader, domains: Collection[str] | None) -> None:
         self.reader = reader
@@ -133,15 +136,13 @@ class Stats:
 
     def domains(self) -> list[tuple[str, int]]:
         """Return the allowed domains with sessions, the busiest first, each with its first entry in microseconds."""
-        return [(domain, first) for domain, first, _ in self.domain_spans(_MOST_DOMAINS)]
+        return [(domain, first) for domain, first, _ in self.domain_spans()]
 
-    def domain_spans(self, limit: int) -> list[tuple[str, int, int]]:
+    def domain_spans(self) -> list[tuple[str, int, int]]:
         """Return the same with the latest activity of each domain, in microseconds."""
-        where, parameters = "", dict[str, Any](limit=limit)
-        if self.allowed is not None:
-            where, parameters["domains"] = "WHERE list_contains($domains, domain)", list(self.allowed)
-        rows = self.reader.ask(_DOMAINS.format(where=where), parameters)
-        return [(domain, first, last) for domain, first, last in rows]
+        conditions = self.conditions({}, 0, 0)
+        query = _DOMAINS.format(rows=conditions.rows_ever("sessions"), limit=conditions.bind(MOST_DOMAINS))
+        return [(domain, first, last) for domain, first, last in self.run(query, conditions)]
 
     def first_event(self, domains: Collection[str]) -> int | None:
         """Return the time of the first event of some domains that is no pageview, in microseconds; None for none."""

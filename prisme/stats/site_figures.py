@@ -9,8 +9,6 @@ from prisme.stats.queries import Stats
 from prisme.stats.selection import Span
 from prisme.stats.sql import load_sql
 
-# More than anybody reads; the rest is found by search.
-MOST_SITES: Final = 10_000
 _FIGURES: Final = load_sql("site_figures")
 
 
@@ -41,7 +39,7 @@ def list_site_figures(stats: Stats, span: Span, before: Span | None) -> list[Sit
             first,
             last,
         )
-        for domain, first, last in stats.domain_spans(MOST_SITES)
+        for domain, first, last in stats.domain_spans()
     ]
     return sorted(found, key=lambda one: -one.visitors)
 

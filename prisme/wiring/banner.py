@@ -14,14 +14,17 @@ from prisme.runtime.terminal import Painter, choose_painter, escape
 _MOST_NAMES = 5
 
 
-def announce_start(config: Config, names: Sequence[str], link: str, log: logging.Logger) -> None:
+def announce_start(
+    config: Config, names: Sequence[str], link: str, log: logging.Logger, *, is_demo: bool = False
+) -> None:
     """Say where the server listens, and what it counts: `names` are the sites.
 
-    `link` creates the first account, and is empty if there is one.
+    `link` creates the first account, and is empty if there is one; in the demo, it opens the dashboard.
     """
     if is_text(config.log_format, STDERR):
         painter = choose_painter(2, os.environ)
-        log.info("%s", write_banner(config, names, link, painter), extra={"verbatim": True})
+        text = write_banner(config, names, link, painter, is_demo=is_demo)
+        log.info("%s", text, extra={"verbatim": True})
     else:
         _log_addresses(config, link, log)
 
@@ -50,18 +53,20 @@ def _log_addresses(config: Config, link: str, log: logging.Logger) -> None:
         log.info("no account yet; create the first one at %s", link, extra={"link": link})
 
 
-def write_banner(config: Config, names: Sequence[str], link: str, painter: Painter) -> str:
+def write_banner(config: Config, names: Sequence[str], link: str, painter: Painter, *, is_demo: bool = False) -> str:
     """The same for people; `names` are the sites."""
     rows = [
-        ("Dashboard", f"{browser_url(config)}/"),
-        ("First time", link and f"{link} (creates your account)"),
+        ("Dashboard", link if is_demo else f"{browser_url(config)}/"),
+        ("First time", f"{link} (creates your account)" if link and not is_demo else ""),
         ("Counting", escape(_list_names(names))),
         ("Data", escape(str(config.data_dir.absolute()))),
         ("Metrics", "http://{}:{}/metrics".format(*config.admin_hostport) if config.admin_hostport else ""),
     ]
     lines = [f"  {painter.paint(f'{title:<11}', 'dim')}{text}" for title, text in rows if text]
     head = f"  {painter.paint(f'Prisme {__version__}', 'bold')}"
-    return "\n".join(["", head, "", *lines, "", "  Press Ctrl-C to stop.", ""])
+    return "\n".join(
+        ["", head, "", *lines, "", f"  Press Ctrl-C to stop{' and delete everything' if is_demo else ''}.", ""]
+    )
 
 
 def browser_url(config: Config) -> str:

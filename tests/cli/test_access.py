@@ -127,7 +127,7 @@ def test_commands_of_the_documentation(tmp_path: Path) -> None:
     (block,) = re.findall(
         r"^```sh\n(prisme .*?)^```$", (ROOT / "docs" / "stats-api.md").read_text(), re.DOTALL | re.MULTILINE
     )
-    assert len(block.splitlines()) == 4
+    assert len(block.splitlines()) == 5
     for line in block.splitlines():
         command = [sys.executable, "-m", *shlex.split(line)]
         code, shown = type_password(command, PASSWORD, PASSWORD, PRISME_DATA_DIR=str(tmp_path))
@@ -178,6 +178,7 @@ def test_share_links(server: LiveServer) -> None:
         (["token", "remove", "x"], 2, "prisme token remove: argument ID: invalid int value: 'x'"),
         (["share", "add", "a.b", "--password-stdin"], 1, "prisme: a password must have 10 to 256 characters"),
         (["share", "add", "*"], 1, "prisme: '*' is not a domain: "),
+        (["share", "add", "*.a.b:80"], 1, "prisme: '*.a.b:80' has a port: write *.a.b, which includes every port"),
     ],
 )
 def test_mistakes_are_told(server: LiveServer, words: list[str], code: int, told: str) -> None:

@@ -1,15 +1,10 @@
 """`prisme serve` on a terminal, and with its output in a pipe."""
 
-import contextlib
 import json
-import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,46 +12,10 @@ import httpx
 import pytest
 
 from tests.server import PATIENCE, browser, free_port
+from tests.terminal import Terminal
 
 COLOR = re.compile(r"\033\[\d+m")
 PLAIN = {"NO_COLOR": "1"}
-
-
-class Terminal:
-    """A process on a pseudo-terminal. `text` is what it has written."""
-
-    def __init__(self, words: list[str], environ: dict[str, str]) -> None:
-        self.text = ""
-        self._screen, inner = pty.openpty()
-        environ = {**os.environ, "TERM": "xterm", "TZ": "UTC", **environ}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "prisme", *words], stdin=inner, stdout=inner, stderr=inner, env=environ
-        )
-        os.close(inner)
-
-    def read_until(self, pattern: str) -> re.Match[str]:
-        deadline = time.monotonic() + PATIENCE
-        while not (found := re.search(pattern, self.text)):
-            assert time.monotonic() < deadline, f"{pattern!r} is not in:\n{self.text}"
-            self._read()
-        return found
-
-    def end(self) -> int:
-        """Press Ctrl-C; the exit code."""
-        self.process.send_signal(signal.SIGINT)
-        code = self.process.wait(PATIENCE)
-        while self._read():
-            pass
-        return code
-
-    def _read(self) -> bool:
-        if not select.select([self._screen], [], [], 0.1)[0]:
-            return False
-        with contextlib.suppress(OSError):  # the process has ended
-            data = os.read(self._screen, 65_536)
-            self.text += data.decode()
-            return bool(data)
-        return False
 
 
 Start = Callable[..., Terminal]
@@ -68,7 +27,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def begin(*words: str, **environ: str) -> Terminal:
         options = ["--data-dir", str(tmp_path / "data"), "--admin-hostport", "", "--host", "localhost"]
-        started.append(Terminal(["serve", *options, *words], environ))
+        started.append(Terminal([sys.executable, "-m", "prisme", "serve", *options, *words], environ))
         return started[-1]
 
     yield begin

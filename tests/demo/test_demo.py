@@ -4,22 +4,27 @@ import itertools
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import httpx
 import pytest
 
 from prisme import assets
+from prisme.cli.main import main
+from prisme.demo import waiting
 from prisme.demo.filling import fill
-from prisme.demo.traffic import BOT_SHARE, BOTS, DAY, HOUR, NETWORKS, SITES, Sent, make_traffic
+from prisme.demo.live import send
+from prisme.demo.traffic import BOT_SHARE, BOTS, DAY, HOUR, NETWORKS, SITES, Sent, make_traffic, make_visit
 from prisme.visit.address import parse
 from prisme.visit.geo import Geo
-from tests.server import PATIENCE, config_for, free_port, open_tables
+from tests.server import PATIENCE, LiveServer, config_for, free_port, open_tables, wait_until
 
 # A Monday, and four weeks.
 START = 1_793_577_600_000_000 // DAY * DAY
@@ -147,33 +152,68 @@ def test_look_around(demo: tuple[subprocess.Popen[str], int], tmp_path: Path, nu
     process, port = demo
     assert process.stdout
     lines: list[str] = []
-    while "listens" not in "".join(lines[-1:]):
+    while "setup?key=" not in "".join(lines[-1:]):
         lines.append(process.stdout.readline())
         assert lines[-1], lines
     told = "".join(lines)
-    assert re.search(r"\d+ events stored \(.*\), \d+ bot events rejected, in ", told)
-    (link,) = re.findall(rf"http://127\.0\.0\.1:{port}/setup\?key=\S+", told)
+    assert re.search(r"\d+ events of 3 days in \d+\.\d s", told)
+    link = re.findall(rf"http://127\.0\.0\.1:{port}/setup\?key=[\w-]+", told)[0]
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
-        fields = {
-            "key": link.partition("=")[2],
-            "name": "me",
-            "password": "a good password",
-            "again": "a good password",
-        }
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                assert client.post("/setup", data=fields).status_code == 303
-                break
-            except httpx.TransportError:
-                assert time.monotonic() < deadline
+        assert client.get("/setup", params={"key": "x"}).status_code == 401
+        for _ in range(2):  # each time that it is opened
+            client.cookies.clear()
+            assert client.get(link).headers["location"] == "/"
+        assert client.get("/").headers["location"] == "/sites"
+        now = "/api/v1/stats/pageviews?from=now-1m&to=now%2B1m"
+        wait_until(lambda: sum(client.get(now).json()["values"]) > 0, "a live visit")
         sessions = client.get("/api/v1/stats/sessions", params={"from": "now-3d/d"}).json()["values"]
-        assert 150 < sum(sessions) <= 200
+        assert 150 < sum(sessions) <= 210
         assert len(client.get("/api/v1/stats/top-countries").json()["keys"]) == 10
     assert list(tmp_path.glob("prisme-demo-*/prisme.duckdb"))
     process.send_signal(number)
     assert process.wait(PATIENCE) == 0
     assert not list(tmp_path.iterdir())
+
+
+def test_next_port_is_used_and_says_how_far_it_is(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        command = [sys.executable, "-m", "prisme", "demo", "--visits", "500000", "--port", str(port)]
+        environ = {**os.environ, "TMPDIR": str(tmp_path)}
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environ) as process:
+            assert process.stderr
+            found = re.fullmatch(rf"Port {port} is taken: using (\d+)\.\n", process.stderr.readline())
+            assert found
+            page = httpx.get(f"http://127.0.0.1:{found[1]}/sites")
+            assert (page.status_code, page.headers["retry-after"]) == (503, "1")
+            assert re.search(r"filling its demo: \d+%", page.text)
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=PATIENCE)
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_port_is_free(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(waiting.WaitingServer, "__init__", _refuse)
+    assert main(["demo", "--port", "8000"]) == 1
+    assert capsys.readouterr().err == "prisme demo: the ports 8000 to 8019 are taken: choose another with --port\n"
+
+
+def _refuse(*_: object) -> None:
+    raise OSError
+
+
+def test_live_visits_are_sent_as_browsers_would(tmp_path: Path) -> None:
+    visits = [list(make_visit(time.time_ns() // 1000, site, Random(seed))) for site in SITES for seed in range(20)]
+    kinds = Counter[str]()
+    with LiveServer(tmp_path, origins=",".join(SITES)) as server:
+        for sent in itertools.chain.from_iterable(visits):
+            is_bot = sent.agent in BOTS
+            assert send(server.port, sent) == (400 if is_bot else 200), sent
+            kinds[sent.kind] += not is_bot
+        assert server.rows("SELECT count(*) FROM pageviews") == [(kinds["pageview"],)]
+        assert server.rows("SELECT count(*) FROM events_custom") == [(kinds["custom"],)]
+        ((countries,),) = server.rows("SELECT count(DISTINCT country_code) FROM sessions")
+        assert countries > 5
 
 
 def test_stopped_while_it_fills(tmp_path: Path) -> None:
@@ -198,7 +238,7 @@ def test_stopped_while_it_fills(tmp_path: Path) -> None:
     [
         (["--days", "0"], "prisme demo: argument --days: '0' is not a whole number from 1 to 1000"),
         (["--visits", "many"], "prisme demo: argument --visits: 'many' is not a whole number from 1 to 1000000"),
-        (["--port", "0"], "prisme demo: port (flag --port): "),
+        (["--port", "0"], "prisme demo: argument -p/--port: '0' is not a whole number from 1 to 65535"),
         (["--color"], "prisme demo: unrecognized arguments: --color"),
     ],
 )

@@ -16,7 +16,7 @@ from prisme.store.control import Control
 from tests.e2e.callers import BY, PASSWORD, SECRET, Callers, call, send_visit
 from tests.e2e.crawler import crawl
 from tests.e2e.dashboard import Open
-from tests.server import LiveServer, browser, wait_until
+from tests.server import LiveServer, browser, find_logged
 
 ROOT = "/stats"
 
@@ -148,8 +148,7 @@ def test_share_links_have_the_path(server: LiveServer, callers: Callers) -> None
 def test_the_first_account_is_made_by_a_link_with_the_path(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "prisme")
     with LiveServer(tmp_path, base_path="/a/b") as server:
-        wait_until(lambda: "setup?key=" in caplog.text, "the link to the first account")
-        (link,) = re.findall(r"http://127\.0\.0\.1:\d+(/a/b/setup\?key=\S+)", caplog.text)
+        link = find_logged(r"http://127\.0\.0\.1:\d+(/a/b/setup\?key=\S+)", caplog)
         assert 'action="/a/b/setup"' in server.http.get(link).text
         fields = {"key": link.partition("=")[2], "name": "ada", "password": PASSWORD, "again": PASSWORD}
         made = server.http.post("/a/b/setup", data=fields)

@@ -80,7 +80,7 @@ def test_waiting_for_the_first_visit(chromium: Browser, tmp_path: Path) -> None:
         refused = live.http.post("/api/v1/events/pageviews", headers=browser("https://other.org/"))
         assert refused.status_code == 400
         expect(page.locator("dl")).to_contain_text("origin not registered (1)", timeout=15_000)
-        expect(page.locator("dl")).to_contain_text("Add the site's host to the option origins")
+        expect(page.locator("dl")).to_contain_text("add it on the page Sites")
         check_axe(page)
         see(live, "https://example.com/first", "First")
         expect(page.locator("#pages table.list")).to_contain_text("/first", timeout=15_000)
@@ -113,6 +113,9 @@ STATES = [
     "/dashboard/list?name=top-pages&search=nothing+like+it",
     "/dashboard?period=never",
     "/dashboard/list?name=nothing",
+    "/sites",
+    "/sites?search=nothing",
+    f"/site?host={ONE}",
     *(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit")),
 ]
 

@@ -132,7 +132,7 @@ def test_figures_of_now(chromium: Browser, server: LiveServer) -> None:
     log_in(context, server, "ada")
     page = context.new_page()
     page.clock.install()
-    page.goto(f"{server.url}/dashboard?domain=example.com&period=today")
+    page.goto(f"{server.url}/dashboard?domain=example.com,other.example&period=today")
     assert page.locator("#live-count").inner_text() == "0"
     see(server, "https://example.com/now", f"Live/{time.time_ns()}")
     page.evaluate("Object.defineProperty(document, 'hidden', {configurable: true, get: () => true})")

@@ -17,7 +17,7 @@ from prisme.access.grants import operator
 from prisme.access.login_attempts import PER_ADDRESS
 from prisme.access.shares import Shares
 from prisme.store.control import Control
-from tests.server import LiveServer, browser, free_port, watch_routes
+from tests.server import LiveServer, browser, find_logged, free_port, watch_routes
 
 PASSWORD = "correct horse battery"
 BY = operator("test")
@@ -124,7 +124,7 @@ def test_every_answer_keeps_to_itself(
     admin = f"127.0.0.1:{free_port()}"
     with LiveServer(tmp_path, admin_hostport=admin, **options) as server:
         assert len(routes) > 25
-        (link,) = re.findall(r"http://127\.0\.0\.1:\d+(/setup\?key=\S+)", caplog.text)
+        link = find_logged(r"http://127\.0\.0\.1:\d+(/setup\?key=\S+)", caplog)
         wrong = {"key": link.partition("=")[2], "name": "ada", "password": "short", "again": "short"}
         for answer in (server.http.get("/login"), server.http.get(link), server.http.post("/setup", data=wrong)):
             assert check(answer) == "text/html"

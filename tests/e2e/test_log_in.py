@@ -1,6 +1,5 @@
 """The ways in, through real HTTP: accounts, log-ins, cookies, share links, and who is kept out."""
 
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from prisme.access.login_attempts import PER_ADDRESS
 from prisme.access.shares import Shares
 from prisme.store.control import Control
 from tests.e2e.callers import BY, PASSWORD, SECRET, WIDE, Callers, call, send_visit, sum_figures
-from tests.server import LiveServer
+from tests.server import LiveServer, find_logged
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def test_the_first_account_is_made_by_a_link_once(tmp_path: Path, caplog: pytest
     caplog.set_level("INFO", "prisme")
     with LiveServer(tmp_path) as server:
         assert "There is no account yet" in server.http.get("/login").text
-        (link,) = re.findall(r"http://127\.0\.0\.1:\d+(/setup\?key=\S+)", caplog.text)
+        link = find_logged(r"http://127\.0\.0\.1:\d+(/setup\?key=\S+)", caplog)
         fields = {"key": link.partition("=")[2], "name": "Ada", "password": PASSWORD, "again": PASSWORD}
         assert server.http.get("/setup?key=wrong").status_code == 401
         assert server.http.post("/setup", data={**fields, "key": "wrong"}).status_code == 401

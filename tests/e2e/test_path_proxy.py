@@ -13,7 +13,7 @@ from tests.e2e.callers import PASSWORD
 from tests.e2e.crawler import crawl
 from tests.e2e.path_proxies import PATH, SITE, UNDER_A_PATH
 from tests.e2e.proxies import EVENTS, ask
-from tests.server import LiveServer, browser
+from tests.server import LiveServer, browser, find_logged
 
 
 def follow(client: httpx.Client, answer: httpx.Response) -> httpx.Response:
@@ -41,7 +41,7 @@ def test_all_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture, proxy: str,
     ):
         assert ask(client, "GET", "/").text == SITE
         assert ask(client, "GET", PATH).headers["location"].endswith(f"{PATH}/")
-        (link,) = re.findall(r"http://127\.0\.0\.1:\d+(/stats/setup\?key=\S+)", caplog.text)
+        link = find_logged(r"http://127\.0\.0\.1:\d+(/stats/setup\?key=\S+)", caplog)
         assert ask(client, "GET", link).status_code == 200
         key = link.partition("=")[2]
         made = send(client, "/setup", key=key, name="ada", password=PASSWORD, again=PASSWORD)

@@ -190,3 +190,39 @@ def test_snippet_is_copied_with_one_click(server: LiveServer, visit: Open) -> No
     page.get_by_role("button", name="Copy").first.click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == f'<script src="{server.url}/static/wa.js" defer></script>'
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server with more sites than a menu shows."""
+    with LiveServer(tmp_path_factory.mktemp("many"), origins="*.example.com", bot_filter="off") as live:
+        Accounts(Control(live.folder)).add(operator("test"), "ada", "admin", (), PASSWORD, int(time.time()))
+        for number in range(120):
+            assert view(live, f"s{number}.example.com") == 200
+        live.settle()
+        yield live
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_every_site_of_many_is_found(server: LiveServer, many: LiveServer, visit: Open, script: bool) -> None:
+    page = visit("/dashboard", live=many, java_script_enabled=script)
+    menu = page.locator("details.menu").first
+    menu.locator("summary").click()
+    expect(menu).to_contain_text("50 of 120 shown")
+    assert menu.locator("a").count() == 51
+    if script:
+        page.get_by_label("50 of 120 shown").fill("s1")
+        visible = menu.locator("a:visible").all_inner_texts()
+        assert visible
+        assert all("s1" in text for text in visible)
+    page.get_by_label("50 of 120 shown").fill("s119")
+    menu.get_by_role("button", name="Search").click()
+    expect(page.locator("table.sites tbody tr")).to_have_count(1)
+    expect(page.get_by_text("1 of 120 shown")).to_be_visible()
+    page.get_by_role("link", name="s119.example.com", exact=True).click()
+    expect(page.locator("header")).to_contain_text("s119.example.com")
+    page.goto(f"{many.url}/sites?search=nothing")
+    expect(page.locator("main")).to_contain_text("No site matches")
+    page.goto(f"{many.url}/sites")
+    assert page.locator("table.sites tbody tr").count() == 100
+    expect(page.get_by_text("100 of 120 shown")).to_be_visible()

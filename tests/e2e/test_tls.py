@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import ssl
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from tests.checkout import ROOT
 from tests.container import parse
 from tests.process import Process
 from tests.requirements import need
-from tests.server import LiveServer, PATIENCE, browser, wait_until
+from tests.server import PATIENCE, LiveServer, browser, find_logged, wait_until
 
 PASSWORD = "correct horse battery"
 VIEWS = "/api/v1/events/pageviews"
@@ -36,9 +35,8 @@ KINDS: dict[str, tuple[str, ...]] = {
 def test_a_visit_and_a_log_in(tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "prisme")
     with LiveServer(tmp_path / "data", **make_pair(tmp_path, "tls", *KINDS[kind]).options()) as server:
-        wait_until(lambda: "setup?key=" in caplog.text, "the link to the first account")
         assert f"listens on https://127.0.0.1:{server.port}" in caplog.text
-        (link,) = re.findall(r"(https://127\.0\.0\.1:\d+/setup\?key=\S+)", caplog.text)
+        link = find_logged(r"(https://127\.0\.0\.1:\d+/setup\?key=\S+)", caplog)
         assert server.http.get(link).status_code == 200
         assert server.http.post(VIEWS, headers=browser("https://example.com/safe")).status_code == 200
         Accounts(Control(server.folder)).add(operator("test"), "ada", "admin", (), PASSWORD, 0)

@@ -88,6 +88,16 @@ document.addEventListener("submit", (event) => {
 
 addEventListener("popstate", () => void show(location.href, false));
 
+// Fields that narrow down the links beside them
+
+document.addEventListener("input", ({ target }) => {
+  const field = target as HTMLInputElement;
+  if (field.dataset.narrows === undefined) return;
+  for (const link of all<HTMLElement>("a", field.closest(".pop") ?? field)) {
+    link.hidden = !link.textContent?.toLowerCase().includes(field.value.trim().toLowerCase());
+  }
+});
+
 // Buttons that copy a text
 
 document.addEventListener("click", async ({ target }) => {

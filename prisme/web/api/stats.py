@@ -9,6 +9,7 @@ from prisme.access.grants import STATS as SCOPE
 from prisme.access.grants import Grant
 from prisme.access.shares import SHARE
 from prisme.base import refusal
+from prisme.base.domains import allows
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.stats.cache.responses import ResponseCache
@@ -144,11 +145,11 @@ def _choose_format(segment: str, accept: str) -> tuple[str, bool]:
 
 
 def _find_forbidden_domain(query: StatsQuery, grant: Grant) -> str:
-    """The first domain in the filters that is written in full and not one of the grant's; empty if there is none."""
+    """The first domain in the filters that is in full and that the grant does not allow; empty if there is none."""
     if grant.domains is None or DOMAIN not in query.filters:
         return ""
     in_full = (pattern[0] for pattern in query.filters[DOMAIN].includes if len(pattern) == 1)
-    return next((domain for domain in in_full if domain not in grant.domains), "")
+    return next((domain for domain in in_full if not allows(grant.domains, domain)), "")
 
 
 def _compute(source: StatsSource, query: _Query) -> bytes:

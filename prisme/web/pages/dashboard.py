@@ -19,7 +19,7 @@ from prisme.visit.origins import Hosts
 from prisme.web.pages.endpoints import PageRequest, form_endpoint
 from prisme.web.pages.health import health_values
 from prisme.web.pages.set_up import Arrivals, list_steps
-from prisme.web.pages.site_rows import find_silent, site_link
+from prisme.web.pages.site_rows import host_of, site_link
 from prisme.web.pages.templates import see_other
 from prisme.web.pages.viewer import (
     DashboardDeps,
@@ -57,7 +57,7 @@ def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         state = page_state(viewer, parameters, domains)
         if not domains:
             return render("waiting", frame_values(viewer, state, "UTC") | _waiting_values(deps, viewer))
-        silent = _find_silent_site(deps, viewer, state, domains)
+        silent = _find_silent_site(deps, viewer, state, stats)
         if silent:
             return see_other(site_link("", silent))
         query = read_query(state.stats_parameters() | {"limit": str(page.ROWS)}, now, COMPARE)
@@ -143,13 +143,15 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: 
     }
 
 
-def _find_silent_site(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: list[tuple[str, int]]) -> str:
+def _find_silent_site(deps: DashboardDeps, viewer: Viewer, state: UrlState, stats: Stats) -> str:
     """The site that an admin asks for alone, if it has no visits yet; empty otherwise."""
     terms = filter_terms.split(state.get("domain"))
     if len(terms) != 1 or not viewer.is_admin:
         return ""
-    silent = find_silent((domain for domain, _ in domains), deps.registry.list.list())
-    return next((name for name in silent if filter_terms.make_value_term("domain", name) == terms[0]), "")
+    names = [site.name for site in deps.registry.list.list()]
+    name = next((name for name in names if filter_terms.make_value_term("domain", name) == terms[0]), "")
+    # Not from the cache, as its first visit may just have come.
+    return "" if name in (host_of(domain) for domain, _ in stats.domains()) else name
 
 
 def _waiting_values(deps: DashboardDeps, viewer: Viewer) -> dict[str, Any]:

@@ -42,7 +42,16 @@ def routes(deps: SetupDeps) -> dict[str, Methods]:
 
 def _show_form(deps: SetupDeps, request: PageRequest) -> Response | Refusal:
     key = request.parsed.query.get("key", "")
+    if deps.setup.account and deps.setup.is_valid(key):
+        return _open_demo(deps, request)
     return _check_key(deps, key) or _render(deps, key)
+
+
+def _open_demo(deps: SetupDeps, request: PageRequest) -> Response:
+    accounts, name, now = deps.authenticator.accounts, deps.setup.account, deps.authenticator.clock()
+    if not accounts.has_any():
+        accounts.add_first(name, keys.make_key(), now)
+    return _log_in(deps, request, name, now)
 
 
 def _create_account(deps: SetupDeps, request: PageRequest) -> Response | Refusal:
@@ -56,7 +65,11 @@ def _create_account(deps: SetupDeps, request: PageRequest) -> Response | Refusal
     except InputError as error:
         return _render(deps, key, name, str(error), refusal.FIELDS_INVALID.status)
     deps.log.info("first account created: %s", name)
-    login = accounts.create_login(name, now)
+    return _log_in(deps, request, name, now)
+
+
+def _log_in(deps: SetupDeps, request: PageRequest, name: str, now: int) -> Response:
+    login = deps.authenticator.accounts.create_login(name, now)
     browser = deps.browsers.remember(name, "", now)
     return see_other("/", login_cookies(name, login, browser, secure=request.secure))
 

@@ -14,7 +14,6 @@ from prisme.base.refusal import Refusal
 from prisme.dashboard.number_format import format_duration
 from prisme.dashboard.url_state import UrlState
 from prisme.stats.queries import Stats
-from prisme.stats.site_figures import MOST_SITES
 from prisme.visit.origins import Hosts
 from prisme.web.pages.set_up import Arrivals, list_steps
 from prisme.web.pages.site_rows import SITE, SITES, dashboard_link, host_of, is_local, site_link
@@ -96,7 +95,7 @@ def _site_values(deps: DashboardDeps, viewer: Viewer, site: Site, state: UrlStat
     hosts = Hosts([site.name])
     with open_reader(deps, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
-        own = [span for span in stats.domain_spans(MOST_SITES) if host_of(span[0]) in hosts]
+        own = [span for span in stats.domain_spans() if host_of(span[0]) in hosts]
         event = stats.first_event([domain for domain, _, _ in own]) if own else None
     visit = min((first for _, first, _ in own), default=None)
     last = max((latest for _, _, latest in own), default=None)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from prisme.access.shares import SHARE
 from prisme.access.sites import Site
 from prisme.base.refusal import Refusal
 from prisme.dashboard.number_format import format_duration, format_exact
@@ -60,7 +61,8 @@ def _show(deps: DashboardDeps, viewer: Viewer, fault: str = "", typed: Mapping[s
     query = read_query(_PERIOD | zone, deps.source.now, COMPARE)
     with open_reader(deps, viewer) as reader:
         figures = list_site_figures(Stats(reader, viewer.grant.domains), query.span, query.compared)
-    state = UrlState({}, None, viewer.zone, viewer.request.root)
+    shared = {SHARE: key} if (key := viewer.parameters.get(SHARE, "")) else {}
+    state = UrlState(shared, None, viewer.zone, viewer.request.root)
     values = {
         "base": viewer.request.base,
         "is_admin": viewer.is_admin,

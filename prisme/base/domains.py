@@ -1,0 +1,41 @@
+"""Which domains a list of entries allows: exact domains, and `*.example.com` for every subdomain.
+
+A domain is a host, with its port if it has one. A wildcard allows subdomains at any depth and with any port, but not
+`example.com` itself. Of two entries, either one allows all that the other does, or nothing is allowed by both.
+"""
+
+from collections.abc import Collection
+
+_WILDCARD = "*."
+
+
+def is_wildcard(entry: str) -> bool:
+    """Whether an entry stands for subdomains."""
+    return entry.startswith(_WILDCARD)
+
+
+def suffix(wildcard: str) -> str:
+    """What the hosts that a wildcard allows end with: `.example.com`."""
+    return wildcard[1:]
+
+
+def host_of(domain: str) -> str:
+    """The part of a domain before the first colon: its host, or of an IPv6 address a bracket and some digits."""
+    return domain.partition(":")[0]
+
+
+def includes(entry: str, other: str) -> bool:
+    """Whether an entry allows everything that another entry does; a domain is an entry."""
+    return entry == other or (is_wildcard(entry) and host_of(other.removeprefix("*")).endswith(suffix(entry)))
+
+
+def allows(entries: Collection[str], domain: str) -> bool:
+    """Whether any of the entries allows a domain, or everything that another entry does."""
+    return any(includes(entry, domain) for entry in entries)
+
+
+def intersect(entries: Collection[str], others: Collection[str]) -> tuple[str, ...]:
+    """The entries that together allow exactly the domains that both lists allow."""
+    common = [entry for entry in entries if allows(others, entry)]
+    common += [other for other in others if allows(entries, other)]
+    return tuple(dict.fromkeys(common))

@@ -1,0 +1,93 @@
+"""Visits to the demo while it runs, sent over HTTP as browsers behind a proxy would."""
+
+import contextlib
+import heapq
+import http.client
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+from urllib.parse import quote
+
+from prisme.demo.traffic import SECOND, Sent, choose_site, make_visit
+
+# Seconds between two visits, on average: somebody is always there, and an hour is no spike.
+_EVERY: Final = 40.0
+_FIRST: Final = 4
+_TIMEOUT: Final = 10.0
+_PATHS: Final = {"pageview": "pageviews", "download": "file-downloads", "outbound": "outbound-links"}
+
+
+class LiveVisits:
+    """`with LiveVisits(port, seed):` sends visits to a server on this machine until the block ends."""
+
+    def __init__(self, port: int, seed: int) -> None:
+        self._port = port
+        self._random = Random(seed)  # noqa: S311  # for visits, which are not secret
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="live visits", daemon=True)
+
+    def __enter__(self) -> "LiveVisits":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(_TIMEOUT)
+
+    def _run(self) -> None:
+        """Send each event when it is due. What fails is not sent again: the server may not listen yet, or no more."""
+        for sent in self._events():
+            if self._stop.wait(max(sent.at - _now(), 0) / SECOND):
+                return
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                send(self._port, sent)
+
+    def _events(self) -> Iterator[Sent]:
+        """All events from now on, in the order of time."""
+        active: list[tuple[int, int, Sent, Iterator[Sent]]] = []
+        numbers = itertools.count()
+        begin = _now()
+        for number in itertools.count():
+            begin += int(self._random.expovariate(1 / _EVERY) * SECOND) if number >= _FIRST else SECOND
+            while active and active[0][0] <= begin:
+                _, _, sent, visit = heapq.heappop(active)
+                yield sent
+                _push(active, next(numbers), visit)
+            visit = make_visit(begin, choose_site(self._random), Random(self._random.getrandbits(64)))  # noqa: S311
+            _push(active, next(numbers), visit)
+
+
+def send(port: int, sent: Sent) -> int:
+    """Send an event to a server on this machine; gives the status. Raises OSError or HTTPException."""
+    page = f"https://{sent.site}{sent.path}"
+    headers = {
+        "Origin": f"https://{sent.site}",
+        "X-Prisme-Referrer": page,
+        "X-Prisme-Document-Referrer": sent.referrer,
+        "X-Prisme-Visitor-Id": sent.visitor,
+        "X-Prisme-Status": sent.status,
+        "X-Forwarded-For": sent.address,
+        "User-Agent": sent.agent.user_agent,
+        "Sec-CH-UA-Platform": sent.agent.platform,
+        "Sec-CH-UA-Model": sent.agent.model,
+        "Content-Type": "application/json" if sent.properties else "",
+    }
+    path = _PATHS.get(sent.kind) or f"custom/{quote(sent.name, safe='')}"
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
+    with contextlib.closing(connection):
+        body = (sent.properties or sent.link).encode()
+        connection.request("POST", f"/api/v1/events/{path}", body, {n: v for n, v in headers.items() if v})
+        return connection.getresponse().status
+
+
+def _push(active: list[tuple[int, int, Sent, Iterator[Sent]]], number: int, visit: Iterator[Sent]) -> None:
+    sent = next(visit, None)
+    if sent is not None:
+        heapq.heappush(active, (sent.at, number, sent, visit))
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
