@@ -35,8 +35,8 @@ KINDS: dict[str, tuple[str, ...]] = {
 def test_a_visit_and_a_log_in(tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "prisme")
     with LiveServer(tmp_path / "data", **make_pair(tmp_path, "tls", *KINDS[kind]).options()) as server:
-        assert f"listens on https://127.0.0.1:{server.port}" in caplog.text
         link = find_logged(r"(https://127\.0\.0\.1:\d+/setup\?key=\S+)", caplog)
+        assert f"listens on https://127.0.0.1:{server.port}" in caplog.text
         assert server.http.get(link).status_code == 200
         assert server.http.post(VIEWS, headers=browser("https://example.com/safe")).status_code == 200
         Accounts(Control(server.folder)).add(operator("test"), "ada", "admin", (), PASSWORD, 0)

@@ -311,8 +311,9 @@ def test_nothing_stays_after_a_kill(tmp_path: Path) -> None:
 
 
 def test_nobody_else_is_asked() -> None:
-    """Only the probe of a certificate and the check of batches connect to anything: to a server of our own."""
+    """Only the probe of a certificate, the check of batches and the demo connect to anything: to this server."""
     clients = re.compile(r"urlopen|http\.client|create_connection|open_connection|import (?:httpx|requests|aiohttp)")
     code = ROOT / "prisme"
     users = {str(path.relative_to(code)) for path in code.rglob("*.py") if clients.search(path.read_text())}
-    assert users <= {"web/tls_probe.py", "runtime/ports.py"}
+    assert users <= {"web/tls_probe.py", "runtime/ports.py", "demo/live.py"}
+    assert re.findall(r"HTTPConnection\(([^,]*),", (code / "demo" / "live.py").read_text()) == ['"127.0.0.1"']

@@ -37,11 +37,11 @@ def routes(deps: DashboardDeps) -> dict[str, Methods]:
 
 
 def _go_to_start(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
-    """To the list of sites where there are several, else to the dashboard. A share link leads to its dashboard."""
+    """To the list of sites where there are several and some have visits, else to the dashboard."""
     with open_reader(deps, viewer) as reader:
         domains = deps.sites.find(viewer.grant.domains, Stats(reader, viewer.grant.domains).domains)
     silent = find_silent([domain for domain, _ in domains], changeable_sites(deps, viewer))
-    return see_other(SITES if len(domains) + len(silent) > 1 else viewer.request.dashboard_url)
+    return see_other(SITES if domains and len(domains) + len(silent) > 1 else viewer.request.dashboard_url)
 
 
 def changeable_sites(deps: DashboardDeps, viewer: Viewer) -> list[Site]:
