@@ -1,13 +1,15 @@
 """`prisme demo`: fills a temporary folder with sample traffic, and runs the server on it."""
 
 import argparse
+import contextlib
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from prisme.cli.parser import Parser
@@ -28,15 +30,18 @@ _MOST_DAYS = 1000
 # Ports that are tried one after the other.
 _PORTS = 20
 _BAR = 30
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def command(words: Sequence[str]) -> int:
     """Fill and serve. The exit code: 0 after a clean stop, 1 after a failure, 2 for wrong usage, 130 after Ctrl-C."""
     flags = make_parser().parse_args(words)
-    signal.signal(signal.SIGTERM, _stop)
     try:
-        with tempfile.TemporaryDirectory(prefix="prisme-demo-") as folder:
-            return _fill_and_serve(flags, Path(folder))
+        with _handling_signals(), tempfile.TemporaryDirectory(prefix="prisme-demo-") as folder:
+            try:
+                return _fill_and_serve(flags, Path(folder))
+            finally:
+                _handle_signals(signal.SIG_IGN)  # the folder is deleted as a whole
     except ConfigError as error:
         print("\n".join(f"prisme demo: {message}" for message in error.messages), file=sys.stderr)
         return 2
@@ -150,6 +155,24 @@ def _show(percent: int, day: str, sent: int) -> None:
         return
     bar = "=" * (percent * _BAR // 100)
     print(f"\rFilling [{bar:<{_BAR}}] {text}", end="", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _handling_signals() -> Iterator[None]:
+    """What ends the demo, a closed terminal too, ends it with a KeyboardInterrupt. Restores the handlers."""
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    _handle_signals(_stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _handle_signals(handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` does with SIGHUP
+            signal.signal(number, handler)
 
 
 def _stop(number: int, _: object) -> NoReturn:

@@ -13,10 +13,13 @@ from urllib.parse import quote
 
 from prisme.demo.traffic import SECOND, Sent, choose_site, make_visit
 
-# Seconds between two visits, on average: somebody is always there, and an hour is no spike.
-_EVERY: Final = 40.0
+# Seconds between two visits, on average; the longest pause is 192 s. So somebody is always there, within the five
+# minutes of `visiting now`, and an hour has some three times as many visits as a usual one of the demo, not ten times.
+_EVERY: Final = 120.0
 _FIRST: Final = 4
 _TIMEOUT: Final = 10.0
+# An event that is later than this came due while the machine slept, and all that came due with it would come at once.
+_LATEST: Final = 300 * SECOND
 _PATHS: Final = {"pageview": "pageviews", "download": "file-downloads", "outbound": "outbound-links"}
 
 
@@ -39,25 +42,31 @@ class LiveVisits:
 
     def _run(self) -> None:
         """Send each event when it is due. What fails is not sent again: the server may not listen yet, or no more."""
-        for sent in self._events():
-            if self._stop.wait(max(sent.at - _now(), 0) / SECOND):
-                return
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                send(self._port, sent)
+        while not self._stop.is_set():
+            for sent in itertools.takewhile(lambda one: _now() - one.at < _LATEST, self._events()):
+                if self._stop.wait(max(sent.at - _now(), 0) / SECOND):
+                    return
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    send(self._port, sent)
 
     def _events(self) -> Iterator[Sent]:
         """All events from now on, in the order of time."""
         active: list[tuple[int, int, Sent, Iterator[Sent]]] = []
         numbers = itertools.count()
-        begin = _now()
-        for number in itertools.count():
-            begin += int(self._random.expovariate(1 / _EVERY) * SECOND) if number >= _FIRST else SECOND
+        for begin in live_starts(_now(), self._random):
             while active and active[0][0] <= begin:
                 _, _, sent, visit = heapq.heappop(active)
                 yield sent
                 _push(active, next(numbers), visit)
             visit = make_visit(begin, choose_site(self._random), Random(self._random.getrandbits(64)))  # noqa: S311
             _push(active, next(numbers), visit)
+
+
+def live_starts(now: int, random: Random) -> Iterator[int]:
+    """When visits begin from `now` on, in microseconds, without an end."""
+    for number in itertools.count():
+        now += int(random.uniform(0.4, 1.6) * _EVERY * SECOND) if number >= _FIRST else SECOND
+        yield now
 
 
 def send(port: int, sent: Sent) -> int:

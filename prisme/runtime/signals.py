@@ -9,7 +9,10 @@ from collections.abc import Callable
 
 
 def stop_on_signal(log: logging.Logger) -> asyncio.Event:
-    """An event that SIGTERM or SIGINT sets; a second signal ends the process at once. For the main thread."""
+    """An event that SIGTERM or SIGINT sets; a second signal ends the process at once. For the main thread.
+
+    SIGHUP sets it as well where the caller has a handler for it: somebody has closed the terminal.
+    """
     stop = asyncio.Event()
 
     def on_signal(number: int) -> None:
@@ -19,8 +22,15 @@ def stop_on_signal(log: logging.Logger) -> asyncio.Event:
         log.info("stopping; a second signal stops at once")
         stop.set()
 
+    def on_hangup() -> None:
+        if not stop.is_set():  # the shell and the system may both send it
+            on_signal(signal.SIGHUP)
+
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
+        loop.add_signal_handler(number, on_signal, number)
+    if callable(signal.getsignal(signal.SIGHUP)):
+        loop.add_signal_handler(signal.SIGHUP, on_hangup)
     return stop
 
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -18,10 +19,22 @@ import pytest
 
 from prisme import assets
 from prisme.cli.main import main
-from prisme.demo import waiting
+from prisme.demo import live, waiting
 from prisme.demo.filling import fill
-from prisme.demo.live import send
-from prisme.demo.traffic import BOT_SHARE, BOTS, DAY, HOUR, NETWORKS, SITES, Sent, make_traffic, make_visit
+from prisme.demo.live import LiveVisits, live_starts, send
+from prisme.demo.traffic import (
+    BOT_SHARE,
+    BOTS,
+    DAY,
+    HOUR,
+    NETWORKS,
+    OLD,
+    SECOND,
+    SITES,
+    Sent,
+    make_traffic,
+    make_visit,
+)
 from prisme.visit.address import parse
 from prisme.visit.geo import Geo
 from tests.server import PATIENCE, LiveServer, config_for, free_port, open_tables, wait_until
@@ -84,8 +97,8 @@ def test_networks_are_in_their_countries(tmp_path: Path) -> None:
     geo = Geo(assets.COUNTRIES, tmp_path)
     try:
         for country, (networks, _) in NETWORKS.items():
-            for network, third in itertools.product(networks, range(0, 256, 5)):
-                assert geo.country(parse(f"{network}.{third}.7")) == country, network
+            for network, third in itertools.product(networks, range(256)):
+                assert geo.country(parse(f"{network}.{third}.{third // 64 * 64 + 1}")) == country, network
     finally:
         geo.close()
 
@@ -121,6 +134,49 @@ def test_all_goes_the_real_way(tmp_path: Path, traffic: list[Sent]) -> None:
     assert not any(path.stat().st_size for path in (tmp_path / "journal").glob("*"))
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_changes_are_plausible(seed: int) -> None:
+    end = END + 9 * HOUR
+    views = first_views(list(make_traffic(end - 90 * DAY, end, 20_000, seed)))
+
+    def count(site: str, first: int, last: int) -> int:
+        return sum(one.site == site and end - first * DAY <= one.at < end - last * DAY for one in views)
+
+    for site, days in itertools.product(SITES, (7, 28)):
+        now, before = count(site, days, 0), count(site, 2 * days, days)
+        if site == OLD:  # no visits in either period, so that nothing says -100%
+            assert now == before == 0 < count(site, 90, 0)
+        else:
+            assert -0.3 < now / before - 1 < 0.6, (site, days)
+
+
+def test_live_visits_are_steady_and_not_many_more_than_usual() -> None:
+    """Within the five minutes of `visiting now`, somebody is there; an hour has not ten times the usual visits."""
+    starts = list(itertools.islice(live_starts(START, Random(1)), 800))
+    gaps = [later - earlier for earlier, later in itertools.pairwise([START, *starts])]
+    assert max(gaps) < 240 * SECOND
+    per_hour = len(starts) / ((starts[-1] - START) / HOUR)
+    assert per_hour < 4 * 20_000 / 90 / 24
+
+
+def test_live_visits_do_not_catch_up_after_a_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments, sent = [time.time_ns() // 1000], threading.Event()
+    times: list[int] = []
+
+    def send_late(_: int, one: Sent) -> int:
+        times.append(moments[0] - one.at)
+        moments[0] += 8 * HOUR if len(times) == 1 else 0
+        if len(times) > 1:
+            sent.set()
+        return 200
+
+    monkeypatch.setattr(live, "_now", lambda: moments[0])
+    monkeypatch.setattr(live, "send", send_late)
+    with LiveVisits(1, 1):
+        assert sent.wait(PATIENCE)
+    assert max(times) < HOUR
+
+
 def test_visits_may_be_few() -> None:
     counts = defaultdict(int)
     for visits in (1, 2, 7):
@@ -147,7 +203,7 @@ def demo(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_look_around(demo: tuple[subprocess.Popen[str], int], tmp_path: Path, number: signal.Signals) -> None:
     process, port = demo
     assert process.stdout
@@ -171,6 +227,8 @@ def test_look_around(demo: tuple[subprocess.Popen[str], int], tmp_path: Path, nu
         assert len(client.get("/api/v1/stats/top-countries").json()["keys"]) == 10
     assert list(tmp_path.glob("prisme-demo-*/prisme.duckdb"))
     process.send_signal(number)
+    if number == signal.SIGHUP:
+        process.send_signal(number)  # the shell and the system may both send it
     assert process.wait(PATIENCE) == 0
     assert not list(tmp_path.iterdir())
 
@@ -216,7 +274,8 @@ def test_live_visits_are_sent_as_browsers_would(tmp_path: Path) -> None:
         assert countries > 5
 
 
-def test_stopped_while_it_fills(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_stopped_while_it_fills(tmp_path: Path, number: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "prisme", "demo", "--visits", "500000", "--port", str(free_port())],
         stderr=subprocess.PIPE,
@@ -225,7 +284,7 @@ def test_stopped_while_it_fills(tmp_path: Path) -> None:
     )
     assert process.stderr
     assert "events" in process.stderr.readline()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert told.endswith("\nprisme demo: stopped, all its data is deleted\n")
