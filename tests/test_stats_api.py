@@ -137,12 +137,16 @@ ABOUT = {
     "it, with its last value.",
     "weekday-hours": "Pageviews by weekday (1 is Monday) and hour of the zone's clock: 168 values, of which the "
     "example shows those that are not 0.",
+    "sites": "Each site that you may see and that has visits, those with the most visitors first: its visitors in the "
+    "span, in the one to compare with, and by bucket (`values`, by `keys`), and the times of its first entry and its "
+    "latest activity. `total` is the number of sites, of which `limit` and `offset` choose some. `compare` is as for "
+    "`dashboard`.",
     "dashboard": "All that a page shows, in one answer, with a span to compare with: `compare` is `previous` (without "
     "it), `year` (52 weeks earlier, so that weekdays match) or `none`; or `compare-from` and `compare-to` say which. "
     "`interval` is that of both. The example shows one of the six `series` and one of the eighteen `tops`, and "
     "leaves out `custom-properties` and `weekday-hours`.",
 }  # fmt: skip
-MORE = dict.fromkeys((*SERIES, "dashboard"), "&interval=day") | {
+MORE = dict.fromkeys((*SERIES, "sites", "dashboard"), "&interval=day") | {
     "custom-properties": "&event=sign_up&property=plan",
     "weekday-hours": "&tz=Europe/Berlin",
 }

@@ -4,20 +4,13 @@ from collections.abc import Collection
 
 import msgspec
 
-from prisme.base.timexpr import SECOND, Interval
+from prisme.base.timexpr import Interval
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.columns import HOURS, PROPERTIES, SERIES, TOPS
 from prisme.stats.frames import Frame, Result, Series
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
-from prisme.stats.selection import Page, Selection, Span
-
-
-class Period(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
-    """A span in Unix seconds."""
-
-    start: int
-    end: int
+from prisme.stats.selection import Page, Period, Selection
 
 
 class Dashboard(msgspec.Struct, frozen=True, rename="kebab"):
@@ -48,8 +41,8 @@ def build_dashboard(
     shown, compared = _count_all(stats, query, now, cache, tuple(compared_tops))
     tops = {name: frame for name, frame in shown.frames.items() if name in TOPS}
     return Dashboard(
-        period=_period(query.span),
-        compared_period=None if query.compared is None else _period(query.compared),
+        period=Period.of(query.span),
+        compared_period=None if query.compared is None else Period.of(query.compared),
         interval=query.interval,
         tz=query.zone.key,
         live_visitors=stats.live_visitors(query.filters, now).values[0],
@@ -88,10 +81,6 @@ def count_anew(stats: Stats, selection: Selection, page: Page) -> Result:
     if HOURS in names:
         frames[HOURS] = stats.weekday_hours(filters, span, zone)
     return Result(stats.series(SERIES, filters, span), frames)
-
-
-def _period(span: Span) -> Period:
-    return Period(span.start // SECOND, span.end // SECOND)
 
 
 def _totals(series: dict[str, Series]) -> dict[str, int | float]:

@@ -10,8 +10,12 @@ from prisme.stats.dashboard import Dashboard, build_dashboard
 from prisme.stats.frames import Frame
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
+from prisme.stats.site_figures import SiteList, build_site_list
 
 DASHBOARD: Final = "dashboard"
+SITES: Final = "sites"
+# Those that are no table, and thus never CSV.
+WITHOUT_CSV: Final = (SITES, DASHBOARD)
 # Computes one figure; the last argument is the time now, in microseconds.
 _Compute = Callable[[Stats, StatsQuery, int], Frame]
 
@@ -31,14 +35,18 @@ FRAMES: Final[dict[str, _Compute]] = {
     PROPERTIES: lambda stats, query, _: stats.properties(query.filters, query.span, query.page, query.property),
     HOURS: lambda stats, query, _: stats.weekday_hours(query.filters, query.span, query.zone),
 }
-NAMES: Final = (*FRAMES, DASHBOARD)
+NAMES: Final = (*FRAMES, *WITHOUT_CSV)
 
 
 def extra_parameters(name: str) -> tuple[str, ...]:
     """Return the query parameters that a figure has in addition to the common ones."""
-    return {PROPERTIES: parameters.PROPERTY, DASHBOARD: parameters.COMPARE}.get(name, ())
+    return {PROPERTIES: parameters.PROPERTY, **dict.fromkeys(WITHOUT_CSV, parameters.COMPARE)}.get(name, ())
 
 
-def compute(name: str, stats: Stats, query: StatsQuery, now: int, cache: IncrementalCache) -> Frame | Dashboard:
+def compute(
+    name: str, stats: Stats, query: StatsQuery, now: int, cache: IncrementalCache
+) -> Frame | Dashboard | SiteList:
     """Return one of `NAMES`; `now` is in microseconds."""
+    if name == SITES:
+        return build_site_list(stats, query)
     return build_dashboard(stats, query, now, cache) if name == DASHBOARD else FRAMES[name](stats, query, now)

@@ -12,7 +12,7 @@ from prisme.base.timexpr import SECOND
 from prisme.stats.buckets import WEEK, bucket_number, hour_of_week
 from prisme.stats.columns import DURATION, EVENTS, SERIES, TOPS
 from prisme.stats.conditions import Conditions
-from prisme.stats.filters import Filters
+from prisme.stats.filters import DOMAIN, Filters
 from prisme.stats.frames import Frame, Series, make_frame, make_list, make_series
 from prisme.stats.grouping import GroupingSets
 from prisme.stats.selection import Page, Span
@@ -138,9 +138,13 @@ class Stats:
         """Return the allowed domains with sessions, the busiest first, each with its first entry in microseconds."""
         return [(domain, first) for domain, first, _ in self.domain_spans()]
 
-    def domain_spans(self) -> list[tuple[str, int, int]]:
-        """Return the same with the latest activity of each domain, in microseconds."""
-        conditions = self.conditions({}, 0, 0)
+    def domain_spans(self, filters: Filters | None = None) -> list[tuple[str, int, int]]:
+        """Return the same with the latest activity of each domain, in microseconds.
+
+        Of the filters, only that on `domain` counts.
+        """
+        of_domain = {name: one for name, one in (filters or {}).items() if name == DOMAIN}
+        conditions = self.conditions(of_domain, 0, 0)
         query = _DOMAINS.format(rows=conditions.rows_ever("sessions"), limit=conditions.bind(MOST_DOMAINS))
         return [(domain, first, last) for domain, first, last in self.run(query, conditions)]
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from prisme.base.timexpr import SECOND
 from prisme.stats.filters import Filters
 
 
@@ -14,6 +15,18 @@ class Span(msgspec.Struct, frozen=True):
     start: int
     end: int
     edges: list[int]
+
+
+class Period(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """A span in Unix seconds, as in responses."""
+
+    start: int
+    end: int
+
+    @classmethod
+    def of(cls, span: Span) -> "Period":
+        """The seconds of a span."""
+        return cls(span.start // SECOND, span.end // SECOND)
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -4,11 +4,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.e2e.callers import WIDE, Callers, call, send_visit
+from tests.e2e.callers import OTHER, SECRET, WIDE, Callers, call, send_visit
 from tests.server import LiveServer
 
 
@@ -57,6 +58,7 @@ def test_pages_of_named_origins_read_figures(tmp_path: Path, allowed: str, origi
         ("visitors?a%0d%0aX-Evil:1=1", 400, "a??X-Evil"),
         ("vistors", 404, "'vistors' is not a figure; the figures are visitors, "),
         ("dashboard.csv", 404, "'dashboard.csv' is not a figure"),
+        ("sites.csv", 404, "'sites.csv' is not a figure"),
     ],
 )
 def test_wrong_questions_are_answered(server: LiveServer, callers: Callers, query: str, status: int, told: str) -> None:
@@ -77,6 +79,27 @@ def test_csv_by_accept(server: LiveServer, callers: Callers) -> None:
         if kind == "text/csv":
             assert told.text == "key,value\r\n/unseen,1\r\n"
             assert told.headers["content-disposition"] == 'attachment; filename="top-pages.csv"'
+
+
+@pytest.mark.parametrize("name", ["sites", "dashboard"])
+def test_what_is_no_table_is_json(server: LiveServer, callers: Callers, name: str) -> None:
+    told = call(server, "GET", f"/api/v1/stats/{name}", callers.admin, params=WIDE, headers={"Accept": "text/csv"})
+    assert told.headers["content-type"] == "application/json"
+    assert told.json()["tz"] == "UTC"
+
+
+def test_sites_are_listed(server: LiveServer, callers: Callers) -> None:
+    def ask(**more: str) -> Any:
+        return call(server, "GET", "/api/v1/stats/sites", callers.admin, params={**WIDE, **more}).json()
+
+    (site,) = ask()["sites"]
+    assert (site["domain"], site["visitors"], site["compared-visitors"], sum(site["values"])) == (SECRET, 1, 0, 1)
+    assert site["first"] <= site["last"]
+    without = ask(compare="none")
+    assert (without["compared-period"], without["sites"][0]["compared-visitors"]) == (None, None)
+    assert [ask(path="/other")["sites"][0]["visitors"], ask(path="/unseen")["sites"][0]["visitors"]] == [0, 1]
+    assert (ask(domain=OTHER)["total"], ask(domain=OTHER)["sites"]) == (0, [])
+    assert (ask(offset="1")["total"], ask(offset="1")["sites"]) == (1, [])
 
 
 def test_late_answers_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

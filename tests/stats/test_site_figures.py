@@ -13,8 +13,8 @@ from prisme.stats.selection import Span
 from prisme.stats.site_figures import list_site_figures
 from prisme.store.reader import Reader
 from tests.stats.lines import DOMAINS, LINES
-from tests.stats.oracle import Journal
-from tests.stats.strategies import many, spans
+from tests.stats.oracle import Journal, Made, Oracle, passes
+from tests.stats.strategies import made_filters, many, read, spans
 
 ZONES = ["UTC", "Europe/Berlin", "Australia/Lord_Howe", "America/New_York"]
 JOURNAL = Journal(LINES)
@@ -59,6 +59,18 @@ def test_figures_equal_plain_python(
         assert figures.first == min(state["entry"] for state in sessions)
         assert figures.last == max(state["exit"] for state in sessions)
     assert [figures.visitors for figures in found] == sorted((one.visitors for one in found), reverse=True)
+
+
+@many
+@given(made_filters, spans, st.sampled_from(ZONES))
+def test_filters_choose_sites_and_visitors(reader: Reader, made: Made, times: tuple[int, int], zone: str) -> None:
+    span, oracle = cut(times, zone), Oracle(JOURNAL, made)
+    found = list_site_figures(Stats(reader, None), span, None, read(made))
+    chosen = [domain for domain in DOMAINS if passes(made.get("domain", []), domain)]
+    assert sorted(figures.domain for figures in found) == sorted(chosen)
+    for figures in found:
+        views = [row for row in oracle.rows("pageview", span.start, span.end) if row["domain"] == figures.domain]
+        assert (figures.visitors, figures.before) == (len({row["visitor"] for row in views}), 0)
 
 
 @pytest.mark.parametrize("domains", [DOMAINS, DOMAINS[:1], ["nowhere.example"]])

@@ -13,7 +13,7 @@ from prisme.base.domains import allows
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.stats.cache.responses import ResponseCache
-from prisme.stats.figures import DASHBOARD, NAMES, compute, extra_parameters
+from prisme.stats.figures import NAMES, WITHOUT_CSV, compute, extra_parameters
 from prisme.stats.filters import DOMAIN
 from prisme.stats.frames import Frame
 from prisme.stats.parameters import StatsQuery, read_query
@@ -138,8 +138,10 @@ def _read_query(now: int, name: str, as_csv: bool, parsed: ParsedRequest, grant:
 
 def _choose_format(segment: str, accept: str) -> tuple[str, bool]:
     """The name, and whether the response is CSV: if the path ends with `.csv`, or `Accept` names it and no other."""
-    if segment.endswith(".csv") and segment.removesuffix(".csv") != DASHBOARD:
+    if segment.endswith(".csv") and segment.removesuffix(".csv") not in WITHOUT_CSV:
         return segment.removesuffix(".csv"), True
+    if segment in WITHOUT_CSV:
+        return segment, False
     types = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
     return segment, "text/csv" in types and not types & {"application/json", "*/*", "application/*"}
 
