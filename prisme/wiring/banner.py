@@ -32,7 +32,8 @@ def announce_start(
 def announce_end(config: Config, stored: int, log: logging.Logger) -> None:
     """Say that the server has stopped, and how many events it has stored."""
     if is_text(config.log_format, STDERR):
-        log.info("stopped: %d events stored in %s", stored, config.data_dir.absolute())
+        events = "1 event" if stored == 1 else f"{stored} events"
+        log.info("stopped: %s stored in %s", events, config.data_dir.absolute())
     else:
         log.info("stopped", extra={"events_stored": stored})
 

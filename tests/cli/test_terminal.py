@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
+from prisme.wiring.banner import browser_url
+from tests.runtime.settings import DEFAULTS
 from tests.server import PATIENCE, browser, free_port
 from tests.terminal import Terminal
 
@@ -65,7 +68,7 @@ def test_one_line_a_request_and_a_last_line(start: Start, tmp_path: Path) -> Non
     terminal.read_until(r"\d\d:\d\d:\d\d POST /api/v1/events/pageviews 200 \d+\.\d ms\r")
     terminal.read_until(r"POST /api/v1/events/pageviews 400 \d+\.\d ms origin not registered\r")
     assert terminal.end() == 0
-    assert re.search(rf"stopped: 1 events stored in {tmp_path}/data\r\n\Z", terminal.text)
+    assert re.search(rf"stopped: 1 event stored in {tmp_path}/data\r\n\Z", terminal.text)
     assert not COLOR.search(terminal.text)
 
 
@@ -107,3 +110,26 @@ def test_pipe_gets_json_unless_told(tmp_path: Path, words: list[str], is_json: b
         (first,) = [line for line in found if "link" in line]
         assert first["msg"].endswith(first["link"])
         assert found[-1]["msg"] == "stopped"
+
+
+def test_files_stay_json_beside_a_terminal(start: Start, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "access.log"
+    terminal = start("-p", str(port), "--access-log", str(log), **PLAIN)
+    terminal.read_until("Press Ctrl-C to stop")
+    httpx.get(f"http://localhost:{port}/api/v1/healthcheck")
+    assert terminal.end() == 0
+    assert "/api/v1/healthcheck" in {json.loads(line)["path"] for line in log.read_text().splitlines()}
+    assert "/api/v1/healthcheck" not in terminal.text
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("0.0.0.0", "http://localhost:8000"),
+        ("::", "http://localhost:8000"),
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("::1", "http://[::1]:8000"),
+    ],
+)
+def test_banner_shows_what_a_browser_can_open(host: str, url: str) -> None:
+    assert browser_url(msgspec.structs.replace(DEFAULTS, host=host)) == url

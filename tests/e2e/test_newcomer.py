@@ -58,7 +58,7 @@ def test_three_commands_and_one_line_lead_to_the_first_visit(chromium: Browser, 
             took = time.monotonic() - began
         terminal.read_until(r"POST /api/v1/events/pageviews 200")
         assert terminal.end() in {0, -signal.SIGINT}  # that of the shell in front of it
-        terminal.read_until(r"stopped: 1 events stored in ")
+        terminal.read_until(r"stopped: 1 event stored in ")
         assert took < PROMISED
     finally:
         terminal.process.kill()

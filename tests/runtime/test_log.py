@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from prisme.runtime.log import TextFormatter
 from prisme.runtime.log_stream import LogStream
 from prisme.runtime.logfile import BACKLOG
+from prisme.runtime.terminal import Painter
 from tests.server import PATIENCE, wait_until
 
 PIPE = 4096  # bytes, the least that Linux gives
@@ -121,3 +124,14 @@ for number in range(1000):
     done = subprocess.run([sys.executable, "-c", scene], capture_output=True, text=True, timeout=PATIENCE)
     told = [json.loads(line)["msg"].split()[1] for line in done.stderr.splitlines()]
     assert told == [str(number) for number in range(1000)]
+
+
+@pytest.mark.parametrize("has_error", [False, True])
+def test_lines_for_people_cannot_control_the_terminal(has_error: bool) -> None:
+    hostile = "evil\x1b]0;title\x07\n\x9b31m\u202e.example"
+    error = ValueError(hostile)
+    found = (ValueError, error, None) if has_error else None
+    record = logging.LogRecord("prisme", logging.ERROR, __file__, 0, "%s is refused", (hostile,), found)
+    line = TextFormatter(Painter(colors=False)).format(record)
+    assert line.isprintable()
+    assert line.count("\\x1b]0;title") == 1 + has_error

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from prisme.runtime.terminal import Painter
 from prisme.web.traffic import AccessLog
 from tests.requirements import miss
 
@@ -330,3 +331,18 @@ def test_stdout_that_is_a_file_is_shared_with_stderr(tmp_path: Path) -> None:
 
     run(scenario)
     assert names((tmp_path / "log").read_bytes()) == ["general 0", "0", "general 1", "1", "general 2", "2"]
+
+
+@pytest.mark.parametrize("field", ["method", "path", "error"])
+def test_lines_for_people_cannot_control_the_terminal(field: str, tmp_path: Path) -> None:
+    fields = {"method": "GET", "path": "/", "error": ""} | {field: "/a\x1b[31m\n\x7f"}
+
+    async def scenario() -> None:
+        log = AccessLog(str(tmp_path / "log"), wall, Painter(colors=False))
+        log.add([log.now()("id", 0.25, "", fields["method"], fields["path"], 404, fields["error"])])
+        log.close()
+
+    run(scenario)
+    (line,) = (tmp_path / "log").read_text().split("\n")[:-1]
+    assert line.isprintable()
+    assert "/a\\x1b[31m\\n\\x7f" in line
