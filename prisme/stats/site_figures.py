@@ -1,5 +1,6 @@
 """Visitors of each site, for the start page and the stats API."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -12,11 +13,12 @@ from prisme.stats.queries import Stats
 from prisme.stats.selection import Period, Span
 from prisme.stats.sql import load_sql
 
-_FIGURES: Final = load_sql("site_figures")
+_VISITORS: Final = load_sql("site_visitors")
+_BUCKETS: Final = load_sql("site_buckets")
 
 
 class SiteFigures(msgspec.Struct, frozen=True):
-    """A domain's visitors in a span, in the span `before`, and by its buckets.
+    """A domain's visitors in a span, and in the span `before`.
 
     `first` is its first entry, `last` its latest activity, in microseconds.
     """
@@ -24,7 +26,6 @@ class SiteFigures(msgspec.Struct, frozen=True):
     domain: str
     visitors: int
     before: int
-    by_bucket: list[int]
     first: int
     last: int
 
@@ -55,7 +56,8 @@ class SiteList(msgspec.Struct, frozen=True, rename="kebab"):
 def build_site_list(stats: Stats, query: StatsQuery) -> SiteList:
     """Return the sites of a query's page, those with the most visitors first. Raises UnavailableError."""
     found = list_site_figures(stats, query.span, query.compared, query.filters)
-    first, has_before = query.page.offset, query.compared is not None
+    shown = found[query.page.offset : query.page.offset + query.page.limit]
+    by_bucket = count_by_bucket(stats, query.span, [one.domain for one in shown], query.filters)
     return SiteList(
         Period.of(query.span),
         None if query.compared is None else Period.of(query.compared),
@@ -63,7 +65,7 @@ def build_site_list(stats: Stats, query: StatsQuery) -> SiteList:
         query.zone.key,
         len(found),
         [edge // SECOND for edge in query.span.edges[:-1]],
-        [_make_row(one, has_before) for one in found[first : first + query.page.limit]],
+        [_make_row(one, by_bucket[one.domain], query.compared is not None) for one in shown],
     )
 
 
@@ -76,29 +78,35 @@ def list_site_figures(
     """
     filters = filters or {}
     now, earlier = _count(stats, span, filters), {} if before is None else _count(stats, before, filters)
-    buckets = range(len(span.edges) - 1)
-    found = [
-        SiteFigures(
-            domain,
-            now.get((domain, -1), 0),
-            earlier.get((domain, -1), 0),
-            [now.get((domain, bucket), 0) for bucket in buckets],
-            first,
-            last,
-        )
-        for domain, first, last in stats.domain_spans(filters)
-    ]
+    found = []
+    for domain, first, last in stats.domain_spans(filters):
+        stats.reader.check()
+        found.append(SiteFigures(domain, now.get(domain, 0), earlier.get(domain, 0), first, last))
     return sorted(found, key=lambda one: -one.visitors)
 
 
-def _make_row(one: SiteFigures, has_before: bool) -> SiteRow:
+def count_by_bucket(
+    stats: Stats, span: Span, domains: Sequence[str], filters: Filters | None = None
+) -> dict[str, list[int]]:
+    """The visitors of some of these domains by the buckets of a span. Raises UnavailableError."""
+    counts = {domain: [0] * len(span.edges[1:]) for domain in domains}
+    conditions = stats.conditions(filters or {}, span.start, span.end)
+    query = _BUCKETS.format(
+        bucket=bucket_number("pageviews", span.edges, conditions.bind),
+        rows=conditions.rows("pageviews"),
+        domains=conditions.bind(list(domains)),
+    )
+    for domain, bucket, count in stats.run(query, conditions) if domains else ():
+        stats.reader.check()
+        counts[domain][bucket] = count
+    return counts
+
+
+def _make_row(one: SiteFigures, by_bucket: list[int], has_before: bool) -> SiteRow:
     before = one.before if has_before else None
-    return SiteRow(one.domain, one.visitors, before, one.by_bucket, one.first // SECOND, one.last // SECOND)
+    return SiteRow(one.domain, one.visitors, before, by_bucket, one.first // SECOND, one.last // SECOND)
 
 
-def _count(stats: Stats, span: Span, filters: Filters) -> dict[tuple[str, int], int]:
-    """The visitors by domain and bucket; bucket -1 is the whole span."""
+def _count(stats: Stats, span: Span, filters: Filters) -> dict[str, int]:
     conditions = stats.conditions(filters, span.start, span.end)
-    bucket = bucket_number("pageviews", span.edges, conditions.bind)
-    query = _FIGURES.format(bucket=bucket, rows=conditions.rows("pageviews"))
-    return {(domain, number): count for domain, number, count in stats.run(query, conditions)}
+    return dict(stats.run(_VISITORS.format(rows=conditions.rows("pageviews")), conditions))

@@ -1,7 +1,7 @@
 """The rows of the start page: the sites with visits, the busiest first, then those that were never visited."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
@@ -9,11 +9,11 @@ import msgspec
 
 from prisme.access.sites import Site
 from prisme.dashboard import filter_terms
+from prisme.dashboard.display import decode_host
 from prisme.dashboard.number_format import Change, describe_change, format_count, format_exact
 from prisme.dashboard.sparkline import draw_sparkline
 from prisme.dashboard.url_state import UrlState
 from prisme.stats.site_figures import SiteFigures
-from prisme.visit.origins import Hosts
 
 SITES: Final = "/sites"
 SITE: Final = "/site"
@@ -35,11 +35,39 @@ class Row(msgspec.Struct, frozen=True):
     line: str = ""
 
 
-def build_rows(figures: Sequence[SiteFigures], sites: Sequence[Site], state: UrlState) -> list[Row]:
+class Entries(msgspec.Struct, frozen=True):
+    """All rows of the page before they are built: sites with visits, and the names of those without any."""
+
+    visited: list[SiteFigures]
+    silent: list[str]
+
+    def __len__(self) -> int:
+        return len(self.visited) + len(self.silent)
+
+    def search(self, text: str) -> "Entries":
+        """Those whose name contains a text, as it is stored or as people read it, in any case."""
+        wanted = text.casefold()
+
+        def fits(name: str) -> bool:
+            return wanted in name.casefold() or wanted in decode_host(name).casefold()
+
+        return Entries([one for one in self.visited if fits(one.domain)], [name for name in self.silent if fits(name)])
+
+    def cut(self, most: int) -> "Entries":
+        """The first ones."""
+        visited = self.visited[:most]
+        return Entries(visited, self.silent[: most - len(visited)])
+
+
+def build_rows(
+    entries: Entries, by_bucket: Mapping[str, Sequence[int]], sites: Sequence[Site], state: UrlState
+) -> list[Row]:
     """The rows. `sites` are those that the viewer may change, `state` makes the links."""
     index = _Index(sites)
-    visited = [_build_visited(one, index.find(host_of(one.domain)), state) for one in figures]
-    return visited + [_build_silent(name, state) for name in find_silent([one.domain for one in figures], sites)]
+    visited = [
+        _build_visited(one, by_bucket[one.domain], index.find(host_of(one.domain)), state) for one in entries.visited
+    ]
+    return visited + [_build_silent(name, state) for name in entries.silent]
 
 
 def find_silent(domains: Iterable[str], sites: Sequence[Site]) -> list[str]:
@@ -55,12 +83,12 @@ class _Index:
     """Finds the names of sites by a host: its own, and the wildcards that it matches."""
 
     def __init__(self, sites: Sequence[Site]) -> None:
-        self._exact = {site.name for site in sites}
-        self._wildcards = [(site.name, Hosts([site.name])) for site in sites if site.is_wildcard]
+        self._names = {site.name for site in sites}
 
     def find_all(self, host: str) -> list[str]:
-        own = [host] if host in self._exact else []
-        return own + [name for name, hosts in self._wildcards if host in hosts]
+        labels = host.split(".")
+        wildcards = (f"*.{'.'.join(labels[number:])}" for number in range(1, len(labels)))
+        return [name for name in (host, *wildcards) if name in self._names]
 
     def find(self, host: str) -> str:
         """The first of them; empty for none."""
@@ -87,7 +115,7 @@ def dashboard_link(state: UrlState, domain: str) -> str:
     return state.link({"domain": filter_terms.make_value_term("domain", domain)})
 
 
-def _build_visited(one: SiteFigures, name: str, state: UrlState) -> Row:
+def _build_visited(one: SiteFigures, by_bucket: Sequence[int], name: str, state: UrlState) -> Row:
     return Row(
         one.domain,
         True,
@@ -96,7 +124,7 @@ def _build_visited(one: SiteFigures, name: str, state: UrlState) -> Row:
         format_count(one.visitors),
         format_exact(one.visitors),
         describe_change(one.visitors, one.before, format_count(one.before)),
-        draw_sparkline(one.by_bucket),
+        draw_sparkline(by_bucket),
     )
 
 

@@ -8,10 +8,10 @@ from prisme.access.sites import Site
 from prisme.base.refusal import Refusal
 from prisme.dashboard.number_format import format_duration, format_exact
 from prisme.dashboard.url_state import UrlState
-from prisme.stats.parameters import COMPARE, read_query
+from prisme.stats.parameters import COMPARE, StatsQuery, read_query
 from prisme.stats.queries import Stats
-from prisme.stats.site_figures import SiteFigures, list_site_figures
-from prisme.web.pages.site_rows import SITES, build_rows, find_silent, site_link
+from prisme.stats.site_figures import count_by_bucket, list_site_figures
+from prisme.web.pages.site_rows import SITES, Entries, build_rows, find_silent, site_link
 from prisme.web.pages.templates import see_other
 from prisme.web.pages.viewer import START, DashboardDeps, Viewer, admin_form, frame_values, open_reader, viewer_endpoint
 from prisme.web.responses import Response
@@ -59,8 +59,6 @@ def _add(deps: DashboardDeps, viewer: Viewer, fields: Mapping[str, str]) -> Resp
 def _show(deps: DashboardDeps, viewer: Viewer, fault: str = "", typed: Mapping[str, str] | None = None) -> Response:
     zone = {"tz": viewer.zone} if viewer.zone else {}
     query = read_query(_PERIOD | zone, deps.source.now, COMPARE)
-    with open_reader(deps, viewer) as reader:
-        figures = list_site_figures(Stats(reader, viewer.grant.domains), query.span, query.compared)
     shared = {SHARE: key} if (key := viewer.parameters.get(SHARE, "")) else {}
     state = UrlState(shared, None, viewer.zone, viewer.request.root)
     values = {
@@ -71,21 +69,27 @@ def _show(deps: DashboardDeps, viewer: Viewer, fault: str = "", typed: Mapping[s
         "fault": fault,
         "typed": typed or {},
     }
-    values |= _select_rows(deps, viewer, figures, state)
+    values |= _read_rows(deps, viewer, query, state)
     return deps.page.templates.render(
         "sites", values | frame_values(viewer, state, query.zone.key), 400 if fault else 200
     )
 
 
-def _select_rows(deps: DashboardDeps, viewer: Viewer, figures: list[SiteFigures], state: UrlState) -> dict[str, Any]:
-    search = viewer.parameters.get("search", "").strip()
-    rows = build_rows(figures, changeable_sites(deps, viewer), state)
-    found = [row for row in rows if search.casefold() in row.name.casefold()]
+def _read_rows(deps: DashboardDeps, viewer: Viewer, query: StatsQuery, state: UrlState) -> dict[str, Any]:
+    """The rows that the search finds, as many as the page shows."""
+    search, sites = viewer.parameters.get("search", "").strip(), changeable_sites(deps, viewer)
+    with open_reader(deps, viewer) as reader:
+        stats = Stats(reader, viewer.grant.domains)
+        visited = list_site_figures(stats, query.span, query.compared)
+        entries = Entries(visited, find_silent((one.domain for one in visited), sites))
+        found = entries.search(search)
+        shown = found.cut(_MOST_ROWS)
+        by_bucket = count_by_bucket(stats, query.span, [one.domain for one in shown.visited])
     return {
         "search": search,
-        "sites": found[:_MOST_ROWS],
-        "shown": f"{min(len(found), _MOST_ROWS):,} of {len(rows):,}",
-        "has_more": len(rows) > _MOST_ROWS,
+        "sites": build_rows(shown, by_bucket, sites, state),
+        "shown": f"{len(shown):,} of {len(entries):,}",
+        "has_more": len(entries) > _MOST_ROWS,
     }
 
 
