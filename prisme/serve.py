@@ -40,6 +40,7 @@ from prisme.web.events import endpoints, noscript
 from prisme.web.events.endpoints import EventDeps
 from prisme.web.lifecycle import ServeError
 from prisme.web.metrics_server import MetricsServer
+from prisme.web.pages import missing
 from prisme.web.pages.health import Intake
 from prisme.web.request import Proxy
 from prisme.web.routing import Methods
@@ -47,7 +48,7 @@ from prisme.web.server import Batching, Server, answer_scope, make_server
 from prisme.web.site_registry import SiteRegistry
 from prisme.web.traffic import SOURCE_IP, AccessLog, Traffic
 from prisme.wiring.banner import announce_end, announce_start, browser_url, choose_access_painter
-from prisme.wiring.reading import ReadingDeps, missing_page, reading_routes
+from prisme.wiring.reading import ReadingDeps, make_templates, reading_routes
 from prisme.wiring.recording import build_housekeeping, build_services, build_sites, inactive_ttl, open_stores
 
 
@@ -135,10 +136,20 @@ class Prisme:
         self._registry = SiteRegistry(list_, self._sites, self._refused)
         routes, not_found = self._event_routes(), None
         if config.mode == "default":
-            database, urls = self._stores.database, self._sites
-            deps = ReadingDeps(config, folder, database, self._intake, urls, self._registry, self._clock, log)
+            templates = make_templates(config)
+            deps = ReadingDeps(
+                config,
+                self._control,
+                templates,
+                self._stores.database,
+                self._intake,
+                self._sites,
+                self._registry,
+                self._clock,
+                log,
+            )
             routes |= reading_routes(deps, setup, self._closing)
-            not_found = missing_page(config)
+            not_found = missing.endpoint(templates)
         _check_base_path(config.base_path, routes)
         self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log, config.base_path, not_found)
         self._batching = Batching(self._app)

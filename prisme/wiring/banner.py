@@ -12,6 +12,7 @@ from prisme.runtime.terminal import Painter, choose_painter, escape
 
 # More names than this are counted, not listed.
 _MOST_NAMES = 5
+_ALL_ADDRESSES = frozenset(("0.0.0.0", "::"))  # noqa: S104  # only compared, not bound
 
 
 def announce_start(
@@ -26,7 +27,7 @@ def announce_start(
         text = write_banner(config, names, link, painter, is_demo=is_demo)
         log.info("%s", text, extra={"verbatim": True})
     else:
-        _log_addresses(config, link, log)
+        _log_addresses(config, link, log, is_demo)
 
 
 def announce_end(config: Config, stored: int, log: logging.Logger) -> None:
@@ -46,18 +47,19 @@ def choose_access_painter(config: Config) -> Painter | None:
     return choose_painter(STREAMS[path], os.environ) if path in STREAMS else Painter(colors=False)
 
 
-def _log_addresses(config: Config, link: str, log: logging.Logger) -> None:
+def _log_addresses(config: Config, link: str, log: logging.Logger, is_demo: bool) -> None:
     log.info("prisme %s listens on %s://%s:%d", __version__, config.scheme, config.host, config.port)
     if config.admin_hostport:
         log.info("metrics and health on http://%s:%d", *config.admin_hostport)
     if link:
-        log.info("no account yet; create the first one at %s", link, extra={"link": link})
+        what = "the dashboard is open" if is_demo else "no account yet; create the first one"
+        log.info("%s at %s", what, link, extra={"link": link})
 
 
 def write_banner(config: Config, names: Sequence[str], link: str, painter: Painter, *, is_demo: bool = False) -> str:
     """The same for people; `names` are the sites."""
     rows = [
-        ("Dashboard", link if is_demo else f"{browser_url(config)}/"),
+        ("Dashboard", link if is_demo else f"{browser_url(config)}/{_describe_reach(config)}"),
         ("First time", f"{link} (creates your account)" if link and not is_demo else ""),
         ("Counting", escape(_list_names(names))),
         ("Data", escape(str(config.data_dir.absolute()))),
@@ -72,9 +74,13 @@ def write_banner(config: Config, names: Sequence[str], link: str, painter: Paint
 
 def browser_url(config: Config) -> str:
     """The URL of the server for a browser on this machine, without a slash at the end."""
-    host = "localhost" if config.host in {"0.0.0.0", "::"} else config.host  # noqa: S104  # only compared, not bound
+    host = "localhost" if config.host in _ALL_ADDRESSES else config.host
     host = f"[{host}]" if ":" in host else host
     return f"{config.scheme}://{host}:{config.port}{config.base_path}"
+
+
+def _describe_reach(config: Config) -> str:
+    return f" (and on port {config.port} of every address of this machine)" if config.host in _ALL_ADDRESSES else ""
 
 
 def _list_names(names: Sequence[str]) -> str:

@@ -13,7 +13,6 @@ from prisme.access.tokens import Tokens
 from prisme.access.views import Views
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
-from prisme.runtime.folder import Folder
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.cache.responses import ResponseCache
 from prisme.stats.cache.sites import SiteCache
@@ -27,7 +26,7 @@ from prisme.web.api.admin import AdminApiDeps
 from prisme.web.api.stats import StatsDeps
 from prisme.web.authentication import Authenticator
 from prisme.web.identification import Identifier
-from prisme.web.pages import dashboard, login, missing, settings, share, site, sites
+from prisme.web.pages import dashboard, login, settings, share, site, sites
 from prisme.web.pages import list as list_page
 from prisme.web.pages import setup as setup_page
 from prisme.web.pages.endpoints import PageDeps
@@ -40,7 +39,7 @@ from prisme.web.pages.templates import Templates
 from prisme.web.pages.viewer import DashboardDeps
 from prisme.web.password_check import PasswordChecker
 from prisme.web.request_limit import RequestLimit
-from prisme.web.routing import Endpoint, Methods
+from prisme.web.routing import Methods
 from prisme.web.script_requests import ScriptRequests
 from prisme.web.site_registry import SiteRegistry
 from prisme.web.static import DASHBOARD_JS
@@ -59,7 +58,8 @@ class ReadingDeps(NamedTuple):
     """What the figures and pages need of the server. `intake` says how events come in."""
 
     config: Config
-    folder: Folder
+    control: Control
+    templates: Templates
     database: Database
     intake: Callable[[], Intake]
     urls: Sites
@@ -71,7 +71,7 @@ class ReadingDeps(NamedTuple):
 def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExitStack) -> dict[str, Methods]:
     """All routes that show something, and those of the accounts of who may see it. `closing` ends their threads."""
     config, database, clock = deps.config, deps.database, deps.clock
-    control = Control(deps.folder.path)
+    control, templates = deps.control, deps.templates
     authenticator = Authenticator(
         Accounts(control), Tokens(control), Shares(control), lambda: clock.wall() // 1_000_000_000
     )
@@ -86,7 +86,6 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     cache, shortages = IncrementalCache(database), ShortageLog(deps.log)
     source = StatsSource(database, cache, clock, config.api_stats_timeout, shortages)
     responses = ResponseCache(lambda: database.load_log.done)
-    templates = _make_templates(config)
     figures_page = PageDeps(templates, figures_pool, identifier)
     access_page = PageDeps(templates, access_pool, identifier)
     scripts = ScriptRequests(deps.urls)
@@ -117,10 +116,6 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     return {**notes, **others, **limited_figures}
 
 
-def missing_page(config: Config) -> Endpoint:
-    """Answers requests for unknown paths."""
-    return missing.endpoint(_make_templates(config))
-
-
-def _make_templates(config: Config) -> Templates:
+def make_templates(config: Config) -> Templates:
+    """The templates of all pages."""
     return Templates(static.script_url(DASHBOARD_JS), config.base_path)
