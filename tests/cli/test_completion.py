@@ -1,7 +1,7 @@
 """`prisme completion`, as shells use it."""
 
-import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -45,9 +45,20 @@ def test_others_can_read_their_script(shell: str, check: list[str], capsys: pyte
     text = script(shell, capsys)
     assert "serve" in text
     assert "--data-dir" in text or "-l data-dir" in text
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed: apt-get install {shell}")
-    subprocess.run([shell, *check], input=text, text=True, check=True)
+    subprocess.run([need(shell, shell), *check], input=text, text=True, check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("user ad", ["add"]), ("user add ada --role ", ["admin", "viewer"]), ("ser", ["serve"]), ("nonsense ", [])],
+)
+def test_fish_completes(words: str, completed: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    # In an empty folder: fish completes names of files where it knows nothing better.
+    ask = f"{script('fish', capsys)}\ncomplete -C 'prisme {words}'"
+    run = subprocess.run(
+        [need("fish", "fish"), "--no-config", "-c", ask], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert run.stdout.split() == completed
 
 
 def test_unknown_shell_is_told(capsys: pytest.CaptureFixture[str]) -> None:
