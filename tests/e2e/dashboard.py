@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 from playwright.sync_api import BrowserContext, Page
 
 from prisme.access.accounts import Accounts
@@ -50,6 +51,14 @@ def log_in(context: BrowserContext, live: LiveServer, name: str) -> None:
     """Without the dashboard that follows: what a test opens is the first page that it asks for."""
     answer = context.request.post(f"{live.url}/login", form={"name": name, "password": PASSWORD}, max_redirects=0)
     assert answer.status == 303, answer.text()
+
+
+@contextmanager
+def logged_in(live: LiveServer, name: str, password: str = PASSWORD) -> Iterator[httpx.Client]:
+    """The same for a client that shows no pages."""
+    with httpx.Client(base_url=live.url, timeout=20) as client:
+        assert client.post("/login", data={"name": name, "password": password}).status_code == 303
+        yield client
 
 
 def see(live: LiveServer, page: str, agent: str, referrer: str = "") -> None:

@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -16,9 +15,9 @@ from prisme.access.login_attempts import PER_BROWSER
 from prisme.access.shares import Shares
 from prisme.access.tokens import Tokens
 from prisme.store.control import Control
+from tests.e2e.dashboard import PASSWORD, add_people, logged_in
 from tests.server import LiveServer
 
-PASSWORD = "correct horse battery"
 PAGES = ("account", "users", "tokens", "shares", "audit")
 EMPTY = {"users": "", "tokens": "No tokens yet", "shares": "No share links yet", "audit": ""}
 
@@ -26,28 +25,19 @@ EMPTY = {"users": "", "tokens": "No tokens yet", "shares": "No share links yet",
 @pytest.fixture
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with LiveServer(tmp_path_factory.mktemp("settings")) as live:
-        accounts, now = Accounts(Control(live.folder)), int(time.time())
-        accounts.add(operator("test"), "ada", "admin", (), PASSWORD, now)
-        accounts.add(operator("test"), "vic", "viewer", ("example.com",), PASSWORD, now)
+        add_people(live, "example.com")
         yield live
 
 
 @pytest.fixture
 def ada(server: LiveServer) -> Iterator[httpx.Client]:
-    with log_in(server, "ada") as client:
+    with logged_in(server, "ada") as client:
         yield client
 
 
 @pytest.fixture
 def vic(server: LiveServer) -> Iterator[httpx.Client]:
-    with log_in(server, "vic") as client:
-        yield client
-
-
-@contextmanager
-def log_in(server: LiveServer, name: str, password: str = PASSWORD) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=20) as client:
-        assert client.post("/login", data={"name": name, "password": password}).status_code == 303
+    with logged_in(server, "vic") as client:
         yield client
 
 
@@ -119,7 +109,7 @@ def test_accounts(server: LiveServer, ada: httpx.Client) -> None:
     assert fault(do(ada, "users", **change)) == "wrong current password"
     assert fault(do(ada, "users", **change, own_password="guess")) == "wrong current password"
     assert done(do(ada, "users", **change, own_password=PASSWORD), "users", "password")
-    with log_in(server, "bob", "another password"):
+    with logged_in(server, "bob", "another password"):
         pass
     assert done(do(ada, "users", do="remove", name="bob"), "users", "removed")
     assert [one.name for one in accounts.list()] == ["ada", "vic"]
@@ -227,7 +217,7 @@ def test_tokens_are_kept_on_purpose(server: LiveServer, vic: httpx.Client, ada: 
     assert done(do(ada, "users", **reset), "users", "password")
     assert tokens.list() == []
     tokens.add(vics, "ended", 0)
-    with log_in(server, "vic") as again:
+    with logged_in(server, "vic") as again:
         assert done(do(again, "account", password=PASSWORD, **new), "account", "password")
     assert tokens.list() == []
 
@@ -239,7 +229,7 @@ def test_ones_own_password(server: LiveServer, vic: httpx.Client) -> None:
     assert "do not match" in fault(do(vic, "account", password=PASSWORD, new_password=new, again_password="other"))
     assert done(do(vic, "account", password=PASSWORD, new_password=new, again_password=new), "account", "password")
     assert vic.get("/settings/account").status_code == 303  # all browsers log in again
-    with log_in(server, "vic", new):
+    with logged_in(server, "vic", new):
         pass
 
 
@@ -251,7 +241,7 @@ def test_guessing_ones_password_has_to_wait(server: LiveServer, vic: httpx.Clien
     refused = do(vic, "account", password=PASSWORD, **new)
     assert fault(refused, 429).startswith("too many wrong passwords")
     assert 0 < int(refused.headers["retry-after"]) <= 900
-    with log_in(server, "vic") as elsewhere:
+    with logged_in(server, "vic") as elsewhere:
         assert done(do(elsewhere, "account", password=PASSWORD, **new), "account", "password")
     told = [one for one in ada.get("/api/v1/audit").json()["audit"] if one["action"] == "user.confirm.failed"]
     assert [(one["actor"], one["subject"], one["count"]) for one in told] == [("user:vic", "vic", PER_BROWSER)]

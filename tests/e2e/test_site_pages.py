@@ -1,44 +1,32 @@
 """The start page and the page of a site: sites are added, counted, shared and removed at once."""
 
 import re
-import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from prisme.access.accounts import Accounts
-from prisme.access.grants import operator
-from prisme.store.control import Control
-from tests.e2e.dashboard import Open
+from tests.e2e.dashboard import Open, add_people, logged_in
 from tests.server import CHROME, LiveServer, wait_until
-
-PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with LiveServer(tmp_path_factory.mktemp("sites"), origins="example.com,127.0.0.1", bot_filter="off") as live:
-        accounts, now = Accounts(Control(live.folder)), int(time.time())
-        accounts.add(operator("test"), "ada", "admin", (), PASSWORD, now)
-        accounts.add(operator("test"), "vic", "viewer", ("example.com",), PASSWORD, now)
+        add_people(live, "example.com")
         yield live
 
 
 @pytest.fixture
 def ada(server: LiveServer) -> Iterator[httpx.Client]:
-    yield from log_in(server, "ada")
+    with logged_in(server, "ada") as client:
+        yield client
 
 
 @pytest.fixture
 def vic(server: LiveServer) -> Iterator[httpx.Client]:
-    yield from log_in(server, "vic")
-
-
-def log_in(server: LiveServer, name: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=20) as client:
-        assert client.post("/login", data={"name": name, "password": PASSWORD}).status_code == 303
+    with logged_in(server, "vic") as client:
         yield client
 
 
@@ -196,7 +184,7 @@ def test_snippet_is_copied_with_one_click(server: LiveServer, visit: Open) -> No
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server with more sites than a menu shows."""
     with LiveServer(tmp_path_factory.mktemp("many"), origins="*.example.com", bot_filter="off") as live:
-        Accounts(Control(live.folder)).add(operator("test"), "ada", "admin", (), PASSWORD, int(time.time()))
+        add_people(live, "example.com")
         for number in range(120):
             assert view(live, f"s{number}.example.com") == 200
         live.settle()
@@ -212,9 +200,13 @@ def test_every_site_of_many_is_found(server: LiveServer, many: LiveServer, visit
     assert menu.locator("a").count() == 51
     if script:
         page.get_by_label("50 of 120 shown").fill("s1")
-        visible = menu.locator("a:visible").all_inner_texts()
+        everything, *visible = menu.locator("a:visible").all_inner_texts()
+        assert everything == "All sites"
         assert visible
         assert all("s1" in text for text in visible)
+        expect(menu.get_by_text("None of these")).to_be_hidden()
+        page.get_by_label("50 of 120 shown").fill("nothing")
+        expect(menu.get_by_text("None of these: press Search to look through all sites.")).to_be_visible()
     page.get_by_label("50 of 120 shown").fill("s119")
     menu.get_by_role("button", name="Search").click()
     expect(page.locator("table.sites tbody tr")).to_have_count(1)

@@ -93,9 +93,11 @@ addEventListener("popstate", () => void show(location.href, false));
 document.addEventListener("input", ({ target }) => {
   const field = target as HTMLInputElement;
   if (field.dataset.narrows === undefined) return;
-  for (const link of all<HTMLElement>("a", field.closest(".pop") ?? field)) {
-    link.hidden = !link.textContent?.toLowerCase().includes(field.value.trim().toLowerCase());
-  }
+  const menu = field.closest(".pop") ?? field;
+  const [, ...links] = all<HTMLElement>("a", menu); // the first leads to all sites
+  for (const link of links) link.hidden = !link.textContent?.toLowerCase().includes(field.value.trim().toLowerCase());
+  const hint = find<HTMLElement>("[data-no-match]", menu);
+  if (hint) hint.hidden = links.some((link) => !link.hidden);
 });
 
 // Buttons that copy a text
