@@ -5,13 +5,13 @@ from typing import Final
 
 import pytest
 
-from prisme.access import accounts, audit, grants, keys, login_attempts, shares, tokens, views
+from prisme.access import accounts, audit, grants, keys, login_attempts, shares, sites, tokens, views
 from prisme.base import refusal, uri
 from prisme.base.refusal import Refusal
 from prisme.ingest import pageview
 from prisme.runtime.options import OPTIONS
-from prisme.stats import filters, parameters
-from prisme.visit import ratelimit, sessions
+from prisme.stats import filters, parameters, queries
+from prisme.visit import ratelimit, refused_hosts, sessions
 from prisme.web import body, parsed_request, request, request_limit, routing, unread
 from prisme.web.pages import list as list_page
 from prisme.wiring import reading
@@ -69,6 +69,11 @@ VALUES: Final = {
     "the same, of a browser that has logged in before": f"{login_attempts.PER_BROWSER}",
     "log-in": f"{accounts.LOGIN_SECONDS // 86_400} days",
     "log-ins of an account at the same time": f"{accounts._MAX_LOGINS}",
+    "sites that are added, without those of `origins`": f"{sites._MAX_SITES:,}, and {sites._MAX_ALIASES:,} aliases",
+    "sites with visits that the menu, the page of sites and the stats API know": (
+        f"the {queries.MOST_DOMAINS:,} with the most visits"
+    ),
+    "hosts whose events were refused, listed on the page of sites": f"{refused_hosts._MOST}",
     "entries such as `*.example.com` of an account or token": str(grants._MAX_WILDCARDS),
     "API tokens": f"{tokens._MAX_TOKENS:,}",
     "share links": f"{shares._MAX_SHARES:,}",
