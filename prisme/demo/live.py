@@ -1,7 +1,6 @@
 """Visits to the demo while it runs, sent over HTTP as browsers behind a proxy would."""
 
 import contextlib
-import heapq
 import http.client
 import itertools
 import threading
@@ -11,7 +10,7 @@ from random import Random
 from typing import Final
 from urllib.parse import quote
 
-from prisme.demo.traffic import SECOND, Sent, choose_site, make_visit
+from prisme.demo.traffic import SECOND, Sent, choose_site, interleave, make_visit
 
 # Seconds between two visits, on average; the longest pause is 192 s. So somebody is always there, within the five
 # minutes of `visiting now`, and an hour has some three times as many visits as a usual one of the demo, not ten times.
@@ -51,15 +50,13 @@ class LiveVisits:
 
     def _events(self) -> Iterator[Sent]:
         """All events from now on, in the order of time."""
-        active: list[tuple[int, int, Sent, Iterator[Sent]]] = []
-        numbers = itertools.count()
-        for begin in live_starts(_now(), self._random):
-            while active and active[0][0] <= begin:
-                _, _, sent, visit = heapq.heappop(active)
-                yield sent
-                _push(active, next(numbers), visit)
-            visit = make_visit(begin, choose_site(self._random), Random(self._random.getrandbits(64)))  # noqa: S311
-            _push(active, next(numbers), visit)
+        random = self._random
+
+        def begin_visits() -> Iterator[tuple[int, Iterator[Sent]]]:
+            for begin in live_starts(_now(), random):
+                yield begin, make_visit(begin, choose_site(random), Random(random.getrandbits(64)))  # noqa: S311  # as above
+
+        return interleave(begin_visits())
 
 
 def live_starts(now: int, random: Random) -> Iterator[int]:
@@ -90,12 +87,6 @@ def send(port: int, sent: Sent) -> int:
         body = (sent.properties or sent.link).encode()
         connection.request("POST", f"/api/v1/events/{path}", body, {n: v for n, v in headers.items() if v})
         return connection.getresponse().status
-
-
-def _push(active: list[tuple[int, int, Sent, Iterator[Sent]]], number: int, visit: Iterator[Sent]) -> None:
-    sent = next(visit, None)
-    if sent is not None:
-        heapq.heappush(active, (sent.at, number, sent, visit))
 
 
 def _now() -> int:

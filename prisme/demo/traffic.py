@@ -2,7 +2,8 @@
 
 import heapq
 import itertools
-from collections.abc import Generator, Iterator, Mapping
+import sys
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from random import Random
 from typing import Final, TypeVar
 
@@ -174,30 +175,36 @@ _BY_HOUR: Final = (3, 2, 1, 1, 1, 2, 4, 7, 10, 12, 13, 12, 11, 12, 13, 12, 11, 1
 _BY_WEEKDAY: Final = (1.05, 1.1, 1.1, 1.05, 0.95, 0.6, 0.65)  # from Monday
 
 
-def make_traffic(start: int, end: int, visits: int, seed: int) -> Iterator[Sent]:
-    """The events of `visits` visits between `start` and `end`, in microseconds, ordered by time."""
-    random = Random(seed)  # noqa: S311  # reproducible on purpose
+def interleave(visits: Iterable[tuple[int, Iterator[Sent]]]) -> Iterator[Sent]:
+    """The events of visits, each with the time at which it begins, in the order of time. Visits come in that order."""
     active: list[tuple[int, int, Sent, Iterator[Sent]]] = []
     numbers = itertools.count()
-    moved = start + (end - start) * _MOVED_AFTER
 
     def push(visit: Iterator[Sent]) -> None:
         event = next(visit, None)
-        if event is not None and event.at < end:
+        if event is not None:
             heapq.heappush(active, (event.at, next(numbers), event, visit))
 
-    for begin, spike in _starts(start, end, visits, random):
+    for begin, new in itertools.chain(visits, [(sys.maxsize, iter(()))]):
         while active and active[0][0] <= begin:
             _, _, event, visit = heapq.heappop(active)
             yield event
             push(visit)
-        shares = _SHARES if begin < moved else _without_old()
-        site = SITE if spike else _pick(shares, random)
-        push(make_visit(begin, site, Random(random.getrandbits(64)), spike=spike))  # noqa: S311
-    while active:
-        _, _, event, visit = heapq.heappop(active)
-        yield event
-        push(visit)
+        push(new)
+
+
+def make_traffic(start: int, end: int, visits: int, seed: int) -> Iterator[Sent]:
+    """The events of `visits` visits between `start` and `end`, in microseconds, ordered by time."""
+    random = Random(seed)  # noqa: S311  # reproducible on purpose
+    moved = start + (end - start) * _MOVED_AFTER
+
+    def begin_visits() -> Iterator[tuple[int, Iterator[Sent]]]:
+        for begin, spike in _starts(start, end, visits, random):
+            site = SITE if spike else _pick(_SHARES if begin < moved else _without_old(), random)
+            # An own generator, as visits take turns.
+            yield begin, make_visit(begin, site, Random(random.getrandbits(64)), spike=spike)  # noqa: S311  # as above
+
+    return itertools.takewhile(lambda sent: sent.at < end, interleave(begin_visits()))
 
 
 def _starts(start: int, end: int, visits: int, random: Random) -> Iterator[tuple[int, bool]]:

@@ -12,7 +12,7 @@ _PAGE: Final = (
 
 
 class WaitingServer:
-    """`with WaitingServer(port) as waiting:` answers every request with the state of `percent`.
+    """`with WaitingServer(port) as waiting:` shows in browsers how many `percent` are filled.
 
     Raises OSError if somebody else listens on the port.
     """
@@ -54,8 +54,6 @@ def _make_handler(waiting: WaitingServer) -> type[BaseHTTPRequestHandler]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
-
-        do_POST = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             """Nothing."""
