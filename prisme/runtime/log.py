@@ -41,14 +41,14 @@ class BunyanFormatter(logging.Formatter):
             "msg": record.getMessage(),
             "v": 0,
         }
-        line.update((key, value) for key, value in vars(record).items() if key not in _OWN_FIELDS)
+        line.update(_extra(record))
         if record.exc_info:
             line["err"] = {"stack": self.formatException(record.exc_info)}
         return msgspec.json.encode(line, enc_hook=str).decode()
 
 
 class TextFormatter(logging.Formatter):
-    """One line per record, with the local time. An exception is its last line, and where it was raised.
+    """One line per record, with the local time. Items of `extra` follow the message, an exception in one line.
 
     A record whose `verbatim` is true is written as it is: what it says is ours alone.
     """
@@ -60,7 +60,8 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         if getattr(record, "verbatim", False):
             return record.getMessage()
-        text = escape(record.getMessage())
+        more = ", ".join(f"{key}: {value}" for key, value in _extra(record))
+        text = escape(f"{record.getMessage()} ({more})" if more else record.getMessage())
         if record.exc_info and record.exc_info[1] is not None:
             text += f": {_describe(record.exc_info[1])}"
         for level, word, color in _WORDS:
@@ -69,6 +70,11 @@ class TextFormatter(logging.Formatter):
                 break
         time = datetime.datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         return f"{self._painter.paint(time, 'dim')} {text}"
+
+
+def _extra(record: logging.LogRecord) -> list[tuple[str, Any]]:
+    """The items of `extra`."""
+    return [(key, value) for key, value in vars(record).items() if key not in _OWN_FIELDS]
 
 
 _WORDS: Final[tuple[tuple[int, str, Color], ...]] = (

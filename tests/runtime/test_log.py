@@ -135,3 +135,9 @@ def test_lines_for_people_cannot_control_the_terminal(has_error: bool) -> None:
     line = TextFormatter(Painter(colors=False)).format(record)
     assert line.isprintable()
     assert line.count("\\x1b]0;title") == 1 + has_error
+
+
+def test_lines_for_people_have_the_items_of_extra() -> None:
+    record = logging.LogRecord("prisme", logging.INFO, __file__, 0, "segment %d loaded", (7,), None)
+    vars(record).update(events=5, rejected=1)
+    assert TextFormatter(Painter(colors=False)).format(record).endswith("segment 7 loaded (events: 5, rejected: 1)")
