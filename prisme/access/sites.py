@@ -11,6 +11,7 @@ import msgspec
 
 from prisme.access import audit
 from prisme.access.grants import AccessError, Grant, NotFoundError
+from prisme.base.domains import is_wildcard
 from prisme.store.control import Control
 from prisme.visit.origins import Hosts, OriginError, parse_entry
 
@@ -43,7 +44,7 @@ class Site(msgspec.Struct, frozen=True):
     @property
     def is_wildcard(self) -> bool:
         """Whether it stands for all subdomains of a domain."""
-        return self.name.startswith("*.")
+        return is_wildcard(self.name)
 
 
 class Registered(NamedTuple):
@@ -200,7 +201,7 @@ def _parse(text: str) -> str:
 def _assign(sites: list[Site], aliases: list[Alias]) -> list[Site]:
     """The sites with their aliases; a wildcard has those of the hosts that only it registers."""
     own: dict[str, list[Alias]] = {site.name: [] for site in sites}
-    wildcards = [(name, Hosts([name])) for name in own if name.startswith("*.")]
+    wildcards = [(name, Hosts([name])) for name in own if is_wildcard(name)]
     for alias in aliases:
         names = [name for host in (alias.site, alias.host) for name in (host, *_matching(wildcards, host))]
         for name in names:

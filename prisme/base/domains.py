@@ -4,9 +4,11 @@ A domain is a host, with its port if it has one. A wildcard allows subdomains at
 `example.com` itself. Of two entries, either one allows all that the other does, or nothing is allowed by both.
 """
 
+import re
 from collections.abc import Collection
 
 _WILDCARD = "*."
+_PORT = re.compile(r":[0-9]+\Z")
 
 
 def is_wildcard(entry: str) -> bool:
@@ -20,8 +22,8 @@ def suffix(wildcard: str) -> str:
 
 
 def host_of(domain: str) -> str:
-    """The part of a domain before the first colon: its host, or of an IPv6 address a bracket and some digits."""
-    return domain.partition(":")[0]
+    """A domain without its port."""
+    return _PORT.sub("", domain)
 
 
 def includes(entry: str, other: str) -> bool:

@@ -9,7 +9,7 @@ from prisme.visit.address import parse
 from prisme.visit.origins import Hosts
 from prisme.web.pages.endpoints import PageRequest
 from prisme.web.pages.health import Intake
-from prisme.web.pages.set_up import Arrivals, list_steps
+from prisme.web.pages.site_steps import Arrivals, list_steps
 from prisme.web.script_requests import ScriptRequests
 from tests.web.test_script_requests import SITES
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from prisme.access.grants import ADMIN, Grant
 from prisme.access.shares import SHARE
 from prisme.base import refusal
+from prisme.base.domains import host_of
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.dashboard import filter_terms, page
@@ -18,8 +19,8 @@ from prisme.stats.queries import Stats
 from prisme.visit.origins import Hosts
 from prisme.web.pages.endpoints import PageRequest, form_endpoint
 from prisme.web.pages.health import health_values
-from prisme.web.pages.set_up import Arrivals, list_steps
-from prisme.web.pages.site_rows import host_of, site_link
+from prisme.web.pages.site_rows import site_link
+from prisme.web.pages.site_steps import Arrivals, list_steps
 from prisme.web.pages.templates import see_other
 from prisme.web.pages.viewer import (
     DashboardDeps,

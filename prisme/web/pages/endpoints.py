@@ -1,6 +1,6 @@
 """Endpoints of pages and forms: a request is parsed, and handled in a worker thread. Refusals are shown as a page."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote
 
 import msgspec
@@ -110,6 +110,12 @@ async def run_in_pool(
 ) -> Response | Refusal:
     """Call `work` in a thread, in the place that the sender of the request has."""
     return await deps.pool.run(work, request.sender, request.parsed.cancellation)
+
+
+def read_id(fields: Mapping[str, str]) -> int:
+    """The id in a form; 0, which nothing has, if it is not a number."""
+    text = fields.get("id", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 
 async def _read_form(request: Request, parsed: ParsedRequest, bodies: BodyReader) -> Fields | Refusal:

@@ -47,15 +47,19 @@ def health_values(intake: Intake, now: float) -> dict[str, Any]:
         "pending": format_exact(intake.pending),
         "stored": f"{format_duration(ago)} ago" if intake.stored_at else "nothing since the server started",
         "failure": intake.failure,
-        "warnings": [*([intake.unread] if intake.unread else []), *warn_of_one_address(intake)],
+        "warnings": warn_of_addresses(intake),
         "refused": [
             (reason.replace("_", " "), format_exact(count), _ADVICE.get(reason, "")) for reason, count in refused
         ],
     }
 
 
-def warn_of_one_address(intake: Intake) -> list[str]:
-    """A warning where most visits come from one address; nothing where too few came to say so."""
+def warn_of_addresses(intake: Intake) -> list[str]:
+    """Signs that Prisme does not see visitors' own addresses: headers that it does not read, one address for most."""
+    return [*([intake.unread] if intake.unread else []), *_warn_of_one_address(intake)]
+
+
+def _warn_of_one_address(intake: Intake) -> list[str]:
     if intake.visits < _MIN_VISITS or intake.share <= _MAX_SHARE:
         return []
     # Rounded down: "100%" means every visit.

@@ -13,7 +13,7 @@ from prisme.access.shares import SHARE
 from prisme.base import timexpr
 from prisme.store.control import Control
 from prisme.web.authentication import Authenticator
-from prisme.web.pages.endpoints import Fields, PageDeps
+from prisme.web.pages.endpoints import Fields, PageDeps, read_id
 from prisme.web.password_check import PasswordChecker
 
 Outcome = str | dict[str, str]
@@ -71,7 +71,7 @@ def change_tokens(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome:
     """Create or delete an API token."""
     tokens, now = deps.authenticator.tokens, deps.authenticator.clock()
     if fields.get("do") == "remove":
-        tokens.remove(grant, _read_id(fields), now, owner=token_owner(grant))
+        tokens.remove(grant, read_id(fields), now, owner=token_owner(grant))
         return "removed"
     scopes = [scope for scope in SCOPES if fields.get(f"scope-{scope}")]
     domains = _split(fields.get("domains", "")) or None
@@ -84,7 +84,7 @@ def change_shares(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome:
     """Create or delete a share link."""
     shares, now = deps.authenticator.shares, deps.authenticator.clock()
     if fields.get("do") == "remove":
-        shares.remove(grant, _read_id(fields), now)
+        shares.remove(grant, read_id(fields), now)
         return "removed"
     # An empty field is no password; spaces are one, which is too short.
     password = fields.get("password") or None
@@ -103,12 +103,6 @@ def _keeps_tokens(fields: Fields) -> bool:
 
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part for part in text.replace(",", " ").split() if part)
-
-
-def _read_id(fields: Fields) -> int:
-    """The id in a form; 0, which nothing has, if it is not a number."""
-    text = fields.get("id", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 
 def _read_expires(fields: Fields, now: int) -> int | None:

@@ -9,21 +9,23 @@ import segno
 
 from prisme.access.shares import SHARE
 from prisme.access.sites import Site
+from prisme.base.domains import host_of
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
+from prisme.base.timexpr import SECOND
 from prisme.dashboard.number_format import format_duration
 from prisme.dashboard.url_state import UrlState
 from prisme.stats.queries import Stats
 from prisme.visit.origins import Hosts
-from prisme.web.pages.set_up import Arrivals, list_steps
-from prisme.web.pages.site_rows import SITE, SITES, dashboard_link, host_of, is_local, site_link
+from prisme.web.pages.endpoints import read_id
+from prisme.web.pages.site_rows import SITE, SITES, dashboard_link, is_local, site_link
+from prisme.web.pages.site_steps import Arrivals, list_steps
 from prisme.web.pages.templates import format_time, see_other
 from prisme.web.pages.viewer import DashboardDeps, Viewer, admin_form, frame_values, open_reader, viewer_endpoint
 from prisme.web.responses import Response
 from prisme.web.routing import Methods
 
 _NOTICES: Final = {"added": "Added: its pages are counted from now on.", "saved": "Saved.", "removed": "Removed."}
-_SECOND: Final = 1e6
 
 
 def routes(deps: DashboardDeps) -> dict[str, Methods]:
@@ -40,7 +42,7 @@ def _change(deps: DashboardDeps, viewer: Viewer, fields: Mapping[str, str]) -> R
         case "share":
             return _share(deps, viewer, site)
         case "unshare":
-            _unshare(deps, viewer, fields.get("id", ""))
+            deps.authenticator.shares.remove(viewer.grant, read_id(fields), deps.authenticator.clock())
         case "remove":
             deps.registry.list.remove(viewer.grant, site.name, deps.authenticator.clock())
             deps.registry.publish()
@@ -61,11 +63,6 @@ def _share(deps: DashboardDeps, viewer: Viewer, site: Site) -> Response | Refusa
     """Create a share link, and show it; it cannot be shown again."""
     _, key = deps.authenticator.shares.add(viewer.grant, site.name, deps.authenticator.clock())
     return _show(deps, viewer, made=f"{viewer.request.base}/share?{urlencode({SHARE: key})}")
-
-
-def _unshare(deps: DashboardDeps, viewer: Viewer, id_: str) -> None:
-    number = int(id_) if id_.isascii() and id_.isdigit() and len(id_) < 16 else 0
-    deps.authenticator.shares.remove(viewer.grant, number, deps.authenticator.clock())
 
 
 def _show(
@@ -100,15 +97,15 @@ def _site_values(deps: DashboardDeps, viewer: Viewer, site: Site, state: UrlStat
     visit = min((first for _, first, _ in own), default=None)
     last = max((latest for _, _, latest in own), default=None)
     now = deps.source.now
-    arrivals = Arrivals(*(None if at is None else at / _SECOND for at in (visit, event)))
+    arrivals = Arrivals(*(None if at is None else at / SECOND for at in (visit, event)))
     return {
         "site": site,
         "page": site_link(state.root, site.name),
         "has_visits": visit is not None,
         "dashboards": [(domain, dashboard_link(state, domain)) for domain, _, _ in own],
-        "first": format_time(None if visit is None else visit // 1_000_000),
-        "last": "" if last is None else f"{format_duration(max(now - last, 0) / _SECOND)} ago",
-        "steps": list_steps(hosts, arrivals, deps.scripts, deps.intake(), viewer.request, now / _SECOND),
+        "first": format_time(None if visit is None else visit // SECOND),
+        "last": "" if last is None else f"{format_duration(max(now - last, 0) / SECOND)} ago",
+        "steps": list_steps(hosts, arrivals, deps.scripts, deps.intake(), viewer.request, now / SECOND),
     }
 
 

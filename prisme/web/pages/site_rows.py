@@ -1,6 +1,5 @@
 """The rows of the start page: the sites with visits, the busiest first, then those that were never visited."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlencode
@@ -8,6 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from prisme.access.sites import Site
+from prisme.base.domains import host_of
 from prisme.dashboard import filter_terms
 from prisme.dashboard.display import decode_host
 from prisme.dashboard.number_format import Change, describe_change, format_count, format_exact
@@ -19,7 +19,6 @@ SITES: Final = "/sites"
 SITE: Final = "/site"
 # Names of this machine: without visits, they are for trying Prisme, and no sites.
 _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_PORT: Final = re.compile(r":[0-9]+\Z")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -98,11 +97,6 @@ class _Index:
 def is_local(name: str) -> bool:
     """Whether a name is one of this machine."""
     return name in _LOCAL
-
-
-def host_of(domain: str) -> str:
-    """A domain without its port."""
-    return _PORT.sub("", domain)
 
 
 def site_link(root: str, name: str) -> str:

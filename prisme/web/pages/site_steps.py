@@ -7,7 +7,7 @@ import msgspec
 from prisme.dashboard.number_format import format_duration
 from prisme.visit.origins import Hosts
 from prisme.web.pages.endpoints import PageRequest
-from prisme.web.pages.health import Intake, warn_of_one_address
+from prisme.web.pages.health import Intake, warn_of_addresses
 from prisme.web.script_requests import ScriptRequests
 
 
@@ -54,7 +54,7 @@ def _describe(at: float | None, now: float) -> str:
 def _check_address(intake: Intake, request: PageRequest) -> Step:
     """Whether Prisme sees the visitors' own addresses: that of the reader's browser is an example."""
     address = request.address
-    faults = [*([intake.unread] if intake.unread else []), *warn_of_one_address(intake)]
+    faults = warn_of_addresses(intake)
     if faults:
         return Step("Visitors have addresses of their own", False, " ".join(faults))
     local = not address.version or not ip_address(address.text).is_global
