@@ -16,6 +16,11 @@ from prisme.web.request import Request
 from prisme.web.responses import NOSNIFF, Header, Response, make_response, refuse
 
 _FOLDER: Final = resources.files(assets) / "pages"
+# The files of `style/` in their order: a later rule overrides an earlier one.
+_STYLES: Final = (
+    "base", "frame", "controls", "tiles", "chart", "lists", "map", "week", "health", "sites", "settings", "screens",
+    "print",
+)  # fmt: skip
 
 
 class Templates:
@@ -26,7 +31,7 @@ class Templates:
 
     def __init__(self, script_url: str, root: str = "") -> None:
         self.root = root
-        style = _minify((_FOLDER / "style.css").read_text())
+        style = _minify("".join((_FOLDER / "style" / f"{name}.css").read_text() for name in _STYLES))
         self._environment = jinja2.Environment(
             loader=jinja2.FunctionLoader(lambda name: (_FOLDER / name).read_text()),
             autoescape=True,

@@ -1,0 +1,33 @@
+// Links and forms of the dashboard update the page in place.
+
+import { all, show } from "./page";
+
+// Below the base path, if there is one, as this script is.
+export const DASHBOARD = new URL("../dashboard", import.meta.url).pathname;
+const isOurs = ({ origin, pathname }: URL) =>
+  origin === location.origin && (pathname === DASHBOARD || pathname === `${DASHBOARD}/list`);
+
+document.addEventListener("click", (event) => {
+  const target = event.target as Element;
+  for (const menu of all<HTMLDetailsElement>("details.menu[open]")) if (!menu.contains(target)) menu.open = false;
+  const link = target.closest<HTMLAnchorElement>("a[href]");
+  if (!link || event.button || event.ctrlKey || event.metaKey || link.hasAttribute("download") || link.target) return;
+  const other = event.altKey ? link.dataset.exclude : event.shiftKey ? link.dataset.add : "";
+  if (!other && (event.altKey || event.shiftKey)) return;
+  const address = new URL(other || link.href, location.href);
+  if (!isOurs(address)) return;
+  event.preventDefault();
+  void show(address.href, true, link.textContent?.trim());
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target as HTMLFormElement;
+  const address = new URL(form.action, location.href);
+  if (form.method !== "get" || !address.pathname.startsWith(DASHBOARD)) return;
+  event.preventDefault();
+  const fields = [...new FormData(form)].filter(([, value]) => value) as [string, string][];
+  address.search = new URLSearchParams(fields).toString();
+  void show(address.href, true);
+});
+
+addEventListener("popstate", () => void show(location.href, false));
