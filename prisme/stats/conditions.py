@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from prisme.base.domains import is_wildcard, suffix
 from prisme.stats.columns import time_column
-from prisme.stats.filters import DOMAIN, EVENT_COLUMNS, SESSION_COLUMNS, VIEW_COLUMNS, Bind, Filters, condition
+from prisme.stats.filters import DOMAIN, EVENT_COLUMNS, GOAL, SESSION_COLUMNS, VIEW_COLUMNS, Bind, Filters, condition
+from prisme.stats.goal_conditions import session_condition
 
 # The columns of each table on which there are filters.
 _COLUMNS: Final = {"sessions": SESSION_COLUMNS, "pageviews": VIEW_COLUMNS, "events_custom": EVENT_COLUMNS}
@@ -32,6 +33,7 @@ class Conditions:
         self._everywhere = [condition(DOMAIN, filters[DOMAIN], self.bind)] if DOMAIN in filters else []
         if domains is not None:
             self._everywhere.append(allowed(domains, self.bind))
+        self._of_sessions = [session_condition(filters[GOAL], self.bind)] if GOAL in filters else []
         self._of_tables = {
             table: [condition(columns[name], one, self.bind) for name, one in filters.items() if name in columns]
             for table, columns in _COLUMNS.items()
@@ -55,18 +57,35 @@ class Conditions:
 
         A filter on another table requires a matching row of that table with the same session.
         """
-        time = time_column(table)
-        return f"{self.rows_ever(table)} AND {time} >= {self._start} AND {time} < {self._end}"
+        return f"{self.rows_ever(table)} AND {self._within_span(table)}"
 
     def rows_ever(self, table: str) -> str:
         """Return the FROM and WHERE clauses of a table's rows at any time."""
-        parts = [*self._everywhere]
+        return f"FROM {table} WHERE {_all([*self._everywhere, *self._list_conditions(table)])}"
+
+    def rows_of_sessions(self, table: str) -> str:
+        """Return the clauses of all rows within the span of the sessions that match, also by a filter on this table."""
+        return (
+            f"FROM {table} WHERE {_all([*self._everywhere, *self._list_conditions('')])} AND {self._within_span(table)}"
+        )
+
+    def rows_unfiltered(self, table: str) -> str:
+        """Return the clauses of all rows within the span of the domains that match, whatever else the filters say."""
+        return f"FROM {table} WHERE {_all(self._everywhere)} AND {self._within_span(table)}"
+
+    def _within_span(self, table: str) -> str:
+        time = time_column(table)
+        return f"{time} >= {self._start} AND {time} < {self._end}"
+
+    def _list_conditions(self, table: str) -> list[str]:
+        """Return the conditions on a row of a table: those on other tables are conditions on its session."""
+        parts = [*self._of_sessions]
         for other, conditions in self._of_tables.items():
             if other == table:
                 parts += conditions
             elif conditions:
                 parts.append(f"session_uuid IN (SELECT session_uuid FROM {other} WHERE {_all(conditions)})")
-        return f"FROM {table} WHERE {_all(parts)}"
+        return parts
 
 
 def allowed(entries: Collection[str], bind: Bind) -> str:

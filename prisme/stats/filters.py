@@ -36,7 +36,9 @@ SESSION_COLUMNS: Final = {
 VIEW_COLUMNS: Final = {"path": "path", "status": "CAST(status AS VARCHAR)"}
 # Columns of `events_custom`: a session matches if one of its custom events does.
 EVENT_COLUMNS: Final = {"event": "name"}
-NAMES: Final = (DOMAIN, *SESSION_COLUMNS, *VIEW_COLUMNS, *EVENT_COLUMNS)
+# Goals by their names: a session matches if it reached one (`goal_conditions.py`).
+GOAL: Final = "goal"
+NAMES: Final = (DOMAIN, *SESSION_COLUMNS, *VIEW_COLUMNS, *EVENT_COLUMNS, GOAL)
 
 # Enough for a referrer with a host in each country.
 _MOST_TERMS: Final = 500

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -30,12 +30,7 @@ class Frame(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
 
         For a spreadsheet, no key is a formula, and all texts are quoted: some separate columns by `;`.
         """
-        text = io.StringIO()
-        writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC if spreadsheet else csv.QUOTE_MINIMAL)
-        writer.writerow(("key", "value"))
-        keys = map(_neutralise, self.keys) if spreadsheet else self.keys
-        writer.writerows(zip(keys, self.values, strict=True))
-        return text.getvalue()
+        return write_csv(("key", "value"), zip(self.keys, self.values, strict=True), spreadsheet)
 
 
 class Series(NamedTuple):
@@ -52,7 +47,16 @@ class Result(NamedTuple):
     frames: dict[str, Frame]
 
 
-def _neutralise(key: Key) -> Key:
+def write_csv(header: Sequence[str], rows: Iterable[Sequence[int | float | str]], spreadsheet: bool) -> str:
+    """Return rows as CSV (RFC 4180) with a header, without formulas for a spreadsheet."""
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC if spreadsheet else csv.QUOTE_MINIMAL)
+    writer.writerow(header)
+    writer.writerows(map(_neutralise, row) if spreadsheet else row for row in rows)
+    return text.getvalue()
+
+
+def _neutralise(key: int | float | str) -> int | float | str:
     """Return the key with an apostrophe before what a spreadsheet would treat as a formula; numbers are none."""
     if isinstance(key, str) and _FORMULA.match(key) and not _NEGATIVE.fullmatch(key):
         return f"'{key}"

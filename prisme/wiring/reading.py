@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from prisme.access.accounts import Accounts
 from prisme.access.browsers import Browsers
+from prisme.access.goals import GoalList
 from prisme.access.setup import Setup
 from prisme.access.shares import Shares
 from prisme.access.tokens import Tokens
@@ -95,7 +96,8 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     browsers = Browsers(control)
     limit = RequestLimit(config.api_stats_rate_limit, clock.steady, identifier)
     origins = config.api_stats_allow_origins
-    figures = stats_api.routes(StatsDeps(source, responses, identifier, figures_pool, origins))
+    goals = GoalList(control)
+    figures = stats_api.routes(StatsDeps(source, goals, responses, identifier, figures_pool, origins))
     others = limit.guard(
         {
             **dashboard.routes(dashboard_deps),

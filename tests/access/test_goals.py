@@ -1,5 +1,6 @@
 """Goals and funnels: what can be defined, by whom, what is refused and why, and who sees them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -115,12 +116,13 @@ def test_a_funnel_that_cannot_be_saved(listed: GoalList, funnel: Funnel, why: st
 )
 def test_only_admins_of_the_site_change_them(listed: GoalList, by: Grant) -> None:
     before = listed.read(None)
-    for change in (
+    changes: tuple[Callable[[], None], ...] = (
         lambda: listed.save_goal(by, changed(PAGE_GOAL, name="New"), 10),
         lambda: listed.save_funnel(by, Funnel(0, SITE, "New", ("Thanks", "Purchase")), 10),
         lambda: listed.remove_goal(by, SITE, before.goals[0].id, 10),
         lambda: listed.remove_funnel(by, SITE, before.funnels[0].id, 10),
-    ):
+    )
+    for change in changes:
         with pytest.raises(AccessError, match=r"only admins of shop\.example"):
             change()
     assert listed.read(None) == before

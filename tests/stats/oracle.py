@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 from prisme.base import uri
 from prisme.base.timexpr import SECOND
 from prisme.stats.selection import Span
+from tests.stats import goal_oracle
 from tests.stats.lines import LINES
 
 
@@ -111,6 +112,10 @@ class Oracle:
             self.left &= {row["uuid"] for row in journal.rows["pageview"] if self.view_counts(row)}
         if "event" in made:
             self.left &= {row["uuid"] for row in journal.rows["custom"] if passes(made["event"], row["name"])}
+
+        if "goal" in made:
+            rows = {uuid: [*journal.views_of(uuid), *journal.events_of(uuid)] for uuid in self.left}
+            self.left = {uuid for uuid in self.left if goal_oracle.session_passes(rows[uuid], made["goal"])}
 
     def _has_fields(self, state: dict[str, Any]) -> bool:
         return all(passes(terms, FIELDS[name](state)) for name, terms in self.made.items() if name in FIELDS)
