@@ -6,7 +6,7 @@ from prisme.stats.filters import Bind
 
 # Sums are exact: each number is rounded to this many digits after the point, half away from zero.
 _DIGITS: Final = 4
-AMOUNT: Final = f"DECIMAL(18, {_DIGITS})"
+_AMOUNT: Final = f"DECIMAL(18, {_DIGITS})"
 _NUMBER: Final = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 
 
@@ -26,12 +26,12 @@ def property_text(name: str, bind: Bind) -> str:
 
 
 def property_amount(name: str, bind: Bind) -> str:
-    """Return an expression: the number that a property is, also as text, of type `AMOUNT`; NULL if it is none.
+    """Return an expression: the number that a property is, also one in a text; NULL if it is none, or 10^14 and more.
 
-    A number from 10^14 on is none.
+    It has four digits after the point.
     """
     text = property_text(name, bind)
-    return f"CASE WHEN regexp_full_match({text}, {bind(_NUMBER)}) THEN TRY_CAST({text} AS {AMOUNT}) END"
+    return f"CASE WHEN regexp_full_match({text}, {bind(_NUMBER)}) THEN TRY_CAST({text} AS {_AMOUNT}) END"
 
 
 def property_currency(name: str, bind: Bind) -> str:

@@ -77,7 +77,7 @@ def build_funnel_figures(stats: Stats, query: StatsQuery) -> FunnelFigures:
 def _count_visits(
     stats: Stats, query: StatsQuery, goals: Sequence[Goal], plan: Sequence[tuple[int, int, int]]
 ) -> dict[tuple[int, int], int]:
-    """Return the visits by the place of a funnel and the number of a step; `plan` has these with the place of a goal."""
+    """Return the visits by the place of a funnel and the number of a step; `plan` has both, and a goal's place."""
     conditions = stats.conditions(query.filters, query.span.start, query.span.end)
     places, steps, numbers = (conditions.bind(list(column)) for column in zip(*plan, strict=True))
     reached = reached_rows([[goal] for goal in goals], conditions)

@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from prisme.base.domains import is_wildcard
-from prisme.base.goals import EVENT, Goal, concerns
+from prisme.base.goals import Goal, concerns
 from prisme.stats.conditions import Conditions
-from prisme.stats.event_properties import AMOUNT, property_amount, property_currency
+from prisme.stats.event_properties import property_amount, property_currency
 from prisme.stats.filters import DOMAIN, Bind, Filter, Filters
 from prisme.stats.goal_conditions import goal_condition, goal_table, matches
 from prisme.stats.sql import load_sql
 
 _PAGES: Final = load_sql("goal_pages")
 _EVENTS: Final = load_sql("goal_events")
-_WITHOUT_SUM: Final = Goal(0, "", "", "event", "")
+_SUMS: Final = load_sql("goal_sums")
 # Goals to count as one: a row that reaches several of them counts once.
 Group = Sequence[Goal]
 
@@ -28,21 +28,36 @@ def is_chosen(site: str, chosen: Filters) -> bool:
 
 
 def reached_rows(groups: Sequence[Group], conditions: Conditions) -> str:
-    """Return a query: `number`, `visitor_id`, `session_uuid`, `reached_at`, `amount` and `currency` of rows that reach goals.
+    """Return a query: `number`, `visitor` (a hash), `session_uuid` and `reached_at` of the rows that reach goals.
 
-    `number` is that of a group, which has to have a goal. Only sessions that match the filters count, but all of their
-    rows within the span.
+    `number` is that of a group. Only sessions that match the filters count, but all of their rows within the span.
+    There has to be a goal.
     """
     queries = []
     if numbers := list(_number_rows(groups, "pageviews", conditions.bind)):
         every, rows = conditions.rows_unfiltered("pageviews"), conditions.rows_of_sessions("pageviews")
-        queries.append(_PAGES.format(numbers=", ".join(numbers), every=every, rows=rows, amount=AMOUNT))
+        queries.append(_PAGES.format(numbers=", ".join(numbers), every=every, rows=rows))
     if numbers := list(_number_rows(groups, "events_custom", conditions.bind)):
         rows = conditions.rows_of_sessions("events_custom")
-        amount = _choose_expression(groups, conditions.bind, _express_amount)
-        currency = _choose_expression(groups, conditions.bind, _express_currency)
-        queries.append(_EVENTS.format(numbers=", ".join(numbers), rows=rows, amount=amount, currency=currency))
+        queries.append(_EVENTS.format(numbers=", ".join(numbers), rows=rows))
     return " UNION ALL ".join(queries)
+
+
+def sum_query(groups: Sequence[Group], conditions: Conditions) -> str:
+    """Return a query: the number of a group, currency, sum and count of events; empty if no goal sums anything.
+
+    Of an event that reaches several goals of a group that sum something, the first one decides what.
+    """
+    summing = [[goal for goal in goals if goal.sum_property] for goals in groups]
+    numbers = list(_number_rows(summing, "events_custom", conditions.bind))
+    if not numbers:
+        return ""
+    return _SUMS.format(
+        numbers=", ".join(numbers),
+        rows=conditions.rows_of_sessions("events_custom"),
+        amount=_choose(summing, conditions.bind, lambda goal: property_amount(goal.sum_property, conditions.bind)),
+        currency=_choose(summing, conditions.bind, lambda goal: _express_currency(goal, conditions.bind)),
+    )
 
 
 def _may_match(pattern: tuple[str, ...], site: str) -> bool:
@@ -58,20 +73,14 @@ def _number_rows(groups: Sequence[Group], table: str, bind: Bind) -> Iterator[st
             yield f"CASE WHEN {' OR '.join(own)} THEN {number} END"
 
 
-def _choose_expression(groups: Sequence[Group], bind: Bind, express: Callable[[Goal, Bind], str]) -> str:
+def _choose(groups: Sequence[Group], bind: Bind, express: Callable[[Goal], str]) -> str:
     """Return an expression for rows with the number of a group: that of the first of its goals that a row reaches."""
     cases = []
     for number, goals in enumerate(groups):
-        events = [goal for goal in goals if goal.kind == EVENT]
-        if any(goal.sum_property for goal in events):
-            whens = (f"WHEN {goal_condition(goal, bind)} THEN {express(goal, bind)}" for goal in events)
+        if goals:
+            whens = (f"WHEN {goal_condition(goal, bind)} THEN {express(goal)}" for goal in goals)
             cases.append(f"WHEN {number} THEN CASE {' '.join(whens)} END")
-    none = express(_WITHOUT_SUM, bind)
-    return f"CASE number {' '.join(cases)} ELSE {none} END" if cases else none
-
-
-def _express_amount(goal: Goal, bind: Bind) -> str:
-    return property_amount(goal.sum_property, bind) if goal.sum_property else f"CAST(NULL AS {AMOUNT})"
+    return f"CASE number {' '.join(cases)} END"
 
 
 def _express_currency(goal: Goal, bind: Bind) -> str:

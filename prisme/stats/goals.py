@@ -12,7 +12,7 @@ import msgspec
 from prisme.base.goals import Goal
 from prisme.stats.filters import Filters
 from prisme.stats.frames import write_csv
-from prisme.stats.goal_rows import is_chosen, reached_rows
+from prisme.stats.goal_rows import is_chosen, reached_rows, sum_query
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Period, Span
@@ -104,18 +104,18 @@ def count_goals(stats: Stats, names: Sequence[str], filters: Filters, span: Span
         return {}
     groups = [[goal for goal in stats.definitions.goals if goal.name == name] for name in names]
     conditions = stats.conditions(filters, span.start, span.end)
-    counts = dict.fromkeys(range(len(names)), (0, 0))
-    sums: dict[int, list[CurrencySum]] = {number: [] for number in counts}
-    for number, currency, count, conversions, amount in stats.run(
-        _GOALS.format(reached=reached_rows(groups, conditions)), conditions
-    ):
+    reached = _GOALS.format(reached=reached_rows(groups, conditions))
+    counts = {number: (visitors, rows) for number, rows, visitors in stats.run(reached, conditions)}
+    sums: dict[int, list[CurrencySum]] = {}
+    query = sum_query(groups, conditions)
+    for number, currency, amount, count in stats.run(query, conditions) if query else ():
         stats.reader.check()
-        if currency is None:
-            counts[number] = count, conversions
-        else:
-            sums[number].append(CurrencySum(currency, _shorten(amount), count))
+        sums.setdefault(number, []).append(CurrencySum(currency, _shorten(amount), count))
     return {
-        name: GoalCount(*counts[number], tuple(sorted(sums[number], key=lambda one: (-one.count, one.currency))))
+        name: GoalCount(
+            *counts.get(number, (0, 0)),
+            tuple(sorted(sums.get(number, ()), key=lambda one: (-one.count, one.currency))),
+        )
         for number, name in enumerate(names)
     }
 

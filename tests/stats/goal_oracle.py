@@ -73,7 +73,7 @@ def session_passes(rows: Iterable[Row], terms: Sequence[Any]) -> bool:
 
 
 def amount_of(goal: Goal, row: Row) -> Decimal | None:
-    text = property_text(row, goal.sum_property) if goal.sum_property else None
+    text = property_text(row, goal.sum_property)
     if text is None or not _NUMBER.fullmatch(text) or abs(Decimal(text)) >= Decimal(10) ** 14:
         return None
     return Decimal(text).quantize(Decimal("0.0001"), ROUND_HALF_UP)
@@ -94,9 +94,10 @@ def count_goal(goals: Sequence[Goal], rows: Iterable[Row]) -> tuple[int, int, di
             continue
         visitors.add(row["visitor"])
         conversions += 1
-        if (amount := amount_of(reached[0], row)) is not None:
-            sums[currency_of(reached[0], row)] += amount
-            counts[currency_of(reached[0], row)] += 1
+        goal = next((goal for goal in reached if goal.sum_property), None)
+        if goal is not None and (amount := amount_of(goal, row)) is not None:
+            sums[currency_of(goal, row)] += amount
+            counts[currency_of(goal, row)] += 1
     return len(visitors), conversions, {currency: (sums[currency], counts[currency]) for currency in sums}
 
 

@@ -106,7 +106,7 @@ def rows_within(made: Made, start: int, end: int) -> list[dict[str, Any]]:
 
 
 @given(goal_lists, made_filters, spans)
-@settings(many)
+@settings(many, max_examples=many.max_examples // 2)
 def test_goals_are_counted(reader: Reader, goals: tuple[Goal, ...], made: Made, span: tuple[int, int]) -> None:
     made = {name: terms for name, terms in made.items() if name != "domain"}
     start, end = span[0], max(span[1], span[0] + 1)
@@ -135,7 +135,7 @@ def rest(goal: Goal) -> tuple[Any, ...]:
 
 
 @given(funnel_goals, st.lists(st.sampled_from("ABCD"), min_size=2, max_size=4), made_filters, spans)
-@settings(many)
+@settings(many, max_examples=many.max_examples // 2)
 def test_funnels_are_counted(
     reader: Reader, goals: list[Goal], steps: list[str], made: Made, span: tuple[int, int]
 ) -> None:

@@ -1,6 +1,6 @@
 -- The pageviews that reach goals. Goals are found once for each path, and not for each pageview.
-SELECT number, visitor_id, session_uuid, reached_at, CAST(NULL AS {amount}) AS amount, '' AS currency
-FROM (SELECT domain, path, visitor_id, session_uuid, "timestamp" AS reached_at {rows})
+SELECT number, visitor, session_uuid, reached_at
+FROM (SELECT domain, path, hash(visitor_id) AS visitor, session_uuid, "timestamp" AS reached_at {rows})
 JOIN (
     SELECT domain, path, number
     FROM (SELECT domain, path, unnest([{numbers}]) AS number FROM (SELECT DISTINCT domain, path {every}))
