@@ -1,13 +1,13 @@
 """Goals and funnels: what the admins of a site define, as plain data for the store and the statistics."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from prisme.base.domains import host_of, includes
 
-EVENT = "event"
-PAGE = "page"
+EVENT: Final = "event"
+PAGE: Final = "page"
 Kind = Literal["event", "page"]
 
 

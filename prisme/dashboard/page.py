@@ -7,6 +7,7 @@ from prisme.dashboard import changes, metrics
 from prisme.dashboard.changes import build_changes
 from prisme.dashboard.chart_data import build_chart
 from prisme.dashboard.filter_chips import build_chips, list_filters
+from prisme.dashboard.goals import build_goal_values
 from prisme.dashboard.heatmap import build_heatmap
 from prisme.dashboard.list_query import read_panel_list
 from prisme.dashboard.list_types import PANEL_TYPES
@@ -55,6 +56,7 @@ def build_page(
         **_build_site_values(state, domains),
         **_build_metric_values(state, dashboard, query, now),
         **_build_country_values(state, dashboard, frozenset(domains)),
+        **build_goal_values(stats, state, query, dashboard),
         "panels": _build_panels(stats, state, query, dashboard, frozenset(domains)),
     }
 

@@ -7,10 +7,12 @@ from urllib.parse import urlencode
 from prisme.access.grants import ADMIN, Grant
 from prisme.access.shares import SHARE
 from prisme.base import refusal
-from prisme.base.domains import host_of
+from prisme.base.domains import host_of, is_wildcard
 from prisme.base.errors import InputError
+from prisme.base.goals import concerns
 from prisme.base.refusal import Refusal
 from prisme.dashboard import filter_terms, page
+from prisme.dashboard.goals import drop_unknown
 from prisme.dashboard.lists import CSV, link_export
 from prisme.dashboard.url_state import DASHBOARD, UrlState, read_parameters
 from prisme.stats import filters
@@ -19,6 +21,7 @@ from prisme.stats.queries import Stats
 from prisme.visit.origins import Hosts
 from prisme.web.pages.endpoints import PageRequest, form_endpoint
 from prisme.web.pages.health import health_values
+from prisme.web.pages.site_goals import goals_link
 from prisme.web.pages.site_rows import site_link
 from prisme.web.pages.site_steps import Arrivals, list_steps
 from prisme.web.pages.templates import see_other
@@ -51,9 +54,10 @@ def routes(deps: DashboardDeps) -> dict[str, Methods]:
 
 
 def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
-    parameters, now, render = read_parameters(viewer.parameters), deps.source.now, deps.page.templates.render
+    definitions, now, render = deps.goals.read(viewer.grant.domains), deps.source.now, deps.page.templates.render
+    parameters, unknown = drop_unknown(read_parameters(viewer.parameters), definitions.goals)
     with open_reader(deps, viewer) as reader:
-        stats = Stats(reader, viewer.grant.domains)
+        stats = Stats(reader, viewer.grant.domains, definitions)
         domains = visible_domains(deps, viewer, stats)
         state = page_state(viewer, parameters, domains)
         if not domains:
@@ -61,9 +65,9 @@ def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         silent = _find_silent_site(deps, viewer, state, stats)
         if silent:
             return see_other(site_link("", silent))
-        query = read_query(state.stats_parameters() | {"limit": str(page.ROWS)}, now, COMPARE)
+        query = read_query(state.stats_parameters() | {"limit": str(page.ROWS)}, now, COMPARE, definitions.goals)
         values = page.build_page(stats, state, query, [domain for domain, _ in domains], now, deps.source.cache)
-    values |= frame_values(viewer, state, query.zone.key)
+    values |= frame_values(viewer, state, query.zone.key) | {"unknown_goals": unknown}
     return render("dashboard", values | _menu_values(deps, viewer, state, values["chosen_domains"]))
 
 
@@ -133,6 +137,7 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: 
         "views": [
             {"name": view.name, "link": f"{dashboard}?{view.query}" if view.query else dashboard} for view in views
         ],
+        "add_goal_link": _link_goals(deps, viewer, domains),
         "share_domain": domains[0] if ADMIN in grant.scopes and len(domains) == 1 else "",
         "clear": state.link(dict.fromkeys(filters.NAMES)),
         "all_link": state.link({"period": "all", "from": None, "to": None}),
@@ -142,6 +147,15 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: 
         "week_json": link_export(state, "weekday-hours"),
         "health": _health_values(deps) if viewer.is_admin else None,
     }
+
+
+def _link_goals(deps: DashboardDeps, viewer: Viewer, domains: list[str]) -> str:
+    """The page to edit the goals of the site that the dashboard is about, if it is one, for who may; empty if not."""
+    if not viewer.is_admin or len(domains) != 1:
+        return ""
+    sites = [site.name for site in deps.registry.list.list() if concerns(site.name, domains[0])]
+    # A site of its own comes before a wildcard.
+    return goals_link(viewer.request.root, min(sites, key=is_wildcard)) if sites else ""
 
 
 def _find_silent_site(deps: DashboardDeps, viewer: Viewer, state: UrlState, stats: Stats) -> str:

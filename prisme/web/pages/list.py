@@ -54,13 +54,13 @@ def _show_list(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
     selection = _pop_selection(parameters)
     if isinstance(selection, Refusal):
         return selection
-    parameters = read_parameters(parameters)
+    parameters, definitions = read_parameters(parameters), deps.goals.read(viewer.grant.domains)
     with open_reader(deps, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         domains = visible_domains(deps, viewer, stats)
         state = page_state(viewer, parameters, domains)
         uncompared = {key: text for key, text in state.stats_parameters().items() if key not in COMPARE}
-        query = read_query(uncompared | {"limit": str(MOST_ROWS)}, deps.source.now, PROPERTY)
+        query = read_query(uncompared | {"limit": str(MOST_ROWS)}, deps.source.now, PROPERTY, definitions.goals)
         found = read_whole_list(stats, state, query, selection.name, frozenset(domain for domain, _ in domains))
     values = _list_values(state, selection, found) | {
         "period_text": describe_period(query),
