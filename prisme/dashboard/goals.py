@@ -109,7 +109,7 @@ def _build_goal(state: UrlState, row: GoalRow, highest: int) -> GoalLine:
         format_count(row.conversions),
         format_percent(row.rate),
         None if before is None else describe_change(row.visitors, before, format_count(before)),
-        ", ".join(map(_format_sum, row.sums[:_MOST_CURRENCIES])) + (", …" if row.sums[_MOST_CURRENCIES:] else ""),
+        "; ".join(map(_format_sum, row.sums[:_MOST_CURRENCIES])) + ("; …" if row.sums[_MOST_CURRENCIES:] else ""),
         round(100 * row.visitors / highest, 1) if highest else 0,
         state.link({GOAL: filter_terms.toggle(current, term)}),
         state.link({GOAL: filter_terms.add(current, f"!{term}")}),
@@ -126,6 +126,10 @@ def _format_sum(one: CurrencySum) -> str:
     return f"{one.sum:,.0f}" if whole else f"{one.sum.quantize(Decimal('0.01')):,}"
 
 
+def _describe_drop(dropped: float) -> str:
+    return f"{_MINUS}{format_percent(dropped)}" if dropped else "No drop-off"
+
+
 def _build_funnel(row: FunnelRow, has_others: bool) -> FunnelTable:
     steps = [
         StepLine(
@@ -133,7 +137,7 @@ def _build_funnel(row: FunnelRow, has_others: bool) -> FunnelTable:
             format_count(step.visits),
             format_exact(step.visits),
             format_percent(step.rate),
-            f"{_MINUS}{format_percent(step.dropped)}" if number else "",
+            _describe_drop(step.dropped) if number else "",
             round(100 * step.rate, 1),
         )
         for number, step in enumerate(row.steps)
