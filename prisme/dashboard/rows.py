@@ -5,15 +5,17 @@ import msgspec
 from prisme.dashboard import filter_terms
 from prisme.dashboard.list_types import LIST_TYPES, PROPERTIES
 from prisme.dashboard.number_format import format_count, format_exact, format_percent
-from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.url_state import ROW, UrlState
 from prisme.stats import filters
+from prisme.stats.patterns import LINKS
 
 
 class Row(msgspec.Struct, frozen=True):
     """A row of a list. `bar` is the length of its bar in %.
 
     `only` filters by this row alone, or removes that filter if it is `active`; `add` adds the row to the filter,
-    `exclude` excludes it. They are empty where a row cannot be a filter. `external` is a URL of another site.
+    `exclude` excludes it; `details` opens what else is known of it. They are empty where a row cannot be a filter.
+    `external` is the URL of a link or file.
     """
 
     label: str
@@ -26,6 +28,7 @@ class Row(msgspec.Struct, frozen=True):
     exclude: str = ""
     active: bool = False
     external: str = ""
+    details: str = ""
 
 
 class Scale(msgspec.Struct, frozen=True):
@@ -47,12 +50,14 @@ def build_row(
         round(100 * count / scale.highest, 1) if scale.highest else 0,
     )
     filter_name = LIST_TYPES[name].filter
+    if filter_name in LINKS and external.startswith(("http://", "https://")):
+        row = msgspec.structs.replace(row, external=external)
     if name == PROPERTIES:
         return row if state.get("property") else _link_property(row, state, name)
     # A source may have more hosts than a filter can name.
     if not filter_name or len(terms) > filters.LONGEST:
-        is_url = external.startswith(("http://", "https://"))
-        return msgspec.structs.replace(row, external=external if is_url else "")
+        return row
+    row = msgspec.structs.replace(row, details=state.link({"list": name, "key": terms}, ROW))
     return _link_filter(row, state, filter_name, terms)
 
 

@@ -1,8 +1,8 @@
 """Filters and a span as SQL: the conditions on each table's rows, and the bound parameters.
 
 A session counts if it matches every filter. Of its pageviews, those count that match `path` and `status`; of its custom
-events, those that match `event`. A session that started with an event may have no pageview, and then no filter on
-pageviews matches it.
+events, those that match `event`; of its clicks and downloads, those that match `outbound-link` and `file-download`. A
+session that started with an event may have no pageview, and then no filter on pageviews matches it.
 """
 # Only SQL made here is composed; values from requests are bound.
 # ruff: noqa: S608
@@ -13,10 +13,26 @@ from typing import Any, Final
 
 from prisme.base.domains import is_wildcard, suffix
 from prisme.stats.columns import time_column
-from prisme.stats.filters import DOMAIN, EVENT_COLUMNS, SESSION_COLUMNS, VIEW_COLUMNS, Bind, Filters, condition
+from prisme.stats.filters import (
+    CLICK_COLUMNS,
+    DOMAIN,
+    DOWNLOAD_COLUMNS,
+    EVENT_COLUMNS,
+    SESSION_COLUMNS,
+    VIEW_COLUMNS,
+    Bind,
+    Filters,
+    condition,
+)
 
 # The columns of each table on which there are filters.
-_COLUMNS: Final = {"sessions": SESSION_COLUMNS, "pageviews": VIEW_COLUMNS, "events_custom": EVENT_COLUMNS}
+_COLUMNS: Final = {
+    "sessions": SESSION_COLUMNS,
+    "pageviews": VIEW_COLUMNS,
+    "events_custom": EVENT_COLUMNS,
+    "outbound_link_clicks": CLICK_COLUMNS,
+    "file_downloads": DOWNLOAD_COLUMNS,
+}
 _PARAMETER: Final = re.compile(r"\$(\w+)")
 
 

@@ -36,7 +36,10 @@ SESSION_COLUMNS: Final = {
 VIEW_COLUMNS: Final = {"path": "path", "status": "CAST(status AS VARCHAR)"}
 # Columns of `events_custom`: a session matches if one of its custom events does.
 EVENT_COLUMNS: Final = {"event": "name"}
-NAMES: Final = (DOMAIN, *SESSION_COLUMNS, *VIEW_COLUMNS, *EVENT_COLUMNS)
+# The same of `outbound_link_clicks` and of `file_downloads`.
+CLICK_COLUMNS: Final = {"outbound-link": "link"}
+DOWNLOAD_COLUMNS: Final = {"file-download": "url"}
+NAMES: Final = (DOMAIN, *SESSION_COLUMNS, *VIEW_COLUMNS, *EVENT_COLUMNS, *CLICK_COLUMNS, *DOWNLOAD_COLUMNS)
 
 # Enough for a referrer with a host in each country.
 _MOST_TERMS: Final = 500
