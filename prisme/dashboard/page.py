@@ -18,7 +18,7 @@ from prisme.dashboard.period_menu import build_period_values
 from prisme.dashboard.sites import build_site_menu, choose_domains, describe_sites
 from prisme.dashboard.tiles import build_tiles
 from prisme.dashboard.url_state import UrlState
-from prisme.dashboard.world_map import build_areas, load_world
+from prisme.dashboard.world_map import build_areas, build_legend, load_world
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.dashboard import Dashboard, build_dashboard
 from prisme.stats.parameters import StatsQuery
@@ -84,7 +84,8 @@ def _build_country_values(state: UrlState, dashboard: Dashboard, own_domains: fr
         "countries": build_list(
             state, "top-countries", frame_rows(sessions), dashboard.totals["sessions"], own_domains
         ),
-        "areas": build_areas(sessions),
+        "areas": build_areas(state, frame_rows(sessions)),
+        "legend": build_legend(frame_rows(sessions)),
         "world": load_world(),
     }
 

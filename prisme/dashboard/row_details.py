@@ -193,7 +193,7 @@ def _read_properties(stats: Stats, row: _Row) -> Iterator[ShortList]:
     """The values of each property; shares are of the events that have it."""
     for one in row_details.list_properties(stats, row.filters, row.span):
         items = [_build_item(value, count, one.events) for value, count in one.values]
-        yield ShortList(one.name, "Events", items)
+        yield ShortList(f"Property {one.name}", "Events", items)
 
 
 def _read_neighbours(stats: Stats, row: _Row, totals: dict[str, int | float]) -> Iterator[ShortList]:
