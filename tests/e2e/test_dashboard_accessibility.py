@@ -112,6 +112,7 @@ STATES = [
     "/dashboard/list?name=top-pages&period=90d",
     "/dashboard/list?name=top-pages&search=nothing+like+it",
     "/dashboard?period=never",
+    "/dashboard/row?list=top-pages&key=/pricing&period=90d",
     "/dashboard/list?name=nothing",
     "/sites",
     "/sites?search=nothing",

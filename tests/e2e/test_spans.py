@@ -33,7 +33,7 @@ PARAMETERS = st.fixed_dictionaries(
         "tz": st.sampled_from(ZONES),
     },
 )
-PATHS = ["/dashboard", "/dashboard/list", "/api/v1/stats/dashboard", "/api/v1/stats/weekday-hours"]
+PATHS = ["/dashboard", "/dashboard/list", "/dashboard/row", "/api/v1/stats/dashboard", "/api/v1/stats/weekday-hours"]
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,8 @@ def test_any_times_are_answered_or_refused(server: LiveServer, path: str, parame
         parameters = {name: text for name, text in parameters.items() if not name.startswith("compare")}
     if "list" in path:
         parameters = parameters | {"name": "top-pages"}
+    if "row" in path:
+        parameters = parameters | {"list": "top-pages", "key": "/*"}
     response = server.http.get(path, params=parameters)
     assert response.status_code in (200, 400), (response.status_code, response.url, response.text)
 

@@ -20,7 +20,7 @@ const open = async (row: HTMLTableRowElement, address: string) => {
   const details = document.createElement("tr");
   details.className = "details";
   const cell = details.insertCell();
-  cell.colSpan = row.cells.length;
+  cell.colSpan = [...row.cells].filter((one) => one.offsetWidth).length; // narrow screens leave some out
   cell.textContent = "Loading…";
   row.after(details);
   openerOf(row)?.setAttribute("aria-expanded", "true");
