@@ -122,7 +122,7 @@ def test_a_row_opens_in_place(visit: Open) -> None:
 
 
 def test_details_fit_narrow_screens(visit: Open) -> None:
-    page = visit(viewport={"width": 320, "height": 600})
+    page = visit(viewport={"width": 320, "height": 600}, has_touch=True, is_mobile=True)
     page.locator("#pages td > a").first.click()
     box = page.locator("#pages tr.details > td").bounding_box()
     expect(page.locator("#pages tr.details caption").first).to_be_visible()
@@ -131,6 +131,9 @@ def test_details_fit_narrow_screens(visit: Open) -> None:
     assert table
     assert box["width"] == pytest.approx(table["width"], abs=1)
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    heights = page.evaluate("[...document.querySelectorAll('.about a')].map(one => one.getBoundingClientRect().height)")
+    assert heights
+    assert min(heights) >= 43.5
 
 
 def test_a_viewer_sees_nothing_of_others(server: LiveServer, plain: Open) -> None:
