@@ -83,7 +83,7 @@ def rows(page: Page, panel: str) -> list[tuple[str, str]]:
     page.wait_for_load_state()
     found = page.locator(f"#{panel} table.list tbody tr")
     return [
-        (found.nth(number).locator(".name").inner_text().strip(), found.nth(number).locator("td").first.inner_text())
+        (found.nth(number).locator(".name bdi").inner_text().strip(), found.nth(number).locator("td").first.inner_text())
         for number in range(found.count())
     ]
 
