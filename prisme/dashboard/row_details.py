@@ -1,6 +1,6 @@
 """The details of a row of any list: its figures with spark lines, and short lists of what belongs to it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -10,7 +10,7 @@ from prisme.base.timexpr import Interval
 from prisme.dashboard import filter_terms
 from prisme.dashboard.filter_chips import TITLES
 from prisme.dashboard.list_types import ERRORS, LIST_TYPES, SOURCES, stats_name
-from prisme.dashboard.lists import ERROR_STATUSES, build_list, frame_rows
+from prisme.dashboard.lists import ERROR_STATUSES, frame_rows
 from prisme.dashboard.number_format import format_count, format_exact, format_percent
 from prisme.dashboard.row_labels import label_row
 from prisme.dashboard.sources import group_referrers
@@ -175,18 +175,14 @@ def _read_lists(stats: Stats, row: _Row, totals: dict[str, int | float]) -> Iter
     if row.table in EVENTS:
         unit = LIST_TYPES[row.name].unit
         paths = row_details.list_paths(stats, row.table, row.filters, row.span)
-        yield ShortList("Pages", unit, _build_items(row.inner, row, "top-pages", paths, totals[unit]))
+        yield ShortList("Pages", unit, _build_items(row, "top-pages", paths, totals[unit]))
     if row.filter in PATHS:
         yield from _read_neighbours(stats, row, totals)
     names = _LISTS.get(row.filter, _OTHERWISE)
     frames = stats.tops([stats_name(name) for name in names], row.filters, row.span, Page(_REFERRERS))
     for name in names:
         list_type, counts = LIST_TYPES[name], frame_rows(frames[stats_name(name)])
-        yield ShortList(
-            list_type.title,
-            list_type.unit,
-            _build_items(row.inner, row, name, counts, totals[list_type.unit]),
-        )
+        yield ShortList(list_type.title, list_type.unit, _build_items(row, name, counts, totals[list_type.unit]))
 
 
 def _read_properties(stats: Stats, row: _Row) -> Iterator[ShortList]:
@@ -209,21 +205,39 @@ def _read_neighbours(stats: Stats, row: _Row, totals: dict[str, int | float]) ->
 
 
 def _build_neighbours(row: _Row, pages: Sequence[tuple[str | None, int]], nothing: str, total: float) -> list[Item]:
-    counts = [(page, count) for page, count in pages if page is not None]
-    known = iter(_build_items(row.state, row, "top-pages", counts, total))
-    return [_build_item(nothing, count, total) if page is None else next(known) for page, count in pages]
+    return [
+        _build_item(nothing, count, total) if page is None else _link(row.state, "top-pages", page, count, total)
+        for page, count in pages
+    ]
 
 
-def _build_items(
-    state: UrlState, row: _Row, name: str, counts: Iterable[tuple[Key, float]], total: float
-) -> list[Item]:
-    """The first rows of the list `name`, whose links change `state`."""
-    rows = build_list(state, name, counts, total, row.own_domains, ROWS).rows
-    return [Item(one.label, one.value, one.exact, one.share, one.only) for one in rows]
+def _build_items(row: _Row, name: str, counts: Sequence[tuple[Key, float]], total: float) -> list[Item]:
+    """The first rows of the list `name`, whose links filter by them and by the row."""
+    if name == SOURCES:
+        return _build_sources(row, counts, total)
+    return [_link(row.inner, name, str(key), count, total) for key, count in counts[:ROWS]]
 
 
-def _build_item(label: str, count: float, total: float) -> Item:
-    return Item(label, format_count(count), format_exact(count), format_percent(count / total) if total else "")
+def _build_sources(row: _Row, counts: Sequence[tuple[Key, float]], total: float) -> list[Item]:
+    """The first sources, grouped from referrers."""
+    sources = group_referrers([(str(host), int(count)) for host, count in counts], row.own_domains)[:ROWS]
+    terms = [[filter_terms.make_value_term("referrer", host) for host in one.hosts] for one in sources]
+    return [
+        _build_item(one.name, one.count, total, row.inner.link({"referrer": filter_terms.join(own)}))
+        for one, own in zip(sources, terms, strict=True)
+    ]
+
+
+def _link(state: UrlState, name: str, key: str, count: float, total: float) -> Item:
+    filter_name = LIST_TYPES[name].filter
+    term = filter_terms.make_value_term(filter_name, key)
+    link = state.link({filter_name: filter_terms.toggle(state.get(filter_name), term)})
+    return _build_item(label_row(name, key), count, total, link)
+
+
+def _build_item(label: str, count: float, total: float, link: str = "") -> Item:
+    share = format_percent(count / total) if total else ""
+    return Item(label, format_count(count), format_exact(count), share, link)
 
 
 def _find_url(stats: Stats, row: _Row) -> str:
