@@ -53,7 +53,9 @@ LIST_METRICS: Final[dict[str, ListMetric]] = {
     "sessions": ListMetric("sessions", lambda row: row.sessions, ("sessions",)),
     "pageviews": ListMetric("actions", lambda row: row.actions, ("actions",)),
     EVENTS: ListMetric("actions", lambda row: row.actions, ("actions",)),
-    "views-per-session": ListMetric("sessions", lambda row: _divide(row.actions, row.sessions), ("sessions", "actions")),
+    "views-per-session": ListMetric(
+        "sessions", lambda row: _divide(row.actions, row.sessions), ("sessions", "actions")
+    ),
     "bounce-rate": ListMetric("entries", lambda row: _divide(row.bounces, row.entries), ("entries",)),
     "duration": ListMetric("entries", lambda row: _divide(row.durations / SECOND, row.entries), ("entries",)),
 }

@@ -7,12 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prisme.base.errors import InputError
 from prisme.base.timexpr import SECOND
 from prisme.stats.breakdown import ListQuery, count_rows, query_list
+from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.columns import TOPS
+from prisme.stats.figures import compute, read_figure_query
+from prisme.stats.frames import Frame
 from prisme.stats.list_metrics import LIST_METRICS, Figures, list_metrics
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Page
+from prisme.store.database import Database
 from tests.stats.lines import FIRST, LAST, UTC
 from tests.stats.oracle import JOURNAL, TOP_FIELDS, Made, Oracle
 from tests.stats.strategies import made_filters, many, read, span_of, spans
@@ -99,3 +104,27 @@ def test_a_span_without_any_moment_has_no_rows(stats: Stats) -> None:
 def test_durations_are_in_seconds() -> None:
     assert LIST_METRICS["duration"].compute(Figures("/", entries=2, durations=3 * SECOND)) == 1.5
     assert LIST_METRICS["duration"].compute(Figures("/")) is None
+
+
+@pytest.mark.parametrize("name", TOPS)
+def test_the_api_has_the_values_of_a_metric(database: Database, stats: Stats, name: str) -> None:
+    oracle = expect_rows(Oracle(JOURNAL, {}), name, FIRST, LAST)
+    for metric in list_metrics(name):
+        given = {"from": str(FIRST // SECOND), "to": str(LAST // SECOND), "limit": "10000", "metric": metric}
+        query = read_figure_query(name, given, LAST)
+        frame = compute(name, stats, query, LAST, IncrementalCache(database))
+        assert isinstance(frame, Frame)
+        values = {key: LIST_METRICS[metric].compute(row) for key, row in oracle.items()}
+        has_value = {key: value for key, value in values.items() if getattr(oracle[key], LIST_METRICS[metric].rank)}
+        assert dict(zip(frame.keys, frame.values, strict=True)) == pytest.approx(has_value)
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [("top-statuses", "bounce-rate"), ("top-custom-events", "sessions"), ("top-pages", "visits"), ("top-pages", "Key")],
+)
+def test_a_metric_that_a_list_has_not_is_refused(name: str, metric: str) -> None:
+    with pytest.raises(InputError, match=rf"^metric: '{metric}' is none of {name}, which has [a-z, -]+, such as "):
+        read_figure_query(name, {"metric": metric}, LAST)
+    with pytest.raises(InputError, match=r"^metric: no such parameter"):
+        read_figure_query("visitors", {"metric": "sessions"}, LAST)
