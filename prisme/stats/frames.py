@@ -55,7 +55,7 @@ def _neutralise(key: Key) -> Key:
     return key
 
 
-def write_csv(head: Sequence[str], rows: Iterable[tuple[Key, *tuple[float | None, ...]]], spreadsheet: bool) -> str:
+def write_csv(head: Sequence[str], rows: Iterable[tuple[Any, ...]], spreadsheet: bool) -> str:
     """Return rows as CSV (RFC 4180), each a key and its values; None is empty.
 
     For a spreadsheet, no key is a formula, all texts are quoted, as some separate columns by `;`, and a byte order mark
