@@ -1,16 +1,14 @@
 """The dashboard's lists, without JavaScript: rows, tabs, filters, whole lists, and paths as people read them."""
 
 import csv
-import html
 import io
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from prisme.dashboard.number_format import (
     describe_change,
@@ -22,6 +20,7 @@ from prisme.dashboard.number_format import (
 )
 from prisme.dashboard.row_labels import label_row
 from tests.e2e.dashboard import IDN, NEWS, ODD, ONE, Open, demo, logged_in, open_menu, query, rows
+from tests.e2e.shown_lists import column, show_list, sorted_by
 from tests.server import LiveServer, browser
 
 # The default period, by the default metric.
@@ -394,34 +393,3 @@ def test_a_viewer_sees_rows_of_their_site_alone(server: LiveServer, client: http
         assert viewer.get(path).text == client.get(path + theirs).text != client.get(path).text
         whole = show_list(viewer.get("/dashboard?period=90d").text, "pages").rows
         assert whole == show_list(client.get("/dashboard?period=90d" + theirs).text, "pages").rows
-
-
-class Shown(NamedTuple):
-    """What a panel shows: the heads of its columns, the texts of its rows' cells, and where its JSON is."""
-
-    heads: list[str]
-    rows: list[list[str]]
-    json: str
-
-
-def show_list(text: str, panel: str) -> Shown:
-    part = text[text.index(f'<section class="panel" id="{panel}"') :]
-    part = part[: part.index("</section>")]
-    heads = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', part)
-    rows = [
-        [html.unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
-        for row in re.findall(r"<tr[^>]*>(.*?)</tr>", part.partition("<tbody>")[2], re.DOTALL)
-    ]
-    (json,) = re.findall(r'<a href="([^"]+)">JSON', part)
-    return Shown(heads, [row[: len(heads)] for row in rows], html.unescape(json))
-
-
-def sorted_by(page: Page, head: str, direction: str) -> None:
-    expect(page.locator("thead [aria-sort]")).to_have_attribute("aria-sort", direction)
-    expect(page.locator("thead [aria-sort]")).to_contain_text(head)
-
-
-def column(page: Page, head: str) -> list[str]:
-    heads = page.locator("thead th").all_inner_texts()
-    place = next(number for number, text in enumerate(heads) if text.startswith(head))
-    return page.locator(f"tbody tr td:nth-child({place + 1})").all_inner_texts()
