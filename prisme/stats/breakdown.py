@@ -1,26 +1,22 @@
 """The rows of lists with several figures each, counted for all lists that are asked for in one query."""
 # Only SQL made here is composed; values from requests are bound.
-# ruff: noqa: S608
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
-from prisme.stats.columns import DURATION, TOPS
+from prisme.stats.breakdown_parts import compose_parts
+from prisme.stats.columns import TOPS
 from prisme.stats.conditions import Conditions
 from prisme.stats.filters import Filters
-from prisme.stats.grouping import GroupingSets
 from prisme.stats.list_metrics import LIST_METRICS, Figures
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Page, Span
 from prisme.stats.sql import load_sql
 
 _BREAKDOWN: Final = load_sql("breakdown")
-_PAGES: Final = "top-pages"
-_OF_ENTRIES: Final = "count(*), count(*) FILTER (is_bounce), sum(duration)"
-_ENTRY_COLUMNS: Final = f"is_bounce, {DURATION} AS duration"
-_VISITORS: Final = "count(DISTINCT visitor)"
+_SUMS: Final = ", ".join(f"sum(parts.{name}) AS {name}" for name in Figures._fields[1:])
 
 
 class ListQuery(msgspec.Struct, frozen=True):
@@ -42,92 +38,70 @@ def query_list(name: str, metric: str, page: Page) -> ListQuery:
     return ListQuery(name, chosen.rank, chosen.needs, page)
 
 
+def is_row(name: str, row: Figures) -> bool:
+    """Whether figures are a row of a list: a page on which sessions entered may have no pageview that counts."""
+    return TOPS[name][1] != "pageviews" or row.actions > 0
+
+
 def count_rows(stats: Stats, lists: Sequence[ListQuery], filters: Filters, span: Span) -> dict[str, list[Figures]]:
-    """The rows of lists by their names, with figures other than 0 in `rank` first; equal ones by key.
+    """The rows of lists by their names, the highest `rank` first; equal ones by key.
 
     Errors are those of `Reader`.
     """
-    found: dict[str, list[Figures]] = {one.name: [] for one in lists}
-    if not lists or span.start >= span.end:
-        return found
+    if span.start >= span.end:
+        return {one.name: [] for one in lists}
     conditions = stats.conditions(filters, span.start, span.end)
-    for which, *figures in stats.run(_compose(lists, conditions), conditions):
+
+    def by_list(values: Iterator[str]) -> str:
+        return f"CASE which {' '.join(f'WHEN {number} THEN {value}' for number, value in enumerate(values))} END"
+
+    place = "row_number() OVER (PARTITION BY which ORDER BY rank DESC, key)"
+    first = by_list(conditions.bind(one.page.offset + 1) for one in lists)
+    last = by_list(conditions.bind(one.page.offset + one.page.limit) for one in lists)
+    return _run(
+        stats,
+        lists,
+        conditions,
+        parts=compose_parts({one.name: one.needs for one in lists}, conditions),
+        rank=by_list(f"sum(parts.{one.rank})" for one in lists),
+        chosen=by_list(_choose(one, conditions) for one in lists),
+        limit=f"QUALIFY {place} BETWEEN {first} AND {last} ORDER BY which, rank DESC, key",
+    )
+
+
+def count_later_rows(
+    stats: Stats, lists: Sequence[ListQuery], filters: Filters, start: int, cut: int, end: int, most: int
+) -> dict[str, list[Figures]]:
+    """What the part from `cut` up to `end` adds to the figures from `start` up to `cut`, all in microseconds.
+
+    It is what is counted there, but visitors, and sessions by their pageviews, only where a row did not have them
+    before. All rows are returned, in no order, even those that `is_row` is false for; but at most `most` + 1 together.
+    """
+    if cut >= end:
+        return {one.name: [] for one in lists}
+    conditions = stats.conditions(filters, start, end)
+    return _run(
+        stats,
+        lists,
+        conditions,
+        parts=compose_parts({one.name: one.needs for one in lists}, conditions, None if cut == start else cut),
+        rank="0",
+        chosen="true",
+        limit=f"LIMIT {most + 1}",
+    )
+
+
+def _run(stats: Stats, lists: Sequence[ListQuery], conditions: Conditions, **texts: str) -> dict[str, list[Figures]]:
+    found: dict[str, list[Figures]] = {one.name: [] for one in lists}
+    if not lists:
+        return found
+    for which, key, *numbers in stats.run(_BREAKDOWN.format(sums=_SUMS, **texts), conditions):
         stats.reader.check()
-        key, *numbers = figures
         found[lists[which].name].append(Figures(key, *map(int, numbers)))
     return found
 
 
-def _compose(lists: Sequence[ListQuery], conditions: Conditions) -> str:
-    def by_list(values: Iterator[str]) -> str:
-        return f"CASE which {' '.join(f'WHEN {number} THEN {value}' for number, value in enumerate(values))} END"
-
-    return _BREAKDOWN.format(
-        sums=", ".join(f"sum(parts.{name}) AS {name}" for name in Figures._fields[1:]),
-        rank=by_list(f"sum(parts.{one.rank})" for one in lists),
-        parts=" UNION ALL ".join(f"({part})" for part in _compose_parts(lists, conditions)),
-        chosen=by_list(_choose(one, conditions) for one in lists),
-        first=by_list(conditions.bind(one.page.offset + 1) for one in lists),
-        last=by_list(conditions.bind(one.page.offset + one.page.limit) for one in lists),
-    )
-
-
 def _choose(one: ListQuery, conditions: Conditions) -> str:
-    """The condition on the rows of a list: a page on which sessions entered may have no pageview that counts."""
+    """The condition on the rows of a list; `is_row` is the same in Python."""
     counts = "actions > 0" if TOPS[one.name][1] == "pageviews" else "true"
     return counts if one.keys is None else f"{counts} AND list_contains({conditions.bind(list(one.keys))}, key)"
-
-
-def _compose_parts(lists: Sequence[ListQuery], conditions: Conditions) -> Iterator[str]:
-    """Queries with the columns of `breakdown.sql`, each of all lists of a table."""
-    by_table: dict[str, dict[str, str]] = {}
-    for one in lists:
-        column, table = TOPS[one.name]
-        by_table.setdefault(table, {})[one.name] = column
-    numbers = {one.name: number for number, one in enumerate(lists)}
-    for table, columns in by_table.items():
-        needs = {need for one in lists if one.name in columns for need in one.needs}
-        if table == "sessions":
-            yield from _compose_sessions(columns, numbers, needs, conditions)
-        else:
-            yield from _compose_rows(table, columns, numbers, needs, conditions)
-
-
-def _compose_sessions(
-    columns: dict[str, str], numbers: dict[str, int], needs: set[str], conditions: Conditions
-) -> Iterator[str]:
-    grouping = GroupingSets(columns)
-    visitors = _VISITORS if "visitors" in needs else "0"
-    yield (
-        f"SELECT {grouping.number(numbers)}, {grouping.key}, {visitors}, count(*), 0, {_OF_ENTRIES} "
-        f"FROM (SELECT hash(visitor_id) AS visitor, {_ENTRY_COLUMNS}, {grouping.columns} "
-        f"{conditions.rows('sessions')}) GROUP BY {grouping.sets}"
-    )
-    if "actions" in needs:
-        # Pageviews of the span may be of sessions that began before it. They are few for each session: to count them
-        # first makes the join smaller. Of `sessions`, DuckDB reads only what has the same range of UUIDs.
-        yield (
-            f"SELECT {grouping.number(numbers)}, {grouping.key}, 0, 0, sum(views), 0, 0, 0 "
-            f"FROM (SELECT session_uuid, count(*) AS views {conditions.rows('pageviews')} GROUP BY session_uuid) "
-            f"JOIN (SELECT session_uuid, {grouping.columns} FROM sessions) USING (session_uuid) "
-            f"GROUP BY {grouping.sets}"
-        )
-
-
-def _compose_rows(
-    table: str, columns: dict[str, str], numbers: dict[str, int], needs: set[str], conditions: Conditions
-) -> Iterator[str]:
-    """The parts of lists of pageviews or events."""
-    grouping = GroupingSets(columns)
-    visitors = _VISITORS if "visitors" in needs else "0"
-    sessions = "count(DISTINCT session_uuid)" if "sessions" in needs else "0"
-    yield (
-        f"SELECT {grouping.number(numbers)}, {grouping.key}, {visitors}, {sessions}, count(*), 0, 0, 0 "
-        f"FROM (SELECT hash(visitor_id) AS visitor, session_uuid, {grouping.columns} {conditions.rows(table)}) "
-        f"GROUP BY {grouping.sets}"
-    )
-    if "entries" in needs and _PAGES in columns:
-        yield (
-            f"SELECT {numbers[_PAGES]}, entry_path, 0, 0, 0, {_OF_ENTRIES} "
-            f"FROM (SELECT entry_path, {_ENTRY_COLUMNS} {conditions.rows('sessions')}) GROUP BY entry_path"
-        )

@@ -8,5 +8,4 @@ FROM (
     GROUP BY which, key
 )
 WHERE {chosen}
-QUALIFY row_number() OVER (PARTITION BY which ORDER BY rank DESC, key) BETWEEN {first} AND {last}
-ORDER BY which, rank DESC, key
+{limit}
