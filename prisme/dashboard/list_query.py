@@ -9,13 +9,14 @@ from prisme.dashboard.list_types import ERRORS, PROPERTIES, SOURCES, list_metric
 from prisme.dashboard.lists import ERROR_STATUSES, ROWS, List, ListData, build_list, frame_rows
 from prisme.dashboard.url_state import UrlState
 from prisme.stats import filters
-from prisme.stats.breakdown import ListQuery, count_rows, query_list
+from prisme.stats.breakdown import ListQuery, query_list
+from prisme.stats.cache.row_cache import RowCache
 from prisme.stats.dashboard import Dashboard
 from prisme.stats.filters import Filters
 from prisme.stats.list_metrics import EVENTS, Figures
 from prisme.stats.parameters import MOST_ROWS, StatsQuery
 from prisme.stats.queries import Stats
-from prisme.stats.selection import Page, Span
+from prisme.stats.selection import Page, Selection, Span
 
 # Metrics whose total is known, so that each row has its share of it.
 _WITH_SHARES: Final = ("visitors", "sessions", "pageviews")
@@ -23,21 +24,30 @@ _WITH_SHARES: Final = ("visitors", "sessions", "pageviews")
 _REFERRERS: Final = 500
 
 
+class Source(msgspec.Struct, frozen=True):
+    """What the lists of a page are read from; `now` is in microseconds."""
+
+    stats: Stats
+    cache: RowCache
+    query: StatsQuery
+    now: int
+
+    def count(self, lists: Sequence[ListQuery], chosen: Filters, span: Span) -> dict[str, list[Figures]]:
+        """The rows of lists in a span."""
+        return self.cache.count(self.stats, lists, Selection((), chosen, span, self.query.zone), self.now)
+
+
 def read_lists(
-    stats: Stats,
-    state: UrlState,
-    query: StatsQuery,
-    names: Collection[str],
-    dashboard: Dashboard,
-    own_domains: frozenset[str],
+    source: Source, state: UrlState, names: Collection[str], dashboard: Dashboard, own_domains: frozenset[str]
 ) -> dict[str, List]:
     """Lists of `LIST_TYPES` by their names. Those of the same filters are counted together."""
-    read = {name: _read_properties(stats, state, query) for name in names if name == PROPERTIES}
+    chosen = source.query.filters
+    read = {name: _read_properties(source, state) for name in names if name == PROPERTIES}
     usual = [name for name in names if name not in (ERRORS, PROPERTIES)]
-    read |= _read_data(stats, state, query, usual, query.filters, dashboard)
+    read |= _read_data(source, state, usual, chosen, dashboard)
     if ERRORS in names:
-        read |= _read_data(stats, state, query, [ERRORS], error_filters(query.filters), dashboard)
-    stats.reader.check()
+        read |= _read_data(source, state, [ERRORS], error_filters(chosen), dashboard)
+    source.stats.reader.check()
     return {name: build_list(state, name, read[name], own_domains) for name in names}
 
 
@@ -47,16 +57,17 @@ def error_filters(chosen: Filters) -> Filters:
 
 
 def _read_data(
-    stats: Stats, state: UrlState, query: StatsQuery, names: Sequence[str], chosen: Filters, dashboard: Dashboard
+    source: Source, state: UrlState, names: Sequence[str], chosen: Filters, dashboard: Dashboard
 ) -> dict[str, ListData]:
     metrics = {name: list_metric(state, name) for name in names}
     lists = {
         name: query_list(stats_name(name), metrics[name], Page(_REFERRERS if name == SOURCES else ROWS))
         for name in names
     }
-    rows = count_rows(stats, list(lists.values()), chosen, query.span)
+    rows = source.count(list(lists.values()), chosen, source.query.span)
     earlier = {name: _ask_again(name, one, rows[one.name]) for name, one in lists.items()}
-    before = _count_earlier(stats, list(earlier.values()), chosen, query.compared)
+    compared = source.query.compared
+    before = None if compared is None else source.count(list(earlier.values()), chosen, compared)
     return {
         name: ListData(
             metric,
@@ -75,13 +86,8 @@ def _ask_again(name: str, one: ListQuery, rows: Sequence[Figures]) -> ListQuery:
     return msgspec.structs.replace(one, page=Page(MOST_ROWS), keys=keys)
 
 
-def _count_earlier(
-    stats: Stats, lists: list[ListQuery], chosen: Filters, span: Span | None
-) -> dict[str, list[Figures]] | None:
-    return None if span is None else count_rows(stats, lists, chosen, span)
-
-
-def _read_properties(stats: Stats, state: UrlState, query: StatsQuery) -> ListData:
+def _read_properties(source: Source, state: UrlState) -> ListData:
+    stats, query = source.stats, source.query
     before = None if query.compared is None else read_properties(stats, state, query, query.compared, MOST_ROWS)
     rows = read_properties(stats, state, query, query.span, ROWS)
     return ListData(EVENTS, rows, 0, before, before is not None and len(before) == MOST_ROWS)

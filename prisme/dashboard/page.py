@@ -8,7 +8,7 @@ from prisme.dashboard.changes import build_changes
 from prisme.dashboard.chart_data import build_chart
 from prisme.dashboard.filter_chips import build_chips, list_filters
 from prisme.dashboard.heatmap import build_heatmap
-from prisme.dashboard.list_query import read_lists
+from prisme.dashboard.list_query import Source, read_lists
 from prisme.dashboard.list_types import PANEL_TYPES
 from prisme.dashboard.lists import List
 from prisme.dashboard.metrics import METRICS
@@ -41,7 +41,7 @@ def build_page(
     names = tuple(changes.COMPARED_LISTS)
     dashboard = build_dashboard(stats, query, now, cache, names, (*names, HOURS))
     stats.reader.check()  # the chart may have thousands of points
-    lists = _read_lists(stats, state, query, dashboard, frozenset(domains))
+    lists = _read_lists(Source(stats, cache.rows, query, now), state, dashboard, frozenset(domains))
     return {
         "state": state,
         "tz": query.zone.key,
@@ -82,12 +82,10 @@ def _build_metric_values(state: UrlState, dashboard: Dashboard, query: StatsQuer
     }
 
 
-def _read_lists(
-    stats: Stats, state: UrlState, query: StatsQuery, dashboard: Dashboard, own_domains: frozenset[str]
-) -> dict[str, List]:
+def _read_lists(source: Source, state: UrlState, dashboard: Dashboard, own_domains: frozenset[str]) -> dict[str, List]:
     """The lists of the page by their names: those of the countries and of all panels."""
     names = {_COUNTRIES, *(choose_list(state, panel) for panel in PANEL_TYPES)}
-    return read_lists(stats, state, query, sorted(names), dashboard, own_domains)
+    return read_lists(source, state, sorted(names), dashboard, own_domains)
 
 
 def _build_country_values(dashboard: Dashboard, lists: dict[str, List]) -> dict[str, Any]:
