@@ -20,6 +20,7 @@ from prisme.stats import filters, row_details
 from prisme.stats.columns import EVENTS, TOPS
 from prisme.stats.filters import Filters
 from prisme.stats.frames import Key, Series
+from prisme.stats.list_metrics import Figures
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.patterns import LINKS, PATHS, Pattern
 from prisme.stats.queries import Stats
@@ -147,9 +148,9 @@ def _find_stored(patterns: list[Pattern]) -> str:
 
 def _label(row: _Row, patterns: list[Pattern]) -> str:
     if row.name == SOURCES:
-        hosts = [(pattern[0], 0) for pattern in patterns if len(pattern) == 1]
-        sources = group_referrers(hosts, row.own_domains)
-        return sources[0].name if len(sources) == 1 and len(hosts) == len(patterns) else ""
+        hosts = [Figures(pattern[0]) for pattern in patterns if len(pattern) == 1]
+        sources = group_referrers(hosts, row.own_domains, "sessions")
+        return sources[0].label if len(sources) == 1 and len(hosts) == len(patterns) else ""
     return label_row(row.name, row.stored) if row.stored else ""
 
 
@@ -220,11 +221,10 @@ def _build_items(row: _Row, name: str, counts: Sequence[tuple[Key, float]], tota
 
 def _build_sources(row: _Row, counts: Sequence[tuple[Key, float]], total: float) -> list[Item]:
     """The first sources, grouped from referrers."""
-    sources = group_referrers([(str(host), int(count)) for host, count in counts], row.own_domains)[:ROWS]
-    terms = [[filter_terms.make_value_term("referrer", host) for host in one.hosts] for one in sources]
+    referrers = [Figures(str(host), sessions=int(count)) for host, count in counts]
     return [
-        _build_item(one.name, one.count, total, row.inner.link({"referrer": filter_terms.join(own)}))
-        for one, own in zip(sources, terms, strict=True)
+        _build_item(one.label, one.figures.sessions, total, row.inner.link({"referrer": one.terms}))
+        for one in group_referrers(referrers, row.own_domains, "sessions")[:ROWS]
     ]
 
 
