@@ -87,9 +87,13 @@ def build_areas(
     ]
 
 
-def build_legend(counts: Iterable[tuple[Key, float]], format_value: Format = format_exact) -> list[Step]:
-    """The colours that countries with such counts, which are whole numbers, can have."""
+def build_legend(
+    counts: Iterable[tuple[Key, float]], format_value: Format = format_exact, *, is_whole: bool = True
+) -> list[Step]:
+    """The colours that countries with such numbers can have; `is_whole` if these are whole numbers."""
     highest = max(_by_code(counts).values(), default=0)
+    if not is_whole:
+        return [Step(level, f"up to {format_value(highest * level / 5)}" if level else "0") for level in range(6)]
     steps = [(level, first, last) for level, first, last in color_scale.list_ranges(int(highest)) if first <= last]
     return [
         Step(level, format_value(first) if first == last else f"{format_value(first)} to {format_value(last)}")

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prisme.dashboard import color_scale, countries
+from prisme.dashboard.number_format import format_percent
 from prisme.dashboard.url_state import UrlState
 from prisme.dashboard.world_map import build_areas, build_legend, load_world
 
@@ -27,6 +28,11 @@ def test_the_legend_says_what_colours_mean(counts: list[int]) -> None:
     texts = [step.text for step in build_legend([("DE", highest), ("XX", highest * 9)])]
     assert texts[0] == "0"
     assert texts[-1].endswith(f"{highest:,}")
+
+
+def test_the_legend_of_rates() -> None:
+    steps = build_legend([("DE", 0.5), ("FR", 0.1)], format_percent, is_whole=False)
+    assert [step.text for step in steps] == ["0", "up to 10%", "up to 20%", "up to 30%", "up to 40%", "up to 50%"]
 
 
 def test_countries_on_the_map_filter_as_their_rows_do() -> None:
