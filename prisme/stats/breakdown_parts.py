@@ -60,7 +60,7 @@ class _Table:
     def compose(self) -> Iterator[str]:
         yield from self._compose_sessions() if self._table == "sessions" else self._compose_actions()
         if self._cut is not None and "visitors" in self._wanted:
-            yield self._compose_new(_VISITOR, "count(*), 0")
+            yield self._compose_new("visitor_id", "count(*), 0")
         if self._cut is not None and "sessions" in self._wanted and self._table != "sessions":
             yield self._compose_new(_SESSION, "0, count(*)")
 

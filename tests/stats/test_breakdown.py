@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prisme.base.errors import InputError
@@ -18,6 +18,7 @@ from prisme.stats.list_metrics import LIST_METRICS, Figures, list_metrics
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Page
 from prisme.store.database import Database
+from tests.faults.load import LONG
 from tests.stats.lines import FIRST, LAST, UTC
 from tests.stats.oracle import JOURNAL, TOP_FIELDS, Made, Oracle
 from tests.stats.strategies import made_filters, many, read, span_of, spans
@@ -60,7 +61,7 @@ def expect_rows(oracle: Oracle, name: str, start: int, end: int) -> dict[str, Fi
 
 
 @given(made_filters, spans)
-@many
+@settings(many, max_examples=100 if LONG else 20)
 def test_all_figures_of_all_lists(stats: Stats, made: Made, bounds: tuple[int, int]) -> None:
     start, end = bounds
     lists = [ListQuery(name, "actions", NEEDS, EVERYTHING) for name in TOPS]
@@ -71,7 +72,7 @@ def test_all_figures_of_all_lists(stats: Stats, made: Made, bounds: tuple[int, i
 
 
 @given(made_filters, st.sampled_from(sorted(LIST_METRICS)), st.integers(1, 8), st.integers(0, 3))
-@many
+@settings(many, max_examples=100 if LONG else 10)
 def test_rows_are_ordered_by_each_metric(stats: Stats, made: Made, metric: str, limit: int, offset: int) -> None:
     names = [name for name in TOPS if metric in list_metrics(name)]
     chosen, oracle = LIST_METRICS[metric], Oracle(JOURNAL, made)

@@ -47,13 +47,16 @@ class _Entry:
         self.made_at = time.monotonic()
         self.ordered = {one.name: _order(one, rows[one.name].values()) for one in lists} if rows else {}
         self.later: tuple[int, int, _Rows] | None = None
+        self._rows_size = _measure(rows or {})
 
     @property
     def size(self) -> int:
         """About how many bytes it takes."""
-        held = [self.rows or {}, self.later[2] if self.later else {}]
-        texts = sum(_ROW_BYTES + len(key) for rows in held for by_key in rows.values() for key in by_key)
-        return _ENTRY_BYTES + texts
+        return _ENTRY_BYTES + self._rows_size + (_measure(self.later[2]) if self.later else 0)
+
+
+def _measure(rows: _Rows) -> int:
+    return sum(_ROW_BYTES + len(key) for by_key in rows.values() for key in by_key)
 
 
 class RowCache:
