@@ -14,6 +14,7 @@ from prisme.stats.selection import Span
 Key = int | str
 # What spreadsheets treat as a formula, also after white space and control characters; some take full-width signs too.
 _FORMULA: Final = re.compile(r"[\s\x00-\x1f\x7f\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _NEGATIVE: Final = re.compile(r"-[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -28,7 +29,7 @@ class Frame(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
     def to_csv(self, spreadsheet: bool = False) -> str:
         """Return the frame as CSV (RFC 4180) with a header.
 
-        For a spreadsheet, no key is a formula, and all texts are quoted: some separate columns by `;`.
+        For a spreadsheet, it is changed as `write_csv` says.
         """
         return write_csv(("key", "value"), zip(self.keys, self.values, strict=True), spreadsheet)
 
@@ -47,20 +48,24 @@ class Result(NamedTuple):
     frames: dict[str, Frame]
 
 
-def write_csv(header: Sequence[str], rows: Iterable[Sequence[int | float | str]], spreadsheet: bool) -> str:
-    """Return rows as CSV (RFC 4180) with a header, without formulas for a spreadsheet."""
-    text = io.StringIO()
-    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC if spreadsheet else csv.QUOTE_MINIMAL)
-    writer.writerow(header)
-    writer.writerows(map(_neutralise, row) if spreadsheet else row for row in rows)
-    return text.getvalue()
-
-
-def _neutralise(key: int | float | str) -> int | float | str:
+def _neutralise(key: Any) -> Any:
     """Return the key with an apostrophe before what a spreadsheet would treat as a formula; numbers are none."""
     if isinstance(key, str) and _FORMULA.match(key) and not _NEGATIVE.fullmatch(key):
         return f"'{key}"
     return key
+
+
+def write_csv(head: Sequence[str], rows: Iterable[tuple[Any, ...]], spreadsheet: bool) -> str:
+    """Return rows as CSV (RFC 4180); None is empty.
+
+    For a spreadsheet, no text is a formula, all are quoted, as some separate columns by `;`, and a byte order mark says
+    that it is UTF-8, which some do not assume.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC if spreadsheet else csv.QUOTE_MINIMAL)
+    writer.writerow(head)
+    writer.writerows(map(_neutralise, row) for row in rows) if spreadsheet else writer.writerows(rows)
+    return _BYTE_ORDER_MARK * spreadsheet + text.getvalue()
 
 
 def make_frame(span: Span, keys: list[Any], values: list[int | float]) -> Frame:
@@ -68,7 +73,7 @@ def make_frame(span: Span, keys: list[Any], values: list[int | float]) -> Frame:
     return Frame(span.start // SECOND, span.end // SECOND, keys, values)
 
 
-def make_list(span: Span, rows: Sequence[tuple[Any, int]]) -> Frame:
+def make_list(span: Span, rows: Sequence[tuple[Any, int | float]]) -> Frame:
     """Return the frame of a list's rows, each a key and its count."""
     return make_frame(span, [key for key, _ in rows], [count for _, count in rows])
 

@@ -10,7 +10,10 @@ import httpx
 import pytest
 
 from prisme.access.accounts import Accounts
+from prisme.access.goals import GoalList
 from prisme.access.grants import ADMIN, STATS
+from prisme.base.goals import Funnel, Goal
+from prisme.dashboard.row_details import NAMES as ROW_LISTS
 from prisme.stats.figures import DASHBOARD, NAMES
 from prisme.store.control import Control
 from prisme.web.routing import Methods
@@ -24,7 +27,18 @@ OPEN = re.compile(
 )
 # Pages that lead whoever is nobody to a log-in.
 SETTINGS = tuple(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit"))
-PAGES = ("/", "/sites", "/site", "/dashboard", "/dashboard/list", "/dashboard/filter", "/settings", *SETTINGS)
+PAGES = (
+    "/",
+    "/sites",
+    "/site",
+    "/site/goals",
+    "/dashboard",
+    "/dashboard/list",
+    "/dashboard/row",
+    "/dashboard/filter",
+    "/settings",
+    *SETTINGS,
+)
 LISTS = ("top-pages", "sources", "top-countries", "top-custom-events", "custom-properties", "top-file-downloads")
 
 
@@ -39,7 +53,15 @@ def routes() -> Iterator[dict[str, Methods]]:
 def server(tmp_path_factory: pytest.TempPathFactory, routes: dict[str, Methods]) -> Iterator[LiveServer]:
     with LiveServer(tmp_path_factory.mktemp("access")) as started:
         send_visit(started)
+        define_goals(started)
         yield started
+
+
+def define_goals(server: LiveServer) -> None:
+    goals = GoalList(Control(server.folder))
+    goals.save_goal(BY, Goal(0, SECRET, "unseen page", "page", "/unseen"), 1)
+    goals.save_goal(BY, Goal(0, SECRET, "unseen event", "event", "unseen"), 1)
+    goals.save_funnel(BY, Funnel(0, SECRET, "unseen funnel", ("unseen page", "unseen event")), 1)
 
 
 def guarded(routes: dict[str, Methods]) -> list[tuple[str, str]]:
@@ -101,6 +123,19 @@ def test_insiders_see_the_pages(server: LiveServer, callers: Callers) -> None:
         answer = call(server, "GET", "/dashboard", who, params={"period": "24h"})
         assert answer.status_code == 200, answer.text
         assert not says_nothing(answer)
+
+
+def test_details_of_rows_are_of_ones_own_domains(server: LiveServer, callers: Callers) -> None:
+    """Every list and each outsider in turn, with a filter that matches whatever there is."""
+    outsiders = list(callers.other_domain.values())
+    for number, name in enumerate(ROW_LISTS):
+        params = {"list": name, "key": "*", "period": "24h"}
+        outside = call(server, "GET", "/dashboard/row", outsiders[number % len(outsiders)], params=params)
+        assert outside.status_code == 200, outside.text
+        assert says_nothing(outside), name
+        assert "No data in this period" in outside.text
+        inside = call(server, "GET", "/dashboard/row", callers.allowed["viewer"], params=params)
+        assert not says_nothing(inside), name
 
 
 @pytest.mark.parametrize("name", NAMES)

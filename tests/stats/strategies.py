@@ -11,7 +11,7 @@ from prisme.stats import filters, goal_conditions
 from prisme.stats.selection import Span
 from tests.faults.load import LONG
 from tests.stats.goal_oracle import GOALS
-from tests.stats.lines import CLIENTS, DAY, DOMAINS, EVENT_NAMES, FIRST, LAST, PATHS, REFERRERS
+from tests.stats.lines import CLIENTS, DAY, DOMAINS, EVENT_NAMES, FIRST, LAST, PATHS, REFERRERS, URLS
 from tests.stats.oracle import Made, Term
 
 
@@ -54,6 +54,8 @@ VALUES = {
     "event": EVENT_NAMES,
     "status": ["200", "404", "500"],
     "goal": sorted({goal.name for goal in GOALS}),
+    "outbound-link": URLS,
+    "file-download": URLS,
 }
 
 
@@ -62,9 +64,7 @@ def terms_of(name: str) -> st.SearchStrategy[list[Term]]:
 
 
 made_filters = st.lists(st.sampled_from(sorted(VALUES)), max_size=3, unique=True).flatmap(
-    lambda names: st.fixed_dictionaries(
-        {name: (known_terms if name == "goal" else terms)(VALUES[name]) for name in names}
-    )
+    lambda names: st.fixed_dictionaries({name: terms_of(name) for name in names})
 )
 spans = st.tuples(st.integers(FIRST - DAY, LAST), st.integers(0, 42 * DAY)).map(lambda drawn: (drawn[0], sum(drawn)))
 many = settings(

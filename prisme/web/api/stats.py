@@ -15,12 +15,12 @@ from prisme.base.errors import InputError
 from prisme.base.goals import Definitions
 from prisme.base.refusal import Refusal
 from prisme.stats.cache.responses import ResponseCache
-from prisme.stats.figures import NAMES, WITHOUT_CSV, compute, extra_parameters
+from prisme.stats.figures import NAMES, WITHOUT_CSV, compute, read_figure_query
 from prisme.stats.filters import DOMAIN
 from prisme.stats.frames import Frame
 from prisme.stats.funnels import FunnelFigures
 from prisme.stats.goals import GoalFigures
-from prisme.stats.parameters import StatsQuery, read_query
+from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
 from prisme.store.errors import UnavailableError
 from prisme.web import responses
@@ -136,7 +136,7 @@ def _read_query(deps: StatsDeps, name: str, as_csv: bool, parsed: ParsedRequest,
     now, definitions = deps.source.now, deps.goals.read(grant.domains)
     parameters = {key: text for key, text in parsed.query.items() if key != SHARE}
     try:
-        read = read_query(parameters, now, extra_parameters(name), definitions.goals)
+        read = read_figure_query(name, parameters, now, definitions.goals)
     except InputError as error:
         return refusal.QUESTION_INVALID.with_reason(str(error))
     forbidden = _find_forbidden_domain(read, grant)
