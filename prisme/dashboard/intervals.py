@@ -1,0 +1,45 @@
+"""The intervals that a chart can have: links beside its caption."""
+
+from typing import Final
+
+import msgspec
+
+from prisme.base.timexpr import SECOND, Interval
+from prisme.dashboard.url_state import UrlState
+from prisme.stats.parameters import StatsQuery
+
+# Seconds, at least.
+_SHORTEST: Final[dict[Interval, int]] = {
+    "minute": 60,
+    "hour": 3600,
+    "day": 86_400,
+    "week": 7 * 86_400,
+    "month": 28 * 86_400,
+    "year": 365 * 86_400,
+}
+# A month of hours, or two years of days: each is a point of the chart and a row of its table.
+MOST_POINTS: Final = 750
+
+
+class IntervalLink(msgspec.Struct, frozen=True):
+    """An interval, such as `Day`, and the page with it. `chosen` is that of the chart."""
+
+    title: str
+    link: str
+    chosen: bool
+
+
+def fits(interval: str, start: int, end: int) -> bool:
+    """Whether a chart from `start` to `end` (microseconds) can be read with an interval: by more than one value."""
+    shortest = next((length for name, length in _SHORTEST.items() if name == interval), 0)
+    return shortest > 0 and shortest < (end - start) / SECOND <= shortest * MOST_POINTS
+
+
+def build_intervals(state: UrlState, query: StatsQuery) -> list[IntervalLink]:
+    """The intervals that fit the page's period, if there is a choice."""
+    links = [
+        IntervalLink(name.capitalize(), state.link({"interval": name}), name == query.interval)
+        for name in _SHORTEST
+        if name == query.interval or fits(name, query.span.start, query.span.end)
+    ]
+    return links if len(links) > 1 else []
