@@ -8,14 +8,14 @@ from prisme.base.timexpr import SECOND, Interval
 from prisme.dashboard.url_state import UrlState
 from prisme.stats.parameters import StatsQuery
 
-# Seconds, at least.
-_SHORTEST: Final[dict[Interval, int]] = {
+# Seconds, at most.
+_LONGEST: Final[dict[Interval, int]] = {
     "minute": 60,
     "hour": 3600,
     "day": 86_400,
     "week": 7 * 86_400,
-    "month": 28 * 86_400,
-    "year": 365 * 86_400,
+    "month": 31 * 86_400,
+    "year": 366 * 86_400,
 }
 # A month of hours, or two years of days: each is a point of the chart and a row of its table.
 MOST_POINTS: Final = 750
@@ -31,15 +31,15 @@ class IntervalLink(msgspec.Struct, frozen=True):
 
 def fits(interval: str, start: int, end: int) -> bool:
     """Whether a chart from `start` to `end` (microseconds) can be read with an interval: by more than one value."""
-    shortest = next((length for name, length in _SHORTEST.items() if name == interval), 0)
-    return shortest > 0 and shortest < (end - start) / SECOND <= shortest * MOST_POINTS
+    longest = next((length for name, length in _LONGEST.items() if name == interval), 0)
+    return 0 < longest < (end - start) / SECOND <= longest * MOST_POINTS
 
 
 def build_intervals(state: UrlState, query: StatsQuery) -> list[IntervalLink]:
     """The intervals that fit the page's period, if there is a choice."""
     links = [
         IntervalLink(name.capitalize(), state.link({"interval": name}), name == query.interval)
-        for name in _SHORTEST
+        for name in _LONGEST
         if name == query.interval or fits(name, query.span.start, query.span.end)
     ]
     return links if len(links) > 1 else []
