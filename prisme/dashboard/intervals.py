@@ -17,6 +17,8 @@ _LONGEST: Final[dict[Interval, int]] = {
     "month": 31 * 86_400,
     "year": 366 * 86_400,
 }
+# A period of one day, week or month may be longer by a change of clocks.
+_CHANGE_OF_CLOCKS: Final = 2 * 3600
 # A month of hours, or two years of days: each is a point of the chart and a row of its table.
 MOST_POINTS: Final = 750
 
@@ -32,7 +34,8 @@ class IntervalLink(msgspec.Struct, frozen=True):
 def fits(interval: str, start: int, end: int) -> bool:
     """Whether a chart from `start` to `end` (microseconds) can be read with an interval: by more than one value."""
     longest = next((length for name, length in _LONGEST.items() if name == interval), 0)
-    return 0 < longest < (end - start) / SECOND <= longest * MOST_POINTS
+    longer = _CHANGE_OF_CLOCKS if longest >= _LONGEST["day"] else 0
+    return 0 < longest < (end - start) / SECOND - longer <= longest * MOST_POINTS
 
 
 def build_intervals(state: UrlState, query: StatsQuery) -> list[IntervalLink]:

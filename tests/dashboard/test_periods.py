@@ -192,6 +192,9 @@ def test_spans_in_words(given: dict[str, str], text: str) -> None:
         ({"period": "last-month"}, ["Hour", "Day", "Week"], "Day"),
         ({"period": "90d"}, ["Day", "Week", "Month"], "Day"),
         ({"period": "12m"}, ["Day", "Week", "Month"], "Week"),
+        # A month and a day with an hour more.
+        ({"period": "last-month", "tz": "Europe/Berlin"}, ["Hour", "Day", "Week"], "Day"),
+        ({"from": "2026-10-25", "to": "2026-10-25", "tz": "Europe/Berlin"}, ["Hour"], "Hour"),
         ({"from": "2020", "to": "2026"}, ["Week", "Month", "Year"], "Month"),
     ],
     ids=str,
