@@ -10,8 +10,8 @@ import msgspec
 from prisme.access.shares import SHARE
 from prisme.dashboard.list_items import build_items
 from prisme.dashboard.list_types import ERRORS, LIST_TYPES, PROPERTIES, list_metric, stats_name
-from prisme.dashboard.metrics import METRICS
-from prisme.dashboard.number_format import Change, describe_change, format_percent
+from prisme.dashboard.metrics import METRICS, compare_values
+from prisme.dashboard.number_format import Change, format_percent
 from prisme.dashboard.rows import Item, Row, link_row
 from prisme.dashboard.url_state import LIST, UrlState
 from prisme.stats.frames import Frame, Key
@@ -161,7 +161,5 @@ def _find_changes(name: str, data: ListData, items: list[Item], own_domains: fro
         if item.key not in before and data.is_cut:
             continue
         now, then = compute(item.figures) or 0, compute(before.get(item.key, Figures(item.key)))
-        found[item.key] = describe_change(
-            now, then or 0, metric.format_short(then or 0), less_is_better=metric.less_is_better
-        )
+        found[item.key] = compare_values(metric, now, then)
     return found

@@ -5,7 +5,16 @@ from typing import Final
 
 import msgspec
 
-from prisme.dashboard.number_format import format_count, format_duration, format_exact, format_percent, format_ratio
+from prisme.dashboard.number_format import (
+    Change,
+    describe_change,
+    describe_points,
+    format_count,
+    format_duration,
+    format_exact,
+    format_percent,
+    format_ratio,
+)
 from prisme.dashboard.url_state import UrlState
 
 DEFAULT: Final = "visitors"
@@ -57,6 +66,17 @@ METRICS: Final[dict[str, Metric]] = {
     ),
     EVENTS: Metric("Events", ("events",), _take_first, format_count, format_exact),
 }  # fmt: skip
+
+
+def compare_values(metric: Metric, value: float, before: float | None) -> Change:
+    """The change of a metric's value: of a fraction in percentage points, of others in percent.
+
+    `before` is None for a rate or an average of no session.
+    """
+    if before is None:
+        return Change("", "new", "no sessions before", "same")
+    describe = describe_points if metric.is_fraction else describe_change
+    return describe(value, before, metric.format_short(before), less_is_better=metric.less_is_better)
 
 
 def choose_tile(state: UrlState) -> str:

@@ -6,7 +6,7 @@ import msgspec
 
 from prisme.dashboard import metrics
 from prisme.dashboard.metrics import METRICS, Metric
-from prisme.dashboard.number_format import NOTHING, Change, describe_change, describe_points
+from prisme.dashboard.number_format import NOTHING, Change
 from prisme.dashboard.url_state import UrlState
 from prisme.stats.dashboard import Dashboard
 
@@ -45,8 +45,5 @@ def _is_known(metric: Metric, totals: Mapping[str, float]) -> bool:
 def _compare(metric: Metric, value: float, totals: Mapping[str, float] | None) -> Change | None:
     if totals is None:
         return None
-    if not _is_known(metric, totals):
-        return Change("", "new", "no sessions before", "same")
-    before = metric.compute([totals[series] for series in metric.series])
-    describe = describe_points if metric.is_fraction else describe_change
-    return describe(value, before, metric.format_short(before), less_is_better=metric.less_is_better)
+    before = metric.compute([totals[series] for series in metric.series]) if _is_known(metric, totals) else None
+    return metrics.compare_values(metric, value, before)
