@@ -16,9 +16,7 @@ from prisme.stats.selection import Page
 _WITH_SHARES: Final = ("sessions", "pageviews")
 
 
-def read_panel_list(
-    stats: Stats, state: UrlState, query: StatsQuery, name: str, dashboard: Dashboard, own_domains: frozenset[str]
-) -> List:
+def read_panel_list(stats: Stats, state: UrlState, query: StatsQuery, name: str, dashboard: Dashboard) -> List:
     """A list of a panel. Reads only what `dashboard` does not have."""
     if name in (ERRORS, PROPERTIES):
         frame = _read_frame(stats, state, query, name, Page(ROWS))
@@ -26,16 +24,16 @@ def read_panel_list(
         frame = dashboard.tops[stats_name(name)]
     unit = LIST_TYPES[name].unit.lower()
     total = dashboard.totals[unit] if unit in _WITH_SHARES else 0
-    return build_list(state, name, frame_rows(frame), total, own_domains)
+    return build_list(state, name, frame_rows(frame), total)
 
 
-def read_whole_list(stats: Stats, state: UrlState, query: StatsQuery, name: str, own_domains: frozenset[str]) -> List:
+def read_whole_list(stats: Stats, state: UrlState, query: StatsQuery, name: str) -> List:
     """All of a list, at most `query.page.limit` rows."""
     frame = _read_frame(stats, state, query, name, query.page)
     unit = LIST_TYPES[name].unit.lower()
     total = stats.series([unit], query.filters, query.span)[unit].total if unit in _WITH_SHARES else 0
     stats.reader.check()
-    return build_list(state, name, frame_rows(frame), total, own_domains, query.page.limit)
+    return build_list(state, name, frame_rows(frame), total, query.page.limit)
 
 
 def _read_frame(stats: Stats, state: UrlState, query: StatsQuery, name: str, page: Page) -> Frame:

@@ -9,10 +9,9 @@ import msgspec
 
 from prisme.access.shares import SHARE
 from prisme.dashboard import filter_terms
-from prisme.dashboard.list_types import ERRORS, LIST_TYPES, PROPERTIES, SOURCES, stats_name
+from prisme.dashboard.list_types import ERRORS, LIST_TYPES, PROPERTIES, stats_name
 from prisme.dashboard.row_labels import label_row
 from prisme.dashboard.rows import Row, Scale, build_row
-from prisme.dashboard.sources import build_source_rows
 from prisme.dashboard.url_state import LIST, UrlState
 from prisme.stats.frames import Frame, Key
 from prisme.stats.parameters import COMPARE, MOST_ROWS, SPREADSHEET
@@ -40,15 +39,11 @@ def build_list(
     name: str,
     counts: Iterable[tuple[Key, float]],
     total: float,
-    own_domains: frozenset[str],
     limit: int = ROWS,
 ) -> List:
     """The list `name` of `LIST_TYPES`, from the counts of the stats; shares are of `total`, 0 for none."""
     list_type, pairs = LIST_TYPES[name], [(str(key), count) for key, count in counts]
-    if name == SOURCES:
-        rows = build_source_rows(state, pairs, total, own_domains, limit)
-    else:
-        rows = _build_rows(state, name, pairs[:limit], total)
+    rows = _build_rows(state, name, pairs[:limit], total)
     export = _export_parameters(state, name)
     return List(
         name,

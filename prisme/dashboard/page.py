@@ -25,7 +25,7 @@ from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
 from prisme.stats.zones import list_zones
 
-# The rows to read of each list. Referrers are grouped into fewer sources, and what changed may be far down.
+# The rows to read of each list: what changed may be far down.
 ROWS = changes.ROWS
 
 
@@ -54,8 +54,8 @@ def build_page(
         **build_period_values(state, query, now),
         **_build_site_values(state, domains),
         **_build_metric_values(state, dashboard, query, now),
-        **_build_country_values(state, dashboard, frozenset(domains)),
-        "panels": _build_panels(stats, state, query, dashboard, frozenset(domains)),
+        **_build_country_values(state, dashboard),
+        "panels": _build_panels(stats, state, query, dashboard),
     }
 
 
@@ -78,23 +78,19 @@ def _build_metric_values(state: UrlState, dashboard: Dashboard, query: StatsQuer
     }
 
 
-def _build_country_values(state: UrlState, dashboard: Dashboard, own_domains: frozenset[str]) -> dict[str, Any]:
+def _build_country_values(state: UrlState, dashboard: Dashboard) -> dict[str, Any]:
     sessions = dashboard.tops["top-countries"]
     return {
-        "countries": build_list(
-            state, "top-countries", frame_rows(sessions), dashboard.totals["sessions"], own_domains
-        ),
+        "countries": build_list(state, "top-countries", frame_rows(sessions), dashboard.totals["sessions"]),
         "areas": build_areas(sessions),
         "world": load_world(),
     }
 
 
-def _build_panels(
-    stats: Stats, state: UrlState, query: StatsQuery, dashboard: Dashboard, own_domains: frozenset[str]
-) -> dict[str, Panel]:
+def _build_panels(stats: Stats, state: UrlState, query: StatsQuery, dashboard: Dashboard) -> dict[str, Panel]:
     panels = {}
     for panel in PANEL_TYPES:
-        shown = read_panel_list(stats, state, query, choose_list(state, panel), dashboard, own_domains)
+        shown = read_panel_list(stats, state, query, choose_list(state, panel), dashboard)
         stats.reader.check()
         panels[panel] = build_panel(state, panel, shown)
     return panels

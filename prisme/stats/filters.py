@@ -13,13 +13,16 @@ import msgspec
 
 from prisme.base.errors import InputError
 from prisme.stats.patterns import Pattern, normalise
+from prisme.stats.sources import CHANNEL, SOURCE
 
 # A column of every table, with the same value in all rows of a session.
 DOMAIN: Final = "domain"
-# Columns of `sessions`.
+# Columns of `sessions`, or expressions of them.
 SESSION_COLUMNS: Final = {
     "entry-path": "entry_path",
     "exit-path": "exit_path",
+    "source": SOURCE,
+    "channel": CHANNEL,
     "referrer": "referrer_domain",
     "os": "operating_system",
     "browser": "browser_family",

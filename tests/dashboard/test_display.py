@@ -88,7 +88,7 @@ def test_hosts(stored: str, shown: str) -> None:
 )
 def test_links(stored: str, shown: str) -> None:
     assert display.decode_link(stored) == shown
-    (row,) = lists.build_list(UrlState({}, None, ""), "top-outbound-links", [(stored, 1)], 0, frozenset()).rows
+    (row,) = lists.build_list(UrlState({}, None, ""), "top-outbound-links", [(stored, 1)], 0).rows
     assert (row.label, row.external) == (shown, stored if "://" in stored else "")
 
 

@@ -53,6 +53,7 @@ def session(number: int, path: str = "/") -> Session:
     uuid = new_id(NOW + number, number)
     return Session(
         uuid, "a.example:81", NOW + number, path, NOW + number, path, 200, "v", client, "FR", "direct", utm, 1, 0,
+        "gclid",
     )  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def _show_list(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         state = page_state(viewer, parameters, domains)
         uncompared = {key: text for key, text in state.stats_parameters().items() if key not in COMPARE}
         query = read_query(uncompared | {"limit": str(MOST_ROWS)}, deps.source.now, PROPERTY)
-        found = read_whole_list(stats, state, query, selection.name, frozenset(domain for domain, _ in domains))
+        found = read_whole_list(stats, state, query, selection.name)
     values = _list_values(state, selection, found) | {
         "period_text": describe_period(query),
         "chips": build_chips(state),
