@@ -9,7 +9,6 @@ from prisme.base.sections import Entry, read_entries
 from prisme.stats.source_names import (
     DIRECT,
     DIRECT_REFERRER,
-    INTERNAL,
     find_section,
     is_host,
     name_network,
@@ -52,16 +51,13 @@ def spell_channel(text: str) -> str:
     return _SPELLINGS.get(text.lower(), text)
 
 
-def find_source(arrival: Arrival, is_internal: bool = False) -> str:
-    """The source of a visit: by its `utm_source`, else by its referrer, else by the network of its click id.
-
-    `is_internal` is true where the referrer is one of the viewer's own sites.
-    """
+def find_source(arrival: Arrival) -> str:
+    """The source of a visit: by its `utm_source`, else by its referrer, else by the network of its click id."""
     if arrival.utm_source:
         return name_source(arrival.utm_source)
     if arrival.referrer_domain == DIRECT_REFERRER:
         return name_network(arrival.click_id) or DIRECT
-    return INTERNAL if is_internal else name_source(arrival.referrer_domain)
+    return name_source(arrival.referrer_domain)
 
 
 def find_channel(arrival: Arrival, source: str) -> str:

@@ -62,7 +62,7 @@ class Stats:
 
     def _bind_known(self) -> dict[str, list[str]]:
         """The values of `sources.PARAMETERS`; the same for all queries of one transaction."""
-        self._known = self._known or bind_known(self.reader, self.allowed)
+        self._known = self._known or bind_known(self.reader)
         return self._known
 
     def run(self, query: str, conditions: Conditions) -> list[Row]:

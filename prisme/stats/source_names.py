@@ -11,6 +11,7 @@ from prisme.base.uri import normalise_host
 # What `sessions` has as the referrer of a visit that came from nowhere.
 DIRECT_REFERRER: Final = "direct"
 DIRECT: Final = "Direct"
+# A page of the same site, which only 0.1.0 stored as a referrer.
 INTERNAL: Final = "Internal"
 _ENTRIES: Final = (
     *read_entries(assets.SOURCES.read_text()),

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 # Far more than a busy site has. With texts of that length, they take some 40 MB; anybody may send random ones.
 MOST: Final = 50_000
 LONGEST: Final = 300
-MOST_DOMAINS: Final = 10_000
 # Most of them need not be remembered: unknown hosts.
 _MOST_READ: Final = 2 * MOST
 _ARRIVALS: Final = """
@@ -24,7 +23,6 @@ WHERE entry_timestamp >= make_timestamp($start)
     AND strlen(referrer_domain) + strlen(utm_source) + strlen(utm_medium) <= $longest
 GROUP BY ALL ORDER BY count(*) DESC LIMIT $most
 """
-_DOMAINS: Final = "SELECT DISTINCT domain FROM sessions WHERE entry_timestamp >= make_timestamp($start) LIMIT $most"
 
 
 class Arrival(NamedTuple):
@@ -41,7 +39,7 @@ Describe = Callable[[Arrival], tuple[str, str] | None]
 
 
 class Arrivals:
-    """Sources and channels by arrival, and the domains that had visits. For any threads."""
+    """Sources and channels by arrival. For any threads."""
 
     def __init__(self, load_log: LoadLog, most: int = MOST) -> None:
         self._load_log = load_log
@@ -49,17 +47,16 @@ class Arrivals:
         self._lock = threading.Lock()
         self._loads = -1
         self._described: dict[Arrival, tuple[str, str]] = {}
-        self._domains: frozenset[str] = frozenset()
 
-    def find(self, reader: "Reader", describe: Describe) -> tuple[Mapping[Arrival, tuple[str, str]], frozenset[str]]:
-        """All that `describe` describes of what the reader sees, and the domains; perhaps of later loads as well.
+    def find(self, reader: "Reader", describe: Describe) -> Mapping[Arrival, tuple[str, str]]:
+        """All that `describe` describes of what the reader sees, and perhaps of later loads.
 
         It is always the same function. Beyond `most` arrivals, new ones are left out. Raises UnavailableError.
         """
         lowest = 0 if self._loads < 0 else self._load_log.since(self._loads)
         if lowest is not None:
             self._extend(reader, describe, lowest)
-        return self._described, self._domains
+        return self._described
 
     def _extend(self, reader: "Reader", describe: Describe, start: int) -> None:
         """Read what began at `start` (microseconds) or later. Other threads may do the same meanwhile."""
@@ -72,12 +69,9 @@ class Arrivals:
                 found[arrival] = described
                 if len(found) == self._most:
                     break
-        domains = reader.ask(_DOMAINS, {"start": start, "most": MOST_DOMAINS})
         with self._lock:
             room = self._most - len(self._described)
             new = [one for one in found.items() if one[0] not in self._described][:room]
             # Readers may go through the old ones at this moment.
             self._described = {**self._described, **dict(new)} if new else self._described
-            if len(self._domains) < MOST_DOMAINS:
-                self._domains = self._domains.union(domain for (domain,) in domains)
             self._loads = max(self._loads, reader.loads)

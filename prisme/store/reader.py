@@ -70,7 +70,7 @@ class Reader:
         """The rows of a query, whose parameters are named `$name`. Raises UnavailableError."""
         return self._run(self._cursor, query, parameters)
 
-    def arrivals(self, describe: Describe) -> tuple[Mapping[Arrival, tuple[str, str]], frozenset[str]]:
+    def arrivals(self, describe: Describe) -> Mapping[Arrival, tuple[str, str]]:
         """What `Arrivals.find` returns. Raises UnavailableError."""
         return self._database.arrivals.find(self, describe)
 

@@ -72,15 +72,6 @@ def test_sources_and_channels(arrival: tuple[str, ...], source: str, channel: st
     assert name(*arrival) == (source, channel)
 
 
-def test_own_sites_are_internal_unless_a_campaign_says_more() -> None:
-    for arrival, expected in (
-        (Arrival("a.example", "", "", ""), ("Internal", "Internal")),
-        (Arrival("a.example", "letter", "email", ""), ("letter", "Email")),
-    ):
-        source = find_source(arrival, is_internal=True)
-        assert (source, find_channel(arrival, source)) == expected
-
-
 @given(TEXTS, TEXTS, TEXTS, st.sampled_from(["", "old", *CLICK_IDS]))
 def test_every_visit_has_a_source_and_a_channel(referrer: str, source: str, medium: str, click_id: str) -> None:
     found, channel = name(referrer, source, medium, click_id)

@@ -28,8 +28,8 @@ ENTRIES = read_entries(assets.SOURCES.read_text())
         ("https://www.Google.de/search?q=x", "Google"), ("http://blog.example", "blog.example"), ("x", "X"),
         ("newsletter", "newsletter"), ("Newsletter", "newsletter"), ("Spring Letter", "spring letter"),
         ("B\u00dcCHER.example", "xn--bcher-kva.example"), ("\u00dcBER", "\u00fcber"),
-        ("direct", "Direct"), ("(direct)", "Direct"), ("www.", "www."), ("www.com", "com"), ("com", "com"),
-        ("https://", ""), (".", "."), ("googlemail", "googlemail"), ("google.", "google."), ("gclid", "gclid"),
+        ("direct", "Direct"), ("(direct)", "Direct"), ("www.", "www"), ("www.com", "com"), ("com", "com"),
+        ("https://", ""), (".", "."), ("googlemail", "googlemail"), ("google.", "Google"), ("gclid", "gclid"),
     ],
 )  # fmt: skip
 def test_names(text: str, name: str) -> None:

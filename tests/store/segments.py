@@ -59,4 +59,4 @@ def session(number: int, path: str = "/") -> Session:
 
 def begun(number: int) -> Session:
     """A visit that an event began."""
-    return msgspec.structs.replace(session(number), pageviews=0, events=1, utm=Utm())
+    return msgspec.structs.replace(session(number), pageviews=0, events=1, utm=Utm(), click_id="")
