@@ -75,7 +75,8 @@ def source_of(state: dict[str, Any]) -> str:
         return "Google" if state.get("click_id") else "Direct"
     if state["referrer"] == state["domain"].partition(":")[0]:
         return "Internal"
-    return {"www.example.org": "example.org", "www.google.de": "Google"}.get(state["referrer"], state["referrer"])
+    referrer = str(state["referrer"])
+    return {"www.example.org": "example.org", "www.google.de": "Google"}.get(referrer, referrer)
 
 
 def channel_of(state: dict[str, Any]) -> str:

@@ -151,7 +151,7 @@ def test_figures_are_those_counted_anew(
 
 def test_what_lies_before_the_cut_is_kept_until_it_changes(instance: Instance) -> None:
     lines = sorted(make_lines(3, 300), key=when)
-    half = next(number for number, line in enumerate(lines) if when(line) > FIRST + 20 * DAY)
+    half = next(number for number, line in enumerate(lines) if when(line) >= FIRST + 20 * DAY)
     instance.load(lines[:half])
     instance._time += 1000  # so that no load is recent, and all is cached
     end = FIRST + 20 * DAY
