@@ -4,17 +4,18 @@ from urllib.parse import parse_qs, urlsplit
 
 from prisme.dashboard.filter_chips import build_chips
 from prisme.dashboard.list_types import PANEL_TYPES, SOURCES
-from prisme.dashboard.lists import build_list
+from prisme.dashboard.lists import ListData, build_list
 from prisme.dashboard.rows import Row
 from prisme.dashboard.url_state import UrlState
 from prisme.stats import filters
+from prisme.stats.list_metrics import Figures
 
 HERE = UrlState({}, None, "UTC")
 COMMA = "one, two"
 
 
 def rows_of(name: str, *keys: str) -> list[Row]:
-    return build_list(HERE, name, [(key, 1) for key in keys], 0).rows
+    return build_list(HERE, name, ListData("sessions", [Figures(key, sessions=1) for key in keys])).rows
 
 
 def test_a_row_filters_by_its_source_alone() -> None:
