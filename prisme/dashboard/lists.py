@@ -57,13 +57,11 @@ class ListData(msgspec.Struct, frozen=True):
     is_cut: bool = False
 
 
-def build_list(
-    state: UrlState, name: str, data: ListData, own_domains: frozenset[str] = frozenset(), limit: int = ROWS
-) -> List:
+def build_list(state: UrlState, name: str, data: ListData, limit: int = ROWS) -> List:
     """The list `name` of `LIST_TYPES`: its first rows."""
     rank = LIST_METRICS[data.metric].rank
     ranked = [row for row in data.rows if getattr(row, rank)]
-    rows = _build_rows(state, name, data, build_items(name, ranked, rank, own_domains)[:limit], own_domains)
+    rows = _build_rows(state, name, data, build_items(name, ranked)[:limit])
     export = export_parameters(state, name)
     return List(
         name,
@@ -124,13 +122,11 @@ def _share_title(name: str, data: ListData) -> str:
     return "Conversion rate" if is_conversion else "Share"
 
 
-def _build_rows(
-    state: UrlState, name: str, data: ListData, items: list[Item], own_domains: frozenset[str]
-) -> list[Row]:
+def _build_rows(state: UrlState, name: str, data: ListData, items: list[Item]) -> list[Row]:
     compute, metric = LIST_METRICS[data.metric].compute, METRICS[data.metric]
     values = [compute(item.figures) or 0 for item in items]
     highest = max(values, default=0)
-    changes = _find_changes(name, data, items, own_domains)
+    changes = _find_changes(name, data, items)
     return [
         link_row(
             Row(
@@ -149,13 +145,12 @@ def _build_rows(
     ]
 
 
-def _find_changes(name: str, data: ListData, items: list[Item], own_domains: frozenset[str]) -> dict[str, Change]:
+def _find_changes(name: str, data: ListData, items: list[Item]) -> dict[str, Change]:
     """The change of each item by key, without those whose earlier value is unknown."""
     if data.earlier is None:
         return {}
     compute, metric = LIST_METRICS[data.metric].compute, METRICS[data.metric]
-    rank = LIST_METRICS[data.metric].rank
-    before = {item.key: item.figures for item in build_items(name, data.earlier, rank, own_domains)}
+    before = {item.key: item.figures for item in build_items(name, data.earlier)}
     found = {}
     for item in items:
         if item.key not in before and data.is_cut:

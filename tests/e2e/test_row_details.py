@@ -58,7 +58,7 @@ def test_a_page_without_javascript(server: LiveServer, plain: Open) -> None:
     filter_link = page.get_by_role("link", name="Filter by this").get_attribute("href")
     assert filter_link == f"/dashboard?domain={ONE}&path=/pricing"
     page.locator(".about").get_by_role("link", name="Direct", exact=True).click()
-    assert query(page) == {"domain": ONE, "path": "/pricing", "referrer": "direct"}
+    assert query(page) == {"domain": ONE, "path": "/pricing", "source": "Direct"}
 
 
 def test_an_event(server: LiveServer, plain: Open) -> None:
@@ -70,7 +70,7 @@ def test_an_event(server: LiveServer, plain: Open) -> None:
     assert shown(page, "Property plan") == {name: f"{count:,}" for name, count in plans.items()}
     assert shown(page, "Pages")
     sources = shown(page, "Sources")
-    direct = tell(server, "top-referrers", event="sign_up", limit="500")["direct"]
+    direct = tell(server, "top-sources", event="sign_up", limit="500")["Direct"]
     assert sources["Direct"] == f"{direct:,}"
 
 
