@@ -152,7 +152,7 @@ def test_links_and_downloads_filter(server: LiveServer, plain: Open) -> None:
     out = page.locator("#links .out").first
     assert out.get_attribute("rel") == "noreferrer noopener"
     href = out.get_attribute("href") or ""
-    assert tell(server, "top-outbound-links", **{"outbound-link": href.replace(",", "\\,")}) == {
+    assert tell(server, "top-outbound-links", metric="visitors", **{"outbound-link": href.replace(",", "\\,")}) == {
         href: int(value.replace(",", ""))
     }
     page.locator("#links .name > a").first.click()
