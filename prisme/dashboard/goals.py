@@ -1,21 +1,17 @@
-"""The panels of goals and of funnels, and what a filter by a goal that no longer exists becomes."""
+"""The panels of goals and of funnels."""
 
-from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
-from prisme.base.goals import Goal
 from prisme.dashboard import filter_terms
 from prisme.dashboard.lists import CSV, link_export
 from prisme.dashboard.number_format import Change, describe_change, format_count, format_exact, format_percent
 from prisme.dashboard.url_state import UrlState
-from prisme.stats import filters
 from prisme.stats.dashboard import Dashboard
 from prisme.stats.filters import GOAL
 from prisme.stats.funnels import FunnelRow, build_funnel_figures
-from prisme.stats.goal_conditions import is_known
 from prisme.stats.goals import CurrencySum, GoalRow, build_goal_figures
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
@@ -85,17 +81,6 @@ def build_goal_values(stats: Stats, state: UrlState, query: StatsQuery, dashboar
         "funnels": [_build_funnel(row, len(sites) > 1) for row in funnels],
         **links,
     }
-
-
-def drop_unknown(parameters: Mapping[str, str], goals: Sequence[Goal]) -> tuple[dict[str, str], list[str]]:
-    """The parameters of a page without the terms on goals that do not exist, and the names in those."""
-    terms = filter_terms.split(parameters.get(GOAL, ""))
-    unknown = [term for term in terms if not all(is_known(pattern, goals) for _, pattern in filters.parse(GOAL, term))]
-    if not unknown:
-        return dict(parameters), []
-    rest = {name: text for name, text in parameters.items() if name != GOAL}
-    left = filter_terms.remove(parameters[GOAL], unknown)
-    return rest | ({GOAL: left} if left else {}), [filter_terms.describe(term)[1] for term in unknown]
 
 
 def _build_goal(state: UrlState, row: GoalRow, highest: int) -> GoalLine:

@@ -37,11 +37,6 @@ def resolve(given: Filters, goals: Sequence[Goal]) -> Filters:
     return given | {GOAL: GoalFilter(one.includes, one.excludes, tuple(included), tuple(excluded))}
 
 
-def is_known(pattern: Pattern, goals: Sequence[Goal]) -> bool:
-    """Whether any goal has a name that matches a pattern."""
-    return any(matches(pattern, goal.name) for goal in goals)
-
-
 def matches(pattern: Pattern, text: str) -> bool:
     """Whether a text matches a pattern."""
     return re.fullmatch(".*".join(map(re.escape, pattern)), text, re.DOTALL) is not None
