@@ -45,8 +45,8 @@ LIST_TYPES: Final[dict[str, ListType]] = {
     "top-device-types": ListType("Device types", "Sessions", "device-type"),
     "top-custom-events": ListType("Custom events", "Events", "event"),
     PROPERTIES: ListType("Properties", "Events"),
-    "top-outbound-links": ListType("Outbound links", "Clicks"),
-    "top-file-downloads": ListType("Downloads", "Downloads"),
+    "top-outbound-links": ListType("Outbound links", "Clicks", "outbound-link"),
+    "top-file-downloads": ListType("Downloads", "Downloads", "file-download"),
 }
 
 
@@ -68,7 +68,7 @@ PANEL_TYPES: Final[dict[str, PanelType]] = {
     ),
     "pages": PanelType("Pages", ("top-pages", "top-entry-pages", "top-exit-pages", ERRORS, "top-statuses")),
     "technology": PanelType(
-        "Technology", ("top-browsers", "top-operating-systems", "top-devices", "top-device-types")
+        "Technology", ("top-browsers", "top-operating-systems", "top-device-types", "top-devices")
     ),
     "events": PanelType("Events", ("top-custom-events", PROPERTIES)),
     "links": PanelType("Links and files", ("top-outbound-links", "top-file-downloads")),

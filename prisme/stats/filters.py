@@ -49,6 +49,8 @@ FIELDS: Final[dict[str, Field]] = {
     "path": Field("pageviews", "path"),
     "status": Field("pageviews", "CAST(status AS VARCHAR)"),
     "event": Field("events_custom", "name"),
+    "outbound-link": Field("outbound_link_clicks", "link"),
+    "file-download": Field("file_downloads", "url"),
 }
 NAMES: Final = tuple(FIELDS)
 

@@ -101,6 +101,14 @@ def escape(text: str) -> str:
     return "".join(itertools.chain.from_iterable(itertools.zip_longest(texts, escapes, fillvalue="")))
 
 
+# The filter on the rows of each kind but pageviews, and the field that it is about.
+ACTIONS = {
+    "custom": ("event", "name"),
+    "outbound": ("outbound-link", "url"),
+    "download": ("file-download", "url"),
+}
+
+
 class Oracle:
     """Which sessions and rows some filters leave, and what is counted of them."""
 
@@ -109,8 +117,9 @@ class Oracle:
         self.left = {uuid for uuid, state in journal.sessions.items() if self._has_fields(state)}
         if {"path", "status"} & set(made):
             self.left &= {row["uuid"] for row in journal.rows["pageview"] if self.view_counts(row)}
-        if "event" in made:
-            self.left &= {row["uuid"] for row in journal.rows["custom"] if passes(made["event"], row["name"])}
+        for kind, (name, field) in ACTIONS.items():
+            if name in made:
+                self.left &= {row["uuid"] for row in journal.rows[kind] if passes(made[name], row[field])}
 
     def _has_fields(self, state: dict[str, Any]) -> bool:
         return all(passes(terms, FIELDS[name](state)) for name, terms in self.made.items() if name in FIELDS)
@@ -128,9 +137,8 @@ class Oracle:
         rows = [row for row in self.journal.rows[kind] if row["uuid"] in self.left and start <= row["at"] < end]
         if kind == "pageview":
             return [row for row in rows if self.view_counts(row)]
-        if kind == "custom":
-            return [row for row in rows if passes(self.made.get("event", []), row["name"])]
-        return rows
+        name, field = ACTIONS[kind]
+        return [row for row in rows if passes(self.made.get(name, []), row[field])]
 
     def series(self, name: str, span: Span) -> list[float]:
         if name in {"sessions", "bounces", "sessions-duration"}:
