@@ -15,7 +15,7 @@ EVENTS: Final = "events"
 class Metric(msgspec.Struct, frozen=True):
     """A figure that `compute` makes of the values of one or two series.
 
-    `is_whole`: the values are whole numbers, and so are those at the axis.
+    `is_whole`: the values are whole numbers, and so are those at the axis. `is_duration`: they are seconds.
     """
 
     title: str
@@ -25,6 +25,7 @@ class Metric(msgspec.Struct, frozen=True):
     format_exact: Callable[[float], str]
     is_whole: bool = True
     less_is_better: bool = False
+    is_duration: bool = False
 
 
 def _take_first(values: Sequence[float]) -> float:
@@ -47,7 +48,8 @@ METRICS: Final[dict[str, Metric]] = {
         less_is_better=True,
     ),
     "duration": Metric(
-        "Session duration", ("sessions-duration",), _take_first, format_duration, format_duration, is_whole=False
+        "Session duration", ("sessions-duration",), _take_first, format_duration, format_duration, is_whole=False,
+        is_duration=True,
     ),
     EVENTS: Metric("Events", ("events",), _take_first, format_count, format_exact),
 }  # fmt: skip

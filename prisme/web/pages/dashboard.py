@@ -21,6 +21,7 @@ from prisme.web.pages.endpoints import PageRequest, form_endpoint
 from prisme.web.pages.health import health_values
 from prisme.web.pages.site_rows import site_link
 from prisme.web.pages.site_steps import Arrivals, list_steps
+from prisme.web.pages.stamp import live_values
 from prisme.web.pages.templates import see_other
 from prisme.web.pages.viewer import (
     DashboardDeps,
@@ -63,7 +64,7 @@ def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
             return see_other(site_link("", silent))
         query = read_query(state.stats_parameters() | {"limit": str(page.ROWS)}, now, COMPARE)
         values = page.build_page(stats, state, query, [domain for domain, _ in domains], now, deps.source.cache)
-    values |= frame_values(viewer, state, query.zone.key)
+    values |= frame_values(viewer, state, query.zone.key) | live_values(deps, viewer, state, query, now, reader.loads)
     return render("dashboard", values | _menu_values(deps, viewer, state, values["chosen_domains"]))
 
 
@@ -136,8 +137,6 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: 
         "share_domain": domains[0] if ADMIN in grant.scopes and len(domains) == 1 else "",
         "clear": state.link(dict.fromkeys(filters.NAMES)),
         "all_link": state.link({"period": "all", "from": None, "to": None}),
-        "now_link": state.link({"period": "30m", "from": None, "to": None}),
-        "live_url": link_export(state, "live-visitors"),
         "week_csv": link_export(state, "weekday-hours", CSV),
         "week_json": link_export(state, "weekday-hours"),
         "health": _health_values(deps) if viewer.is_admin else None,

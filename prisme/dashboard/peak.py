@@ -1,0 +1,70 @@
+"""Explains a peak of the chart: the source, or else the page, that more than half of it came from."""
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Final
+
+from prisme.dashboard.number_format import format_exact
+from prisme.dashboard.row_labels import label_row
+from prisme.dashboard.sources import group_referrers
+from prisme.stats.parameters import StatsQuery
+from prisme.stats.queries import Stats
+from prisme.stats.selection import Page, Span
+from prisme.stats.short_lists import count_lists
+
+# A peak is at least this many times the median.
+_TIMES: Final = 2
+# Fewer need no explanation.
+_LEAST: Final = 10
+_FEWEST_BUCKETS: Final = 5
+# Longer buckets take long to count.
+_INTERVALS: Final = ("minute", "hour", "day", "week")
+_MOST_KEYS: Final = 500
+# What explains nothing: no source, and the page where most visits begin.
+_UNTOLD: Final = ("Direct", "Internal", "/")
+
+
+def find_peak(values: Sequence[float]) -> int | None:
+    """The number of the bucket that is the highest, and far above the others; None if there is none."""
+    if len(values) < _FEWEST_BUCKETS:
+        return None
+    highest = max(values)
+    return values.index(highest) if highest >= max(_LEAST, _TIMES * median(values)) else None
+
+
+def explain_peak(
+    stats: Stats, metric: str, query: StatsQuery, values: Sequence[float], own_domains: frozenset[str]
+) -> dict[int, str]:
+    """A note for the bucket that is a peak of `values`, by its number: `Mostly Hacker News, 210 of 310`.
+
+    Reads that bucket alone. Raises UnavailableError.
+    """
+    number = find_peak(values) if query.interval in _INTERVALS else None
+    if number is None or metric not in ("visitors", "sessions", "pageviews"):
+        return {}
+    start, end = query.span.edges[number : number + 2]
+    sources, pages = _count(stats, metric, query, Span(start, end, [start, end]))
+    found = [
+        *((one.name, one.count) for one in group_referrers(sources, own_domains)[:2]),
+        *((label_row("top-pages", key), count) for key, count in pages[:2]),
+    ]
+    # Half of it, at least: so no two sources are meant, and the sources come first.
+    for label, count in found:
+        if label not in _UNTOLD and 2 * count > values[number]:
+            return {number: f"Mostly {label}, {format_exact(count)} of {format_exact(values[number])}"}
+    return {}
+
+
+def _count(
+    stats: Stats, metric: str, query: StatsQuery, bucket: Span
+) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+    """The referrers and the pages of a bucket, with their counts, the highest first."""
+    if metric == "sessions":
+        tops = stats.tops(("top-referrers", "top-entry-pages"), query.filters, bucket, Page(_MOST_KEYS))
+        referrers, pages = (
+            [(str(key), int(count)) for key, count in zip(frame.keys, frame.values, strict=True)]
+            for frame in tops.values()
+        )
+        return referrers, pages
+    found = count_lists(stats, query.filters, bucket, "pageviews" if metric == "pageviews" else "visitors", _MOST_KEYS)
+    return found["top-referrers"], found["top-pages"]
