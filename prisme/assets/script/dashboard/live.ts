@@ -18,7 +18,7 @@ const isInUse = () =>
   isPressed ||
   !getSelection()?.isCollapsed ||
   document.activeElement?.matches(TYPING) ||
-  find("main[aria-busy=true], main details[open], header details[open], dialog[open], .tip") ||
+  find("main[aria-busy=true], main details[open], header details[open], dialog[open], main [aria-expanded=true], .tip") ||
   (matchMedia("(hover: hover)").matches && find(".panels:hover, .chart:hover, .tiles:hover"));
 
 const move = async (stamp: string) => {
