@@ -33,11 +33,12 @@ _SAME_BELOW: Final = 0.02
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A row that changed: `terms` is the filter that matches it, `change` the difference of its counts."""
+    """A row that changed, by `change` from `before`; `terms` is the filter that matches it."""
 
     list: str
     label: str
     terms: str
+    before: float
     change: float
 
 
@@ -71,7 +72,7 @@ def build_changes(state: UrlState, metric: str, dashboard: Dashboard, own_domain
     up, down = ([row for row in rows if (row.change > 0) == rising][:_MOST] for rising in (True, False))
     counted = metric if metric in ("visitors", "sessions", "pageviews") else "visitors"
     unit = "Pageviews" if counted == "pageviews" else "Sessions"
-    named = [(row.label, row.change) for row in rows if LIST_TYPES[row.list].unit == unit]
+    named = [(row.label, row.before, row.change) for row in rows if LIST_TYPES[row.list].unit == unit]
     sentence = summarise(METRICS[counted].title, dashboard.totals[counted], before[counted], named)
     return Changes(
         sentence if counted == unit.lower() or ":" not in sentence else f"{sentence} {unit.lower()}",
@@ -80,15 +81,21 @@ def build_changes(state: UrlState, metric: str, dashboard: Dashboard, own_domain
     )
 
 
-def summarise(title: str, now: float, before: float, rows: Sequence[tuple[str, float]]) -> str:
-    """A sentence such as `Visitors up 23%: Hacker News +66, Germany +12`, from what changed most, the largest first."""
+def summarise(title: str, now: float, before: float, rows: Sequence[tuple[str, float, float]]) -> str:
+    """A sentence such as `Visitors up 23%: Hacker News +66, Germany +12`.
+
+    `rows` are labels with the count before and its change. Those are named that changed more than the whole did.
+    """
     if not before:
         return f"{title}: {format_exact(now)}, none before" if now else f"No {title.lower()}, as before"
     if abs(now / before - 1) < _SAME_BELOW:
         return f"{title}: about the same as before"
-    rising, change = now > before, describe_change(now, before, "")
-    named = [f"{label} {_sign(difference)}" for label, difference in rows if (difference > 0) == rising][:_MOST_NAMED]
-    return f"{title} {'up' if rising else 'down'} {change.text}{': ' if named else ''}{', '.join(named)}"
+    relative, sign = now / before - 1, 1 if now > before else -1
+    surplus = {label: sign * (change - old * relative) for label, old, change in rows if sign * change > 0}
+    largest = sorted((row for row in rows if surplus.get(row[0], 0) > 0), key=lambda row: -surplus[row[0]])
+    named = ", ".join(f"{label} {_sign(change)}" for label, _, change in largest[:_MOST_NAMED])
+    text = f"{title} {'up' if sign > 0 else 'down'} {describe_change(now, before, '').text}"
+    return f"{text}: {named}" if named else text
 
 
 def _list_changes(
@@ -97,29 +104,30 @@ def _list_changes(
     """The rows of all compared lists that changed."""
     for name in _LISTS:
         compared = _compare(earlier[stats_name(name)], later[stats_name(name)])
-        pairs = [(key, change) for key, change in compared if change]
         if name == SOURCES:
-            yield from _group_sources(pairs, own_domains)
-        else:
-            for key, change in pairs:
-                yield Row(
-                    name, label_row(name, key), filter_terms.make_value_term(LIST_TYPES[name].filter, key), change
-                )
+            yield from _group_sources(list(compared), own_domains)
+            continue
+        for key, before, after in compared:
+            if before != after:
+                terms = filter_terms.make_value_term(LIST_TYPES[name].filter, key)
+                yield Row(name, label_row(name, key), terms, before, after - before)
 
 
-def _group_sources(pairs: Sequence[tuple[str, float]], own_domains: frozenset[str]) -> Iterator[Row]:
-    for source in group_referrers(((host, int(change)) for host, change in pairs), own_domains):
+def _group_sources(counts: Sequence[tuple[str, int, int]], own_domains: frozenset[str]) -> Iterator[Row]:
+    earlier = {one.name: one.count for one in group_referrers(((host, old) for host, old, _ in counts), own_domains)}
+    for source in group_referrers(((host, new) for host, _, new in counts), own_domains):
         terms = [filter_terms.make_value_term(LIST_TYPES[SOURCES].filter, host) for host in source.hosts]
-        if source.count:
-            yield Row(SOURCES, source.name, filter_terms.join(terms), source.count)
+        before = earlier[source.name]
+        if source.count != before:
+            yield Row(SOURCES, source.name, filter_terms.join(terms), before, source.count - before)
 
 
-def _compare(earlier: Frame, later: Frame) -> Iterator[tuple[str, float]]:
-    """The change of each key that is known: a key that one of the frames lacks may be below its last row."""
-    before, after = ({str(key): count for key, count in frame_rows(frame)} for frame in (earlier, later))
+def _compare(earlier: Frame, later: Frame) -> Iterator[tuple[str, int, int]]:
+    """Each key that is known, with both counts: a key that one of the frames lacks may be below its last row."""
+    before, after = ({str(key): int(count) for key, count in frame_rows(frame)} for frame in (earlier, later))
     for key in before.keys() | after.keys():
         if (key in before or len(before) < ROWS) and (key in after or len(after) < ROWS):
-            yield key, after.get(key, 0) - before.get(key, 0)
+            yield key, before.get(key, 0), after.get(key, 0)
 
 
 def _build_contributor(state: UrlState, row: Row, highest: float) -> Contributor:
