@@ -115,6 +115,10 @@ def test_tiles_choose_the_chart(plain: Open, title: str) -> None:
 
 def test_what_changed_adds_up(server: LiveServer, plain: Open) -> None:
     page = plain()
+    summary = page.locator("#changes summary")
+    change = page.locator("#tiles .change .vh").first.inner_text()
+    assert summary.inner_text().startswith("Visitors " + change.partition(" from")[0])
+    summary.click()
     row = page.locator("#changes table").first.locator("tr", has_text="Page /").first
     path = row.locator("a").inner_text()
     found = re.search(r"\+([\d,]+) pageviews", row.inner_text())
