@@ -11,7 +11,7 @@ from prisme.dashboard.lists import frame_rows
 from prisme.dashboard.metrics import METRICS
 from prisme.dashboard.number_format import describe_change, format_exact
 from prisme.dashboard.row_labels import label_row
-from prisme.dashboard.sources import group_referrers
+from prisme.dashboard.source_counts import count_sources
 from prisme.dashboard.url_state import UrlState
 from prisme.stats.dashboard import Dashboard
 from prisme.stats.frames import Frame
@@ -114,12 +114,11 @@ def _list_changes(
 
 
 def _group_sources(counts: Sequence[tuple[str, int, int]], own_domains: frozenset[str]) -> Iterator[Row]:
-    earlier = {one.name: one.count for one in group_referrers(((host, old) for host, old, _ in counts), own_domains)}
-    for source in group_referrers(((host, new) for host, _, new in counts), own_domains):
-        terms = [filter_terms.make_value_term(LIST_TYPES[SOURCES].filter, host) for host in source.hosts]
-        before = earlier[source.name]
-        if source.count != before:
-            yield Row(SOURCES, source.name, filter_terms.join(terms), before, source.count - before)
+    earlier = {one.label: one.total for one in count_sources(((host, old) for host, old, _ in counts), own_domains)}
+    for source in count_sources(((host, new) for host, _, new in counts), own_domains):
+        before = earlier[source.label]
+        if source.total != before:
+            yield Row(SOURCES, source.label, source.terms, before, source.total - before)
 
 
 def _compare(earlier: Frame, later: Frame) -> Iterator[tuple[str, int, int]]:

@@ -4,6 +4,10 @@ from typing import Final
 
 import msgspec
 
+from prisme.dashboard.metrics import choose_tile
+from prisme.dashboard.url_state import UrlState
+from prisme.stats.list_metrics import EVENTS, choose_metric
+
 SOURCES: Final = "sources"
 ERRORS: Final = "errors"
 PROPERTIES: Final = "custom-properties"
@@ -74,3 +78,8 @@ PANEL_TYPES: Final[dict[str, PanelType]] = {
 def stats_name(name: str) -> str:
     """The name of a list in the stats API."""
     return LIST_TYPES[name].stats_name or name
+
+
+def list_metric(state: UrlState, name: str) -> str:
+    """The metric that a list shows: the chosen one, or its own unit where it has no such figure."""
+    return EVENTS if name == PROPERTIES else choose_metric(stats_name(name), choose_tile(state))

@@ -1,5 +1,6 @@
 """The live page: the last 30 minutes, by minute, and the pages, sources and countries of these visits."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -10,7 +11,7 @@ from prisme.dashboard.list_types import LIST_TYPES
 from prisme.dashboard.number_format import format_count, format_exact
 from prisme.dashboard.panels import Tab
 from prisme.dashboard.row_labels import label_row
-from prisme.dashboard.sources import group_referrers
+from prisme.dashboard.source_counts import count_sources
 from prisme.dashboard.url_state import DASHBOARD, UrlState
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
@@ -107,33 +108,36 @@ def _build_bars(query: StatsQuery, values: list[int | float], top: float) -> lis
 def _build_lists(
     state: UrlState, counts: dict[str, list[tuple[str, int]]], own_domains: frozenset[str]
 ) -> list[LiveList]:
-    sources = [(one.name, one.hosts, one.count) for one in group_referrers(counts["top-referrers"], own_domains)]
     return [
         _build_list(state, "top-pages", "Pages", _label("top-pages", counts)),
-        _build_list(state, "top-referrers", "Sources", sources),
+        _build_list(state, "top-referrers", "Sources", count_sources(counts["top-referrers"], own_domains)),
         _build_list(state, "top-countries", "Countries", _label("top-countries", counts)),
     ]
 
 
-def _label(name: str, counts: dict[str, list[tuple[str, int]]]) -> list[tuple[str, list[str], int]]:
-    return [(label_row(name, key), [key], count) for key, count in counts[name]]
+def _label(name: str, counts: dict[str, list[tuple[str, int]]]) -> list[tuple[str, str, int]]:
+    filter_name = LIST_TYPES[name].filter
+    return [
+        (label_row(name, key), filter_terms.make_value_term(filter_name, key), count) for key, count in counts[name]
+    ]
 
 
-def _build_list(state: UrlState, name: str, title: str, found: list[tuple[str, list[str], int]]) -> LiveList:
-    """The list of these labels, keys and counts, the highest first."""
+def _build_list(state: UrlState, name: str, title: str, found: Sequence[tuple[str, str, int]]) -> LiveList:
+    """The list of these labels, filters and counts, the highest first."""
     highest = max((count for _, _, count in found), default=1)
     return LiveList(
         title.lower(),
         title,
-        [_build_row(state, name, label, keys, count, highest) for label, keys, count in found[:ROWS]],
+        [
+            _build_row(state, LIST_TYPES[name].filter, label, terms, count, highest)
+            for label, terms, count in found[:ROWS]
+        ],
     )
 
 
-def _build_row(state: UrlState, name: str, label: str, keys: list[str], count: int, highest: int) -> LiveRow:
-    filter_name = LIST_TYPES[name].filter
-    terms = [filter_terms.make_value_term(filter_name, key) for key in keys]
-    current = state.get(filter_name)
-    active = set(terms) <= set(filter_terms.split(current))
-    chosen = filter_terms.remove(current, terms) if active else filter_terms.join(terms)
+def _build_row(state: UrlState, filter_name: str, label: str, terms: str, count: int, highest: int) -> LiveRow:
+    own, current = filter_terms.split(terms), state.get(filter_name)
+    active = set(own) <= set(filter_terms.split(current))
+    chosen = filter_terms.remove(current, own) if active else terms
     bar = round(100 * count / highest, 1)
     return LiveRow(label, format_exact(count), bar, state.link({filter_name: chosen}, LIVE), active)

@@ -6,7 +6,7 @@ from typing import Final
 
 from prisme.dashboard.number_format import format_exact
 from prisme.dashboard.row_labels import label_row
-from prisme.dashboard.sources import group_referrers
+from prisme.dashboard.source_counts import count_sources
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Page, Span
@@ -45,7 +45,7 @@ def explain_peak(
     start, end = query.span.edges[number : number + 2]
     sources, pages = _count(stats, metric, query, Span(start, end, [start, end]))
     found = [
-        *((one.name, one.count) for one in group_referrers(sources, own_domains)[:2]),
+        *((one.label, one.total) for one in count_sources(sources, own_domains)[:2]),
         *((label_row("top-pages", key), count) for key, count in pages[:2]),
     ]
     # Half of it, at least: so no two sources are meant, and the sources come first.

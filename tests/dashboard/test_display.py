@@ -9,6 +9,7 @@ from prisme.base.errors import InputError
 from prisme.dashboard import display, filter_terms, lists
 from prisme.dashboard.url_state import UrlState
 from prisme.stats import filters
+from prisme.stats.list_metrics import EVENTS, Figures
 
 TEXTS = st.text(st.sampled_from("/a.é e\u0301ж中\u202e\u200b\u00a0\u3164%?#&\\*,!<\"'") | st.characters(), max_size=12)
 
@@ -88,7 +89,8 @@ def test_hosts(stored: str, shown: str) -> None:
 )
 def test_links(stored: str, shown: str) -> None:
     assert display.decode_link(stored) == shown
-    (row,) = lists.build_list(UrlState({}, None, ""), "top-outbound-links", [(stored, 1)], 0, frozenset()).rows
+    data = lists.ListData(EVENTS, [Figures(stored, actions=1)])
+    (row,) = lists.build_list(UrlState({}, None, ""), "top-outbound-links", data).rows
     assert (row.label, row.external) == (shown, stored if "://" in stored else "")
 
 
