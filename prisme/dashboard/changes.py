@@ -11,7 +11,6 @@ from prisme.dashboard.lists import frame_rows
 from prisme.dashboard.metrics import METRICS
 from prisme.dashboard.number_format import describe_change, format_exact
 from prisme.dashboard.row_labels import label_row
-from prisme.dashboard.source_counts import count_sources
 from prisme.dashboard.url_state import UrlState
 from prisme.stats.dashboard import Dashboard
 from prisme.stats.frames import Frame
@@ -60,14 +59,12 @@ class Changes(msgspec.Struct, frozen=True):
     down: list[Contributor]
 
 
-def build_changes(state: UrlState, metric: str, dashboard: Dashboard, own_domains: frozenset[str]) -> Changes | None:
+def build_changes(state: UrlState, metric: str, dashboard: Dashboard) -> Changes | None:
     """What changed, of a key of `METRICS` or of visitors if it is no count; None if there is no comparison."""
     before, earlier = dashboard.compared_totals, dashboard.compared_tops
     if before is None or isinstance(earlier, msgspec.UnsetType):
         return None
-    rows = sorted(
-        _list_changes(earlier, dashboard.tops, own_domains), key=lambda row: (-abs(row.change), row.list, row.label)
-    )
+    rows = sorted(_list_changes(earlier, dashboard.tops), key=lambda row: (-abs(row.change), row.list, row.label))
     highest = abs(rows[0].change) if rows else 0
     up, down = ([row for row in rows if (row.change > 0) == rising][:_MOST] for rising in (True, False))
     counted = metric if metric in ("visitors", "sessions", "pageviews") else "visitors"
@@ -98,27 +95,13 @@ def summarise(title: str, now: float, before: float, rows: Sequence[tuple[str, f
     return f"{text}: {named}" if named else text
 
 
-def _list_changes(
-    earlier: Mapping[str, Frame], later: Mapping[str, Frame], own_domains: frozenset[str]
-) -> Iterator[Row]:
+def _list_changes(earlier: Mapping[str, Frame], later: Mapping[str, Frame]) -> Iterator[Row]:
     """The rows of all compared lists that changed."""
     for name in _LISTS:
-        compared = _compare(earlier[stats_name(name)], later[stats_name(name)])
-        if name == SOURCES:
-            yield from _group_sources(list(compared), own_domains)
-            continue
-        for key, before, after in compared:
+        for key, before, after in _compare(earlier[stats_name(name)], later[stats_name(name)]):
             if before != after:
                 terms = filter_terms.make_value_term(LIST_TYPES[name].filter, key)
                 yield Row(name, label_row(name, key), terms, before, after - before)
-
-
-def _group_sources(counts: Sequence[tuple[str, int, int]], own_domains: frozenset[str]) -> Iterator[Row]:
-    earlier = {one.label: one.total for one in count_sources(((host, old) for host, old, _ in counts), own_domains)}
-    for source in count_sources(((host, new) for host, _, new in counts), own_domains):
-        before = earlier[source.label]
-        if source.total != before:
-            yield Row(SOURCES, source.label, source.terms, before, source.total - before)
 
 
 def _compare(earlier: Frame, later: Frame) -> Iterator[tuple[str, int, int]]:

@@ -21,7 +21,7 @@ def build_chart(
         compared = Series(query.compared.edges, compute_values(metric, dashboard.compared_series))
 
     # The same for all buckets, which may be thousands.
-    link = state.link({"period": None, "from": None, "to": None})
+    link = state.link({"period": None, "from": None, "to": None, "interval": None})
     link += "&" if "?" in link else "?"
 
     def zoom_link(start: int, end: int) -> str:

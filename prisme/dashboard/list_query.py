@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 
-from prisme.dashboard.list_types import ERRORS, PROPERTIES, SOURCES, list_metric, stats_name
-from prisme.dashboard.lists import ERROR_STATUSES, ROWS, List, ListData, build_list, frame_rows
+from prisme.dashboard.list_types import ERRORS, PROPERTIES, list_metric, stats_name
+from prisme.dashboard.lists import ERROR_STATUSES, ROWS, ListData, frame_rows
 from prisme.dashboard.url_state import UrlState
 from prisme.stats import filters
 from prisme.stats.breakdown import ListQuery, query_list
@@ -20,8 +20,9 @@ from prisme.stats.selection import Page, Selection, Span
 
 # Metrics whose total is known, so that each row has its share of it.
 _WITH_SHARES: Final = ("visitors", "sessions", "pageviews")
-# Several referrers are one source.
-_REFERRERS: Final = 500
+COUNTRIES: Final = "top-countries"
+# The map shows all countries, of which there are some 250.
+_MANY: Final = {COUNTRIES: 300}
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -37,10 +38,8 @@ class Source(msgspec.Struct, frozen=True):
         return self.cache.count(self.stats, lists, Selection((), chosen, span, self.query.zone), self.now)
 
 
-def read_lists(
-    source: Source, state: UrlState, names: Collection[str], dashboard: Dashboard, own_domains: frozenset[str]
-) -> dict[str, List]:
-    """Lists of `LIST_TYPES` by their names. Those of the same filters are counted together."""
+def read_lists(source: Source, state: UrlState, names: Collection[str], dashboard: Dashboard) -> dict[str, ListData]:
+    """The figures of lists of `LIST_TYPES` by their names. Those of the same filters are counted together."""
     chosen = source.query.filters
     read = {name: _read_properties(source, state) for name in names if name == PROPERTIES}
     usual = [name for name in names if name not in (ERRORS, PROPERTIES)]
@@ -48,7 +47,7 @@ def read_lists(
     if ERRORS in names:
         read |= _read_data(source, state, [ERRORS], error_filters(chosen), dashboard)
     source.stats.reader.check()
-    return {name: build_list(state, name, read[name], own_domains) for name in names}
+    return read
 
 
 def error_filters(chosen: Filters) -> Filters:
@@ -60,12 +59,9 @@ def _read_data(
     source: Source, state: UrlState, names: Sequence[str], chosen: Filters, dashboard: Dashboard
 ) -> dict[str, ListData]:
     metrics = {name: list_metric(state, name) for name in names}
-    lists = {
-        name: query_list(stats_name(name), metrics[name], Page(_REFERRERS if name == SOURCES else ROWS))
-        for name in names
-    }
+    lists = {name: query_list(stats_name(name), metrics[name], Page(_MANY.get(name, ROWS))) for name in names}
     rows = source.count(list(lists.values()), chosen, source.query.span)
-    earlier = {name: _ask_again(name, one, rows[one.name]) for name, one in lists.items()}
+    earlier = {name: _ask_again(one, rows[one.name]) for name, one in lists.items()}
     compared = source.query.compared
     before = None if compared is None else source.count(list(earlier.values()), chosen, compared)
     return {
@@ -80,9 +76,9 @@ def _read_data(
     }
 
 
-def _ask_again(name: str, one: ListQuery, rows: Sequence[Figures]) -> ListQuery:
-    """The query of the same rows; of a source, all referrers, as others may have been in use."""
-    keys = None if name == SOURCES else tuple(row.key for row in rows)
+def _ask_again(one: ListQuery, rows: Sequence[Figures]) -> ListQuery:
+    """The query of the same rows."""
+    keys = tuple(row.key for row in rows)
     return msgspec.structs.replace(one, page=Page(MOST_ROWS), keys=keys)
 
 

@@ -26,7 +26,8 @@ class ListType(msgspec.Struct, frozen=True):
 
 
 LIST_TYPES: Final[dict[str, ListType]] = {
-    SOURCES: ListType("Sources", "Sessions", "referrer", "top-referrers"),
+    SOURCES: ListType("Sources", "Sessions", "source", "top-sources"),
+    "top-channels": ListType("Channels", "Sessions", "channel"),
     "top-referrers": ListType("Referrers", "Sessions", "referrer"),
     "top-utm-sources": ListType("UTM sources", "Sessions", "utm-source"),
     "top-utm-mediums": ListType("Mediums", "Sessions", "utm-medium"),
@@ -45,8 +46,8 @@ LIST_TYPES: Final[dict[str, ListType]] = {
     "top-device-types": ListType("Device types", "Sessions", "device-type"),
     "top-custom-events": ListType("Custom events", "Events", "event"),
     PROPERTIES: ListType("Properties", "Events"),
-    "top-outbound-links": ListType("Outbound links", "Clicks"),
-    "top-file-downloads": ListType("Downloads", "Downloads"),
+    "top-outbound-links": ListType("Outbound links", "Clicks", "outbound-link"),
+    "top-file-downloads": ListType("Downloads", "Downloads", "file-download"),
 }
 
 
@@ -62,13 +63,13 @@ PANEL_TYPES: Final[dict[str, PanelType]] = {
     "sources": PanelType(
         "Sources",
         (
-            SOURCES, "top-referrers", "top-utm-sources", "top-utm-mediums", "top-utm-campaigns", "top-utm-terms",
-            "top-utm-contents",
+            SOURCES, "top-channels", "top-referrers", "top-utm-sources", "top-utm-mediums", "top-utm-campaigns",
+            "top-utm-terms", "top-utm-contents",
         ),
     ),
     "pages": PanelType("Pages", ("top-pages", "top-entry-pages", "top-exit-pages", ERRORS, "top-statuses")),
     "technology": PanelType(
-        "Technology", ("top-browsers", "top-operating-systems", "top-devices", "top-device-types")
+        "Technology", ("top-browsers", "top-operating-systems", "top-device-types", "top-devices")
     ),
     "events": PanelType("Events", ("top-custom-events", PROPERTIES)),
     "links": PanelType("Links and files", ("top-outbound-links", "top-file-downloads")),

@@ -1,17 +1,15 @@
 """The live page: the last 30 minutes, by minute, and the pages, sources and countries of these visits."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
 from prisme.dashboard import chart, chart_scale, filter_terms
 from prisme.dashboard.filter_chips import build_chips
-from prisme.dashboard.list_types import LIST_TYPES
+from prisme.dashboard.list_types import LIST_TYPES, SOURCES, stats_name
 from prisme.dashboard.number_format import format_count, format_exact
 from prisme.dashboard.panels import Tab
 from prisme.dashboard.row_labels import label_row
-from prisme.dashboard.source_counts import count_sources
 from prisme.dashboard.url_state import DASHBOARD, UrlState
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
@@ -22,8 +20,7 @@ STAMP: Final = f"{DASHBOARD}/stamp"
 # The 29 minutes before this one, and this one.
 PERIOD: Final = {"from": "now-29m/m", "to": "now", "interval": "minute"}
 ROWS: Final = 10
-# Referrers are grouped into fewer sources.
-_MOST_KEYS: Final = 500
+_TITLES: Final = {"top-pages": "Pages", SOURCES: "Sources", "top-countries": "Countries"}
 # Per mille of the width between two bars.
 _GAP: Final = 6
 _LABEL_EVERY: Final = 5
@@ -58,13 +55,11 @@ class LiveList(msgspec.Struct, frozen=True):
     rows: list[LiveRow]
 
 
-def build_live(
-    stats: Stats, state: UrlState, query: StatsQuery, own_domains: frozenset[str], now: int
-) -> dict[str, Any]:
+def build_live(stats: Stats, state: UrlState, query: StatsQuery, now: int) -> dict[str, Any]:
     """What the template `live.html` shows of the span of `query`, which has buckets of a minute, at `now`."""
     count: Count = "pageviews" if state.get("metric") == "pageviews" else "visitors"
     series = stats.series(("visitors", "pageviews"), query.filters, query.span)
-    counts = count_lists(stats, query.filters, query.span, count, _MOST_KEYS)
+    counts = count_lists(stats, query.filters, query.span, count, ROWS)
     values = series["visitors"].frame.values
     top, step = chart_scale.choose_scale(max(values, default=0), whole_numbers=True)
     return {
@@ -80,7 +75,7 @@ def build_live(
             Tab(title, state.link({"metric": metric}, LIVE), title.lower() == count)
             for title, metric in (("Visitors", None), ("Pageviews", "pageviews"))
         ],
-        "lists": _build_lists(state, counts, own_domains),
+        "lists": _build_lists(state, counts),
         "chips": [msgspec.structs.replace(chip, link=_stay(state, chip.link)) for chip in build_chips(state)],
     }
 
@@ -105,39 +100,20 @@ def _build_bars(query: StatsQuery, values: list[int | float], top: float) -> lis
     ]
 
 
-def _build_lists(
-    state: UrlState, counts: dict[str, list[tuple[str, int]]], own_domains: frozenset[str]
-) -> list[LiveList]:
-    return [
-        _build_list(state, "top-pages", "Pages", _label("top-pages", counts)),
-        _build_list(state, "top-referrers", "Sources", count_sources(counts["top-referrers"], own_domains)),
-        _build_list(state, "top-countries", "Countries", _label("top-countries", counts)),
-    ]
+def _build_lists(state: UrlState, counts: dict[str, list[tuple[str, int]]]) -> list[LiveList]:
+    return [_build_list(state, name, title, counts[stats_name(name)]) for name, title in _TITLES.items()]
 
 
-def _label(name: str, counts: dict[str, list[tuple[str, int]]]) -> list[tuple[str, str, int]]:
+def _build_list(state: UrlState, name: str, title: str, found: list[tuple[str, int]]) -> LiveList:
+    """The list of these keys and counts, the highest first."""
+    highest = max((count for _, count in found), default=1)
+    return LiveList(title.lower(), title, [_build_row(state, name, key, count, highest) for key, count in found])
+
+
+def _build_row(state: UrlState, name: str, key: str, count: int, highest: int) -> LiveRow:
     filter_name = LIST_TYPES[name].filter
-    return [
-        (label_row(name, key), filter_terms.make_value_term(filter_name, key), count) for key, count in counts[name]
-    ]
-
-
-def _build_list(state: UrlState, name: str, title: str, found: Sequence[tuple[str, str, int]]) -> LiveList:
-    """The list of these labels, filters and counts, the highest first."""
-    highest = max((count for _, _, count in found), default=1)
-    return LiveList(
-        title.lower(),
-        title,
-        [
-            _build_row(state, LIST_TYPES[name].filter, label, terms, count, highest)
-            for label, terms, count in found[:ROWS]
-        ],
-    )
-
-
-def _build_row(state: UrlState, filter_name: str, label: str, terms: str, count: int, highest: int) -> LiveRow:
-    own, current = filter_terms.split(terms), state.get(filter_name)
-    active = set(own) <= set(filter_terms.split(current))
-    chosen = filter_terms.remove(current, own) if active else terms
+    term = filter_terms.make_value_term(filter_name, key)
+    current = state.get(filter_name)
+    link = state.link({filter_name: filter_terms.toggle(current, term)}, LIVE)
     bar = round(100 * count / highest, 1)
-    return LiveRow(label, format_exact(count), bar, state.link({filter_name: chosen}, LIVE), active)
+    return LiveRow(label_row(name, key), format_exact(count), bar, link, term in filter_terms.split(current))

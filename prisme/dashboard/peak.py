@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
+from prisme.dashboard.list_types import SOURCES
 from prisme.dashboard.number_format import format_exact
 from prisme.dashboard.row_labels import label_row
-from prisme.dashboard.source_counts import count_sources
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Page, Span
 from prisme.stats.short_lists import count_lists
+from prisme.stats.source_names import DIRECT, INTERNAL
 
 # A peak is at least this many times the median.
 _TIMES: Final = 2
@@ -19,9 +20,9 @@ _LEAST: Final = 10
 _FEWEST_BUCKETS: Final = 5
 # Longer buckets take long to count.
 _INTERVALS: Final = ("minute", "hour", "day", "week")
-_MOST_KEYS: Final = 500
+_MOST_KEYS: Final = 2
 # What explains nothing: no source, and the page where most visits begin.
-_UNTOLD: Final = ("Direct", "Internal", "/")
+_UNTOLD: Final = (DIRECT, INTERNAL, "/")
 
 
 def find_peak(values: Sequence[float]) -> int | None:
@@ -32,9 +33,7 @@ def find_peak(values: Sequence[float]) -> int | None:
     return values.index(highest) if highest >= max(_LEAST, _TIMES * median(values)) else None
 
 
-def explain_peak(
-    stats: Stats, metric: str, query: StatsQuery, values: Sequence[float], own_domains: frozenset[str]
-) -> dict[int, str]:
+def explain_peak(stats: Stats, metric: str, query: StatsQuery, values: Sequence[float]) -> dict[int, str]:
     """A note for the bucket that is a peak of `values`, by its number: `Mostly Hacker News, 210 of 310`.
 
     Reads that bucket alone. Raises UnavailableError.
@@ -45,8 +44,8 @@ def explain_peak(
     start, end = query.span.edges[number : number + 2]
     sources, pages = _count(stats, metric, query, Span(start, end, [start, end]))
     found = [
-        *((one.label, one.total) for one in count_sources(sources, own_domains)[:2]),
-        *((label_row("top-pages", key), count) for key, count in pages[:2]),
+        *((label_row(SOURCES, key), count) for key, count in sources),
+        *((label_row("top-pages", key), count) for key, count in pages),
     ]
     # Half of it, at least: so no two sources are meant, and the sources come first.
     for label, count in found:
@@ -58,13 +57,13 @@ def explain_peak(
 def _count(
     stats: Stats, metric: str, query: StatsQuery, bucket: Span
 ) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
-    """The referrers and the pages of a bucket, with their counts, the highest first."""
+    """The sources and the pages of a bucket, with their counts, the highest first."""
     if metric == "sessions":
-        tops = stats.tops(("top-referrers", "top-entry-pages"), query.filters, bucket, Page(_MOST_KEYS))
-        referrers, pages = (
+        tops = stats.tops(("top-sources", "top-entry-pages"), query.filters, bucket, Page(_MOST_KEYS))
+        sources, pages = (
             [(str(key), int(count)) for key, count in zip(frame.keys, frame.values, strict=True)]
             for frame in tops.values()
         )
-        return referrers, pages
+        return sources, pages
     found = count_lists(stats, query.filters, bucket, "pageviews" if metric == "pageviews" else "visitors", _MOST_KEYS)
-    return found["top-referrers"], found["top-pages"]
+    return found["top-sources"], found["top-pages"]

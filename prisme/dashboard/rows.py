@@ -5,9 +5,10 @@ import msgspec
 from prisme.dashboard import filter_terms
 from prisme.dashboard.list_types import LIST_TYPES, PROPERTIES
 from prisme.dashboard.number_format import Change
-from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.url_state import ROW, UrlState
 from prisme.stats import filters
 from prisme.stats.list_metrics import Figures
+from prisme.stats.patterns import LINKS
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -29,8 +30,8 @@ class Row(msgspec.Struct, frozen=True):
     `share` and `change` are empty where they are unknown; `cells` are the values of all columns, for a whole list.
 
     `only` filters by this row alone, or removes that filter if it is `active`; `add` adds the row to the filter,
-    `exclude` excludes it. They are empty where a row cannot be a filter. `external` is a URL of another site.
-    `details` is a link to more about the row, empty for none.
+    `exclude` excludes it; `details` opens what else is known of it. They are empty where a row cannot be a filter.
+    `external` is the URL of a link or file.
     """
 
     label: str
@@ -51,12 +52,14 @@ class Row(msgspec.Struct, frozen=True):
 def link_row(row: Row, state: UrlState, name: str, item: Item) -> Row:
     """The row with its links, as one of the list `name`."""
     filter_name = LIST_TYPES[name].filter
+    if filter_name in LINKS and item.external.startswith(("http://", "https://")):
+        row = msgspec.structs.replace(row, external=item.external)
     if name == PROPERTIES:
         return row if state.get("property") else _link_property(row, state, name)
     # A source may have more hosts than a filter can name.
     if not filter_name or len(item.terms) > filters.LONGEST:
-        is_url = item.external.startswith(("http://", "https://"))
-        return msgspec.structs.replace(row, external=item.external if is_url else "")
+        return row
+    row = msgspec.structs.replace(row, details=state.link({"list": name, "key": item.terms}, ROW))
     return _link_filter(row, state, filter_name, item.terms)
 
 

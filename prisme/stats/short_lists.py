@@ -1,4 +1,4 @@
-"""The lists of a short span: pages, referrers and countries, each by visitors or by pageviews."""
+"""The lists of a short span: pages, sources and countries, each by visitors or by pageviews."""
 
 from typing import Final, Literal
 
@@ -6,12 +6,13 @@ from prisme.stats.filters import Filters
 from prisme.stats.grouping import GroupingSets
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Span
+from prisme.stats.sources import SOURCE
 from prisme.stats.sql import load_sql
 
 Count = Literal["visitors", "pageviews"]
 _QUERY: Final = load_sql("short_lists")
 # By their names in `TOPS`.
-LISTS: Final = {"top-pages": "path", "top-referrers": "referrer_domain", "top-countries": "country_code"}
+LISTS: Final = {"top-pages": "path", "top-sources": "source", "top-countries": "country_code"}
 
 
 def count_lists(
@@ -25,6 +26,7 @@ def count_lists(
         key=grouping.key,
         columns=grouping.columns,
         rows=conditions.rows("pageviews"),
+        source=SOURCE,
         start=f"make_timestamp({conditions.bind(span.start)})",
         end=f"make_timestamp({conditions.bind(span.end)})",
         sets=grouping.sets,

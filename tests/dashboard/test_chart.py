@@ -92,3 +92,12 @@ def test_points_have_both_values_their_change_and_a_note() -> None:
         ("5", "0", "new", "Mostly Bing"),
         ("0", "0", "0%", ""),
     ]
+
+
+@pytest.mark.parametrize(("days", "label"), [(1, "01:00"), (2, "24 Nov, 01:00")])
+def test_hours_of_several_days_have_the_day(days: int, label: str) -> None:
+    hour = 3600 * SECOND
+    edges = [NOW // hour * hour - (15 - number) * hour for number in range(24 * days + 1)]
+    options = Options("hour", BERLIN, format_count, lambda *_: "", True)
+    found = chart.draw_chart(Series(edges, [0.0] * 24 * days), None, options, NOW)
+    assert found.points[0].label == found.labels[0][1] == label

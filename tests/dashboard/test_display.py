@@ -118,6 +118,8 @@ def test_what_is_shown_stands_for_one_path(text: str) -> None:
         ("referrer", "Straße,Direct", "straße,direct"),
         ("event", "%D0%BD,a*", "%D0%BD,a*"),
         ("country", "!DE", "!DE"),
+        ("outbound-link", "HTTPS://Bücher.example/é,!http://a.b", "https://xn--bcher-kva.example/%C3%A9,!http://a.b/"),
+        ("file-download", "*/é*.pdf", "*/%C3%A9*.pdf"),
     ],
 )
 def test_filters_have_one_form(name: str, typed: str, canonical: str) -> None:
@@ -125,7 +127,7 @@ def test_filters_have_one_form(name: str, typed: str, canonical: str) -> None:
     assert filters.read({name: typed}) == filters.read({name: canonical})
 
 
-@given(st.sampled_from(["path", "domain", "event"]), TEXTS)
+@given(st.sampled_from(["path", "domain", "event", "outbound-link"]), TEXTS)
 def test_the_form_of_a_filter_stays_and_means_the_same(name: str, typed: str) -> None:
     try:
         meant = filters.read({name: typed})

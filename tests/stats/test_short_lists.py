@@ -1,6 +1,9 @@
 """The lists of a short span against plain Python, for random spans and filters."""
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,18 +14,18 @@ from prisme.stats.selection import Span
 from prisme.stats.short_lists import LISTS, Count, count_lists
 from prisme.store.reader import Reader
 from tests.stats.lines import DOMAINS, LINES
-from tests.stats.oracle import Journal, Made, Oracle
+from tests.stats.oracle import Journal, Made, Oracle, source_of
 from tests.stats.strategies import made_filters, many, read, spans
 
 JOURNAL = Journal(LINES)
-FIELDS = {"top-pages": "path", "top-referrers": "referrer", "top-countries": "country"}
+KEYS: dict[str, Callable[[dict[str, Any]], str]] = {"top-sources": source_of, "top-countries": itemgetter("country")}
 
 
 def count(oracle: Oracle, name: str, span: Span, what: Count) -> Counter[str]:
     rows: dict[str, list[str]] = defaultdict(list)
     for row in oracle.rows("pageview", span.start, span.end):
         state = JOURNAL.sessions[row["uuid"]]
-        rows[row["path"] if name == "top-pages" else state[FIELDS[name]]].append(row["visitor"])
+        rows[row["path"] if name == "top-pages" else KEYS[name](state)].append(row["visitor"])
     return Counter({key: len(set(who) if what == "visitors" else who) for key, who in rows.items() if key})
 
 

@@ -12,9 +12,10 @@ from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.dashboard import filter_terms, page
 from prisme.dashboard.lists import CSV, link_export
+from prisme.dashboard.page_query import read_page_parameters, read_page_query
+from prisme.dashboard.period_menu import WITHOUT_DATES
 from prisme.dashboard.url_state import DASHBOARD, UrlState, read_parameters
 from prisme.stats import filters
-from prisme.stats.parameters import COMPARE, read_query
 from prisme.stats.queries import Stats
 from prisme.visit.origins import Hosts
 from prisme.web.pages.endpoints import PageRequest, form_endpoint
@@ -52,7 +53,8 @@ def routes(deps: DashboardDeps) -> dict[str, Methods]:
 
 
 def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
-    parameters, now, render = read_parameters(viewer.parameters), deps.source.now, deps.page.templates.render
+    now, render = deps.source.now, deps.page.templates.render
+    parameters, faults = read_page_parameters(viewer.parameters)
     with open_reader(deps, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         domains = visible_domains(deps, viewer, stats)
@@ -62,10 +64,13 @@ def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         silent = _find_silent_site(deps, viewer, state, stats)
         if silent:
             return see_other(site_link("", silent))
-        query = read_query(state.stats_parameters() | {"limit": str(page.ROWS)}, now, COMPARE)
+        asked = read_page_query(state, now, page.ROWS)
+        state, query, faults = asked.state, asked.query, faults | asked.faults
         values = page.build_page(stats, state, query, [domain for domain, _ in domains], now, deps.source.cache)
-    values |= frame_values(viewer, state, query.zone.key) | live_values(deps, viewer, state, query, now, reader.loads)
-    return render("dashboard", values | _menu_values(deps, viewer, state, values["chosen_domains"]))
+    values |= frame_values(viewer, state, query.zone.key) | {"faults": faults, "typed": asked.typed}
+    values |= live_values(deps, viewer, state, query, now, reader.loads)
+    values |= _menu_values(deps, viewer, state, values["chosen_domains"])
+    return render("dashboard", values, refusal.QUESTION_INVALID.status if faults else 200)
 
 
 def _redirect_to_filter(_: DashboardDeps, viewer: Viewer) -> Response | Refusal:
@@ -136,7 +141,7 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: 
         ],
         "share_domain": domains[0] if ADMIN in grant.scopes and len(domains) == 1 else "",
         "clear": state.link(dict.fromkeys(filters.NAMES)),
-        "all_link": state.link({"period": "all", "from": None, "to": None}),
+        "all_link": state.link({"period": "all", **WITHOUT_DATES}),
         "week_csv": link_export(state, "weekday-hours", CSV),
         "week_json": link_export(state, "weekday-hours"),
         "health": _health_values(deps) if viewer.is_admin else None,

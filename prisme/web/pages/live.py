@@ -59,7 +59,7 @@ def _show_live(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         found = visible_domains(deps, viewer, stats)
         state, domains = page_state(viewer, parameters, found), [domain for domain, _ in found]
         query = _read_live_query(state, now)
-        values = build_live(stats, state, query, frozenset(domains), now)
+        values = build_live(stats, state, query, now)
     page = UrlState({**state.parameters, **PERIOD, "period": ""}, state.data_start, state.default_zone, state.root)
     values |= frame_values(viewer, state, query.zone.key) | live_values(deps, viewer, page, query, now, reader.loads)
     site = describe_sites(state, domains) if domains else "No visits yet"
