@@ -12,7 +12,7 @@ from prisme.base.offsets import localise
 from prisme.base.timexpr import SECOND, Interval
 from prisme.dashboard import chart_scale
 from prisme.dashboard.chart_scale import HEIGHT, WIDTH
-from prisme.dashboard.number_format import describe_change, format_round_duration
+from prisme.dashboard.number_format import describe_change, describe_points, format_round_duration
 
 _MOST_LABELS: Final = 7
 _FORMATS: Final[dict[Interval, str]] = {
@@ -44,6 +44,7 @@ class Options(msgspec.Struct, frozen=True):
     zoom_link: Callable[[int, int], str]
     whole_numbers: bool
     is_duration: bool = False
+    is_fraction: bool = False
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -163,7 +164,7 @@ def _build_points(series: Series, compared: Series, options: Options, notes: Map
             options.format_value(value),
             options.format_value(compared.values[number]) if number < len(compared.values) else "",
             compared_labels[number] if number < len(compared_labels) else "",
-            _describe_change(value, compared.values[number]) if number < len(compared.values) else "",
+            _describe_change(value, compared.values[number], options) if number < len(compared.values) else "",
             options.zoom_link(series.edges[number], series.edges[number + 1]),
             notes.get(number, ""),
         )
@@ -171,6 +172,6 @@ def _build_points(series: Series, compared: Series, options: Options, notes: Map
     ]
 
 
-def _describe_change(value: float, before: float) -> str:
-    change = describe_change(value, before, "")
-    return change.text if change.sign == "=" or not before else change.sign + change.text
+def _describe_change(value: float, before: float, options: Options) -> str:
+    change = describe_points(value, before, "") if options.is_fraction else describe_change(value, before, "")
+    return change.sign.strip("=") + change.text

@@ -30,7 +30,15 @@ def build_chart(
         # The first bucket may begin before 1970.
         return f"{link}from={max(start, 0) // SECOND}&to={min(end, now) // SECOND}"
 
-    options = Options(query.interval, query.zone, metric.format_short, zoom_link, metric.is_whole, metric.is_duration)
+    options = Options(
+        query.interval,
+        query.zone,
+        metric.format_short,
+        zoom_link,
+        metric.is_whole,
+        metric.is_duration,
+        metric.is_fraction,
+    )
     return draw_chart(series, compared, options, now, notes)
 
 

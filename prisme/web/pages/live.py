@@ -76,7 +76,7 @@ def _read_live_query(state: UrlState, now: int) -> StatsQuery:
 def _answer_stamp(deps: DashboardDeps, viewer: Viewer, counts: ResponseCache) -> Response | Refusal:
     parameters, now = read_parameters(viewer.parameters), deps.source.now
     state = UrlState(parameters, None, viewer.zone, viewer.request.root)
-    query = read_query(state.stats_parameters(), now, COMPARE)
+    query = read_query({name: text for name, text in state.stats_parameters().items() if name not in COMPARE}, now)
     stamp = make_stamp(deps, viewer, query, now, deps.source.database.load_log.done)
     key = (viewer.grant.domains, repr(query.filters))
     live = counts.find(key, lambda: _count_live(deps, viewer, query, now))
