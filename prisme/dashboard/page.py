@@ -7,6 +7,7 @@ from prisme.dashboard import changes, metrics
 from prisme.dashboard.changes import build_changes
 from prisme.dashboard.chart_data import build_chart, compute_values
 from prisme.dashboard.filter_chips import build_chips, list_filters
+from prisme.dashboard.goals import build_goal_values
 from prisme.dashboard.heatmap import build_heatmap
 from prisme.dashboard.list_query import COUNTRIES, Source, read_lists
 from prisme.dashboard.list_types import PANEL_TYPES
@@ -62,6 +63,7 @@ def build_page(
         "countries": lists[COUNTRIES],
         **_build_country_values(state, data[COUNTRIES]),
         "panels": {panel: build_panel(state, panel, lists[choose_list(state, panel)]) for panel in PANEL_TYPES},
+        **build_goal_values(stats, state, query, dashboard),
     }
 
 

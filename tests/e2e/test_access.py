@@ -10,7 +10,9 @@ import httpx
 import pytest
 
 from prisme.access.accounts import Accounts
+from prisme.access.goals import GoalList
 from prisme.access.grants import ADMIN, STATS
+from prisme.base.goals import Funnel, Goal
 from prisme.dashboard.row_details import NAMES as ROW_LISTS
 from prisme.stats.figures import DASHBOARD, NAMES
 from prisme.store.control import Control
@@ -29,6 +31,7 @@ PAGES = (
     "/",
     "/sites",
     "/site",
+    "/site/goals",
     "/dashboard",
     "/dashboard/list",
     "/dashboard/list.csv",
@@ -51,7 +54,15 @@ def routes() -> Iterator[dict[str, Methods]]:
 def server(tmp_path_factory: pytest.TempPathFactory, routes: dict[str, Methods]) -> Iterator[LiveServer]:
     with LiveServer(tmp_path_factory.mktemp("access")) as started:
         send_visit(started)
+        define_goals(started)
         yield started
+
+
+def define_goals(server: LiveServer) -> None:
+    goals = GoalList(Control(server.folder))
+    goals.save_goal(BY, Goal(0, SECRET, "unseen page", "page", "/unseen"), 1)
+    goals.save_goal(BY, Goal(0, SECRET, "unseen event", "event", "unseen"), 1)
+    goals.save_funnel(BY, Funnel(0, SECRET, "unseen funnel", ("unseen page", "unseen event")), 1)
 
 
 def guarded(routes: dict[str, Methods]) -> list[tuple[str, str]]:

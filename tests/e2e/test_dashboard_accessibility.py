@@ -120,6 +120,7 @@ STATES = [
     "/sites",
     "/sites?search=nothing",
     f"/site?host={ONE}",
+    f"/site/goals?host={ONE}",
     *(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit")),
 ]
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from prisme.access.goals import GoalList
 from prisme.access.grants import ADMIN, STATS, Grant, NotFoundError
 from prisme.access.shares import SHARE
 from prisme.access.views import Views
@@ -51,6 +52,7 @@ class DashboardDeps(msgspec.Struct, frozen=True):
     registry: SiteRegistry
     scripts: ScriptRequests
     intake: Callable[[], Intake]
+    goals: GoalList
 
 
 class Viewer(msgspec.Struct, frozen=True):
