@@ -101,6 +101,11 @@ def escape(text: str) -> str:
     return "".join(itertools.chain.from_iterable(itertools.zip_longest(texts, escapes, fillvalue="")))
 
 
+def property_text(value: Any) -> str:
+    """A property's value as it is listed."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
 class Oracle:
     """Which sessions and rows some filters leave, and what is counted of them."""
 
@@ -109,8 +114,8 @@ class Oracle:
         self.left = {uuid for uuid, state in journal.sessions.items() if self._has_fields(state)}
         if {"path", "status"} & set(made):
             self.left &= {row["uuid"] for row in journal.rows["pageview"] if self.view_counts(row)}
-        if "event" in made:
-            self.left &= {row["uuid"] for row in journal.rows["custom"] if passes(made["event"], row["name"])}
+        if any(name == "event" or name.startswith("prop.") for name in made):
+            self.left &= {row["uuid"] for row in journal.rows["custom"] if self.event_counts(row)}
 
     def _has_fields(self, state: dict[str, Any]) -> bool:
         return all(passes(terms, FIELDS[name](state)) for name, terms in self.made.items() if name in FIELDS)
@@ -118,6 +123,14 @@ class Oracle:
     def view_counts(self, row: dict[str, Any]) -> bool:
         return passes(self.made.get("path", []), row["path"]) and passes(
             self.made.get("status", []), str(row["status"])
+        )
+
+    def event_counts(self, row: dict[str, Any]) -> bool:
+        """Whether one event has the name, and all the properties."""
+        properties = json.loads(row["properties"])
+        values = {name: properties.get(name.removeprefix("prop.")) for name in self.made if name.startswith("prop.")}
+        return passes(self.made.get("event", []), row["name"]) and all(
+            value is not None and passes(self.made[name], property_text(value)) for name, value in values.items()
         )
 
     def sessions(self, start: int, end: int) -> list[dict[str, Any]]:
@@ -129,7 +142,7 @@ class Oracle:
         if kind == "pageview":
             return [row for row in rows if self.view_counts(row)]
         if kind == "custom":
-            return [row for row in rows if passes(self.made.get("event", []), row["name"])]
+            return [row for row in rows if self.event_counts(row)]
         return rows
 
     def series(self, name: str, span: Span) -> list[float]:

@@ -68,3 +68,21 @@ def test_only_stars_stand_for_anything(text: str, value: str, matches: bool) -> 
 def bind(parameters: list[str], value: str) -> str:
     parameters.append(value)
     return "?"
+
+
+def test_properties_are_filters() -> None:
+    assert list(filters.read({"prop.plan": "pro", "event": "a", "prop.": "!x", "prop.none": ""})) == [
+        "event",
+        "prop.",
+        "prop.plan",
+    ]
+
+
+def test_properties_are_bounded() -> None:
+    most = {f"prop.{number}": "x" for number in range(filters.MOST_PROPERTIES)}
+    assert len(filters.read(most)) == filters.MOST_PROPERTIES
+    with pytest.raises(InputError, match=r"^prop\.more: at most 8 properties, such as prop\.plan=pro"):
+        filters.read({**most, "prop.more": "x"})
+    assert filters.read({"prop." + "x" * (filters.LONGEST - 5): "a"})
+    with pytest.raises(InputError, match=r"^prop\.x{59}: such as .* at most 8192 characters"):
+        filters.read({"prop." + "x" * filters.LONGEST: "a"})
