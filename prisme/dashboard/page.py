@@ -6,7 +6,8 @@ from typing import Any
 from prisme.dashboard import changes, metrics
 from prisme.dashboard.changes import build_changes
 from prisme.dashboard.chart_data import build_chart
-from prisme.dashboard.filter_chips import build_chips, list_filters
+from prisme.dashboard.filter_chips import build_chips
+from prisme.dashboard.filter_menu import build_filter_form
 from prisme.dashboard.heatmap import build_heatmap
 from prisme.dashboard.list_query import read_panel_list
 from prisme.dashboard.list_types import PANEL_TYPES
@@ -45,7 +46,7 @@ def build_page(
         "interval": query.interval,
         "live": format_exact(dashboard.live_visitors),
         "chips": build_chips(state),
-        "filters": list_filters(),
+        "form": build_filter_form(state, domains, dashboard.custom_properties.keys),
         "heatmap": build_heatmap(dashboard.weekday_hours),
         "changes": build_changes(state, dashboard),
         "property": state.get("property"),

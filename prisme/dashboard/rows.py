@@ -46,14 +46,23 @@ def build_row(
         format_percent(count / scale.total) if scale.total else "",
         round(100 * count / scale.highest, 1) if scale.highest else 0,
     )
-    filter_name = LIST_TYPES[name].filter
-    if name == PROPERTIES:
-        return row if state.get("property") else _link_property(row, state, name)
-    # A source may have more hosts than a filter can name.
-    if not filter_name or len(terms) > filters.LONGEST:
+    if name == PROPERTIES and not state.get("property"):
+        return _link_property(row, state, name)
+    filter_name = _choose_filter(state, name)
+    # A source may have more hosts than a filter can name; an empty value of a property is no term.
+    if not filter_name or not terms or len(terms) > filters.LONGEST:
         is_url = external.startswith(("http://", "https://"))
         return msgspec.structs.replace(row, external=external if is_url else "")
     return _link_filter(row, state, filter_name, terms)
+
+
+def _choose_filter(state: UrlState, name: str) -> str:
+    """The filter that a row of the list `name` sets; empty for none."""
+    if name != PROPERTIES:
+        return LIST_TYPES[name].filter
+    found = filters.PROPERTY + state.get("property")
+    others = [one for one in state.parameters if one.startswith(filters.PROPERTY) and one != found]
+    return found if len(others) < filters.MOST_PROPERTIES and len(found) <= filters.LONGEST else ""
 
 
 def _link_property(row: Row, state: UrlState, name: str) -> Row:

@@ -21,7 +21,7 @@ from prisme.stats.parameters import COMPARE
 DASHBOARD: Final = "/dashboard"
 LIST: Final = "/dashboard/list"
 # Parameters that are passed on to the stats API, and those of the page alone.
-_STATS_PARAMETERS: Final = ("tz", "interval", *COMPARE, *filters.NAMES)
+_STATS_PARAMETERS: Final = ("tz", "interval", *COMPARE)
 _PAGE_PARAMETERS: Final = ("period", "metric", "sources", "pages", "technology", "events", "links", "property")
 _KNOWN: Final = (*_PAGE_PARAMETERS, "from", "to", *_STATS_PARAMETERS, SHARE)
 
@@ -52,7 +52,8 @@ class UrlState(msgspec.Struct, frozen=True):
     def stats_parameters(self) -> dict[str, str]:
         """The parameters of the stats API. Raises InputError for an unknown period."""
         zone = {"tz": self.default_zone} if self.default_zone else {}
-        return zone | self._select(_STATS_PARAMETERS) | self._period_parameters()
+        chosen = (*_STATS_PARAMETERS, *filters.list_names(self.parameters))
+        return zone | self._select(chosen) | self._period_parameters()
 
     def _period_parameters(self) -> dict[str, str]:
         if self.period == periods.CUSTOM:
@@ -88,6 +89,6 @@ def read_parameters(query: Mapping[str, str]) -> dict[str, str]:
     """
     given = {name: text for name, text in query.items() if text}
     for name in given:
-        if name not in _KNOWN:
+        if name not in _KNOWN and not filters.is_filter(name):
             raise InputError(f"{name[:64]}: unknown parameter; a known one is period=7d")
-    return {name: filter_terms.normalise(name, text) if name in filters.NAMES else text for name, text in given.items()}
+    return given | {name: filter_terms.normalise(name, given[name]) for name in filters.list_names(given)}

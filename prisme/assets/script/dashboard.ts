@@ -7,4 +7,5 @@ import "./dashboard/copy";
 import "./dashboard/live";
 import "./dashboard/chart";
 import "./dashboard/keys";
+import "./dashboard/suggest";
 import "./dashboard/zone";

@@ -64,7 +64,7 @@ def _show_list(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         found = read_whole_list(stats, state, query, selection.name, frozenset(domain for domain, _ in domains))
     values = _list_values(state, selection, found) | {
         "period_text": describe_period(query),
-        "chips": build_chips(state),
+        "chips": build_chips(state, with_site=True),
     }
     return deps.page.templates.render("list", values | frame_values(viewer, state, query.zone.key))
 
