@@ -24,7 +24,8 @@ OPEN = re.compile(
 )
 # Pages that lead whoever is nobody to a log-in.
 SETTINGS = tuple(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit"))
-PAGES = ("/", "/sites", "/site", "/dashboard", "/dashboard/list", "/dashboard/filter", "/settings", *SETTINGS)
+DASHBOARDS = ("/dashboard", "/dashboard/list", "/dashboard/filter", "/dashboard/suggest")
+PAGES = ("/", "/sites", "/site", *DASHBOARDS, "/settings", *SETTINGS)
 LISTS = ("top-pages", "sources", "top-countries", "top-custom-events", "custom-properties", "top-file-downloads")
 
 
