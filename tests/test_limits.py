@@ -8,11 +8,13 @@ import pytest
 from prisme.access import accounts, audit, grants, keys, login_attempts, shares, sites, tokens, views
 from prisme.base import refusal, uri
 from prisme.base.refusal import Refusal
+from prisme.dashboard import filter_values
 from prisme.ingest import pageview
 from prisme.runtime.options import OPTIONS
 from prisme.stats import filters, parameters, queries
 from prisme.visit import ratelimit, refused_hosts, sessions
 from prisme.web import body, parsed_request, request, request_limit, routing, unread
+from prisme.web.pages import filters as filter_page
 from prisme.web.pages import list as list_page
 from prisme.wiring import reading
 from tests.checkout import ROOT
@@ -59,6 +61,12 @@ VALUES: Final = {
         f"{parameters.MOST_ROWS:,} in a response, 10 by default; {list_page._ROWS} on a page of the dashboard"
     ),
     "a filter": (f"{filters.LONGEST:,} characters, {filters._MOST_TERMS} terms, {filters._MOST_STARS} stars in a term"),
+    "filters on properties of events": (
+        f"{filters.MOST_PROPERTIES} in a request, each with a name of {filters.LONGEST:,} characters"
+    ),
+    "values that the filter form looks through": (
+        f"the {filter_values.MOST_VALUES:,} most frequent of the period; {filter_page._MOST_SUGGESTED} are suggested"
+    ),
     "parameters of a request": f"{parsed_request._MAX_FIELDS}",
     "a response": f"{unread.MAX_BYTES >> 20} MiB",
     "queries that wait or run": f"{reading._MAX_QUEUED}: {shares_of(reading._MAX_QUEUED)}",
