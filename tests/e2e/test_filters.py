@@ -4,6 +4,7 @@ import html
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -15,7 +16,8 @@ from prisme.access.shares import SHARE, Shares
 from prisme.demo.traffic import SITES
 from prisme.store.control import Control
 from tests.e2e.dashboard import ONE, Open, demo, logged_in, open_menu, query, rows
-from tests.server import LiveServer
+from tests.e2e.marionette import KEYS, firefox
+from tests.server import LiveServer, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +237,29 @@ def test_only_sites_that_may_be_seen_are_suggested(server: LiveServer, ada: http
         assert suggest(vic, filter="path", period="28d", domain=SITES[1]) == []
         assert "Enter a value" in vic.get("/dashboard/filter?filter=path&value=").text
         assert stranger.get("/dashboard/suggest?filter=path").status_code == 303
+
+
+def test_firefox(server: LiveServer, tmp_path: Path) -> None:
+    _, key = Shares(Control(server.folder)).add(operator("test"), ONE, int(time.time()))
+    with firefox(tmp_path / "profile") as page:
+        page.open(f"{server.url}/dashboard?period=28d&tz=UTC&share={key}")
+        page.run("document.querySelector('#add-filter').open = true")
+        page.run("document.querySelector('#filter-name').value = 'country'")
+        page.type("#filter-value", "GERM")
+        options = "return [...document.querySelectorAll('#filter-options bdi')].map(one => one.textContent).join()"
+        wait_until(lambda: page.run(options) == "Germany", "suggestions")
+        page.type("#filter-value", KEYS["Escape"])
+        assert page.run("return document.activeElement.ariaExpanded") == "false"
+        page.type("#filter-value", "A")
+        wait_until(lambda: page.run("return document.activeElement.ariaExpanded") == "true", "more suggestions")
+        page.type("#filter-value", KEYS["ArrowDown"])
+        marked = (
+            "return document.getElementById(document.activeElement.getAttribute('aria-activedescendant')).innerText"
+        )
+        assert page.run(marked).startswith("Germany")
+        page.type("#filter-value", KEYS["Enter"])
+        wait_until(lambda: "Country is Germany" in page.run("return document.body.innerText"), "the chip")
+        assert page.run("return new URLSearchParams(location.search).get('country')") == "DE"
 
 
 # Properties, and one site
