@@ -22,10 +22,10 @@ _MOST_NAMED: Final = 250
 def read_terms(values: FieldValues, operator: str, text: str) -> list[str]:
     """The terms for what was entered; none if it matches nothing. Raises InputError for an invalid text.
 
-    A text with a star is a filter as in the stats API, and is not looked up.
+    A text with a star is a filter as in the stats API, and is not looked up; nor is one of a filter without a list.
     """
     excludes = operator in (IS_NOT, CONTAINS_NOT)
-    if "*" in text:
+    if "*" in text or not values.are_known:
         return write_terms(values.name, operator, text)
     found = _find_parts(values, text) if operator in (CONTAINS, CONTAINS_NOT) else _find_all(values, text)
     return ["!" * excludes + term for term in found]

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from prisme.dashboard import display
-from prisme.dashboard.list_types import LIST_TYPES
+from prisme.dashboard.list_types import LIST_TYPES, stats_name
 from prisme.dashboard.lists import frame_rows
 from prisme.dashboard.row_labels import label_row
 from prisme.stats import filters
@@ -22,8 +22,8 @@ from prisme.stats.selection import Page, Span
 
 # The values that are looked through: as many as a list has rows.
 MOST_VALUES: Final = MOST_ROWS
-# The list that counts the values of each filter.
-_LISTS: Final = {list_type.filter: name for name, list_type in reversed(LIST_TYPES.items()) if name in TOPS}
+# The list that counts the values of each filter, the first one of several.
+_LISTS: Final = {one.filter: name for name, one in reversed(LIST_TYPES.items()) if stats_name(name) in TOPS}
 # Values of which those are chosen that look most like a text: more of them, or longer ones, would take too long.
 _MOST_COMPARED: Final = 1_000
 _LONGEST_COMPARED: Final = 100
@@ -50,6 +50,11 @@ class FieldValues:
         self._others = {other: one for other, one in chosen.items() if other != name}
         self._span = span
         self._domains = domains
+
+    @property
+    def are_known(self) -> bool:
+        """Whether there is a list of them."""
+        return self.name == DOMAIN or self.name in _LISTS or self.name.startswith(PROPERTY)
 
     @cached_property
     def all(self) -> list[Value]:
@@ -101,7 +106,7 @@ class FieldValues:
             return self._stats.properties(chosen, self._span, Page(most), name) if name else None
         if self.name not in _LISTS:
             return None
-        listed = _LISTS[self.name]
+        listed = stats_name(_LISTS[self.name])
         return self._stats.tops([listed], chosen, self._span, Page(most))[listed]
 
     def _label(self, key: str) -> str:

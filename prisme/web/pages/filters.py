@@ -153,7 +153,7 @@ def _describe_fault(state: UrlState, values: FieldValues, entry: _Entry) -> dict
 
 
 def _find_suggestions(values: FieldValues, text: str) -> _Suggestions:
-    if "*" in text:
+    if "*" in text or not values.are_known:
         return _Suggestions("", [])
     found, message = values.search(text, _MOST_SUGGESTED), ""
     if not found and text:
