@@ -8,14 +8,13 @@ import pytest
 from prisme.access import accounts, audit, grants, keys, login_attempts, shares, sites, tokens, views
 from prisme.base import refusal, uri
 from prisme.base.refusal import Refusal
-from prisme.dashboard import filter_values
+from prisme.dashboard import filter_values, whole_list
 from prisme.ingest import pageview
 from prisme.runtime.options import OPTIONS
 from prisme.stats import filters, parameters, queries
 from prisme.visit import ratelimit, refused_hosts, sessions
 from prisme.web import body, parsed_request, request, request_limit, routing, unread
 from prisme.web.pages import filters as filter_page
-from prisme.web.pages import list as list_page
 from prisme.wiring import reading
 from tests.checkout import ROOT
 
@@ -58,7 +57,7 @@ VALUES: Final = {
     "span": f"{parameters.MOST_YEARS} years, between 1970 and 9998",
     "values of a series": f"{parameters.MOST_BUCKETS:,}",
     "rows of a list": (
-        f"{parameters.MOST_ROWS:,} in a response, 10 by default; {list_page._ROWS} on a page of the dashboard"
+        f"{parameters.MOST_ROWS:,} in a response, 10 by default; {whole_list.ROWS} on a page of the dashboard"
     ),
     "a filter": (f"{filters.LONGEST:,} characters, {filters._MOST_TERMS} terms, {filters._MOST_STARS} stars in a term"),
     "filters on properties of events": (

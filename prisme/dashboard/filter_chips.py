@@ -15,11 +15,12 @@ TITLES: Final = {
     "os": "System", "browser": "Browser", "device": "Device", "device-type": "Device type", "country": "Country",
     "utm-source": "UTM source", "utm-medium": "UTM medium", "utm-campaign": "Campaign", "utm-term": "UTM term",
     "utm-content": "UTM content", "event": "Event", "status": "Status",
+    "outbound-link": "Outbound link", "file-download": "Download",
 }  # fmt: skip
 # Filters whose values are shown as in these lists: `Germany` for `DE`.
 _LABELLED_AS: Final = {
     "country": "top-countries", "device-type": "top-device-types", "referrer": "top-referrers",
-    "status": "top-statuses",
+    "status": "top-statuses", "outbound-link": "top-outbound-links", "file-download": "top-file-downloads",
 }  # fmt: skip
 # Not a chip if there is one alone, as the menu of sites shows it.
 _SITE: Final = "domain"

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from prisme.dashboard.number_format import format_count, format_duration, format_exact, format_percent, format_ratio
+from prisme.dashboard.url_state import UrlState
 
 DEFAULT: Final = "visitors"
 # Shown in the panel of events, and not among the tiles, which fill their rows without it.
@@ -51,3 +52,8 @@ METRICS: Final[dict[str, Metric]] = {
     ),
     EVENTS: Metric("Events", ("events",), _take_first, format_count, format_exact),
 }  # fmt: skip
+
+
+def choose_tile(state: UrlState) -> str:
+    """The key in `METRICS` of the one that the chart and the lists show."""
+    return state.get("metric") if state.get("metric") in METRICS else DEFAULT

@@ -20,6 +20,7 @@ from prisme.stats.parameters import COMPARE
 
 DASHBOARD: Final = "/dashboard"
 LIST: Final = "/dashboard/list"
+ROW: Final = "/dashboard/row"
 # Parameters that are passed on to the stats API, and those of the page alone.
 _STATS_PARAMETERS: Final = ("tz", "interval", *COMPARE)
 _PAGE_PARAMETERS: Final = ("period", "metric", "sources", "pages", "technology", "events", "links", "property")

@@ -1,8 +1,8 @@
 """Filters and a span as SQL: the conditions on each table's rows, and the bound parameters.
 
 A session counts if it matches every filter. Of its pageviews, those count that match `path` and `status`; of its custom
-events, those that match `event`. A session that started with an event may have no pageview, and then no filter on
-pageviews matches it.
+events, those that match `event`; of its clicks and downloads, those that match `outbound-link` and `file-download`. A
+session that started with an event may have no pageview, and then no filter on pageviews matches it.
 """
 # Only SQL made here is composed; values from requests are bound.
 # ruff: noqa: S608

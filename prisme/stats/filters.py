@@ -52,6 +52,8 @@ FIELDS: Final[dict[str, Field]] = {
     "path": Field("pageviews", "path"),
     "status": Field("pageviews", "CAST(status AS VARCHAR)"),
     "event": Field("events_custom", "name"),
+    "outbound-link": Field("outbound_link_clicks", "link"),
+    "file-download": Field("file_downloads", "url"),
 }
 NAMES: Final = tuple(FIELDS)
 # What the name of a filter on a property begins with: `prop.plan`. The filters of a request on properties, and on

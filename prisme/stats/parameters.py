@@ -29,6 +29,7 @@ _MOST_SKIPPED: Final = 1_000_000_000
 _NAMES: Final = ("from", "to", "tz", "interval", "limit", "offset", "spreadsheet", *filters.NAMES)
 # Parameters of single figures.
 PROPERTY: Final = ("property",)
+METRIC: Final = ("metric",)
 COMPARE: Final = ("compare", "compare-from", "compare-to")
 # Asks for CSV that is safe to open in a spreadsheet.
 SPREADSHEET: Final = "spreadsheet"
@@ -37,8 +38,9 @@ SPREADSHEET: Final = "spreadsheet"
 class StatsQuery(msgspec.Struct, frozen=True):
     """The query parameters of a request.
 
-    `property` is the one whose values `custom-properties` returns, empty for the list of properties; `compared` is the
-    span to compare with, None for none. With `spreadsheet`, CSV contains no formulas.
+    `property` is the one whose values `custom-properties` returns, empty for the list of properties; `metric` is that
+    of a list's values, empty for its own unit. `compared` is the span to compare with, None for none. With
+    `spreadsheet`, CSV contains no formulas.
     """
 
     span: Span
@@ -49,6 +51,7 @@ class StatsQuery(msgspec.Struct, frozen=True):
     filters: Filters
     compared: Span | None
     spreadsheet: bool = False
+    metric: str = ""
 
 
 def read_query(parameters: Mapping[str, str], now: int, extra: Sequence[str] = ()) -> StatsQuery:
@@ -80,6 +83,7 @@ def read_query(parameters: Mapping[str, str], now: int, extra: Sequence[str] = (
         filters.read(given),
         compared,
         _read_number(SPREADSHEET, given.get(SPREADSHEET, "0"), 0, 1) == 1,
+        given.get("metric", ""),
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from prisme.access.accounts import Accounts
 from prisme.access.grants import ADMIN, STATS
+from prisme.dashboard.row_details import NAMES as ROW_LISTS
 from prisme.stats.figures import DASHBOARD, NAMES
 from prisme.store.control import Control
 from prisme.web.routing import Methods
@@ -24,7 +25,7 @@ OPEN = re.compile(
 )
 # Pages that lead whoever is nobody to a log-in.
 SETTINGS = tuple(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit"))
-DASHBOARDS = ("/dashboard", "/dashboard/list", "/dashboard/filter", "/dashboard/suggest")
+DASHBOARDS = ("/dashboard", "/dashboard/list", "/dashboard/row", "/dashboard/filter", "/dashboard/suggest")
 PAGES = ("/", "/sites", "/site", *DASHBOARDS, "/settings", *SETTINGS)
 LISTS = ("top-pages", "sources", "top-countries", "top-custom-events", "custom-properties", "top-file-downloads")
 
@@ -102,6 +103,19 @@ def test_insiders_see_the_pages(server: LiveServer, callers: Callers) -> None:
         answer = call(server, "GET", "/dashboard", who, params={"period": "24h"})
         assert answer.status_code == 200, answer.text
         assert not says_nothing(answer)
+
+
+def test_details_of_rows_are_of_ones_own_domains(server: LiveServer, callers: Callers) -> None:
+    """Every list and each outsider in turn, with a filter that matches whatever there is."""
+    outsiders = list(callers.other_domain.values())
+    for number, name in enumerate(ROW_LISTS):
+        params = {"list": name, "key": "*", "period": "24h"}
+        outside = call(server, "GET", "/dashboard/row", outsiders[number % len(outsiders)], params=params)
+        assert outside.status_code == 200, outside.text
+        assert says_nothing(outside), name
+        assert "No data in this period" in outside.text
+        inside = call(server, "GET", "/dashboard/row", callers.allowed["viewer"], params=params)
+        assert not says_nothing(inside), name
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -38,8 +38,8 @@ def test_no_link_of_a_page_leaves_the_path(server: LiveServer, callers: Callers)
         assert saved.headers["location"] == f"{ROOT}/dashboard?period=7d"
     settings = [f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit")]
     wanted = {
-        "ada": {"/sites", "/site", "/dashboard", "/dashboard/list", *settings},
-        "a share link": {"/dashboard", "/dashboard/list"},
+        "ada": {"/sites", "/site", "/dashboard", "/dashboard/list", "/dashboard/row", *settings},
+        "a share link": {"/dashboard", "/dashboard/list", "/dashboard/row"},
         "nobody": {"/login"},
     }
     posted = {"/logout", "/login", "/sites", "/site", "/dashboard/views", "/dashboard/share", *(settings[:-1])}

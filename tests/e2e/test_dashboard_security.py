@@ -94,6 +94,9 @@ def test_the_page_asks_nobody_else(chromium: Browser, server: LiveServer) -> Non
         ("/dashboard/filter?filter=colour&value=red", 400, "filter: 'colour' is not one of"),
         ("/dashboard/list?name=nothing", 404, "is not a list"),
         ("/dashboard/list?name=top-pages&start=-1", 400, "start must be a number"),
+        ("/dashboard/row?list=nothing&key=x", 404, "is not a list whose rows have details"),
+        ("/dashboard/row?list=top-pages", 400, "key: which row, such as key=/pricing"),
+        ("/dashboard/row?list=top-pages&key=a\\", 400, "path: such as path=a,b*"),
         (f"/dashboard?domain={SITES[1]}", 200, ""),
     ],
 )

@@ -106,6 +106,14 @@ def property_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
+# The filter on the rows of each kind but pageviews, and the field that it is about.
+ACTIONS = {
+    "custom": ("event", "name"),
+    "outbound": ("outbound-link", "url"),
+    "download": ("file-download", "url"),
+}
+
+
 class Oracle:
     """Which sessions and rows some filters leave, and what is counted of them."""
 
@@ -114,8 +122,9 @@ class Oracle:
         self.left = {uuid for uuid, state in journal.sessions.items() if self._has_fields(state)}
         if {"path", "status"} & set(made):
             self.left &= {row["uuid"] for row in journal.rows["pageview"] if self.view_counts(row)}
-        if any(name == "event" or name.startswith("prop.") for name in made):
-            self.left &= {row["uuid"] for row in journal.rows["custom"] if self.event_counts(row)}
+        for kind, (name, _) in ACTIONS.items():
+            if name in made or (kind == "custom" and any(one.startswith("prop.") for one in made)):
+                self.left &= {row["uuid"] for row in journal.rows[kind] if self.action_counts(kind, row)}
 
     def _has_fields(self, state: dict[str, Any]) -> bool:
         return all(passes(terms, FIELDS[name](state)) for name, terms in self.made.items() if name in FIELDS)
@@ -125,12 +134,14 @@ class Oracle:
             self.made.get("status", []), str(row["status"])
         )
 
-    def event_counts(self, row: dict[str, Any]) -> bool:
-        """Whether one event has the name, and all the properties."""
-        properties = json.loads(row["properties"])
-        values = {name: properties.get(name.removeprefix("prop.")) for name in self.made if name.startswith("prop.")}
-        return passes(self.made.get("event", []), row["name"]) and all(
-            value is not None and passes(self.made[name], property_text(value)) for name, value in values.items()
+    def action_counts(self, kind: str, row: dict[str, Any]) -> bool:
+        """Whether one event matches; a custom event also all filters on properties."""
+        name, field = ACTIONS[kind]
+        properties = json.loads(row["properties"]) if kind == "custom" else {}
+        wanted = [one for one in self.made if one.startswith("prop.") and kind == "custom"]
+        values = {one: properties.get(one.removeprefix("prop.")) for one in wanted}
+        return passes(self.made.get(name, []), row[field]) and all(
+            value is not None and passes(self.made[one], property_text(value)) for one, value in values.items()
         )
 
     def sessions(self, start: int, end: int) -> list[dict[str, Any]]:
@@ -141,9 +152,7 @@ class Oracle:
         rows = [row for row in self.journal.rows[kind] if row["uuid"] in self.left and start <= row["at"] < end]
         if kind == "pageview":
             return [row for row in rows if self.view_counts(row)]
-        if kind == "custom":
-            return [row for row in rows if self.event_counts(row)]
-        return rows
+        return [row for row in rows if self.action_counts(kind, row)]
 
     def series(self, name: str, span: Span) -> list[float]:
         if name in {"sessions", "bounces", "sessions-duration"}:

@@ -10,7 +10,7 @@ from prisme.base.timexpr import Interval, edges
 from prisme.stats import filters
 from prisme.stats.selection import Span
 from tests.faults.load import LONG
-from tests.stats.lines import CLIENTS, DAY, DOMAINS, EVENT_NAMES, FIRST, LAST, PATHS, REFERRERS
+from tests.stats.lines import CLIENTS, DAY, DOMAINS, EVENT_NAMES, FIRST, LAST, PATHS, REFERRERS, URLS
 from tests.stats.oracle import Made, Term
 
 
@@ -46,6 +46,8 @@ VALUES = {
     "utm-content": ["a", ""],
     "event": EVENT_NAMES,
     "status": ["200", "404", "500"],
+    "outbound-link": URLS,
+    "file-download": URLS,
 }
 # Of properties, those that `lines.py` sends, and one that it does not.
 PROPERTY_VALUES = {

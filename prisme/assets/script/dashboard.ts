@@ -6,6 +6,7 @@ import "./dashboard/narrow";
 import "./dashboard/copy";
 import "./dashboard/live";
 import "./dashboard/chart";
+import "./dashboard/details";
 import "./dashboard/keys";
 import "./dashboard/suggest";
 import "./dashboard/zone";

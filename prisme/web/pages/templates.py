@@ -18,8 +18,8 @@ from prisme.web.responses import NOSNIFF, Header, Response, make_response, refus
 _FOLDER: Final = resources.files(assets) / "pages"
 # The files of `style/` in their order: a later rule overrides an earlier one.
 _STYLES: Final = (
-    "base", "frame", "controls", "tiles", "chart", "lists", "map", "week", "health", "sites", "settings", "screens",
-    "print",
+    "base", "frame", "controls", "tiles", "chart", "lists", "row", "map", "week", "health", "sites", "settings",
+    "screens", "print",
 )  # fmt: skip
 
 
