@@ -6,16 +6,15 @@ import msgspec
 
 from prisme.dashboard import filter_terms
 from prisme.dashboard.row_labels import label_row
-from prisme.dashboard.source_names import name_source
 from prisme.dashboard.url_state import UrlState
 from prisme.stats import filters
 
 TITLES: Final = {
-    "domain": "Site", "path": "Page", "entry-path": "Entry page", "exit-path": "Exit page", "referrer": "Referrer",
-    "os": "System", "browser": "Browser", "device": "Device", "device-type": "Device type", "country": "Country",
-    "utm-source": "UTM source", "utm-medium": "UTM medium", "utm-campaign": "Campaign", "utm-term": "UTM term",
-    "utm-content": "UTM content", "event": "Event", "status": "Status",
-    "outbound-link": "Outbound link", "file-download": "Download",
+    "domain": "Site", "path": "Page", "entry-path": "Entry page", "exit-path": "Exit page", "source": "Source",
+    "channel": "Channel", "referrer": "Referrer", "os": "System", "browser": "Browser", "device": "Device",
+    "device-type": "Device type", "country": "Country", "utm-source": "UTM source", "utm-medium": "UTM medium",
+    "utm-campaign": "Campaign", "utm-term": "UTM term", "utm-content": "UTM content", "event": "Event",
+    "status": "Status", "outbound-link": "Outbound link", "file-download": "Download",
 }  # fmt: skip
 # Filters whose values are shown as in these lists: `Germany` for `DE`.
 _LABELLED_AS: Final = {
@@ -61,12 +60,7 @@ def _is_one_site(state: UrlState) -> bool:
 
 
 def _build_filter_chips(state: UrlState, name: str) -> list[Chip]:
-    """A chip for each term; one for all referrers of a source together."""
     terms = filter_terms.split(state.get(name))
-    source = _find_source(name, terms)
-    if source:
-        verb, _ = filter_terms.describe(terms[0])
-        return [Chip(f"Source {verb}", source, state.link({name: None}))]
     return [
         _build_chip(state, name, term, filter_terms.join(terms[:number] + terms[number + 1 :]))
         for number, term in enumerate(terms)
@@ -78,12 +72,3 @@ def _build_chip(state: UrlState, name: str, term: str, others: str) -> Chip:
     if name in _LABELLED_AS and verb in ("is", "is not"):
         value = label_row(_LABELLED_AS[name], value)
     return Chip(f"{name_field(name)} {verb}", value, state.link({name: others}))
-
-
-def _find_source(name: str, terms: list[str]) -> str:
-    """The source that two or more terms of the filter on referrers have in common; empty for none."""
-    if name != "referrer" or len(terms) < 2:
-        return ""
-    verbs, hosts = zip(*map(filter_terms.describe, terms), strict=True)
-    names = set(map(name_source, hosts))
-    return names.pop() if len(names) == 1 and set(verbs) <= {"is", "is not"} and len(set(verbs)) == 1 else ""

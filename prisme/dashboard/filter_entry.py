@@ -6,7 +6,6 @@ from typing import Final
 from prisme.dashboard import filter_terms
 from prisme.dashboard.filter_terms import CONTAINS, CONTAINS_NOT, IS_NOT
 from prisme.dashboard.filter_values import FieldValues, Value, match_any_case
-from prisme.dashboard.source_names import name_source
 
 # Filters whose values have names of their own: a text in a name is not in the value.
 NAMED: Final = ("country", "device-type", "status", "domain")
@@ -72,8 +71,6 @@ def _find(values: FieldValues, text: str) -> list[str]:
         return [term]
     wanted = text.casefold()
     seen = [value for value in values.all if wanted in (value.label.casefold(), value.key.casefold())]
-    if not seen and values.name == "referrer":
-        seen = [value for value in values.all if name_source(value.key).casefold() == wanted]
     return [filter_terms.make_value_term(values.name, value.key) for value in seen]
 
 

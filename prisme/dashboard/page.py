@@ -43,7 +43,7 @@ def build_page(
     dashboard = build_dashboard(stats, query, now, cache, names, (*names, HOURS))
     stats.reader.check()  # the chart may have thousands of points
     data = _read_lists(Source(stats, cache.rows, query, now), state, dashboard)
-    lists = {name: build_list(state, name, one, frozenset(domains)) for name, one in data.items()}
+    lists = {name: build_list(state, name, one) for name, one in data.items()}
     return {
         "state": state,
         "tz": query.zone.key,

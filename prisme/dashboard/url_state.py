@@ -84,12 +84,9 @@ class UrlState(msgspec.Struct, frozen=True):
 
 
 def read_parameters(query: Mapping[str, str]) -> dict[str, str]:
-    """A page's parameters, with filters in their normal form.
+    """A page's parameters, with filters in their normal form; unknown ones, which links of mails have, are left out.
 
-    Raises InputError for an unknown parameter or an invalid filter.
+    Raises InputError for an invalid filter.
     """
-    given = {name: text for name, text in query.items() if text}
-    for name in given:
-        if name not in _KNOWN and not filters.is_filter(name):
-            raise InputError(f"{name[:64]}: unknown parameter; a known one is period=7d")
-    return given | {name: filter_terms.normalise(name, given[name]) for name in filters.list_names(given)}
+    known = {name: text for name, text in query.items() if text and (name in _KNOWN or filters.is_filter(name))}
+    return known | {name: filter_terms.normalise(name, known[name]) for name in filters.list_names(known)}

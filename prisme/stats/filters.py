@@ -16,6 +16,7 @@ import msgspec
 from prisme.base.errors import InputError
 from prisme.stats.patterns import Pattern, normalise
 from prisme.stats.properties import property_value
+from prisme.stats.sources import CHANNEL, SOURCE
 
 # A column of every table, with the same value in all rows of a session.
 DOMAIN: Final = "domain"
@@ -38,6 +39,8 @@ FIELDS: Final[dict[str, Field]] = {
     DOMAIN: Field(EVERY_TABLE, "domain"),
     "entry-path": Field("sessions", "entry_path"),
     "exit-path": Field("sessions", "exit_path"),
+    "source": Field("sessions", SOURCE),
+    "channel": Field("sessions", CHANNEL),
     "referrer": Field("sessions", "referrer_domain"),
     "os": Field("sessions", "operating_system"),
     "browser": Field("sessions", "browser_family"),

@@ -67,7 +67,7 @@ def enter(page: Page, field: str, value: str, how: str = "is") -> None:
         ("filter=country&operator=is-not&value=GERMANY", {"country": "!DE"}),
         ("filter=country&operator=contains&value=erman", {"country": "DE"}),
         ("filter=country&value=Germany&country=FR", {"country": "FR,DE"}),
-        ("filter=referrer&value=google", {"referrer": "www.google.com"}),
+        ("filter=source&value=google", {"source": "Google"}),
         ("filter=referrer&value=DIRECT", {"referrer": "direct"}),
         ("filter=browser&value=chrome", {"browser": "Chrome"}),
         ("filter=browser&operator=contains-not&value=CHROME", {"browser": "!*Chrome*"}),

@@ -58,7 +58,7 @@ def test_a_page_without_javascript(server: LiveServer, plain: Open) -> None:
     filter_link = page.get_by_role("link", name="Filter by this").get_attribute("href")
     assert filter_link == f"/dashboard?domain={ONE}&path=/pricing"
     page.locator(".about").get_by_role("link", name="Direct", exact=True).click()
-    assert query(page) == {"domain": ONE, "path": "/pricing", "referrer": "direct"}
+    assert query(page) == {"domain": ONE, "path": "/pricing", "source": "Direct"}
 
 
 def test_an_event(server: LiveServer, plain: Open) -> None:
@@ -70,7 +70,7 @@ def test_an_event(server: LiveServer, plain: Open) -> None:
     assert shown(page, "Property plan") == {name: f"{count:,}" for name, count in plans.items()}
     assert shown(page, "Pages")
     sources = shown(page, "Sources")
-    direct = tell(server, "top-referrers", event="sign_up", limit="500")["direct"]
+    direct = tell(server, "top-sources", event="sign_up", limit="500")["Direct"]
     assert sources["Direct"] == f"{direct:,}"
 
 
@@ -152,7 +152,7 @@ def test_links_and_downloads_filter(server: LiveServer, plain: Open) -> None:
     out = page.locator("#links .out").first
     assert out.get_attribute("rel") == "noreferrer noopener"
     href = out.get_attribute("href") or ""
-    assert tell(server, "top-outbound-links", **{"outbound-link": href.replace(",", "\\,")}) == {
+    assert tell(server, "top-outbound-links", metric="visitors", **{"outbound-link": href.replace(",", "\\,")}) == {
         href: int(value.replace(",", ""))
     }
     page.locator("#links .name > a").first.click()

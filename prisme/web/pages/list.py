@@ -73,7 +73,7 @@ def _read(deps: DashboardDeps, viewer: Viewer) -> tuple[Choice, UrlState, StatsQ
         state = page_state(viewer, parameters, domains)
         uncompared = {key: text for key, text in state.stats_parameters().items() if key not in COMPARE}
         query = read_query(uncompared | {"limit": str(MOST_ROWS)}, deps.source.now, PROPERTY)
-        table = read_table(stats, state, query, choice, frozenset(domain for domain, _ in domains))
+        table = read_table(stats, state, query, choice)
     return choice, state, query, table
 
 

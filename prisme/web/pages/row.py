@@ -46,6 +46,6 @@ def _show_row(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         state = page_state(viewer, parameters, domains)
         asked = {name: text for name, text in state.stats_parameters().items() if name not in _IGNORED}
         query = read_query(asked, deps.source.now)
-        row = read_row(stats, state, query, name, key, frozenset(domain for domain, _ in domains))
+        row = read_row(stats, state, query, name, key)
     values = {"row": row, "period_text": describe_period(query), "chips": build_chips(state, with_site=True)}
     return deps.page.templates.render("row", values | frame_values(viewer, state, query.zone.key))

@@ -84,11 +84,11 @@ def _put_header_below(root: bytes, name: bytes, value: bytes) -> Header:
     return name, value.replace(b"; Path=/", b"; Path=" + root + b"/") if name == b"set-cookie" else value
 
 
-def error_page(templates: Templates, request: Request, why: Refusal) -> Response:
-    """A refusal as a page."""
+def error_page(templates: Templates, request: Request, why: Refusal, home: str = "/dashboard") -> Response:
+    """A refusal as a page; `home` is the path below the root that it leads on to."""
     start, _ = refuse(request, why, of_events=False)
     headers = [(name, value) for name, value in start["headers"] if name.startswith((b"x-prisme", b"retry"))]
-    return templates.render("message", {"title": "Error", "text": why.reason}, why.status, headers)
+    return templates.render("message", {"title": "Error", "text": why.reason, "home": home}, why.status, headers)
 
 
 def _minify(style: str) -> str:
