@@ -183,7 +183,7 @@ def test_a_value_is_chosen_by_touch_and_offered_where_none_matches(visit: Open) 
     page.select_option("#filter-name", "browser")
     page.locator("#filter-value").tap()
     page.keyboard.type("Chrmoe")
-    expect(page.locator("#filter-message")).to_have_text("No browser matches “Chrmoe” in this period")
+    expect(page.locator("#filter-message")).to_have_text("No browser matches “Chrmoe” in this period", timeout=15_000)
     option = page.locator(OPTION).first
     box = option.bounding_box()
     assert box
@@ -234,7 +234,7 @@ def test_only_sites_that_may_be_seen_are_suggested(server: LiveServer, ada: http
         )}  # fmt: skip
         assert (pages["vic"], pages["share"]) == (pages["one"], pages["two"])
         assert pages["one"] != pages["two"]
-        assert suggest(vic, filter="path", period="28d", domain=SITES[1]) == []
+        assert vic.get(f"/dashboard/suggest?filter=path&domain={SITES[1]}").status_code == 403
         assert "Enter a value" in vic.get("/dashboard/filter?filter=path&value=").text
         assert stranger.get("/dashboard/suggest?filter=path").status_code == 303
 
