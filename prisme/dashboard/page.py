@@ -6,7 +6,8 @@ from typing import Any
 from prisme.dashboard import changes, metrics
 from prisme.dashboard.changes import build_changes
 from prisme.dashboard.chart_data import build_chart, compute_values
-from prisme.dashboard.filter_chips import build_chips, list_filters
+from prisme.dashboard.filter_chips import build_chips
+from prisme.dashboard.filter_menu import build_filter_form
 from prisme.dashboard.goals import build_goal_values
 from prisme.dashboard.heatmap import build_heatmap
 from prisme.dashboard.list_query import COUNTRIES, Source, read_lists
@@ -52,7 +53,7 @@ def build_page(
         "interval": query.interval,
         "live": format_exact(dashboard.live_visitors),
         "chips": build_chips(state),
-        "filters": list_filters(),
+        "form": build_filter_form(state, domains, dashboard.custom_properties.keys),
         "heatmap": build_heatmap(dashboard.weekday_hours),
         "property": state.get("property"),
         "all_properties_link": state.link({"property": None}),

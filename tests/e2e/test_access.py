@@ -27,19 +27,15 @@ OPEN = re.compile(
 )
 # Pages that lead whoever is nobody to a log-in.
 SETTINGS = tuple(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit"))
-PAGES = (
-    "/",
-    "/sites",
-    "/site",
-    "/site/goals",
+DASHBOARDS = (
     "/dashboard",
     "/dashboard/list",
     "/dashboard/list.csv",
     "/dashboard/row",
     "/dashboard/filter",
-    "/settings",
-    *SETTINGS,
+    "/dashboard/suggest",
 )
+PAGES = ("/", "/sites", "/site", "/site/goals", *DASHBOARDS, "/settings", *SETTINGS)
 LISTS = ("top-pages", "sources", "top-countries", "top-custom-events", "custom-properties", "top-file-downloads")
 
 

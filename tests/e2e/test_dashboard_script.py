@@ -81,6 +81,7 @@ def test_shortcuts_can_be_seen_and_turned_off(visit: Open) -> None:
     expect(page.locator("#filter-value")).to_be_focused()
     page.keyboard.type("w?")  # no shortcut while typing
     expect(page.locator("#help")).to_be_hidden()
+    page.keyboard.press("Escape")  # the suggestions
     page.keyboard.press("Escape")
     expect(page.locator("#filter-value")).to_be_hidden()
     page.keyboard.press("?")

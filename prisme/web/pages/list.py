@@ -46,7 +46,7 @@ def _show_list(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
     choice, state, query, table = read
     values = _list_values(state, choice, build_whole_list(state, choice, table)) | {
         "period_text": describe_period(query),
-        "chips": build_chips(state),
+        "chips": build_chips(state, with_site=True),
     }
     return deps.page.templates.render("list", values | frame_values(viewer, state, query.zone.key))
 
