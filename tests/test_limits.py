@@ -8,13 +8,14 @@ import pytest
 from prisme.access import accounts, audit, goals, grants, keys, login_attempts, shares, sites, tokens, views
 from prisme.base import refusal, uri
 from prisme.base.refusal import Refusal
-from prisme.dashboard import whole_list
+from prisme.dashboard import filter_values, whole_list
 from prisme.ingest import pageview
 from prisme.runtime.options import OPTIONS
 from prisme.stats import filters, parameters, queries
 from prisme.store import arrivals
 from prisme.visit import ratelimit, refused_hosts, sessions
 from prisme.web import body, parsed_request, request, request_limit, routing, unread
+from prisme.web.pages import filters as filter_page
 from prisme.wiring import reading
 from tests.checkout import ROOT
 
@@ -64,6 +65,12 @@ VALUES: Final = {
         f"{arrivals.MOST:,}, of {arrivals.LONGEST} bytes each; unknown hosts need none"
     ),
     "a filter": (f"{filters.LONGEST:,} characters, {filters._MOST_TERMS} terms, {filters._MOST_STARS} stars in a term"),
+    "filters on properties of events": (
+        f"{filters.MOST_PROPERTIES} in a request, each with a name of {filters.LONGEST:,} characters"
+    ),
+    "values that the filter form looks through": (
+        f"the {filter_values.MOST_VALUES:,} most frequent of the period; {filter_page._MOST_SUGGESTED} are suggested"
+    ),
     "parameters of a request": f"{parsed_request._MAX_FIELDS}",
     "a response": f"{unread.MAX_BYTES >> 20} MiB",
     "queries that wait or run": f"{reading._MAX_QUEUED}: {shares_of(reading._MAX_QUEUED)}",

@@ -9,7 +9,7 @@ from prisme.base.errors import InputError
 from prisme.base.goals import Goal
 from prisme.dashboard import filter_terms
 from prisme.dashboard.comparison import comparison_parameters
-from prisme.dashboard.filter_chips import TITLES
+from prisme.dashboard.filter_chips import name_field
 from prisme.dashboard.url_state import UrlState, read_parameters
 from prisme.stats import filters
 from prisme.stats.parameters import COMPARE, StatsQuery, read_query
@@ -51,7 +51,7 @@ class PageQuery(msgspec.Struct, frozen=True):
 def read_page_parameters(query: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Fault]]:
     """The known parameters of a page's URL without invalid filters, and these."""
     given, faults = dict(query), {}
-    for name in filters.NAMES:
+    for name in (*filters.NAMES, *(one for one in query if one.startswith(filters.PROPERTY))):
         try:
             filter_terms.normalise(name, given.get(name, ""))
         except InputError as error:
@@ -94,4 +94,4 @@ def _choose_left_out(state: UrlState, name: str) -> list[str]:
 
 
 def _build_fault(name: str, told: str, typed: str) -> Fault:
-    return Fault(_TITLES.get(name, "") or TITLES[name], told.partition(": ")[2], typed)
+    return Fault(_TITLES.get(name, "") or name_field(name), told.partition(": ")[2], typed)

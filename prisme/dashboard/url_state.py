@@ -22,7 +22,7 @@ DASHBOARD: Final = "/dashboard"
 LIST: Final = "/dashboard/list"
 ROW: Final = "/dashboard/row"
 # Parameters that are passed on to the stats API, and those of the page alone.
-_STATS_PARAMETERS: Final = ("tz", "interval", *COMPARE, *filters.NAMES)
+_STATS_PARAMETERS: Final = ("tz", "interval", *COMPARE)
 _PAGE_PARAMETERS: Final = ("period", "metric", "sources", "pages", "technology", "events", "links", "property")
 _KNOWN: Final = (*_PAGE_PARAMETERS, "from", "to", *_STATS_PARAMETERS, SHARE)
 
@@ -53,7 +53,8 @@ class UrlState(msgspec.Struct, frozen=True):
     def stats_parameters(self) -> dict[str, str]:
         """The parameters of the stats API. Raises InputError for an unknown period."""
         zone = {"tz": self.default_zone} if self.default_zone else {}
-        return zone | self._select(_STATS_PARAMETERS) | self._period_parameters()
+        chosen = (*_STATS_PARAMETERS, *filters.list_names(self.parameters))
+        return zone | self._select(chosen) | self._period_parameters()
 
     def _period_parameters(self) -> dict[str, str]:
         if self.period == periods.CUSTOM:
@@ -87,5 +88,5 @@ def read_parameters(query: Mapping[str, str]) -> dict[str, str]:
 
     Raises InputError for an invalid filter.
     """
-    known = {name: text for name, text in query.items() if text and name in _KNOWN}
-    return {name: filter_terms.normalise(name, text) if name in filters.NAMES else text for name, text in known.items()}
+    known = {name: text for name, text in query.items() if text and (name in _KNOWN or filters.is_filter(name))}
+    return known | {name: filter_terms.normalise(name, known[name]) for name in filters.list_names(known)}

@@ -107,7 +107,7 @@ def read_zone(text: str) -> ZoneInfo:
 
 def _check_names(given: Mapping[str, str], known: Sequence[str]) -> None:
     for name in given:
-        if name not in known:
+        if name not in known and not filters.is_filter(name):
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else f", such as from=now-7d; there are {', '.join(known)}"
             raise InputError(f"{name[:64]}: no such parameter{hint}")

@@ -16,6 +16,7 @@ from prisme.stats.conditions import Conditions
 from prisme.stats.filters import DOMAIN, Filters
 from prisme.stats.frames import Frame, Series, make_frame, make_list, make_series
 from prisme.stats.grouping import GroupingSets
+from prisme.stats.properties import property_value
 from prisme.stats.selection import Page, Span
 from prisme.stats.sources import bind_known
 from prisme.stats.sql import load_sql
@@ -121,9 +122,7 @@ class Stats:
         conditions = self.conditions(filters, span.start, span.end)
         bound = {"limit": conditions.bind(page.limit), "offset": conditions.bind(page.offset)}
         if name:
-            # JSON Pointer (RFC 6901): a name may contain any character.
-            bound["name"] = conditions.bind(name)
-            bound["pointer"] = conditions.bind("/" + name.replace("~", "~0").replace("/", "~1"))
+            bound["value"] = property_value(name, conditions.bind)
         query = (_VALUES if name else _PROPERTIES).format(rows=conditions.rows("events_custom"), **bound)
         return make_list(span, self.run(query, conditions))
 

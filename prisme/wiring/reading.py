@@ -27,7 +27,7 @@ from prisme.web.api.admin import AdminApiDeps
 from prisme.web.api.stats import StatsDeps
 from prisme.web.authentication import Authenticator
 from prisme.web.identification import Identifier
-from prisme.web.pages import dashboard, login, row, settings, share, site, site_goals, sites
+from prisme.web.pages import dashboard, filters, live, login, row, settings, share, site, site_goals, sites
 from prisme.web.pages import list as list_page
 from prisme.web.pages import setup as setup_page
 from prisme.web.pages.endpoints import PageDeps
@@ -101,6 +101,8 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
         {
             **dashboard.routes(dashboard_deps),
             **list_page.routes(dashboard_deps),
+            **filters.routes(dashboard_deps),
+            **live.routes(dashboard_deps),
             **row.routes(dashboard_deps),
             **sites.routes(dashboard_deps),
             **site.routes(dashboard_deps),

@@ -27,18 +27,15 @@ OPEN = re.compile(
 )
 # Pages that lead whoever is nobody to a log-in.
 SETTINGS = tuple(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit"))
-PAGES = (
-    "/",
-    "/sites",
-    "/site",
-    "/site/goals",
+DASHBOARDS = (
     "/dashboard",
     "/dashboard/list",
+    "/dashboard/list.csv",
     "/dashboard/row",
     "/dashboard/filter",
-    "/settings",
-    *SETTINGS,
+    "/dashboard/suggest",
 )
+PAGES = ("/", "/sites", "/site", "/site/goals", *DASHBOARDS, "/settings", *SETTINGS)
 LISTS = ("top-pages", "sources", "top-countries", "top-custom-events", "custom-properties", "top-file-downloads")
 
 
@@ -110,7 +107,8 @@ def test_nobody_sees_a_page(server: LiveServer, routes: dict[str, Methods], call
 
 def test_outsiders_see_pages_without_figures(server: LiveServer, callers: Callers) -> None:
     for who in callers.other_domain.values():
-        for path in ("/dashboard", "/sites", *(f"/dashboard/list?name={name}" for name in LISTS)):
+        lists = [f"/dashboard/{file}?name={name}" for name in LISTS for file in ("list", "list.csv")]
+        for path in ("/dashboard", "/sites", *lists):
             query = {} if "?" not in path else {"name": path.partition("=")[2]}
             answer = call(server, "GET", path.partition("?")[0], who, params={**query, "period": "24h"})
             assert answer.status_code == 200, answer.text

@@ -135,6 +135,11 @@ def escape(text: str) -> str:
     return "".join(itertools.chain.from_iterable(itertools.zip_longest(texts, escapes, fillvalue="")))
 
 
+def property_text(value: Any) -> str:
+    """A property's value as it is listed."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
 # The filter on the rows of each kind but pageviews, and the field that it is about.
 ACTIONS = {
     "custom": ("event", "name"),
@@ -151,9 +156,9 @@ class Oracle:
         self.left = {uuid for uuid, state in journal.sessions.items() if self._has_fields(state)}
         if {"path", "status"} & set(made):
             self.left &= {row["uuid"] for row in journal.rows["pageview"] if self.view_counts(row)}
-        for kind, (name, field) in ACTIONS.items():
-            if name in made:
-                self.left &= {row["uuid"] for row in journal.rows[kind] if passes(made[name], row[field])}
+        for kind, (name, _) in ACTIONS.items():
+            if name in made or (kind == "custom" and any(one.startswith("prop.") for one in made)):
+                self.left &= {row["uuid"] for row in journal.rows[kind] if self.action_counts(kind, row)}
 
         if "goal" in made:
             rows = {uuid: [*journal.views_of(uuid), *journal.events_of(uuid)] for uuid in self.left}
@@ -167,6 +172,16 @@ class Oracle:
             self.made.get("status", []), str(row["status"])
         )
 
+    def action_counts(self, kind: str, row: dict[str, Any]) -> bool:
+        """Whether one event matches; a custom event also all filters on properties."""
+        name, field = ACTIONS[kind]
+        properties = json.loads(row["properties"]) if kind == "custom" else {}
+        wanted = [one for one in self.made if one.startswith("prop.") and kind == "custom"]
+        values = {one: properties.get(one.removeprefix("prop.")) for one in wanted}
+        return passes(self.made.get(name, []), row[field]) and all(
+            value is not None and passes(self.made[one], property_text(value)) for one, value in values.items()
+        )
+
     def sessions(self, start: int, end: int) -> list[dict[str, Any]]:
         states = (self.journal.sessions[uuid] for uuid in self.left)
         return [state | {"at": state["entry"]} for state in states if start <= state["entry"] < end]
@@ -175,8 +190,7 @@ class Oracle:
         rows = [row for row in self.journal.rows[kind] if row["uuid"] in self.left and start <= row["at"] < end]
         if kind == "pageview":
             return [row for row in rows if self.view_counts(row)]
-        name, field = ACTIONS[kind]
-        return [row for row in rows if passes(self.made.get(name, []), row[field])]
+        return [row for row in rows if self.action_counts(kind, row)]
 
     def series(self, name: str, span: Span) -> list[float]:
         if name in {"sessions", "bounces", "sessions-duration"}:

@@ -59,15 +59,30 @@ VALUES = {
     "outbound-link": URLS,
     "file-download": URLS,
 }
+# Of properties, those that `lines.py` sends, and one that it does not.
+PROPERTY_VALUES = {
+    "prop.plan": ["pro", "free", ""],
+    "prop.seats": ["2", "3", "4"],
+    "prop.a/b~c": ['[1,{"x":null}]', "0"],
+    "prop.a~1b": ["1", "2"],
+    "prop.": ["true"],
+    "prop.none": ["pro"],
+}
+_ALL_VALUES = VALUES | PROPERTY_VALUES
 
 
 def terms_of(name: str) -> st.SearchStrategy[list[Term]]:
-    return (known_terms if name == "goal" else terms)(VALUES[name])
+    return (known_terms if name == "goal" else terms)(_ALL_VALUES[name])
 
 
-made_filters = st.lists(st.sampled_from(sorted(VALUES)), max_size=3, unique=True).flatmap(
-    lambda names: st.fixed_dictionaries({name: terms_of(name) for name in names})
-)
+def make_filters(names: list[str], most: int = 3) -> st.SearchStrategy[Made]:
+    """Generate some of these filters."""
+    return st.lists(st.sampled_from(names), max_size=most, unique=True).flatmap(
+        lambda chosen: st.fixed_dictionaries({name: terms_of(name) for name in chosen})
+    )
+
+
+made_filters = make_filters(sorted(_ALL_VALUES))
 spans = st.tuples(st.integers(FIRST - DAY, LAST), st.integers(0, 42 * DAY)).map(lambda drawn: (drawn[0], sum(drawn)))
 many = settings(
     max_examples=150 if LONG else 40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

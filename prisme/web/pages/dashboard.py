@@ -1,4 +1,4 @@
-"""The dashboard and its forms: filter, save a view, create a share link."""
+"""The dashboard and its forms: save a view, create a share link."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,11 +12,11 @@ from prisme.base.errors import InputError
 from prisme.base.goals import concerns
 from prisme.base.refusal import Refusal
 from prisme.dashboard import filter_terms, page
+from prisme.dashboard.filter_chips import link_clear
 from prisme.dashboard.lists import CSV, link_export
 from prisme.dashboard.page_query import read_page_parameters, read_page_query
 from prisme.dashboard.period_menu import WITHOUT_DATES
-from prisme.dashboard.url_state import DASHBOARD, UrlState, read_parameters
-from prisme.stats import filters
+from prisme.dashboard.url_state import DASHBOARD, UrlState
 from prisme.stats.queries import Stats
 from prisme.visit.origins import Hosts
 from prisme.web.pages.endpoints import PageRequest, form_endpoint
@@ -24,6 +24,7 @@ from prisme.web.pages.health import health_values
 from prisme.web.pages.site_goals import goals_link
 from prisme.web.pages.site_rows import site_link
 from prisme.web.pages.site_steps import Arrivals, list_steps
+from prisme.web.pages.stamp import live_values
 from prisme.web.pages.templates import see_other
 from prisme.web.pages.viewer import (
     DashboardDeps,
@@ -44,10 +45,9 @@ FormHandler = Callable[[DashboardDeps, Grant, PageRequest], Response | Refusal]
 
 
 def routes(deps: DashboardDeps) -> dict[str, Methods]:
-    """All routes of the dashboard, without those of lists."""
+    """All routes of the dashboard, without those of lists and filters."""
     return {
         DASHBOARD: {"GET": viewer_endpoint(deps, _show_dashboard)},
-        f"{DASHBOARD}/filter": {"GET": viewer_endpoint(deps, _redirect_to_filter)},
         f"{DASHBOARD}/views": {"POST": _form_endpoint(deps, _change_views)},
         f"{DASHBOARD}/share": {"POST": _form_endpoint(deps, _add_share)},
     }
@@ -69,18 +69,9 @@ def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         state, query, faults = asked.state, asked.query, faults | asked.faults
         values = page.build_page(stats, state, query, [domain for domain, _ in domains], now, deps.source.cache)
     values |= frame_values(viewer, state, query.zone.key) | {"faults": faults, "typed": asked.typed}
+    values |= live_values(deps, viewer, state, query, now, reader.loads)
     values |= _menu_values(deps, viewer, state, values["chosen_domains"])
     return render("dashboard", values, refusal.QUESTION_INVALID.status if faults else 200)
-
-
-def _redirect_to_filter(_: DashboardDeps, viewer: Viewer) -> Response | Refusal:
-    """From the filter form to the dashboard with that filter."""
-    parameters = dict(viewer.parameters)
-    name, value = parameters.pop("filter", ""), parameters.pop("value", "").strip()
-    if name not in filters.NAMES:
-        return refusal.QUESTION_INVALID.with_reason(f"filter: {name[:64]!r} is not one of {', '.join(filters.NAMES)}")
-    state = UrlState(read_parameters(parameters), None, "")
-    return see_other(state.link({name: filter_terms.normalise(name, value)}))
 
 
 def _form_endpoint(deps: DashboardDeps, handle: FormHandler) -> Endpoint:
@@ -141,10 +132,8 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: 
         ],
         "add_goal_link": _link_goals(deps, viewer, domains),
         "share_domain": domains[0] if ADMIN in grant.scopes and len(domains) == 1 else "",
-        "clear": state.link(dict.fromkeys(filters.NAMES)),
+        "clear": link_clear(state),
         "all_link": state.link({"period": "all", **WITHOUT_DATES}),
-        "now_link": state.link({"period": "30m", **WITHOUT_DATES}),
-        "live_url": link_export(state, "live-visitors"),
         "week_csv": link_export(state, "weekday-hours", CSV),
         "week_json": link_export(state, "weekday-hours"),
         "health": _health_values(deps) if viewer.is_admin else None,

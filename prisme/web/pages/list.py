@@ -21,13 +21,13 @@ from prisme.web.pages.viewer import (
     viewer_endpoint,
     visible_domains,
 )
-from prisme.web.responses import NOSNIFF, Header, Response, make_response
+from prisme.web.responses import INERT, Header, Response, make_response
 from prisme.web.routing import Methods
 
 _CSV_HEADERS: Final[list[Header]] = [
     (b"content-type", b"text/csv; charset=utf-8; header=present"),
     (b"cache-control", b"private, no-store"),
-    NOSNIFF,
+    *INERT,
 ]
 
 
@@ -46,7 +46,7 @@ def _show_list(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
     choice, state, query, table = read
     values = _list_values(state, choice, build_whole_list(state, choice, table)) | {
         "period_text": describe_period(query),
-        "chips": build_chips(state),
+        "chips": build_chips(state, with_site=True),
     }
     return deps.page.templates.render("list", values | frame_values(viewer, state, query.zone.key))
 

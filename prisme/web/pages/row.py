@@ -47,5 +47,5 @@ def _show_row(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         asked = {name: text for name, text in state.stats_parameters().items() if name not in _IGNORED}
         query = read_query(asked, deps.source.now, goals=definitions.goals)
         row = read_row(stats, state, query, name, key)
-    values = {"row": row, "period_text": describe_period(query), "chips": build_chips(state)}
+    values = {"row": row, "period_text": describe_period(query), "chips": build_chips(state, with_site=True)}
     return deps.page.templates.render("row", values | frame_values(viewer, state, query.zone.key))
