@@ -29,8 +29,9 @@ def test_the_page_is_whole_without_javascript(server: LiveServer, plain: Open) -
     assert page.locator("#plot path.now").get_attribute("d")
     assert page.locator("#plot path.then").get_attribute("d")
     assert page.locator("#values tbody tr").count() == 28
+    period = {"from": "now-27d/d", "metric": "visitors"}
     seen = server.http.get(
-        "/api/v1/stats/top-countries", params={"from": "now-27d/d", "limit": "300"}, headers=server.make_token()
+        "/api/v1/stats/top-countries", params=period | {"limit": "300"}, headers=server.make_token()
     ).json()
     counts = dict(zip(seen["keys"], seen["values"], strict=True))
     titles = page.locator(".map title").all_text_contents()
@@ -38,8 +39,7 @@ def test_the_page_is_whole_without_javascript(server: LiveServer, plain: Open) -
     assert 10 < len(titles) <= len(counts)  # the map leaves out what is too small for it
     assert page.locator(".week tbody td").count() == 7 * 24
     assert rows(page, "countries")[0][0] == "United States"
-    params = {"from": "now-27d/d", "metric": "visitors"}
-    top = server.http.get("/api/v1/stats/top-pages", params=params, headers=server.make_token()).json()
+    top = server.http.get("/api/v1/stats/top-pages", params=period, headers=server.make_token()).json()
     assert [name for name, _ in rows(page, "pages")] == top["keys"]
     cells = page.locator(".week tbody td .vh").all_inner_texts()
     assert [int(text.replace(",", "")) for text in cells] == told["weekday-hours"]["values"]
