@@ -69,6 +69,7 @@ class SiteList:
         with self._control.change() as connection:
             self._check_new(connection, name)
             connection.execute("INSERT INTO sites VALUES (?, ?, ?)", (name, now, by.actor))
+            _stop_sharing(connection, name)  # what was on while the options had it
             audit.record(connection, now, by, "site.add", name)
             for alias in aliases:
                 self._add_alias(connection, by, name, alias, now)
@@ -81,6 +82,7 @@ class SiteList:
         with self._control.change() as connection:
             if not connection.execute("DELETE FROM sites WHERE name = ?", (name,)).rowcount:
                 raise self._explain_absence(name)
+            _stop_sharing(connection, name)
             audit.record(connection, now, by, "site.remove", name)
             hosts = self._read_hosts(connection)
             for alias, site in connection.execute("SELECT alias, site FROM aliases").fetchall():
@@ -120,6 +122,22 @@ class SiteList:
             if site.name == name:
                 return site
         raise NotFoundError(f"there is no site {name[:256]!r}")
+
+    def resolve(self, connection: Connection, host: str) -> str:
+        """The name of the site that a host is, or is an alias of; empty if there is none of that name."""
+        try:
+            host = parse_entry(host)
+        except OriginError:
+            return ""
+        name = self._aliases.get(host) or _find_site(connection, host) or host
+        is_site = name in self._origins or _has(connection, name)
+        return name if is_site and not is_wildcard(name) else ""
+
+    def aliases_of(self, connection: Connection, site: str) -> tuple[str, ...]:
+        """The aliases of a site, those of the options first."""
+        rows = connection.execute("SELECT alias FROM aliases WHERE site = ? ORDER BY alias", (site,))
+        of_options = (alias for alias, target in self._aliases.items() if target == site)
+        return tuple(dict.fromkeys([*of_options, *(alias for (alias,) in rows)]))
 
     def read(self) -> Registered:
         """What is registered now."""
@@ -228,6 +246,10 @@ def _find_site(connection: Connection, alias: str) -> str:
 def _delete_alias(connection: Connection, by: Grant, alias: str, site: str, now: int) -> None:
     connection.execute("DELETE FROM aliases WHERE alias = ?", (alias,))
     audit.record(connection, now, by, "site.alias.remove", alias, site)
+
+
+def _stop_sharing(connection: Connection, site: str) -> None:
+    connection.execute("DELETE FROM sharing WHERE site = ?", (site,))
 
 
 def _count(connection: Connection, table: Literal["sites", "aliases"]) -> int:

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from prisme.access.shares import SHARE
+from prisme.access.sharing import CREDENTIALS, EMBED, PUBLIC
 from prisme.base.errors import InputError
 from prisme.base.timexpr import SECOND
 from prisme.dashboard import filter_terms, periods
@@ -23,7 +23,7 @@ LIST: Final = "/dashboard/list"
 # Parameters that are passed on to the stats API, and those of the page alone.
 _STATS_PARAMETERS: Final = ("tz", "interval", *COMPARE, *filters.NAMES)
 _PAGE_PARAMETERS: Final = ("period", "metric", "sources", "pages", "technology", "events", "links", "property")
-_KNOWN: Final = (*_PAGE_PARAMETERS, "from", "to", *_STATS_PARAMETERS, SHARE)
+_KNOWN: Final = (*_PAGE_PARAMETERS, "from", "to", *_STATS_PARAMETERS, *CREDENTIALS)
 
 
 class UrlState(msgspec.Struct, frozen=True):
@@ -90,4 +90,6 @@ def read_parameters(query: Mapping[str, str]) -> dict[str, str]:
     for name in given:
         if name not in _KNOWN:
             raise InputError(f"{name[:64]}: unknown parameter; a known one is period=7d")
+    if EMBED in given and PUBLIC not in given:
+        raise InputError(f"{EMBED}: is for public dashboards, such as public=example.com&embed=1")
     return {name: filter_terms.normalise(name, text) if name in filters.NAMES else text for name, text in given.items()}

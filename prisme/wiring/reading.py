@@ -9,6 +9,7 @@ from prisme.access.accounts import Accounts
 from prisme.access.browsers import Browsers
 from prisme.access.setup import Setup
 from prisme.access.shares import Shares
+from prisme.access.sharing import Sharing
 from prisme.access.tokens import Tokens
 from prisme.access.views import Views
 from prisme.runtime.clock import Clock
@@ -19,14 +20,15 @@ from prisme.stats.cache.sites import SiteCache
 from prisme.store.control import Control
 from prisme.store.database import Database
 from prisme.visit.sites import Sites
-from prisme.web import static
+from prisme.web import badge, static
 from prisme.web.api import admin
 from prisme.web.api import stats as stats_api
 from prisme.web.api.admin import AdminApiDeps
 from prisme.web.api.stats import StatsDeps
 from prisme.web.authentication import Authenticator
+from prisme.web.badge import BadgeDeps
 from prisme.web.identification import Identifier
-from prisme.web.pages import dashboard, login, settings, share, site, sites
+from prisme.web.pages import dashboard, login, public, settings, share, site, sites
 from prisme.web.pages import list as list_page
 from prisme.web.pages import setup as setup_page
 from prisme.web.pages.endpoints import PageDeps
@@ -72,8 +74,9 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     """All routes that show something, and those of the accounts of who may see it. `closing` ends their threads."""
     config, database, clock = deps.config, deps.database, deps.clock
     control, templates = deps.control, deps.templates
+    sharing = Sharing(control, deps.sites.list)
     authenticator = Authenticator(
-        Accounts(control), Tokens(control), Shares(control), lambda: clock.wall() // 1_000_000_000
+        Accounts(control), Tokens(control), Shares(control), sharing, lambda: clock.wall() // 1_000_000_000
     )
     figures_pool = WorkerPool("figures", _READERS_PER_RANK, _MAX_QUEUED, low_priority=True, per_rank=True)
     access_pool = WorkerPool("access", 1, _MAX_QUEUED)
@@ -90,7 +93,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     access_page = PageDeps(templates, access_pool, identifier)
     scripts = ScriptRequests(deps.urls)
     dashboard_deps = DashboardDeps(
-        figures_page, source, SiteCache(), authenticator, Views(control), deps.sites, scripts, deps.intake
+        figures_page, source, SiteCache(), authenticator, Views(control), sharing, deps.sites, scripts, deps.intake
     )
     browsers = Browsers(control)
     limit = RequestLimit(config.api_stats_rate_limit, clock.steady, identifier)
@@ -107,6 +110,8 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
             ),
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
             **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),
+            **public.routes(access_page),
+            **badge.routes(BadgeDeps(source, sharing, identify_pool, figures_pool)),
             **share.routes(ShareDeps(access_page, authenticator, passwords)),
             **setup_page.routes(SetupDeps(access_page, authenticator, setup, browsers, deps.log)),
         }

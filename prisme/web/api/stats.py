@@ -7,7 +7,7 @@ import msgspec
 
 from prisme.access.grants import STATS as SCOPE
 from prisme.access.grants import Grant
-from prisme.access.shares import SHARE
+from prisme.access.sharing import credentials
 from prisme.base import refusal
 from prisme.base.domains import allows
 from prisme.base.errors import InputError
@@ -125,7 +125,8 @@ def _respond(
 
 def _read_query(now: int, name: str, as_csv: bool, parsed: ParsedRequest, grant: Grant) -> _Query | Refusal:
     """The query of a request, for a sender who may see the result."""
-    parameters = {key: text for key, text in parsed.query.items() if key != SHARE}
+    granted = credentials(parsed.query)
+    parameters = {key: text for key, text in parsed.query.items() if key not in granted}
     try:
         read = read_query(parameters, now, extra_parameters(name))
     except InputError as error:

@@ -1,12 +1,12 @@
 """Endpoints of pages and forms: a request is parsed, and handled in a worker thread. Refusals are shown as a page."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 import msgspec
 
 from prisme.access.grants import Grant
-from prisme.access.shares import SHARE
+from prisme.access.sharing import credentials
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.dashboard.url_state import DASHBOARD
@@ -47,9 +47,9 @@ class PageRequest(msgspec.Struct, frozen=True):
 
     @property
     def dashboard_url(self) -> str:
-        """The path of the dashboard below the root, with the share link of the request if there is one."""
-        key = self.parsed.query.get(SHARE)
-        return f"{DASHBOARD}?{SHARE}={quote(key)}" if key else DASHBOARD
+        """The path of the dashboard below the root, with the share link or public page of the request, if any."""
+        granted = credentials(self.parsed.query)
+        return f"{DASHBOARD}?{urlencode(granted)}" if granted else DASHBOARD
 
 
 # Handles a request in a worker thread. An exception is a defect of ours.
