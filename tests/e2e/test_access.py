@@ -21,6 +21,7 @@ from tests.server import LiveServer, watch_routes
 MARKS = (SECRET, "unseen", "secretive", "Firefox", "lettre")
 OPEN = re.compile(
     r"/api/v1/(?:events|noscript)/.*|/api/v1/healthcheck|/static/(?:(?:wa|dashboard)\.js|icon\.svg)|/(?:login|logout|setup|share|favicon\.ico|robots\.txt)"
+    r"|/(?:public|badge)/:name"  # tests/e2e/test_sharing.py
 )
 # Pages that lead whoever is nobody to a log-in.
 SETTINGS = tuple(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit"))

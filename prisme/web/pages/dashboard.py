@@ -1,10 +1,10 @@
 """The dashboard and its forms: filter, save a view, create a share link."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from prisme.access.grants import ADMIN, Grant
+from prisme.access.grants import ADMIN, Grant, parse_domain
 from prisme.access.shares import SHARE
 from prisme.base import refusal
 from prisme.base.domains import host_of
@@ -19,9 +19,10 @@ from prisme.stats.queries import Stats
 from prisme.visit.origins import Hosts
 from prisme.web.pages.endpoints import PageRequest, form_endpoint
 from prisme.web.pages.health import health_values
+from prisme.web.pages.settings_changes import read_expires
 from prisme.web.pages.site_rows import site_link
 from prisme.web.pages.site_steps import Arrivals, list_steps
-from prisme.web.pages.templates import see_other
+from prisme.web.pages.templates import format_time, see_other
 from prisme.web.pages.viewer import (
     DashboardDeps,
     Viewer,
@@ -46,7 +47,10 @@ def routes(deps: DashboardDeps) -> dict[str, Methods]:
         DASHBOARD: {"GET": viewer_endpoint(deps, _show_dashboard)},
         f"{DASHBOARD}/filter": {"GET": viewer_endpoint(deps, _redirect_to_filter)},
         f"{DASHBOARD}/views": {"POST": _form_endpoint(deps, _change_views)},
-        f"{DASHBOARD}/share": {"POST": _form_endpoint(deps, _add_share)},
+        f"{DASHBOARD}/share": {
+            "GET": viewer_endpoint(deps, _ask_share, f"{DASHBOARD}/share"),
+            "POST": _form_endpoint(deps, _add_share),
+        },
     }
 
 
@@ -95,7 +99,7 @@ def _change_views(deps: DashboardDeps, grant: Grant, request: PageRequest) -> Re
     """Save or delete a view."""
     if not grant.account:
         return refusal.NOT_ALLOWED
-    back = _read_back(request)
+    back = _read_back(request, request.fields)
     if request.fields.get("remove"):
         deps.views.remove(grant.account, request.fields["remove"])
     else:
@@ -103,20 +107,49 @@ def _change_views(deps: DashboardDeps, grant: Grant, request: PageRequest) -> Re
     return see_other(back)
 
 
+def _ask_share(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
+    """Ask whether to create a share link, and say what it will show."""
+    if ADMIN not in viewer.grant.scopes:
+        return refusal.NOT_ALLOWED
+    return _show_share_form(deps, viewer.request, viewer.parameters)
+
+
+def _show_share_form(
+    deps: DashboardDeps, request: PageRequest, fields: Mapping[str, str], fault: str = ""
+) -> Response | Refusal:
+    values = {
+        "domain": parse_domain(fields.get("domain", "")),
+        "link": "",
+        "back": request.root + _read_back(request, fields),
+        "fault": fault,
+        "typed": fields,
+    }
+    return deps.page.templates.render("shared", values, 400 if fault else 200)
+
+
 def _add_share(deps: DashboardDeps, grant: Grant, request: PageRequest) -> Response | Refusal:
     """Create a share link, and show it; it cannot be shown again."""
     if ADMIN not in grant.scopes:
         return refusal.NOT_ALLOWED
-    authenticator = deps.authenticator
-    share, key = authenticator.shares.add(grant, request.fields.get("domain", ""), authenticator.clock())
-    link = f"{request.base}/share?{urlencode({SHARE: key})}"
-    values = {"domain": share.domain, "link": link, "back": request.root + _read_back(request)}
+    fields, now = request.fields, deps.authenticator.clock()
+    domain, password = parse_domain(fields.get("domain", "")), fields.get("password") or None
+    try:
+        expires = read_expires(fields, now)
+        share, key = deps.authenticator.shares.add(grant, domain, now, expires=expires, password=password)
+    except InputError as error:
+        return _show_share_form(deps, request, fields, str(error))
+    values = {
+        "domain": share.domain,
+        "link": f"{request.base}/share?{urlencode({SHARE: key})}",
+        "back": request.root + _read_back(request, fields),
+        "expires": format_time(expires) if expires else "",
+    }
     return deps.page.templates.render("shared", values)
 
 
-def _read_back(request: PageRequest) -> str:
+def _read_back(request: PageRequest, fields: Mapping[str, str]) -> str:
     """The dashboard's URL to go back to, from a form's field. It is one below the root."""
-    back = request.fields.get("back", "").removeprefix(request.root)
+    back = fields.get("back", "").removeprefix(request.root)
     is_dashboard = back == DASHBOARD or back.startswith(f"{DASHBOARD}?")
     return back if is_dashboard and back.isascii() and back.isprintable() else DASHBOARD
 

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from prisme.access.sharing import PUBLIC
+from prisme.access.sharing import PUBLIC, public_site
 from prisme.base.refusal import Refusal
 from prisme.dashboard.url_state import DASHBOARD
 from prisme.web.pages.endpoints import PageDeps
@@ -30,7 +30,7 @@ def routes(deps: PageDeps) -> dict[str, Methods]:
         grant = await deps.identifier.identify(request, msgspec.structs.replace(parsed, query=query, headers={}))
         if isinstance(grant, Refusal):
             return error_page(deps.templates, request, grant)
-        leading = see_other(f"{DASHBOARD}?{urlencode(query)}")
+        leading = see_other(f"{DASHBOARD}?{urlencode(query | {PUBLIC: public_site(grant)})}")
         return put_below(deps.templates.root, make_public(leading, ()))
 
     return {PUBLIC_PAGE + NAME: {"GET": endpoint}}

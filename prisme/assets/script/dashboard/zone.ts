@@ -5,6 +5,9 @@ import { show } from "./page";
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && document.body.dataset.zone && !new URLSearchParams(location.search).has("tz")) {
-  document.cookie = `prisme_tz=${zone}; Path=${DASHBOARD}; Max-Age=31536000; SameSite=Lax`;
-  if (document.body.dataset.zone !== zone) void show(location.href, false);
+  const address = new URL(location.href);
+  // In a frame on another site's page, there are no cookies.
+  if (address.searchParams.has("embed")) address.searchParams.set("tz", zone);
+  else document.cookie = `prisme_tz=${zone}; Path=${DASHBOARD}; Max-Age=31536000; SameSite=Lax`;
+  if (document.body.dataset.zone !== zone) void show(address.href, false);
 }
