@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from prisme.access import accounts, audit, grants, keys, login_attempts, shares, sites, tokens, views
+from prisme.access import accounts, audit, grants, keys, login_attempts, shares, sharing, sites, tokens, views
 from prisme.base import refusal, uri
 from prisme.base.refusal import Refusal
 from prisme.ingest import pageview
@@ -78,6 +78,7 @@ VALUES: Final = {
     "API tokens": f"{tokens._MAX_TOKENS:,}",
     "share links": f"{shares._MAX_SHARES:,}",
     "saved views of an account": f"{views._MAX_VIEWS}, of {views._MAX_QUERY:,} characters each",
+    "aliases of a site whose pages may embed its dashboard": f"{sharing.MOST_ALIASES}, the first",
     "audit log": (
         f"{audit._MAX_ENTRIES['change']:,} changes, {audit._MAX_ENTRIES['login']:,} log-ins and log-outs, "
         f"{audit._MAX_ENTRIES['attempt']:,} entries of attempts"
