@@ -11,7 +11,7 @@ import msgspec
 
 from prisme.access import audit
 from prisme.access.grants import AccessError, Grant, NotFoundError
-from prisme.base.domains import is_wildcard
+from prisme.base.domains import host_of, is_wildcard
 from prisme.store.control import Control
 from prisme.visit.origins import Hosts, OriginError, parse_entry
 
@@ -132,6 +132,16 @@ class SiteList:
         name = self._aliases.get(host) or _find_site(connection, host) or host
         is_site = name in self._origins or _has(connection, name)
         return name if is_site and not is_wildcard(name) else ""
+
+    def canonical(self, connection: Connection, domain: str) -> str:
+        """The domain as its events are stored: that of the site, if its host is an alias."""
+        host = host_of(domain)
+        site = self._aliases.get(host) or _find_site(connection, host)
+        return site + domain[len(host) :] if site else domain
+
+    def is_registered(self, connection: Connection, domain: str) -> bool:
+        """Whether pages of a domain are counted, as a site of that name or by a wildcard."""
+        return host_of(domain) in self._read_hosts(connection)
 
     def aliases_of(self, connection: Connection, site: str) -> tuple[str, ...]:
         """The aliases of a site, those of the options first."""

@@ -41,7 +41,10 @@ class Options(msgspec.Struct, frozen=True):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """A row of the table: a bucket from `at` to `until` (Unix seconds), and the one that it is compared with."""
+    """A row of the table: a bucket from `at` to `until` (Unix seconds), and the one that it is compared with.
+
+    `note` has the texts of its annotations.
+    """
 
     at: int
     until: int
@@ -50,6 +53,7 @@ class Point(msgspec.Struct, frozen=True):
     compared_value: str
     compared_label: str
     link: str
+    note: str = ""
 
 
 class Chart(msgspec.Struct, frozen=True):

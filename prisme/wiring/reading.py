@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from prisme.access.accounts import Accounts
+from prisme.access.annotations import Annotations
 from prisme.access.browsers import Browsers
 from prisme.access.setup import Setup
 from prisme.access.shares import Shares
@@ -28,7 +29,7 @@ from prisme.web.api.stats import StatsDeps
 from prisme.web.authentication import Authenticator
 from prisme.web.badge import BadgeDeps
 from prisme.web.identification import Identifier
-from prisme.web.pages import dashboard, login, public, settings, share, site, sites
+from prisme.web.pages import dashboard, dashboard_forms, login, public, settings, share, site, sites
 from prisme.web.pages import list as list_page
 from prisme.web.pages import setup as setup_page
 from prisme.web.pages.endpoints import PageDeps
@@ -74,7 +75,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     """All routes that show something, and those of the accounts of who may see it. `closing` ends their threads."""
     config, database, clock = deps.config, deps.database, deps.clock
     control, templates = deps.control, deps.templates
-    sharing = Sharing(control, deps.sites.list)
+    sharing, annotations = Sharing(control, deps.sites.list), Annotations(control, deps.sites.list)
     authenticator = Authenticator(
         Accounts(control), Tokens(control), Shares(control), sharing, lambda: clock.wall() // 1_000_000_000
     )
@@ -93,7 +94,16 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     access_page = PageDeps(templates, access_pool, identifier)
     scripts = ScriptRequests(deps.urls)
     dashboard_deps = DashboardDeps(
-        figures_page, source, SiteCache(), authenticator, Views(control), sharing, deps.sites, scripts, deps.intake
+        figures_page,
+        source,
+        SiteCache(),
+        authenticator,
+        Views(control),
+        annotations,
+        sharing,
+        deps.sites,
+        scripts,
+        deps.intake,
     )
     browsers = Browsers(control)
     limit = RequestLimit(config.api_stats_rate_limit, clock.steady, identifier)
@@ -102,11 +112,21 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     others = limit.guard(
         {
             **dashboard.routes(dashboard_deps),
+            **dashboard_forms.routes(dashboard_deps),
             **list_page.routes(dashboard_deps),
             **sites.routes(dashboard_deps),
             **site.routes(dashboard_deps),
             **admin.routes(
-                AdminApiDeps(control, authenticator, identifier, access_pool, passwords, deps.sites, config.base_path)
+                AdminApiDeps(
+                    control,
+                    authenticator,
+                    identifier,
+                    access_pool,
+                    passwords,
+                    deps.sites,
+                    annotations,
+                    config.base_path,
+                )
             ),
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
             **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),

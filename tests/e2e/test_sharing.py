@@ -56,8 +56,8 @@ def turn(ada: httpx.Client, kind: str, on: str = "1", host: str = SHOP) -> httpx
 
 
 def test_all_is_off_and_nobody_learns_which_sites_exist(server: LiveServer) -> None:
-    paths = ("/dashboard?public={}", "/dashboard?embed=1&public={}", "/dashboard/list?name=top-pages&public={}")
-    paths += ("/api/v1/stats/visitors?public={}", "/public/{}", "/badge/{}.svg")
+    pages = ("/dashboard?public={}", "/dashboard?embed=1&public={}", "/dashboard/list?name=top-pages&public={}")
+    paths = (*pages, "/api/v1/stats/visitors?public={}", "/public/{}", "/badge/{}.svg")
     for path in paths:
         hosts = (SHOP, "nowhere.example", "*.wild.example", "a.wild.example", f"{SHOP}:8080", "%20", "[")
         answers = [server.http.get(path.format(host)) for host in hosts]

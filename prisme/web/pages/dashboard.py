@@ -1,28 +1,29 @@
-"""The dashboard and its forms: filter, save a view, create a share link."""
+"""The dashboard, and its filter form."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlencode
 
-from prisme.access.grants import ADMIN, Grant, parse_domain
-from prisme.access.shares import SHARE
+from prisme.access.annotations import Annotation, may_annotate
+from prisme.access.grants import ADMIN
+from prisme.access.sharing import public_site
 from prisme.base import refusal
 from prisme.base.domains import host_of
-from prisme.base.errors import InputError
+from prisme.base.offsets import localise
 from prisme.base.refusal import Refusal
-from prisme.dashboard import filter_terms, page
+from prisme.base.timexpr import SECOND
+from prisme.dashboard import annotations, filter_terms, page
 from prisme.dashboard.lists import CSV, link_export
+from prisme.dashboard.saved_views import build_views
 from prisme.dashboard.url_state import DASHBOARD, UrlState, read_parameters
 from prisme.stats import filters
-from prisme.stats.parameters import COMPARE, read_query
+from prisme.stats.filters import DOMAIN
+from prisme.stats.parameters import COMPARE, StatsQuery, read_query
 from prisme.stats.queries import Stats
 from prisme.visit.origins import Hosts
-from prisme.web.pages.endpoints import PageRequest, form_endpoint
 from prisme.web.pages.health import health_values
-from prisme.web.pages.settings_changes import read_expires
 from prisme.web.pages.site_rows import site_link
 from prisme.web.pages.site_steps import Arrivals, list_steps
-from prisme.web.pages.templates import format_time, see_other
+from prisme.web.pages.templates import see_other
 from prisme.web.pages.viewer import (
     DashboardDeps,
     Viewer,
@@ -33,24 +34,17 @@ from prisme.web.pages.viewer import (
     visible_domains,
 )
 from prisme.web.responses import Response
-from prisme.web.routing import Endpoint, Methods
+from prisme.web.routing import Methods
 
 # Names of sites that the page without visits shows.
 _MOST_NAMES: Final = 10
-# Handles a form. Raises InputError for wrong fields.
-FormHandler = Callable[[DashboardDeps, Grant, PageRequest], Response | Refusal]
 
 
 def routes(deps: DashboardDeps) -> dict[str, Methods]:
-    """All routes of the dashboard, without those of lists."""
+    """The routes of the dashboard, without those of lists and of forms that change something."""
     return {
         DASHBOARD: {"GET": viewer_endpoint(deps, _show_dashboard)},
         f"{DASHBOARD}/filter": {"GET": viewer_endpoint(deps, _redirect_to_filter)},
-        f"{DASHBOARD}/views": {"POST": _form_endpoint(deps, _change_views)},
-        f"{DASHBOARD}/share": {
-            "GET": viewer_endpoint(deps, _ask_share, f"{DASHBOARD}/share"),
-            "POST": _form_endpoint(deps, _add_share),
-        },
     }
 
 
@@ -68,6 +62,7 @@ def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         query = read_query(state.stats_parameters() | {"limit": str(page.ROWS)}, now, COMPARE)
         values = page.build_page(stats, state, query, [domain for domain, _ in domains], now, deps.source.cache)
     values |= frame_values(viewer, state, query.zone.key)
+    values |= _note_values(deps, viewer, query, values, [domain for domain, _ in domains])
     return render("dashboard", values | _menu_values(deps, viewer, state, values["chosen_domains"]))
 
 
@@ -81,77 +76,19 @@ def _redirect_to_filter(_: DashboardDeps, viewer: Viewer) -> Response | Refusal:
     return see_other(state.link({name: filter_terms.normalise(name, value)}))
 
 
-def _form_endpoint(deps: DashboardDeps, handle: FormHandler) -> Endpoint:
-    """An endpoint for a form whose sender is authenticated."""
+def _note_values(
+    deps: DashboardDeps, viewer: Viewer, query: StatsQuery, values: Mapping[str, Any], domains: list[str]
+) -> dict[str, Any]:
+    """The chart with the annotations of the sites that the page is about; a public page has none, they may be internal.
 
-    def handle_form(request: PageRequest) -> Response | Refusal:
-        if isinstance(request.grant, Refusal):
-            return request.grant
-        try:
-            return handle(deps, request.grant, request)
-        except InputError as error:
-            return refusal.FIELDS_INVALID.with_reason(str(error))
-
-    return form_endpoint(deps.page, handle_form, lambda why, _: why)
-
-
-def _change_views(deps: DashboardDeps, grant: Grant, request: PageRequest) -> Response | Refusal:
-    """Save or delete a view."""
-    if not grant.account:
-        return refusal.NOT_ALLOWED
-    back = _read_back(request, request.fields)
-    if request.fields.get("remove"):
-        deps.views.remove(grant.account, request.fields["remove"])
-    else:
-        deps.views.save(grant.account, request.fields.get("name", ""), back.partition("?")[2])
-    return see_other(back)
-
-
-def _ask_share(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
-    """Ask whether to create a share link, and say what it will show."""
-    if ADMIN not in viewer.grant.scopes:
-        return refusal.NOT_ALLOWED
-    return _show_share_form(deps, viewer.request, viewer.parameters)
-
-
-def _show_share_form(
-    deps: DashboardDeps, request: PageRequest, fields: Mapping[str, str], fault: str = ""
-) -> Response | Refusal:
-    values = {
-        "domain": parse_domain(fields.get("domain", "")),
-        "link": "",
-        "back": request.root + _read_back(request, fields),
-        "fault": fault,
-        "typed": fields,
-    }
-    return deps.page.templates.render("shared", values, 400 if fault else 200)
-
-
-def _add_share(deps: DashboardDeps, grant: Grant, request: PageRequest) -> Response | Refusal:
-    """Create a share link, and show it; it cannot be shown again."""
-    if ADMIN not in grant.scopes:
-        return refusal.NOT_ALLOWED
-    fields, now = request.fields, deps.authenticator.clock()
-    domain, password = parse_domain(fields.get("domain", "")), fields.get("password") or None
-    try:
-        expires = read_expires(fields, now)
-        share, key = deps.authenticator.shares.add(grant, domain, now, expires=expires, password=password)
-    except InputError as error:
-        return _show_share_form(deps, request, fields, str(error))
-    values = {
-        "domain": share.domain,
-        "link": f"{request.base}/share?{urlencode({SHARE: key})}",
-        "back": request.root + _read_back(request, fields),
-        "expires": format_time(expires) if expires else "",
-    }
-    return deps.page.templates.render("shared", values)
-
-
-def _read_back(request: PageRequest, fields: Mapping[str, str]) -> str:
-    """The dashboard's URL to go back to, from a form's field. It is one below the root."""
-    back = fields.get("back", "").removeprefix(request.root)
-    is_dashboard = back == DASHBOARD or back.startswith(f"{DASHBOARD}?")
-    return back if is_dashboard and back.isascii() and back.isprintable() else DASHBOARD
+    `domains` are those that the viewer may see.
+    """
+    shown = values["chosen_domains"] or ([] if DOMAIN in query.filters else domains)
+    edges, found = query.span.edges, list[Annotation]()
+    if not public_site(viewer.grant):
+        found = deps.annotations.find(shown, edges[0] // SECOND, edges[-1] // SECOND, annotations.MOST + 1)
+    notes = annotations.annotate(values["chart"], edges, found, query.zone, query.interval)
+    return {"chart": notes.chart, "notes": notes, "today": f"{localise(deps.source.now, query.zone):%Y-%m-%d}"}
 
 
 def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: list[str]) -> dict[str, Any]:
@@ -160,13 +97,13 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: 
     `domains` are those that the page is about.
     """
     grant = viewer.grant
-    dashboard = state.root + DASHBOARD
-    views = deps.views.list(grant.account) if grant.account else []
+    own = [] if public_site(grant) else deps.views.list(grant.account, domains)
+    one_site = domains[0] if len(domains) == 1 else ""
     return {
-        "views": [
-            {"name": view.name, "link": f"{dashboard}?{view.query}" if view.query else dashboard} for view in views
-        ],
-        "share_domain": domains[0] if ADMIN in grant.scopes and len(domains) == 1 else "",
+        "views": build_views(state, own),
+        "is_admin": ADMIN in grant.scopes,
+        "share_domain": one_site if ADMIN in grant.scopes else "",
+        "note_domain": one_site if grant.is_login and may_annotate(grant, one_site) else "",
         "clear": state.link(dict.fromkeys(filters.NAMES)),
         "all_link": state.link({"period": "all", "from": None, "to": None}),
         "now_link": state.link({"period": "30m", "from": None, "to": None}),

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from prisme.access.annotations import Annotations
 from prisme.access.grants import ADMIN, STATS, Grant, NotFoundError
 from prisme.access.shares import SHARE
 from prisme.access.sharing import EMBED, PUBLIC, Sharing, credentials, public_site
@@ -45,6 +46,7 @@ class DashboardDeps(msgspec.Struct, frozen=True):
     sites: SiteCache
     authenticator: Authenticator
     views: Views
+    annotations: Annotations
     sharing: Sharing
     registry: SiteRegistry
     scripts: ScriptRequests
