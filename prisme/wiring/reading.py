@@ -105,6 +105,9 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
         scripts,
         deps.intake,
     )
+    admin_deps = AdminApiDeps(
+        control, authenticator, identifier, access_pool, passwords, deps.sites, annotations, config.base_path
+    )
     browsers = Browsers(control)
     limit = RequestLimit(config.api_stats_rate_limit, clock.steady, identifier)
     origins = config.api_stats_allow_origins
@@ -116,18 +119,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
             **list_page.routes(dashboard_deps),
             **sites.routes(dashboard_deps),
             **site.routes(dashboard_deps),
-            **admin.routes(
-                AdminApiDeps(
-                    control,
-                    authenticator,
-                    identifier,
-                    access_pool,
-                    passwords,
-                    deps.sites,
-                    annotations,
-                    config.base_path,
-                )
-            ),
+            **admin.routes(admin_deps),
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
             **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),
             **public.routes(access_page),
