@@ -8,7 +8,7 @@ import httpx
 from prisme.access.accounts import Accounts
 from prisme.access.grants import operator
 from prisme.access.shares import Shares
-from prisme.access.sharing import KINDS, Sharing
+from prisme.access.sharing import Sharing
 from prisme.access.sites import SiteList
 from prisme.access.tokens import Tokens
 from prisme.store.control import Control
@@ -46,8 +46,7 @@ class Callers:
         }
         sites = SiteList(control, (), ())
         sites.add(BY, OTHER, now)
-        for kind in KINDS:
-            Sharing(control, sites).switch(BY, OTHER, kind, True, now)
+        Sharing(control, sites).switch(BY, OTHER, "public", True, now)
         eve = accounts.find_login(self.cookie("eve")["cookies"]["prisme_login"], now)
         assert eve
         self.other_domain = {
@@ -56,8 +55,6 @@ class Callers:
             "token of a viewer": self.bearer(tokens.add(eve.grant, "t", now)[1]),
             "share link": {"params": {"share": shares.add(BY, OTHER, now)[1]}},
             "share link as token": self.bearer(shares.add(BY, OTHER, now)[1]),
-            "public page": {"params": {"public": OTHER}},
-            "public page in a frame": {"params": {"public": OTHER, "embed": "1"}},
             "public page over a log-in": {"params": {"public": OTHER}, **self.admin},
             "share link over a log-in": {"params": {"share": shares.add(BY, OTHER, now)[1]}, **self.admin},
         }

@@ -42,7 +42,16 @@ def test_no_link_of_a_page_leaves_the_path(server: LiveServer, callers: Callers)
         "a share link": {"/dashboard", "/dashboard/list"},
         "nobody": {"/login"},
     }
-    posted = {"/logout", "/login", "/sites", "/site", "/dashboard/views", "/dashboard/share", *(settings[:-1])}
+    posted = {
+        "/logout",
+        "/login",
+        "/sites",
+        "/site",
+        "/dashboard/views",
+        "/dashboard/share",
+        "/dashboard/annotations",
+        *(settings[:-1]),
+    }
     forms = set()
     for who, cookies, start in (
         ("ada", callers.admin["cookies"], "/"),
