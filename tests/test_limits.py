@@ -5,7 +5,19 @@ from typing import Final
 
 import pytest
 
-from prisme.access import accounts, annotations, audit, grants, keys, login_attempts, shares, sharing, sites, tokens, views
+from prisme.access import (
+    accounts,
+    annotations,
+    audit,
+    grants,
+    keys,
+    login_attempts,
+    shares,
+    sharing,
+    sites,
+    tokens,
+    views,
+)
 from prisme.base import refusal, uri
 from prisme.base.refusal import Refusal
 from prisme.ingest import pageview

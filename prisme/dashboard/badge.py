@@ -5,8 +5,10 @@ from typing import Final
 
 _HEIGHT: Final = 20
 _PADDING: Final = 7
-# Of a letter at 11 pixels, on average. `textLength` fits the text of any font into this.
+# Widths of letters at 11 pixels, about; `textLength` fits the text of any font into their sum.
 _LETTER: Final = 6.3
+_OTHERS: Final = dict.fromkeys(" .,ijlt", 3.4) | dict.fromkeys("frs", 4.9) | dict.fromkeys("mwM", 9.3)
+_BOLD: Final = 1.06
 _SVG: Final = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" role="img" aria-label="{title}">'
     "<title>{title}</title>"
@@ -21,7 +23,7 @@ _SVG: Final = (
 
 def draw_badge(label: str, value: str) -> str:
     """The SVG with a label at the left and a value at the right."""
-    lengths = [round(len(text) * _LETTER, 1) for text in (label, value)]
+    lengths = [_measure(label), round(_measure(value) * _BOLD, 1)]
     split = round(lengths[0] + 2 * _PADDING)
     width = round(split + lengths[1] + 2 * _PADDING)
     return _SVG.format(
@@ -38,3 +40,8 @@ def draw_badge(label: str, value: str) -> str:
         value=escape(value),
         title=escape(f"{label}: {value}"),
     )
+
+
+def _measure(text: str) -> float:
+    """About how wide a text is, in pixels."""
+    return round(sum(_OTHERS.get(letter, _LETTER) for letter in text), 1)

@@ -14,7 +14,7 @@ from prisme.web.pages.public import PUBLIC_PAGE
 _TITLES: Final[dict[Kind, tuple[str, str]]] = {
     "public": (
         "Public dashboard",
-        "Anybody can see the dashboard of this site at this address, without an account, with all periods and filters. "
+        "Anybody can see the dashboard of this site, without an account, with all periods and filters. "
         "Nobody can change anything there.",
     ),
     "embed": (
