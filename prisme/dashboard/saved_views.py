@@ -8,6 +8,7 @@ import msgspec
 
 from prisme.access.views import View
 from prisme.base.errors import InputError
+from prisme.dashboard import periods
 from prisme.dashboard.url_state import UrlState
 from prisme.stats import filters
 from prisme.stats.parameters import COMPARE
@@ -34,7 +35,8 @@ def choose_parameters(parameters: Mapping[str, str], *, with_period: bool, for_s
     """
     names = [name for name in filters.NAMES if not (for_site and name == filters.DOMAIN)]
     names += _PERIOD if with_period else ()
-    chosen = {name: parameters[name] for name in names if parameters.get(name)}
+    given = parameters if _TIMES & parameters.keys() else {**parameters, "period": periods.DEFAULT}
+    chosen = {name: given[name] for name in names if given.get(name)}
     if not chosen:
         raise InputError("a view has filters, or the period: choose a filter first, or check the box With the period")
     return urlencode(chosen)

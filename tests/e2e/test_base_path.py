@@ -33,7 +33,7 @@ def test_no_link_of_a_page_leaves_the_path(server: LiveServer, callers: Callers)
     Tokens(control).add(BY, "report", now)
     _, key = Shares(control).add(BY, SECRET, now)
     for name in ("one", "two"):
-        fields = {"name": name, "back": f"{ROOT}/dashboard?period=7d"}
+        fields = {"name": name, "back": f"{ROOT}/dashboard?period=7d", "period": "1"}
         saved = call(server, "POST", f"{ROOT}/dashboard/views", callers.admin, data=fields)
         assert saved.headers["location"] == f"{ROOT}/dashboard?period=7d"
     settings = [f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit")]
@@ -138,7 +138,9 @@ def test_a_filter_may_have_dots(server: LiveServer, callers: Callers) -> None:
     "back", ["https://evil.example", "//evil.example", "/stats/../evil", "/stats/stats/dashboard", "/evil", "/stats"]
 )
 def test_a_form_leads_back_to_the_dashboard_alone(server: LiveServer, callers: Callers, back: str) -> None:
-    answer = call(server, "POST", f"{ROOT}/dashboard/views", callers.admin, data={"name": "x", "back": back})
+    answer = call(
+        server, "POST", f"{ROOT}/dashboard/views", callers.admin, data={"name": "x", "back": back, "period": "1"}
+    )
     assert answer.headers["location"] == f"{ROOT}/dashboard"
 
 

@@ -150,17 +150,19 @@ def test_time_zone(plain: Open) -> None:
 
 def test_saved_views(plain: Open) -> None:
     page = plain("/dashboard?period=7d&country=DE")
-    open_menu(page, "More")
+    open_menu(page, "Views")
     page.fill("#view-name", "Germany <b>this week")
+    page.get_by_label("With the period").check()
     page.get_by_role("button", name="Save").click()
     assert query(page) == {"period": "7d", "country": "DE"}
     page.goto(page.url.partition("?")[0])
-    open_menu(page, "More")
+    open_menu(page, "Views")
     page.get_by_role("link", name="Germany <b>this week").click()
     assert query(page) == {"period": "7d", "country": "DE"}
-    open_menu(page, "More")
-    page.get_by_role("button", name="Delete the view").click()
-    open_menu(page, "More")
+    open_menu(page, "Views")
+    page.locator(".ask summary").click()
+    page.get_by_role("button", name="Delete “Germany <b>this week” now").click()
+    open_menu(page, "Views")
     assert page.get_by_role("link", name="Germany <b>this week").count() == 0
 
 
