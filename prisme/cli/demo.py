@@ -136,9 +136,9 @@ def _fill(config: Config, flags: argparse.Namespace, waiting: "WaitingServer") -
     now, began = time.time_ns() // 1000, time.monotonic()
     start = (now - flags.days * DAY) // DAY * DAY
 
-    def progress(sent: int, at: int) -> None:
+    def progress(events: int, at: int) -> None:
         waiting.percent = (at - start) * 100 // (now - start)
-        _show(waiting.percent, datetime.fromtimestamp(at / 1e6, UTC).strftime("%Y-%m-%d"), sent)
+        _show(waiting.percent, datetime.fromtimestamp(at / 1e6, UTC).strftime("%Y-%m-%d"), events)
 
     progress(0, start)
     filled = fill(config, make_traffic(start, now, flags.visits, flags.seed), start, progress)
@@ -147,9 +147,9 @@ def _fill(config: Config, flags: argparse.Namespace, waiting: "WaitingServer") -
     print(f"{end}{sum(filled.stored.values()):,} events of {flags.days} days in {seconds:.1f} s", file=sys.stderr)
 
 
-def _show(percent: int, day: str, sent: int) -> None:
+def _show(percent: int, day: str, events: int) -> None:
     """A bar on a terminal, where each replaces the one before; a line elsewhere."""
-    text = f"{percent:3d}%  {day}  {sent:,} events"
+    text = f"{percent:3d}%  {day}  {events:,} events"
     if not sys.stderr.isatty():
         print(text, file=sys.stderr, flush=True)
         return

@@ -46,7 +46,7 @@ class Filled(msgspec.Struct):
 def fill(config: Config, traffic: Iterable[Sent], start: int, progress: Progress) -> Filled:
     """Store all traffic in the data folder of `config`; `start` is before the first event, in microseconds.
 
-    `progress` is called from time to time with the number of events sent and the time of the last one.
+    `progress` is called from time to time with the number of accepted events and the time of the last one.
     """
     filled, latest, log = Filled(Counter()), start, logging.getLogger("prisme")
     with Folder(config.data_dir) as folder, contextlib.ExitStack() as closing:
@@ -60,9 +60,9 @@ def fill(config: Config, traffic: Iterable[Sent], start: int, progress: Progress
             _check(sent, record(sent), filled)
             if filled.sent % _SEGMENT_EVENTS == 0:
                 _load(services, stores.loader, latest, filled)
-                progress(filled.sent, latest)
+                progress(filled.sent - filled.bots, latest)
         _load(services, stores.loader, latest, filled)
-        progress(filled.sent, latest)
+        progress(filled.sent - filled.bots, latest)
     return filled
 
 

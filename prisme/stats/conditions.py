@@ -13,10 +13,8 @@ from typing import Any, Final
 
 from prisme.base.domains import host_of, is_any_port, is_wildcard, suffix
 from prisme.stats.columns import time_column
-from prisme.stats.filters import DOMAIN, EVENT_COLUMNS, SESSION_COLUMNS, VIEW_COLUMNS, Bind, Filters, condition
+from prisme.stats.filters import EVERY_TABLE, Bind, Filters, compose
 
-# The columns of each table on which there are filters.
-_COLUMNS: Final = {"sessions": SESSION_COLUMNS, "pageviews": VIEW_COLUMNS, "events_custom": EVENT_COLUMNS}
 _PARAMETER: Final = re.compile(r"\$(\w+)")
 
 
@@ -28,14 +26,14 @@ class Conditions:
 
     def __init__(self, filters: Filters, start: int, end: int, domains: Collection[str] | None) -> None:
         self.parameters: dict[str, Any] = {}
+        self._of_tables: dict[str, list[str]] = {EVERY_TABLE: []}
+        for name, one in filters.items():
+            table, condition = compose(name, one, self.bind)
+            self._of_tables.setdefault(table, []).append(condition)
         # On the rows of every table, so that no query reads those of other domains.
-        self._everywhere = [condition(DOMAIN, filters[DOMAIN], self.bind)] if DOMAIN in filters else []
+        self._everywhere = self._of_tables.pop(EVERY_TABLE)
         if domains is not None:
             self._everywhere.append(allowed(domains, self.bind))
-        self._of_tables = {
-            table: [condition(columns[name], one, self.bind) for name, one in filters.items() if name in columns]
-            for table, columns in _COLUMNS.items()
-        }
         self._start = f"make_timestamp({self.bind(start)})"
         self._end = f"make_timestamp({self.bind(end)})"
 
@@ -64,7 +62,7 @@ class Conditions:
         for other, conditions in self._of_tables.items():
             if other == table:
                 parts += conditions
-            elif conditions:
+            else:
                 parts.append(f"session_uuid IN (SELECT session_uuid FROM {other} WHERE {_all(conditions)})")
         return f"FROM {table} WHERE {_all(parts)}"
 

@@ -7,7 +7,7 @@ excluding term, and at least one including term if there is any. Paths and hosts
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -16,27 +16,41 @@ from prisme.stats.patterns import Pattern, normalise
 
 # A column of every table, with the same value in all rows of a session.
 DOMAIN: Final = "domain"
-# Columns of `sessions`.
-SESSION_COLUMNS: Final = {
-    "entry-path": "entry_path",
-    "exit-path": "exit_path",
-    "referrer": "referrer_domain",
-    "os": "operating_system",
-    "browser": "browser_family",
-    "device": "device",
-    "device-type": "device_type",
-    "country": "country_code",
-    "utm-source": "utm_source",
-    "utm-medium": "utm_medium",
-    "utm-campaign": "utm_campaign",
-    "utm-term": "utm_term",
-    "utm-content": "utm_content",
+# The table of a filter that is about the rows of every table.
+EVERY_TABLE: Final = ""
+
+
+class Field(NamedTuple):
+    """What a filter compares: an SQL expression, as text, on the rows of a table.
+
+    A session matches if one of its rows does; in the lists of that table, only these rows count.
+    """
+
+    table: str
+    expression: str
+
+
+# All filters, in the order in which pages list them. A new one needs a title in `dashboard/filter_chips.py` as well.
+FIELDS: Final[dict[str, Field]] = {
+    DOMAIN: Field(EVERY_TABLE, "domain"),
+    "entry-path": Field("sessions", "entry_path"),
+    "exit-path": Field("sessions", "exit_path"),
+    "referrer": Field("sessions", "referrer_domain"),
+    "os": Field("sessions", "operating_system"),
+    "browser": Field("sessions", "browser_family"),
+    "device": Field("sessions", "device"),
+    "device-type": Field("sessions", "device_type"),
+    "country": Field("sessions", "country_code"),
+    "utm-source": Field("sessions", "utm_source"),
+    "utm-medium": Field("sessions", "utm_medium"),
+    "utm-campaign": Field("sessions", "utm_campaign"),
+    "utm-term": Field("sessions", "utm_term"),
+    "utm-content": Field("sessions", "utm_content"),
+    "path": Field("pageviews", "path"),
+    "status": Field("pageviews", "CAST(status AS VARCHAR)"),
+    "event": Field("events_custom", "name"),
 }
-# Columns of `pageviews`: a session matches if one of its pageviews does.
-VIEW_COLUMNS: Final = {"path": "path", "status": "CAST(status AS VARCHAR)"}
-# Columns of `events_custom`: a session matches if one of its custom events does.
-EVENT_COLUMNS: Final = {"event": "name"}
-NAMES: Final = (DOMAIN, *SESSION_COLUMNS, *VIEW_COLUMNS, *EVENT_COLUMNS)
+NAMES: Final = tuple(FIELDS)
 
 # Enough for a referrer with a host in each country.
 _MOST_TERMS: Final = 500
@@ -65,6 +79,12 @@ def read(parameters: Mapping[str, str]) -> Filters:
 def parse(name: str, raw: str) -> list[tuple[bool, Pattern]]:
     """Parse a filter into its terms, in order: whether each excludes, and its pattern. Raises InputError."""
     return [(negated, normalise(name, pattern)) for negated, pattern in _split(name, raw)]
+
+
+def compose(name: str, one: Filter, bind: Bind) -> tuple[str, str]:
+    """Return the table of a filter, and its SQL condition on the rows of that table."""
+    field = FIELDS[name]
+    return field.table, condition(field.expression, one, bind)
 
 
 def condition(column: str, one: Filter, bind: Bind) -> str:

@@ -40,7 +40,7 @@ INSERT INTO sessions BY NAME SELECT
     '' AS utm_source, '' AS utm_medium, '' AS utm_campaign, '' AS utm_term, '' AS utm_content, 1 AS pageviews
 FROM range(?)
 """
-KILLS = 50 if LONG else 6
+KILLS = 50 if LONG else 4
 Inject = Callable[..., None]
 
 
@@ -205,7 +205,7 @@ def test_a_killed_upgrade_is_done_again(killed: tuple[Path, list[Load]], inject:
 
 def test_a_killed_upgrade_from_0_1_0_is_done_again(tmp_path: Path) -> None:
     """The sessions' table is written again, of so many rows that kills hit it."""
-    old, path, rows = tmp_path / "old.duckdb", tmp_path / "prisme.duckdb", 400_000
+    old, path, rows = tmp_path / "old.duckdb", tmp_path / "prisme.duckdb", 200_000
     make_old(old, "events", 1)
     with duckdb.connect(str(old)) as tables:
         tables.execute(MANY_SESSIONS, [rows])

@@ -33,12 +33,12 @@ def test_nothing_has_come() -> None:
 
 
 def test_snippet_is_there() -> None:
-    assert steps(Arrivals(None, None), script=True)[0] == (True, "the last time 1m 00s ago")
+    assert steps(Arrivals(None, None), script=True)[0] == (True, "the last time 1 minute ago")
     assert steps(Arrivals(NOW - 3, None))[0][0]  # a visit without the script, or one cached by the browser
 
 
 def test_visits_and_events_have_come() -> None:
-    assert steps(Arrivals(NOW - 3, NOW))[1::2] == [(True, "3s ago"), (True, "0s ago")]
+    assert steps(Arrivals(NOW - 3, NOW))[1::2] == [(True, "3 seconds ago"), (True, "just now")]
 
 
 @pytest.mark.parametrize(

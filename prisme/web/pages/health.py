@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from prisme.dashboard.number_format import format_duration, format_exact
+from prisme.dashboard.age import format_age
+from prisme.dashboard.number_format import format_exact
 
 # By the reason of a refusal.
 _ADVICE: Final[dict[str, str]] = {
@@ -42,10 +43,9 @@ class Intake(msgspec.Struct, frozen=True):
 def health_values(intake: Intake, now: float) -> dict[str, Any]:
     """What the templates show; `now` in Unix seconds."""
     refused = sorted(intake.refused.items(), key=lambda item: (-item[1], item[0]))
-    ago = max(now - intake.stored_at, 0)
     return {
         "pending": format_exact(intake.pending),
-        "stored": f"{format_duration(ago)} ago" if intake.stored_at else "nothing since the server started",
+        "stored": format_age(now - intake.stored_at) if intake.stored_at else "nothing since the server started",
         "failure": intake.failure,
         "warnings": warn_of_addresses(intake),
         "refused": [

@@ -13,7 +13,7 @@ from prisme.base.domains import host_of
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.base.timexpr import SECOND
-from prisme.dashboard.number_format import format_duration
+from prisme.dashboard.age import format_age
 from prisme.dashboard.url_state import UrlState
 from prisme.stats.queries import Stats
 from prisme.visit.origins import Hosts
@@ -122,7 +122,7 @@ def _site_values(deps: DashboardDeps, viewer: Viewer, site: Site, state: UrlStat
         "has_visits": visit is not None,
         "dashboards": [(domain, dashboard_link(state, domain)) for domain, _, _ in own],
         "first": format_time(None if visit is None else visit // SECOND),
-        "last": "" if last is None else f"{format_duration(max(now - last, 0) / SECOND)} ago",
+        "last": "" if last is None else format_age((now - last) / SECOND),
         "steps": list_steps(hosts, arrivals, deps.scripts, deps.intake(), viewer.request, now / SECOND),
     }
 

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import msgspec
 
-from prisme.dashboard.number_format import format_duration
+from prisme.dashboard.age import format_age
 from prisme.visit.origins import Hosts
 from prisme.web.pages.endpoints import PageRequest
 from prisme.web.pages.health import Intake, warn_of_addresses
@@ -35,7 +35,7 @@ def list_steps(
         Step(
             "A page has requested the script",
             script is not None or arrivals.visit is not None,
-            "" if script is None else f"the last time {format_duration(max(now - script, 0))} ago",
+            "" if script is None else f"the last time {format_age(now - script)}",
         ),
         Step("The first visit", arrivals.visit is not None, _describe(arrivals.visit, now)),
         _check_address(intake, request),
@@ -48,7 +48,7 @@ def list_steps(
 
 
 def _describe(at: float | None, now: float) -> str:
-    return "" if at is None else f"{format_duration(max(now - at, 0))} ago"
+    return "" if at is None else format_age(now - at)
 
 
 def _check_address(intake: Intake, request: PageRequest) -> Step:

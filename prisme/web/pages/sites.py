@@ -6,7 +6,8 @@ from typing import Any, Final
 from prisme.access.sharing import credentials
 from prisme.access.sites import Site
 from prisme.base.refusal import Refusal
-from prisme.dashboard.number_format import format_duration, format_exact
+from prisme.dashboard.age import format_age
+from prisme.dashboard.number_format import format_exact
 from prisme.dashboard.url_state import UrlState
 from prisme.stats.parameters import COMPARE, StatsQuery, read_query
 from prisme.stats.queries import Stats
@@ -98,7 +99,7 @@ def _list_refused(deps: DashboardDeps) -> list[dict[str, str]]:
         {
             "host": one.host,
             "count": format_exact(one.count),
-            "ago": format_duration(max(now - one.last, 0)),
+            "ago": format_age(now - one.last),
         }
         for one in deps.registry.refused()[:_MOST_REFUSED]
     ]
