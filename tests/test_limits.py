@@ -20,12 +20,13 @@ from prisme.access import (
 )
 from prisme.base import refusal, uri
 from prisme.base.refusal import Refusal
+from prisme.dashboard import whole_list
 from prisme.ingest import pageview
 from prisme.runtime.options import OPTIONS
 from prisme.stats import filters, parameters, queries
+from prisme.store import arrivals
 from prisme.visit import ratelimit, refused_hosts, sessions
 from prisme.web import body, parsed_request, request, request_limit, routing, unread
-from prisme.web.pages import list as list_page
 from prisme.wiring import reading
 from tests.checkout import ROOT
 
@@ -68,7 +69,11 @@ VALUES: Final = {
     "span": f"{parameters.MOST_YEARS} years, between 1970 and 9998",
     "values of a series": f"{parameters.MOST_BUCKETS:,}",
     "rows of a list": (
-        f"{parameters.MOST_ROWS:,} in a response, 10 by default; {list_page._ROWS} on a page of the dashboard"
+        f"{parameters.MOST_ROWS:,} in a response, 10 by default; {whole_list.ROWS} on a page of the dashboard"
+    ),
+    "how visits came: hosts, `utm_source`, `utm_medium` and click id together, which have a [source and channel]"
+    "(dashboard.md#sources-and-channels)": (
+        f"{arrivals.MOST:,}, of {arrivals.LONGEST} bytes each; unknown hosts need none"
     ),
     "a filter": (f"{filters.LONGEST:,} characters, {filters._MOST_TERMS} terms, {filters._MOST_STARS} stars in a term"),
     "parameters of a request": f"{parsed_request._MAX_FIELDS}",

@@ -116,6 +116,9 @@ ABOUT = {
     "top-pages": "Pages by pageviews.",
     "top-entry-pages": "Pages by the sessions that began there, with a pageview or an event.",
     "top-exit-pages": "Pages by the sessions that ended there.",
+    "top-sources": "Sessions by source: the names of sites, apps and campaigns, as [a table](dashboard.md#sources-and-"
+    "channels) gives them; `Direct` without any.",
+    "top-channels": "Sessions by [channel](dashboard.md#sources-and-channels), such as `Organic search` or `Email`.",
     "top-referrers": "Where sessions came from: hosts, and `direct`. A site is no source of its own sessions (but in "
     "rows that 0.1.0 stored).",
     "top-utm-sources": "Sessions by `utm_source`; those without one are not here.",
@@ -143,7 +146,7 @@ ABOUT = {
     "`dashboard`.",
     "dashboard": "All that a page shows, in one answer, with a span to compare with: `compare` is `previous` (without "
     "it), `year` (52 weeks earlier, so that weekdays match) or `none`; or `compare-from` and `compare-to` say which. "
-    "`interval` is that of both. The example shows one of the six `series` and one of the eighteen `tops`, and "
+    "`interval` is that of both. The example shows one of the six `series` and one of the twenty `tops`, and "
     "leaves out `custom-properties` and `weekday-hours`.",
 }  # fmt: skip
 MORE = dict.fromkeys((*SERIES, "sites", "dashboard"), "&interval=day") | {

@@ -21,6 +21,9 @@ _FORMATS: Final[dict[Interval, str]] = {
     "month": "%b %Y",
     "year": "%Y",
 }
+_TIME_OF_DAY: Final = ("minute", "hour")
+# More than the longest day has: a time alone would not say which day is meant.
+_LONGEST_DAY: Final = 26 * 3600 * SECOND
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -100,8 +103,15 @@ def draw_chart(series: Series, compared: Series | None, options: Options, now: i
 
 def format_label(moment: int, interval: Interval, zone: ZoneInfo) -> str:
     """The name of the bucket that begins at `moment` (microseconds), by the zone's clock."""
-    local = localise(moment, zone)
-    return local.strftime(_FORMATS[interval].format(day=local.day))
+    return _format_labels([moment], interval, zone)[0]
+
+
+def _format_labels(moments: Sequence[int], interval: Interval, zone: ZoneInfo) -> list[str]:
+    """The names of buckets: times of several days have the day, too."""
+    has_days = interval in _TIME_OF_DAY and moments and moments[-1] - moments[0] > _LONGEST_DAY
+    template = "{day} %b, " * bool(has_days) + _FORMATS[interval]
+    times = (localise(moment, zone) for moment in moments)
+    return [time.strftime(template.format(day=time.day)) for time in times]
 
 
 def _cut(compared: Series | None, buckets: int) -> Series:
@@ -119,15 +129,16 @@ def _build_labels(series: Series, options: Options) -> list[tuple[int, str]]:
     buckets = len(series.values)
     # The weekday is left out: the labels of days would overlap.
     interval: Interval = "week" if options.interval == "day" else options.interval
+    labels = _format_labels(series.edges[:-1], interval, options.zone)
     return [
-        (round(chart_scale.to_x(number, buckets)), format_label(series.edges[number], interval, options.zone))
+        (round(chart_scale.to_x(number, buckets)), labels[number])
         for number in range(0, buckets, max(1, math.ceil(buckets / _MOST_LABELS)))
     ]
 
 
 def _build_points(series: Series, compared: Series, options: Options) -> list[Point]:
-    labels = [format_label(edge, options.interval, options.zone) for edge in series.edges[:-1]]
-    compared_labels = [format_label(edge, options.interval, options.zone) for edge in compared.edges[:-1]]
+    labels = _format_labels(series.edges[:-1], options.interval, options.zone)
+    compared_labels = _format_labels(compared.edges[:-1], options.interval, options.zone)
     return [
         Point(
             series.edges[number] // SECOND,

@@ -19,7 +19,7 @@ def build_chart(state: UrlState, metric: Metric, dashboard: Dashboard, query: St
         compared = Series(query.compared.edges, _compute(metric, dashboard.compared_series))
 
     # The same for all buckets, which may be thousands.
-    link = state.link({"period": None, "from": None, "to": None})
+    link = state.link({"period": None, "from": None, "to": None, "interval": None})
     link += "&" if "?" in link else "?"
 
     def zoom_link(start: int, end: int) -> str:

@@ -10,13 +10,17 @@ from prisme.dashboard.url_state import UrlState
 from prisme.stats import filters
 
 TITLES: Final = {
-    "domain": "Site", "path": "Page", "entry-path": "Entry page", "exit-path": "Exit page", "referrer": "Referrer",
-    "os": "System", "browser": "Browser", "device": "Device", "device-type": "Device type", "country": "Country",
-    "utm-source": "UTM source", "utm-medium": "UTM medium", "utm-campaign": "Campaign", "utm-term": "UTM term",
-    "utm-content": "UTM content", "event": "Event", "status": "Status",
+    "domain": "Site", "path": "Page", "entry-path": "Entry page", "exit-path": "Exit page", "source": "Source",
+    "channel": "Channel", "referrer": "Referrer", "os": "System", "browser": "Browser", "device": "Device",
+    "device-type": "Device type", "country": "Country", "utm-source": "UTM source", "utm-medium": "UTM medium",
+    "utm-campaign": "Campaign", "utm-term": "UTM term", "utm-content": "UTM content", "event": "Event",
+    "status": "Status", "outbound-link": "Outbound link", "file-download": "Download",
 }  # fmt: skip
 # Filters whose values are shown as in these lists: `Germany` for `DE`.
-_LABELLED_AS: Final = {"country": "top-countries", "device-type": "top-device-types"}
+_LABELLED_AS: Final = {
+    "country": "top-countries", "device-type": "top-device-types", "outbound-link": "top-outbound-links",
+    "file-download": "top-file-downloads",
+}  # fmt: skip
 
 
 class Chip(msgspec.Struct, frozen=True):

@@ -4,6 +4,10 @@ from typing import Final
 
 import msgspec
 
+from prisme.dashboard.metrics import choose_tile
+from prisme.dashboard.url_state import UrlState
+from prisme.stats.list_metrics import EVENTS, choose_metric
+
 SOURCES: Final = "sources"
 ERRORS: Final = "errors"
 PROPERTIES: Final = "custom-properties"
@@ -22,7 +26,8 @@ class ListType(msgspec.Struct, frozen=True):
 
 
 LIST_TYPES: Final[dict[str, ListType]] = {
-    SOURCES: ListType("Sources", "Sessions", "referrer", "top-referrers"),
+    SOURCES: ListType("Sources", "Sessions", "source", "top-sources"),
+    "top-channels": ListType("Channels", "Sessions", "channel"),
     "top-referrers": ListType("Referrers", "Sessions", "referrer"),
     "top-utm-sources": ListType("UTM sources", "Sessions", "utm-source"),
     "top-utm-mediums": ListType("Mediums", "Sessions", "utm-medium"),
@@ -41,8 +46,8 @@ LIST_TYPES: Final[dict[str, ListType]] = {
     "top-device-types": ListType("Device types", "Sessions", "device-type"),
     "top-custom-events": ListType("Custom events", "Events", "event"),
     PROPERTIES: ListType("Properties", "Events"),
-    "top-outbound-links": ListType("Outbound links", "Clicks"),
-    "top-file-downloads": ListType("Downloads", "Downloads"),
+    "top-outbound-links": ListType("Outbound links", "Clicks", "outbound-link"),
+    "top-file-downloads": ListType("Downloads", "Downloads", "file-download"),
 }
 
 
@@ -58,13 +63,13 @@ PANEL_TYPES: Final[dict[str, PanelType]] = {
     "sources": PanelType(
         "Sources",
         (
-            SOURCES, "top-referrers", "top-utm-sources", "top-utm-mediums", "top-utm-campaigns", "top-utm-terms",
-            "top-utm-contents",
+            SOURCES, "top-channels", "top-referrers", "top-utm-sources", "top-utm-mediums", "top-utm-campaigns",
+            "top-utm-terms", "top-utm-contents",
         ),
     ),
     "pages": PanelType("Pages", ("top-pages", "top-entry-pages", "top-exit-pages", ERRORS, "top-statuses")),
     "technology": PanelType(
-        "Technology", ("top-browsers", "top-operating-systems", "top-devices", "top-device-types")
+        "Technology", ("top-browsers", "top-operating-systems", "top-device-types", "top-devices")
     ),
     "events": PanelType("Events", ("top-custom-events", PROPERTIES)),
     "links": PanelType("Links and files", ("top-outbound-links", "top-file-downloads")),
@@ -74,3 +79,8 @@ PANEL_TYPES: Final[dict[str, PanelType]] = {
 def stats_name(name: str) -> str:
     """The name of a list in the stats API."""
     return LIST_TYPES[name].stats_name or name
+
+
+def list_metric(state: UrlState, name: str) -> str:
+    """The metric that a list shows: the chosen one, or its own unit where it has no such figure."""
+    return EVENTS if name == PROPERTIES else choose_metric(stats_name(name), choose_tile(state))

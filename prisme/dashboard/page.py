@@ -8,24 +8,26 @@ from prisme.dashboard.changes import build_changes
 from prisme.dashboard.chart_data import build_chart
 from prisme.dashboard.filter_chips import build_chips, list_filters
 from prisme.dashboard.heatmap import build_heatmap
-from prisme.dashboard.list_query import read_panel_list
+from prisme.dashboard.list_query import COUNTRIES, Source, read_lists
 from prisme.dashboard.list_types import PANEL_TYPES
-from prisme.dashboard.lists import build_list, frame_rows
+from prisme.dashboard.lists import ListData, build_list
 from prisme.dashboard.metrics import METRICS
 from prisme.dashboard.number_format import format_exact
-from prisme.dashboard.panels import Panel, build_panel, choose_list
+from prisme.dashboard.panels import build_panel, choose_list
 from prisme.dashboard.period_menu import build_period_values
 from prisme.dashboard.sites import build_site_menu, choose_domains, describe_sites
 from prisme.dashboard.tiles import build_tiles
 from prisme.dashboard.url_state import UrlState
-from prisme.dashboard.world_map import build_areas, load_world
+from prisme.dashboard.world_map import build_areas, build_legend, load_world
 from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.columns import HOURS
 from prisme.stats.dashboard import Dashboard, build_dashboard
+from prisme.stats.list_metrics import LIST_METRICS
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
 from prisme.stats.zones import list_zones
 
-# The rows to read of each list. Referrers are grouped into fewer sources, and what changed may be far down.
+# The rows to read of each list that is compared: what changed may be far down.
 ROWS = changes.ROWS
 
 
@@ -36,8 +38,11 @@ def build_page(
 
     `query` has a limit of `ROWS`; `domains` are the sites that the viewer may see; `now` is in microseconds.
     """
-    dashboard = build_dashboard(stats, query, now, cache, tuple(changes.COMPARED_LISTS))
+    names = tuple(changes.COMPARED_LISTS)
+    dashboard = build_dashboard(stats, query, now, cache, names, (*names, HOURS))
     stats.reader.check()  # the chart may have thousands of points
+    data = _read_lists(Source(stats, cache.rows, query, now), state, dashboard)
+    lists = {name: build_list(state, name, one) for name, one in data.items()}
     return {
         "state": state,
         "tz": query.zone.key,
@@ -54,8 +59,9 @@ def build_page(
         **build_period_values(state, query, now),
         **_build_site_values(state, domains),
         **_build_metric_values(state, dashboard, query, now),
-        **_build_country_values(state, dashboard, frozenset(domains)),
-        "panels": _build_panels(stats, state, query, dashboard, frozenset(domains)),
+        "countries": lists[COUNTRIES],
+        **_build_country_values(state, data[COUNTRIES]),
+        "panels": {panel: build_panel(state, panel, lists[choose_list(state, panel)]) for panel in PANEL_TYPES},
     }
 
 
@@ -68,7 +74,7 @@ def _build_site_values(state: UrlState, domains: Sequence[str]) -> dict[str, Any
 
 
 def _build_metric_values(state: UrlState, dashboard: Dashboard, query: StatsQuery, now: int) -> dict[str, Any]:
-    name = state.get("metric") if state.get("metric") in METRICS else metrics.DEFAULT
+    name = metrics.choose_tile(state)
     tiles = build_tiles(state, name, dashboard)
     return {
         "tiles": [tile for key, tile in tiles.items() if key != metrics.EVENTS],
@@ -78,23 +84,18 @@ def _build_metric_values(state: UrlState, dashboard: Dashboard, query: StatsQuer
     }
 
 
-def _build_country_values(state: UrlState, dashboard: Dashboard, own_domains: frozenset[str]) -> dict[str, Any]:
-    sessions = dashboard.tops["top-countries"]
+def _read_lists(source: Source, state: UrlState, dashboard: Dashboard) -> dict[str, ListData]:
+    """The figures of the page's lists by their names: those of the countries and of all panels."""
+    names = {COUNTRIES, *(choose_list(state, panel) for panel in PANEL_TYPES)}
+    return read_lists(source, state, sorted(names), dashboard)
+
+
+def _build_country_values(state: UrlState, data: ListData) -> dict[str, Any]:
+    """The map, in the metric of the list of countries."""
+    metric, compute = METRICS[data.metric], LIST_METRICS[data.metric].compute
+    counts = [(row.key, compute(row) or 0) for row in data.rows]
     return {
-        "countries": build_list(
-            state, "top-countries", frame_rows(sessions), dashboard.totals["sessions"], own_domains
-        ),
-        "areas": build_areas(sessions),
+        "areas": build_areas(state, counts, metric.format_exact),
+        "legend": build_legend(counts, metric.format_exact, is_whole=metric.is_whole),
         "world": load_world(),
     }
-
-
-def _build_panels(
-    stats: Stats, state: UrlState, query: StatsQuery, dashboard: Dashboard, own_domains: frozenset[str]
-) -> dict[str, Panel]:
-    panels = {}
-    for panel in PANEL_TYPES:
-        shown = read_panel_list(stats, state, query, choose_list(state, panel), dashboard, own_domains)
-        stats.reader.check()
-        panels[panel] = build_panel(state, panel, shown)
-    return panels

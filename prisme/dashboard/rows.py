@@ -4,16 +4,34 @@ import msgspec
 
 from prisme.dashboard import filter_terms
 from prisme.dashboard.list_types import LIST_TYPES, PROPERTIES
-from prisme.dashboard.number_format import format_count, format_exact, format_percent
-from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.number_format import Change
+from prisme.dashboard.url_state import ROW, UrlState
 from prisme.stats import filters
+from prisme.stats.list_metrics import Figures
+from prisme.stats.patterns import LINKS
+
+
+class Item(msgspec.Struct, frozen=True):
+    """What a row is about: `key` tells it from others, `terms` is the filter that matches it.
+
+    `external` is a stored text, which may be a URL of another site.
+    """
+
+    key: str
+    label: str
+    terms: str
+    figures: Figures
+    external: str = ""
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A row of a list. `bar` is the length of its bar in %.
+    """A row of a list. `value` is the chosen metric's, `exact` in full; `bar` is the length of its bar in %.
+
+    `share` and `change` are empty where they are unknown; `cells` are the values of all columns, for a whole list.
 
     `only` filters by this row alone, or removes that filter if it is `active`; `add` adds the row to the filter,
-    `exclude` excludes it. They are empty where a row cannot be a filter. `external` is a URL of another site.
+    `exclude` excludes it; `details` opens what else is known of it. They are empty where a row cannot be a filter.
+    `external` is the URL of a link or file.
     """
 
     label: str
@@ -21,39 +39,28 @@ class Row(msgspec.Struct, frozen=True):
     exact: str
     share: str
     bar: float
+    change: Change | None = None
+    cells: tuple[str, ...] = ()
     only: str = ""
     add: str = ""
     exclude: str = ""
     active: bool = False
     external: str = ""
+    details: str = ""
 
 
-class Scale(msgspec.Struct, frozen=True):
-    """What a list's counts are compared with: shares are of `total`, 0 for none; bars are of `highest`."""
-
-    total: float
-    highest: float
-
-
-def build_row(
-    state: UrlState, name: str, label: str, terms: str, count: float, scale: Scale, external: str = ""
-) -> Row:
-    """A row of the list `name`; `terms` is the filter that matches it."""
-    row = Row(
-        label,
-        format_count(count),
-        format_exact(count),
-        format_percent(count / scale.total) if scale.total else "",
-        round(100 * count / scale.highest, 1) if scale.highest else 0,
-    )
+def link_row(row: Row, state: UrlState, name: str, item: Item) -> Row:
+    """The row with its links, as one of the list `name`."""
     filter_name = LIST_TYPES[name].filter
+    if filter_name in LINKS and item.external.startswith(("http://", "https://")):
+        row = msgspec.structs.replace(row, external=item.external)
     if name == PROPERTIES:
         return row if state.get("property") else _link_property(row, state, name)
     # A source may have more hosts than a filter can name.
-    if not filter_name or len(terms) > filters.LONGEST:
-        is_url = external.startswith(("http://", "https://"))
-        return msgspec.structs.replace(row, external=external if is_url else "")
-    return _link_filter(row, state, filter_name, terms)
+    if not filter_name or len(item.terms) > filters.LONGEST:
+        return row
+    row = msgspec.structs.replace(row, details=state.link({"list": name, "key": item.terms}, ROW))
+    return _link_filter(row, state, filter_name, item.terms)
 
 
 def _link_property(row: Row, state: UrlState, name: str) -> Row:

@@ -20,6 +20,7 @@ from prisme.stats.parameters import COMPARE
 
 DASHBOARD: Final = "/dashboard"
 LIST: Final = "/dashboard/list"
+ROW: Final = "/dashboard/row"
 # Parameters that are passed on to the stats API, and those of the page alone.
 _STATS_PARAMETERS: Final = ("tz", "interval", *COMPARE, *filters.NAMES)
 _PAGE_PARAMETERS: Final = ("period", "metric", "sources", "pages", "technology", "events", "links", "property")
@@ -82,14 +83,11 @@ class UrlState(msgspec.Struct, frozen=True):
 
 
 def read_parameters(query: Mapping[str, str]) -> dict[str, str]:
-    """A page's parameters, with filters in their normal form.
+    """A page's parameters, with filters in their normal form; unknown ones, which links of mails have, are left out.
 
-    Raises InputError for an unknown parameter or an invalid filter.
+    Raises InputError for an invalid filter.
     """
-    given = {name: text for name, text in query.items() if text}
-    for name in given:
-        if name not in _KNOWN:
-            raise InputError(f"{name[:64]}: unknown parameter; a known one is period=7d")
-    if EMBED in given and PUBLIC not in given:
+    known = {name: text for name, text in query.items() if text and name in _KNOWN}
+    if EMBED in known and PUBLIC not in known:
         raise InputError(f"{EMBED}: is for public dashboards, such as public=example.com&embed=1")
-    return {name: filter_terms.normalise(name, text) if name in filters.NAMES else text for name, text in given.items()}
+    return {name: filter_terms.normalise(name, text) if name in filters.NAMES else text for name, text in known.items()}

@@ -1,17 +1,18 @@
 """Filters and a span as SQL: the conditions on each table's rows, and the bound parameters.
 
 A session counts if it matches every filter. Of its pageviews, those count that match `path` and `status`; of its custom
-events, those that match `event`. A session that started with an event may have no pageview, and then no filter on
-pageviews matches it.
+events, those that match `event`; of its clicks and downloads, those that match `outbound-link` and `file-download`. A
+session that started with an event may have no pageview, and then no filter on pageviews matches it.
 """
 # Only SQL made here is composed; values from requests are bound.
 # ruff: noqa: S608
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from prisme.base.domains import host_of, is_any_port, is_wildcard, suffix
+from prisme.stats import sources
 from prisme.stats.columns import time_column
 from prisme.stats.filters import EVERY_TABLE, Bind, Filters, compose
 
@@ -21,10 +22,19 @@ _PARAMETER: Final = re.compile(r"\$(\w+)")
 class Conditions:
     """The conditions on rows from `start` up to `end` (microseconds).
 
-    `domains` are entries as of `prisme/base/domains.py`, and None for all domains.
+    `domains` are entries as of `prisme/base/domains.py`, and None for all domains. `bind_known` gives the values of
+    `sources.PARAMETERS`, for queries that name them.
     """
 
-    def __init__(self, filters: Filters, start: int, end: int, domains: Collection[str] | None) -> None:
+    def __init__(
+        self,
+        filters: Filters,
+        start: int,
+        end: int,
+        domains: Collection[str] | None,
+        bind_known: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        self._bind_known = bind_known
         self.parameters: dict[str, Any] = {}
         self._of_tables: dict[str, list[str]] = {EVERY_TABLE: []}
         for name, one in filters.items():
@@ -46,6 +56,8 @@ class Conditions:
     def used_by(self, query: str) -> dict[str, Any]:
         """Return the parameters that a query names: DuckDB refuses any other."""
         used = set(_PARAMETER.findall(query))
+        if not used.isdisjoint(sources.PARAMETERS):
+            self.parameters |= self._bind_known()
         return {name: value for name, value in self.parameters.items() if name in used}
 
     def rows(self, table: str) -> str:

@@ -1,16 +1,20 @@
 """All figures of a dashboard page in one response."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Final
 
 import msgspec
 
 from prisme.base.timexpr import Interval
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.columns import HOURS, PROPERTIES, SERIES, TOPS
-from prisme.stats.frames import Frame, Result, Series
+from prisme.stats.frames import Frame, Result, Series, make_list
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Page, Period, Selection
+
+# All lists.
+EVERYTHING: Final = (*TOPS, PROPERTIES, HOURS)
 
 
 class Dashboard(msgspec.Struct, frozen=True, rename="kebab"):
@@ -32,13 +36,19 @@ class Dashboard(msgspec.Struct, frozen=True, rename="kebab"):
 
 
 def build_dashboard(
-    stats: Stats, query: StatsQuery, now: int, cache: IncrementalCache, compared_tops: Collection[str] = ()
+    stats: Stats,
+    query: StatsQuery,
+    now: int,
+    cache: IncrementalCache,
+    compared_tops: Collection[str] = (),
+    names: Sequence[str] = EVERYTHING,
 ) -> Dashboard:
-    """Return all figures of a page; `now` is in microseconds.
+    """Return the figures of a page; `now` is in microseconds.
 
-    `compared_tops` are those of `TOPS` that are also returned for the compared span.
+    `compared_tops` are those of `TOPS` that are also returned for the compared span. `names` are the lists to count;
+    others are missing or, if they are no top list, empty.
     """
-    shown, compared = _count_all(stats, query, now, cache, tuple(compared_tops))
+    shown, compared = _count_all(stats, query, now, cache, tuple(compared_tops), tuple(names))
     tops = {name: frame for name, frame in shown.frames.items() if name in TOPS}
     return Dashboard(
         period=Period.of(query.span),
@@ -51,17 +61,22 @@ def build_dashboard(
         series=_frames(shown.series),
         compared_series=None if compared is None else _frames(compared.series),
         tops=tops,
-        custom_properties=shown.frames[PROPERTIES],
-        weekday_hours=shown.frames[HOURS],
+        custom_properties=shown.frames.get(PROPERTIES, make_list(query.span, [])),
+        weekday_hours=shown.frames.get(HOURS, make_list(query.span, [])),
         compared_tops=compared.frames if compared is not None and compared_tops else msgspec.UNSET,
     )
 
 
 def _count_all(
-    stats: Stats, query: StatsQuery, now: int, cache: IncrementalCache, compared_tops: tuple[str, ...]
+    stats: Stats,
+    query: StatsQuery,
+    now: int,
+    cache: IncrementalCache,
+    compared_tops: tuple[str, ...],
+    names: tuple[str, ...],
 ) -> tuple[Result, Result | None]:
     """Count the span, and the compared one."""
-    selections = [Selection((*TOPS, PROPERTIES, HOURS), query.filters, query.span, query.zone)]
+    selections = [Selection(names, query.filters, query.span, query.zone)]
     if query.compared is not None:
         selections.append(Selection(compared_tops, query.filters, query.compared, query.zone))
     counted = cache.count(stats, selections, query.page, now)

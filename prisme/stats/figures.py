@@ -1,14 +1,16 @@
 """Figures by their names, as the stats API serves them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from prisme.stats import parameters
+from prisme.stats.breakdown import count_rows, query_list
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.columns import HOURS, LIVE, PROPERTIES, SERIES, TOPS
 from prisme.stats.dashboard import Dashboard, build_dashboard
-from prisme.stats.frames import Frame
-from prisme.stats.parameters import StatsQuery
+from prisme.stats.frames import Frame, make_list
+from prisme.stats.list_metrics import LIST_METRICS, check_metric, list_metrics
+from prisme.stats.parameters import StatsQuery, read_query
 from prisme.stats.queries import Stats
 from prisme.stats.site_figures import SiteList, build_site_list
 
@@ -25,7 +27,17 @@ def _series(name: str) -> _Compute:
 
 
 def _top(name: str) -> _Compute:
-    return lambda stats, query, _: stats.tops([name], query.filters, query.span, query.page)[name]
+    return lambda stats, query, _: _count_list(stats, name, query)
+
+
+def _count_list(stats: Stats, name: str, query: StatsQuery) -> Frame:
+    """The list by its own unit, or by the metric of the query: rows that have a value."""
+    if query.metric in ("", list_metrics(name)[0]):
+        return stats.tops([name], query.filters, query.span, query.page)[name]
+    metric = LIST_METRICS[query.metric]
+    rows = count_rows(stats, [query_list(name, query.metric, query.page)], query.filters, query.span)[name]
+    values = ((row.key, metric.compute(row)) for row in rows if getattr(row, metric.rank))
+    return make_list(query.span, [(key, value) for key, value in values if value is not None])
 
 
 FRAMES: Final[dict[str, _Compute]] = {
@@ -40,7 +52,19 @@ NAMES: Final = (*FRAMES, *WITHOUT_CSV)
 
 def extra_parameters(name: str) -> tuple[str, ...]:
     """Return the query parameters that a figure has in addition to the common ones."""
-    return {PROPERTIES: parameters.PROPERTY, **dict.fromkeys(WITHOUT_CSV, parameters.COMPARE)}.get(name, ())
+    return {
+        PROPERTIES: parameters.PROPERTY,
+        **dict.fromkeys(TOPS, parameters.METRIC),
+        **dict.fromkeys(WITHOUT_CSV, parameters.COMPARE),
+    }.get(name, ())
+
+
+def read_figure_query(name: str, given: Mapping[str, str], now: int) -> StatsQuery:
+    """Read the query parameters of one of `NAMES`; `now` is in microseconds. Raises InputError."""
+    query = read_query(given, now, extra_parameters(name))
+    if name in TOPS:
+        check_metric(name, query.metric)
+    return query
 
 
 def compute(

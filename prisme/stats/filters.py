@@ -13,6 +13,7 @@ import msgspec
 
 from prisme.base.errors import InputError
 from prisme.stats.patterns import Pattern, normalise
+from prisme.stats.sources import CHANNEL, SOURCE
 
 # A column of every table, with the same value in all rows of a session.
 DOMAIN: Final = "domain"
@@ -35,6 +36,8 @@ FIELDS: Final[dict[str, Field]] = {
     DOMAIN: Field(EVERY_TABLE, "domain"),
     "entry-path": Field("sessions", "entry_path"),
     "exit-path": Field("sessions", "exit_path"),
+    "source": Field("sessions", SOURCE),
+    "channel": Field("sessions", CHANNEL),
     "referrer": Field("sessions", "referrer_domain"),
     "os": Field("sessions", "operating_system"),
     "browser": Field("sessions", "browser_family"),
@@ -49,6 +52,8 @@ FIELDS: Final[dict[str, Field]] = {
     "path": Field("pageviews", "path"),
     "status": Field("pageviews", "CAST(status AS VARCHAR)"),
     "event": Field("events_custom", "name"),
+    "outbound-link": Field("outbound_link_clicks", "link"),
+    "file-download": Field("file_downloads", "url"),
 }
 NAMES: Final = tuple(FIELDS)
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -14,6 +14,7 @@ from prisme.stats.selection import Span
 Key = int | str
 # What spreadsheets treat as a formula, also after white space and control characters; some take full-width signs too.
 _FORMULA: Final = re.compile(r"[\s\x00-\x1f\x7f\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _NEGATIVE: Final = re.compile(r"-[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -28,14 +29,9 @@ class Frame(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
     def to_csv(self, spreadsheet: bool = False) -> str:
         """Return the frame as CSV (RFC 4180) with a header.
 
-        For a spreadsheet, no key is a formula, and all texts are quoted: some separate columns by `;`.
+        For a spreadsheet, it is changed as `write_csv` says.
         """
-        text = io.StringIO()
-        writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC if spreadsheet else csv.QUOTE_MINIMAL)
-        writer.writerow(("key", "value"))
-        keys = map(_neutralise, self.keys) if spreadsheet else self.keys
-        writer.writerows(zip(keys, self.values, strict=True))
-        return text.getvalue()
+        return write_csv(("key", "value"), zip(self.keys, self.values, strict=True), spreadsheet)
 
 
 class Series(NamedTuple):
@@ -59,12 +55,25 @@ def _neutralise(key: Key) -> Key:
     return key
 
 
+def write_csv(head: Sequence[str], rows: Iterable[tuple[Any, ...]], spreadsheet: bool) -> str:
+    """Return rows as CSV (RFC 4180), each a key and its values; None is empty.
+
+    For a spreadsheet, no key is a formula, all texts are quoted, as some separate columns by `;`, and a byte order mark
+    says that it is UTF-8, which some do not assume.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC if spreadsheet else csv.QUOTE_MINIMAL)
+    writer.writerow(head)
+    writer.writerows((_neutralise(key), *values) for key, *values in rows) if spreadsheet else writer.writerows(rows)
+    return _BYTE_ORDER_MARK * spreadsheet + text.getvalue()
+
+
 def make_frame(span: Span, keys: list[Any], values: list[int | float]) -> Frame:
     """Return the frame of a span."""
     return Frame(span.start // SECOND, span.end // SECOND, keys, values)
 
 
-def make_list(span: Span, rows: Sequence[tuple[Any, int]]) -> Frame:
+def make_list(span: Span, rows: Sequence[tuple[Any, int | float]]) -> Frame:
     """Return the frame of a list's rows, each a key and its count."""
     return make_frame(span, [key for key, _ in rows], [count for _, count in rows])
 

@@ -11,14 +11,18 @@ class GroupingSets:
 
     def __init__(self, columns: Mapping[str, str]) -> None:
         self._names = tuple(columns)
-        aliases = [f"c{number}" for number in range(len(columns))]
+        self._aliases = [f"c{number}" for number in range(len(columns))]
         self.columns = ", ".join(
-            f"{column} AS {alias}" for alias, column in zip(aliases, columns.values(), strict=True)
+            f"{column} AS {alias}" for alias, column in zip(self._aliases, columns.values(), strict=True)
         )
         # In each set, all columns but its own are NULL, and GROUPING has a 1 for each of them.
-        self._grouping = f"grouping({', '.join(aliases)})"
-        self.key = f"coalesce({', '.join(f'CAST({alias} AS VARCHAR)' for alias in aliases)})"
-        self.sets = f"GROUPING SETS ({', '.join(f'({alias})' for alias in aliases)})"
+        self._grouping = f"grouping({', '.join(self._aliases)})"
+        self.key = f"coalesce({', '.join(f'CAST({alias} AS VARCHAR)' for alias in self._aliases)})"
+        self.sets = f"GROUPING SETS ({', '.join(f'({alias})' for alias in self._aliases)})"
+
+    def sets_with(self, column: str) -> str:
+        """Return the sets with another column in each of them."""
+        return f"GROUPING SETS ({', '.join(f'({alias}, {column})' for alias in self._aliases)})"
 
     def number(self, numbers: Mapping[str, int]) -> str:
         """Return an expression: the number, as given by column name, of the column by which a row is grouped."""

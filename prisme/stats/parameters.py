@@ -29,6 +29,7 @@ _MOST_SKIPPED: Final = 1_000_000_000
 _NAMES: Final = ("from", "to", "tz", "interval", "limit", "offset", "spreadsheet", *filters.NAMES)
 # Parameters of single figures.
 PROPERTY: Final = ("property",)
+METRIC: Final = ("metric",)
 COMPARE: Final = ("compare", "compare-from", "compare-to")
 # Asks for CSV that is safe to open in a spreadsheet.
 SPREADSHEET: Final = "spreadsheet"
@@ -37,8 +38,9 @@ SPREADSHEET: Final = "spreadsheet"
 class StatsQuery(msgspec.Struct, frozen=True):
     """The query parameters of a request.
 
-    `property` is the one whose values `custom-properties` returns, empty for the list of properties; `compared` is the
-    span to compare with, None for none. With `spreadsheet`, CSV contains no formulas.
+    `property` is the one whose values `custom-properties` returns, empty for the list of properties; `metric` is that
+    of a list's values, empty for its own unit. `compared` is the span to compare with, None for none. With
+    `spreadsheet`, CSV contains no formulas.
     """
 
     span: Span
@@ -49,6 +51,7 @@ class StatsQuery(msgspec.Struct, frozen=True):
     filters: Filters
     compared: Span | None
     spreadsheet: bool = False
+    metric: str = ""
 
 
 def read_query(parameters: Mapping[str, str], now: int, extra: Sequence[str] = ()) -> StatsQuery:
@@ -60,10 +63,7 @@ def read_query(parameters: Mapping[str, str], now: int, extra: Sequence[str] = (
     """
     given = {name: text for name, text in parameters.items() if text}
     _check_names(given, (*_NAMES, *extra))
-    zone = read_zone(given.get("tz", ZONE))
-    start = _read_time("from", given.get("from", FROM), now, zone)
-    end = _read_time("to", given.get("to", TO), now, zone)
-    _check_order("from", start, "to", end)
+    start, end, zone = read_span(given, now)
     interval = _read_interval(given.get("interval"), start, end)
     span = _make_span("interval", start, end, interval, zone)
     page = Page(
@@ -80,7 +80,17 @@ def read_query(parameters: Mapping[str, str], now: int, extra: Sequence[str] = (
         filters.read(given),
         compared,
         _read_number(SPREADSHEET, given.get(SPREADSHEET, "0"), 0, 1) == 1,
+        given.get("metric", ""),
     )
+
+
+def read_span(given: Mapping[str, str], now: int) -> tuple[int, int, ZoneInfo]:
+    """The start and the end of the span, in microseconds, and the time zone. Raises InputError as `read_query`."""
+    zone = read_zone(given.get("tz", ZONE))
+    start = _read_time("from", given.get("from", FROM), now, zone)
+    end = _read_time("to", given.get("to", TO), now, zone)
+    _check_order("from", start, "to", end)
+    return start, end, zone
 
 
 def read_zone(text: str) -> ZoneInfo:
@@ -118,8 +128,12 @@ def _read_compared(given: Mapping[str, str], span: Span, interval: Interval, now
     elif how == "year":
         # 52 weeks earlier, so that each day is compared with one of the same weekday.
         start, end = (max(timexpr.step(edge, "w", -52, zone), 0) for edge in (span.start, span.end))
+    elif shift := timexpr.read_shift(how):
+        # Of a span that is not over yet, what has passed: the rest would be compared with nothing.
+        passed = min(span.end, now) if span.start < now else span.end
+        start, end = (timexpr.shift_back(edge, *shift, zone) for edge in (span.start, passed))
     else:
-        raise InputError(f"compare: {how[:64]!r} is none of previous, year, none, such as compare=previous")
+        raise InputError(f"compare: {how[:64]!r} is none of previous, year, none and no step, such as compare=-1M")
     # Before 1970, there is nothing to compare with.
     return _make_span("compare-from", start, end, interval, zone) if start < end else None
 

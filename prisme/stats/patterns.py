@@ -1,4 +1,4 @@
-"""Normalise paths and hosts in filters to the form in which they are stored, so that users may type them decoded.
+"""Normalise paths, hosts and links in filters to the form in which they are stored: users may type them decoded.
 
 `/café/*` matches `/caf%C3%A9/menu`, and `Bücher.example` matches `xn--bcher-kva.example`.
 
@@ -7,13 +7,19 @@ slashes are resolved only in whole paths, and labels outside ASCII only if the p
 """
 
 import re
+from collections.abc import Callable
 from typing import Final
 
-from prisme.base.uri import normalise_host, normalise_path
+from prisme.base.uri import normalise_host, normalise_path, parse
+from prisme.stats.channels import spell_channel
+from prisme.stats.source_names import name_source
 
-# The filters on paths, and those on hosts.
+# The filters on paths, those on hosts, and those on whole URLs.
 PATHS: Final = frozenset(("path", "entry-path", "exit-path"))
 HOSTS: Final = frozenset(("domain", "referrer"))
+LINKS: Final = frozenset(("outbound-link", "file-download"))
+# Filters on names that Python gives, with their spelling: `google` is Google.
+NAMES: Final[dict[str, Callable[[str], str]]] = {"source": name_source, "channel": spell_channel}
 
 # ("/blog/", "") stands for `/blog/*`, ("/",) for `/`.
 Pattern = tuple[str, ...]
@@ -21,6 +27,7 @@ Pattern = tuple[str, ...]
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9\-._~]")
 # An escape, or a character that neither a path (RFC 3986, section 3.3) nor a page parameter's value may contain.
 _ODD: Final = re.compile(r"%([0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/]")
+_BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 _PORT: Final = re.compile(r":[0-9]{1,5}\Z")
 
 
@@ -28,6 +35,10 @@ def normalise(name: str, pattern: Pattern) -> Pattern:
     """Return the pattern of a filter as its column stores it; patterns on other columns than these stay unchanged."""
     if name in PATHS:
         return _normalise_path(pattern)
+    if name in LINKS:
+        return _normalise_link(pattern)
+    if name in NAMES:
+        return (NAMES[name](pattern[0]),) if len(pattern) == 1 and pattern[0] else pattern
     return _normalise_host(pattern) if name in HOSTS else pattern
 
 
@@ -47,6 +58,14 @@ def _normalise_path(pattern: Pattern) -> Pattern:
         pieces.append(path + mark + _ODD.sub(_respell, query))
         in_query = in_query or bool(mark)
     return tuple(pieces)
+
+
+def _normalise_link(pattern: Pattern) -> Pattern:
+    """Normalise a whole URL; of the pieces around a star, only characters that no URL contains are escaped."""
+    if len(pattern) == 1:
+        link = parse(pattern[0].encode("utf-8", "surrogatepass"))
+        return (str(link),) if link else pattern
+    return tuple(_BEYOND_ASCII.sub(lambda odd: escape(odd[0]), piece) for piece in pattern)
 
 
 def _respell(odd: re.Match[str]) -> str:

@@ -16,6 +16,7 @@ from prisme.stats.filters import DOMAIN, Filters
 from prisme.stats.frames import Frame, Series, make_frame, make_list, make_series
 from prisme.stats.grouping import GroupingSets
 from prisme.stats.selection import Page, Span
+from prisme.stats.sources import bind_known
 from prisme.stats.sql import load_sql
 from prisme.store.reader import Reader, Row
 
@@ -53,10 +54,16 @@ class Stats:
     def __init__(self, reader: Reader, domains: Collection[str] | None) -> None:
         self.reader = reader
         self.allowed = None if domains is None else tuple(domains)
+        self._known: dict[str, list[str]] = {}
 
     def conditions(self, filters: Filters, start: int, end: int) -> Conditions:
         """Return the conditions of filters from `start` up to `end` (microseconds) on the allowed domains."""
-        return Conditions(filters, start, end, self.allowed)
+        return Conditions(filters, start, end, self.allowed, self._bind_known)
+
+    def _bind_known(self) -> dict[str, list[str]]:
+        """The values of `sources.PARAMETERS`; the same for all queries of one transaction."""
+        self._known = self._known or bind_known(self.reader)
+        return self._known
 
     def run(self, query: str, conditions: Conditions) -> list[Row]:
         """Return the rows of a query that names parameters of the conditions."""

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,3 +52,12 @@ def test_a_chart_that_is_over_has_no_open_end() -> None:
 def test_labels_are_of_the_zone() -> None:
     assert chart.format_label(NOW, "hour", BERLIN) == "16:30"
     assert chart.format_label(NOW, "week", BERLIN) == "24 Nov"
+
+
+@pytest.mark.parametrize(("days", "label"), [(1, "01:00"), (2, "24 Nov, 01:00")])
+def test_hours_of_several_days_have_the_day(days: int, label: str) -> None:
+    hour = 3600 * SECOND
+    edges = [NOW // hour * hour - (15 - number) * hour for number in range(24 * days + 1)]
+    options = Options("hour", BERLIN, format_count, lambda *_: "", True)
+    found = chart.draw_chart(Series(edges, [0.0] * 24 * days), None, options, NOW)
+    assert found.points[0].label == found.labels[0][1] == label

@@ -9,6 +9,7 @@ from prisme.base.errors import InputError
 from prisme.dashboard import display, filter_terms, lists
 from prisme.dashboard.url_state import UrlState
 from prisme.stats import filters
+from prisme.stats.list_metrics import EVENTS, Figures
 
 TEXTS = st.text(st.sampled_from("/a.é e\u0301ж中\u202e\u200b\u00a0\u3164%?#&\\*,!<\"'") | st.characters(), max_size=12)
 
@@ -88,7 +89,8 @@ def test_hosts(stored: str, shown: str) -> None:
 )
 def test_links(stored: str, shown: str) -> None:
     assert display.decode_link(stored) == shown
-    (row,) = lists.build_list(UrlState({}, None, ""), "top-outbound-links", [(stored, 1)], 0, frozenset()).rows
+    data = lists.ListData(EVENTS, [Figures(stored, actions=1)])
+    (row,) = lists.build_list(UrlState({}, None, ""), "top-outbound-links", data).rows
     assert (row.label, row.external) == (shown, stored if "://" in stored else "")
 
 
@@ -116,6 +118,8 @@ def test_what_is_shown_stands_for_one_path(text: str) -> None:
         ("referrer", "Straße,Direct", "straße,direct"),
         ("event", "%D0%BD,a*", "%D0%BD,a*"),
         ("country", "!DE", "!DE"),
+        ("outbound-link", "HTTPS://Bücher.example/é,!http://a.b", "https://xn--bcher-kva.example/%C3%A9,!http://a.b/"),
+        ("file-download", "*/é*.pdf", "*/%C3%A9*.pdf"),
     ],
 )
 def test_filters_have_one_form(name: str, typed: str, canonical: str) -> None:
@@ -123,7 +127,7 @@ def test_filters_have_one_form(name: str, typed: str, canonical: str) -> None:
     assert filters.read({name: typed}) == filters.read({name: canonical})
 
 
-@given(st.sampled_from(["path", "domain", "event"]), TEXTS)
+@given(st.sampled_from(["path", "domain", "event", "outbound-link"]), TEXTS)
 def test_the_form_of_a_filter_stays_and_means_the_same(name: str, typed: str) -> None:
     try:
         meant = filters.read({name: typed})

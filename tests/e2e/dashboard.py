@@ -82,9 +82,9 @@ def rows(page: Page, panel: str) -> list[tuple[str, str]]:
     """What the panel lists, of a whole page: a click waits for the next page's address alone."""
     page.wait_for_load_state()
     found = page.locator(f"#{panel} table.list tbody tr")
+    labels, values = found.locator(".name bdi"), found.locator("td:nth-of-type(1)")
     return [
-        (found.nth(number).locator(".name").inner_text().strip(), found.nth(number).locator("td").first.inner_text())
-        for number in range(found.count())
+        (labels.nth(number).inner_text().strip(), values.nth(number).inner_text()) for number in range(found.count())
     ]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from prisme.access.accounts import Accounts
 from prisme.access.grants import ADMIN, STATS
+from prisme.dashboard.row_details import NAMES as ROW_LISTS
 from prisme.stats.figures import DASHBOARD, NAMES
 from prisme.store.control import Control
 from prisme.web.routing import Methods
@@ -31,6 +32,7 @@ PAGES = (
     "/site",
     "/dashboard",
     "/dashboard/list",
+    "/dashboard/row",
     "/dashboard/filter",
     "/dashboard/share",
     "/settings",
@@ -112,6 +114,19 @@ def test_insiders_see_the_pages(server: LiveServer, callers: Callers) -> None:
         answer = call(server, "GET", "/dashboard", who, params={"period": "24h"})
         assert answer.status_code == 200, answer.text
         assert not says_nothing(answer)
+
+
+def test_details_of_rows_are_of_ones_own_domains(server: LiveServer, callers: Callers) -> None:
+    """Every list and each outsider in turn, with a filter that matches whatever there is."""
+    outsiders = list(callers.other_domain.values())
+    for number, name in enumerate(ROW_LISTS):
+        params = {"list": name, "key": "*", "period": "24h"}
+        outside = call(server, "GET", "/dashboard/row", outsiders[number % len(outsiders)], params=params)
+        assert outside.status_code == 200, outside.text
+        assert says_nothing(outside), name
+        assert "No data in this period" in outside.text
+        inside = call(server, "GET", "/dashboard/row", callers.allowed["viewer"], params=params)
+        assert not says_nothing(inside), name
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,20 +1,43 @@
 """The dashboard's lists, without JavaScript: rows, tabs, filters, whole lists, and paths as people read them."""
 
+import csv
+import io
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.dashboard import IDN, NEWS, ODD, Open, demo, open_menu, query, rows
+from prisme.dashboard.number_format import (
+    describe_change,
+    format_count,
+    format_duration,
+    format_exact,
+    format_percent,
+    format_ratio,
+)
+from prisme.dashboard.row_labels import label_row
+from tests.e2e.dashboard import IDN, NEWS, ODD, ONE, Open, demo, logged_in, open_menu, query, rows
+from tests.e2e.shown_lists import column, show_list, sorted_by
 from tests.server import LiveServer, browser
+
+# The default period, by the default metric.
+PERIOD = {"from": "now-27d/d", "metric": "visitors"}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with demo(tmp_path_factory.mktemp("dashboard")) as live:
         yield live
+
+
+@pytest.fixture(scope="module")
+def client(server: LiveServer) -> Iterator[httpx.Client]:
+    """An admin who reads pages without a browser."""
+    with logged_in(server, "ada") as client:
+        yield client
 
 
 def test_a_row_filters_and_again_removes(plain: Open) -> None:
@@ -46,12 +69,13 @@ def test_a_row_excludes_and_adds_by_its_menu(plain: Open) -> None:
     assert [name for name, _ in rows(page, "countries")] == ["France"]
 
 
-def test_a_source_is_all_its_referrers(plain: Open) -> None:
+def test_a_row_filters_by_its_source(plain: Open) -> None:
     page = plain()
     before = dict(rows(page, "sources"))
     page.locator("#sources").get_by_role("link", name="Google", exact=True).click()
-    assert "www.google.com" in query(page)["referrer"].split(",")
+    assert query(page)["source"] == "Google"
     assert rows(page, "sources") == [("Google", before["Google"])]
+    assert page.locator(".chips").get_by_text("Source is").count() == 1
 
 
 @pytest.mark.parametrize(
@@ -70,7 +94,7 @@ def test_tabs(server: LiveServer, plain: Open, panel: str, tab: str, name: str, 
     page = plain()
     page.locator(f"#{panel} .tabs").get_by_role("link", name=tab).click()
     assert query(page) == {panel: name}
-    told = server.http.get(f"/api/v1/stats/{name}", params={"from": "now-27d/d"}, headers=server.make_token()).json()
+    told = server.http.get(f"/api/v1/stats/{name}", params=PERIOD, headers=server.make_token()).json()
     shown = rows(page, panel)
     assert [key.replace("direct", "Direct") for key in told["keys"]] == [label for label, _ in shown]
     assert len(shown) > 0
@@ -81,9 +105,7 @@ def test_tabs(server: LiveServer, plain: Open, panel: str, tab: str, name: str, 
 
 def test_device_types(server: LiveServer, plain: Open) -> None:
     page = plain("/dashboard?technology=top-device-types")
-    told = server.http.get(
-        "/api/v1/stats/top-device-types", params={"from": "now-27d/d"}, headers=server.make_token()
-    ).json()
+    told = server.http.get("/api/v1/stats/top-device-types", params=PERIOD, headers=server.make_token()).json()
     assert {"desktop", "mobile", "tablet"} <= set(told["keys"])
     assert [label for label, _ in rows(page, "technology")] == [key.capitalize() for key in told["keys"]]
     page.locator("#technology").get_by_role("link", name="Tablet", exact=True).click()
@@ -111,7 +133,7 @@ def test_all_events_have_a_number_and_a_chart(server: LiveServer, plain: Open, t
 def test_errors_are_pages_that_were_not_there(server: LiveServer, plain: Open) -> None:
     page = plain("/dashboard?pages=errors")
     told = server.http.get(
-        "/api/v1/stats/top-pages", params={"from": "now-27d/d", "status": "4*,5*"}, headers=server.make_token()
+        "/api/v1/stats/top-pages", params=PERIOD | {"status": "4*,5*"}, headers=server.make_token()
     ).json()
     assert [label for label, _ in rows(page, "pages")] == told["keys"]
 
@@ -146,12 +168,14 @@ def test_all_of_a_list(server: LiveServer, plain: Open) -> None:
     page.locator("#pages .links").get_by_role("link", name="All").click()
     assert urlsplit(page.url).path == "/dashboard/list"
     told = server.http.get(
-        "/api/v1/stats/top-pages", params={"from": "now-89d/d", "limit": "10000"}, headers=server.make_token()
+        "/api/v1/stats/top-pages",
+        params={"from": "now-89d/d", "limit": "10000", "metric": "visitors"},
+        headers=server.make_token(),
     ).json()
     keys = [key.replace(NEWS, "/новости/1") for key in told["keys"]]
     labels = page.locator("table.list .name").all_inner_texts()
     assert labels == keys[:100]
-    page.get_by_role("link", name="name", exact=True).click()
+    page.get_by_role("link", name="Top pages", exact=True).click()
     labels = page.locator("table.list .name").all_inner_texts()
     assert labels == sorted(keys, key=str.casefold)[:100]
     page.fill("#search", "НОВОСТИ")
@@ -172,7 +196,7 @@ def test_csv_and_json_have_the_rows(server: LiveServer, plain: Open) -> None:
         links = page.locator(f"#{panel} .links")
         csv = page.request.get(server.url + (links.get_by_text("CSV").get_attribute("href") or ""))
         told = page.request.get(server.url + (links.get_by_text("JSON").get_attribute("href") or "")).json()
-        assert csv.text().splitlines()[0] == '"key","value"'
+        assert csv.text().splitlines()[0] == '\ufeff"key","value"'
         assert len(csv.text().splitlines()) == len(told["keys"]) + 1
         if panel != "week":
             assert [label for label, _ in rows(page, panel)][:1] == [
@@ -188,7 +212,7 @@ def test_csv_from_pages_has_no_formulas_and_that_of_the_api_is_exact(server: Liv
     csv = server.url + (links.get_by_text("CSV").get_attribute("href") or "")
     json = server.url + (links.get_by_text("JSON").get_attribute("href") or "")
     texts = [links.page.request.get(url).text() for url in (csv, csv.replace("&spreadsheet=1", ""))]
-    assert texts == ['"key","value"\r\n"\'=1+1",1\r\n', "key,value\r\n=1+1,1\r\n"]
+    assert texts == ['\ufeff"key","value"\r\n"\'=1+1",1\r\n', "key,value\r\n=1+1,1\r\n"]
     assert links.page.request.get(json).json()["keys"] == ["=1+1"]
     wrong = links.page.request.get(csv.replace("spreadsheet=1", "spreadsheet=yes"))
     assert (wrong.status, wrong.text().partition(",")[0]) == (400, "spreadsheet: 'yes' is no number from 0 to 1")
@@ -211,7 +235,7 @@ def test_paths_and_hosts_are_shown_decoded_and_found(server: LiveServer, plain: 
     page.locator("#sources").get_by_role("link", name="müller.example", exact=True).click()
     assert rows(page, "sources") == [("müller.example", "1")]
     csv = page.request.get(server.url + (page.locator("#pages .links a").nth(1).get_attribute("href") or ""))
-    assert csv.text().splitlines() == ['"key","value"', f'"{NEWS}",1']
+    assert csv.text().splitlines() == ['\ufeff"key","value"', f'"{NEWS}",1']
     told = page.request.get(server.url + (page.locator("#sources .links a").nth(2).get_attribute("href") or ""))
     assert told.json()["keys"] == ["xn--mller-kva.example"]
     # The row removes its filter, as the address says the same however it was typed.
@@ -232,3 +256,141 @@ def test_filters_are_typed_decoded_or_not(plain: Open, typed: str) -> None:
     expect(page.locator(".chips li").nth(1)).to_contain_text(
         "Page is not /a%2Fb*" if typed.startswith("!") else "Page is /новости/*"
     )
+
+
+# The chosen tile, and what changed
+
+
+@pytest.mark.parametrize(
+    ("metric", "heads"),
+    [
+        ("visitors", ["Visitors", "Share", "Change"]),
+        ("sessions", ["Sessions", "Share", "Change"]),
+        ("pageviews", ["Pageviews", "Share", "Change"]),
+        ("views-per-session", ["Views per session", "Change"]),
+        ("bounce-rate", ["Bounce rate", "Change"]),
+        ("duration", ["Duration", "Change"]),
+    ],
+)
+def test_the_chosen_tile_drives_all_lists(client: httpx.Client, metric: str, heads: list[str]) -> None:
+    text = client.get("/dashboard", params={"metric": metric, "period": "7d", "sources": "top-referrers"}).text
+    of_events = ("visitors", ["Visitors", "Conversion rate", "Change"])
+    for panel, name, (own, expected) in (
+        ("sources", "top-referrers", (metric, heads)),
+        ("pages", "top-pages", (metric, heads)),
+        ("countries", "top-countries", (metric, heads)),
+        ("events", "top-custom-events", of_events if metric == "visitors" else ("events", ["Events", "Change"])),
+    ):
+        shown = show_list(text, panel)
+        told = client.get(f"/api/v1/stats/{name}", params={"from": "now-6d/d", "metric": own}).json()
+        assert len(told["keys"]) > 2
+        assert [label for label, *_ in shown.rows] == [label_row(name, key) for key in told["keys"]]
+        assert shown.heads[1:] == expected
+        linked = client.get(shown.json).json()
+        assert (linked["keys"][:10], linked["values"][:10]) == (told["keys"], told["values"])
+    pages = client.get("/api/v1/stats/top-pages", params={"from": "now-6d/d", "metric": metric}).json()
+    written = {"bounce-rate": format_percent, "duration": format_duration, "views-per-session": format_ratio}
+    write = written.get(metric, format_count)
+    assert [value for _, value, *_ in show_list(text, "pages").rows] == [write(value) for value in pages["values"]]
+
+
+def test_rows_have_their_share_and_their_change(client: httpx.Client) -> None:
+    """By sessions, which add up: those of the seven days, against the seven before."""
+    later, earlier = ({"from": f"now-{days}d/d", "to": f"now-{days - 6}d/d", "limit": "100"} for days in (7, 14))
+    days = {"from": "now-7d/d", "to": "now-1d/d", "compare": "previous", "metric": "sessions"}
+    shown = show_list(client.get("/dashboard", params=days).text, "countries")
+    now, before = (
+        dict(zip(told["keys"], told["values"], strict=True))
+        for told in (client.get("/api/v1/stats/top-countries", params=span).json() for span in (later, earlier))
+    )
+    whole = sum(client.get("/api/v1/stats/sessions", params=later).json()["values"])
+    for (_, value, share, change), (key, count) in zip(shown.rows, now.items(), strict=False):
+        assert (value, share) == (f"{count}", format_percent(count / whole))
+        expected = describe_change(count, before.get(key, 0), f"{before.get(key, 0)}")
+        assert change == expected.sign + expected.text + expected.words
+    uncompared = show_list(client.get("/dashboard", params=days | {"compare": "none"}).text, "countries")
+    assert uncompared.heads == ["Countries", "Sessions", "Share"]
+
+
+def test_events_have_visitors_and_a_conversion_rate(client: httpx.Client) -> None:
+    period = {"from": "now-6d/d"}
+    shown = show_list(client.get("/dashboard", params={"period": "7d"}).text, "events")
+    assert shown.heads == ["Custom events", "Visitors", "Conversion rate", "Change"]
+    visitors = client.get("/api/v1/stats/visitors", params=period | {"to": "now", "interval": "year"}).json()["values"]
+    told = client.get("/api/v1/stats/top-custom-events", params=period | {"metric": "visitors"}).json()
+    rates = [format_percent(value / sum(visitors)) for value in told["values"]]
+    assert [share for _, _, share, _ in shown.rows] == rates
+
+
+# Whole lists
+
+
+def test_a_whole_list_is_sorted_by_its_heads(client: httpx.Client, plain: Open) -> None:
+    page = plain("/dashboard/list?name=top-pages&period=90d")
+    sorted_by(page, "Visitors", "descending")
+    for head, metric in (("Pageviews", "pageviews"), ("Bounce rate", "bounce-rate"), ("Duration", "duration")):
+        page.locator("thead").get_by_role("link", name=head).click()
+        sorted_by(page, head, "descending")
+        given = {"from": "now-89d/d", "metric": metric, "limit": "10000"}
+        told = client.get("/api/v1/stats/top-pages", params=given).json()
+        falling = sorted(told["values"], reverse=True)
+        write = {"pageviews": format_exact, "bounce-rate": format_percent, "duration": format_duration}[metric]
+        assert column(page, head)[: len(falling)] == [write(value) for value in falling][:100]
+        page.locator("thead").get_by_role("link", name=head).click()
+        sorted_by(page, head, "ascending")
+        assert query(page) == {"name": "top-pages", "period": "90d", "sort": metric, "order": "asc"}
+        assert column(page, head)[: len(falling)] == [write(value) for value in falling[::-1]][:100]
+    page.locator("thead").get_by_role("link", name="Duration").click()
+    assert query(page) == {"name": "top-pages", "period": "90d", "sort": "duration"}
+
+
+def test_sorting_works_with_the_script_and_by_keyboard(visit: Open) -> None:
+    page = visit("/dashboard/list?name=top-referrers&metric=bounce-rate")
+    sorted_by(page, "Bounce rate", "descending")
+    page.locator("thead").get_by_role("link", name="Sessions").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**sort=sessions**")
+    sorted_by(page, "Sessions", "descending")
+    assert query(page)["metric"] == "bounce-rate"
+    page.set_viewport_size({"width": 320, "height": 600})
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
+def test_the_csv_of_a_whole_list_has_its_columns(client: httpx.Client) -> None:
+    given = {"name": "top-pages", "period": "7d", "sort": "pageviews", "search": "/", "order": "asc"}
+    answer = client.get("/dashboard/list.csv", params=given)
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.headers["content-disposition"] == 'attachment; filename="top-pages.csv"'
+    assert answer.text.startswith("\ufeff")
+    head, *lines = csv.reader(io.StringIO(answer.text.removeprefix("\ufeff")))
+    assert head == ["key", "visitors", "pageviews", "bounce-rate", "duration"]
+    for metric in head[1:]:
+        told = client.get(
+            "/api/v1/stats/top-pages", params={"from": "now-6d/d", "metric": metric, "limit": "10000"}
+        ).json()
+        values = {line[0]: float(line[head.index(metric)]) for line in lines if line[head.index(metric)]}
+        assert values == pytest.approx(dict(zip(told["keys"], told["values"], strict=True)))
+    counts = [int(line[2]) for line in lines]
+    assert counts == sorted(counts)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"sort": "sessions"}, "sort: &#39;sessions&#39; is none of name, visitors, pageviews, bounce-rate, duration"),
+        ({"sort": "name", "order": "up"}, "order: &#39;up&#39; is neither asc nor desc"),
+        ({"start": "-1"}, "start must be a number"),
+    ],
+)
+def test_wrong_orders_are_refused(client: httpx.Client, given: dict[str, str], reason: str) -> None:
+    answer = client.get("/dashboard/list", params={"name": "top-pages"} | given)
+    assert answer.status_code == 400
+    assert reason in answer.text
+
+
+def test_a_viewer_sees_rows_of_their_site_alone(server: LiveServer, client: httpx.Client) -> None:
+    with logged_in(server, "vic") as viewer:
+        path, theirs = "/dashboard/list.csv?name=top-pages&period=90d", "&domain=" + ONE
+        assert viewer.get(path).text == client.get(path + theirs).text != client.get(path).text
+        whole = show_list(viewer.get("/dashboard?period=90d").text, "pages").rows
+        assert whole == show_list(client.get("/dashboard?period=90d" + theirs).text, "pages").rows

@@ -33,7 +33,8 @@ PARAMETERS = st.fixed_dictionaries(
         "tz": st.sampled_from(ZONES),
     },
 )
-PATHS = ["/dashboard", "/dashboard/list", "/api/v1/stats/dashboard", "/api/v1/stats/weekday-hours"]
+PATHS = ["/dashboard", "/dashboard/list", "/dashboard/row", "/api/v1/stats/dashboard", "/api/v1/stats/weekday-hours"]
+REQUIRED = {"/dashboard/list": {"name": "sources"}, "/dashboard/row": {"list": "top-pages", "key": "/*"}}
 
 
 @pytest.fixture(scope="module")
@@ -52,18 +53,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 def test_any_times_are_answered_or_refused(server: LiveServer, path: str, parameters: dict[str, str]) -> None:
     if "weekday" in path:
         parameters = {name: text for name, text in parameters.items() if not name.startswith("compare")}
-    if "list" in path:
-        parameters = parameters | {"name": "top-pages"}
-    response = server.http.get(path, params=parameters)
+    response = server.http.get(path, params=parameters | REQUIRED.get(path, {}))
     assert response.status_code in (200, 400), (response.status_code, response.url, response.text)
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("times", [{"to": "9998-01-01"}, {"from": "1970-01-02", "to": "9998-01-01"}], ids=str)
 def test_more_than_a_century_is_refused(server: LiveServer, path: str, times: dict[str, str]) -> None:
-    response = server.http.get(
-        path, params={**times, "interval": "year", **({"name": "sources"} if "list" in path else {})}
-    )
+    response = server.http.get(path, params={**times, "interval": "year"} | REQUIRED.get(path, {}))
     assert response.status_code == 400
     assert "from: over 100 years before `to`, such as from=now-1y" in html.unescape(response.text)
 

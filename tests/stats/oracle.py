@@ -12,7 +12,9 @@ from urllib.parse import quote, unquote
 
 from prisme.base import uri
 from prisme.base.timexpr import SECOND
+from prisme.stats.channels import spell_channel
 from prisme.stats.selection import Span
+from prisme.stats.source_names import name_source
 from tests.stats.lines import LINES
 
 
@@ -64,7 +66,35 @@ def passes(terms: list[Term], text: str) -> bool:
     )
 
 
+def source_of(state: dict[str, Any]) -> str:
+    """The name of each source that `lines.py` makes."""
+    campaign = state["utm"].get("source", "")
+    if campaign:
+        return {"letter": "letter", "Letter": "letter", "chatgpt.com": "ChatGPT"}[campaign]
+    if state["referrer"] == "direct":
+        return "Google" if state.get("click_id") else "Direct"
+    if state["referrer"] == state["domain"].partition(":")[0]:
+        return "Internal"
+    referrer = str(state["referrer"])
+    return {"www.example.org": "example.org", "www.google.de": "Google"}.get(referrer, referrer)
+
+
+def channel_of(state: dict[str, Any]) -> str:
+    """How each visit of `lines.py` came; the only click id is of Google."""
+    source, medium = source_of(state), state["utm"].get("medium", "")
+    if source == "Internal":
+        return "Internal"
+    if medium == "cpc" or state.get("click_id"):
+        return "Paid search" if source == "Google" or state.get("click_id") else "Paid other"
+    if medium == "mail":
+        return "Email"
+    others = {"ChatGPT": "AI assistants", "Google": "Organic search", "Direct": "Direct", "letter": "Campaign"}
+    return others.get(source, "Referral")
+
+
 FIELDS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "source": source_of,
+    "channel": channel_of,
     "domain": itemgetter("domain"),
     "entry-path": itemgetter("entry_path"),
     "exit-path": itemgetter("exit_path"),
@@ -83,7 +113,10 @@ FIELDS: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 def as_stored(name: str, term: Term) -> Term:
-    """A term on paths as the URLs that it is of would be stored."""
+    """A term as what it is of is stored: of paths as URLs are; of names, `google` is `Google`."""
+    if name in ("source", "channel"):
+        spell = name_source if name == "source" else spell_channel
+        return Term(term.negated, tuple(map(spell, term.parts))) if len(term.parts) == 1 else term
     if "path" not in name:
         return term
     if len(term.parts) == 1 and term.parts[0].startswith("/"):
@@ -101,6 +134,14 @@ def escape(text: str) -> str:
     return "".join(itertools.chain.from_iterable(itertools.zip_longest(texts, escapes, fillvalue="")))
 
 
+# The filter on the rows of each kind but pageviews, and the field that it is about.
+ACTIONS = {
+    "custom": ("event", "name"),
+    "outbound": ("outbound-link", "url"),
+    "download": ("file-download", "url"),
+}
+
+
 class Oracle:
     """Which sessions and rows some filters leave, and what is counted of them."""
 
@@ -109,8 +150,9 @@ class Oracle:
         self.left = {uuid for uuid, state in journal.sessions.items() if self._has_fields(state)}
         if {"path", "status"} & set(made):
             self.left &= {row["uuid"] for row in journal.rows["pageview"] if self.view_counts(row)}
-        if "event" in made:
-            self.left &= {row["uuid"] for row in journal.rows["custom"] if passes(made["event"], row["name"])}
+        for kind, (name, field) in ACTIONS.items():
+            if name in made:
+                self.left &= {row["uuid"] for row in journal.rows[kind] if passes(made[name], row[field])}
 
     def _has_fields(self, state: dict[str, Any]) -> bool:
         return all(passes(terms, FIELDS[name](state)) for name, terms in self.made.items() if name in FIELDS)
@@ -128,9 +170,8 @@ class Oracle:
         rows = [row for row in self.journal.rows[kind] if row["uuid"] in self.left and start <= row["at"] < end]
         if kind == "pageview":
             return [row for row in rows if self.view_counts(row)]
-        if kind == "custom":
-            return [row for row in rows if passes(self.made.get("event", []), row["name"])]
-        return rows
+        name, field = ACTIONS[kind]
+        return [row for row in rows if passes(self.made.get(name, []), row[field])]
 
     def series(self, name: str, span: Span) -> list[float]:
         if name in {"sessions", "bounces", "sessions-duration"}:
@@ -177,6 +218,8 @@ TOP_FIELDS: dict[str, tuple[str, Any]] = {
         for plural, name in {
             "entry-pages": "entry-path",
             "exit-pages": "exit-path",
+            "sources": "source",
+            "channels": "channel",
             "referrers": "referrer",
             "countries": "country",
             "operating-systems": "os",

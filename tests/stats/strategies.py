@@ -10,7 +10,7 @@ from prisme.base.timexpr import Interval, edges
 from prisme.stats import filters
 from prisme.stats.selection import Span
 from tests.faults.load import LONG
-from tests.stats.lines import CLIENTS, DAY, DOMAINS, EVENT_NAMES, FIRST, LAST, PATHS, REFERRERS
+from tests.stats.lines import CLIENTS, DAY, DOMAINS, EVENT_NAMES, FIRST, LAST, PATHS, REFERRERS, URLS
 from tests.stats.oracle import Made, Term
 
 
@@ -34,18 +34,22 @@ VALUES = {
     "entry-path": PATHS,
     "exit-path": PATHS,
     "referrer": REFERRERS,
+    "source": ["letter", "Google", "Internal", "Direct", "ChatGPT", "example.org"],
+    "channel": ["Direct", "Internal", "Email", "Referral", "AI assistants", "Paid search", "Paid other"],
     "os": [client.os for client in CLIENTS],
     "browser": [client.browser for client in CLIENTS],
     "device": [client.device for client in CLIENTS],
     "device-type": [client.type for client in CLIENTS],
     "country": ["FR", "DE", "XX"],
-    "utm-source": ["letter", ""],
-    "utm-medium": ["mail", ""],
+    "utm-source": ["letter", "Letter", ""],
+    "utm-medium": ["mail", "cpc", ""],
     "utm-campaign": ["spring", "autumn, late", ""],
     "utm-term": ["x*", ""],
     "utm-content": ["a", ""],
     "event": EVENT_NAMES,
     "status": ["200", "404", "500"],
+    "outbound-link": URLS,
+    "file-download": URLS,
 }
 made_filters = st.lists(st.sampled_from(sorted(VALUES)), max_size=3, unique=True).flatmap(
     lambda names: st.fixed_dictionaries({name: terms(VALUES[name]) for name in names})

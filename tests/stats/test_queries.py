@@ -274,8 +274,8 @@ TEXTS = ("", "/a;=1+1", '"=1+1"', "a=1", "'=1", "-5", "-1.5e-7", "direct", "1=1"
 
 def test_csv_for_a_spreadsheet_has_no_formulas() -> None:
     frame = Frame(0, 60, [*FORMULAS, *TEXTS, -1, 1793577600], [-1, *range(len(FORMULAS) + len(TEXTS)), 1.5])
-    lines = csv.reader(io.StringIO(frame.to_csv(spreadsheet=True), newline=""))
+    lines = csv.reader(io.StringIO(frame.to_csv(spreadsheet=True).removeprefix("\ufeff"), newline=""))
     assert [key for key, _ in lines][1:] == [*(f"'{key}" for key in FORMULAS), *TEXTS, "-1", "1793577600"]
     whole = Frame(0, 60, ["=1", "/a;=1+1", "-5", -2], [-1, 2.5, 3, 4]).to_csv(spreadsheet=True)
     # Also of a spreadsheet that separates columns by `;`, no cell begins with a formula.
-    assert whole == '"key","value"\r\n"\'=1",-1\r\n"/a;=1+1",2.5\r\n"-5",3\r\n-2,4\r\n'
+    assert whole == '\ufeff"key","value"\r\n"\'=1",-1\r\n"/a;=1+1",2.5\r\n"-5",3\r\n-2,4\r\n'

@@ -6,5 +6,6 @@ import "./dashboard/narrow";
 import "./dashboard/copy";
 import "./dashboard/live";
 import "./dashboard/chart";
+import "./dashboard/details";
 import "./dashboard/keys";
 import "./dashboard/zone";

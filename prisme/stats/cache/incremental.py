@@ -14,18 +14,18 @@ from operator import itemgetter
 from typing import Final
 
 from prisme.base.timexpr import floor
+from prisme.stats.cache.cut import choose_cut
 from prisme.stats.cache.entry import Entry, Remainder, estimate_tables, make_result, select_rows
 from prisme.stats.cache.keys import ManyKeysError, create_tables, rank
 from prisme.stats.cache.lru import LruCache
 from prisme.stats.cache.partials import Part, Tables, count
+from prisme.stats.cache.row_cache import RowCache
 from prisme.stats.frames import Result
 from prisme.stats.queries import Stats
-from prisme.stats.selection import Page, Selection, Span
+from prisme.stats.selection import Page, Selection
 from prisme.store.database import Database
 from prisme.store.errors import DiskError, FullError, LateError
 
-# Seconds in which a load counts as recent.
-_RECENT: Final = 600.0
 # So many pageviews and events after the cut are worth moving it.
 _WORTH_MOVING: Final = 20_000
 # All entries may take this share of DuckDB's memory, most of it for their tables.
@@ -43,7 +43,7 @@ _ALL: Final = "all"
 
 
 class IncrementalCache:
-    """The counts of selections. For any threads, of which one counts at a time."""
+    """The counts of selections. For any threads, of which one counts at a time. `rows` are those of lists."""
 
     def __init__(self, database: Database) -> None:
         self._loads = database.load_log
@@ -52,6 +52,7 @@ class IncrementalCache:
         self._large: LruCache[float] = LruCache(_LARGE_BYTES, _MOST_LARGE)
         self._numbers = itertools.count(1)
         self.hits = 0
+        self.rows = RowCache(database.load_log)
 
     def count(self, stats: Stats, selections: Sequence[Selection], page: Page, now: int) -> list[Result | None]:
         """Return the figures of each selection, None for those that cannot be cached. `now` is in microseconds.
@@ -101,7 +102,7 @@ class IncrementalCache:
     def _create(self, stats: Stats, selection: Selection, now: int) -> Entry | None:
         key, entry = _key(stats, selection), Entry(selection.span.start)
         try:
-            is_cached = self._extend(stats, selection, entry, self._choose_cut(selection.span, now))
+            is_cached = self._extend(stats, selection, entry, choose_cut(self._loads, selection.span.end, now))
         except (ManyKeysError, FullError, DiskError):
             self._large.put(key, time.monotonic(), _key_bytes(key))
             self._large.evict()
@@ -121,11 +122,6 @@ class IncrementalCache:
             return True
         self._large.remove(key)
         return False
-
-    def _choose_cut(self, span: Span, now: int) -> int:
-        end = min(span.end, now)
-        lowest = self._loads.lately(_RECENT)
-        return end if lowest is None else end - 2 * max(end - lowest, 0)
 
     def _extend(self, stats: Stats, selection: Selection, entry: Entry, cut: int) -> bool:
         """Count an entry up to a new cut, and store it. Returns False, with nothing changed, if that is impossible."""
@@ -175,7 +171,7 @@ class IncrementalCache:
     def _move(self, stats: Stats, selection: Selection, entry: Entry, now: int) -> None:
         if entry.remainder is not None and entry.remainder.counts.rows > _WORTH_MOVING:
             with contextlib.suppress(ManyKeysError, FullError, DiskError, LateError):  # the figures are there already
-                self._extend(stats, selection, entry, self._choose_cut(selection.span, now))
+                self._extend(stats, selection, entry, choose_cut(self._loads, selection.span.end, now))
 
 
 def _key(stats: Stats, selection: Selection) -> Hashable:

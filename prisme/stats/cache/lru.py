@@ -21,8 +21,8 @@ class LruCache(Generic[Value]):
     that is about to compute a value reserves its key instead, and any other thread that needs the same key waits, so
     that no value is computed twice at once; but not for long, as that thread may work for somebody who is answered
     later. Reservations cannot deadlock, because they nest in one direction only: a
-    thread that has reserved a response may reserve the incremental counts; one that has reserved these, or the list
-    of sites, reserves nothing else.
+    thread that has reserved a response may reserve the incremental counts; one that has reserved these, rows of lists,
+    or the list of sites, reserves nothing else.
     """
 
     def __init__(self, max_bytes: int, max_entries: int = sys.maxsize) -> None:

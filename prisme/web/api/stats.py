@@ -13,10 +13,10 @@ from prisme.base.domains import allows
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.stats.cache.responses import ResponseCache
-from prisme.stats.figures import NAMES, WITHOUT_CSV, compute, extra_parameters
+from prisme.stats.figures import NAMES, WITHOUT_CSV, compute, read_figure_query
 from prisme.stats.filters import DOMAIN
 from prisme.stats.frames import Frame
-from prisme.stats.parameters import StatsQuery, read_query
+from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
 from prisme.store.errors import UnavailableError
 from prisme.web import responses
@@ -128,7 +128,7 @@ def _read_query(now: int, name: str, as_csv: bool, parsed: ParsedRequest, grant:
     granted = credentials(parsed.query)
     parameters = {key: text for key, text in parsed.query.items() if key not in granted}
     try:
-        read = read_query(parameters, now, extra_parameters(name))
+        read = read_figure_query(name, parameters, now)
     except InputError as error:
         return refusal.QUESTION_INVALID.with_reason(str(error))
     forbidden = _find_forbidden_domain(read, grant)

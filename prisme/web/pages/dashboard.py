@@ -13,11 +13,13 @@ from prisme.base.refusal import Refusal
 from prisme.base.timexpr import SECOND
 from prisme.dashboard import annotations, filter_terms, page
 from prisme.dashboard.lists import CSV, link_export
+from prisme.dashboard.page_query import read_page_parameters, read_page_query
+from prisme.dashboard.period_menu import WITHOUT_DATES
 from prisme.dashboard.saved_views import build_views
 from prisme.dashboard.url_state import DASHBOARD, UrlState, read_parameters
 from prisme.stats import filters
 from prisme.stats.filters import DOMAIN
-from prisme.stats.parameters import COMPARE, StatsQuery, read_query
+from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
 from prisme.visit.origins import Hosts
 from prisme.web.pages.health import health_values
@@ -49,7 +51,8 @@ def routes(deps: DashboardDeps) -> dict[str, Methods]:
 
 
 def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
-    parameters, now, render = read_parameters(viewer.parameters), deps.source.now, deps.page.templates.render
+    now, render = deps.source.now, deps.page.templates.render
+    parameters, faults = read_page_parameters(viewer.parameters)
     with open_reader(deps, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         domains = visible_domains(deps, viewer, stats)
@@ -59,11 +62,13 @@ def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         silent = _find_silent_site(deps, viewer, state, stats)
         if silent:
             return see_other(site_link("", silent))
-        query = read_query(state.stats_parameters() | {"limit": str(page.ROWS)}, now, COMPARE)
+        asked = read_page_query(state, now, page.ROWS)
+        state, query, faults = asked.state, asked.query, faults | asked.faults
         values = page.build_page(stats, state, query, [domain for domain, _ in domains], now, deps.source.cache)
-    values |= frame_values(viewer, state, query.zone.key)
+    values |= frame_values(viewer, state, query.zone.key) | {"faults": faults, "typed": asked.typed}
     values |= _note_values(deps, viewer, query, values, [domain for domain, _ in domains])
-    return render("dashboard", values | _menu_values(deps, viewer, state, values["chosen_domains"]))
+    values |= _menu_values(deps, viewer, state, values["chosen_domains"])
+    return render("dashboard", values, refusal.QUESTION_INVALID.status if faults else 200)
 
 
 def _redirect_to_filter(_: DashboardDeps, viewer: Viewer) -> Response | Refusal:
@@ -105,8 +110,8 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: 
         "share_domain": one_site if ADMIN in grant.scopes else "",
         "note_domain": one_site if grant.is_login and may_annotate(grant, one_site) else "",
         "clear": state.link(dict.fromkeys(filters.NAMES)),
-        "all_link": state.link({"period": "all", "from": None, "to": None}),
-        "now_link": state.link({"period": "30m", "from": None, "to": None}),
+        "all_link": state.link({"period": "all", **WITHOUT_DATES}),
+        "now_link": state.link({"period": "30m", **WITHOUT_DATES}),
         "live_url": link_export(state, "live-visitors"),
         "week_csv": link_export(state, "weekday-hours", CSV),
         "week_json": link_export(state, "weekday-hours"),

@@ -144,5 +144,5 @@ async def _respond(
         with cancel_on_disconnect(request, parsed.cancellation):
             outcome = await handle(page_request)
     if isinstance(outcome, Refusal):
-        return error_page(deps.templates, request, outcome)
+        return error_page(deps.templates, request, outcome, page_request.dashboard_url)
     return put_below(root, outcome)

@@ -19,8 +19,8 @@ from prisme.web.responses import NOSNIFF, Header, Response, make_response, refus
 _FOLDER: Final = resources.files(assets) / "pages"
 # The files of `style/` in their order: a later rule overrides an earlier one.
 _STYLES: Final = (
-    "base", "frame", "controls", "tiles", "chart", "lists", "map", "week", "health", "sites", "settings", "screens",
-    "print",
+    "base", "frame", "controls", "tiles", "chart", "lists", "row", "map", "week", "health", "sites", "settings",
+    "screens", "print",
 )  # fmt: skip
 
 
@@ -100,11 +100,11 @@ def _put_header_below(root: bytes, name: bytes, value: bytes) -> Header:
     return name, value.replace(b"; Path=/", b"; Path=" + root + b"/") if name == b"set-cookie" else value
 
 
-def error_page(templates: Templates, request: Request, why: Refusal) -> Response:
-    """A refusal as a page."""
+def error_page(templates: Templates, request: Request, why: Refusal, home: str = "/dashboard") -> Response:
+    """A refusal as a page; `home` is the path below the root that it leads on to."""
     start, _ = refuse(request, why, of_events=False)
     headers = [(name, value) for name, value in start["headers"] if name.startswith((b"x-prisme", b"retry"))]
-    return templates.render("message", {"title": "Error", "text": why.reason}, why.status, headers)
+    return templates.render("message", {"title": "Error", "text": why.reason, "home": home}, why.status, headers)
 
 
 def _minify(style: str) -> str:

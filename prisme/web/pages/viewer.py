@@ -15,8 +15,10 @@ from prisme.access.views import Views
 from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
+from prisme.dashboard.sites import names_only_foreign
 from prisme.dashboard.url_state import DASHBOARD, UrlState
 from prisme.stats.cache.sites import SiteCache
+from prisme.stats.filters import DOMAIN
 from prisme.stats.parameters import read_zone
 from prisme.stats.queries import Stats
 from prisme.store.errors import UnavailableError
@@ -34,6 +36,9 @@ from prisme.web.script_requests import ScriptRequests
 from prisme.web.site_registry import SiteRegistry
 from prisme.web.stats_source import StatsSource
 
+_FOREIGN_SITE: Final = refusal.DOMAIN_NOT_ALLOWED.with_reason(
+    "This site does not exist here, or you do not have access to it: ask an admin."
+)
 # Leads to the list of sites, or to the dashboard.
 START: Final = "/"
 
@@ -74,7 +79,11 @@ class Viewer(msgspec.Struct, frozen=True):
         return ADMIN in self.grant.scopes and self.grant.domains is None
 
 
-# Raises InputError for wrong parameters, and UnavailableError.
+class ForeignSiteError(Exception):
+    """A viewer asked for sites that they may not see; whether these exist is not said."""
+
+
+# Raises InputError for wrong parameters, ForeignSiteError, and UnavailableError.
 ViewerHandler = Callable[[DashboardDeps, Viewer], Response | Refusal]
 # Handles the fields of a form. Raises InputError for wrong ones.
 FormHandler = Callable[[DashboardDeps, Viewer, Mapping[str, str]], Response | Refusal]
@@ -136,7 +145,12 @@ def visible_domains(deps: DashboardDeps, viewer: Viewer, stats: Stats) -> list[t
 
 
 def page_state(viewer: Viewer, parameters: dict[str, str], domains: list[tuple[str, int]]) -> UrlState:
-    """The state of a page with these parameters; `domains` are those that the viewer may see."""
+    """The state of a page with these parameters; `domains` are those that the viewer may see.
+
+    Raises ForeignSiteError if the page is about sites of others alone.
+    """
+    if names_only_foreign(parameters.get(DOMAIN, ""), viewer.grant.domains):
+        raise ForeignSiteError
     data_start = min((first for _, first in domains), default=None)
     return UrlState(parameters, data_start, viewer.zone, viewer.request.root)
 
@@ -166,6 +180,8 @@ def _handle(
         return refusal.NOT_ALLOWED
     try:
         return handle(deps, viewer)
+    except ForeignSiteError:
+        return _FOREIGN_SITE
     except UnavailableError as error:
         return deps.source.refuse(error)
     except NotFoundError as error:

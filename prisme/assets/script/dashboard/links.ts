@@ -11,12 +11,13 @@ document.addEventListener("click", (event) => {
   const target = event.target as Element;
   for (const menu of all<HTMLDetailsElement>("details.menu[open]")) if (!menu.contains(target)) menu.open = false;
   const link = target.closest<HTMLAnchorElement>("a[href]");
-  if (!link || event.button || event.ctrlKey || event.metaKey || link.hasAttribute("download") || link.target) return;
+  if (!link || event.button || event.ctrlKey || event.metaKey) return;
+  if (link.hasAttribute("download") || link.hasAttribute("target")) return;
   const other = event.altKey ? link.dataset.exclude : event.shiftKey ? link.dataset.add : "";
   if (!other && (event.altKey || event.shiftKey)) return;
-  const address = new URL(other || link.href, location.href);
+  const address = new URL(other || (link.getAttribute("href") ?? ""), location.href); // of the map's links, `href` is no text
   // Most sites cannot be shown in a frame, and none should be in the place of the dashboard.
-  if (self !== top && address.origin !== location.origin) link.target = "_blank";
+  if (self !== top && address.origin !== location.origin) link.setAttribute("target", "_blank");
   if (!isOurs(address)) return;
   event.preventDefault();
   void show(address.href, true, link.textContent?.trim());

@@ -1,0 +1,179 @@
+"""The rows of lists, cached up to a cut: of a span that ends now, only the latest part is counted again.
+
+As in `incremental.py`, a cached part stays valid until a load changes rows before the cut. It is small enough for
+Python's memory: the figures of each key. Visitors do not add up, so of the rest only those are counted that a row did
+not have before (`breakdown.py:count_later_rows`).
+"""
+
+import time
+from collections.abc import Hashable, Iterable, Sequence
+from operator import attrgetter, itemgetter
+from typing import Final
+
+from prisme.base.timexpr import floor
+from prisme.stats.breakdown import ListQuery, count_later_rows, count_rows, is_row
+from prisme.stats.cache.cut import choose_cut
+from prisme.stats.cache.lru import LruCache
+from prisme.stats.list_metrics import Figures
+from prisme.stats.queries import Stats
+from prisme.stats.selection import Selection
+from prisme.store.load_log import LoadLog
+
+# A row takes about this much in addition to its key; an entry without rows, this much with its own key.
+_ROW_BYTES: Final = 400
+_ENTRY_BYTES: Final = 2048
+# 8 MB an entry: more keys are counted anew each time.
+_MOST_ROWS: Final = 20_000
+_MAX_BYTES: Final = 48 << 20
+# Seconds until caching is tried again for lists with more keys.
+_RETRY_AFTER: Final = 600.0
+# So many sessions, pageviews and events after the cut are worth moving it.
+_WORTH_MOVING: Final = 20_000
+
+# The figures of each list by key.
+_Rows = dict[str, dict[str, Figures]]
+
+
+class _Entry:
+    """Rows from the start of a span to the `cut`, valid for the first `loads` loads; None if they are too many.
+
+    `ordered` has the same rows, the highest rank first. `later` is what was counted after the cut, up to an end.
+    """
+
+    def __init__(self, cut: int, loads: int, rows: _Rows | None, lists: Sequence[ListQuery]) -> None:
+        self.cut = cut
+        self.loads = loads
+        self.rows = rows
+        self.made_at = time.monotonic()
+        self.ordered = {one.name: _order(one, rows[one.name].values()) for one in lists} if rows else {}
+        self.later: tuple[int, int, _Rows] | None = None
+        self._rows_size = _measure(rows or {})
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        return _ENTRY_BYTES + self._rows_size + (_measure(self.later[2]) if self.later else 0)
+
+
+def _measure(rows: _Rows) -> int:
+    return sum(_ROW_BYTES + len(key) for by_key in rows.values() for key in by_key)
+
+
+class RowCache:
+    """The rows of lists of the spans that were asked for. For any threads."""
+
+    def __init__(self, loads: LoadLog) -> None:
+        self._loads = loads
+        self._entries: LruCache[_Entry] = LruCache(_MAX_BYTES)
+        self.hits = 0
+
+    def count(
+        self, stats: Stats, lists: Sequence[ListQuery], selection: Selection, now: int
+    ) -> dict[str, list[Figures]]:
+        """Return what `count_rows` returns; of the selection, the names do not matter. `now` is in microseconds."""
+        span, filters = selection.span, selection.filters
+        # A span that starts within a day mostly starts elsewhere the next time.
+        if not lists or span.start >= span.end or floor(span.start, "d", selection.zone) != span.start:
+            return count_rows(stats, lists, filters, span)
+        key = _key(stats, lists, selection)
+        with self._entries.reserve(key) as is_reserved:
+            entry = self._find(stats, lists, selection, key, now) if is_reserved else None
+            if entry is None or entry.rows is None:
+                return count_rows(stats, lists, filters, span)
+            later = self._read_later(stats, lists, selection, entry)
+            if later is None:
+                return count_rows(stats, lists, filters, span)
+            found = {one.name: _choose(one, entry, later[one.name]) for one in lists}
+            entry = self._move(stats, lists, selection, entry, now)
+            self._entries.put(key, entry, entry.size + len(repr(key)))
+        self._entries.evict()
+        return found
+
+    def _find(
+        self, stats: Stats, lists: Sequence[ListQuery], selection: Selection, key: Hashable, now: int
+    ) -> _Entry | None:
+        """The valid entry of a key, counted now if there is none; None if it cannot be cached."""
+        entry = self._entries.get(key)
+        if entry is not None and self._is_valid(stats, entry):
+            self.hits += 1
+            return entry if entry.cut <= selection.span.end else None
+        start, cut = selection.span.start, choose_cut(self._loads, selection.span.end, now)
+        if cut <= start:
+            return None
+        rows = _count(stats, lists, selection, start, cut)
+        entry = _Entry(cut, stats.reader.loads, rows, lists)
+        self._entries.put(key, entry, entry.size + len(repr(key)))
+        return entry if self._is_valid(stats, entry) else None
+
+    def _is_valid(self, stats: Stats, entry: _Entry) -> bool:
+        """Whether no load has changed rows before the cut since it was counted, or since the reader began."""
+        if entry.rows is None:
+            return time.monotonic() - entry.made_at < _RETRY_AFTER
+        lowest = self._loads.since(min(entry.loads, stats.reader.loads))
+        return lowest is None or lowest >= entry.cut
+
+    def _read_later(
+        self, stats: Stats, lists: Sequence[ListQuery], selection: Selection, entry: _Entry
+    ) -> _Rows | None:
+        """What comes after the cut; None if it is too much."""
+        end, loads = selection.span.end, stats.reader.loads
+        if entry.later is not None:
+            known_loads, known_end, rows = entry.later
+            if known_loads == loads and self._loads.is_all(loads, min(known_end, end)):
+                return rows
+        found = _count(stats, lists, selection, entry.cut, end)
+        if found is not None:
+            entry.later = loads, end, found
+        return found
+
+    def _move(self, stats: Stats, lists: Sequence[ListQuery], selection: Selection, entry: _Entry, now: int) -> _Entry:
+        """The entry with a later cut, if much came after the old one; otherwise itself."""
+        later = entry.later[2] if entry.later else {}
+        if sum(row.actions + row.sessions for rows in later.values() for row in rows.values()) <= _WORTH_MOVING:
+            return entry
+        cut = choose_cut(self._loads, selection.span.end, now)
+        added = _count(stats, lists, selection, entry.cut, cut) if cut > entry.cut else None
+        if entry.rows is None or added is None:
+            return entry
+        rows = {name: _merge(by_key, added[name]) for name, by_key in entry.rows.items()}
+        moved = _Entry(cut, stats.reader.loads, rows, lists)
+        return moved if self._is_valid(stats, moved) else entry
+
+
+def _key(stats: Stats, lists: Sequence[ListQuery], selection: Selection) -> Hashable:
+    filters = tuple(sorted(selection.filters.items(), key=itemgetter(0)))
+    return tuple((one.name, one.rank, one.needs) for one in lists), filters, stats.allowed, selection.span.start
+
+
+def _count(stats: Stats, lists: Sequence[ListQuery], selection: Selection, cut: int, end: int) -> _Rows | None:
+    """What the part from `cut` to `end` adds to the span before; None if it has too many rows."""
+    found = count_later_rows(stats, lists, selection.filters, selection.span.start, cut, end, _MOST_ROWS)
+    if sum(map(len, found.values())) > _MOST_ROWS:
+        return None
+    return {name: {row.key: row for row in rows} for name, rows in found.items()}
+
+
+def _order(one: ListQuery, rows: Iterable[Figures]) -> list[Figures]:
+    """The rows of a list in its order."""
+    rank = attrgetter(one.rank)
+    return sorted((row for row in rows if is_row(one.name, row)), key=lambda row: (-rank(row), row.key))
+
+
+def _sum(key: str, before: dict[str, Figures], later: dict[str, Figures]) -> Figures:
+    return before[key].add(later[key]) if key in before and key in later else before.get(key) or later[key]
+
+
+def _merge(rows: dict[str, Figures], added: dict[str, Figures]) -> dict[str, Figures]:
+    return rows | {key: _sum(key, rows, added) for key in added}
+
+
+def _choose(one: ListQuery, entry: _Entry, later: dict[str, Figures]) -> list[Figures]:
+    """The rows that a query asks for, of both parts."""
+    before = (entry.rows or {}).get(one.name, {})
+    end = one.page.offset + one.page.limit
+    if one.keys is not None:
+        keys: Iterable[str] = (key for key in set(one.keys) if key in before or key in later)
+    else:
+        # Figures only grow: the first rows of both parts are the first of one, or have changed.
+        keys = {row.key for row in entry.ordered[one.name][:end]} | later.keys()
+    return _order(one, (_sum(key, before, later) for key in keys))[one.page.offset : end]
