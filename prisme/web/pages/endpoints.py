@@ -144,5 +144,7 @@ async def _respond(
         with cancel_on_disconnect(request, parsed.cancellation):
             outcome = await handle(page_request)
     if isinstance(outcome, Refusal):
-        return error_page(deps.templates, request, outcome, page_request.dashboard_url)
+        # The same page for every host that shows nothing to the public.
+        home = DASHBOARD if outcome is refusal.NOT_PUBLIC else page_request.dashboard_url
+        return error_page(deps.templates, request, outcome, home)
     return put_below(root, outcome)
