@@ -31,6 +31,7 @@ NAMES: Final = tuple(name for name, list_type in LIST_TYPES.items() if list_type
 _LISTS: Final = {
     **dict.fromkeys(PATHS, (SOURCES, "top-countries")),
     **dict.fromkeys(("event", *LINKS), (SOURCES,)),
+    "source": ("top-referrers", "top-entry-pages", "top-countries"),
     "referrer": ("top-entry-pages", "top-countries"),
     "status": ("top-pages", SOURCES),
 }

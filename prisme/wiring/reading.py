@@ -29,7 +29,7 @@ from prisme.web.api.stats import StatsDeps
 from prisme.web.authentication import Authenticator
 from prisme.web.badge import BadgeDeps
 from prisme.web.identification import Identifier
-from prisme.web.pages import dashboard, dashboard_forms, login, public, row, settings, share, site, sites
+from prisme.web.pages import dashboard, dashboard_forms, live, login, public, row, settings, share, site, sites
 from prisme.web.pages import list as list_page
 from prisme.web.pages import setup as setup_page
 from prisme.web.pages.endpoints import PageDeps
@@ -117,6 +117,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
             **dashboard.routes(dashboard_deps),
             **dashboard_forms.routes(dashboard_deps),
             **list_page.routes(dashboard_deps),
+            **live.routes(dashboard_deps),
             **row.routes(dashboard_deps),
             **sites.routes(dashboard_deps),
             **site.routes(dashboard_deps),

@@ -32,6 +32,7 @@ PAGES = (
     "/site",
     "/dashboard",
     "/dashboard/list",
+    "/dashboard/list.csv",
     "/dashboard/row",
     "/dashboard/filter",
     "/dashboard/share",
@@ -101,7 +102,8 @@ def test_nobody_sees_a_page(server: LiveServer, routes: dict[str, Methods], call
 
 def test_outsiders_see_pages_without_figures(server: LiveServer, callers: Callers) -> None:
     for who in callers.other_domain.values():
-        for path in ("/dashboard", "/sites", *(f"/dashboard/list?name={name}" for name in LISTS)):
+        lists = [f"/dashboard/{file}?name={name}" for name in LISTS for file in ("list", "list.csv")]
+        for path in ("/dashboard", "/sites", *lists):
             query = {} if "?" not in path else {"name": path.partition("=")[2]}
             answer = call(server, "GET", path.partition("?")[0], who, params={**query, "period": "24h"})
             assert answer.status_code == 200, answer.text

@@ -83,6 +83,7 @@ def test_rows_of_other_lists(server: LiveServer, plain: Open) -> None:
     address = server.url + (opener.get_attribute("href") or "")
     page.locator("#sources tr", has_text="Google").locator("td > a").click()
     assert page.locator("h1").inner_text() == "Source Google"
+    assert "www.google.com" in shown(page, "Referrers")
     assert shown(page, "Entry pages")
     page.goto(address)
     assert page.locator("h1").inner_text().startswith("Outbound link https://")
@@ -122,8 +123,11 @@ def test_a_row_opens_in_place(visit: Open) -> None:
 
 
 def test_details_fit_narrow_screens(visit: Open) -> None:
-    page = visit(viewport={"width": 320, "height": 600}, has_touch=True, is_mobile=True)
+    page = visit(viewport={"width": 900, "height": 600}, has_touch=True, is_mobile=True)
     page.locator("#pages td > a").first.click()
+    expect(page.locator("#pages tr.details caption").first).to_be_visible()
+    page.set_viewport_size({"width": 320, "height": 600})
+    expect(page.locator("#pages tr.details > td")).to_have_attribute("colspan", "3")
     box = page.locator("#pages tr.details > td").bounding_box()
     expect(page.locator("#pages tr.details caption").first).to_be_visible()
     table = page.locator("#pages table.list").first.bounding_box()

@@ -25,6 +25,7 @@ from prisme.visit.origins import Hosts
 from prisme.web.pages.health import health_values
 from prisme.web.pages.site_rows import site_link
 from prisme.web.pages.site_steps import Arrivals, list_steps
+from prisme.web.pages.stamp import live_values
 from prisme.web.pages.templates import see_other
 from prisme.web.pages.viewer import (
     DashboardDeps,
@@ -67,6 +68,7 @@ def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         values = page.build_page(stats, state, query, [domain for domain, _ in domains], now, deps.source.cache)
     values |= frame_values(viewer, state, query.zone.key) | {"faults": faults, "typed": asked.typed}
     values |= _note_values(deps, viewer, query, values, [domain for domain, _ in domains])
+    values |= live_values(deps, viewer, state, query, now, reader.loads)
     values |= _menu_values(deps, viewer, state, values["chosen_domains"])
     return render("dashboard", values, refusal.QUESTION_INVALID.status if faults else 200)
 
@@ -111,8 +113,6 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: 
         "note_domain": one_site if grant.is_login and may_annotate(grant, one_site) else "",
         "clear": state.link(dict.fromkeys(filters.NAMES)),
         "all_link": state.link({"period": "all", **WITHOUT_DATES}),
-        "now_link": state.link({"period": "30m", **WITHOUT_DATES}),
-        "live_url": link_export(state, "live-visitors"),
         "week_csv": link_export(state, "weekday-hours", CSV),
         "week_json": link_export(state, "weekday-hours"),
         "health": _health_values(deps) if viewer.is_admin else None,

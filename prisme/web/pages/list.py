@@ -21,13 +21,13 @@ from prisme.web.pages.viewer import (
     viewer_endpoint,
     visible_domains,
 )
-from prisme.web.responses import NOSNIFF, Header, Response, make_response
+from prisme.web.responses import INERT, Header, Response, make_response
 from prisme.web.routing import Methods
 
 _CSV_HEADERS: Final[list[Header]] = [
     (b"content-type", b"text/csv; charset=utf-8; header=present"),
     (b"cache-control", b"private, no-store"),
-    NOSNIFF,
+    *INERT,
 ]
 
 

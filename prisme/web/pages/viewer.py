@@ -92,10 +92,15 @@ ShowFault = Callable[[DashboardDeps, Viewer, str, Mapping[str, str]], Response |
 
 
 def viewer_endpoint(
-    deps: DashboardDeps, handle: ViewerHandler, path: str = DASHBOARD, *, for_admins: bool = False
+    deps: DashboardDeps,
+    handle: ViewerHandler,
+    path: str = DASHBOARD,
+    *,
+    for_admins: bool = False,
+    for_scripts: bool = False,
 ) -> Endpoint:
-    """An endpoint for the page with statistics at `path`."""
-    turn_away = partial(_redirect_to_login, path)
+    """An endpoint for the page with statistics at `path`; with `for_scripts`, nobody is led to the log-in."""
+    turn_away = _keep if for_scripts else partial(_redirect_to_login, path)
 
     def handle_request(request: PageRequest) -> Response | Refusal:
         outcome = _handle(deps, request, handle, turn_away, for_admins)
