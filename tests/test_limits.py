@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from prisme.access import accounts, audit, grants, keys, login_attempts, shares, sites, tokens, views
+from prisme.access import accounts, audit, goals, grants, keys, login_attempts, shares, sites, tokens, views
 from prisme.base import refusal, uri
 from prisme.base.refusal import Refusal
 from prisme.dashboard import whole_list
@@ -83,6 +83,10 @@ VALUES: Final = {
     "API tokens": f"{tokens._MAX_TOKENS:,}",
     "share links": f"{shares._MAX_SHARES:,}",
     "saved views of an account": f"{views._MAX_VIEWS}, of {views._MAX_QUERY:,} characters each",
+    "goals of a site": f"{goals.MOST_GOALS}, and {goals.MOST_GOALS_OF_ALL} of all sites",
+    "funnels of a site": (
+        f"{goals.MOST_FUNNELS} of 2 to {goals.MOST_STEPS} steps, and {goals.MOST_FUNNELS_OF_ALL} of all sites"
+    ),
     "audit log": (
         f"{audit._MAX_ENTRIES['change']:,} changes, {audit._MAX_ENTRIES['login']:,} log-ins and log-outs, "
         f"{audit._MAX_ENTRIES['attempt']:,} entries of attempts"

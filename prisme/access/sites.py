@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from prisme.access import audit
+from prisme.access import audit, goals
 from prisme.access.grants import AccessError, Grant, NotFoundError
 from prisme.base.domains import is_wildcard
 from prisme.store.control import Control
@@ -76,12 +76,16 @@ class SiteList:
         return self.find(name)
 
     def remove(self, by: Grant, name: str, now: int) -> None:
-        """Remove a site that was added, and its aliases; its figures stay. Raises NotFoundError or AccessError."""
+        """Remove a site that was added, its aliases, goals and funnels; its figures stay.
+
+        Raises NotFoundError or AccessError.
+        """
         name = _parse(name)
         with self._control.change() as connection:
             if not connection.execute("DELETE FROM sites WHERE name = ?", (name,)).rowcount:
                 raise self._explain_absence(name)
             audit.record(connection, now, by, "site.remove", name)
+            goals.delete_of_site(connection, name)
             hosts = self._read_hosts(connection)
             for alias, site in connection.execute("SELECT alias, site FROM aliases").fetchall():
                 if site not in hosts:

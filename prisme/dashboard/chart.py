@@ -1,7 +1,8 @@
 """The chart: SVG paths of a series and of the one it is compared with, axis labels, and a table of the same values."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from prisme.base.offsets import localise
 from prisme.base.timexpr import SECOND, Interval
 from prisme.dashboard import chart_scale
 from prisme.dashboard.chart_scale import HEIGHT, WIDTH
+from prisme.dashboard.number_format import describe_change, describe_points, format_round_duration
 
 _MOST_LABELS: Final = 7
 _FORMATS: Final[dict[Interval, str]] = {
@@ -41,10 +43,15 @@ class Options(msgspec.Struct, frozen=True):
     format_value: Callable[[float], str]
     zoom_link: Callable[[int, int], str]
     whole_numbers: bool
+    is_duration: bool = False
+    is_fraction: bool = False
 
 
 class Point(msgspec.Struct, frozen=True):
-    """A row of the table: a bucket from `at` to `until` (Unix seconds), and the one that it is compared with."""
+    """A row of the table: a bucket from `at` to `until` (Unix seconds), and the one that it is compared with.
+
+    `change` is that of the value, such as `+12%`; `note` says what is special about the bucket. Both may be empty.
+    """
 
     at: int
     until: int
@@ -52,7 +59,9 @@ class Point(msgspec.Struct, frozen=True):
     value: str
     compared_value: str
     compared_label: str
+    change: str
     link: str
+    note: str = ""
 
 
 class Chart(msgspec.Struct, frozen=True):
@@ -75,11 +84,16 @@ class Chart(msgspec.Struct, frozen=True):
     height: int = HEIGHT
 
 
-def draw_chart(series: Series, compared: Series | None, options: Options, now: int) -> Chart:
-    """The chart of `series`, at the time `now` (microseconds); `compared` is cut to as many buckets."""
+def draw_chart(
+    series: Series, compared: Series | None, options: Options, now: int, notes: Mapping[int, str] = MappingProxyType({})
+) -> Chart:
+    """The chart of `series`, at the time `now` (microseconds); `compared` is cut to as many buckets.
+
+    `notes` are those of some buckets, by number.
+    """
     buckets = len(series.values)
     compared = _cut(compared, buckets)
-    top, step = chart_scale.choose_scale(max([*series.values, *compared.values], default=0), options.whole_numbers)
+    top, step = _choose_scale(max([*series.values, *compared.values], default=0), options)
     line = chart_scale.place(series.values, buckets, top)
     is_unfinished = buckets > 0 and series.edges[-1] > now
     finished = line[:-1] if is_unfinished else line
@@ -92,9 +106,15 @@ def draw_chart(series: Series, compared: Series | None, options: Options, now: i
         [(x, chart_scale.to_percent(y)) for x, y in line] if has_dots else [],
         _build_ticks(top, step, options),
         _build_labels(series, options),
-        _build_points(series, compared, options),
+        _build_points(series, compared, options, notes),
         is_unfinished,
     )
+
+
+def _choose_scale(highest: float, options: Options) -> tuple[float, float]:
+    if options.is_duration:
+        return chart_scale.choose_duration_scale(highest)
+    return chart_scale.choose_scale(highest, options.whole_numbers)
 
 
 def format_label(moment: int, interval: Interval, zone: ZoneInfo) -> str:
@@ -118,7 +138,8 @@ def _cut(compared: Series | None, buckets: int) -> Series:
 
 def _build_ticks(top: float, step: float, options: Options) -> list[tuple[float, str]]:
     values = [step * number for number in range(round(top / step) + 1)]
-    return [(chart_scale.to_percent(chart_scale.to_y(value, top)), options.format_value(value)) for value in values]
+    write = format_round_duration if options.is_duration else options.format_value
+    return [(chart_scale.to_percent(chart_scale.to_y(value, top)), write(value)) for value in values]
 
 
 def _build_labels(series: Series, options: Options) -> list[tuple[int, str]]:
@@ -132,7 +153,7 @@ def _build_labels(series: Series, options: Options) -> list[tuple[int, str]]:
     ]
 
 
-def _build_points(series: Series, compared: Series, options: Options) -> list[Point]:
+def _build_points(series: Series, compared: Series, options: Options, notes: Mapping[int, str]) -> list[Point]:
     labels = _format_labels(series.edges[:-1], options.interval, options.zone)
     compared_labels = _format_labels(compared.edges[:-1], options.interval, options.zone)
     return [
@@ -143,7 +164,14 @@ def _build_points(series: Series, compared: Series, options: Options) -> list[Po
             options.format_value(value),
             options.format_value(compared.values[number]) if number < len(compared.values) else "",
             compared_labels[number] if number < len(compared_labels) else "",
+            _describe_change(value, compared.values[number], options) if number < len(compared.values) else "",
             options.zoom_link(series.edges[number], series.edges[number + 1]),
+            notes.get(number, ""),
         )
         for number, value in enumerate(series.values)
     ]
+
+
+def _describe_change(value: float, before: float, options: Options) -> str:
+    change = describe_points(value, before, "") if options.is_fraction else describe_change(value, before, "")
+    return change.sign.strip("=") + change.text

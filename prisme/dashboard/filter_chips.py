@@ -15,6 +15,7 @@ TITLES: Final = {
     "device-type": "Device type", "country": "Country", "utm-source": "UTM source", "utm-medium": "UTM medium",
     "utm-campaign": "Campaign", "utm-term": "UTM term", "utm-content": "UTM content", "event": "Event",
     "status": "Status", "outbound-link": "Outbound link", "file-download": "Download",
+    "goal": "Goal",
 }  # fmt: skip
 # Filters whose values are shown as in these lists: `Germany` for `DE`.
 _LABELLED_AS: Final = {

@@ -27,6 +27,7 @@ class Metric(msgspec.Struct, frozen=True):
 
     `is_whole`: the values are whole numbers, and so are those at the axis. `is_average`: the value is one of all
     sessions, and there is none without a session. `is_fraction`: it changes in percentage points.
+    `is_duration`: the values are seconds.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Metric(msgspec.Struct, frozen=True):
     less_is_better: bool = False
     is_average: bool = False
     is_fraction: bool = False
+    is_duration: bool = False
 
 
 def _take_first(values: Sequence[float]) -> float:
@@ -63,6 +65,7 @@ METRICS: Final[dict[str, Metric]] = {
     "duration": Metric(
         "Session duration", ("sessions-duration",), _take_first, format_duration, format_duration, is_whole=False,
         is_average=True,
+        is_duration=True,
     ),
     EVENTS: Metric("Events", ("events",), _take_first, format_count, format_exact),
 }  # fmt: skip

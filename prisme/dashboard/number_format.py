@@ -50,6 +50,13 @@ def format_duration(seconds: float) -> str:
     return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
 
 
+def format_round_duration(seconds: float) -> str:
+    """A duration of an axis, without the parts that are zero: `30s`, `5m`, `1m 30s`, `2h`."""
+    whole = round(seconds)
+    parts = ((whole // 3600, "h"), (whole % 3600 // 60, "m"), (whole % 60, "s"))
+    return " ".join(f"{count}{unit}" for count, unit in parts if count) or "0"
+
+
 class Change(msgspec.Struct, frozen=True):
     """The change of a figure. `sign` is plus, minus or `=`, empty for `new`; `rating` is `good`, `bad` or `same`.
 

@@ -1,11 +1,12 @@
 """Reads the query of a page from its URL. What is wrong is left out, and told: a page with a default helps more."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from prisme.base.errors import InputError
+from prisme.base.goals import Goal
 from prisme.dashboard import filter_terms
 from prisme.dashboard.comparison import comparison_parameters
 from prisme.dashboard.filter_chips import TITLES
@@ -58,8 +59,8 @@ def read_page_parameters(query: Mapping[str, str]) -> tuple[dict[str, str], dict
     return read_parameters(given), faults
 
 
-def read_page_query(state: UrlState, now: int, limit: int) -> PageQuery:
-    """The query for the lists' first `limit` rows; `now` is in microseconds.
+def read_page_query(state: UrlState, now: int, limit: int, goals: Sequence[Goal] = ()) -> PageQuery:
+    """The query for the lists' first `limit` rows; `now` is in microseconds, `goals` are those that a filter may name.
 
     Raises InputError if more than the parameters in the URL is wrong.
     """
@@ -67,7 +68,7 @@ def read_page_query(state: UrlState, now: int, limit: int) -> PageQuery:
     typed: dict[str, str] = {}
     while True:
         try:
-            return PageQuery(state, _read(state, now, limit), faults, typed)
+            return PageQuery(state, _read(state, now, limit, goals), faults, typed)
         except InputError as error:
             name = str(error).partition(":")[0]
             left_out = _choose_left_out(state, name)
@@ -79,9 +80,9 @@ def read_page_query(state: UrlState, now: int, limit: int) -> PageQuery:
             state = msgspec.structs.replace(state, parameters=kept)
 
 
-def _read(state: UrlState, now: int, limit: int) -> StatsQuery:
+def _read(state: UrlState, now: int, limit: int, goals: Sequence[Goal]) -> StatsQuery:
     given = {name: text for name, text in state.stats_parameters().items() if name not in COMPARE}
-    return read_query(given | comparison_parameters(state, now) | {"limit": str(limit)}, now, COMPARE)
+    return read_query(given | comparison_parameters(state, now) | {"limit": str(limit)}, now, COMPARE, goals)
 
 
 def _choose_left_out(state: UrlState, name: str) -> list[str]:

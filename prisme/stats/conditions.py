@@ -14,7 +14,8 @@ from typing import Any, Final
 from prisme.base.domains import is_wildcard, suffix
 from prisme.stats import sources
 from prisme.stats.columns import time_column
-from prisme.stats.filters import EVERY_TABLE, Bind, Filters, compose
+from prisme.stats.filters import EVERY_TABLE, GOAL, Bind, Filters, compose
+from prisme.stats.goal_conditions import session_condition
 
 _PARAMETER: Final = re.compile(r"\$(\w+)")
 
@@ -37,7 +38,11 @@ class Conditions:
         self._bind_known = bind_known
         self.parameters: dict[str, Any] = {}
         self._of_tables: dict[str, list[str]] = {EVERY_TABLE: []}
+        self._of_sessions: list[str] = []
         for name, one in filters.items():
+            if name == GOAL:
+                self._of_sessions.append(session_condition(one, self.bind))
+                continue
             table, condition = compose(name, one, self.bind)
             self._of_tables.setdefault(table, []).append(condition)
         # On the rows of every table, so that no query reads those of other domains.
@@ -65,18 +70,35 @@ class Conditions:
 
         A filter on another table requires a matching row of that table with the same session.
         """
-        time = time_column(table)
-        return f"{self.rows_ever(table)} AND {time} >= {self._start} AND {time} < {self._end}"
+        return f"{self.rows_ever(table)} AND {self._within_span(table)}"
 
     def rows_ever(self, table: str) -> str:
         """Return the FROM and WHERE clauses of a table's rows at any time."""
-        parts = [*self._everywhere]
+        return f"FROM {table} WHERE {_all([*self._everywhere, *self._list_conditions(table)])}"
+
+    def rows_of_sessions(self, table: str) -> str:
+        """Return the clauses of all rows within the span of the sessions that match, also by a filter on this table."""
+        return (
+            f"FROM {table} WHERE {_all([*self._everywhere, *self._list_conditions('')])} AND {self._within_span(table)}"
+        )
+
+    def rows_unfiltered(self, table: str) -> str:
+        """Return the clauses of all rows within the span of the domains that match, whatever else the filters say."""
+        return f"FROM {table} WHERE {_all(self._everywhere)} AND {self._within_span(table)}"
+
+    def _within_span(self, table: str) -> str:
+        time = time_column(table)
+        return f"{time} >= {self._start} AND {time} < {self._end}"
+
+    def _list_conditions(self, table: str) -> list[str]:
+        """Return the conditions on a row of a table: those on other tables are conditions on its session."""
+        parts = [*self._of_sessions]
         for other, conditions in self._of_tables.items():
             if other == table:
                 parts += conditions
             else:
                 parts.append(f"session_uuid IN (SELECT session_uuid FROM {other} WHERE {_all(conditions)})")
-        return f"FROM {table} WHERE {_all(parts)}"
+        return parts
 
 
 def allowed(entries: Collection[str], bind: Bind) -> str:

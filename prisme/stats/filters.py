@@ -55,7 +55,9 @@ FIELDS: Final[dict[str, Field]] = {
     "outbound-link": Field("outbound_link_clicks", "link"),
     "file-download": Field("file_downloads", "url"),
 }
-NAMES: Final = tuple(FIELDS)
+# Goals by their names: a session matches if it reached one (`goal_conditions.py`).
+GOAL: Final = "goal"
+NAMES: Final = (*FIELDS, GOAL)
 
 # Enough for a referrer with a host in each country.
 _MOST_TERMS: Final = 500

@@ -9,8 +9,9 @@ import msgspec
 
 from prisme.base import timexpr
 from prisme.base.errors import InputError
+from prisme.base.goals import Goal
 from prisme.base.timexpr import INTERVALS, Interval
-from prisme.stats import filters
+from prisme.stats import filters, goal_conditions
 from prisme.stats.filters import Filters
 from prisme.stats.selection import Page, Span
 from prisme.stats.zones import open_zone
@@ -54,10 +55,13 @@ class StatsQuery(msgspec.Struct, frozen=True):
     metric: str = ""
 
 
-def read_query(parameters: Mapping[str, str], now: int, extra: Sequence[str] = ()) -> StatsQuery:
+def read_query(
+    parameters: Mapping[str, str], now: int, extra: Sequence[str] = (), goals: Sequence[Goal] = ()
+) -> StatsQuery:
     """Read query parameters; an empty one counts as absent. `now` is in microseconds.
 
-    `extra` are the parameters that the figure has in addition to the common ones.
+    `extra` are the parameters that the figure has in addition to the common ones; `goals` are those that the filter
+    `goal` may name.
 
     Raises InputError, with the name of the wrong parameter and an example.
     """
@@ -77,7 +81,7 @@ def read_query(parameters: Mapping[str, str], now: int, extra: Sequence[str] = (
         interval,
         page,
         given.get("property", ""),
-        filters.read(given),
+        goal_conditions.resolve(filters.read(given), goals),
         compared,
         _read_number(SPREADSHEET, given.get(SPREADSHEET, "0"), 0, 1) == 1,
         given.get("metric", ""),

@@ -8,6 +8,7 @@ import datetime
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
+from prisme.base.goals import Definitions
 from prisme.base.timexpr import SECOND
 from prisme.stats.buckets import WEEK, bucket_number, hour_of_week
 from prisme.stats.columns import DURATION, EVENTS, SERIES, TOPS
@@ -46,13 +47,14 @@ class _SeriesQuery(NamedTuple):
 
 
 class Stats:
-    """Figures of the domains that the entries in `domains` allow, or of all if it is None.
+    """Figures of the domains that the entries in `domains` allow, or of all if it is None; `definitions` are theirs.
 
     `Reader` documents the errors raised.
     """
 
-    def __init__(self, reader: Reader, domains: Collection[str] | None) -> None:
+    def __init__(self, reader: Reader, domains: Collection[str] | None, definitions: Definitions | None = None) -> None:
         self.reader = reader
+        self.definitions = definitions or Definitions()
         self.allowed = None if domains is None else tuple(domains)
         self._known: dict[str, list[str]] = {}
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from prisme.access.accounts import Accounts
 from prisme.access.browsers import Browsers
+from prisme.access.goals import GoalList
 from prisme.access.setup import Setup
 from prisme.access.shares import Shares
 from prisme.access.tokens import Tokens
@@ -26,7 +27,7 @@ from prisme.web.api.admin import AdminApiDeps
 from prisme.web.api.stats import StatsDeps
 from prisme.web.authentication import Authenticator
 from prisme.web.identification import Identifier
-from prisme.web.pages import dashboard, login, row, settings, share, site, sites
+from prisme.web.pages import dashboard, live, login, row, settings, share, site, site_goals, sites
 from prisme.web.pages import list as list_page
 from prisme.web.pages import setup as setup_page
 from prisme.web.pages.endpoints import PageDeps
@@ -88,21 +89,23 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     responses = ResponseCache(lambda: database.load_log.done)
     figures_page = PageDeps(templates, figures_pool, identifier)
     access_page = PageDeps(templates, access_pool, identifier)
-    scripts = ScriptRequests(deps.urls)
+    scripts, goals = ScriptRequests(deps.urls), GoalList(control)
     dashboard_deps = DashboardDeps(
-        figures_page, source, SiteCache(), authenticator, Views(control), deps.sites, scripts, deps.intake
+        figures_page, source, SiteCache(), authenticator, Views(control), deps.sites, scripts, deps.intake, goals
     )
     browsers = Browsers(control)
     limit = RequestLimit(config.api_stats_rate_limit, clock.steady, identifier)
     origins = config.api_stats_allow_origins
-    figures = stats_api.routes(StatsDeps(source, responses, identifier, figures_pool, origins))
+    figures = stats_api.routes(StatsDeps(source, goals, responses, identifier, figures_pool, origins))
     others = limit.guard(
         {
             **dashboard.routes(dashboard_deps),
             **list_page.routes(dashboard_deps),
+            **live.routes(dashboard_deps),
             **row.routes(dashboard_deps),
             **sites.routes(dashboard_deps),
             **site.routes(dashboard_deps),
+            **site_goals.routes(dashboard_deps),
             **admin.routes(
                 AdminApiDeps(control, authenticator, identifier, access_pool, passwords, deps.sites, config.base_path)
             ),

@@ -113,6 +113,6 @@ def call(server: LiveServer, method: str, path: str, who: dict[str, Any], **more
 def sum_figures(value: Any) -> float:
     """The sum of all figures in a JSON response."""
     if isinstance(value, dict):
-        labels = {"from", "to", "keys", "interval", "tz", "domain"}
+        labels = {"from", "to", "keys", "interval", "tz", "domain", "goal", "funnel", "site"}
         return sum(sum_figures(one) for name, one in value.items() if name not in labels)
     return sum(map(sum_figures, value)) if isinstance(value, list) else float(value or 0)

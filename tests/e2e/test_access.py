@@ -10,7 +10,9 @@ import httpx
 import pytest
 
 from prisme.access.accounts import Accounts
+from prisme.access.goals import GoalList
 from prisme.access.grants import ADMIN, STATS
+from prisme.base.goals import Funnel, Goal
 from prisme.dashboard.row_details import NAMES as ROW_LISTS
 from prisme.stats.figures import DASHBOARD, NAMES
 from prisme.store.control import Control
@@ -29,8 +31,10 @@ PAGES = (
     "/",
     "/sites",
     "/site",
+    "/site/goals",
     "/dashboard",
     "/dashboard/list",
+    "/dashboard/list.csv",
     "/dashboard/row",
     "/dashboard/filter",
     "/settings",
@@ -50,7 +54,15 @@ def routes() -> Iterator[dict[str, Methods]]:
 def server(tmp_path_factory: pytest.TempPathFactory, routes: dict[str, Methods]) -> Iterator[LiveServer]:
     with LiveServer(tmp_path_factory.mktemp("access")) as started:
         send_visit(started)
+        define_goals(started)
         yield started
+
+
+def define_goals(server: LiveServer) -> None:
+    goals = GoalList(Control(server.folder))
+    goals.save_goal(BY, Goal(0, SECRET, "unseen page", "page", "/unseen"), 1)
+    goals.save_goal(BY, Goal(0, SECRET, "unseen event", "event", "unseen"), 1)
+    goals.save_funnel(BY, Funnel(0, SECRET, "unseen funnel", ("unseen page", "unseen event")), 1)
 
 
 def guarded(routes: dict[str, Methods]) -> list[tuple[str, str]]:
@@ -99,7 +111,8 @@ def test_nobody_sees_a_page(server: LiveServer, routes: dict[str, Methods], call
 
 def test_outsiders_see_pages_without_figures(server: LiveServer, callers: Callers) -> None:
     for who in callers.other_domain.values():
-        for path in ("/dashboard", "/sites", *(f"/dashboard/list?name={name}" for name in LISTS)):
+        lists = [f"/dashboard/{file}?name={name}" for name in LISTS for file in ("list", "list.csv")]
+        for path in ("/dashboard", "/sites", *lists):
             query = {} if "?" not in path else {"name": path.partition("=")[2]}
             answer = call(server, "GET", path.partition("?")[0], who, params={**query, "period": "24h"})
             assert answer.status_code == 200, answer.text

@@ -15,6 +15,7 @@ from prisme.base.timexpr import SECOND
 from prisme.stats.channels import spell_channel
 from prisme.stats.selection import Span
 from prisme.stats.source_names import name_source
+from tests.stats import goal_oracle
 from tests.stats.lines import LINES
 
 
@@ -153,6 +154,10 @@ class Oracle:
         for kind, (name, field) in ACTIONS.items():
             if name in made:
                 self.left &= {row["uuid"] for row in journal.rows[kind] if passes(made[name], row[field])}
+
+        if "goal" in made:
+            rows = {uuid: [*journal.views_of(uuid), *journal.events_of(uuid)] for uuid in self.left}
+            self.left = {uuid for uuid in self.left if goal_oracle.session_passes(rows[uuid], made["goal"])}
 
     def _has_fields(self, state: dict[str, Any]) -> bool:
         return all(passes(terms, FIELDS[name](state)) for name, terms in self.made.items() if name in FIELDS)

@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from prisme.base.timexpr import Interval, edges
-from prisme.stats import filters
+from prisme.stats import filters, goal_conditions
 from prisme.stats.selection import Span
 from tests.faults.load import LONG
+from tests.stats.goal_oracle import GOALS
 from tests.stats.lines import CLIENTS, DAY, DOMAINS, EVENT_NAMES, FIRST, LAST, PATHS, REFERRERS, URLS
 from tests.stats.oracle import Made, Term
 
@@ -26,6 +27,12 @@ def terms(texts: list[str]) -> st.SearchStrategy[list[Term]]:
     made = st.builds(Term, st.booleans(), whole | cut | prefix | any_ | decoded)
     # A term without any text is the empty text; the whole filter may not be empty, as that is none.
     return st.lists(made, min_size=1, max_size=3).filter(lambda made: ",".join(map(str, made)) != "")
+
+
+def known_terms(texts: list[str]) -> st.SearchStrategy[list[Term]]:
+    """Generate filters that match some of these texts, as those on goals have to."""
+    made = st.builds(Term, st.booleans(), st.sampled_from([(text,) for text in texts] + [(texts[0][:1], "")]))
+    return st.lists(made, min_size=1, max_size=3)
 
 
 VALUES = {
@@ -48,11 +55,18 @@ VALUES = {
     "utm-content": ["a", ""],
     "event": EVENT_NAMES,
     "status": ["200", "404", "500"],
+    "goal": sorted({goal.name for goal in GOALS}),
     "outbound-link": URLS,
     "file-download": URLS,
 }
+
+
+def terms_of(name: str) -> st.SearchStrategy[list[Term]]:
+    return (known_terms if name == "goal" else terms)(VALUES[name])
+
+
 made_filters = st.lists(st.sampled_from(sorted(VALUES)), max_size=3, unique=True).flatmap(
-    lambda names: st.fixed_dictionaries({name: terms(VALUES[name]) for name in names})
+    lambda names: st.fixed_dictionaries({name: terms_of(name) for name in names})
 )
 spans = st.tuples(st.integers(FIRST - DAY, LAST), st.integers(0, 42 * DAY)).map(lambda drawn: (drawn[0], sum(drawn)))
 many = settings(
@@ -61,7 +75,8 @@ many = settings(
 
 
 def read(made: Made) -> filters.Filters:
-    return filters.read({name: ",".join(map(str, one)) for name, one in made.items()})
+    given = filters.read({name: ",".join(map(str, one)) for name, one in made.items()})
+    return goal_conditions.resolve(given, GOALS)
 
 
 def span_of(start: int, end: int, interval: Interval, zone: datetime.tzinfo) -> Span:

@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 from prisme.access.grants import ADMIN, Grant
 from prisme.access.shares import SHARE
 from prisme.base import refusal
-from prisme.base.domains import host_of
+from prisme.base.domains import host_of, is_wildcard
 from prisme.base.errors import InputError
+from prisme.base.goals import concerns
 from prisme.base.refusal import Refusal
 from prisme.dashboard import filter_terms, page
 from prisme.dashboard.lists import CSV, link_export
@@ -20,8 +21,10 @@ from prisme.stats.queries import Stats
 from prisme.visit.origins import Hosts
 from prisme.web.pages.endpoints import PageRequest, form_endpoint
 from prisme.web.pages.health import health_values
+from prisme.web.pages.site_goals import goals_link
 from prisme.web.pages.site_rows import site_link
 from prisme.web.pages.site_steps import Arrivals, list_steps
+from prisme.web.pages.stamp import live_values
 from prisme.web.pages.templates import see_other
 from prisme.web.pages.viewer import (
     DashboardDeps,
@@ -52,10 +55,10 @@ def routes(deps: DashboardDeps) -> dict[str, Methods]:
 
 
 def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
-    now, render = deps.source.now, deps.page.templates.render
+    definitions, now, render = deps.goals.read(viewer.grant.domains), deps.source.now, deps.page.templates.render
     parameters, faults = read_page_parameters(viewer.parameters)
     with open_reader(deps, viewer) as reader:
-        stats = Stats(reader, viewer.grant.domains)
+        stats = Stats(reader, viewer.grant.domains, definitions)
         domains = visible_domains(deps, viewer, stats)
         state = page_state(viewer, parameters, domains)
         if not domains:
@@ -63,10 +66,11 @@ def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         silent = _find_silent_site(deps, viewer, state, stats)
         if silent:
             return see_other(site_link("", silent))
-        asked = read_page_query(state, now, page.ROWS)
+        asked = read_page_query(state, now, page.ROWS, definitions.goals)
         state, query, faults = asked.state, asked.query, faults | asked.faults
         values = page.build_page(stats, state, query, [domain for domain, _ in domains], now, deps.source.cache)
     values |= frame_values(viewer, state, query.zone.key) | {"faults": faults, "typed": asked.typed}
+    values |= live_values(deps, viewer, state, query, now, reader.loads)
     values |= _menu_values(deps, viewer, state, values["chosen_domains"])
     return render("dashboard", values, refusal.QUESTION_INVALID.status if faults else 200)
 
@@ -137,15 +141,23 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: 
         "views": [
             {"name": view.name, "link": f"{dashboard}?{view.query}" if view.query else dashboard} for view in views
         ],
+        "add_goal_link": _link_goals(deps, viewer, domains),
         "share_domain": domains[0] if ADMIN in grant.scopes and len(domains) == 1 else "",
         "clear": state.link(dict.fromkeys(filters.NAMES)),
         "all_link": state.link({"period": "all", **WITHOUT_DATES}),
-        "now_link": state.link({"period": "30m", **WITHOUT_DATES}),
-        "live_url": link_export(state, "live-visitors"),
         "week_csv": link_export(state, "weekday-hours", CSV),
         "week_json": link_export(state, "weekday-hours"),
         "health": _health_values(deps) if viewer.is_admin else None,
     }
+
+
+def _link_goals(deps: DashboardDeps, viewer: Viewer, domains: list[str]) -> str:
+    """The page to edit the goals of the site that the dashboard is about, if it is one, for who may; empty if not."""
+    if not viewer.is_admin or len(domains) != 1:
+        return ""
+    sites = [site.name for site in deps.registry.list.list() if concerns(site.name, domains[0])]
+    # A site of its own comes before a wildcard.
+    return goals_link(viewer.request.root, min(sites, key=is_wildcard)) if sites else ""
 
 
 def _find_silent_site(deps: DashboardDeps, viewer: Viewer, state: UrlState, stats: Stats) -> str:

@@ -21,13 +21,13 @@ from prisme.web.pages.viewer import (
     viewer_endpoint,
     visible_domains,
 )
-from prisme.web.responses import NOSNIFF, Header, Response, make_response
+from prisme.web.responses import INERT, Header, Response, make_response
 from prisme.web.routing import Methods
 
 _CSV_HEADERS: Final[list[Header]] = [
     (b"content-type", b"text/csv; charset=utf-8; header=present"),
     (b"cache-control", b"private, no-store"),
-    NOSNIFF,
+    *INERT,
 ]
 
 
@@ -66,13 +66,13 @@ def _read(deps: DashboardDeps, viewer: Viewer) -> tuple[Choice, UrlState, StatsQ
     choice = _pop_choice(parameters)
     if isinstance(choice, Refusal):
         return choice
-    parameters = read_parameters(parameters)
+    parameters, definitions = read_parameters(parameters), deps.goals.read(viewer.grant.domains)
     with open_reader(deps, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         domains = visible_domains(deps, viewer, stats)
         state = page_state(viewer, parameters, domains)
         uncompared = {key: text for key, text in state.stats_parameters().items() if key not in COMPARE}
-        query = read_query(uncompared | {"limit": str(MOST_ROWS)}, deps.source.now, PROPERTY)
+        query = read_query(uncompared | {"limit": str(MOST_ROWS)}, deps.source.now, PROPERTY, definitions.goals)
         table = read_table(stats, state, query, choice)
     return choice, state, query, table
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from prisme.access.goals import GoalList
 from prisme.access.grants import ADMIN, STATS, Grant, NotFoundError
 from prisme.access.shares import SHARE
 from prisme.access.views import Views
@@ -51,6 +52,7 @@ class DashboardDeps(msgspec.Struct, frozen=True):
     registry: SiteRegistry
     scripts: ScriptRequests
     intake: Callable[[], Intake]
+    goals: GoalList
 
 
 class Viewer(msgspec.Struct, frozen=True):
@@ -87,10 +89,15 @@ ShowFault = Callable[[DashboardDeps, Viewer, str, Mapping[str, str]], Response |
 
 
 def viewer_endpoint(
-    deps: DashboardDeps, handle: ViewerHandler, path: str = DASHBOARD, *, for_admins: bool = False
+    deps: DashboardDeps,
+    handle: ViewerHandler,
+    path: str = DASHBOARD,
+    *,
+    for_admins: bool = False,
+    for_scripts: bool = False,
 ) -> Endpoint:
-    """An endpoint for the page with statistics at `path`."""
-    turn_away = partial(_redirect_to_login, path)
+    """An endpoint for the page with statistics at `path`; with `for_scripts`, nobody is led to the log-in."""
+    turn_away = _keep if for_scripts else partial(_redirect_to_login, path)
 
     def handle_request(request: PageRequest) -> Response | Refusal:
         outcome = _handle(deps, request, handle, turn_away, for_admins)

@@ -5,7 +5,7 @@ import { all, show } from "./page";
 // Below the base path, if there is one, as this script is.
 export const DASHBOARD = new URL("../dashboard", import.meta.url).pathname;
 const isOurs = ({ origin, pathname }: URL) =>
-  origin === location.origin && (pathname === DASHBOARD || pathname === `${DASHBOARD}/list`);
+  origin === location.origin && ["", "/list", "/live"].some((page) => pathname === DASHBOARD + page);
 
 document.addEventListener("click", (event) => {
   const target = event.target as Element;
