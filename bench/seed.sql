@@ -111,7 +111,7 @@ SELECT
         ELSE 'site-' || CAST(floor(150 * pow(draw(i, 8), 3)) AS INTEGER) || '.example.net'
     END AS referrer_domain,
     draw(i, 9) < 0.1 AS campaign,
-    CASE WHEN draw(i, 20) < 0.12 THEN 1 + CAST(floor(3 * draw(i, 21)) AS INTEGER) ELSE 0 END AS customs,
+    CASE WHEN draw(i, 26) < 0.12 THEN 1 + CAST(floor(3 * draw(i, 21)) AS INTEGER) ELSE 0 END AS customs,
     CAST(draw(i, 22) < 0.03 AS INTEGER) AS downloads,
     CAST(draw(i, 24) < 0.05 AS INTEGER) AS clicks
 FROM met;
@@ -138,6 +138,7 @@ SELECT
         AS utm_term,
     CASE WHEN campaign AND draw(i, 15) < 0.3 THEN pick(['banner', 'text', 'video'], draw(i, 16)) ELSE '' END
         AS utm_content,
+    CASE WHEN campaign AND draw(i, 26) < 0.1 THEN 'gclid' ELSE '' END AS click_id,
     views AS pageviews,
     customs + downloads + clicks AS events
 FROM visit

@@ -5,15 +5,30 @@ from typing import Final
 
 import pytest
 
-from prisme.access import accounts, audit, grants, keys, login_attempts, shares, sites, tokens, views
+from prisme.access import (
+    accounts,
+    annotations,
+    audit,
+    goals,
+    grants,
+    keys,
+    login_attempts,
+    shares,
+    sharing,
+    sites,
+    tokens,
+    views,
+)
 from prisme.base import refusal, uri
 from prisme.base.refusal import Refusal
-from prisme.dashboard import whole_list
+from prisme.dashboard import filter_values, whole_list
 from prisme.ingest import pageview
 from prisme.runtime.options import OPTIONS
 from prisme.stats import filters, parameters, queries
+from prisme.store import arrivals
 from prisme.visit import ratelimit, refused_hosts, sessions
 from prisme.web import body, parsed_request, request, request_limit, routing, unread
+from prisme.web.pages import filters as filter_page
 from prisme.wiring import reading
 from tests.checkout import ROOT
 
@@ -58,7 +73,17 @@ VALUES: Final = {
     "rows of a list": (
         f"{parameters.MOST_ROWS:,} in a response, 10 by default; {whole_list.ROWS} on a page of the dashboard"
     ),
+    "how visits came: hosts, `utm_source`, `utm_medium` and click id together, which have a [source and channel]"
+    "(dashboard.md#sources-and-channels)": (
+        f"{arrivals.MOST:,}, of {arrivals.LONGEST} bytes each; unknown hosts need none"
+    ),
     "a filter": (f"{filters.LONGEST:,} characters, {filters._MOST_TERMS} terms, {filters._MOST_STARS} stars in a term"),
+    "filters on properties of events": (
+        f"{filters.MOST_PROPERTIES} in a request, each with a name of {filters.LONGEST:,} characters"
+    ),
+    "values that the filter form looks through": (
+        f"the {filter_values.MOST_VALUES:,} most frequent of the period; {filter_page._MOST_SUGGESTED} are suggested"
+    ),
     "parameters of a request": f"{parsed_request._MAX_FIELDS}",
     "a response": f"{unread.MAX_BYTES >> 20} MiB",
     "queries that wait or run": f"{reading._MAX_QUEUED}: {shares_of(reading._MAX_QUEUED)}",
@@ -77,7 +102,18 @@ VALUES: Final = {
     "entries such as `*.example.com` of an account or token": str(grants._MAX_WILDCARDS),
     "API tokens": f"{tokens._MAX_TOKENS:,}",
     "share links": f"{shares._MAX_SHARES:,}",
-    "saved views of an account": f"{views._MAX_VIEWS}, of {views._MAX_QUERY:,} characters each",
+    "saved views of an account, and of a site": (
+        f"{views._MAX_VIEWS}, of {views._MAX_QUERY:,} characters each; {views._MAX_SITE_VIEWS:,} of all sites"
+    ),
+    "annotations of a site": (
+        f"{annotations.MAX_OF_SITE:,}, of {annotations.MAX_TEXT} characters each; "
+        f"{annotations._MAX_OF_ALL:,} of all sites"
+    ),
+    "goals of a site": f"{goals.MOST_GOALS}, and {goals.MOST_GOALS_OF_ALL} of all sites",
+    "funnels of a site": (
+        f"{goals.MOST_FUNNELS} of 2 to {goals.MOST_STEPS} steps, and {goals.MOST_FUNNELS_OF_ALL} of all sites"
+    ),
+    "aliases of a site whose pages may embed its dashboard": f"{sharing.MOST_ALIASES}, the first",
     "audit log": (
         f"{audit._MAX_ENTRIES['change']:,} changes, {audit._MAX_ENTRIES['login']:,} log-ins and log-outs, "
         f"{audit._MAX_ENTRIES['attempt']:,} entries of attempts"

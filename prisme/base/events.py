@@ -34,8 +34,11 @@ class Utm(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 NO_UTM = Utm()
 
 
-class Session(msgspec.Struct, frozen=True, gc=False):
+class Session(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The state of a visit. `exit` is the time of its last pageview or event, `exit_path` its current page.
+
+    `click_id` is the name of a click id in the URL of its first page, such as `gclid`; empty, and not in the journal,
+    where there was none.
 
     Each pageview or event adds one to `pageviews` or `events`, so their sum numbers the states of a visit.
     """
@@ -54,6 +57,7 @@ class Session(msgspec.Struct, frozen=True, gc=False):
     utm: Utm
     pageviews: int
     events: int
+    click_id: str = ""
 
     def view(self, path: str, now: int, status: int, visitor: str) -> "Session":
         """The visit after one more pageview; `visitor` is the id it carries from here on."""
@@ -73,9 +77,12 @@ class Session(msgspec.Struct, frozen=True, gc=False):
             self.utm,
             self.pageviews + 1,
             self.events,
+            self.click_id,
         )
 
-    def arrive(self, path: str, now: int, status: int, visitor: str, referrer: str, utm: Utm) -> "Session":
+    def arrive(
+        self, path: str, now: int, status: int, visitor: str, referrer: str, utm: Utm, click_id: str = ""
+    ) -> "Session":
         """The visit, which an event began, after its first pageview: that says how the visitor came."""
         return replace(
             self,
@@ -87,6 +94,7 @@ class Session(msgspec.Struct, frozen=True, gc=False):
             referrer=referrer,
             utm=utm,
             pageviews=1,
+            click_id=click_id,
         )
 
     def act(self, now: int) -> "Session":

@@ -49,6 +49,7 @@ _TIME = re.compile(
     re.ASCII,
 )
 _DURATION = re.compile(r"\d{1,6}[mhdwMy]", re.ASCII)
+_SHIFT = re.compile(r"-([1-9]\d{0,5})([smhdwMQy])", re.ASCII)
 _STEP = re.compile(r"(?:([+-])(\d{0,9})|/)([smhdwMQy])", re.ASCII)
 
 
@@ -108,6 +109,30 @@ def step(moment: int, unit: Unit, count: int, zone: datetime.tzinfo) -> int:
     local = localise(moment, zone)
     day = _step_day(local.date(), unit, count)
     return _moment(datetime.datetime.combine(day, local.time()), zone)
+
+
+def shift_back(moment: int, unit: Unit, count: int, zone: datetime.tzinfo) -> int:
+    """Return the moment `count` units earlier, never one before 1970.
+
+    A day that the earlier month lacks is after its end: 30 March 15:00 becomes the first moment of 1 March, so that a
+    span up to that day becomes one up to the end of February.
+    """
+    try:
+        if unit not in _MONTHS:
+            return max(step(moment, unit, -count, zone), 0)
+        local = localise(moment, zone)
+        day = _step_day(local.date(), unit, -count)
+        if day.day < local.day:
+            return max(_start_of(day + datetime.timedelta(days=1), zone), 0)
+        return max(_moment(datetime.datetime.combine(day, local.time()), zone), 0)
+    except (ValueError, OverflowError):  # before the year 1
+        return 0
+
+
+def read_shift(text: str) -> tuple[Unit, int] | None:
+    """Parse how much earlier something is: `-1M` is one month. None for any other text."""
+    found = _SHIFT.fullmatch(text)
+    return (_UNITS[found[2]], int(found[1])) if found else None
 
 
 def choose_interval(start: int, end: int) -> Interval:

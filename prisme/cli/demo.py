@@ -131,6 +131,7 @@ def _configure(folder: Path, port: int) -> Config:
 
 def _fill(config: Config, flags: argparse.Namespace, waiting: "WaitingServer") -> None:
     from prisme.demo.filling import fill
+    from prisme.demo.goals import define_goals
     from prisme.demo.traffic import DAY, make_traffic
 
     now, began = time.time_ns() // 1000, time.monotonic()
@@ -142,6 +143,7 @@ def _fill(config: Config, flags: argparse.Namespace, waiting: "WaitingServer") -
 
     progress(0, start)
     filled = fill(config, make_traffic(start, now, flags.visits, flags.seed), start, progress)
+    define_goals(config.data_dir, now // 1_000_000)
     end = "\n" if sys.stderr.isatty() else ""
     seconds = time.monotonic() - began
     print(f"{end}{sum(filled.stored.values()):,} events of {flags.days} days in {seconds:.1f} s", file=sys.stderr)

@@ -1,14 +1,15 @@
-"""The panel "What changed": the rows of some lists that contributed most to the change between two periods."""
+"""What changed between two periods: one sentence, and the rows of some lists that contributed most to it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from prisme.dashboard import filter_terms
-from prisme.dashboard.list_types import LIST_TYPES
+from prisme.dashboard.list_types import LIST_TYPES, SOURCES, stats_name
 from prisme.dashboard.lists import frame_rows
-from prisme.dashboard.number_format import format_exact
+from prisme.dashboard.metrics import METRICS
+from prisme.dashboard.number_format import describe_change, format_exact
 from prisme.dashboard.row_labels import label_row
 from prisme.dashboard.url_state import UrlState
 from prisme.stats.dashboard import Dashboard
@@ -17,13 +18,27 @@ from prisme.stats.frames import Frame
 # The rows of each list that are read: a row that changed much may be far down.
 ROWS: Final = 500
 # The lists that are compared, and what a row of each is called.
-COMPARED_LISTS: Final = {
+_LISTS: Final = {
     "top-pages": "Page",
-    "top-referrers": "Referrer",
+    SOURCES: "Source",
     "top-countries": "Country",
     "top-utm-campaigns": "Campaign",
 }
+COMPARED_LISTS: Final = tuple(map(stats_name, _LISTS))
 _MOST: Final = 5
+_MOST_NAMED: Final = 3
+# A smaller relative change is none worth a reason.
+_SAME_BELOW: Final = 0.02
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A row that changed, by `change` from `before`; `terms` is the filter that matches it."""
+
+    list: str
+    label: str
+    terms: str
+    before: float
+    change: float
 
 
 class Contributor(msgspec.Struct, frozen=True):
@@ -36,42 +51,79 @@ class Contributor(msgspec.Struct, frozen=True):
     link: str
 
 
-def build_changes(state: UrlState, dashboard: Dashboard) -> tuple[list[Contributor], list[Contributor]] | None:
-    """The largest contributors up and down; None if there is no comparison."""
-    earlier = dashboard.compared_tops
-    if isinstance(earlier, msgspec.UnsetType):
+class Changes(msgspec.Struct, frozen=True):
+    """The sentence, and the largest contributors up and down."""
+
+    sentence: str
+    up: list[Contributor]
+    down: list[Contributor]
+
+
+def build_changes(state: UrlState, metric: str, dashboard: Dashboard) -> Changes | None:
+    """What changed, of a key of `METRICS` or of visitors if it is no count; None if there is no comparison."""
+    before, earlier = dashboard.compared_totals, dashboard.compared_tops
+    if before is None or isinstance(earlier, msgspec.UnsetType):
         return None
-    changes = {
-        (name, key): change
-        for name in COMPARED_LISTS
-        for key, change in _compare(earlier[name], dashboard.tops[name])
-        if change
-    }
-    highest = max(map(abs, changes.values()), default=0)
-    ordered = sorted(changes.items(), key=lambda item: (-abs(item[1]), item[0]))
-    up, down = ([item for item in ordered if (item[1] > 0) == rising][:_MOST] for rising in (True, False))
-    return (
-        [_build_contributor(state, *row, change, highest) for row, change in up],
-        [_build_contributor(state, *row, change, highest) for row, change in down],
+    rows = sorted(_list_changes(earlier, dashboard.tops), key=lambda row: (-abs(row.change), row.list, row.label))
+    highest = abs(rows[0].change) if rows else 0
+    up, down = ([row for row in rows if (row.change > 0) == rising][:_MOST] for rising in (True, False))
+    counted = metric if metric in ("visitors", "sessions", "pageviews") else "visitors"
+    unit = "Pageviews" if counted == "pageviews" else "Sessions"
+    named = [(row.label, row.before, row.change) for row in rows if LIST_TYPES[row.list].unit == unit]
+    sentence = summarise(METRICS[counted].title, dashboard.totals[counted], before[counted], named)
+    return Changes(
+        sentence if counted == unit.lower() or ":" not in sentence else f"{sentence} {unit.lower()}",
+        [_build_contributor(state, row, highest) for row in up],
+        [_build_contributor(state, row, highest) for row in down],
     )
 
 
-def _compare(earlier: Frame, later: Frame) -> Iterator[tuple[str, float]]:
-    """The change of each key that is known: a key that one of the frames lacks may be below its last row."""
-    before, after = ({str(key): count for key, count in frame_rows(frame)} for frame in (earlier, later))
+def summarise(title: str, now: float, before: float, rows: Sequence[tuple[str, float, float]]) -> str:
+    """A sentence such as `Visitors up 23%: Hacker News +66, Germany +12`.
+
+    `rows` are labels with the count before and its change. Those are named that changed more than the whole did.
+    """
+    if not before:
+        return f"{title}: {format_exact(now)}, none before" if now else f"No {title.lower()}, as before"
+    if abs(now / before - 1) < _SAME_BELOW:
+        return f"{title}: about the same as before"
+    relative, sign = now / before - 1, 1 if now > before else -1
+    surplus = {label: sign * (change - old * relative) for label, old, change in rows if sign * change > 0}
+    largest = sorted((row for row in rows if surplus.get(row[0], 0) > 0), key=lambda row: -surplus[row[0]])
+    named = ", ".join(f"{label} {_sign(change)}" for label, _, change in largest[:_MOST_NAMED])
+    text = f"{title} {'up' if sign > 0 else 'down'} {describe_change(now, before, '').text}"
+    return f"{text}: {named}" if named else text
+
+
+def _list_changes(earlier: Mapping[str, Frame], later: Mapping[str, Frame]) -> Iterator[Row]:
+    """The rows of all compared lists that changed."""
+    for name in _LISTS:
+        for key, before, after in _compare(earlier[stats_name(name)], later[stats_name(name)]):
+            if before != after:
+                terms = filter_terms.make_value_term(LIST_TYPES[name].filter, key)
+                yield Row(name, label_row(name, key), terms, before, after - before)
+
+
+def _compare(earlier: Frame, later: Frame) -> Iterator[tuple[str, int, int]]:
+    """Each key that is known, with both counts: a key that one of the frames lacks may be below its last row."""
+    before, after = ({str(key): int(count) for key, count in frame_rows(frame)} for frame in (earlier, later))
     for key in before.keys() | after.keys():
         if (key in before or len(before) < ROWS) and (key in after or len(after) < ROWS):
-            yield key, after.get(key, 0) - before.get(key, 0)
+            yield key, before.get(key, 0), after.get(key, 0)
 
 
-def _build_contributor(state: UrlState, name: str, key: str, change: float, highest: float) -> Contributor:
-    list_type = LIST_TYPES[name]
-    term = filter_terms.make_value_term(list_type.filter, key)
-    sign = "+" if change > 0 else "\N{MINUS SIGN}"
+def _build_contributor(state: UrlState, row: Row, highest: float) -> Contributor:
+    list_type = LIST_TYPES[row.list]
+    own, current = filter_terms.split(row.terms), state.get(list_type.filter)
+    active = set(own) <= set(filter_terms.split(current))
     return Contributor(
-        label_row(name, key),
-        COMPARED_LISTS[name],
-        f"{sign}{format_exact(abs(change))} {list_type.unit.lower()}",
-        round(100 * abs(change) / highest, 1),
-        state.link({list_type.filter: filter_terms.toggle(state.get(list_type.filter), term)}),
+        row.label,
+        _LISTS[row.list],
+        f"{_sign(row.change)} {list_type.unit.lower()}",
+        round(100 * abs(row.change) / highest, 1),
+        state.link({list_type.filter: filter_terms.remove(current, own) if active else row.terms}),
     )
+
+
+def _sign(change: float) -> str:
+    return ("+" if change > 0 else "\N{MINUS SIGN}") + format_exact(abs(change))

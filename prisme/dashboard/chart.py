@@ -1,7 +1,8 @@
 """The chart: SVG paths of a series and of the one it is compared with, axis labels, and a table of the same values."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from prisme.base.offsets import localise
 from prisme.base.timexpr import SECOND, Interval
 from prisme.dashboard import chart_scale
 from prisme.dashboard.chart_scale import HEIGHT, WIDTH
+from prisme.dashboard.number_format import describe_change, describe_points, format_round_duration
 
 _MOST_LABELS: Final = 7
 _FORMATS: Final[dict[Interval, str]] = {
@@ -21,6 +23,9 @@ _FORMATS: Final[dict[Interval, str]] = {
     "month": "%b %Y",
     "year": "%Y",
 }
+_TIME_OF_DAY: Final = ("minute", "hour")
+# More than the longest day has: a time alone would not say which day is meant.
+_LONGEST_DAY: Final = 26 * 3600 * SECOND
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -38,10 +43,15 @@ class Options(msgspec.Struct, frozen=True):
     format_value: Callable[[float], str]
     zoom_link: Callable[[int, int], str]
     whole_numbers: bool
+    is_duration: bool = False
+    is_fraction: bool = False
 
 
 class Point(msgspec.Struct, frozen=True):
-    """A row of the table: a bucket from `at` to `until` (Unix seconds), and the one that it is compared with."""
+    """A row of the table: a bucket from `at` to `until` (Unix seconds), and the one that it is compared with.
+
+    `change` is that of the value, such as `+12%`; `note` has the texts of its annotations. Both may be empty.
+    """
 
     at: int
     until: int
@@ -49,7 +59,9 @@ class Point(msgspec.Struct, frozen=True):
     value: str
     compared_value: str
     compared_label: str
+    change: str
     link: str
+    note: str = ""
 
 
 class Chart(msgspec.Struct, frozen=True):
@@ -72,11 +84,16 @@ class Chart(msgspec.Struct, frozen=True):
     height: int = HEIGHT
 
 
-def draw_chart(series: Series, compared: Series | None, options: Options, now: int) -> Chart:
-    """The chart of `series`, at the time `now` (microseconds); `compared` is cut to as many buckets."""
+def draw_chart(
+    series: Series, compared: Series | None, options: Options, now: int, notes: Mapping[int, str] = MappingProxyType({})
+) -> Chart:
+    """The chart of `series`, at the time `now` (microseconds); `compared` is cut to as many buckets.
+
+    `notes` are those of some buckets, by number.
+    """
     buckets = len(series.values)
     compared = _cut(compared, buckets)
-    top, step = chart_scale.choose_scale(max([*series.values, *compared.values], default=0), options.whole_numbers)
+    top, step = _choose_scale(max([*series.values, *compared.values], default=0), options)
     line = chart_scale.place(series.values, buckets, top)
     is_unfinished = buckets > 0 and series.edges[-1] > now
     finished = line[:-1] if is_unfinished else line
@@ -89,15 +106,28 @@ def draw_chart(series: Series, compared: Series | None, options: Options, now: i
         [(x, chart_scale.to_percent(y)) for x, y in line] if has_dots else [],
         _build_ticks(top, step, options),
         _build_labels(series, options),
-        _build_points(series, compared, options),
+        _build_points(series, compared, options, notes),
         is_unfinished,
     )
 
 
+def _choose_scale(highest: float, options: Options) -> tuple[float, float]:
+    if options.is_duration:
+        return chart_scale.choose_duration_scale(highest)
+    return chart_scale.choose_scale(highest, options.whole_numbers)
+
+
 def format_label(moment: int, interval: Interval, zone: ZoneInfo) -> str:
     """The name of the bucket that begins at `moment` (microseconds), by the zone's clock."""
-    local = localise(moment, zone)
-    return local.strftime(_FORMATS[interval].format(day=local.day))
+    return _format_labels([moment], interval, zone)[0]
+
+
+def _format_labels(moments: Sequence[int], interval: Interval, zone: ZoneInfo) -> list[str]:
+    """The names of buckets: times of several days have the day, too."""
+    has_days = interval in _TIME_OF_DAY and moments and moments[-1] - moments[0] > _LONGEST_DAY
+    template = "{day} %b, " * bool(has_days) + _FORMATS[interval]
+    times = (localise(moment, zone) for moment in moments)
+    return [time.strftime(template.format(day=time.day)) for time in times]
 
 
 def _cut(compared: Series | None, buckets: int) -> Series:
@@ -108,22 +138,24 @@ def _cut(compared: Series | None, buckets: int) -> Series:
 
 def _build_ticks(top: float, step: float, options: Options) -> list[tuple[float, str]]:
     values = [step * number for number in range(round(top / step) + 1)]
-    return [(chart_scale.to_percent(chart_scale.to_y(value, top)), options.format_value(value)) for value in values]
+    write = format_round_duration if options.is_duration else options.format_value
+    return [(chart_scale.to_percent(chart_scale.to_y(value, top)), write(value)) for value in values]
 
 
 def _build_labels(series: Series, options: Options) -> list[tuple[int, str]]:
     buckets = len(series.values)
     # The weekday is left out: the labels of days would overlap.
     interval: Interval = "week" if options.interval == "day" else options.interval
+    labels = _format_labels(series.edges[:-1], interval, options.zone)
     return [
-        (round(chart_scale.to_x(number, buckets)), format_label(series.edges[number], interval, options.zone))
+        (round(chart_scale.to_x(number, buckets)), labels[number])
         for number in range(0, buckets, max(1, math.ceil(buckets / _MOST_LABELS)))
     ]
 
 
-def _build_points(series: Series, compared: Series, options: Options) -> list[Point]:
-    labels = [format_label(edge, options.interval, options.zone) for edge in series.edges[:-1]]
-    compared_labels = [format_label(edge, options.interval, options.zone) for edge in compared.edges[:-1]]
+def _build_points(series: Series, compared: Series, options: Options, notes: Mapping[int, str]) -> list[Point]:
+    labels = _format_labels(series.edges[:-1], options.interval, options.zone)
+    compared_labels = _format_labels(compared.edges[:-1], options.interval, options.zone)
     return [
         Point(
             series.edges[number] // SECOND,
@@ -132,7 +164,14 @@ def _build_points(series: Series, compared: Series, options: Options) -> list[Po
             options.format_value(value),
             options.format_value(compared.values[number]) if number < len(compared.values) else "",
             compared_labels[number] if number < len(compared_labels) else "",
+            _describe_change(value, compared.values[number], options) if number < len(compared.values) else "",
             options.zoom_link(series.edges[number], series.edges[number + 1]),
+            notes.get(number, ""),
         )
         for number, value in enumerate(series.values)
     ]
+
+
+def _describe_change(value: float, before: float, options: Options) -> str:
+    change = describe_points(value, before, "") if options.is_fraction else describe_change(value, before, "")
+    return change.sign.strip("=") + change.text

@@ -20,6 +20,8 @@ _PLAIN_ASCII: Final = frozenset(' "<>[]^`{|}')
 _UNSEEN: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2044\u2215\u2800\u29f8\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
+# Filters whose values may be hosts.
+_OF_HOSTS: Final = HOSTS | {"source"}
 _URL: Final = re.compile(r"(https?://)([^/?#]*)([^?#]*)(.*)", re.DOTALL)
 # Letters that look like Latin ones, from Chromium's list: a name of these alone is shown as punycode.
 _LATIN_LIKE: Final = frozenset("асԁеһіјӏорԛѕԝхуъьҽпгѵѡ")
@@ -33,7 +35,7 @@ def decode_value(name: str, stored: str) -> str:
 
 def decode_pattern(name: str, pattern: Pattern) -> Pattern:
     """A pattern of the filter `name`, as `filters.parse` returns it."""
-    if name not in PATHS and name not in HOSTS:
+    if name not in PATHS and name not in _OF_HOSTS:
         return pattern
     decode = decode_path if name in PATHS else _decode_labels
     decoded = tuple(map(decode, pattern))

@@ -1,4 +1,4 @@
-"""The filters of a page, as chips that each remove one term."""
+"""The filters of a page, as chips that each remove one term. The names of filters are here as well."""
 
 from typing import Final
 
@@ -10,17 +10,20 @@ from prisme.dashboard.url_state import UrlState
 from prisme.stats import filters
 
 TITLES: Final = {
-    "domain": "Site", "path": "Page", "entry-path": "Entry page", "exit-path": "Exit page", "referrer": "Referrer",
-    "os": "System", "browser": "Browser", "device": "Device", "device-type": "Device type", "country": "Country",
-    "utm-source": "UTM source", "utm-medium": "UTM medium", "utm-campaign": "Campaign", "utm-term": "UTM term",
-    "utm-content": "UTM content", "event": "Event", "status": "Status",
-    "outbound-link": "Outbound link", "file-download": "Download",
+    "domain": "Site", "path": "Page", "entry-path": "Entry page", "exit-path": "Exit page", "source": "Source",
+    "channel": "Channel", "referrer": "Referrer", "os": "System", "browser": "Browser", "device": "Device",
+    "device-type": "Device type", "country": "Country", "utm-source": "UTM source", "utm-medium": "UTM medium",
+    "utm-campaign": "Campaign", "utm-term": "UTM term", "utm-content": "UTM content", "event": "Event",
+    "status": "Status", "outbound-link": "Outbound link", "file-download": "Download",
+    "goal": "Goal",
 }  # fmt: skip
 # Filters whose values are shown as in these lists: `Germany` for `DE`.
 _LABELLED_AS: Final = {
-    "country": "top-countries", "device-type": "top-device-types", "outbound-link": "top-outbound-links",
-    "file-download": "top-file-downloads",
+    "country": "top-countries", "device-type": "top-device-types", "referrer": "top-referrers",
+    "status": "top-statuses", "outbound-link": "top-outbound-links", "file-download": "top-file-downloads",
 }  # fmt: skip
+# Not a chip if there is one alone, as the menu of sites shows it.
+_SITE: Final = "domain"
 
 
 class Chip(msgspec.Struct, frozen=True):
@@ -31,14 +34,30 @@ class Chip(msgspec.Struct, frozen=True):
     link: str
 
 
-def build_chips(state: UrlState) -> list[Chip]:
-    """A chip for each term of each filter."""
-    return [chip for name in filters.NAMES for chip in _build_filter_chips(state, name)]
+def name_field(name: str) -> str:
+    """The title of a filter."""
+    if name.startswith(filters.PROPERTY):
+        return f"Property {name.removeprefix(filters.PROPERTY)}"
+    return TITLES[name]
 
 
-def list_filters() -> list[tuple[str, str]]:
-    """The filters that can be set, each with its title."""
-    return [(name, TITLES[name]) for name in filters.NAMES]
+def build_chips(state: UrlState, *, with_site: bool = False) -> list[Chip]:
+    """A chip for each term of each filter; of one site that is chosen, only for a page without the menu of sites."""
+    names = filters.list_names(state.parameters)
+    if not with_site and _is_one_site(state):
+        names.remove(_SITE)
+    return [chip for name in names for chip in _build_filter_chips(state, name)]
+
+
+def link_clear(state: UrlState) -> str:
+    """The link to the page without the filters that have chips."""
+    kept = {_SITE} if _is_one_site(state) else set()
+    return state.link(dict.fromkeys(set(filters.list_names(state.parameters)) - kept))
+
+
+def _is_one_site(state: UrlState) -> bool:
+    terms = filter_terms.split(state.get(_SITE))
+    return len(terms) == 1 and not terms[0].startswith("!") and "*" not in terms[0]
 
 
 def _build_filter_chips(state: UrlState, name: str) -> list[Chip]:
@@ -51,6 +70,6 @@ def _build_filter_chips(state: UrlState, name: str) -> list[Chip]:
 
 def _build_chip(state: UrlState, name: str, term: str, others: str) -> Chip:
     verb, value = filter_terms.describe(term)
-    if name in _LABELLED_AS:
+    if name in _LABELLED_AS and verb in ("is", "is not"):
         value = label_row(_LABELLED_AS[name], value)
-    return Chip(f"{TITLES[name]} {verb}", value, state.link({name: others}))
+    return Chip(f"{name_field(name)} {verb}", value, state.link({name: others}))

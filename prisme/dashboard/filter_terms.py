@@ -13,11 +13,21 @@ _ESCAPED: Final = re.compile(r"[\\,*]|^!")
 _SPECIAL: Final = re.compile(r"[\\,*]")
 _TERM: Final = re.compile(r"(?:\\.|[^\\,])*", re.DOTALL)
 _UNESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
+_CONTAINED: Final = re.compile(r"\*((?:\\.|[^\\*])+)\*", re.DOTALL)
+# How a term compares, by the name in forms.
+IS, IS_NOT, CONTAINS, CONTAINS_NOT = "is", "is-not", "contains", "contains-not"
+OPERATORS: Final = {IS: "is", IS_NOT: "is not", CONTAINS: "contains", CONTAINS_NOT: "does not contain"}
 
 
 def make_term(text: str, *, excludes: bool = False) -> str:
     """The term that matches exactly this text."""
     return "!" * excludes + _ESCAPED.sub(r"\\\g<0>", text)
+
+
+def make_part_term(text: str, *, excludes: bool = False) -> str:
+    """The term that matches each text with this one in it."""
+    part = _SPECIAL.sub(r"\\\g<0>", text)
+    return "!" * excludes + f"*{part}*"
 
 
 def make_value_term(name: str, stored: str) -> str:
@@ -55,9 +65,18 @@ def join(terms: list[str]) -> str:
 
 
 def describe(term: str) -> tuple[str, str]:
-    """A term for people: `is` or `is not`, and the text without escapes."""
+    """A term for people: one of the texts of `OPERATORS`, and the text without escapes.
+
+    A term with other stars than one at each end keeps them: it `is` `/blog/*`.
+    """
     excludes = term.startswith("!")
-    return ("is not" if excludes else "is"), _UNESCAPE.sub(r"\1", term[excludes:])
+    text = term[excludes:]
+    part = _CONTAINED.fullmatch(text)
+    if part:
+        text, operator = part[1], CONTAINS_NOT if excludes else CONTAINS
+    else:
+        operator = IS_NOT if excludes else IS
+    return OPERATORS[operator], _UNESCAPE.sub(r"\1", text)
 
 
 def toggle(raw: str, term: str) -> str:

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from prisme.dashboard.list_types import ERRORS, PROPERTIES, SOURCES, list_metric, stats_name
+from prisme.dashboard.list_types import ERRORS, PROPERTIES, list_metric, stats_name
 from prisme.dashboard.lists import ERROR_STATUSES, ROWS, ListData, frame_rows
 from prisme.dashboard.url_state import UrlState
 from prisme.stats import filters
@@ -21,8 +21,8 @@ from prisme.stats.selection import Page, Selection, Span
 # Metrics whose total is known, so that each row has its share of it.
 _WITH_SHARES: Final = ("visitors", "sessions", "pageviews")
 COUNTRIES: Final = "top-countries"
-# Several referrers are one source, and the map shows all countries, of which there are some 250.
-_MANY: Final = {SOURCES: 500, COUNTRIES: 300}
+# The map shows all countries, of which there are some 250.
+_MANY: Final = {COUNTRIES: 300}
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -61,7 +61,7 @@ def _read_data(
     metrics = {name: list_metric(state, name) for name in names}
     lists = {name: query_list(stats_name(name), metrics[name], Page(_MANY.get(name, ROWS))) for name in names}
     rows = source.count(list(lists.values()), chosen, source.query.span)
-    earlier = {name: _ask_again(name, one, rows[one.name]) for name, one in lists.items()}
+    earlier = {name: _ask_again(one, rows[one.name]) for name, one in lists.items()}
     compared = source.query.compared
     before = None if compared is None else source.count(list(earlier.values()), chosen, compared)
     return {
@@ -76,9 +76,9 @@ def _read_data(
     }
 
 
-def _ask_again(name: str, one: ListQuery, rows: Sequence[Figures]) -> ListQuery:
-    """The query of the same rows; of a source, all referrers, as others may have been in use."""
-    keys = None if name == SOURCES else tuple(row.key for row in rows)
+def _ask_again(one: ListQuery, rows: Sequence[Figures]) -> ListQuery:
+    """The query of the same rows."""
+    keys = tuple(row.key for row in rows)
     return msgspec.structs.replace(one, page=Page(MOST_ROWS), keys=keys)
 
 

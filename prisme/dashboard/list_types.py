@@ -26,7 +26,8 @@ class ListType(msgspec.Struct, frozen=True):
 
 
 LIST_TYPES: Final[dict[str, ListType]] = {
-    SOURCES: ListType("Sources", "Sessions", "referrer", "top-referrers"),
+    SOURCES: ListType("Sources", "Sessions", "source", "top-sources"),
+    "top-channels": ListType("Channels", "Sessions", "channel"),
     "top-referrers": ListType("Referrers", "Sessions", "referrer"),
     "top-utm-sources": ListType("UTM sources", "Sessions", "utm-source"),
     "top-utm-mediums": ListType("Mediums", "Sessions", "utm-medium"),
@@ -62,8 +63,8 @@ PANEL_TYPES: Final[dict[str, PanelType]] = {
     "sources": PanelType(
         "Sources",
         (
-            SOURCES, "top-referrers", "top-utm-sources", "top-utm-mediums", "top-utm-campaigns", "top-utm-terms",
-            "top-utm-contents",
+            SOURCES, "top-channels", "top-referrers", "top-utm-sources", "top-utm-mediums", "top-utm-campaigns",
+            "top-utm-terms", "top-utm-contents",
         ),
     ),
     "pages": PanelType("Pages", ("top-pages", "top-entry-pages", "top-exit-pages", ERRORS, "top-statuses")),

@@ -7,11 +7,11 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from prisme.access.shares import SHARE
+from prisme.access.sharing import credentials
 from prisme.dashboard.list_items import build_items
 from prisme.dashboard.list_types import ERRORS, LIST_TYPES, PROPERTIES, list_metric, stats_name
-from prisme.dashboard.metrics import METRICS
-from prisme.dashboard.number_format import Change, describe_change, format_percent
+from prisme.dashboard.metrics import METRICS, compare_values
+from prisme.dashboard.number_format import Change, format_percent
 from prisme.dashboard.rows import Item, Row, link_row
 from prisme.dashboard.url_state import LIST, UrlState
 from prisme.stats.frames import Frame, Key
@@ -57,13 +57,11 @@ class ListData(msgspec.Struct, frozen=True):
     is_cut: bool = False
 
 
-def build_list(
-    state: UrlState, name: str, data: ListData, own_domains: frozenset[str] = frozenset(), limit: int = ROWS
-) -> List:
+def build_list(state: UrlState, name: str, data: ListData, limit: int = ROWS) -> List:
     """The list `name` of `LIST_TYPES`: its first rows."""
     rank = LIST_METRICS[data.metric].rank
     ranked = [row for row in data.rows if getattr(row, rank)]
-    rows = _build_rows(state, name, data, build_items(name, ranked, rank, own_domains)[:limit], own_domains)
+    rows = _build_rows(state, name, data, build_items(name, ranked)[:limit])
     export = export_parameters(state, name)
     return List(
         name,
@@ -99,8 +97,7 @@ def link_export(state: UrlState, name: str, extension: str = "", more: Mapping[s
     CSV is linked to be opened in a spreadsheet.
     """
     parameters = {key: text for key, text in state.stats_parameters().items() if key not in COMPARE} | dict(more)
-    if state.get(SHARE):
-        parameters[SHARE] = state.get(SHARE)
+    parameters |= credentials(state.parameters)
     if extension == CSV:
         parameters[SPREADSHEET] = "1"
     return f"{state.root}/api/v1/stats/{name}{extension}?{urlencode(parameters)}"
@@ -124,13 +121,11 @@ def _share_title(name: str, data: ListData) -> str:
     return "Conversion rate" if is_conversion else "Share"
 
 
-def _build_rows(
-    state: UrlState, name: str, data: ListData, items: list[Item], own_domains: frozenset[str]
-) -> list[Row]:
+def _build_rows(state: UrlState, name: str, data: ListData, items: list[Item]) -> list[Row]:
     compute, metric = LIST_METRICS[data.metric].compute, METRICS[data.metric]
     values = [compute(item.figures) or 0 for item in items]
     highest = max(values, default=0)
-    changes = _find_changes(name, data, items, own_domains)
+    changes = _find_changes(name, data, items)
     return [
         link_row(
             Row(
@@ -149,19 +144,16 @@ def _build_rows(
     ]
 
 
-def _find_changes(name: str, data: ListData, items: list[Item], own_domains: frozenset[str]) -> dict[str, Change]:
+def _find_changes(name: str, data: ListData, items: list[Item]) -> dict[str, Change]:
     """The change of each item by key, without those whose earlier value is unknown."""
     if data.earlier is None:
         return {}
     compute, metric = LIST_METRICS[data.metric].compute, METRICS[data.metric]
-    rank = LIST_METRICS[data.metric].rank
-    before = {item.key: item.figures for item in build_items(name, data.earlier, rank, own_domains)}
+    before = {item.key: item.figures for item in build_items(name, data.earlier)}
     found = {}
     for item in items:
         if item.key not in before and data.is_cut:
             continue
         now, then = compute(item.figures) or 0, compute(before.get(item.key, Figures(item.key)))
-        found[item.key] = describe_change(
-            now, then or 0, metric.format_short(then or 0), less_is_better=metric.less_is_better
-        )
+        found[item.key] = compare_values(metric, now, then)
     return found

@@ -5,7 +5,16 @@ from typing import Final
 
 import msgspec
 
-from prisme.dashboard.number_format import format_count, format_duration, format_exact, format_percent, format_ratio
+from prisme.dashboard.number_format import (
+    Change,
+    describe_change,
+    describe_points,
+    format_count,
+    format_duration,
+    format_exact,
+    format_percent,
+    format_ratio,
+)
 from prisme.dashboard.url_state import UrlState
 
 DEFAULT: Final = "visitors"
@@ -16,7 +25,9 @@ EVENTS: Final = "events"
 class Metric(msgspec.Struct, frozen=True):
     """A figure that `compute` makes of the values of one or two series.
 
-    `is_whole`: the values are whole numbers, and so are those at the axis.
+    `is_whole`: the values are whole numbers, and so are those at the axis. `is_average`: the value is one of all
+    sessions, and there is none without a session. `is_fraction`: it changes in percentage points.
+    `is_duration`: the values are seconds.
     """
 
     title: str
@@ -26,6 +37,9 @@ class Metric(msgspec.Struct, frozen=True):
     format_exact: Callable[[float], str]
     is_whole: bool = True
     less_is_better: bool = False
+    is_average: bool = False
+    is_fraction: bool = False
+    is_duration: bool = False
 
 
 def _take_first(values: Sequence[float]) -> float:
@@ -41,17 +55,31 @@ METRICS: Final[dict[str, Metric]] = {
     "sessions": Metric("Sessions", ("sessions",), _take_first, format_count, format_exact),
     "pageviews": Metric("Pageviews", ("pageviews",), _take_first, format_count, format_exact),
     "views-per-session": Metric(
-        "Views per session", ("pageviews", "sessions"), _divide, format_ratio, format_ratio, is_whole=False
+        "Views per session", ("pageviews", "sessions"), _divide, format_ratio, format_ratio, is_whole=False,
+        is_average=True,
     ),
     "bounce-rate": Metric(
         "Bounce rate", ("bounces", "sessions"), _divide, format_percent, format_percent, is_whole=False,
-        less_is_better=True,
+        less_is_better=True, is_average=True, is_fraction=True,
     ),
     "duration": Metric(
-        "Session duration", ("sessions-duration",), _take_first, format_duration, format_duration, is_whole=False
+        "Session duration", ("sessions-duration",), _take_first, format_duration, format_duration, is_whole=False,
+        is_average=True,
+        is_duration=True,
     ),
     EVENTS: Metric("Events", ("events",), _take_first, format_count, format_exact),
 }  # fmt: skip
+
+
+def compare_values(metric: Metric, value: float, before: float | None) -> Change:
+    """The change of a metric's value: of a fraction in percentage points, of others in percent.
+
+    `before` is None for a rate or an average of no session.
+    """
+    if before is None:
+        return Change("", "new", "no sessions before", "same")
+    describe = describe_points if metric.is_fraction else describe_change
+    return describe(value, before, metric.format_short(before), less_is_better=metric.less_is_better)
 
 
 def choose_tile(state: UrlState) -> str:

@@ -5,8 +5,12 @@ from typing import Final
 import msgspec
 
 _STEPS: Final = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
-# A smaller relative change is shown as none.
+# A smaller relative change is shown as none, and so is a smaller one in percentage points.
 _UNCHANGED_BELOW: Final = 0.0005
+_POINTS_UNCHANGED_BELOW: Final = 0.05
+MINUS: Final = "\N{MINUS SIGN}"
+# In place of a rate or an average of nothing.
+NOTHING: Final = "\N{EN DASH}"
 
 
 def format_count(value: float) -> str:
@@ -46,8 +50,15 @@ def format_duration(seconds: float) -> str:
     return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
 
 
+def format_round_duration(seconds: float) -> str:
+    """A duration of an axis, without the parts that are zero: `30s`, `5m`, `1m 30s`, `2h`."""
+    whole = round(seconds)
+    parts = ((whole // 3600, "h"), (whole % 3600 // 60, "m"), (whole % 60, "s"))
+    return " ".join(f"{count}{unit}" for count, unit in parts if count) or "0"
+
+
 class Change(msgspec.Struct, frozen=True):
-    """The change of a figure. `sign` is plus, minus or `=`; `rating` is `good`, `bad` or `same`.
+    """The change of a figure. `sign` is plus, minus or `=`, empty for `new`; `rating` is `good`, `bad` or `same`.
 
     `text` is the size, such as `12%`; `words` are for screen readers.
     """
@@ -63,12 +74,29 @@ def describe_change(now: float, before: float, formatted_before: str, *, less_is
     if before == 0 and now == 0:
         return Change("=", "0%", f"unchanged, {formatted_before} before", "same")
     if before == 0:
-        return Change("+", "new", f"up from {formatted_before}", "bad" if less_is_better else "good")
+        # Nobody did worse than before: it is never bad.
+        return Change("", "new", f"new, {formatted_before} before", "same" if less_is_better else "good")
     relative = now / before - 1
     if abs(relative) < _UNCHANGED_BELOW:
         return Change("=", "0%", f"unchanged, {formatted_before} before", "same")
-    rating = "good" if (relative > 0) != less_is_better else "bad"
+    rating = _rate(relative > 0, less_is_better)
     text = f"{abs(relative) * 100:.0f}%" if abs(relative) >= 0.0995 else f"{abs(relative) * 100:.1f}%"
     if relative > 0:
         return Change("+", text, f"up {text} from {formatted_before}", rating)
-    return Change("\N{MINUS SIGN}", text, f"down {text} from {formatted_before}", rating)
+    return Change(MINUS, text, f"down {text} from {formatted_before}", rating)
+
+
+def describe_points(now: float, before: float, formatted_before: str, *, less_is_better: bool = False) -> Change:
+    """The change of a fraction, in percentage points: from 40% to 43% it is 3 points, and not 7.5%."""
+    points = (now - before) * 100
+    if abs(points) < _POINTS_UNCHANGED_BELOW:
+        return Change("=", "0 points", f"unchanged, {formatted_before} before", "same")
+    number = f"{abs(points):.0f}" if abs(points) >= 0.95 else f"{abs(points):.1f}"
+    text, rating = f"{number} point{'' if number == '1' else 's'}", _rate(points > 0, less_is_better)
+    if points > 0:
+        return Change("+", text, f"up {text} from {formatted_before}", rating)
+    return Change(MINUS, text, f"down {text} from {formatted_before}", rating)
+
+
+def _rate(is_more: bool, less_is_better: bool) -> str:
+    return "good" if is_more != less_is_better else "bad"

@@ -5,8 +5,10 @@ from typing import Any
 
 from prisme.dashboard import changes, metrics
 from prisme.dashboard.changes import build_changes
-from prisme.dashboard.chart_data import build_chart
-from prisme.dashboard.filter_chips import build_chips, list_filters
+from prisme.dashboard.chart_data import build_chart, compute_values
+from prisme.dashboard.filter_chips import build_chips
+from prisme.dashboard.filter_menu import build_filter_form
+from prisme.dashboard.goals import build_goal_values
 from prisme.dashboard.heatmap import build_heatmap
 from prisme.dashboard.list_query import COUNTRIES, Source, read_lists
 from prisme.dashboard.list_types import PANEL_TYPES
@@ -14,6 +16,7 @@ from prisme.dashboard.lists import ListData, build_list
 from prisme.dashboard.metrics import METRICS
 from prisme.dashboard.number_format import format_exact
 from prisme.dashboard.panels import build_panel, choose_list
+from prisme.dashboard.peak import explain_peak
 from prisme.dashboard.period_menu import build_period_values
 from prisme.dashboard.sites import build_site_menu, choose_domains, describe_sites
 from prisme.dashboard.tiles import build_tiles
@@ -42,7 +45,7 @@ def build_page(
     dashboard = build_dashboard(stats, query, now, cache, names, (*names, HOURS))
     stats.reader.check()  # the chart may have thousands of points
     data = _read_lists(Source(stats, cache.rows, query, now), state, dashboard)
-    lists = {name: build_list(state, name, one, frozenset(domains)) for name, one in data.items()}
+    lists = {name: build_list(state, name, one) for name, one in data.items()}
     return {
         "state": state,
         "tz": query.zone.key,
@@ -50,18 +53,18 @@ def build_page(
         "interval": query.interval,
         "live": format_exact(dashboard.live_visitors),
         "chips": build_chips(state),
-        "filters": list_filters(),
+        "form": build_filter_form(state, domains, dashboard.custom_properties.keys),
         "heatmap": build_heatmap(dashboard.weekday_hours),
-        "changes": build_changes(state, dashboard),
         "property": state.get("property"),
         "all_properties_link": state.link({"property": None}),
         "is_empty": not any(dashboard.totals[name] for name in ("pageviews", "sessions", "events")),
         **build_period_values(state, query, now),
         **_build_site_values(state, domains),
-        **_build_metric_values(state, dashboard, query, now),
+        **_build_metric_values(stats, state, query, dashboard, now),
         "countries": lists[COUNTRIES],
         **_build_country_values(state, data[COUNTRIES]),
         "panels": {panel: build_panel(state, panel, lists[choose_list(state, panel)]) for panel in PANEL_TYPES},
+        **build_goal_values(stats, state, query, dashboard),
     }
 
 
@@ -73,14 +76,18 @@ def _build_site_values(state: UrlState, domains: Sequence[str]) -> dict[str, Any
     }
 
 
-def _build_metric_values(state: UrlState, dashboard: Dashboard, query: StatsQuery, now: int) -> dict[str, Any]:
+def _build_metric_values(
+    stats: Stats, state: UrlState, query: StatsQuery, dashboard: Dashboard, now: int
+) -> dict[str, Any]:
     name = metrics.choose_tile(state)
     tiles = build_tiles(state, name, dashboard)
+    notes = explain_peak(stats, name, query, compute_values(METRICS[name], dashboard.series))
     return {
         "tiles": [tile for key, tile in tiles.items() if key != metrics.EVENTS],
         "events": tiles[metrics.EVENTS],
         "metric": METRICS[name].title,
-        "chart": build_chart(state, METRICS[name], dashboard, query, now),
+        "chart": build_chart(state, METRICS[name], dashboard, query, now, notes),
+        "changes": build_changes(state, name, dashboard),
     }
 
 

@@ -13,14 +13,12 @@ from prisme.dashboard.list_types import ERRORS, LIST_TYPES, SOURCES, stats_name
 from prisme.dashboard.lists import ERROR_STATUSES, frame_rows
 from prisme.dashboard.number_format import format_count, format_exact, format_percent
 from prisme.dashboard.row_labels import label_row
-from prisme.dashboard.sources import group_referrers
 from prisme.dashboard.sparkline import draw_sparkline
 from prisme.dashboard.url_state import UrlState
 from prisme.stats import filters, row_details
 from prisme.stats.columns import EVENTS, TOPS
 from prisme.stats.filters import Filters
 from prisme.stats.frames import Key, Series
-from prisme.stats.list_metrics import Figures
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.patterns import LINKS, PATHS, Pattern
 from prisme.stats.queries import Stats
@@ -29,12 +27,11 @@ from prisme.stats.selection import Page, Span
 
 # The lists with details: those whose rows are filters.
 NAMES: Final = tuple(name for name, list_type in LIST_TYPES.items() if list_type.filter)
-# Referrers are grouped into fewer sources.
-_REFERRERS: Final = 500
 # What the details of a row show, by the filter that selects it; of the others, `_OTHERWISE`.
 _LISTS: Final = {
     **dict.fromkeys(PATHS, (SOURCES, "top-countries")),
     **dict.fromkeys(("event", *LINKS), (SOURCES,)),
+    "source": ("top-referrers", "top-entry-pages", "top-countries"),
     "referrer": ("top-entry-pages", "top-countries"),
     "status": ("top-pages", SOURCES),
 }
@@ -97,7 +94,6 @@ class _Row(msgspec.Struct, frozen=True):
     inner: UrlState
     filters: Filters
     span: Span
-    own_domains: frozenset[str]
 
     @property
     def filter(self) -> str:
@@ -108,9 +104,7 @@ class _Row(msgspec.Struct, frozen=True):
         return TOPS[stats_name(self.name)][1]
 
 
-def read_row(
-    stats: Stats, state: UrlState, query: StatsQuery, name: str, key: str, own_domains: frozenset[str]
-) -> RowDetails:
+def read_row(stats: Stats, state: UrlState, query: StatsQuery, name: str, key: str) -> RowDetails:
     """The details of the row of the list `name` that the filter `key` selects.
 
     `query` has the page's filters and an interval of its own choice. Raises InputError for an invalid filter.
@@ -120,12 +114,12 @@ def read_row(
     patterns = _include(filter_name, key)
     chosen = query.filters | filters.read({filter_name: key, **({"status": ERROR_STATUSES} if name == ERRORS else {})})
     inner = UrlState(state.parameters | {filter_name: key}, state.data_start, state.default_zone, state.root)
-    row = _Row(name, _find_stored(patterns), state, inner, chosen, query.span, own_domains)
+    row = _Row(name, _find_stored(patterns), state, inner, chosen, query.span)
     active = state.get(filter_name) == key
     series = _count(stats, row)
     return RowDetails(
-        _label(row, patterns) or key,
-        "Source" if name == SOURCES else TITLES[filter_name],
+        label_row(name, row.stored) if row.stored else key,
+        TITLES[filter_name],
         [_build_figure(title, one, query.interval) for title, one in series.items()],
         [one for one in _read_lists(stats, row, {title: one.total for title, one in series.items()}) if one.rows],
         state.link({filter_name: None if active else key}),
@@ -144,14 +138,6 @@ def _include(filter_name: str, key: str) -> list[Pattern]:
 def _find_stored(patterns: list[Pattern]) -> str:
     """The one value that some patterns match, as it is stored; empty if they may match several."""
     return patterns[0][0] if len(patterns) == 1 and len(patterns[0]) == 1 else ""
-
-
-def _label(row: _Row, patterns: list[Pattern]) -> str:
-    if row.name == SOURCES:
-        hosts = [Figures(pattern[0]) for pattern in patterns if len(pattern) == 1]
-        sources = group_referrers(hosts, row.own_domains, "sessions")
-        return sources[0].label if len(sources) == 1 and len(hosts) == len(patterns) else ""
-    return label_row(row.name, row.stored) if row.stored else ""
 
 
 def _count(stats: Stats, row: _Row) -> dict[str, Series]:
@@ -180,7 +166,7 @@ def _read_lists(stats: Stats, row: _Row, totals: dict[str, int | float]) -> Iter
     if row.filter in PATHS:
         yield from _read_neighbours(stats, row, totals)
     names = _LISTS.get(row.filter, _OTHERWISE)
-    frames = stats.tops([stats_name(name) for name in names], row.filters, row.span, Page(_REFERRERS))
+    frames = stats.tops([stats_name(name) for name in names], row.filters, row.span, Page(ROWS))
     for name in names:
         list_type, counts = LIST_TYPES[name], frame_rows(frames[stats_name(name)])
         yield ShortList(list_type.title, list_type.unit, _build_items(row, name, counts, totals[list_type.unit]))
@@ -214,18 +200,7 @@ def _build_neighbours(row: _Row, pages: Sequence[tuple[str | None, int]], nothin
 
 def _build_items(row: _Row, name: str, counts: Sequence[tuple[Key, float]], total: float) -> list[Item]:
     """The first rows of the list `name`, whose links filter by them and by the row."""
-    if name == SOURCES:
-        return _build_sources(row, counts, total)
-    return [_link(row.inner, name, str(key), count, total) for key, count in counts[:ROWS]]
-
-
-def _build_sources(row: _Row, counts: Sequence[tuple[Key, float]], total: float) -> list[Item]:
-    """The first sources, grouped from referrers."""
-    referrers = [Figures(str(host), sessions=int(count)) for host, count in counts]
-    return [
-        _build_item(one.label, one.figures.sessions, total, row.inner.link({"referrer": one.terms}))
-        for one in group_referrers(referrers, row.own_domains, "sessions")[:ROWS]
-    ]
+    return [_link(row.inner, name, str(key), count, total) for key, count in counts]
 
 
 def _link(state: UrlState, name: str, key: str, count: float, total: float) -> Item:

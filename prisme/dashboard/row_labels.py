@@ -4,7 +4,7 @@ from typing import Final
 
 from prisme.dashboard import countries, display
 from prisme.dashboard.list_types import LIST_TYPES
-from prisme.dashboard.source_names import DIRECT
+from prisme.stats.source_names import DIRECT, DIRECT_REFERRER
 
 _LINKS: Final = ("top-outbound-links", "top-file-downloads")
 _STATUSES: Final = {
@@ -18,8 +18,8 @@ def label_row(name: str, key: str) -> str:
     """The label of a key of the list `name`."""
     if name == "top-countries":
         return countries.find_name(key)
-    if name == "top-referrers" and key == DIRECT:
-        return "Direct"
+    if name == "top-referrers" and key == DIRECT_REFERRER:
+        return DIRECT
     if name == "top-device-types":
         return "TV" if key == "tv" else key.capitalize()
     if name == "top-statuses":

@@ -51,16 +51,26 @@ class Row(msgspec.Struct, frozen=True):
 
 def link_row(row: Row, state: UrlState, name: str, item: Item) -> Row:
     """The row with its links, as one of the list `name`."""
-    filter_name = LIST_TYPES[name].filter
+    if name == PROPERTIES and not state.get("property"):
+        return _link_property(row, state, name)
+    filter_name = _choose_filter(state, name)
     if filter_name in LINKS and item.external.startswith(("http://", "https://")):
         row = msgspec.structs.replace(row, external=item.external)
-    if name == PROPERTIES:
-        return row if state.get("property") else _link_property(row, state, name)
-    # A source may have more hosts than a filter can name.
-    if not filter_name or len(item.terms) > filters.LONGEST:
+    # A source may have more hosts than a filter can name; an empty value of a property is no term.
+    if not filter_name or not item.terms or len(item.terms) > filters.LONGEST:
         return row
-    row = msgspec.structs.replace(row, details=state.link({"list": name, "key": item.terms}, ROW))
+    if name != PROPERTIES:
+        row = msgspec.structs.replace(row, details=state.link({"list": name, "key": item.terms}, ROW))
     return _link_filter(row, state, filter_name, item.terms)
+
+
+def _choose_filter(state: UrlState, name: str) -> str:
+    """The filter that a row of the list `name` sets; empty for none."""
+    if name != PROPERTIES:
+        return LIST_TYPES[name].filter
+    found = filters.PROPERTY + state.get("property")
+    others = [one for one in state.parameters if one.startswith(filters.PROPERTY) and one != found]
+    return found if len(others) < filters.MOST_PROPERTIES and len(found) <= filters.LONGEST else ""
 
 
 def _link_property(row: Row, state: UrlState, name: str) -> Row:

@@ -1,13 +1,15 @@
 """The menu of sites, and which of them a page shows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
 
+from prisme.base.domains import allows
 from prisme.dashboard import display, filter_terms
 from prisme.dashboard.panels import Tab
 from prisme.dashboard.url_state import UrlState
+from prisme.stats import filters
 
 _FILTER: Final = "domain"
 # More links than anybody reads through; the page of sites finds the others.
@@ -45,6 +47,17 @@ def choose_domains(state: UrlState, domains: Sequence[str]) -> list[str]:
     if len(domains) == 1 or not terms:
         return list(domains) if len(domains) == 1 else []
     return [domain for domain in domains if filter_terms.make_value_term(_FILTER, domain) in terms]
+
+
+def names_only_foreign(raw: str, allowed: Collection[str] | None) -> bool:
+    """Whether a filter by site names sites in full, and none of them is allowed; None allows all.
+
+    Raises InputError for an invalid filter.
+    """
+    includes = [pattern for excludes, pattern in filters.parse(_FILTER, raw) if not excludes] if raw else []
+    if allowed is None or not includes or any(len(pattern) > 1 for pattern in includes):
+        return False
+    return not any(allows(allowed, pattern[0]) for pattern in includes)
 
 
 def describe_sites(state: UrlState, domains: Sequence[str]) -> str:

@@ -1,10 +1,12 @@
 """The tiles: one metric each, for the whole period, with its change."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from prisme.dashboard import metrics
 from prisme.dashboard.metrics import METRICS, Metric
-from prisme.dashboard.number_format import Change, describe_change
+from prisme.dashboard.number_format import NOTHING, Change
 from prisme.dashboard.url_state import UrlState
 from prisme.stats.dashboard import Dashboard
 
@@ -27,14 +29,21 @@ def build_tiles(state: UrlState, chosen: str, dashboard: Dashboard) -> dict[str,
 
 
 def _build_tile(state: UrlState, name: str, metric: Metric, dashboard: Dashboard, chosen: bool) -> Tile:
-    value = metric.compute([dashboard.totals[series] for series in metric.series])
     link = state.link({"metric": None if name == metrics.DEFAULT else name})
-    change = _compare(metric, value, dashboard)
+    if not _is_known(metric, dashboard.totals):
+        return Tile(name, metric.title, NOTHING, "no sessions", None, link, chosen)
+    value = metric.compute([dashboard.totals[series] for series in metric.series])
+    change = _compare(metric, value, dashboard.compared_totals)
     return Tile(name, metric.title, metric.format_short(value), metric.format_exact(value), change, link, chosen)
 
 
-def _compare(metric: Metric, value: float, dashboard: Dashboard) -> Change | None:
-    if dashboard.compared_totals is None:
+def _is_known(metric: Metric, totals: Mapping[str, float]) -> bool:
+    """Whether there is a value: a rate or an average needs a session."""
+    return not metric.is_average or totals["sessions"] > 0
+
+
+def _compare(metric: Metric, value: float, totals: Mapping[str, float] | None) -> Change | None:
+    if totals is None:
         return None
-    before = metric.compute([dashboard.compared_totals[series] for series in metric.series])
-    return describe_change(value, before, metric.format_short(before), less_is_better=metric.less_is_better)
+    before = metric.compute([totals[series] for series in metric.series]) if _is_known(metric, totals) else None
+    return metrics.compare_values(metric, value, before)

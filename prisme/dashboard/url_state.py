@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from prisme.access.shares import SHARE
+from prisme.access.sharing import CREDENTIALS, EMBED, PUBLIC
 from prisme.base.errors import InputError
 from prisme.base.timexpr import SECOND
 from prisme.dashboard import filter_terms, periods
@@ -22,9 +22,9 @@ DASHBOARD: Final = "/dashboard"
 LIST: Final = "/dashboard/list"
 ROW: Final = "/dashboard/row"
 # Parameters that are passed on to the stats API, and those of the page alone.
-_STATS_PARAMETERS: Final = ("tz", "interval", *COMPARE, *filters.NAMES)
+_STATS_PARAMETERS: Final = ("tz", "interval", *COMPARE)
 _PAGE_PARAMETERS: Final = ("period", "metric", "sources", "pages", "technology", "events", "links", "property")
-_KNOWN: Final = (*_PAGE_PARAMETERS, "from", "to", *_STATS_PARAMETERS, SHARE)
+_KNOWN: Final = (*_PAGE_PARAMETERS, "from", "to", *_STATS_PARAMETERS, *CREDENTIALS)
 
 
 class UrlState(msgspec.Struct, frozen=True):
@@ -53,7 +53,8 @@ class UrlState(msgspec.Struct, frozen=True):
     def stats_parameters(self) -> dict[str, str]:
         """The parameters of the stats API. Raises InputError for an unknown period."""
         zone = {"tz": self.default_zone} if self.default_zone else {}
-        return zone | self._select(_STATS_PARAMETERS) | self._period_parameters()
+        chosen = (*_STATS_PARAMETERS, *filters.list_names(self.parameters))
+        return zone | self._select(chosen) | self._period_parameters()
 
     def _period_parameters(self) -> dict[str, str]:
         if self.period == periods.CUSTOM:
@@ -83,12 +84,11 @@ class UrlState(msgspec.Struct, frozen=True):
 
 
 def read_parameters(query: Mapping[str, str]) -> dict[str, str]:
-    """A page's parameters, with filters in their normal form.
+    """A page's parameters, with filters in their normal form; unknown ones, which links of mails have, are left out.
 
-    Raises InputError for an unknown parameter or an invalid filter.
+    Raises InputError for an invalid filter.
     """
-    given = {name: text for name, text in query.items() if text}
-    for name in given:
-        if name not in _KNOWN:
-            raise InputError(f"{name[:64]}: unknown parameter; a known one is period=7d")
-    return {name: filter_terms.normalise(name, text) if name in filters.NAMES else text for name, text in given.items()}
+    known = {name: text for name, text in query.items() if text and (name in _KNOWN or filters.is_filter(name))}
+    if EMBED in known and PUBLIC not in known:
+        raise InputError(f"{EMBED}: is for public dashboards, such as public=example.com&embed=1")
+    return known | {name: filter_terms.normalise(name, known[name]) for name in filters.list_names(known)}

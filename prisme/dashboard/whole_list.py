@@ -77,13 +77,13 @@ class Table(msgspec.Struct, frozen=True):
     order: str
 
 
-def read_table(stats: Stats, state: UrlState, query: StatsQuery, choice: Choice, own_domains: frozenset[str]) -> Table:
+def read_table(stats: Stats, state: UrlState, query: StatsQuery, choice: Choice) -> Table:
     """Read a list, at most `MOST_ROWS` rows. Raises InputError for a column that it has not."""
     name = choice.name
     visitors = stats.series(["visitors"], query.filters, query.span)["visitors"].total
     columns = choose_columns(state, name, visitors)
     sort, order = _read_sort(choice, columns, list_metric(state, name))
-    items = _read_items(stats, state, query, name, columns, own_domains)
+    items = _read_items(stats, state, query, name, columns)
     found = [item for item in items if choice.search.casefold() in item.label.casefold()]
     stats.reader.check()
     return Table(columns, _sort(found, columns, sort, order), len(items), sort, order)
@@ -137,17 +137,16 @@ def _read_items(
     query: StatsQuery,
     name: str,
     columns: list[Column],
-    own_domains: frozenset[str],
 ) -> list[Item]:
     """All items of a list, by its own unit, the most frequent first."""
     if name == PROPERTIES:
-        return build_items(name, read_properties(stats, state, query, query.span, MOST_ROWS), "actions", own_domains)
+        return build_items(name, read_properties(stats, state, query, query.span, MOST_ROWS))
     key = stats_name(name)
     rank = LIST_METRICS[list_metrics(key)[0]].rank
     needs = tuple({need for column in columns for need in column.needs})
     chosen = error_filters(query.filters) if name == ERRORS else query.filters
     rows = count_rows(stats, [ListQuery(key, rank, needs, Page(MOST_ROWS))], chosen, query.span)[key]
-    return build_items(name, rows, rank, own_domains)
+    return build_items(name, rows)
 
 
 def _sort(items: list[Item], columns: list[Column], sort: str, order: str) -> list[Item]:

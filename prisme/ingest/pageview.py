@@ -46,7 +46,7 @@ class Pageview(msgspec.Struct, frozen=True, gc=False):
         page, visitor = self.hit.page, self.visitor or session.visitor
         if session.pageviews:
             return session.view(page.path, now, self.status, visitor)
-        return session.arrive(page.path, now, self.status, visitor, self._source, page.utm)
+        return session.arrive(page.path, now, self.status, visitor, self._source, page.utm, page.click_id)
 
     def begin(self, uuid: str, now: int, visitor: str, client: Client, country: str) -> Session:
         """A visit with this page alone."""
@@ -75,8 +75,9 @@ def begin_visit(
     """A visit that begins on `page` at `now` (microseconds), with one pageview, or with one event and no pageview."""
     path, events = page.path, 1 - pageviews
     return Session(
-        uuid, page.domain, now, path, now, path, status, visitor, client, country, source, page.utm, pageviews, events
-    )
+        uuid, page.domain, now, path, now, path, status, visitor, client, country, source, page.utm, pageviews, events,
+        page.click_id,
+    )  # fmt: skip
 
 
 def find_at(visits: tuple[Visit, ...], path: str) -> Visit | None:

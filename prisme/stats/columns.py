@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from prisme.stats.sources import CHANNEL, SOURCE
+
 # Events other than pageviews. (The number in `sessions` counts the whole session, not the part within a span.)
 EVENTS: Final = ("events_custom", "file_downloads", "outbound_link_clicks")
 # The tables whose rows a series counts.
@@ -13,11 +15,13 @@ SERIES: Final[dict[str, tuple[str, ...]]] = {
     "bounces": ("sessions",),
     "sessions-duration": ("sessions",),  # in seconds, on average
 }
-# The column by which a list counts the rows of a table.
+# The column, or expression, by which a list counts the rows of a table.
 TOPS: Final[dict[str, tuple[str, str]]] = {
     "top-pages": ("path", "pageviews"),
     "top-entry-pages": ("entry_path", "sessions"),
     "top-exit-pages": ("exit_path", "sessions"),
+    "top-sources": (SOURCE, "sessions"),
+    "top-channels": (CHANNEL, "sessions"),
     "top-referrers": ("referrer_domain", "sessions"),
     "top-utm-sources": ("utm_source", "sessions"),
     "top-utm-mediums": ("utm_medium", "sessions"),

@@ -8,12 +8,14 @@ session that started with an event may have no pageview, and then no filter on p
 # ruff: noqa: S608
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
-from prisme.base.domains import is_wildcard, suffix
+from prisme.base.domains import host_of, is_any_port, is_wildcard, suffix
+from prisme.stats import sources
 from prisme.stats.columns import time_column
-from prisme.stats.filters import EVERY_TABLE, Bind, Filters, compose
+from prisme.stats.filters import EVERY_TABLE, GOAL, Bind, Filters, compose
+from prisme.stats.goal_conditions import session_condition
 
 _PARAMETER: Final = re.compile(r"\$(\w+)")
 
@@ -21,13 +23,26 @@ _PARAMETER: Final = re.compile(r"\$(\w+)")
 class Conditions:
     """The conditions on rows from `start` up to `end` (microseconds).
 
-    `domains` are entries as of `prisme/base/domains.py`, and None for all domains.
+    `domains` are entries as of `prisme/base/domains.py`, and None for all domains. `bind_known` gives the values of
+    `sources.PARAMETERS`, for queries that name them.
     """
 
-    def __init__(self, filters: Filters, start: int, end: int, domains: Collection[str] | None) -> None:
+    def __init__(
+        self,
+        filters: Filters,
+        start: int,
+        end: int,
+        domains: Collection[str] | None,
+        bind_known: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        self._bind_known = bind_known
         self.parameters: dict[str, Any] = {}
         self._of_tables: dict[str, list[str]] = {EVERY_TABLE: []}
+        self._of_sessions: list[str] = []
         for name, one in filters.items():
+            if name == GOAL:
+                self._of_sessions.append(session_condition(one, self.bind))
+                continue
             table, condition = compose(name, one, self.bind)
             self._of_tables.setdefault(table, []).append(condition)
         # On the rows of every table, so that no query reads those of other domains.
@@ -46,6 +61,8 @@ class Conditions:
     def used_by(self, query: str) -> dict[str, Any]:
         """Return the parameters that a query names: DuckDB refuses any other."""
         used = set(_PARAMETER.findall(query))
+        if not used.isdisjoint(sources.PARAMETERS):
+            self.parameters |= self._bind_known()
         return {name: value for name, value in self.parameters.items() if name in used}
 
     def rows(self, table: str) -> str:
@@ -53,18 +70,35 @@ class Conditions:
 
         A filter on another table requires a matching row of that table with the same session.
         """
-        time = time_column(table)
-        return f"{self.rows_ever(table)} AND {time} >= {self._start} AND {time} < {self._end}"
+        return f"{self.rows_ever(table)} AND {self._within_span(table)}"
 
     def rows_ever(self, table: str) -> str:
         """Return the FROM and WHERE clauses of a table's rows at any time."""
-        parts = [*self._everywhere]
+        return f"FROM {table} WHERE {_all([*self._everywhere, *self._list_conditions(table)])}"
+
+    def rows_of_sessions(self, table: str) -> str:
+        """Return the clauses of all rows within the span of the sessions that match, also by a filter on this table."""
+        return (
+            f"FROM {table} WHERE {_all([*self._everywhere, *self._list_conditions('')])} AND {self._within_span(table)}"
+        )
+
+    def rows_unfiltered(self, table: str) -> str:
+        """Return the clauses of all rows within the span of the domains that match, whatever else the filters say."""
+        return f"FROM {table} WHERE {_all(self._everywhere)} AND {self._within_span(table)}"
+
+    def _within_span(self, table: str) -> str:
+        time = time_column(table)
+        return f"{time} >= {self._start} AND {time} < {self._end}"
+
+    def _list_conditions(self, table: str) -> list[str]:
+        """Return the conditions on a row of a table: those on other tables are conditions on its session."""
+        parts = [*self._of_sessions]
         for other, conditions in self._of_tables.items():
             if other == table:
                 parts += conditions
             else:
                 parts.append(f"session_uuid IN (SELECT session_uuid FROM {other} WHERE {_all(conditions)})")
-        return f"FROM {table} WHERE {_all(parts)}"
+        return parts
 
 
 def allowed(entries: Collection[str], bind: Bind) -> str:
@@ -72,10 +106,12 @@ def allowed(entries: Collection[str], bind: Bind) -> str:
 
     `bind` binds a value, and returns the name of its parameter.
     """
-    exact = bind([entry for entry in entries if not is_wildcard(entry)])
+    exact = bind([entry for entry in entries if not is_wildcard(entry) and not is_any_port(entry)])
     host = "split_part(domain, ':', 1)"
     under = (f"ends_with({host}, {bind(suffix(entry))})" for entry in entries if is_wildcard(entry))
-    return " OR ".join((f"list_contains({exact}, domain)", *under))
+    hosts = [host_of(entry) for entry in entries if is_any_port(entry)]
+    ported = (f"domain = {bind(one)} OR starts_with(domain, {bind(f'{one}:')})" for one in hosts)
+    return " OR ".join((f"list_contains({exact}, domain)", *under, *ported))
 
 
 def _all(conditions: list[str]) -> str:

@@ -1,14 +1,17 @@
 """Figures by their names, as the stats API serves them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from prisme.base.goals import Goal
 from prisme.stats import parameters
 from prisme.stats.breakdown import count_rows, query_list
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.columns import HOURS, LIVE, PROPERTIES, SERIES, TOPS
 from prisme.stats.dashboard import Dashboard, build_dashboard
 from prisme.stats.frames import Frame, make_list
+from prisme.stats.funnels import FunnelFigures, build_funnel_figures
+from prisme.stats.goals import GoalFigures, build_goal_figures
 from prisme.stats.list_metrics import LIST_METRICS, check_metric, list_metrics
 from prisme.stats.parameters import StatsQuery, read_query
 from prisme.stats.queries import Stats
@@ -16,6 +19,8 @@ from prisme.stats.site_figures import SiteList, build_site_list
 
 DASHBOARD: Final = "dashboard"
 SITES: Final = "sites"
+GOALS: Final = "goals"
+FUNNELS: Final = "funnels"
 # Those that are no table, and thus never CSV.
 WITHOUT_CSV: Final = (SITES, DASHBOARD)
 # Computes one figure; the last argument is the time now, in microseconds.
@@ -47,7 +52,9 @@ FRAMES: Final[dict[str, _Compute]] = {
     PROPERTIES: lambda stats, query, _: stats.properties(query.filters, query.span, query.page, query.property),
     HOURS: lambda stats, query, _: stats.weekday_hours(query.filters, query.span, query.zone),
 }
-NAMES: Final = (*FRAMES, *WITHOUT_CSV)
+NAMES: Final = (*FRAMES, GOALS, FUNNELS, *WITHOUT_CSV)
+# What a figure is: a table that can be CSV, or not.
+Figure = Frame | GoalFigures | FunnelFigures | Dashboard | SiteList
 
 
 def extra_parameters(name: str) -> tuple[str, ...]:
@@ -55,22 +62,30 @@ def extra_parameters(name: str) -> tuple[str, ...]:
     return {
         PROPERTIES: parameters.PROPERTY,
         **dict.fromkeys(TOPS, parameters.METRIC),
-        **dict.fromkeys(WITHOUT_CSV, parameters.COMPARE),
+        **dict.fromkeys((GOALS, *WITHOUT_CSV), parameters.COMPARE),
     }.get(name, ())
 
 
-def read_figure_query(name: str, given: Mapping[str, str], now: int) -> StatsQuery:
-    """Read the query parameters of one of `NAMES`; `now` is in microseconds. Raises InputError."""
-    query = read_query(given, now, extra_parameters(name))
+def read_figure_query(name: str, given: Mapping[str, str], now: int, goals: Sequence[Goal] = ()) -> StatsQuery:
+    """Read the query parameters of one of `NAMES`; `now` is in microseconds. Raises InputError.
+
+    `goals` are those that the filter `goal` may name.
+    """
+    query = read_query(given, now, extra_parameters(name), goals)
     if name in TOPS:
         check_metric(name, query.metric)
     return query
 
 
-def compute(
-    name: str, stats: Stats, query: StatsQuery, now: int, cache: IncrementalCache
-) -> Frame | Dashboard | SiteList:
+def compute(name: str, stats: Stats, query: StatsQuery, now: int, cache: IncrementalCache) -> Figure:
     """Return one of `NAMES`; `now` is in microseconds."""
-    if name == SITES:
-        return build_site_list(stats, query)
-    return build_dashboard(stats, query, now, cache) if name == DASHBOARD else FRAMES[name](stats, query, now)
+    match name:
+        case "goals":
+            return build_goal_figures(stats, query)
+        case "funnels":
+            return build_funnel_figures(stats, query)
+        case "sites":
+            return build_site_list(stats, query)
+        case "dashboard":
+            return build_dashboard(stats, query, now, cache)
+    return FRAMES[name](stats, query, now)

@@ -3,6 +3,8 @@
 A filter is a comma-separated list of terms: `/blog/*,!/blog/draft-*`. A term that starts with `!` excludes, `*` matches
 any number of characters, and a backslash escapes the next character. A value matches a filter if it matches no
 excluding term, and at least one including term if there is any. Paths and hosts may be decoded (`patterns.py`).
+
+A parameter such as `prop.plan` is a filter on a property of custom events.
 """
 
 import re
@@ -13,6 +15,8 @@ import msgspec
 
 from prisme.base.errors import InputError
 from prisme.stats.patterns import Pattern, normalise
+from prisme.stats.properties import property_value
+from prisme.stats.sources import CHANNEL, SOURCE
 
 # A column of every table, with the same value in all rows of a session.
 DOMAIN: Final = "domain"
@@ -35,6 +39,8 @@ FIELDS: Final[dict[str, Field]] = {
     DOMAIN: Field(EVERY_TABLE, "domain"),
     "entry-path": Field("sessions", "entry_path"),
     "exit-path": Field("sessions", "exit_path"),
+    "source": Field("sessions", SOURCE),
+    "channel": Field("sessions", CHANNEL),
     "referrer": Field("sessions", "referrer_domain"),
     "os": Field("sessions", "operating_system"),
     "browser": Field("sessions", "browser_family"),
@@ -52,7 +58,14 @@ FIELDS: Final[dict[str, Field]] = {
     "outbound-link": Field("outbound_link_clicks", "link"),
     "file-download": Field("file_downloads", "url"),
 }
-NAMES: Final = tuple(FIELDS)
+# Goals by their names: a session matches if it reached one (`goal_conditions.py`).
+GOAL: Final = "goal"
+NAMES: Final = (*FIELDS, GOAL)
+# What the name of a filter on a property begins with: `prop.plan`. The filters of a request on properties, and on
+# `event`, have to match the same event.
+PROPERTY: Final = "prop."
+# Each parses the properties of all events that the other filters leave.
+MOST_PROPERTIES: Final = 8
 
 # Enough for a referrer with a host in each country.
 _MOST_TERMS: Final = 500
@@ -75,7 +88,20 @@ Bind = Callable[[Any], str]
 
 def read(parameters: Mapping[str, str]) -> Filters:
     """Read the filters among query parameters. Raises InputError, with the parameter's name and an example."""
-    return {name: _make_filter(parse(name, parameters[name])) for name in NAMES if parameters.get(name)}
+    return {name: _make_filter(parse(name, parameters[name])) for name in list_names(parameters)}
+
+
+def is_filter(name: str) -> bool:
+    """Whether a query parameter is a filter."""
+    return name in FIELDS or name.startswith(PROPERTY)
+
+
+def list_names(parameters: Mapping[str, str]) -> list[str]:
+    """Return the names of the filters among query parameters, without empty ones. Raises InputError for too many."""
+    of_properties = [name for name, text in parameters.items() if text and name.startswith(PROPERTY)]
+    if len(of_properties) > MOST_PROPERTIES:
+        raise InputError(f"{of_properties[-1][:64]}: at most {MOST_PROPERTIES} properties, such as {PROPERTY}plan=pro")
+    return [*(name for name in NAMES if parameters.get(name)), *sorted(of_properties)]
 
 
 def parse(name: str, raw: str) -> list[tuple[bool, Pattern]]:
@@ -85,7 +111,10 @@ def parse(name: str, raw: str) -> list[tuple[bool, Pattern]]:
 
 def compose(name: str, one: Filter, bind: Bind) -> tuple[str, str]:
     """Return the table of a filter, and its SQL condition on the rows of that table."""
-    field = FIELDS[name]
+    if name.startswith(PROPERTY):
+        field = Field("events_custom", property_value(name.removeprefix(PROPERTY), bind))
+    else:
+        field = FIELDS[name]
     return field.table, condition(field.expression, one, bind)
 
 
@@ -108,7 +137,7 @@ def _match(column: str, pattern: Pattern, bind: Bind) -> str:
 
 def _split(name: str, raw: str) -> list[tuple[bool, Pattern]]:
     """Split a filter into terms, and these at their stars."""
-    if len(raw) > LONGEST:
+    if max(len(raw), len(name)) > LONGEST:
         raise _error(name, f"at most {LONGEST} characters")
     terms: list[list[str]] = [[""]]
     negations = [raw.startswith("!")]
@@ -133,6 +162,7 @@ def _split(name: str, raw: str) -> list[tuple[bool, Pattern]]:
 
 
 def _error(name: str, reason: str) -> InputError:
+    name = name[:64]
     return InputError(f"{name}: such as {name}=a,b* or {name}=!c; {reason}")
 
 

@@ -48,7 +48,7 @@ class Result(NamedTuple):
     frames: dict[str, Frame]
 
 
-def _neutralise(key: Key) -> Key:
+def _neutralise(key: Any) -> Any:
     """Return the key with an apostrophe before what a spreadsheet would treat as a formula; numbers are none."""
     if isinstance(key, str) and _FORMULA.match(key) and not _NEGATIVE.fullmatch(key):
         return f"'{key}"
@@ -56,15 +56,15 @@ def _neutralise(key: Key) -> Key:
 
 
 def write_csv(head: Sequence[str], rows: Iterable[tuple[Any, ...]], spreadsheet: bool) -> str:
-    """Return rows as CSV (RFC 4180), each a key and its values; None is empty.
+    """Return rows as CSV (RFC 4180); None is empty.
 
-    For a spreadsheet, no key is a formula, all texts are quoted, as some separate columns by `;`, and a byte order mark
-    says that it is UTF-8, which some do not assume.
+    For a spreadsheet, no text is a formula, all are quoted, as some separate columns by `;`, and a byte order mark says
+    that it is UTF-8, which some do not assume.
     """
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC if spreadsheet else csv.QUOTE_MINIMAL)
     writer.writerow(head)
-    writer.writerows((_neutralise(key), *values) for key, *values in rows) if spreadsheet else writer.writerows(rows)
+    writer.writerows(map(_neutralise, row) for row in rows) if spreadsheet else writer.writerows(rows)
     return _BYTE_ORDER_MARK * spreadsheet + text.getvalue()
 
 

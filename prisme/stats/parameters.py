@@ -9,8 +9,9 @@ import msgspec
 
 from prisme.base import timexpr
 from prisme.base.errors import InputError
+from prisme.base.goals import Goal
 from prisme.base.timexpr import INTERVALS, Interval
-from prisme.stats import filters
+from prisme.stats import filters, goal_conditions
 from prisme.stats.filters import Filters
 from prisme.stats.selection import Page, Span
 from prisme.stats.zones import open_zone
@@ -54,19 +55,19 @@ class StatsQuery(msgspec.Struct, frozen=True):
     metric: str = ""
 
 
-def read_query(parameters: Mapping[str, str], now: int, extra: Sequence[str] = ()) -> StatsQuery:
+def read_query(
+    parameters: Mapping[str, str], now: int, extra: Sequence[str] = (), goals: Sequence[Goal] = ()
+) -> StatsQuery:
     """Read query parameters; an empty one counts as absent. `now` is in microseconds.
 
-    `extra` are the parameters that the figure has in addition to the common ones.
+    `extra` are the parameters that the figure has in addition to the common ones; `goals` are those that the filter
+    `goal` may name.
 
     Raises InputError, with the name of the wrong parameter and an example.
     """
     given = {name: text for name, text in parameters.items() if text}
     _check_names(given, (*_NAMES, *extra))
-    zone = read_zone(given.get("tz", ZONE))
-    start = _read_time("from", given.get("from", FROM), now, zone)
-    end = _read_time("to", given.get("to", TO), now, zone)
-    _check_order("from", start, "to", end)
+    start, end, zone = read_span(given, now)
     interval = _read_interval(given.get("interval"), start, end)
     span = _make_span("interval", start, end, interval, zone)
     page = Page(
@@ -80,11 +81,20 @@ def read_query(parameters: Mapping[str, str], now: int, extra: Sequence[str] = (
         interval,
         page,
         given.get("property", ""),
-        filters.read(given),
+        goal_conditions.resolve(filters.read(given), goals),
         compared,
         _read_number(SPREADSHEET, given.get(SPREADSHEET, "0"), 0, 1) == 1,
         given.get("metric", ""),
     )
+
+
+def read_span(given: Mapping[str, str], now: int) -> tuple[int, int, ZoneInfo]:
+    """The start and the end of the span, in microseconds, and the time zone. Raises InputError as `read_query`."""
+    zone = read_zone(given.get("tz", ZONE))
+    start = _read_time("from", given.get("from", FROM), now, zone)
+    end = _read_time("to", given.get("to", TO), now, zone)
+    _check_order("from", start, "to", end)
+    return start, end, zone
 
 
 def read_zone(text: str) -> ZoneInfo:
@@ -97,7 +107,7 @@ def read_zone(text: str) -> ZoneInfo:
 
 def _check_names(given: Mapping[str, str], known: Sequence[str]) -> None:
     for name in given:
-        if name not in known:
+        if name not in known and not filters.is_filter(name):
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else f", such as from=now-7d; there are {', '.join(known)}"
             raise InputError(f"{name[:64]}: no such parameter{hint}")
@@ -122,8 +132,12 @@ def _read_compared(given: Mapping[str, str], span: Span, interval: Interval, now
     elif how == "year":
         # 52 weeks earlier, so that each day is compared with one of the same weekday.
         start, end = (max(timexpr.step(edge, "w", -52, zone), 0) for edge in (span.start, span.end))
+    elif shift := timexpr.read_shift(how):
+        # Of a span that is not over yet, what has passed: the rest would be compared with nothing.
+        passed = min(span.end, now) if span.start < now else span.end
+        start, end = (timexpr.shift_back(edge, *shift, zone) for edge in (span.start, passed))
     else:
-        raise InputError(f"compare: {how[:64]!r} is none of previous, year, none, such as compare=previous")
+        raise InputError(f"compare: {how[:64]!r} is none of previous, year, none and no step, such as compare=-1M")
     # Before 1970, there is nothing to compare with.
     return _make_span("compare-from", start, end, interval, zone) if start < end else None
 

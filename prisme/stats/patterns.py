@@ -7,14 +7,19 @@ slashes are resolved only in whole paths, and labels outside ASCII only if the p
 """
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from prisme.base.uri import normalise_host, normalise_path, parse
+from prisme.stats.channels import spell_channel
+from prisme.stats.source_names import name_source
 
 # The filters on paths, those on hosts, and those on whole URLs.
 PATHS: Final = frozenset(("path", "entry-path", "exit-path"))
 HOSTS: Final = frozenset(("domain", "referrer"))
 LINKS: Final = frozenset(("outbound-link", "file-download"))
+# Filters on names that Python gives, with their spelling: `google` is Google.
+NAMES: Final[dict[str, Callable[[str], str]]] = {"source": name_source, "channel": spell_channel}
 
 # ("/blog/", "") stands for `/blog/*`, ("/",) for `/`.
 Pattern = tuple[str, ...]
@@ -32,6 +37,8 @@ def normalise(name: str, pattern: Pattern) -> Pattern:
         return _normalise_path(pattern)
     if name in LINKS:
         return _normalise_link(pattern)
+    if name in NAMES:
+        return (NAMES[name](pattern[0]),) if len(pattern) == 1 and pattern[0] else pattern
     return _normalise_host(pattern) if name in HOSTS else pattern
 
 

@@ -8,6 +8,7 @@ import datetime
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
+from prisme.base.goals import Definitions
 from prisme.base.timexpr import SECOND
 from prisme.stats.buckets import WEEK, bucket_number, hour_of_week
 from prisme.stats.columns import DURATION, EVENTS, SERIES, TOPS
@@ -15,7 +16,9 @@ from prisme.stats.conditions import Conditions
 from prisme.stats.filters import DOMAIN, Filters
 from prisme.stats.frames import Frame, Series, make_frame, make_list, make_series
 from prisme.stats.grouping import GroupingSets
+from prisme.stats.properties import property_value
 from prisme.stats.selection import Page, Span
+from prisme.stats.sources import bind_known
 from prisme.stats.sql import load_sql
 from prisme.store.reader import Reader, Row
 
@@ -45,18 +48,25 @@ class _SeriesQuery(NamedTuple):
 
 
 class Stats:
-    """Figures of the domains that the entries in `domains` allow, or of all if it is None.
+    """Figures of the domains that the entries in `domains` allow, or of all if it is None; `definitions` are theirs.
 
     `Reader` documents the errors raised.
     """
 
-    def __init__(self, reader: Reader, domains: Collection[str] | None) -> None:
+    def __init__(self, reader: Reader, domains: Collection[str] | None, definitions: Definitions | None = None) -> None:
         self.reader = reader
+        self.definitions = definitions or Definitions()
         self.allowed = None if domains is None else tuple(domains)
+        self._known: dict[str, list[str]] = {}
 
     def conditions(self, filters: Filters, start: int, end: int) -> Conditions:
         """Return the conditions of filters from `start` up to `end` (microseconds) on the allowed domains."""
-        return Conditions(filters, start, end, self.allowed)
+        return Conditions(filters, start, end, self.allowed, self._bind_known)
+
+    def _bind_known(self) -> dict[str, list[str]]:
+        """The values of `sources.PARAMETERS`; the same for all queries of one transaction."""
+        self._known = self._known or bind_known(self.reader)
+        return self._known
 
     def run(self, query: str, conditions: Conditions) -> list[Row]:
         """Return the rows of a query that names parameters of the conditions."""
@@ -112,9 +122,7 @@ class Stats:
         conditions = self.conditions(filters, span.start, span.end)
         bound = {"limit": conditions.bind(page.limit), "offset": conditions.bind(page.offset)}
         if name:
-            # JSON Pointer (RFC 6901): a name may contain any character.
-            bound["name"] = conditions.bind(name)
-            bound["pointer"] = conditions.bind("/" + name.replace("~", "~0").replace("/", "~1"))
+            bound["value"] = property_value(name, conditions.bind)
         query = (_VALUES if name else _PROPERTIES).format(rows=conditions.rows("events_custom"), **bound)
         return make_list(span, self.run(query, conditions))
 

@@ -11,6 +11,7 @@ import duckdb
 
 from prisme.runtime.cancellation import Cancellation
 from prisme.runtime.priority import renice
+from prisme.store.arrivals import Arrivals
 from prisme.store.connection import Limits, clear, connect
 from prisme.store.errors import WAY_BACK, StoreError
 from prisme.store.load_log import LoadLog
@@ -35,8 +36,8 @@ _ATTACH = "ATTACH ':memory:' AS cache"
 class Database:
     """The events' file, in the newest schema. Only one process can have it open.
 
-    `read_cursors` are those of queries under way, which `stopping` ends; `load_log` says what loads changed. Tables in
-    the attached database `cache` exist in memory only. Raises StoreError.
+    `read_cursors` are those of queries under way, which `stopping` ends; `load_log` says what loads changed,
+    `arrivals` how visits came. Tables in the attached database `cache` exist in memory only. Raises StoreError.
     """
 
     def __init__(self, path: Path, limits: Limits, temporary: Path, log: logging.Logger = _LOG) -> None:
@@ -55,6 +56,7 @@ class Database:
             if upgrade(self._connection, path, limits, temporary, log):
                 self._connection = self._connect()
             self.load_log = LoadLog(_find_latest(self._connection))
+            self.arrivals = Arrivals(self.load_log)
             self._connection.execute(_ATTACH)
         except OSError as error:
             raise StoreError(f"{error.filename}, from an earlier run, cannot be removed: {error}") from error

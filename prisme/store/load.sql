@@ -3,7 +3,7 @@
 -- visit after the event, with counts of pageviews and events that grow by one per line: a row changes only to a newer
 -- state. Rows are updated in place: deleting and inserting them would take new disk space, and leave gaps.
 
--- A line omits the parts of `utm` that are empty.
+-- A line omits the parts of `utm` that are empty, and an empty `click_id`.
 CREATE OR REPLACE TEMP TABLE line AS
 SELECT * REPLACE (
     -- A damaged line may still be JSON: it is an event only if it has all that the tables need.
@@ -40,6 +40,7 @@ SELECT * REPLACE (
     coalesce(session.utm.campaign, '') AS utm_campaign,
     coalesce(session.utm.term, '') AS utm_term,
     coalesce(session.utm.content, '') AS utm_content,
+    coalesce(session.click_id, '') AS click_id,
     session.pageviews AS pageviews,
     coalesce(session.events, 0) AS events,
     session.events IS NULL AS is_of_0_1,
@@ -70,7 +71,7 @@ FROM read_json(
             client STRUCT(os VARCHAR, browser VARCHAR, device VARCHAR, type VARCHAR),
             country VARCHAR, referrer VARCHAR,
             utm STRUCT(source VARCHAR, medium VARCHAR, campaign VARCHAR, term VARCHAR, content VARCHAR),
-            pageviews UINTEGER, events UINTEGER, latest VARCHAR
+            pageviews UINTEGER, events UINTEGER, click_id VARCHAR, latest VARCHAR
         )',
         path: 'VARCHAR',
         name: 'VARCHAR',
@@ -123,7 +124,7 @@ WHERE sessions.rowid = known.id AND known.is_older;
 UPDATE sessions SET
     entry_path = line.entry_path, referrer_domain = line.referrer_domain,
     utm_source = line.utm_source, utm_medium = line.utm_medium, utm_campaign = line.utm_campaign,
-    utm_term = line.utm_term, utm_content = line.utm_content
+    utm_term = line.utm_term, utm_content = line.utm_content, click_id = line.click_id
 FROM known JOIN line ON line.rowid = known.line
 WHERE sessions.rowid = known.id AND known.is_older AND known.has_no_page;
 
@@ -131,7 +132,7 @@ INSERT INTO sessions BY NAME
 SELECT
     domain, entry_timestamp, entry_path, exit_timestamp, exit_path, exit_status, visitor_id, session_uuid,
     operating_system, browser_family, client_device AS device, device_type, referrer_domain, country_code,
-    utm_source, utm_medium, utm_campaign, utm_term, utm_content, pageviews, events
+    utm_source, utm_medium, utm_campaign, utm_term, utm_content, click_id, pageviews, events
 FROM line WHERE rowid IN (SELECT newest.line FROM newest ANTI JOIN known USING (line))
 -- Ids in the order of their time differ by fewer bits, so they compress better.
 ORDER BY entry_timestamp;

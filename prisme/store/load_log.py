@@ -2,10 +2,13 @@
 
 import threading
 from collections import deque
+from collections.abc import Callable, Collection
 from time import monotonic
 from typing import Final, NamedTuple
 
 _MAX_LOADS: Final = 4096
+# Far more than most servers have. Those that were loaded longest ago are forgotten.
+MOST_DOMAINS: Final = 1000
 
 
 class _Load(NamedTuple):
@@ -26,17 +29,24 @@ class LoadLog:
         self._lock = threading.Lock()
         self._loads: deque[_Load] = deque(maxlen=_MAX_LOADS)
         self._highest = highest
+        # The latest load of each domain, and the latest one that may have rows of any domain that is not among these.
+        self._by_domain: dict[str, int] = {}
+        self._of_others = 0
         self._begun = 0
         self.done = 0
 
-    def begin(self, lowest: int, highest: int) -> None:
-        """Before the commit; the lowest and highest time of the rows. RuntimeError if the last load has not ended."""
+    def begin(self, lowest: int, highest: int, domains: Collection[str] | None = None) -> None:
+        """Before the commit; the lowest and highest time of the rows, and their domains, None for any.
+
+        RuntimeError if the last load has not ended.
+        """
         with self._lock:
             if self._begun != self.done:
                 raise RuntimeError(f"load {self._begun + 1} begins before load {self._begun} has ended")
             self._begun += 1
             self._highest = max(self._highest, highest)
             self._loads.append(_Load(self._begun, monotonic(), lowest))
+            self._note_domains(domains)
 
     def end(self) -> None:
         """After the commit, or after it failed: a load that changed nothing does no harm. RuntimeError without load."""
@@ -56,6 +66,22 @@ class LoadLog:
             if number < self._begun - len(self._loads):
                 return 0
             return min((load.lowest for load in self._loads if load.number > number), default=None)
+
+    def latest(self, is_meant: Callable[[str], bool]) -> int:
+        """The number of the latest load with rows of a domain that is meant, as far as domains are logged; or 0."""
+        with self._lock:
+            return max(self._of_others, *(number for domain, number in self._by_domain.items() if is_meant(domain)), 0)
+
+    def _note_domains(self, domains: Collection[str] | None) -> None:
+        if domains is None or len(domains) > MOST_DOMAINS:
+            self._by_domain.clear()
+            self._of_others = self._begun
+            return
+        for domain in domains:
+            self._by_domain.pop(domain, None)
+            self._by_domain[domain] = self._begun
+        while len(self._by_domain) > MOST_DOMAINS:
+            self._of_others = self._by_domain.pop(next(iter(self._by_domain)))
 
     def lately(self, seconds: float) -> int | None:
         """The lowest time that the loads of the last `seconds` changed, as far as they are logged; None without any."""

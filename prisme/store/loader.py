@@ -13,6 +13,7 @@ from prisme.journal.segment import Segment
 from prisme.runtime.disk import DISK, Disk
 from prisme.store import open_sessions, segment_files
 from prisme.store.database import Database
+from prisme.store.load_log import MOST_DOMAINS
 from prisme.store.open_sessions import OpenSession
 from prisme.store.reader import Row
 from prisme.store.write_connection import WriteConnection
@@ -32,6 +33,8 @@ FROM line GROUP BY segment, kind
 """
 _KNOWN = "SELECT number, rejected FROM state.segments WHERE number IN (SELECT unnest(?))"
 _FORGET = "DELETE FROM state.segments WHERE number + ? < (SELECT max(number) FROM state.segments)"
+# One more than are logged, so that the log knows of too many.
+_DOMAINS = "SELECT DISTINCT domain FROM line WHERE domain IS NOT NULL LIMIT ?"
 EVENT_KINDS = ("pageview", "custom", "download", "outbound")
 # Far more segments than can ever be pending beside one that was loaded.
 _MAX_KNOWN_SEGMENTS = 10_000
@@ -174,8 +177,9 @@ class Loader:
             _note_segments(cursor, loaded, now)
             _run_statements(cursor, found)
             self._must_tidy |= open_sessions.trim(cursor, self._most_open)
+            domains = [domain for (domain,) in cursor.execute(_DOMAINS, [MOST_DOMAINS + 1]).fetchall()]
             cursor.execute("DROP TABLE line")
-            self._commit(cursor, *self._find_bounds(found, now))
+            self._commit(cursor, domains, *self._find_bounds(found, now))
         except BaseException:
             # A failed commit has rolled back already, and after a fatal error nothing can be rolled back. Whatever
             # the rollback says, the first error is the one to tell.
@@ -193,8 +197,8 @@ class Loader:
         highest = max((high for *_, high, _, _ in found if high is not None), default=0)
         return lowest if self._clock_is_steady else 0, highest
 
-    def _commit(self, cursor: duckdb.DuckDBPyConnection, lowest: int, highest: int) -> None:
-        self._load_log.begin(lowest, highest)
+    def _commit(self, cursor: duckdb.DuckDBPyConnection, domains: list[str], lowest: int, highest: int) -> None:
+        self._load_log.begin(lowest, highest, domains)
         try:
             cursor.commit()
         finally:

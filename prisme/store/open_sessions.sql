@@ -34,7 +34,8 @@ SELECT device, CAST(to_json({
         'term': utm_term, 'content': utm_content
     },
     'pageviews': pageviews,
-    'events': events
+    'events': events,
+    'click_id': click_id
 }) AS VARCHAR) AS session, coalesce(paths, []) AS paths
 FROM open LEFT JOIN pages USING (session_uuid)
 ORDER BY exit_timestamp

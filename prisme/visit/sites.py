@@ -1,4 +1,4 @@
-"""Reads URLs by the rules of the registered sites: a page's site, path and campaign; a referrer's host.
+"""Reads URLs by the rules of the registered sites: a page's site, path, campaign and click id; a referrer's host.
 
 Two hosts may be one site (`aliases`). What a URL reads as is cached.
 """
@@ -15,6 +15,7 @@ from prisme.base.events import NO_UTM, Utm
 from prisme.base.memo import UrlMemo
 from prisme.base.refusal import Refusal
 from prisme.base.uri import Uri
+from prisme.visit.click_ids import find_click_id
 from prisme.visit.origins import Hosts
 from prisme.visit.utm import parse_utm
 
@@ -36,12 +37,16 @@ class Rules(NamedTuple):
 
 
 class Page(msgspec.Struct, frozen=True, gc=False):
-    """A page of a registered site; `domain` is the host, with the port where the URL has one."""
+    """A page of a registered site; `domain` is the host, with the port where the URL has one.
+
+    `click_id` is the name of the click id in its URL, empty without one.
+    """
 
     host: str
     domain: str
     path: str
     utm: Utm
+    click_id: str = ""
 
 
 class Referrer(msgspec.Struct, frozen=True, gc=False):
@@ -99,8 +104,8 @@ class Sites:
         if not self.is_registered(url.host):
             return refusal.PAGE_UNKNOWN
         host = self.canonical(url.host)
-        utm = parse_utm(url.query) if url.query else NO_UTM
-        return Page(host, host + url.domain[len(url.host) :], self._path(url), utm)
+        utm, click_id = (parse_utm(url.query), find_click_id(url.query)) if url.query else (NO_UTM, "")
+        return Page(host, host + url.domain[len(url.host) :], self._path(url), utm, click_id)
 
     def _read_referrer(self, raw: bytes) -> Referrer | Refusal | None:
         if not raw or _NO_REFERRER.match(raw):

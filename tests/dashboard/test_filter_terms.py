@@ -29,3 +29,12 @@ def test_a_term_comes_and_goes(texts: list[str], text: str) -> None:
     opposite = "!" + term
     assert filter_terms.split(filter_terms.add(more, opposite))[-1] == opposite
     assert term not in filter_terms.split(filter_terms.add(more, opposite))
+
+
+@given(TEXTS, st.booleans())
+def test_a_part_is_contained(text: str, excludes: bool) -> None:
+    term = filter_terms.make_part_term(text, excludes=excludes)
+    found = filters.read({"event": term})["event"]
+    assert (found.excludes if excludes else found.includes) == (("", text, ""),)
+    assert filter_terms.describe(term) == ("does not contain" if excludes else "contains", text)
+    assert filter_terms.split(term) == [term]

@@ -19,11 +19,11 @@ def rows_of(data: ListData, name: str = "top-pages") -> list[Row]:
 @pytest.mark.parametrize(
     ("metric", "total", "values", "shares", "changes"),
     [
-        ("sessions", 40, ["30", "10"], ["75%", "25%"], ["+50%", "+new"]),
-        ("pageviews", 150, ["60", "15"], ["40%", "10%"], ["+100%", "+new"]),
-        ("views-per-session", 0, ["2.00", "1.50"], ["", ""], ["+33%", "+new"]),
+        ("sessions", 40, ["30", "10"], ["75%", "25%"], ["+50%", "new"]),
+        ("pageviews", 150, ["60", "15"], ["40%", "10%"], ["+100%", "new"]),
+        ("views-per-session", 0, ["2.00", "1.50"], ["", ""], ["+33%", "new"]),
         # A session may have begun before the period, and is not among the sessions of it.
-        ("sessions", 29, ["30", "10"], ["100%", "34%"], ["+50%", "+new"]),
+        ("sessions", 29, ["30", "10"], ["100%", "34%"], ["+50%", "new"]),
     ],
 )
 def test_rows_have_shares_and_changes(
@@ -46,7 +46,7 @@ def test_a_fall_of_the_bounce_rate_is_good() -> None:
     now, before = (Figures("/", actions=9, entries=10, bounces=bounces) for bounces in (4, 5))
     (row,) = rows_of(ListData("bounce-rate", [now], 0, [before]))
     assert row.change
-    assert (row.value, row.change.text, row.change.rating) == ("40%", "20%", "good")
+    assert (row.value, row.change.text, row.change.rating) == ("40%", "10 points", "good")
 
 
 def test_rows_without_a_value_are_none() -> None:

@@ -2,7 +2,15 @@
 
 import pytest
 
-from prisme.dashboard.number_format import Change, describe_change, format_count, format_duration, format_percent
+from prisme.dashboard.number_format import (
+    MINUS,
+    Change,
+    describe_change,
+    describe_points,
+    format_count,
+    format_duration,
+    format_percent,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,3 +39,26 @@ def test_changes_have_words_and_a_sign() -> None:
     assert describe_change(0.5, 0.4, "40%", less_is_better=True).rating == "bad"
     assert describe_change(5, 0, "0").text == "new"
     assert describe_change(0, 0, "0").sign == describe_change(100, 100, "100").sign == "="
+
+
+def test_what_is_new_is_never_bad() -> None:
+    assert describe_change(5, 0, "0") == Change("", "new", "new, 0 before", "good")
+    assert describe_change(5, 0, "0", less_is_better=True).rating == "same"
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "sign", "text"),
+    [
+        (0.43, 0.40, "+", "3 points"),
+        (0.40, 0.43, MINUS, "3 points"),
+        (0.41, 0.40, "+", "1 point"),
+        (0.404, 0.40, "+", "0.4 points"),
+        (0.4096, 0.40, "+", "1 point"),
+        (0.4002, 0.40, "=", "0 points"),
+        (0, 1, MINUS, "100 points"),
+    ],
+)
+def test_fractions_change_by_points(now: float, before: float, sign: str, text: str) -> None:
+    change = describe_points(now, before, "before", less_is_better=True)
+    assert (change.sign, change.text) == (sign, text)
+    assert change.rating == {"+": "bad", MINUS: "good", "=": "same"}[sign]

@@ -1,56 +1,52 @@
-"""Sources: their names, their groups, and the filters that their rows set."""
+"""The lists of sources and channels: their labels, and the filters that their rows set."""
 
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
-
-from prisme.dashboard import lists, sources
-from prisme.dashboard.list_types import SOURCES
-from prisme.dashboard.source_names import name_source
+from prisme.dashboard.filter_chips import build_chips
+from prisme.dashboard.list_types import PANEL_TYPES, SOURCES
+from prisme.dashboard.lists import ListData, build_list
+from prisme.dashboard.rows import Row
 from prisme.dashboard.url_state import UrlState
 from prisme.stats import filters
 from prisme.stats.list_metrics import Figures
 
-
-@pytest.mark.parametrize(
-    ("host", "title"),
-    [
-        ("www.google.com", "Google"), ("google.co.uk", "Google"), ("mail.google.com", "Gmail"),
-        ("google.example.com", "google.example.com"), ("l.facebook.com", "Facebook"), ("t.co", "X"),
-        ("news.ycombinator.com", "Hacker News"), ("www.example.com", "example.com"),
-        ("notfacebook.com", "notfacebook.com"),
-        ("localhost:8080", "localhost:8080"), ("chatgpt.com", "ChatGPT"), ("com.slack", "Slack"),
-    ],
-)  # fmt: skip
-def test_names_of_sources(host: str, title: str) -> None:
-    assert name_source(host) == title
+HERE = UrlState({}, None, "UTC")
+COMMA = "one, two"
 
 
-def test_sources_are_grouped() -> None:
-    counts = {"direct": 5, "google.com": 3, "www.google.de": 4, "me.example": 2}
-    rows = [Figures(host, sessions=count) for host, count in counts.items()]
-    found = sources.group_referrers(rows, frozenset({"me.example"}), "sessions")
-    assert [(one.label, one.figures.sessions, one.terms) for one in found] == [
-        ("Google", 7, "google.com,www.google.de"),
-        ("Direct", 5, "direct"),
-        ("Internal", 2, "me.example"),
-    ]
+def rows_of(name: str, *keys: str) -> list[Row]:
+    return build_list(HERE, name, ListData("sessions", [Figures(key, sessions=1) for key in keys])).rows
 
 
-def one_each(hosts: list[str]) -> lists.ListData:
-    return lists.ListData("sessions", [Figures(host, sessions=1) for host in hosts])
+def test_a_row_filters_by_its_source_alone() -> None:
+    for key in ("Google", "Direct", "example.com", COMMA, "*", "!"):
+        (row,) = rows_of(SOURCES, key)
+        assert row.label == key
+        only = parse_qs(urlsplit(row.only).query)["source"][0]
+        assert filters.read({"source": only})["source"].includes == ((key,),)
 
 
-def test_a_source_filters_by_all_of_its_hosts() -> None:
-    hosts = [f"s{number}.search.google.com" for number in range(300)]
-    here = UrlState({}, None, "UTC")
-    (row,) = lists.build_list(here, SOURCES, one_each(hosts), frozenset(["example.com"])).rows
-    assert row.value == "300"
-    only = parse_qs(urlsplit(row.only).query)["referrer"][0]
-    assert filters.read({"referrer": only})["referrer"].includes == tuple((host,) for host in hosts)
+def test_hosts_are_decoded() -> None:
+    (row,) = rows_of(SOURCES, "xn--bcher-kva.example")
+    assert row.label == "bücher.example"
+    only = parse_qs(urlsplit(row.only).query)["source"][0]
+    assert only == "bücher.example"
+    assert filters.read({"source": only})["source"].includes == (("xn--bcher-kva.example",),)
 
 
-def test_a_source_with_more_hosts_than_a_filter_can_name_is_no_filter() -> None:
-    hosts = [f"{'s' * 60}{number}.google.com" for number in range(200)]
-    (row,) = lists.build_list(UrlState({}, None, ""), SOURCES, one_each(hosts)).rows
-    assert (row.value, row.only, row.exclude) == ("200", "", "")
+def test_a_row_filters_by_its_channel() -> None:
+    (row,) = rows_of("top-channels", "AI assistants")
+    assert parse_qs(urlsplit(row.only).query) == {"channel": ["AI assistants"]}
+
+
+def test_chips_name_sources_and_channels() -> None:
+    (source, channel, referrer) = build_chips(
+        UrlState({"referrer": "google.com", "source": "Google", "channel": "!Paid search"}, None, "UTC")
+    )
+    assert (source.condition, source.value) == ("Source is", "Google")
+    assert (channel.condition, channel.value) == ("Channel is not", "Paid search")
+    assert (referrer.condition, referrer.value) == ("Referrer is", "google.com")
+
+
+def test_channels_are_a_tab_of_sources() -> None:
+    assert PANEL_TYPES["sources"].lists[:3] == (SOURCES, "top-channels", "top-referrers")

@@ -18,9 +18,11 @@ import httpx
 import pytest
 
 from prisme import assets
+from prisme.access.goals import GoalList
 from prisme.cli.main import main
 from prisme.demo import live, waiting
 from prisme.demo.filling import fill
+from prisme.demo.goals import define_goals
 from prisme.demo.live import LiveVisits, live_starts, send
 from prisme.demo.traffic import (
     BOT_SHARE,
@@ -35,6 +37,7 @@ from prisme.demo.traffic import (
     make_traffic,
     make_visit,
 )
+from prisme.store.control import Control
 from prisme.visit.address import parse
 from prisme.visit.geo import Geo
 from tests.server import PATIENCE, LiveServer, config_for, free_port, open_tables, wait_until
@@ -91,6 +94,19 @@ def test_everything_occurs(traffic: list[Sent]) -> None:
     assert 0.05 < share < 0.15
     bots = sum(sent.agent in BOTS for sent in traffic) / VISITS
     assert BOT_SHARE / 2 < bots < BOT_SHARE * 2
+
+
+def test_visits_reach_all_goals(traffic: list[Sent], tmp_path: Path) -> None:
+    define_goals(tmp_path, 1)
+    found = GoalList(Control(tmp_path)).read(None)
+    assert {goal.site for goal in found.goals} < set(SITES)
+    for goal in found.goals:
+        kind, name = ("pageview", "path") if goal.kind == "page" else ("custom", "name")
+        reached = [
+            sent for sent in traffic if (sent.site, sent.kind, getattr(sent, name)) == (goal.site, kind, goal.pattern)
+        ]
+        assert any(f'"{goal.value or goal.sum_property}"' in sent.properties or not goal.property for sent in reached)
+    assert [funnel.name for funnel in found.funnels] == ["Registration"]
 
 
 def test_networks_are_in_their_countries(tmp_path: Path) -> None:

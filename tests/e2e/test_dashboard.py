@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, expect
 
+from prisme.access.shares import Shares
 from prisme.demo.traffic import SITES
+from prisme.store.control import Control
 from tests.e2e.dashboard import ONE, Open, demo, open_menu, query, rows
 from tests.server import LiveServer
 
@@ -92,7 +94,7 @@ def test_comparisons(plain: Open) -> None:
     page.get_by_role("link", name="No comparison").click()
     assert page.locator("#tiles .change").count() == 0
     assert page.locator("path.then").count() == 0
-    assert "Choose a comparison" in page.locator("#changes").inner_text()
+    assert page.locator("#changes").count() == 0
     open_menu(page, "No comparison")
     page.get_by_role("link", name="Same period last year").click()
     assert query(page) == {"compare": "year"}
@@ -116,6 +118,10 @@ def test_tiles_choose_the_chart(plain: Open, title: str) -> None:
 
 def test_what_changed_adds_up(server: LiveServer, plain: Open) -> None:
     page = plain()
+    summary = page.locator("#changes summary")
+    change = page.locator("#tiles .change .vh").first.inner_text()
+    assert summary.inner_text().startswith("Visitors " + change.partition(" from")[0])
+    summary.click()
     row = page.locator("#changes table").first.locator("tr", has_text="Page /").first
     path = row.locator("a").inner_text()
     found = re.search(r"\+([\d,]+) pageviews", row.inner_text())
@@ -149,24 +155,30 @@ def test_time_zone(plain: Open) -> None:
 
 def test_saved_views(plain: Open) -> None:
     page = plain("/dashboard?period=7d&country=DE")
-    open_menu(page, "More")
+    open_menu(page, "Views")
     page.fill("#view-name", "Germany <b>this week")
+    page.get_by_label("With the period").check()
     page.get_by_role("button", name="Save").click()
     assert query(page) == {"period": "7d", "country": "DE"}
     page.goto(page.url.partition("?")[0])
-    open_menu(page, "More")
+    open_menu(page, "Views")
     page.get_by_role("link", name="Germany <b>this week").click()
     assert query(page) == {"period": "7d", "country": "DE"}
-    open_menu(page, "More")
-    page.get_by_role("button", name="Delete the view").click()
-    open_menu(page, "More")
+    open_menu(page, "Views")
+    page.locator(".ask summary").click()
+    page.get_by_role("button", name="Delete “Germany <b>this week” now").click()
+    open_menu(page, "Views")
     assert page.get_by_role("link", name="Germany <b>this week").count() == 0
 
 
 def test_share_from_here(chromium: Browser, server: LiveServer, plain: Open) -> None:
     page = plain(f"/dashboard?domain={ONE}")
     open_menu(page, "More")
+    page.get_by_role("link", name="Create share link").click()
+    assert Shares(Control(server.folder)).list() == []
+    page.get_by_label("Expires").fill("30d")
     page.get_by_role("button", name="Create share link").click()
+    assert Shares(Control(server.folder)).list()[0].expires
     link = page.locator(".notice a").get_attribute("href") or ""
     assert link.startswith(f"{server.url}/share?share=")
     stranger = chromium.new_context(java_script_enabled=False)
@@ -188,13 +200,14 @@ def test_viewers_see_their_sites_alone(plain: Open) -> None:
     assert page.locator("header .site").inner_text() == ONE
     assert SITES[1] not in page.content()
     assert page.locator("#health").count() == 0
-    assert page.get_by_role("button", name="Create share link").count() == 0
+    assert page.get_by_role("link", name="Create share link").count() == 0
 
 
 def test_a_share_link_of_an_idn(server: LiveServer, plain: Open) -> None:
     page = plain("/dashboard?domain=bücher.example")
     open_menu(page, "More")
-    expect(page.locator(".pop", has_text="Anyone with the link")).to_contain_text("bücher.example")
+    page.get_by_role("link", name="Create share link").click()
+    expect(page.locator("p", has_text="Anyone with the link")).to_contain_text("bücher.example")
     page.get_by_role("button", name="Create share link").click()
     assert page.locator("h1").inner_text() == "Share link for bücher.example"
     page.locator(".notice a").click()

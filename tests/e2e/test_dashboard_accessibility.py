@@ -1,17 +1,23 @@
 """The dashboard for everybody, empty or full: what axe finds, and how it looks on any screen and on paper."""
 
+import re
 import shutil
 import subprocess
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from prisme import assets
+from prisme.access.annotations import Annotations
 from prisme.access.grants import operator
 from prisme.access.shares import Shares
+from prisme.access.sharing import KINDS, Sharing
+from prisme.access.sites import SiteList
+from prisme.access.views import Owner, Views
 from prisme.store.control import Control
 from tests.e2e.dashboard import IDN, ONE, Open, add_people, demo, log_in, open_menu, see
 from tests.requirements import miss, need
@@ -21,8 +27,14 @@ from tests.server import LiveServer, browser
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with demo(tmp_path_factory.mktemp("dashboard")) as live:
+        control, now = Control(live.folder), int(time.time())
         for domain in (ONE, IDN):  # Settings have something to list.
-            Shares(Control(live.folder)).add(operator("test"), domain, int(time.time()))
+            Shares(control).add(operator("test"), domain, now)
+        sites = SiteList(control, (ONE,), ())
+        for kind in KINDS:
+            Sharing(control, sites).switch(operator("test"), ONE, kind, True, now)
+        Annotations(control, sites).add(operator("test"), ONE, "Version 2 deployed " * 10, now)
+        Views(control).save(Owner(account="ada"), "Readers from Germany " * 3, "country=DE")
         yield live
 
 
@@ -109,6 +121,8 @@ STATES = [
     f"/dashboard?domain={ONE}&path=/pricing&country=!DE&sources=top-utm-campaigns&technology=top-devices",
     "/dashboard?path=/nowhere",
     "/dashboard?period=all&events=custom-properties&property=plan&metric=events",
+    f"/dashboard/live?domain={ONE}&country=!DE",
+    "/dashboard/filter?filter=path&value=/nowhere&country=DE",
     "/dashboard/list?name=top-pages&period=90d",
     "/dashboard/list?name=top-pages&search=nothing+like+it",
     "/dashboard?period=never",
@@ -117,6 +131,9 @@ STATES = [
     "/sites",
     "/sites?search=nothing",
     f"/site?host={ONE}",
+    f"/site/goals?host={ONE}",
+    f"/dashboard/share?domain={ONE}",
+    f"/dashboard?public={ONE}&embed=1",
     *(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit")),
 ]
 
@@ -141,9 +158,13 @@ def test_axe_finds_nothing_before_log_in(chromium: Browser, server: LiveServer, 
 
 
 def test_axe_finds_nothing_in_open_menus(visit: Open) -> None:
-    page = visit()
-    for name in ("All sites", "Last 28 days", "vs.", "Filter", "More", "ada"):
+    page = visit(f"/dashboard?domain={ONE}")
+    for name in (ONE, "Last 28 days", "vs.", "Filter", "Views", "More", "ada"):
         open_menu(page, name)
+        if name == "Filter":
+            page.fill("#filter-value", "BLOG")
+            expect(page.locator("#filter-options li").nth(1)).to_be_visible()
+            page.keyboard.press("ArrowDown")
         check_axe(page, within="details.menu[open]")
         page.keyboard.press("Escape")
     page.locator("#pages td > a").first.click()
@@ -196,3 +217,58 @@ def test_print_leaves_out_what_paper_cannot_do(visit: Open) -> None:
     for selector in (".controls", ".tabs", ".links", ".more"):
         assert page.locator(selector).first.is_hidden()
     assert page.locator("#tiles").is_visible()
+    # Backgrounds are left out of print, unless they are the figures.
+    assert page.locator(".week td.l5").first.evaluate("cell => getComputedStyle(cell).printColorAdjust") == "exact"
+    weekday, first = (page.locator(f".week tbody tr:first-child {cell}").first.bounding_box() for cell in ("th", "td"))
+    assert weekday
+    assert first
+    assert weekday["x"] + weekday["width"] <= first["x"] + 1
+
+
+def test_no_printed_page_has_the_footer_alone(visit: Open) -> None:
+    """Even where the last panels just fit on their page."""
+    page = visit("/dashboard?period=7d")
+
+    def print_with(filler: int) -> list[int]:
+        page.evaluate(f"document.querySelector('.panels > :last-child').style.minHeight = '{filler}px'")
+        return count_texts(page.pdf(format="A4"))
+
+    pages, low, high = len(print_with(0)), 0, 1000
+    while high - low > 8:
+        middle = (low + high) // 2
+        low, high = (low, middle) if len(print_with(middle)) > pages else (middle, high)
+    *_, last = print_with(high)
+    assert last > 8, "the footer has no more texts than that"
+
+
+def count_texts(pdf: bytes) -> list[int]:
+    """The number of texts of each page of a PDF that Chromium made."""
+    found = []
+    for number in re.findall(rb"/Type /Page\n.*?/Contents (\d+) 0 R", pdf, re.DOTALL):
+        stream = re.search(rb"\n" + number + rb" 0 obj\s*<<.*?>>\s*stream\r?\n", pdf, re.DOTALL)
+        assert stream
+        found.append(zlib.decompressobj().decompress(pdf[stream.end() :]).count(b"Tj"))
+    return found
+
+
+@pytest.mark.parametrize("touch", [False, True])
+def test_a_phone_has_a_short_page_and_keeps_the_controls_in_view(visit: Open, touch: bool) -> None:
+    page = visit(viewport={"width": 360, "height": 740}, has_touch=touch, is_mobile=touch)
+    assert page.evaluate("document.documentElement.scrollHeight") <= 3200
+    assert page.locator("#pages table.list tbody tr:visible").count() == (4 if touch else 5)
+    tiles, bar = page.locator("#tiles"), page.locator(".sticky")
+    assert place(tiles)[0] <= 110, "the header has more than two rows"
+    page.evaluate("scrollTo(0, 1500)")
+    top, height = place(bar)
+    assert (top, height <= 60) == (0, True)
+    page.goto(page.url + "?country=!DE&path=/*&browser=!Nothing&os=!Nothing")
+    page.evaluate("scrollTo(0, 1500)")
+    top, height = place(bar)
+    assert (top, height <= 110) == (0, True), "the bar has more than two rows"
+
+
+def place(one: Locator) -> tuple[float, float]:
+    """Where on the screen it begins, and its height."""
+    box = one.bounding_box()
+    assert box
+    return box["y"], box["height"]

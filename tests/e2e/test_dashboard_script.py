@@ -81,6 +81,7 @@ def test_shortcuts_can_be_seen_and_turned_off(visit: Open) -> None:
     expect(page.locator("#filter-value")).to_be_focused()
     page.keyboard.type("w?")  # no shortcut while typing
     expect(page.locator("#help")).to_be_hidden()
+    page.keyboard.press("Escape")  # the suggestions
     page.keyboard.press("Escape")
     expect(page.locator("#filter-value")).to_be_hidden()
     page.keyboard.press("?")
@@ -123,8 +124,50 @@ def test_the_chart_follows_the_pointer_and_zooms_by_drag(visit: Open) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 3.5 / 7, middle, steps=4)
     expect(page.locator("#plot .zoom")).to_be_visible()
+    # The pointer may leave the chart meanwhile; nothing else is selected.
+    page.mouse.move(box["x"] + box["width"] * 3.5 / 7, box["y"] + box["height"] + 150, steps=4)
+    assert page.evaluate("getSelection().toString()") == ""
     page.mouse.up()
     expect(page.locator("#values tbody tr")).to_have_count(3 * 24)
+
+
+# For each bucket: the row's cells, the tooltip's text, and where it, the cursor and the chart begin and end.
+READ = """[...document.querySelectorAll('#values tbody tr')].map((row, number) => {
+    plot.dispatchEvent(new KeyboardEvent('keydown', {key: number ? 'ArrowRight' : 'Home'}));
+    const ends = ['.tip', '.cursor'].map(one => plot.querySelector(one).getBoundingClientRect());
+    return [[...row.cells].map(cell => cell.textContent), plot.querySelector('.tip').innerText,
+        ...[...ends, plot.getBoundingClientRect()].map(box => [box.left, box.right])];
+})"""
+
+
+def test_the_tooltip_says_all_and_is_never_over_the_point(visit: Open) -> None:
+    page = visit("/dashboard?period=28d")
+    for width in (320, 1200):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.evaluate("document.querySelectorAll('#values tbody tr')[3].dataset.note = 'Launch'")
+        found = page.evaluate(READ)
+        assert len(found) == 28
+        for number, (cells, told, (left, right), (cursor, _), (start, end)) in enumerate(found):
+            assert [text for text in ("Visitors", *cells[1:]) if text not in told] == []
+            assert ("Launch" in told) == (number == 3)
+            assert start - 2 <= left < right <= end + 2
+            assert cursor < left - 2 or cursor > right + 2
+
+
+def test_a_peak_is_explained(visit: Open) -> None:
+    """The demo has one: a page of the first site was on Hacker News."""
+    page = visit("/dashboard?period=28d")
+    row = page.locator("#values tr[data-note]")
+    expect(row).to_have_count(1)
+    found = re.fullmatch(r"Mostly Hacker News, ([\d,]+) of ([\d,]+)", row.get_attribute("data-note") or "")
+    assert found
+    value = row.locator("td").first.text_content()
+    assert found[2] == value
+    assert found[0] in (row.locator("th").text_content() or "")
+    row.locator("a").evaluate("link => link.click()")
+    expect(page.locator("#values tbody tr")).to_have_count(24)
+    page.goto(f"{page.url}&referrer=news.ycombinator.com")
+    assert page.locator("#tiles .figure").first.get_attribute("title") == found[1]
 
 
 def test_figures_of_now(chromium: Browser, server: LiveServer) -> None:
@@ -139,7 +182,7 @@ def test_figures_of_now(chromium: Browser, server: LiveServer) -> None:
     page.clock.run_for(30_000)
     assert page.locator("#live-count").inner_text() == "0"  # a hidden tab asks nothing
     page.evaluate("delete document.hidden")
-    with page.expect_response(re.compile("live-visitors")):
+    with page.expect_response(re.compile("dashboard/stamp")):
         page.clock.run_for(10_000)
     expect(page.locator("#live-count")).to_have_text("1")
     context.close()

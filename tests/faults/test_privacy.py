@@ -46,7 +46,10 @@ from tests.server import PATIENCE, LiveServer, browser, free_port, wait_until
 
 DAYS = 30 if LONG else 3
 # Parts of URLs that are forgotten with the answer.
-SECRETS = ("marked-query", "marked-user", "marked-fragment", "marked-term", "marked-path", "marked-key", "marked-token")
+SECRETS = (
+    "marked-query", "marked-click", "marked-user", "marked-fragment", "marked-term", "marked-path", "marked-key",
+    "marked-token",
+)  # fmt: skip
 PASSWORD = "correct horse battery"
 # An address as a proxy writes it, and its parts that nobody may keep.
 FORWARDED = {
@@ -76,7 +79,7 @@ def read_salts(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 def visit(http: httpx.Client, day: int, **headers: str) -> None:
     """All that a browser may send: what is stored, and what is refused."""
-    page = f"https://marked-user@example.com/day{day}?utm_source=letter&secret=marked-query#marked-fragment"
+    page = f"https://marked-user@example.com/day{day}?utm_source=letter&gclid=marked-click&secret=marked-query#marked-fragment"
     told = dict(browser(page, user_agent=AGENT, **headers)) | {"Origin": PAGE.rstrip("/")}
     found = "https://marked-user@search.example/marked-path?q=marked-term"
 

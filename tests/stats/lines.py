@@ -30,13 +30,18 @@ PATHS = [
     "/back%5Cslash",
     "/caf%C3%A9/%D1%87%D0%B0%D0%B9",
 ]
-REFERRERS = [DIRECT, "www.example.org", "news.example.net"]
+# The last two are an own site, as 0.1.0 stored such, and a well-known one.
+REFERRERS = [DIRECT, "www.example.org", "news.example.net", "shop.example.com", "www.google.de"]
 CLIENTS = [
     Client("Windows", "Firefox", "Other", "desktop"),
     Client("iOS", "Mobile Safari", "iPhone", "mobile"),
     Client("Linux", "Edge", "Other", "tv"),
 ]
-CAMPAIGNS = [NO_UTM, NO_UTM, Utm("letter", "mail", "spring", "", "a"), Utm("letter", "mail", "autumn, late", "x*", "")]
+CAMPAIGNS = [
+    NO_UTM, NO_UTM, NO_UTM, Utm("letter", "mail", "spring", "", "a"), Utm("letter", "mail", "autumn, late", "x*", ""),
+    Utm("Letter"), Utm("chatgpt.com"), Utm("", "cpc"),
+]  # fmt: skip
+CLICK_IDS = ["", "", "gclid"]
 EVENT_NAMES = ["sign_up", "click", "a,b*"]
 PROPERTIES = [
     '{"plan":"pro","seats":3}',
@@ -89,7 +94,8 @@ def make_visit(noise: random.Random, device: int, start: int, steps: list[str]) 
             if visit.pageviews:
                 visit = visit.view(path, now, status, visitor)
             else:
-                visit = visit.arrive(path, now, status, visitor, noise.choice(REFERRERS), noise.choice(CAMPAIGNS))
+                came = noise.choice(REFERRERS), noise.choice(CAMPAIGNS), noise.choice(CLICK_IDS)
+                visit = visit.arrive(path, now, status, visitor, *came)
             yield encode([PageviewLine(device, visit)])
         now += noise.randrange(1, HOUR)
 

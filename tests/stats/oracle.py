@@ -12,7 +12,10 @@ from urllib.parse import quote, unquote
 
 from prisme.base import uri
 from prisme.base.timexpr import SECOND
+from prisme.stats.channels import spell_channel
 from prisme.stats.selection import Span
+from prisme.stats.source_names import name_source
+from tests.stats import goal_oracle
 from tests.stats.lines import LINES
 
 
@@ -64,7 +67,35 @@ def passes(terms: list[Term], text: str) -> bool:
     )
 
 
+def source_of(state: dict[str, Any]) -> str:
+    """The name of each source that `lines.py` makes."""
+    campaign = state["utm"].get("source", "")
+    if campaign:
+        return {"letter": "letter", "Letter": "letter", "chatgpt.com": "ChatGPT"}[campaign]
+    if state["referrer"] == "direct":
+        return "Google" if state.get("click_id") else "Direct"
+    if state["referrer"] == state["domain"].partition(":")[0]:
+        return "Internal"
+    referrer = str(state["referrer"])
+    return {"www.example.org": "example.org", "www.google.de": "Google"}.get(referrer, referrer)
+
+
+def channel_of(state: dict[str, Any]) -> str:
+    """How each visit of `lines.py` came; the only click id is of Google."""
+    source, medium = source_of(state), state["utm"].get("medium", "")
+    if source == "Internal":
+        return "Internal"
+    if medium == "cpc" or state.get("click_id"):
+        return "Paid search" if source == "Google" or state.get("click_id") else "Paid other"
+    if medium == "mail":
+        return "Email"
+    others = {"ChatGPT": "AI assistants", "Google": "Organic search", "Direct": "Direct", "letter": "Campaign"}
+    return others.get(source, "Referral")
+
+
 FIELDS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "source": source_of,
+    "channel": channel_of,
     "domain": itemgetter("domain"),
     "entry-path": itemgetter("entry_path"),
     "exit-path": itemgetter("exit_path"),
@@ -83,7 +114,10 @@ FIELDS: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 def as_stored(name: str, term: Term) -> Term:
-    """A term on paths as the URLs that it is of would be stored."""
+    """A term as what it is of is stored: of paths as URLs are; of names, `google` is `Google`."""
+    if name in ("source", "channel"):
+        spell = name_source if name == "source" else spell_channel
+        return Term(term.negated, tuple(map(spell, term.parts))) if len(term.parts) == 1 else term
     if "path" not in name:
         return term
     if len(term.parts) == 1 and term.parts[0].startswith("/"):
@@ -99,6 +133,11 @@ def escape(text: str) -> str:
     safe = "!$&'()*+,;=:@/"
     texts, escapes = (quote(part, safe) for part in parts[::2]), (quote(unquote(part), "") for part in parts[1::2])
     return "".join(itertools.chain.from_iterable(itertools.zip_longest(texts, escapes, fillvalue="")))
+
+
+def property_text(value: Any) -> str:
+    """A property's value as it is listed."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
 # The filter on the rows of each kind but pageviews, and the field that it is about.
@@ -117,9 +156,13 @@ class Oracle:
         self.left = {uuid for uuid, state in journal.sessions.items() if self._has_fields(state)}
         if {"path", "status"} & set(made):
             self.left &= {row["uuid"] for row in journal.rows["pageview"] if self.view_counts(row)}
-        for kind, (name, field) in ACTIONS.items():
-            if name in made:
-                self.left &= {row["uuid"] for row in journal.rows[kind] if passes(made[name], row[field])}
+        for kind, (name, _) in ACTIONS.items():
+            if name in made or (kind == "custom" and any(one.startswith("prop.") for one in made)):
+                self.left &= {row["uuid"] for row in journal.rows[kind] if self.action_counts(kind, row)}
+
+        if "goal" in made:
+            rows = {uuid: [*journal.views_of(uuid), *journal.events_of(uuid)] for uuid in self.left}
+            self.left = {uuid for uuid in self.left if goal_oracle.session_passes(rows[uuid], made["goal"])}
 
     def _has_fields(self, state: dict[str, Any]) -> bool:
         return all(passes(terms, FIELDS[name](state)) for name, terms in self.made.items() if name in FIELDS)
@@ -127,6 +170,16 @@ class Oracle:
     def view_counts(self, row: dict[str, Any]) -> bool:
         return passes(self.made.get("path", []), row["path"]) and passes(
             self.made.get("status", []), str(row["status"])
+        )
+
+    def action_counts(self, kind: str, row: dict[str, Any]) -> bool:
+        """Whether one event matches; a custom event also all filters on properties."""
+        name, field = ACTIONS[kind]
+        properties = json.loads(row["properties"]) if kind == "custom" else {}
+        wanted = [one for one in self.made if one.startswith("prop.") and kind == "custom"]
+        values = {one: properties.get(one.removeprefix("prop.")) for one in wanted}
+        return passes(self.made.get(name, []), row[field]) and all(
+            value is not None and passes(self.made[one], property_text(value)) for one, value in values.items()
         )
 
     def sessions(self, start: int, end: int) -> list[dict[str, Any]]:
@@ -137,8 +190,7 @@ class Oracle:
         rows = [row for row in self.journal.rows[kind] if row["uuid"] in self.left and start <= row["at"] < end]
         if kind == "pageview":
             return [row for row in rows if self.view_counts(row)]
-        name, field = ACTIONS[kind]
-        return [row for row in rows if passes(self.made.get(name, []), row[field])]
+        return [row for row in rows if self.action_counts(kind, row)]
 
     def series(self, name: str, span: Span) -> list[float]:
         if name in {"sessions", "bounces", "sessions-duration"}:
@@ -185,6 +237,8 @@ TOP_FIELDS: dict[str, tuple[str, Any]] = {
         for plural, name in {
             "entry-pages": "entry-path",
             "exit-pages": "exit-path",
+            "sources": "source",
+            "channels": "channel",
             "referrers": "referrer",
             "countries": "country",
             "operating-systems": "os",

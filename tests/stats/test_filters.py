@@ -5,6 +5,7 @@ import pytest
 
 from prisme.base.errors import InputError
 from prisme.stats import filters
+from prisme.stats.properties import property_value
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,47 @@ def test_only_stars_stand_for_anything(text: str, value: str, matches: bool) -> 
 def bind(parameters: list[str], value: str) -> str:
     parameters.append(value)
     return "?"
+
+
+def test_properties_are_filters() -> None:
+    assert list(filters.read({"prop.plan": "pro", "event": "a", "prop.": "!x", "prop.none": ""})) == [
+        "event",
+        "prop.",
+        "prop.plan",
+    ]
+
+
+def test_properties_are_bounded() -> None:
+    most = {f"prop.{number}": "x" for number in range(filters.MOST_PROPERTIES)}
+    assert len(filters.read(most)) == filters.MOST_PROPERTIES
+    with pytest.raises(InputError, match=r"^prop\.more: at most 8 properties, such as prop\.plan=pro"):
+        filters.read({**most, "prop.more": "x"})
+    assert filters.read({"prop." + "x" * (filters.LONGEST - 5): "a"})
+    with pytest.raises(InputError, match=r"^prop\.x{59}: such as .* at most 8192 characters"):
+        filters.read({"prop." + "x" * filters.LONGEST: "a"})
+
+
+@pytest.mark.parametrize(
+    ("name", "properties", "value"),
+    [
+        ("n", '{"n":3}', "3"),
+        ("n", '{"n":"3"}', "3"),
+        ("n", '{"n":3.0}', "3.0"),
+        ("n", '{"n":null}', None),
+        ("n", '{"m":1}', None),
+        ("n", '{"n":1,"m":0,"n":2}', "2"),
+        ("n", '{"n":1,"n":null}', None),
+        ("a/b~c", '{"a/b~c":true}', "true"),
+        ("", '{"":[1]}', "[1]"),
+    ],
+)
+def test_values_of_properties_are_texts(name: str, properties: str, value: str | None) -> None:
+    bound: dict[str, str] = {"properties": properties}
+
+    def bind(one: str) -> str:
+        bound[f"p{len(bound)}"] = one
+        return f"$p{len(bound) - 1}"
+
+    query = f"SELECT {property_value(name, bind)} FROM (SELECT CAST($properties AS JSON) AS properties)"
+    with duckdb.connect() as connection:
+        assert connection.execute(query, bound).fetchall() == [(value,)]

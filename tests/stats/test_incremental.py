@@ -151,7 +151,7 @@ def test_figures_are_those_counted_anew(
 
 def test_what_lies_before_the_cut_is_kept_until_it_changes(instance: Instance) -> None:
     lines = sorted(make_lines(3, 300), key=when)
-    half = next(number for number, line in enumerate(lines) if when(line) > FIRST + 20 * DAY)
+    half = next(number for number, line in enumerate(lines) if when(line) >= FIRST + 20 * DAY)
     instance.load(lines[:half])
     instance._time += 1000  # so that no load is recent, and all is cached
     end = FIRST + 20 * DAY
@@ -159,8 +159,8 @@ def test_what_lies_before_the_cut_is_kept_until_it_changes(instance: Instance) -
     assert not was_cached
     assert first.series["pageviews"].total > 100
     assert instance.count(select(FIRST, end + 1), Page())[1]
-    begins_later = [line for line in lines[half:] if json.loads(line)["session"]["entry"] > end]
-    goes_on = [line for line in lines[half:] if json.loads(line)["session"]["entry"] <= end]
+    begins_later = [line for line in lines[half:] if json.loads(line)["session"]["entry"] >= end]
+    goes_on = [line for line in lines[half:] if json.loads(line)["session"]["entry"] < end]
     assert begins_later
     instance.load(begins_later)
     more, was_cached = instance.count(select(FIRST, end + 19 * DAY), Page())

@@ -74,6 +74,11 @@ def test_all_is_read() -> None:
             "2026-10-25T00:00+02:00",
         ),
         ({"from": "now/d", "compare": "year"}, "2025-11-25T00:00+00:00", "2025-11-25T08:30+00:00"),
+        ({"from": "now/d", "compare": "-52w"}, "2025-11-25T00:00+00:00", "2025-11-25T08:30+00:00"),
+        ({"from": "now/M", "compare": "-1M"}, "2026-10-01T00:00+00:00", "2026-10-24T08:30+00:00"),
+        ({"from": "2026-11", "to": "2026-11", "compare": "-1M"}, "2026-10-01T00:00+00:00", "2026-10-24T08:30+00:00"),
+        ({"from": "2027", "to": "2027", "compare": "-1y"}, "2026-01-01T00:00+00:00", "2027-01-01T00:00+00:00"),
+        ({"from": "now-1h", "compare": "-6h"}, "2026-11-24T01:30+00:00", "2026-11-24T02:30+00:00"),
         (
             {"compare-from": "2026-01-01", "compare-to": "2026-01-07"},
             "2026-01-01T00:00+00:00",
@@ -89,7 +94,15 @@ def test_another_span_is_compared(parameters: dict[str, str], start: str, end: s
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"compare": "none"}, {"from": "0"}, {"from": "0", "compare": "year", "to": "1"}]
+    "parameters",
+    [
+        {"compare": "none"},
+        {"from": "0"},
+        {"from": "0", "compare": "year", "to": "1"},
+        {"compare": "-999999y"},
+        # None of these days is in February.
+        {"from": "2026-03-30", "to": "2026-03-31", "compare": "-1M"},
+    ],
 )
 def test_nothing_is_compared(parameters: dict[str, str]) -> None:
     assert read_query(parameters, NOW, COMPARE).compared is None
@@ -98,7 +111,11 @@ def test_nothing_is_compared(parameters: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("parameters", "told"),
     [
-        ({"compare": "last"}, "compare: 'last' is none of previous, year, none, such as compare=previous"),
+        ({"compare": "last"}, "compare: 'last' is none of previous, year, none and no step, such as compare=-1M"),
+        ({"compare": "-0M"}, "compare: '-0M' is none of previous, year, none and no step"),
+        ({"compare": "+1M"}, "compare: '+1M' is none of previous"),
+        ({"compare": "-1M-1d"}, "compare: '-1M-1d' is none of previous"),
+        ({"compare": "-1000000d"}, "compare: '-1000000d' is none of previous"),
         ({"compare-from": "2026-01-01"}, "compare-from: comes with compare-to and without compare"),
         (
             {"compare": "year", "compare-from": "2026-01-01", "compare-to": "2026-01-07"},

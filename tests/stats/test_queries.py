@@ -28,8 +28,8 @@ from prisme.store.database import Database
 from prisme.store.errors import LateError
 from prisme.store.reader import Reader
 from tests.stats.lines import DAY, DOMAINS, FIRST, LAST, UTC, ZONES
-from tests.stats.oracle import JOURNAL, TOP_FIELDS, Made, Oracle
-from tests.stats.strategies import VALUES, made_filters, many, read, span_of, spans
+from tests.stats.oracle import JOURNAL, TOP_FIELDS, Made, Oracle, Term, property_text
+from tests.stats.strategies import PROPERTY_VALUES, VALUES, made_filters, make_filters, many, read, span_of, spans
 
 
 def test_every_name_is_known_to_the_oracle() -> None:
@@ -155,13 +155,32 @@ def test_properties_are_counted(stats: Stats, name: str, made: Made, times: tupl
     rows = [json.loads(row["properties"]) for row in Oracle(JOURNAL, made).rows("custom", *times)]
     if name:
         values = [row[name] for row in rows if row.get(name) is not None]
-        counts = Counter(
-            value if isinstance(value, str) else json.dumps(value, separators=(",", ":")) for value in values
-        )
+        counts = Counter(map(property_text, values))
     else:
         counts = Counter(key for row in rows for key in row)
     frame = stats.properties(read(made), Span(*times, []), Page(100), name)
     assert dict(zip(frame.keys, frame.values, strict=True)) == counts
+
+
+@given(make_filters([*PROPERTY_VALUES, "event", "path"]), st.sampled_from(["events", "sessions", "pageviews"]))
+@settings(many, max_examples=60)
+@example({"prop.plan": [Term(False, ("pro",))], "event": [Term(False, ("click",))]}, "events")
+@example({"prop.plan": [Term(True, ("pro",))]}, "events")
+@example({"prop.a~1b": [Term(False, ("1",))]}, "events")
+@example({"prop.": [Term(False, ("", ""))]}, "sessions")
+def test_properties_are_filters(stats: Stats, made: Made, name: str) -> None:
+    """One event has to match all of them, and `event`."""
+    span = span_of(FIRST, LAST + DAY, "day", UTC)
+    assert stats.series([name], read(made), span)[name].total == Oracle(JOURNAL, made).total(name, span)
+
+
+@pytest.mark.parametrize("name", [name for name in PROPERTY_VALUES if name != "prop."])
+def test_values_that_are_listed_are_filters(stats: Stats, name: str) -> None:
+    span = Span(FIRST, LAST + DAY, [])
+    listed = stats.properties({}, span, Page(100), name.removeprefix("prop."))
+    for key, count in zip(listed.keys, listed.values, strict=True):
+        chosen = read({name: [Term(False, (str(key),))]})
+        assert sum(stats.tops(["top-custom-events"], chosen, span, Page(100))["top-custom-events"].values) == count
 
 
 @given(made_filters, spans, st.sampled_from(ZONES))

@@ -53,9 +53,10 @@ def session(number: int, path: str = "/") -> Session:
     uuid = new_id(NOW + number, number)
     return Session(
         uuid, "a.example:81", NOW + number, path, NOW + number, path, 200, "v", client, "FR", "direct", utm, 1, 0,
+        "gclid",
     )  # fmt: skip
 
 
 def begun(number: int) -> Session:
     """A visit that an event began."""
-    return msgspec.structs.replace(session(number), pageviews=0, events=1, utm=Utm())
+    return msgspec.structs.replace(session(number), pageviews=0, events=1, utm=Utm(), click_id="")

@@ -41,3 +41,34 @@ def test_loads_are_numbered_in_their_order() -> None:
     with pytest.raises(RuntimeError, match="load 2 ends, but has not begun"):
         log.end()
     assert (log.done, log.since(0)) == (1, 1)
+
+
+def load(log: LoadLog, *domains: str) -> None:
+    log.begin(0, 0, domains)
+    log.end()
+
+
+def latest(log: LoadLog, *domains: str) -> list[int]:
+    """Of each of these domains alone."""
+    return [log.latest({domain}.__contains__) for domain in domains]
+
+
+def test_the_latest_load_of_some_domains() -> None:
+    log = LoadLog(0)
+    load(log, "a.example", "b.example")
+    load(log, "b.example")
+    assert latest(log, "a.example", "b.example", "c.example") == [1, 2, 0]
+    assert log.latest({"a.example", "b.example"}.__contains__) == 2
+    log.begin(0, 0)  # of any domain
+    assert latest(log, "c.example") == [3]
+
+
+def test_domains_that_were_loaded_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prisme.store.load_log.MOST_DOMAINS", 2)
+    log = LoadLog(0)
+    for domain in ("a", "b", "a", "c"):
+        load(log, domain)
+    # Of b, it is only known that no load after the second one had it.
+    assert latest(log, "a", "b", "c", "d") == [3, 2, 4, 2]
+    load(log, "a", "b", "c")
+    assert latest(log, "d") == [5]

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pytest
 
 from prisme.base.events import Utm
@@ -20,19 +21,31 @@ from tests.store.segments import LIMITS, NOW, Store, begun, session
 def test_a_visit_that_an_event_began_has_its_source_from_its_first_pageview(store: Store) -> None:
     one = begun(1)
     utm = Utm("letter", campaign="autumn")
-    arrived = one.arrive("/landing", NOW + 5, 404, "w", "www.google.com", utm).act(NOW + 6)
+    arrived = one.arrive("/landing", NOW + 5, 404, "w", "www.google.com", utm, "msclkid").act(NOW + 6)
     columns = (
-        "entry_path, exit_path, referrer_domain, utm_source, utm_campaign, visitor_id, pageviews, events, is_bounce"
+        "entry_path, exit_path, referrer_domain, utm_source, utm_campaign, click_id, visitor_id, pageviews, events, "
+        "is_bounce"
     )
     store.load(1, CustomLine(1, one, "/", "name", "{}"))
-    assert store.rows(f"SELECT {columns} FROM sessions") == [("/", "/", "direct", "", "", "v", 0, 1, False)]
+    assert store.rows(f"SELECT {columns} FROM sessions") == [("/", "/", "direct", "", "", "", "v", 0, 1, False)]
     store.load(2, CustomLine(1, arrived, "/landing", "name", "{}"))
-    after = ("/landing", "/landing", "www.google.com", "letter", "autumn", "w", 1, 2, False)
+    after = ("/landing", "/landing", "www.google.com", "letter", "autumn", "msclkid", "w", 1, 2, False)
     assert store.rows(f"SELECT {columns} FROM sessions") == [after]
     assert store.rows("SELECT entry_timestamp = session_timestamp FROM sessions") != []
     again = arrived.view("/other", NOW + 7, 200, "w")
     store.load(3, PageviewLine(1, again))
     assert store.rows("SELECT entry_path, exit_path, pageviews FROM sessions") == [("/landing", "/other", 2)]
+
+
+def test_lines_of_the_version_without_click_ids(store: Store) -> None:
+    """Such a segment may be left by an upgrade; a line without a click id still has no such field."""
+    line = encode([PageviewLine(1, session(1))])
+    old = line.replace(b',"click_id":"gclid"', b"")
+    assert len(old) < len(line)
+    assert old == encode([PageviewLine(1, msgspec.structs.replace(session(1), click_id=""))])
+    store.loader.load(store.segment(1, raw=old), NOW)
+    assert store.rows("SELECT click_id, pageviews FROM sessions") == [("", 1)]
+    assert [one.click_id for _, one in store.open()] == [""]
 
 
 def test_events_are_stored_with_their_own_page(store: Store) -> None:

@@ -25,7 +25,7 @@ def test_an_event_moves_the_exits_time_alone() -> None:
 def test_the_first_pageview_of_a_visit_says_how_it_began() -> None:
     begun = session(path="/a", now=5, pageviews=0, events=2)
     utm = Utm("s", "m")
-    arrived = begun.arrive("/b", 9, 404, "w", "search.example", utm)
+    arrived = begun.arrive("/b", 9, 404, "w", "search.example", utm, "gclid")
     assert arrived == msgspec.structs.replace(
         begun,
         entry_path="/b",
@@ -36,6 +36,7 @@ def test_the_first_pageview_of_a_visit_says_how_it_began() -> None:
         referrer="search.example",
         utm=utm,
         pageviews=1,
+        click_id="gclid",
     )
     assert arrived.entry == 5
 

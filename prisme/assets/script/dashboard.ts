@@ -8,4 +8,5 @@ import "./dashboard/live";
 import "./dashboard/chart";
 import "./dashboard/details";
 import "./dashboard/keys";
+import "./dashboard/suggest";
 import "./dashboard/zone";

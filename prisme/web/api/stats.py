@@ -5,17 +5,21 @@ from typing import Final
 
 import msgspec
 
+from prisme.access.goals import GoalList
 from prisme.access.grants import STATS as SCOPE
 from prisme.access.grants import Grant
-from prisme.access.shares import SHARE
+from prisme.access.sharing import credentials
 from prisme.base import refusal
 from prisme.base.domains import allows
 from prisme.base.errors import InputError
+from prisme.base.goals import Definitions
 from prisme.base.refusal import Refusal
 from prisme.stats.cache.responses import ResponseCache
 from prisme.stats.figures import NAMES, WITHOUT_CSV, compute, read_figure_query
 from prisme.stats.filters import DOMAIN
 from prisme.stats.frames import Frame
+from prisme.stats.funnels import FunnelFigures
+from prisme.stats.goals import GoalFigures
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
 from prisme.store.errors import UnavailableError
@@ -48,6 +52,7 @@ class StatsDeps(msgspec.Struct, frozen=True):
     """Pages of `origins` may read the responses; `*` is every origin."""
 
     source: StatsSource
+    goals: GoalList
     cache: ResponseCache
     identifier: Identifier
     pool: WorkerPool
@@ -62,6 +67,7 @@ class _Query(msgspec.Struct, frozen=True):
     parameters: Mapping[str, str]
     read: StatsQuery
     grant: Grant
+    definitions: Definitions
     now: int
     request: ParsedRequest
 
@@ -112,10 +118,12 @@ def _respond(
     deps: StatsDeps, name: str, as_csv: bool, parsed: ParsedRequest, grant: Grant, cors: list[Header]
 ) -> Response | Refusal:
     """Respond to a request, in a thread of the pool."""
-    query = _read_query(deps.source.now, name, as_csv, parsed, grant)
+    query = _read_query(deps, name, as_csv, parsed, grant)
     if isinstance(query, Refusal):
         return query
-    key = (query.name, query.as_csv, query.grant.domains, *sorted(query.parameters.items()))
+    # By their hash, as definitions may be long.
+    definitions = hash(query.definitions)
+    key = (query.name, query.as_csv, query.grant.domains, definitions, *sorted(query.parameters.items()))
     try:
         body = deps.cache.find(key, lambda: _compute(deps.source, query))
     except UnavailableError as error:
@@ -123,17 +131,18 @@ def _respond(
     return _make_response(query, body, cors)
 
 
-def _read_query(now: int, name: str, as_csv: bool, parsed: ParsedRequest, grant: Grant) -> _Query | Refusal:
+def _read_query(deps: StatsDeps, name: str, as_csv: bool, parsed: ParsedRequest, grant: Grant) -> _Query | Refusal:
     """The query of a request, for a sender who may see the result."""
-    parameters = {key: text for key, text in parsed.query.items() if key != SHARE}
+    now, definitions, granted = deps.source.now, deps.goals.read(grant.domains), credentials(parsed.query)
+    parameters = {key: text for key, text in parsed.query.items() if key not in granted}
     try:
-        read = read_figure_query(name, parameters, now)
+        read = read_figure_query(name, parameters, now, definitions.goals)
     except InputError as error:
         return refusal.QUESTION_INVALID.with_reason(str(error))
     forbidden = _find_forbidden_domain(read, grant)
     if forbidden:
         return refusal.DOMAIN_NOT_ALLOWED.with_reason(f"domain: you do not have access to {forbidden[:128]!r}")
-    return _Query(name, as_csv, parameters, read, grant, now, parsed)
+    return _Query(name, as_csv, parameters, read, grant, definitions, now, parsed)
 
 
 def _choose_format(segment: str, accept: str) -> tuple[str, bool]:
@@ -157,9 +166,9 @@ def _find_forbidden_domain(query: StatsQuery, grant: Grant) -> str:
 def _compute(source: StatsSource, query: _Query) -> bytes:
     """The body of the response."""
     with source.open_reader(query.request) as reader:
-        stats = Stats(reader, query.grant.domains)
+        stats = Stats(reader, query.grant.domains, query.definitions)
         result = compute(query.name, stats, query.read, query.now, source.cache)
-    if query.as_csv and isinstance(result, Frame):
+    if query.as_csv and isinstance(result, Frame | GoalFigures | FunnelFigures):
         return result.to_csv(query.read.spreadsheet).encode("utf-8", "surrogatepass")
     return msgspec.json.encode(result)
 

@@ -46,7 +46,7 @@ def _show_list(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
     choice, state, query, table = read
     values = _list_values(state, choice, build_whole_list(state, choice, table)) | {
         "period_text": describe_period(query),
-        "chips": build_chips(state),
+        "chips": build_chips(state, with_site=True),
     }
     return deps.page.templates.render("list", values | frame_values(viewer, state, query.zone.key))
 
@@ -66,14 +66,14 @@ def _read(deps: DashboardDeps, viewer: Viewer) -> tuple[Choice, UrlState, StatsQ
     choice = _pop_choice(parameters)
     if isinstance(choice, Refusal):
         return choice
-    parameters = read_parameters(parameters)
+    parameters, definitions = read_parameters(parameters), deps.goals.read(viewer.grant.domains)
     with open_reader(deps, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         domains = visible_domains(deps, viewer, stats)
         state = page_state(viewer, parameters, domains)
         uncompared = {key: text for key, text in state.stats_parameters().items() if key not in COMPARE}
-        query = read_query(uncompared | {"limit": str(MOST_ROWS)}, deps.source.now, PROPERTY)
-        table = read_table(stats, state, query, choice, frozenset(domain for domain, _ in domains))
+        query = read_query(uncompared | {"limit": str(MOST_ROWS)}, deps.source.now, PROPERTY, definitions.goals)
+        table = read_table(stats, state, query, choice)
     return choice, state, query, table
 
 

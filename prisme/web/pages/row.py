@@ -39,13 +39,13 @@ def _show_row(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         )
     if not key:
         raise InputError("key: which row, such as key=/pricing")
-    parameters = read_parameters(parameters)
+    parameters, definitions = read_parameters(parameters), deps.goals.read(viewer.grant.domains)
     with open_reader(deps, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         domains = visible_domains(deps, viewer, stats)
         state = page_state(viewer, parameters, domains)
         asked = {name: text for name, text in state.stats_parameters().items() if name not in _IGNORED}
-        query = read_query(asked, deps.source.now)
-        row = read_row(stats, state, query, name, key, frozenset(domain for domain, _ in domains))
-    values = {"row": row, "period_text": describe_period(query), "chips": build_chips(state)}
+        query = read_query(asked, deps.source.now, goals=definitions.goals)
+        row = read_row(stats, state, query, name, key)
+    values = {"row": row, "period_text": describe_period(query), "chips": build_chips(state, with_site=True)}
     return deps.page.templates.render("row", values | frame_values(viewer, state, query.zone.key))

@@ -7,14 +7,19 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from prisme.access.annotations import Annotations
+from prisme.access.goals import GoalList
 from prisme.access.grants import ADMIN, STATS, Grant, NotFoundError
 from prisme.access.shares import SHARE
+from prisme.access.sharing import EMBED, PUBLIC, Sharing, credentials, public_site
 from prisme.access.views import Views
 from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
+from prisme.dashboard.sites import names_only_foreign
 from prisme.dashboard.url_state import DASHBOARD, UrlState
 from prisme.stats.cache.sites import SiteCache
+from prisme.stats.filters import DOMAIN
 from prisme.stats.parameters import read_zone
 from prisme.stats.queries import Stats
 from prisme.store.errors import UnavailableError
@@ -24,13 +29,17 @@ from prisme.web.content_coding import gzip_response
 from prisme.web.cookies import ZONE_COOKIE
 from prisme.web.pages.endpoints import PageDeps, PageRequest, TurnAway, form_endpoint, page_endpoint
 from prisme.web.pages.health import Intake
-from prisme.web.pages.templates import see_other
+from prisme.web.pages.site_rows import frame_sources
+from prisme.web.pages.templates import make_public, see_other
 from prisme.web.responses import Response
 from prisme.web.routing import Endpoint
 from prisme.web.script_requests import ScriptRequests
 from prisme.web.site_registry import SiteRegistry
 from prisme.web.stats_source import StatsSource
 
+_FOREIGN_SITE: Final = refusal.DOMAIN_NOT_ALLOWED.with_reason(
+    "This site does not exist here, or you do not have access to it: ask an admin."
+)
 # Leads to the list of sites, or to the dashboard.
 START: Final = "/"
 
@@ -43,9 +52,12 @@ class DashboardDeps(msgspec.Struct, frozen=True):
     sites: SiteCache
     authenticator: Authenticator
     views: Views
+    annotations: Annotations
+    sharing: Sharing
     registry: SiteRegistry
     scripts: ScriptRequests
     intake: Callable[[], Intake]
+    goals: GoalList
 
 
 class Viewer(msgspec.Struct, frozen=True):
@@ -69,7 +81,11 @@ class Viewer(msgspec.Struct, frozen=True):
         return ADMIN in self.grant.scopes and self.grant.domains is None
 
 
-# Raises InputError for wrong parameters, and UnavailableError.
+class ForeignSiteError(Exception):
+    """A viewer asked for sites that they may not see; whether these exist is not said."""
+
+
+# Raises InputError for wrong parameters, ForeignSiteError, and UnavailableError.
 ViewerHandler = Callable[[DashboardDeps, Viewer], Response | Refusal]
 # Handles the fields of a form. Raises InputError for wrong ones.
 FormHandler = Callable[[DashboardDeps, Viewer, Mapping[str, str]], Response | Refusal]
@@ -78,19 +94,34 @@ ShowFault = Callable[[DashboardDeps, Viewer, str, Mapping[str, str]], Response |
 
 
 def viewer_endpoint(
-    deps: DashboardDeps, handle: ViewerHandler, path: str = DASHBOARD, *, for_admins: bool = False
+    deps: DashboardDeps,
+    handle: ViewerHandler,
+    path: str = DASHBOARD,
+    *,
+    for_admins: bool = False,
+    for_scripts: bool = False,
 ) -> Endpoint:
-    """An endpoint for the page with statistics at `path`."""
-    turn_away = partial(_redirect_to_login, path)
+    """An endpoint for the page with statistics at `path`; with `for_scripts`, nobody is led to the log-in."""
+    turn_away = _keep if for_scripts else partial(_redirect_to_login, path)
 
     def handle_request(request: PageRequest) -> Response | Refusal:
         outcome = _handle(deps, request, handle, turn_away, for_admins)
         if isinstance(outcome, Refusal):
             return outcome
+        outcome = _publish(deps, request, outcome)
         # Compression cannot leak a secret (BREACH): no secret of these pages stands beside text that others may choose.
         return gzip_response(outcome, request.parsed.headers.get("accept-encoding", "").encode("latin-1"))
 
     return page_endpoint(deps.page, handle_request, turn_away)
+
+
+def _publish(deps: DashboardDeps, request: PageRequest, response: Response) -> Response:
+    """The response as everybody may see it: not in search engines, and in frames of its site's pages if asked for."""
+    site = "" if isinstance(request.grant, Refusal) else public_site(request.grant)
+    if not site:
+        return response
+    frames = frame_sources(deps.sharing.hosts(site)) if EMBED in request.parsed.query else []
+    return make_public(response, frames)
 
 
 def admin_form(deps: DashboardDeps, change: FormHandler, show_fault: ShowFault) -> Endpoint:
@@ -121,7 +152,12 @@ def visible_domains(deps: DashboardDeps, viewer: Viewer, stats: Stats) -> list[t
 
 
 def page_state(viewer: Viewer, parameters: dict[str, str], domains: list[tuple[str, int]]) -> UrlState:
-    """The state of a page with these parameters; `domains` are those that the viewer may see."""
+    """The state of a page with these parameters; `domains` are those that the viewer may see.
+
+    Raises ForeignSiteError if the page is about sites of others alone.
+    """
+    if names_only_foreign(parameters.get(DOMAIN, ""), viewer.grant.domains):
+        raise ForeignSiteError
     data_start = min((first for _, first in domains), default=None)
     return UrlState(parameters, data_start, viewer.zone, viewer.request.root)
 
@@ -133,6 +169,9 @@ def frame_values(viewer: Viewer, state: UrlState, zone: str) -> dict[str, Any]:
         "here": state.link(),
         "account": viewer.grant.account,
         "share": state.get(SHARE),
+        "public": state.get(PUBLIC),
+        "embed": state.get(EMBED),
+        "credentials": list(credentials(state.parameters).items()),
         "tz": zone,
     }
 
@@ -148,6 +187,8 @@ def _handle(
         return refusal.NOT_ALLOWED
     try:
         return handle(deps, viewer)
+    except ForeignSiteError:
+        return _FOREIGN_SITE
     except UnavailableError as error:
         return deps.source.refuse(error)
     except NotFoundError as error:

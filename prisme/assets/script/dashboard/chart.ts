@@ -1,9 +1,26 @@
-// The cursor of the chart, and zooming into it.
+// The cursor of the chart with its tooltip, and zooming into it.
 
-import { all, find, onPage, say, show } from "./page";
+import { all, find, isNew, onPage, say, show } from "./page";
 
 const rows = () => all<HTMLTableRowElement>("#values tbody tr");
 let at = -1;
+
+const add = (parent: Element, className: string, text = "", tag = "div") => {
+  const one = parent.appendChild(document.createElement(tag));
+  one.className = className;
+  one.textContent = text;
+  return one;
+};
+
+// What a cell says, without the note beside it.
+const text = (cell: Element) => [...cell.childNodes].map((one) => (one.nodeName === "SMALL" ? "" : one.textContent)).join("");
+
+// What a row of the chart's table says: the columns may be fewer.
+const read = (row: HTMLTableRowElement) => {
+  const [day = "", value = "", before = "", beforeDay = "", change = ""] = [...row.cells].map(text);
+  const metric = find("#values thead th:nth-child(2)")?.textContent ?? "";
+  return { day, value, before, beforeDay, change, metric, note: row.dataset.note ?? "" };
+};
 
 const point = (number: number) => {
   const plot = find<HTMLElement>("#plot");
@@ -12,18 +29,23 @@ const point = (number: number) => {
   all(".cursor, .tip", plot ?? document).forEach((one) => one.remove());
   at = row ? number : -1;
   if (!plot || !row) return;
-  const cells = [...row.cells].map((cell) => cell.textContent ?? "");
-  const text = `${cells[0]}: ${cells[1]}${cells[2] ? `, before ${cells[2]}` : ""}`;
+  const { day, value, before, beforeDay, change, metric, note } = read(row);
   const place = ((number + 0.5) / some.length) * 100;
-  const cursor = plot.appendChild(document.createElement("div"));
-  cursor.className = "cursor";
-  cursor.style.left = `${place}%`;
-  const tip = plot.appendChild(document.createElement("div"));
-  tip.className = "tip";
-  tip.textContent = text;
-  if (place > 60) tip.style.right = `${100 - place + 1}%`;
-  else tip.style.left = `${place + 1}%`;
-  return text;
+  add(plot, "cursor").style.left = `${place}%`;
+  const tip = add(plot, "tip");
+  add(tip, "what", metric);
+  for (const [when, figure, kind] of [[day, value, "now"], [beforeDay, before, "then"]] as const)
+    if (figure) {
+      const line = add(tip, kind);
+      add(line, "", when, "span");
+      add(line, "", figure, "b");
+    }
+  if (change) add(tip, "", change);
+  if (note) add(tip, "note", note);
+  // On the side that has more room, and at most half as wide as the chart: never over the point.
+  tip.style[place > 50 ? "right" : "left"] = `calc(${place > 50 ? 100 - place : place}% + .75rem)`;
+  const changed = change && `, ${change.replace("+", "up ").replace("\u2212", "down ")}`;
+  return `${day}: ${value}${before ? `, before ${before}${changed}` : ""}${note && `. ${note}`}`;
 };
 
 const zoom = (from: number, to: number) => {
@@ -55,19 +77,21 @@ const follow = (plot: HTMLElement) => {
     const number = over(event);
     if (number !== at) point(number);
     if (began < 0 || event.pointerType === "touch") return;
-    area ??= plot.appendChild(document.createElement("div"));
-    area.className = "zoom";
+    area ??= add(plot, "zoom");
     const count = rows().length;
     area.style.left = `${(Math.min(began, number) / count) * 100}%`;
     area.style.width = `${((Math.abs(number - began) + 1) / count) * 100}%`;
   });
   plot.addEventListener("pointerdown", (event) => {
-    if (event.button === 0) began = over(event);
+    if (event.button || event.pointerType === "touch") return;
+    began = over(event);
+    // A drag may end outside, and selects no text.
+    plot.setPointerCapture(event.pointerId);
   });
   plot.addEventListener("pointerup", (event) => {
     const [from, to] = [began, over(event)];
     done();
-    if (from >= 0 && from !== to && event.pointerType !== "touch") zoom(from, to);
+    if (from >= 0 && from !== to) zoom(from, to);
   });
   plot.addEventListener("pointercancel", done);
   plot.addEventListener("pointerleave", () => {
@@ -88,7 +112,8 @@ const follow = (plot: HTMLElement) => {
 };
 
 onPage(() => {
-  at = -1;
   const plot = find<HTMLElement>("#plot");
-  if (plot) follow(plot);
+  if (!plot || !isNew(plot)) return;
+  at = -1;
+  follow(plot);
 });

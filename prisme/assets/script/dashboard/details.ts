@@ -1,7 +1,7 @@
 // The details of a row open in place, below it.
 
 import { DASHBOARD } from "./links";
-import { find, say } from "./page";
+import { all, find, say } from "./page";
 
 const ROW = `${DASHBOARD}/row`;
 
@@ -9,6 +9,12 @@ const openerOf = (row: Element) => find<HTMLElement>("td > a, summary", row);
 const detailsOf = (row?: Element | null) => {
   const next = row?.nextElementSibling;
   return next?.classList.contains("details") ? next : null;
+};
+
+// As many columns as are shown: narrow screens leave some out.
+const fit = (details: HTMLTableRowElement) => {
+  const shown = [...(details.previousElementSibling?.children ?? [])] as HTMLElement[];
+  details.cells[0].colSpan = shown.filter((one) => one.offsetWidth).length;
 };
 
 const close = (row: Element) => {
@@ -20,9 +26,9 @@ const open = async (row: HTMLTableRowElement, address: string) => {
   const details = document.createElement("tr");
   details.className = "details";
   const cell = details.insertCell();
-  cell.colSpan = [...row.cells].filter((one) => one.offsetWidth).length; // narrow screens leave some out
   cell.textContent = "Loading…";
   row.after(details);
+  fit(details);
   openerOf(row)?.setAttribute("aria-expanded", "true");
   try {
     const answer = await fetch(address, { headers: { Accept: "text/html" } });
@@ -58,3 +64,5 @@ document.addEventListener("keydown", (event) => {
   close(row);
   openerOf(row)?.focus();
 });
+
+addEventListener("resize", () => all<HTMLTableRowElement>("tr.details").forEach(fit));

@@ -1,6 +1,6 @@
 // Keyboard shortcuts.
 
-import { all, find, onPage, TYPING } from "./page";
+import { all, find, isNew, onPage, TYPING } from "./page";
 
 const KEYS_OFF = "prisme-keys-off";
 const keysOff = () => localStorage.getItem(KEYS_OFF) !== null;
@@ -35,9 +35,11 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-onPage(() =>
-  find<HTMLInputElement>("#keys-on")?.addEventListener("change", (event) => {
-    if ((event.target as HTMLInputElement).checked) localStorage.removeItem(KEYS_OFF);
+onPage(() => {
+  const box = find<HTMLInputElement>("#keys-on");
+  if (!box || !isNew(box)) return;
+  box.addEventListener("change", () => {
+    if (box.checked) localStorage.removeItem(KEYS_OFF);
     else localStorage.setItem(KEYS_OFF, "1");
-  }),
-);
+  });
+});

@@ -11,12 +11,18 @@ export const say = (text: string) => {
   if (spoken) spoken.textContent = text;
 };
 
-// What is done to a page that was loaded or replaced.
+// What is done to a page that was loaded or replaced, also to a page of which only some nodes were.
 const prepares: (() => void)[] = [];
-export const onPage = (prepare: () => void) => {
-  prepares.push(prepare);
-  prepare();
+export const onPage = (one: () => void) => {
+  prepares.push(one);
+  one();
 };
+export const prepare = () => {
+  for (const one of prepares) one();
+};
+const known = new WeakSet<Element>();
+// For what may be done to a node only once.
+export const isNew = (one: Element) => !known.has(one) && known.add(one) === known;
 
 let latest = 0;
 
@@ -43,12 +49,12 @@ export const show = async (address: string, push: boolean, focus?: string) => {
     }
     if (document.title !== page.title) say(page.title);
     document.title = page.title;
-    for (const name of ["live", "waiting", "zone"]) {
+    for (const name of ["live", "stamp", "every", "waiting", "zone"]) {
       const value = page.body.dataset[name];
       if (value === undefined) delete document.body.dataset[name];
       else document.body.dataset[name] = value;
     }
-    for (const prepare of prepares) prepare();
+    prepare();
     // Keyboard users keep their focus.
     const place = (focus && all<HTMLElement>("a").find((link) => link.textContent?.trim() === focus)) || (open && find<HTMLElement>(`#${open} a, #${open}`));
     if (place) place.focus({ preventScroll: true });

@@ -1,0 +1,67 @@
+"""The form that adds a filter: its fields and operators, and what is said where nothing matches."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from prisme.dashboard import filter_terms
+from prisme.dashboard.filter_chips import TITLES, name_field
+from prisme.dashboard.sites import choose_domains
+from prisme.dashboard.url_state import UrlState
+from prisme.stats.filters import DOMAIN, PROPERTY
+
+# The field that is chosen at first, and those that follow it.
+_FIRST: Final = ("path", "entry-path", "exit-path")
+# Properties in the form, the most frequent ones, and how long their names may be there: others are in URLs alone.
+MOST_PROPERTIES: Final = 30
+_LONGEST_NAME: Final = 64
+
+
+class FilterForm(msgspec.Struct, frozen=True):
+    """The form: `fields` and `properties` as values and titles of options, and what was entered."""
+
+    fields: list[tuple[str, str]]
+    properties: list[tuple[str, str]]
+    field: str = _FIRST[0]
+    operator: str = filter_terms.IS
+    value: str = ""
+
+    @property
+    def operators(self) -> list[tuple[str, str]]:
+        """The values and titles of the options."""
+        return list(filter_terms.OPERATORS.items())
+
+
+def build_filter_form(state: UrlState, domains: Sequence[str], properties: Iterable[object]) -> FilterForm:
+    """The form of a page, with nothing entered. `domains` are the sites that the viewer may see.
+
+    `properties` are the names of custom events' properties, the most frequent ones first.
+    """
+    hidden = {DOMAIN} if len(choose_domains(state, domains)) == 1 else set()
+    rest = [name for name in TITLES if name not in _FIRST and name not in hidden]
+    chosen = [name.removeprefix(PROPERTY) for name in state.parameters if name.startswith(PROPERTY)]
+    names = [name for name in dict.fromkeys([*chosen, *map(str, properties)]) if 0 < len(name) <= _LONGEST_NAME]
+    return FilterForm(
+        [(name, TITLES[name]) for name in (*_FIRST, *rest)],
+        [(PROPERTY + name, name) for name in names[:MOST_PROPERTIES]],
+    )
+
+
+def keep_entry(form: FilterForm, field: str, operator: str, value: str) -> FilterForm:
+    """The form with what was entered."""
+    properties = form.properties
+    if field.startswith(PROPERTY) and field not in dict(properties):
+        properties = [(field, field.removeprefix(PROPERTY)), *properties]
+    return FilterForm(form.fields, properties, field, operator, value)
+
+
+def describe_no_match(name: str, text: str) -> str:
+    """What is said where no value of the filter `name` matches a text."""
+    if name == DOMAIN:
+        return f"No site matches “{text}”"
+    if name.startswith(PROPERTY):
+        return f"No value of {name.removeprefix(PROPERTY)} matches “{text}” in this period"
+    title = name_field(name)
+    noun = title if title.startswith("UTM") else title[0].lower() + title[1:]
+    return f"No {noun} matches “{text}” in this period"

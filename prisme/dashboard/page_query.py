@@ -1,0 +1,97 @@
+"""Reads the query of a page from its URL. What is wrong is left out, and told: a page with a default helps more."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from prisme.base.errors import InputError
+from prisme.base.goals import Goal
+from prisme.dashboard import filter_terms
+from prisme.dashboard.comparison import comparison_parameters
+from prisme.dashboard.filter_chips import name_field
+from prisme.dashboard.url_state import UrlState, read_parameters
+from prisme.stats import filters
+from prisme.stats.parameters import COMPARE, StatsQuery, read_query
+
+_TITLES: Final = {
+    "period": "Period",
+    "from": "From",
+    "to": "To",
+    "tz": "Time zone",
+    "interval": "Interval",
+    "compare": "Comparison",
+    "compare-from": "Compare from",
+    "compare-to": "Compare to",
+}
+# Parameters that mean nothing without each other.
+_PAIRS: Final = (("from", "to"), ("compare-from", "compare-to"))
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """A wrong parameter: its title, what is wrong, with an example, and the text that was typed."""
+
+    title: str
+    reason: str
+    typed: str
+
+
+class PageQuery(msgspec.Struct, frozen=True):
+    """The query of a page, and its state without the wrong parameters.
+
+    `faults` has those by name; `typed` what a form shows again, also of a parameter that was left out with another.
+    """
+
+    state: UrlState
+    query: StatsQuery
+    faults: dict[str, Fault]
+    typed: dict[str, str]
+
+
+def read_page_parameters(query: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Fault]]:
+    """The known parameters of a page's URL without invalid filters, and these."""
+    given, faults = dict(query), {}
+    for name in (*filters.NAMES, *(one for one in query if one.startswith(filters.PROPERTY))):
+        try:
+            filter_terms.normalise(name, given.get(name, ""))
+        except InputError as error:
+            faults[name] = _build_fault(name, str(error), given.pop(name))
+    return read_parameters(given), faults
+
+
+def read_page_query(state: UrlState, now: int, limit: int, goals: Sequence[Goal] = ()) -> PageQuery:
+    """The query for the lists' first `limit` rows; `now` is in microseconds, `goals` are those that a filter may name.
+
+    Raises InputError if more than the parameters in the URL is wrong.
+    """
+    faults: dict[str, Fault] = {}
+    typed: dict[str, str] = {}
+    while True:
+        try:
+            return PageQuery(state, _read(state, now, limit, goals), faults, typed)
+        except InputError as error:
+            name = str(error).partition(":")[0]
+            left_out = _choose_left_out(state, name)
+            if not left_out:
+                raise
+            typed |= {one: state.get(one) for one in left_out}
+            faults[left_out[0]] = _build_fault(left_out[0], str(error), state.get(left_out[0]))
+            kept = {one: text for one, text in state.parameters.items() if one not in left_out}
+            state = msgspec.structs.replace(state, parameters=kept)
+
+
+def _read(state: UrlState, now: int, limit: int, goals: Sequence[Goal]) -> StatsQuery:
+    given = {name: text for name, text in state.stats_parameters().items() if name not in COMPARE}
+    return read_query(given | comparison_parameters(state, now) | {"limit": str(limit)}, now, COMPARE, goals)
+
+
+def _choose_left_out(state: UrlState, name: str) -> list[str]:
+    """What to leave out if the parameter `name` is wrong, that one first; nothing if the URL does not have it."""
+    pair = next((pair for pair in _PAIRS if name in pair), (name,))
+    found = [one for one in (name, *pair) if state.get(one)]
+    # A compared period can also be too long for the interval.
+    return list(dict.fromkeys(found)) or ["interval"] * bool(state.get("interval"))
+
+
+def _build_fault(name: str, told: str, typed: str) -> Fault:
+    return Fault(_TITLES.get(name, "") or name_field(name), told.partition(": ")[2], typed)

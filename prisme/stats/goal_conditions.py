@@ -1,0 +1,86 @@
+"""Goals as SQL conditions on rows, and the filter `goal`: the sessions that reached a goal, by its name."""
+# Only SQL made here is composed; values from requests and definitions are bound.
+# ruff: noqa: S608
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from prisme.base.domains import is_wildcard, suffix
+from prisme.base.errors import InputError
+from prisme.base.goals import PAGE, Goal
+from prisme.stats import filters
+from prisme.stats.event_properties import property_text
+from prisme.stats.filters import GOAL, Bind, Filter, Filters
+from prisme.stats.patterns import Pattern
+
+_LONGEST_SHOWN: Final = 128
+
+
+class GoalFilter(Filter, frozen=True):
+    """The filter `goal` with the definitions that its terms name: caches tell one from another by these too."""
+
+    included: tuple[Goal, ...] = ()
+    excluded: tuple[Goal, ...] = ()
+
+
+def resolve(given: Filters, goals: Sequence[Goal]) -> Filters:
+    """Return the filters with the definitions of goals in place of their names.
+
+    Raises InputError for a name that no goal has.
+    """
+    if GOAL not in given:
+        return given
+    one = given[GOAL]
+    included = [goal for pattern in one.includes for goal in _find(pattern, goals)]
+    excluded = [goal for pattern in one.excludes for goal in _find(pattern, goals)]
+    return given | {GOAL: GoalFilter(one.includes, one.excludes, tuple(included), tuple(excluded))}
+
+
+def matches(pattern: Pattern, text: str) -> bool:
+    """Whether a text matches a pattern."""
+    return re.fullmatch(".*".join(map(re.escape, pattern)), text, re.DOTALL) is not None
+
+
+def session_condition(one: Filter, bind: Bind) -> str:
+    """Return the condition of a filter from `resolve` on a row of any table: it is one of its session."""
+    if not isinstance(one, GoalFilter):
+        raise TypeError("a filter on goals has to be resolved")
+    parts = [f"NOT ({_reached(goal, bind)})" for goal in one.excluded]
+    if one.included:
+        parts.append(" OR ".join(_reached(goal, bind) for goal in one.included))
+    return " AND ".join(f"({part})" for part in parts)
+
+
+def goal_table(goal: Goal) -> str:
+    """Return the table whose rows may reach a goal."""
+    return "pageviews" if goal.kind == PAGE else "events_custom"
+
+
+def goal_condition(goal: Goal, bind: Bind) -> str:
+    """Return the condition on a row of `goal_table` that reaches a goal; `bind` binds a value to a parameter."""
+    name, column = ("path", "path") if goal.kind == PAGE else ("event", "name")
+    parts = [_of_site(goal.site, bind), filters.condition(column, filters.read({name: goal.pattern})[name], bind)]
+    if goal.property:
+        text = property_text(goal.property, bind)
+        parts.append(f"{text} = {bind(goal.value)}" if goal.value else f"{text} IS NOT NULL")
+    return " AND ".join(f"({part})" for part in parts)
+
+
+def _reached(goal: Goal, bind: Bind) -> str:
+    return f"session_uuid IN (SELECT session_uuid FROM {goal_table(goal)} WHERE {goal_condition(goal, bind)})"
+
+
+def _of_site(site: str, bind: Bind) -> str:
+    """Return the condition on the domain of a row of a site, with any port."""
+    if is_wildcard(site):
+        return f"ends_with(split_part(domain, ':', 1), {bind(suffix(site))})"
+    return f"domain = {bind(site)} OR starts_with(domain, {bind(f'{site}:')})"
+
+
+def _find(pattern: Pattern, goals: Sequence[Goal]) -> list[Goal]:
+    found = [goal for goal in goals if matches(pattern, goal.name)]
+    if not found:
+        example = f"such as goal={goals[0].name}" if goals else "an admin adds some on the page of a site"
+        raise InputError(f"goal: there is no goal {'*'.join(pattern)[:_LONGEST_SHOWN]!r}; {example}")
+    return found

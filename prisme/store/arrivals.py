@@ -1,0 +1,77 @@
+"""How visits came: the distinct values of the columns of `sessions` that say so, in memory.
+
+They are read once, and again from where loads changed something. What nobody has any more, as loads changed it, stays.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from prisme.store.load_log import LoadLog
+
+if TYPE_CHECKING:
+    from prisme.store.reader import Reader
+
+# Far more than a busy site has. With texts of that length, they take some 40 MB; anybody may send random ones.
+MOST: Final = 50_000
+LONGEST: Final = 300
+# Most of them need not be remembered: unknown hosts.
+_MOST_READ: Final = 2 * MOST
+_ARRIVALS: Final = """
+SELECT referrer_domain, utm_source, utm_medium, click_id FROM sessions
+WHERE entry_timestamp >= make_timestamp($start)
+    AND strlen(referrer_domain) + strlen(utm_source) + strlen(utm_medium) <= $longest
+GROUP BY ALL ORDER BY count(*) DESC LIMIT $most
+"""
+
+
+class Arrival(NamedTuple):
+    """How visits came, as `sessions` has it."""
+
+    referrer_domain: str
+    utm_source: str
+    utm_medium: str
+    click_id: str
+
+
+# Gives the source and the channel of visits; None where they need not be remembered.
+Describe = Callable[[Arrival], tuple[str, str] | None]
+
+
+class Arrivals:
+    """Sources and channels by arrival. For any threads."""
+
+    def __init__(self, load_log: LoadLog, most: int = MOST) -> None:
+        self._load_log = load_log
+        self._most = most
+        self._lock = threading.Lock()
+        self._loads = -1
+        self._described: dict[Arrival, tuple[str, str]] = {}
+
+    def find(self, reader: "Reader", describe: Describe) -> Mapping[Arrival, tuple[str, str]]:
+        """All that `describe` describes of what the reader sees, and perhaps of later loads.
+
+        It is always the same function. Beyond `most` arrivals, new ones are left out. Raises UnavailableError.
+        """
+        lowest = 0 if self._loads < 0 else self._load_log.since(self._loads)
+        if lowest is not None:
+            self._extend(reader, describe, lowest)
+        return self._described
+
+    def _extend(self, reader: "Reader", describe: Describe, start: int) -> None:
+        """Read what began at `start` (microseconds) or later. Other threads may do the same meanwhile."""
+        found = {}
+        for row in reader.ask(_ARRIVALS, {"start": start, "longest": LONGEST, "most": _MOST_READ}):
+            reader.check()
+            arrival = Arrival(*row)
+            described = self._described.get(arrival) or describe(arrival)
+            if described is not None:
+                found[arrival] = described
+                if len(found) == self._most:
+                    break
+        with self._lock:
+            room = self._most - len(self._described)
+            new = [one for one in found.items() if one[0] not in self._described][:room]
+            # Readers may go through the old ones at this moment.
+            self._described = {**self._described, **dict(new)} if new else self._described
+            self._loads = max(self._loads, reader.loads)
