@@ -47,7 +47,7 @@ CURRENCIES = ['"EUR"', '"eur"', '"USD"', '"USD"', '"usd"', '"euro"', "3", '""']
 
 def make_properties(noise: random.Random) -> str:
     members = [f'"plan":{noise.choice(["1", "true", chr(34) + "pro" + chr(34), "null"])}'] * noise.randrange(2)
-    members += [f'"revenue":{noise.choice(AMOUNTS)}' for _ in range(noise.randrange(3))]
+    members += [f'"revenue":{noise.choice(AMOUNTS)}' for _ in range(noise.randrange(1, 3))]
     members += [f'"currency":{noise.choice(CURRENCIES)}'] * noise.randrange(2)
     noise.shuffle(members)
     return "{" + ",".join(members) + "}"
@@ -165,7 +165,7 @@ def test_the_journal_has_all_that_goals_are_about(reader: Reader) -> None:
     assert "" in {one.currency for one in sale.sums}
     assert len(sale.sums) > 1
     assert any(one.sum % 1 for one in sale.sums)
-    assert sale.conversions > sum(one.count for one in sale.sums) > 20
+    assert sale.conversions > sum(one.count for one in sale.sums) > 5
     visits = [step.visits for step in build_funnel_figures(stats, query).funnels[0].steps]
     assert all(before > after > 0 for before, after in itertools.pairwise(visits))
 
