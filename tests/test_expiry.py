@@ -13,6 +13,8 @@ from prisme.access.grants import Grant, operator
 from prisme.access.login_attempts import WINDOW, AttemptLimiter
 from prisme.access.setup import Setup
 from prisme.access.shares import UNLOCK_SECONDS, Shares
+from prisme.access.sharing import Sharing
+from prisme.access.sites import SiteList
 from prisme.access.tokens import Tokens
 from prisme.runtime.cancellation import Cancellation
 from prisme.stats.cache import responses, sites
@@ -39,7 +41,13 @@ class World:
         self.control = Control(folder)
         self.accounts, self.browsers = Accounts(self.control), Browsers(self.control)
         self.tokens, self.shares = Tokens(self.control), Shares(self.control)
-        self.authenticator = Authenticator(self.accounts, self.tokens, self.shares, lambda: int(self.now))
+        self.authenticator = Authenticator(
+            self.accounts,
+            self.tokens,
+            self.shares,
+            Sharing(self.control, SiteList(self.control, (), ())),
+            lambda: int(self.now),
+        )
         self.accounts.add(BY, "ada", "admin", (), PASSWORD, START)
 
     def is_granted(self, *, cookie: tuple[str, str] = ("", ""), share: str = "", bearer: str = "") -> bool:

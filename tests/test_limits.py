@@ -5,7 +5,20 @@ from typing import Final
 
 import pytest
 
-from prisme.access import accounts, audit, goals, grants, keys, login_attempts, shares, sites, tokens, views
+from prisme.access import (
+    accounts,
+    annotations,
+    audit,
+    goals,
+    grants,
+    keys,
+    login_attempts,
+    shares,
+    sharing,
+    sites,
+    tokens,
+    views,
+)
 from prisme.base import refusal, uri
 from prisme.base.refusal import Refusal
 from prisme.dashboard import filter_values, whole_list
@@ -89,11 +102,18 @@ VALUES: Final = {
     "entries such as `*.example.com` of an account or token": str(grants._MAX_WILDCARDS),
     "API tokens": f"{tokens._MAX_TOKENS:,}",
     "share links": f"{shares._MAX_SHARES:,}",
-    "saved views of an account": f"{views._MAX_VIEWS}, of {views._MAX_QUERY:,} characters each",
+    "saved views of an account, and of a site": (
+        f"{views._MAX_VIEWS}, of {views._MAX_QUERY:,} characters each; {views._MAX_SITE_VIEWS:,} of all sites"
+    ),
+    "annotations of a site": (
+        f"{annotations.MAX_OF_SITE:,}, of {annotations.MAX_TEXT} characters each; "
+        f"{annotations._MAX_OF_ALL:,} of all sites"
+    ),
     "goals of a site": f"{goals.MOST_GOALS}, and {goals.MOST_GOALS_OF_ALL} of all sites",
     "funnels of a site": (
         f"{goals.MOST_FUNNELS} of 2 to {goals.MOST_STEPS} steps, and {goals.MOST_FUNNELS_OF_ALL} of all sites"
     ),
+    "aliases of a site whose pages may embed its dashboard": f"{sharing.MOST_ALIASES}, the first",
     "audit log": (
         f"{audit._MAX_ENTRIES['change']:,} changes, {audit._MAX_ENTRIES['login']:,} log-ins and log-outs, "
         f"{audit._MAX_ENTRIES['attempt']:,} entries of attempts"

@@ -19,8 +19,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from prisme import __version__
+from prisme.access.annotations import Annotations
 from prisme.access.grants import SCOPES, operator
 from prisme.access.shares import Shares
+from prisme.access.sites import SiteList
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.store.control import Control
@@ -119,7 +121,9 @@ def example(path: str, method: str) -> httpx.Request:
 def test_examples_are_accepted_and_stored(server: LiveServer) -> None:
     # Both are the first of their kind; the examples remove the second, which they have made.
     token = server.make_token(scopes=SCOPES)
-    Shares(Control(server.folder)).add(operator("test"), "example.com", 0)
+    control = Control(server.folder)
+    Shares(control).add(operator("test"), "example.com", 0)
+    Annotations(control, SiteList(control, ("example.com",), ())).add(operator("test"), "example.com", "First", 0)
     for path, method in OPERATIONS:
         request = example(path, method)
         request.headers.update(token if path.startswith("/api/v1/") else {})

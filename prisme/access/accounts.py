@@ -7,7 +7,7 @@ from typing import Final, Literal, get_args
 import msgspec
 
 from prisme.access import audit, keys
-from prisme.access.grants import ADMIN, STATS, AccessError, Grant, NotFoundError, parse_domains
+from prisme.access.grants import SCOPES, STATS, AccessError, Grant, NotFoundError, parse_domains
 from prisme.store.control import Control
 
 Role = Literal["admin", "viewer"]
@@ -29,7 +29,7 @@ class Account(msgspec.Struct, frozen=True):
     def grant(self) -> Grant:
         """What the account may do."""
         if self.role == "admin":
-            return Grant(f"user:{self.name}", self.name, frozenset((STATS, ADMIN)), None)
+            return Grant(f"user:{self.name}", self.name, frozenset(SCOPES), None)
         return Grant(f"user:{self.name}", self.name, frozenset((STATS,)), self.domains)
 
 

@@ -9,10 +9,11 @@ from prisme.base import uri
 from prisme.base.domains import intersect, is_wildcard
 from prisme.base.errors import InputError
 
-# The scope to read figures, and the scope to manage accounts, tokens and share links.
+# The scopes to read figures, to write notes on charts, and to manage accounts, tokens and share links.
 STATS: Final = "stats"
+ANNOTATE: Final = "annotate"
 ADMIN: Final = "admin"
-SCOPES: Final = (STATS, ADMIN)
+SCOPES: Final = (STATS, ANNOTATE, ADMIN)
 # Each is a condition of its own in queries: 100 are planned in a few milliseconds.
 _MAX_WILDCARDS: Final = 100
 

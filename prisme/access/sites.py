@@ -11,7 +11,7 @@ import msgspec
 
 from prisme.access import audit, goals
 from prisme.access.grants import AccessError, Grant, NotFoundError
-from prisme.base.domains import is_wildcard
+from prisme.base.domains import host_of, is_wildcard
 from prisme.store.control import Control
 from prisme.visit.origins import Hosts, OriginError, parse_entry
 
@@ -69,6 +69,7 @@ class SiteList:
         with self._control.change() as connection:
             self._check_new(connection, name)
             connection.execute("INSERT INTO sites VALUES (?, ?, ?)", (name, now, by.actor))
+            _stop_sharing(connection, name)  # what was on while the options had it
             audit.record(connection, now, by, "site.add", name)
             for alias in aliases:
                 self._add_alias(connection, by, name, alias, now)
@@ -84,6 +85,7 @@ class SiteList:
         with self._control.change() as connection:
             if not connection.execute("DELETE FROM sites WHERE name = ?", (name,)).rowcount:
                 raise self._explain_absence(name)
+            _stop_sharing(connection, name)
             audit.record(connection, now, by, "site.remove", name)
             goals.delete_of_site(connection, name)
             hosts = self._read_hosts(connection)
@@ -124,6 +126,32 @@ class SiteList:
             if site.name == name:
                 return site
         raise NotFoundError(f"there is no site {name[:256]!r}")
+
+    def resolve(self, connection: Connection, host: str) -> str:
+        """The name of the site that a host is, or is an alias of; empty if there is none of that name."""
+        try:
+            host = parse_entry(host)
+        except OriginError:
+            return ""
+        name = self._aliases.get(host) or _find_site(connection, host) or host
+        is_site = name in self._origins or _has(connection, name)
+        return name if is_site and not is_wildcard(name) else ""
+
+    def canonical(self, connection: Connection, domain: str) -> str:
+        """The domain as its events are stored: that of the site, if its host is an alias."""
+        host = host_of(domain)
+        site = self._aliases.get(host) or _find_site(connection, host)
+        return site + domain[len(host) :] if site else domain
+
+    def is_registered(self, connection: Connection, domain: str) -> bool:
+        """Whether pages of a domain are counted, as a site of that name or by a wildcard."""
+        return host_of(domain) in self._read_hosts(connection)
+
+    def aliases_of(self, connection: Connection, site: str) -> tuple[str, ...]:
+        """The aliases of a site, those of the options first."""
+        rows = connection.execute("SELECT alias FROM aliases WHERE site = ? ORDER BY alias", (site,))
+        of_options = (alias for alias, target in self._aliases.items() if target == site)
+        return tuple(dict.fromkeys([*of_options, *(alias for (alias,) in rows)]))
 
     def read(self) -> Registered:
         """What is registered now."""
@@ -232,6 +260,10 @@ def _find_site(connection: Connection, alias: str) -> str:
 def _delete_alias(connection: Connection, by: Grant, alias: str, site: str, now: int) -> None:
     connection.execute("DELETE FROM aliases WHERE alias = ?", (alias,))
     audit.record(connection, now, by, "site.alias.remove", alias, site)
+
+
+def _stop_sharing(connection: Connection, site: str) -> None:
+    connection.execute("DELETE FROM sharing WHERE site = ?", (site,))
 
 
 def _count(connection: Connection, table: Literal["sites", "aliases"]) -> int:

@@ -63,6 +63,8 @@ NOT_ALLOWED = Refusal("not_allowed", 403, "only admins, and tokens with the scop
 DOMAIN_NOT_ALLOWED = Refusal("domain_not_allowed", 403, "you do not have access to this domain")
 CROSS_ORIGIN = Refusal("cross_origin", 403, "cross-origin request not allowed")
 NOT_THERE = Refusal("not_there", 404, "not found")
+# The same for sites that do not exist, so that nobody learns which do.
+NOT_PUBLIC = Refusal("not_public", 404, "nothing is public at this address")
 TOO_MANY_ATTEMPTS = Refusal("too_many_attempts", 429, "too many wrong passwords: try again later")
 QUESTION_INVALID = Refusal("question_invalid", 400, "invalid parameter")
 FIELDS_INVALID = Refusal("fields_invalid", 400, "invalid fields")

@@ -82,8 +82,9 @@ def make_token_parser() -> argparse.ArgumentParser:
         "--scope",
         dest="scopes",
         action="append",
-        choices=["stats", "admin"],
-        help="stats: read figures; admin: manage accounts, tokens and share links; may be repeated; default: stats",
+        choices=["stats", "annotate", "admin"],
+        help="stats: read figures; annotate: add annotations to charts; "
+        "admin: manage accounts, tokens and share links; may be repeated; default: stats",
     )
     _add_domains(add, "a domain that the token may see, or *.example.com; may be repeated; default: all")
     _add_expiry(add)

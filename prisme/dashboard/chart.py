@@ -50,7 +50,7 @@ class Options(msgspec.Struct, frozen=True):
 class Point(msgspec.Struct, frozen=True):
     """A row of the table: a bucket from `at` to `until` (Unix seconds), and the one that it is compared with.
 
-    `change` is that of the value, such as `+12%`; `note` says what is special about the bucket. Both may be empty.
+    `change` is that of the value, such as `+12%`; `note` has the texts of its annotations. Both may be empty.
     """
 
     at: int

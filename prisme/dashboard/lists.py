@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from prisme.access.shares import SHARE
+from prisme.access.sharing import credentials
 from prisme.dashboard.list_items import build_items
 from prisme.dashboard.list_types import ERRORS, LIST_TYPES, PROPERTIES, list_metric, stats_name
 from prisme.dashboard.metrics import METRICS, compare_values
@@ -97,8 +97,7 @@ def link_export(state: UrlState, name: str, extension: str = "", more: Mapping[s
     CSV is linked to be opened in a spreadsheet.
     """
     parameters = {key: text for key, text in state.stats_parameters().items() if key not in COMPARE} | dict(more)
-    if state.get(SHARE):
-        parameters[SHARE] = state.get(SHARE)
+    parameters |= credentials(state.parameters)
     if extension == CSV:
         parameters[SPREADSHEET] = "1"
     return f"{state.root}/api/v1/stats/{name}{extension}?{urlencode(parameters)}"

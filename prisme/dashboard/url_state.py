@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from prisme.access.shares import SHARE
+from prisme.access.sharing import CREDENTIALS, EMBED, PUBLIC
 from prisme.base.errors import InputError
 from prisme.base.timexpr import SECOND
 from prisme.dashboard import filter_terms, periods
@@ -24,7 +24,7 @@ ROW: Final = "/dashboard/row"
 # Parameters that are passed on to the stats API, and those of the page alone.
 _STATS_PARAMETERS: Final = ("tz", "interval", *COMPARE)
 _PAGE_PARAMETERS: Final = ("period", "metric", "sources", "pages", "technology", "events", "links", "property")
-_KNOWN: Final = (*_PAGE_PARAMETERS, "from", "to", *_STATS_PARAMETERS, SHARE)
+_KNOWN: Final = (*_PAGE_PARAMETERS, "from", "to", *_STATS_PARAMETERS, *CREDENTIALS)
 
 
 class UrlState(msgspec.Struct, frozen=True):
@@ -89,4 +89,6 @@ def read_parameters(query: Mapping[str, str]) -> dict[str, str]:
     Raises InputError for an invalid filter.
     """
     known = {name: text for name, text in query.items() if text and (name in _KNOWN or filters.is_filter(name))}
+    if EMBED in known and PUBLIC not in known:
+        raise InputError(f"{EMBED}: is for public dashboards, such as public=example.com&embed=1")
     return known | {name: filter_terms.normalise(name, known[name]) for name in filters.list_names(known)}

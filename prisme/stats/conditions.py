@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
-from prisme.base.domains import is_wildcard, suffix
+from prisme.base.domains import host_of, is_any_port, is_wildcard, suffix
 from prisme.stats import sources
 from prisme.stats.columns import time_column
 from prisme.stats.filters import EVERY_TABLE, GOAL, Bind, Filters, compose
@@ -106,10 +106,12 @@ def allowed(entries: Collection[str], bind: Bind) -> str:
 
     `bind` binds a value, and returns the name of its parameter.
     """
-    exact = bind([entry for entry in entries if not is_wildcard(entry)])
+    exact = bind([entry for entry in entries if not is_wildcard(entry) and not is_any_port(entry)])
     host = "split_part(domain, ':', 1)"
     under = (f"ends_with({host}, {bind(suffix(entry))})" for entry in entries if is_wildcard(entry))
-    return " OR ".join((f"list_contains({exact}, domain)", *under))
+    hosts = [host_of(entry) for entry in entries if is_any_port(entry)]
+    ported = (f"domain = {bind(one)} OR starts_with(domain, {bind(f'{one}:')})" for one in hosts)
+    return " OR ".join((f"list_contains({exact}, domain)", *under, *ported))
 
 
 def _all(conditions: list[str]) -> str:

@@ -5,6 +5,7 @@ from typing import Final
 from prisme.access import keys
 from prisme.access.grants import Grant
 from prisme.access.shares import SHARE
+from prisme.access.sharing import EMBED, PUBLIC
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.web.authentication import Authenticator
@@ -40,13 +41,16 @@ class Identifier:
         grant = await self._pool.run(lambda: self._authenticator.identify(parsed), sender)
         if isinstance(grant, Grant):
             request.sender = self._remember(digest, grant)
-        elif grant.status == 401:
+        elif grant.status in {401, refusal.NOT_PUBLIC.status}:
             self._known.pop(digest, None)
         return grant
 
     def find_known(self, parsed: ParsedRequest) -> Sender | None:
-        """The sender of a request whose credentials were valid when they were last seen."""
-        credentials = _find_credentials(parsed)
+        """The sender of a request whose credentials were valid when they were last seen.
+
+        A public page is nobody's credentials: everybody knows its address.
+        """
+        credentials = "" if _find_public(parsed) else _find_credentials(parsed)
         return self._known.get(keys.digest(credentials)) if credentials else None
 
     def _remember(self, digest: bytes, grant: Grant) -> Sender:
@@ -59,11 +63,17 @@ class Identifier:
 
 def _find_credentials(parsed: ParsedRequest) -> str:
     """What the grant depends on, as one text; empty without credentials."""
-    key = parsed.headers.get("authorization", "") or parsed.query.get(SHARE, "")
+    key = parsed.headers.get("authorization", "") or _find_public(parsed) or parsed.query.get(SHARE, "")
     return key or parsed.cookies.get(LOGIN_COOKIE, "")
+
+
+def _find_public(parsed: ParsedRequest) -> str:
+    """The address of a public page as one text, which is no key; empty without one, or where a token decides."""
+    host = parsed.query.get(PUBLIC, "")
+    return f"{PUBLIC} {EMBED in parsed.query} {host}" if host and not parsed.headers.get("authorization") else ""
 
 
 def _sender_of(grant: Grant) -> Sender:
     kind = grant.actor.partition(":")[0]
-    rank = {"user": Rank.ACCOUNT, "share": Rank.SHARE}.get(kind, Rank.TOKEN)
+    rank = {"user": Rank.ACCOUNT, "share": Rank.SHARE, "public": Rank.SHARE}.get(kind, Rank.TOKEN)
     return Sender(rank, grant.actor)

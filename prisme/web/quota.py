@@ -10,7 +10,7 @@ class Rank(IntEnum):
 
     ACCOUNT = 0
     TOKEN = 1
-    SHARE = 2
+    SHARE = 2  # and public pages, each as one sender
     NOBODY = 3  # without valid credentials
 
 

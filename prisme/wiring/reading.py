@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from prisme.access.accounts import Accounts
+from prisme.access.annotations import Annotations
 from prisme.access.browsers import Browsers
 from prisme.access.goals import GoalList
 from prisme.access.setup import Setup
 from prisme.access.shares import Shares
+from prisme.access.sharing import Sharing
 from prisme.access.tokens import Tokens
 from prisme.access.views import Views
 from prisme.runtime.clock import Clock
@@ -20,14 +22,28 @@ from prisme.stats.cache.sites import SiteCache
 from prisme.store.control import Control
 from prisme.store.database import Database
 from prisme.visit.sites import Sites
-from prisme.web import static
+from prisme.web import badge, static
 from prisme.web.api import admin
 from prisme.web.api import stats as stats_api
 from prisme.web.api.admin import AdminApiDeps
 from prisme.web.api.stats import StatsDeps
 from prisme.web.authentication import Authenticator
+from prisme.web.badge import BadgeDeps
 from prisme.web.identification import Identifier
-from prisme.web.pages import dashboard, filters, live, login, row, settings, share, site, site_goals, sites
+from prisme.web.pages import (
+    dashboard,
+    dashboard_forms,
+    filters,
+    live,
+    login,
+    public,
+    row,
+    settings,
+    share,
+    site,
+    site_goals,
+    sites,
+)
 from prisme.web.pages import list as list_page
 from prisme.web.pages import setup as setup_page
 from prisme.web.pages.endpoints import PageDeps
@@ -73,8 +89,9 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     """All routes that show something, and those of the accounts of who may see it. `closing` ends their threads."""
     config, database, clock = deps.config, deps.database, deps.clock
     control, templates = deps.control, deps.templates
+    sharing, annotations = Sharing(control, deps.sites.list), Annotations(control, deps.sites.list)
     authenticator = Authenticator(
-        Accounts(control), Tokens(control), Shares(control), lambda: clock.wall() // 1_000_000_000
+        Accounts(control), Tokens(control), Shares(control), sharing, lambda: clock.wall() // 1_000_000_000
     )
     figures_pool = WorkerPool("figures", _READERS_PER_RANK, _MAX_QUEUED, low_priority=True, per_rank=True)
     access_pool = WorkerPool("access", 1, _MAX_QUEUED)
@@ -91,7 +108,20 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     access_page = PageDeps(templates, access_pool, identifier)
     scripts, goals = ScriptRequests(deps.urls), GoalList(control)
     dashboard_deps = DashboardDeps(
-        figures_page, source, SiteCache(), authenticator, Views(control), deps.sites, scripts, deps.intake, goals
+        figures_page,
+        source,
+        SiteCache(),
+        authenticator,
+        Views(control),
+        annotations,
+        sharing,
+        deps.sites,
+        scripts,
+        deps.intake,
+        goals,
+    )
+    admin_deps = AdminApiDeps(
+        control, authenticator, identifier, access_pool, passwords, deps.sites, annotations, config.base_path
     )
     browsers = Browsers(control)
     limit = RequestLimit(config.api_stats_rate_limit, clock.steady, identifier)
@@ -100,6 +130,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     others = limit.guard(
         {
             **dashboard.routes(dashboard_deps),
+            **dashboard_forms.routes(dashboard_deps),
             **list_page.routes(dashboard_deps),
             **filters.routes(dashboard_deps),
             **live.routes(dashboard_deps),
@@ -107,11 +138,11 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
             **sites.routes(dashboard_deps),
             **site.routes(dashboard_deps),
             **site_goals.routes(dashboard_deps),
-            **admin.routes(
-                AdminApiDeps(control, authenticator, identifier, access_pool, passwords, deps.sites, config.base_path)
-            ),
+            **admin.routes(admin_deps),
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
             **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),
+            **public.routes(access_page),
+            **badge.routes(BadgeDeps(source, sharing, identify_pool, figures_pool)),
             **share.routes(ShareDeps(access_page, authenticator, passwords)),
             **setup_page.routes(SetupDeps(access_page, authenticator, setup, browsers, deps.log)),
         }

@@ -6,6 +6,7 @@ import argon2
 import pytest
 
 from prisme.access import accounts as accounts_module
+from prisme.access import annotations as annotations_module
 from prisme.access import browsers as browsers_module
 from prisme.access import keys
 from prisme.access import login_attempts as login_attempts_module
@@ -13,17 +14,20 @@ from prisme.access import shares as shares_module
 from prisme.access import tokens as tokens_module
 from prisme.access import views as views_module
 from prisme.access.accounts import Accounts
+from prisme.access.annotations import Annotations
 from prisme.access.browsers import Browsers
 from prisme.access.grants import AccessError, Grant, operator
 from prisme.access.login_attempts import PER_ADDRESS, PER_NETWORK, WINDOW, AttemptLimiter
 from prisme.access.shares import Shares
+from prisme.access.sites import SiteList
 from prisme.access.tokens import Tokens
-from prisme.access.views import Views
+from prisme.access.views import Owner, Views
 from prisme.store.control import Control
 from prisme.visit import address
 from prisme.web.password_check import stranger_limits
 
 BY = operator("test")
+ADA = Owner(account="ada")
 PASSWORD = "correct horse battery"
 
 
@@ -83,11 +87,11 @@ def test_lengths_of_the_names_of_tokens(control: Control, length: int, fits: boo
 def test_lengths_of_the_names_of_views(control: Control, length: int, fits: bool) -> None:
     views = Views(control)
     if fits:
-        views.save("ada", "v" * length, "")
+        views.save(ADA, "v" * length, "")
         assert [view.name for view in views.list("ada")] == ["v" * length]
     else:
         with pytest.raises(AccessError, match="1 to 64 characters"):
-            views.save("ada", "v" * length, "")
+            views.save(ADA, "v" * length, "")
 
 
 def test_only_so_many_tokens(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,12 +121,41 @@ def test_only_so_many_views(control: Control, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(views_module, "_MAX_VIEWS", 3)
     views = Views(control)
     for number in range(3):
-        views.save("ada", f"v{number}", "")
+        views.save(ADA, f"v{number}", "")
     with pytest.raises(AccessError, match="already 3 views"):
-        views.save("ada", "v3", "")
-    views.save("ada", "v2", "country=DE")
-    views.remove("ada", "v0")
-    views.save("ada", "v3", "")
+        views.save(ADA, "v3", "")
+    views.save(ADA, "v2", "country=DE")
+    views.remove("ada", views.list("ada")[0].id, of_sites=False)
+    views.save(ADA, "v3", "")
+    monkeypatch.setattr(views_module, "_MAX_SITE_VIEWS", 2)
+    views.save(Owner(site="a.example"), "v", "")
+    views.save(Owner(site="b.example"), "v", "")
+    views.save(Owner(site="b.example"), "v", "country=DE")
+    with pytest.raises(AccessError, match="already 2 views of sites"):
+        views.save(Owner(site="a.example"), "w", "")
+
+
+def test_only_so_many_annotations(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (annotations_module.MAX_OF_SITE, annotations_module.MAX_TEXT) == (1000, 200)
+    monkeypatch.setattr(annotations_module, "MAX_OF_SITE", 2)
+    monkeypatch.setattr(annotations_module, "_MAX_OF_ALL", 3)
+    annotations = Annotations(control, SiteList(control, ("a.example", "b.example"), ()))
+    first, _ = (annotations.add(BY, "a.example", "x" * 200, 0) for _ in range(2))
+    for domain, text, why in (
+        ("a.example", "x", "already has 2"),
+        ("b.example", "x" * 201, "1 to 200 characters"),
+        ("b.example", " ", "1 to 200 characters"),
+        ("b.example", "a\nb", "1 to 200 characters"),
+        ("c.example", "x", "is not a site"),
+        ("*.b.example", "x", "many sites"),
+    ):
+        with pytest.raises(AccessError, match=why):
+            annotations.add(BY, domain, text, 0)
+    annotations.add(BY, "b.example", "x", 0)
+    with pytest.raises(AccessError, match="already 3 annotations"):
+        annotations.add(BY, "b.example", "x", 0)
+    annotations.remove(BY, first.id)
+    annotations.add(BY, "b.example", "x", 0)
 
 
 def test_the_oldest_of_too_many_log_ins_ends(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:

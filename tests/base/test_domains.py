@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from prisme.base.domains import allows, intersect
+from prisme.base.domains import allows, any_port, host_of, intersect
 
 LABELS = st.lists(st.sampled_from(["a", "b", "ab", "com"]), min_size=1, max_size=4)
 PORTS = st.sampled_from(["", "", ":80", ":8080"])
@@ -11,11 +11,14 @@ DOMAINS = st.builds(lambda labels, port: ".".join(labels) + port, LABELS, PORTS)
     ["[::1]", "[::1]:80"]
 )
 WILDCARDS = LABELS.map(lambda labels: "*." + ".".join(labels))
-ENTRIES = st.lists(DOMAINS | WILDCARDS, max_size=6).map(tuple)
+WITH_ANY_PORT = st.builds(any_port, DOMAINS.map(host_of))
+ENTRIES = st.lists(DOMAINS | WILDCARDS | WITH_ANY_PORT, max_size=6).map(tuple)
 
 
 def is_allowed(entries: tuple[str, ...], domain: str) -> bool:
-    """By labels, from the right."""
+    """By labels, from the right; or by the whole host, for any port."""
+    if any(domain == entry[:-2] or domain.startswith(entry[:-1]) for entry in entries if entry.endswith(":*")):
+        return True
     labels = domain.split(":")[0].split(".")
     parents = ["*." + ".".join(labels[cut:]) for cut in range(1, len(labels))]
     return any(entry in (domain, *parents) for entry in entries)
@@ -28,6 +31,10 @@ def is_allowed(entries: tuple[str, ...], domain: str) -> bool:
 @example(("*.example.com",), "example.com.evil.net")
 @example(("*.example.com",), "a.b.example.com:8080")
 @example(("example.com",), "example.com:8080")
+@example(("example.com:*",), "example.com:8080")
+@example(("example.com:*",), "example.com")
+@example(("example.com:*",), "a.example.com")
+@example(("[::1]:*",), "[::1]:80")
 def test_domains_are_allowed(entries: tuple[str, ...], domain: str) -> None:
     assert allows(entries, domain) == is_allowed(entries, domain)
 

@@ -8,6 +8,8 @@ import httpx
 from prisme.access.accounts import Accounts
 from prisme.access.grants import operator
 from prisme.access.shares import Shares
+from prisme.access.sharing import Sharing
+from prisme.access.sites import SiteList
 from prisme.access.tokens import Tokens
 from prisme.store.control import Control
 from tests.server import LiveServer, browser
@@ -42,6 +44,9 @@ class Callers:
             "share link": {"params": {"share": shares.add(BY, SECRET, now)[1]}},
             "share link as token": self.bearer(shares.add(BY, SECRET, now)[1]),
         }
+        sites = SiteList(control, (), ())
+        sites.add(BY, OTHER, now)
+        Sharing(control, sites).switch(BY, OTHER, "public", True, now)
         eve = accounts.find_login(self.cookie("eve")["cookies"]["prisme_login"], now)
         assert eve
         self.other_domain = {
@@ -50,6 +55,7 @@ class Callers:
             "token of a viewer": self.bearer(tokens.add(eve.grant, "t", now)[1]),
             "share link": {"params": {"share": shares.add(BY, OTHER, now)[1]}},
             "share link as token": self.bearer(shares.add(BY, OTHER, now)[1]),
+            "public page over a log-in": {"params": {"public": OTHER}, **self.admin},
             "share link over a log-in": {"params": {"share": shares.add(BY, OTHER, now)[1]}, **self.admin},
         }
         past, soon = now - 100, now - 50

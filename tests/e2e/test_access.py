@@ -24,6 +24,7 @@ from tests.server import LiveServer, watch_routes
 MARKS = (SECRET, "unseen", "secretive", "Firefox", "lettre")
 OPEN = re.compile(
     r"/api/v1/(?:events|noscript)/.*|/api/v1/healthcheck|/static/(?:(?:wa|dashboard)\.js|icon\.svg)|/(?:login|logout|setup|share|favicon\.ico|robots\.txt)"
+    r"|/(?:public|badge)/:name"  # tests/e2e/test_sharing.py
 )
 # Pages that lead whoever is nobody to a log-in.
 SETTINGS = tuple(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit"))
@@ -34,6 +35,7 @@ DASHBOARDS = (
     "/dashboard/row",
     "/dashboard/filter",
     "/dashboard/suggest",
+    "/dashboard/share",
 )
 PAGES = ("/", "/sites", "/site", "/site/goals", *DASHBOARDS, "/settings", *SETTINGS)
 LISTS = ("top-pages", "sources", "top-countries", "top-custom-events", "custom-properties", "top-file-downloads")
@@ -181,11 +183,12 @@ def test_only_admins_manage(server: LiveServer, routes: dict[str, Methods], call
         "/settings/account",
         "/settings/tokens",
         "/api/v1/me",
+        "/api/v1/annotations",  # tests/e2e/test_annotations.py
         "/api/v1/tokens",
         "/api/v1/tokens/:name",
     }
     readers = [*callers.other_domain.values(), *(who for name, who in callers.allowed.items() if name != "admin")]
-    for pattern, method in [*guarded(routes), ("/site", "GET")]:
+    for pattern, method in [*guarded(routes), ("/site", "GET"), ("/dashboard/share", "GET")]:
         if "stats" in pattern or pattern in own:
             continue
         for who in readers:
@@ -313,7 +316,7 @@ def test_changes_work_at_once(server: LiveServer, callers: Callers) -> None:
         ("users", {"name": "x", "password": PASSWORD, "domains": ["https://a.b"]}, "'https://a.b' is not a domain: "),
         ("users", {"name": "x", "password": PASSWORD, "nmae": 1}, "Object contains unknown field `nmae`"),
         ("tokens", {"name": ""}, "a token needs a name of 1 to 100 characters"),
-        ("tokens", {"name": "x", "scopes": []}, "a token needs one or more of the scopes stats, admin"),
+        ("tokens", {"name": "x", "scopes": []}, "a token needs one or more of the scopes stats, annotate, admin"),
         ("tokens", {"name": "x", "domains": []}, "give at least one domain, or "),
         ("tokens", {"name": "x", "scopes": ["admin"], "domains": ["a.b"]}, "the scope admin includes all domains"),
         ("tokens", {"name": "x", "expires": "2001"}, "the expiry of a token must be in the future"),

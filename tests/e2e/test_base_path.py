@@ -33,7 +33,7 @@ def test_no_link_of_a_page_leaves_the_path(server: LiveServer, callers: Callers)
     Tokens(control).add(BY, "report", now)
     _, key = Shares(control).add(BY, SECRET, now)
     for name in ("one", "two"):
-        fields = {"name": name, "back": f"{ROOT}/dashboard?period=7d"}
+        fields = {"name": name, "back": f"{ROOT}/dashboard?period=7d", "period": "1"}
         saved = call(server, "POST", f"{ROOT}/dashboard/views", callers.admin, data=fields)
         assert saved.headers["location"] == f"{ROOT}/dashboard?period=7d"
     settings = [f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit")]
@@ -42,7 +42,16 @@ def test_no_link_of_a_page_leaves_the_path(server: LiveServer, callers: Callers)
         "a share link": {"/dashboard", "/dashboard/list", "/dashboard/row"},
         "nobody": {"/login"},
     }
-    posted = {"/logout", "/login", "/sites", "/site", "/dashboard/views", "/dashboard/share", *(settings[:-1])}
+    posted = {
+        "/logout",
+        "/login",
+        "/sites",
+        "/site",
+        "/dashboard/views",
+        "/dashboard/share",
+        "/dashboard/annotations",
+        *(settings[:-1]),
+    }
     forms = set()
     for who, cookies, start in (
         ("ada", callers.admin["cookies"], "/"),
@@ -129,7 +138,9 @@ def test_a_filter_may_have_dots(server: LiveServer, callers: Callers) -> None:
     "back", ["https://evil.example", "//evil.example", "/stats/../evil", "/stats/stats/dashboard", "/evil", "/stats"]
 )
 def test_a_form_leads_back_to_the_dashboard_alone(server: LiveServer, callers: Callers, back: str) -> None:
-    answer = call(server, "POST", f"{ROOT}/dashboard/views", callers.admin, data={"name": "x", "back": back})
+    answer = call(
+        server, "POST", f"{ROOT}/dashboard/views", callers.admin, data={"name": "x", "back": back, "period": "1"}
+    )
     assert answer.headers["location"] == f"{ROOT}/dashboard"
 
 
@@ -139,7 +150,7 @@ def test_share_links_have_the_path(server: LiveServer, callers: Callers) -> None
     assert f'href="{server.url}{ROOT}/share?share=' in shown
     assert f'href="{ROOT}/dashboard?period=7d"' in shown
     shown = call(server, "POST", f"{ROOT}/settings/shares", callers.admin, data={"do": "add", "domain": SECRET}).text
-    assert f'<a href="{ROOT}/share?share=' in shown
+    assert f'href="{server.url}{ROOT}/share?share=' in shown
     made = call(server, "POST", "/api/v1/shares", callers.admin, json={"domain": SECRET}).json()
     assert made["path"].startswith(f"{ROOT}/share?share=")
     assert call(server, "GET", made["path"], {}).headers["location"].startswith(f"{ROOT}/dashboard?share=")

@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, expect
 
+from prisme.access.shares import Shares
 from prisme.demo.traffic import SITES
+from prisme.store.control import Control
 from tests.e2e.dashboard import ONE, Open, demo, open_menu, query, rows
 from tests.server import LiveServer
 
@@ -29,8 +31,9 @@ def test_the_page_is_whole_without_javascript(server: LiveServer, plain: Open) -
     assert page.locator("#plot path.now").get_attribute("d")
     assert page.locator("#plot path.then").get_attribute("d")
     assert page.locator("#values tbody tr").count() == 28
+    period = {"from": "now-27d/d", "metric": "visitors"}
     seen = server.http.get(
-        "/api/v1/stats/top-countries", params={"from": "now-27d/d", "limit": "300"}, headers=server.make_token()
+        "/api/v1/stats/top-countries", params=period | {"limit": "300"}, headers=server.make_token()
     ).json()
     counts = dict(zip(seen["keys"], seen["values"], strict=True))
     titles = page.locator(".map title").all_text_contents()
@@ -38,8 +41,7 @@ def test_the_page_is_whole_without_javascript(server: LiveServer, plain: Open) -
     assert 10 < len(titles) <= len(counts)  # the map leaves out what is too small for it
     assert page.locator(".week tbody td").count() == 7 * 24
     assert rows(page, "countries")[0][0] == "United States"
-    params = {"from": "now-27d/d", "metric": "visitors"}
-    top = server.http.get("/api/v1/stats/top-pages", params=params, headers=server.make_token()).json()
+    top = server.http.get("/api/v1/stats/top-pages", params=period, headers=server.make_token()).json()
     assert [name for name, _ in rows(page, "pages")] == top["keys"]
     cells = page.locator(".week tbody td .vh").all_inner_texts()
     assert [int(text.replace(",", "")) for text in cells] == told["weekday-hours"]["values"]
@@ -153,24 +155,30 @@ def test_time_zone(plain: Open) -> None:
 
 def test_saved_views(plain: Open) -> None:
     page = plain("/dashboard?period=7d&country=DE")
-    open_menu(page, "More")
+    open_menu(page, "Views")
     page.fill("#view-name", "Germany <b>this week")
+    page.get_by_label("With the period").check()
     page.get_by_role("button", name="Save").click()
     assert query(page) == {"period": "7d", "country": "DE"}
     page.goto(page.url.partition("?")[0])
-    open_menu(page, "More")
+    open_menu(page, "Views")
     page.get_by_role("link", name="Germany <b>this week").click()
     assert query(page) == {"period": "7d", "country": "DE"}
-    open_menu(page, "More")
-    page.get_by_role("button", name="Delete the view").click()
-    open_menu(page, "More")
+    open_menu(page, "Views")
+    page.locator(".ask summary").click()
+    page.get_by_role("button", name="Delete “Germany <b>this week” now").click()
+    open_menu(page, "Views")
     assert page.get_by_role("link", name="Germany <b>this week").count() == 0
 
 
 def test_share_from_here(chromium: Browser, server: LiveServer, plain: Open) -> None:
     page = plain(f"/dashboard?domain={ONE}")
     open_menu(page, "More")
+    page.get_by_role("link", name="Create share link").click()
+    assert Shares(Control(server.folder)).list() == []
+    page.get_by_label("Expires").fill("30d")
     page.get_by_role("button", name="Create share link").click()
+    assert Shares(Control(server.folder)).list()[0].expires
     link = page.locator(".notice a").get_attribute("href") or ""
     assert link.startswith(f"{server.url}/share?share=")
     stranger = chromium.new_context(java_script_enabled=False)
@@ -192,13 +200,14 @@ def test_viewers_see_their_sites_alone(plain: Open) -> None:
     assert page.locator("header .site").inner_text() == ONE
     assert SITES[1] not in page.content()
     assert page.locator("#health").count() == 0
-    assert page.get_by_role("button", name="Create share link").count() == 0
+    assert page.get_by_role("link", name="Create share link").count() == 0
 
 
 def test_a_share_link_of_an_idn(server: LiveServer, plain: Open) -> None:
     page = plain("/dashboard?domain=bücher.example")
     open_menu(page, "More")
-    expect(page.locator(".pop", has_text="Anyone with the link")).to_contain_text("bücher.example")
+    page.get_by_role("link", name="Create share link").click()
+    expect(page.locator("p", has_text="Anyone with the link")).to_contain_text("bücher.example")
     page.get_by_role("button", name="Create share link").click()
     assert page.locator("h1").inner_text() == "Share link for bücher.example"
     page.locator(".notice a").click()

@@ -12,8 +12,12 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from prisme import assets
+from prisme.access.annotations import Annotations
 from prisme.access.grants import operator
 from prisme.access.shares import Shares
+from prisme.access.sharing import KINDS, Sharing
+from prisme.access.sites import SiteList
+from prisme.access.views import Owner, Views
 from prisme.store.control import Control
 from tests.e2e.dashboard import IDN, ONE, Open, add_people, demo, log_in, open_menu, see
 from tests.requirements import miss, need
@@ -23,8 +27,14 @@ from tests.server import LiveServer, browser
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with demo(tmp_path_factory.mktemp("dashboard")) as live:
+        control, now = Control(live.folder), int(time.time())
         for domain in (ONE, IDN):  # Settings have something to list.
-            Shares(Control(live.folder)).add(operator("test"), domain, int(time.time()))
+            Shares(control).add(operator("test"), domain, now)
+        sites = SiteList(control, (ONE,), ())
+        for kind in KINDS:
+            Sharing(control, sites).switch(operator("test"), ONE, kind, True, now)
+        Annotations(control, sites).add(operator("test"), ONE, "Version 2 deployed " * 10, now)
+        Views(control).save(Owner(account="ada"), "Readers from Germany " * 3, "country=DE")
         yield live
 
 
@@ -122,6 +132,8 @@ STATES = [
     "/sites?search=nothing",
     f"/site?host={ONE}",
     f"/site/goals?host={ONE}",
+    f"/dashboard/share?domain={ONE}",
+    f"/dashboard?public={ONE}&embed=1",
     *(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit")),
 ]
 
@@ -146,8 +158,8 @@ def test_axe_finds_nothing_before_log_in(chromium: Browser, server: LiveServer, 
 
 
 def test_axe_finds_nothing_in_open_menus(visit: Open) -> None:
-    page = visit()
-    for name in ("All sites", "Last 28 days", "vs.", "Filter", "More", "ada"):
+    page = visit(f"/dashboard?domain={ONE}")
+    for name in (ONE, "Last 28 days", "vs.", "Filter", "Views", "More", "ada"):
         open_menu(page, name)
         if name == "Filter":
             page.fill("#filter-value", "BLOG")

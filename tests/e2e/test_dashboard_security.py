@@ -132,7 +132,7 @@ def test_other_sites_and_strangers_change_nothing(server: LiveServer, path: str)
         if path.endswith("share"):
             assert client.post(path, data=form).status_code == 403
         else:
-            there = client.post(path, data=form | {"back": "https://evil.example/"})
+            there = client.post(path, data=form | {"back": "https://evil.example/", "period": "1"})
             assert there.headers["location"] == "/dashboard"
             assert client.post(path, data={"name": " ", "back": "/dashboard"}).status_code == 400
 

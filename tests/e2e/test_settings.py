@@ -179,7 +179,7 @@ def test_wrong_tokens_are_said(vic: httpx.Client, fields: dict[str, str], told: 
 
 def test_share_links(server: LiveServer, ada: httpx.Client) -> None:
     made = do(ada, "shares", do="add", domain="example.com", expires="12h", password="open sesame 99")
-    link = re.search(r'href="(/share\?share=[^"]+)"', made.text)
+    link = re.search(rf'href="{server.url}(/share\?share=[^"]+)"', made.text)
     assert link
     assert 'type="password"' in server.http.get(link[1]).text
     told = ada.get("/settings/shares").text

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prisme.access.views import View, Views
+from prisme.access.views import Owner, View, Views
 from prisme.assets import COUNTRIES
 from prisme.store.control import FILE, Control
 from prisme.store.errors import StoreError
@@ -314,4 +314,4 @@ def test_saved_views_have_the_new_name_of_macos(tmp_path: Path, before: str, aft
     with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as accounts:
         accounts.execute("INSERT INTO views VALUES ('ada', 'mine', ?)", (before,))
         accounts.commit()
-    assert Views(Control(tmp_path)).list("ada") == [View("mine", after)]
+    assert Views(Control(tmp_path)).list("ada") == [View(1, Owner(account="ada"), "mine", after)]

@@ -40,9 +40,8 @@ HOSTS = [
     "127.0.0.1:8080",
 ]
 PARENTS = ["example.com", "shop.example.com", "a.shop.example.com", "evil.net", "le.com", "xn--e1afmkfd.com", "_.%.com"]
-ENTRIES = st.lists(st.sampled_from([*HOSTS, *(f"*.{parent}" for parent in PARENTS)]), max_size=5, unique=True).map(
-    tuple
-)
+WIDE = [*(f"*.{parent}" for parent in PARENTS), "example.com:*", "[::1]:*", "shop.example.com:*"]
+ENTRIES = st.lists(st.sampled_from([*HOSTS, *WIDE]), max_size=5, unique=True).map(tuple)
 SPAN = Span(FIRST, LAST + DAY, [FIRST, LAST + DAY])
 
 
@@ -78,6 +77,7 @@ def count_by_hand(entries: tuple[str, ...]) -> Oracle:
 @example(())
 @example(("*.example.com",))
 @example(("*.evil.net", "[::1]"))
+@example(("[::1]:*", "example.com:*"))
 @many
 def test_figures_of_wildcards(reader: Reader, entries: tuple[str, ...]) -> None:
     stats, oracle = Stats(reader, entries), count_by_hand(entries)

@@ -13,6 +13,8 @@ from prisme.access import keys
 from prisme.access.accounts import Accounts
 from prisme.access.grants import Grant, operator
 from prisme.access.shares import Shares
+from prisme.access.sharing import Sharing
+from prisme.access.sites import SiteList
 from prisme.access.tokens import Tokens
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
@@ -47,7 +49,9 @@ class World:
                 return await super().run(work, sender, *others)
 
         self.pool = Watched("test", 1, 64)
-        self.identifier = Identifier(Authenticator(self.accounts, self.tokens, self.shares, lambda: 0), self.pool)
+        self.sharing = Sharing(control, SiteList(control, ("open.example", "closed.example"), ()))
+        authenticator = Authenticator(self.accounts, self.tokens, self.shares, self.sharing, lambda: 0)
+        self.identifier = Identifier(authenticator, self.pool)
 
     def identify(self, parsed: ParsedRequest) -> tuple[Grant | Refusal, Sender]:
         request = make_request(PROXY)
@@ -98,6 +102,21 @@ def test_who_has_no_credentials_needs_no_thread(world: World) -> None:
     assert world.identify(send()) == (refusal.NOT_LOGGED_IN, world.stranger)
     assert world.senders == []
     assert world.identify(send(bearer("prtok_wrong"))) == (refusal.KEY_UNKNOWN, world.stranger)
+
+
+def test_a_public_page_is_one_sender_and_nobodys_credentials(world: World) -> None:
+    world.sharing.switch(BY, "open.example", "public", True, 0)
+    parsed, sender = send(query={"public": "open.example"}), Sender(Rank.SHARE, "public:open.example")
+    for host in ("closed.example", "nowhere.example", "*.example", "a b", ""):
+        assert world.identify(send(query={"public": host}))[0] in (refusal.NOT_PUBLIC, refusal.NOT_LOGGED_IN)
+    for _ in range(2):
+        assert world.identify(parsed)[1] == sender
+        assert world.identifier.find_known(parsed) is None
+    assert world.senders[-1] == sender
+    world.sharing.switch(BY, "open.example", "public", False, 0)
+    assert world.identify(parsed) == (refusal.NOT_PUBLIC, world.stranger)
+    world.identify(parsed)
+    assert world.senders[-1] == world.stranger
 
 
 def test_credentials_that_have_ended_are_forgotten(world: World) -> None:

@@ -1,4 +1,4 @@
-"""The admin API: accounts, tokens, share links and the audit log as JSON, for admins; own tokens for everybody."""
+"""The admin API: accounts, tokens, share links, sites, annotations, the audit log as JSON; most of it for admins."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from prisme.access.annotations import Annotations
 from prisme.access.grants import ADMIN, NotFoundError
 from prisme.base import refusal
 from prisme.base.errors import InputError
@@ -13,7 +14,7 @@ from prisme.base.refusal import Refusal
 from prisme.store.control import Control
 from prisme.web import responses
 from prisme.web.api import admin_actions as actions
-from prisme.web.api import site_actions
+from prisme.web.api import annotation_actions, site_actions
 from prisme.web.api.admin_actions import Call
 from prisme.web.authentication import Authenticator
 from prisme.web.body import BodyReader
@@ -41,10 +42,11 @@ class AdminApiDeps(msgspec.Struct, frozen=True):
     pool: WorkerPool
     passwords: PasswordChecker
     sites: SiteRegistry
+    annotations: Annotations
     base_path: str
 
 
-# Gives what is encoded as JSON, or None for no content.
+# Gives what is encoded as JSON, or None for no content; or a refusal.
 Action = Callable[[Authenticator, Call], Any]
 # The password that a call is confirmed with, None for a call that needs none. Raises InputError.
 FindConfirmation = Callable[[Call], str | Refusal | None]
@@ -75,6 +77,13 @@ def routes(deps: AdminApiDeps) -> dict[str, Methods]:
         API + "sites/" + NAME: {
             "PATCH": admin(partial(site_actions.change_site, deps.sites)),
             "DELETE": admin(partial(site_actions.remove_site, deps.sites)),
+        },
+        API + "annotations": {
+            "GET": anyone(partial(annotation_actions.list_annotations, deps.annotations)),
+            "POST": anyone(partial(annotation_actions.add_annotation, deps.annotations), status=201),
+        },
+        API + "annotations/" + NAME: {
+            "DELETE": anyone(partial(annotation_actions.remove_annotation, deps.annotations)),
         },
         API + "audit": {"GET": admin(partial(actions.list_audit, deps.control))},
     }
@@ -157,6 +166,8 @@ def _act(authenticator: Authenticator, action: Action, call: Call, status: int) 
         return refusal.NOT_THERE.with_reason(str(error))
     except InputError as error:
         return refusal.FIELDS_INVALID.with_reason(str(error))
+    if isinstance(content, Refusal):
+        return content
     if content is None:
         return responses.make_response(204, _PRIVATE)
     return responses.make_response(status, [_JSON, *_PRIVATE], msgspec.json.encode(content))

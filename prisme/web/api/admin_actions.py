@@ -138,7 +138,7 @@ def add_token(auth: Authenticator, call: Call) -> Any:
 def remove_token(auth: Authenticator, call: Call) -> None:
     """`DELETE tokens/:name`."""
     owner = _token_owner(call.grant)
-    auth.tokens.remove(call.grant, _read_id(call.name), auth.clock(), owner=owner)
+    auth.tokens.remove(call.grant, read_id(call.name), auth.clock(), owner=owner)
 
 
 def list_shares(auth: Authenticator, _: Call) -> Any:
@@ -156,7 +156,7 @@ def add_share(base_path: str, auth: Authenticator, call: Call) -> Any:
 
 def remove_share(auth: Authenticator, call: Call) -> None:
     """`DELETE shares/:name`."""
-    auth.shares.remove(call.grant, _read_id(call.name), auth.clock())
+    auth.shares.remove(call.grant, read_id(call.name), auth.clock())
 
 
 def list_audit(control: Control, _: Authenticator, call: Call) -> dict[str, list[Entry]]:
@@ -178,7 +178,8 @@ def _token_owner(grant: Grant) -> str | None:
     return grant.account
 
 
-def _read_id(text: str) -> int:
+def read_id(text: str) -> int:
+    """The id in a path. Raises NotFoundError if it is none."""
     if text.isascii() and text.isdigit() and len(text) < 16:
         return int(text)
     raise NotFoundError(f"there is no entry with the id {text[:64]!r}")

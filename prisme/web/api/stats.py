@@ -8,7 +8,7 @@ import msgspec
 from prisme.access.goals import GoalList
 from prisme.access.grants import STATS as SCOPE
 from prisme.access.grants import Grant
-from prisme.access.shares import SHARE
+from prisme.access.sharing import credentials
 from prisme.base import refusal
 from prisme.base.domains import allows
 from prisme.base.errors import InputError
@@ -133,8 +133,8 @@ def _respond(
 
 def _read_query(deps: StatsDeps, name: str, as_csv: bool, parsed: ParsedRequest, grant: Grant) -> _Query | Refusal:
     """The query of a request, for a sender who may see the result."""
-    now, definitions = deps.source.now, deps.goals.read(grant.domains)
-    parameters = {key: text for key, text in parsed.query.items() if key != SHARE}
+    now, definitions, granted = deps.source.now, deps.goals.read(grant.domains), credentials(parsed.query)
+    parameters = {key: text for key, text in parsed.query.items() if key not in granted}
     try:
         read = read_figure_query(name, parameters, now, definitions.goals)
     except InputError as error:

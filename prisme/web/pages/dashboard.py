@@ -1,25 +1,28 @@
-"""The dashboard and its forms: save a view, create a share link."""
+"""The dashboard."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlencode
 
-from prisme.access.grants import ADMIN, Grant
-from prisme.access.shares import SHARE
+from prisme.access.annotations import Annotation, may_annotate
+from prisme.access.grants import ADMIN
+from prisme.access.sharing import public_site
 from prisme.base import refusal
 from prisme.base.domains import host_of, is_wildcard
-from prisme.base.errors import InputError
 from prisme.base.goals import concerns
+from prisme.base.offsets import localise
 from prisme.base.refusal import Refusal
-from prisme.dashboard import filter_terms, page
+from prisme.base.timexpr import SECOND
+from prisme.dashboard import annotations, filter_terms, page
 from prisme.dashboard.filter_chips import link_clear
 from prisme.dashboard.lists import CSV, link_export
 from prisme.dashboard.page_query import read_page_parameters, read_page_query
 from prisme.dashboard.period_menu import WITHOUT_DATES
+from prisme.dashboard.saved_views import build_views
 from prisme.dashboard.url_state import DASHBOARD, UrlState
+from prisme.stats.filters import DOMAIN
+from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
 from prisme.visit.origins import Hosts
-from prisme.web.pages.endpoints import PageRequest, form_endpoint
 from prisme.web.pages.health import health_values
 from prisme.web.pages.site_goals import goals_link
 from prisme.web.pages.site_rows import site_link
@@ -36,20 +39,16 @@ from prisme.web.pages.viewer import (
     visible_domains,
 )
 from prisme.web.responses import Response
-from prisme.web.routing import Endpoint, Methods
+from prisme.web.routing import Methods
 
 # Names of sites that the page without visits shows.
 _MOST_NAMES: Final = 10
-# Handles a form. Raises InputError for wrong fields.
-FormHandler = Callable[[DashboardDeps, Grant, PageRequest], Response | Refusal]
 
 
 def routes(deps: DashboardDeps) -> dict[str, Methods]:
-    """All routes of the dashboard, without those of lists and filters."""
+    """The route of the dashboard, without those of lists, filters, and forms that change something."""
     return {
         DASHBOARD: {"GET": viewer_endpoint(deps, _show_dashboard)},
-        f"{DASHBOARD}/views": {"POST": _form_endpoint(deps, _change_views)},
-        f"{DASHBOARD}/share": {"POST": _form_endpoint(deps, _add_share)},
     }
 
 
@@ -69,53 +68,25 @@ def _show_dashboard(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         state, query, faults = asked.state, asked.query, faults | asked.faults
         values = page.build_page(stats, state, query, [domain for domain, _ in domains], now, deps.source.cache)
     values |= frame_values(viewer, state, query.zone.key) | {"faults": faults, "typed": asked.typed}
+    values |= _note_values(deps, viewer, query, values, [domain for domain, _ in domains])
     values |= live_values(deps, viewer, state, query, now, reader.loads)
     values |= _menu_values(deps, viewer, state, values["chosen_domains"])
     return render("dashboard", values, refusal.QUESTION_INVALID.status if faults else 200)
 
 
-def _form_endpoint(deps: DashboardDeps, handle: FormHandler) -> Endpoint:
-    """An endpoint for a form whose sender is authenticated."""
+def _note_values(
+    deps: DashboardDeps, viewer: Viewer, query: StatsQuery, values: Mapping[str, Any], domains: list[str]
+) -> dict[str, Any]:
+    """The chart with the annotations of the sites that the page is about; a public page has none, they may be internal.
 
-    def handle_form(request: PageRequest) -> Response | Refusal:
-        if isinstance(request.grant, Refusal):
-            return request.grant
-        try:
-            return handle(deps, request.grant, request)
-        except InputError as error:
-            return refusal.FIELDS_INVALID.with_reason(str(error))
-
-    return form_endpoint(deps.page, handle_form, lambda why, _: why)
-
-
-def _change_views(deps: DashboardDeps, grant: Grant, request: PageRequest) -> Response | Refusal:
-    """Save or delete a view."""
-    if not grant.account:
-        return refusal.NOT_ALLOWED
-    back = _read_back(request)
-    if request.fields.get("remove"):
-        deps.views.remove(grant.account, request.fields["remove"])
-    else:
-        deps.views.save(grant.account, request.fields.get("name", ""), back.partition("?")[2])
-    return see_other(back)
-
-
-def _add_share(deps: DashboardDeps, grant: Grant, request: PageRequest) -> Response | Refusal:
-    """Create a share link, and show it; it cannot be shown again."""
-    if ADMIN not in grant.scopes:
-        return refusal.NOT_ALLOWED
-    authenticator = deps.authenticator
-    share, key = authenticator.shares.add(grant, request.fields.get("domain", ""), authenticator.clock())
-    link = f"{request.base}/share?{urlencode({SHARE: key})}"
-    values = {"domain": share.domain, "link": link, "back": request.root + _read_back(request)}
-    return deps.page.templates.render("shared", values)
-
-
-def _read_back(request: PageRequest) -> str:
-    """The dashboard's URL to go back to, from a form's field. It is one below the root."""
-    back = request.fields.get("back", "").removeprefix(request.root)
-    is_dashboard = back == DASHBOARD or back.startswith(f"{DASHBOARD}?")
-    return back if is_dashboard and back.isascii() and back.isprintable() else DASHBOARD
+    `domains` are those that the viewer may see.
+    """
+    shown = values["chosen_domains"] or ([] if DOMAIN in query.filters else domains)
+    edges, found = query.span.edges, list[Annotation]()
+    if not public_site(viewer.grant):
+        found = deps.annotations.find(shown, edges[0] // SECOND, edges[-1] // SECOND, annotations.MOST + 1)
+    notes = annotations.annotate(values["chart"], edges, found, query.zone, query.interval)
+    return {"chart": notes.chart, "notes": notes, "today": f"{localise(deps.source.now, query.zone):%Y-%m-%d}"}
 
 
 def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: list[str]) -> dict[str, Any]:
@@ -124,14 +95,14 @@ def _menu_values(deps: DashboardDeps, viewer: Viewer, state: UrlState, domains: 
     `domains` are those that the page is about.
     """
     grant = viewer.grant
-    dashboard = state.root + DASHBOARD
-    views = deps.views.list(grant.account) if grant.account else []
+    own = [] if public_site(grant) else deps.views.list(grant.account, domains)
+    one_site = domains[0] if len(domains) == 1 else ""
     return {
-        "views": [
-            {"name": view.name, "link": f"{dashboard}?{view.query}" if view.query else dashboard} for view in views
-        ],
+        "views": build_views(state, own),
+        "is_admin": ADMIN in grant.scopes,
         "add_goal_link": _link_goals(deps, viewer, domains),
-        "share_domain": domains[0] if ADMIN in grant.scopes and len(domains) == 1 else "",
+        "share_domain": one_site if ADMIN in grant.scopes else "",
+        "note_domain": one_site if grant.is_login and may_annotate(grant, one_site) else "",
         "clear": link_clear(state),
         "all_link": state.link({"period": "all", **WITHOUT_DATES}),
         "week_csv": link_export(state, "weekday-hours", CSV),

@@ -1,12 +1,12 @@
 """Endpoints of pages and forms: a request is parsed, and handled in a worker thread. Refusals are shown as a page."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 import msgspec
 
 from prisme.access.grants import Grant
-from prisme.access.shares import SHARE
+from prisme.access.sharing import credentials
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.dashboard.url_state import DASHBOARD
@@ -47,9 +47,9 @@ class PageRequest(msgspec.Struct, frozen=True):
 
     @property
     def dashboard_url(self) -> str:
-        """The path of the dashboard below the root, with the share link of the request if there is one."""
-        key = self.parsed.query.get(SHARE)
-        return f"{DASHBOARD}?{SHARE}={quote(key)}" if key else DASHBOARD
+        """The path of the dashboard below the root, with the share link or public page of the request, if any."""
+        granted = credentials(self.parsed.query)
+        return f"{DASHBOARD}?{urlencode(granted)}" if granted else DASHBOARD
 
 
 # Handles a request in a worker thread. An exception is a defect of ours.
@@ -144,5 +144,7 @@ async def _respond(
         with cancel_on_disconnect(request, parsed.cancellation):
             outcome = await handle(page_request)
     if isinstance(outcome, Refusal):
-        return error_page(deps.templates, request, outcome, page_request.dashboard_url)
+        # The same page for every host that shows nothing to the public.
+        home = DASHBOARD if outcome is refusal.NOT_PUBLIC else page_request.dashboard_url
+        return error_page(deps.templates, request, outcome, home)
     return put_below(root, outcome)

@@ -132,6 +132,8 @@ def _render(
         "fault": "",
         "notice": "",
         "made": "",
+        "made_for": "",
+        "base": request.base,
         "typed": {},
         "day": format_time,
         "shortest": keys.MIN_PASSWORD,

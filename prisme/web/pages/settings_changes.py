@@ -4,6 +4,7 @@ Each function takes the fields of a form, and gives the name of a notice, or val
 They raise InputError for wrong fields.
 """
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 import msgspec
@@ -75,7 +76,7 @@ def change_tokens(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome:
         return "removed"
     scopes = [scope for scope in SCOPES if fields.get(f"scope-{scope}")]
     domains = _split(fields.get("domains", "")) or None
-    expires = _read_expires(fields, now)
+    expires = read_expires(fields, now)
     _, key = tokens.add(grant, fields.get("name", ""), now, scopes=scopes, domains=domains, expires=expires)
     return {"made": key}
 
@@ -88,8 +89,9 @@ def change_shares(deps: SettingsDeps, grant: Grant, fields: Fields) -> Outcome:
         return "removed"
     # An empty field is no password; spaces are one, which is too short.
     password = fields.get("password") or None
-    _, key = shares.add(grant, fields.get("domain", ""), now, expires=_read_expires(fields, now), password=password)
-    return {"made": f"{deps.page.templates.root}/share?{urlencode({SHARE: key})}"}
+    expires = read_expires(fields, now)
+    share, key = shares.add(grant, fields.get("domain", ""), now, expires=expires, password=password)
+    return {"made": f"/share?{urlencode({SHARE: key})}", "made_for": share.domain}
 
 
 def token_owner(grant: Grant) -> str | None:
@@ -105,5 +107,6 @@ def _split(text: str) -> tuple[str, ...]:
     return tuple(part for part in text.replace(",", " ").split() if part)
 
 
-def _read_expires(fields: Fields, now: int) -> int | None:
+def read_expires(fields: Mapping[str, str], now: int) -> int | None:
+    """When something expires, from a form's field: Unix seconds, None for never. Raises InputError."""
     return timexpr.read_end(fields.get("expires", "").strip() or None, now)

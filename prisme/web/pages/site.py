@@ -1,4 +1,4 @@
-"""The page of one site: how far its set-up is, the snippet, aliases, share links, and how to be left out."""
+"""The page of one site: its set-up, the snippet, aliases, what is public, share links, and how to be left out."""
 
 import io
 from collections.abc import Mapping
@@ -18,14 +18,22 @@ from prisme.dashboard.url_state import UrlState
 from prisme.stats.queries import Stats
 from prisme.visit.origins import Hosts
 from prisme.web.pages.endpoints import read_id
+from prisme.web.pages.settings_changes import read_expires
 from prisme.web.pages.site_rows import SITE, SITES, dashboard_link, is_local, site_link
+from prisme.web.pages.site_sharing import build_switches
 from prisme.web.pages.site_steps import Arrivals, list_steps
 from prisme.web.pages.templates import format_time, see_other
 from prisme.web.pages.viewer import DashboardDeps, Viewer, admin_form, frame_values, open_reader, viewer_endpoint
 from prisme.web.responses import Response
 from prisme.web.routing import Methods
 
-_NOTICES: Final = {"added": "Added: its pages are counted from now on.", "saved": "Saved.", "removed": "Removed."}
+_NOTICES: Final = {
+    "added": "Added: its pages are counted from now on.",
+    "saved": "Saved.",
+    "removed": "Removed.",
+    "on": "Turned on.",
+    "off": "Turned off.",
+}
 
 
 def routes(deps: DashboardDeps) -> dict[str, Methods]:
@@ -40,7 +48,11 @@ def _change(deps: DashboardDeps, viewer: Viewer, fields: Mapping[str, str]) -> R
         case "alias" | "unalias" as do:
             _change_alias(deps, viewer, site, do, fields.get("alias", ""))
         case "share":
-            return _share(deps, viewer, site)
+            return _share(deps, viewer, site, fields)
+        case "switch":
+            kind, on = fields.get("kind", ""), fields.get("on") == "1"
+            deps.sharing.switch(viewer.grant, site.name, kind, on, deps.authenticator.clock())
+            return see_other(f"{site_link('', site.name)}&done={'on' if on else 'off'}")
         case "unshare":
             deps.authenticator.shares.remove(viewer.grant, read_id(fields), deps.authenticator.clock())
         case "remove":
@@ -59,9 +71,12 @@ def _change_alias(deps: DashboardDeps, viewer: Viewer, site: Site, do: str, alia
     deps.registry.publish()
 
 
-def _share(deps: DashboardDeps, viewer: Viewer, site: Site) -> Response | Refusal:
+def _share(deps: DashboardDeps, viewer: Viewer, site: Site, fields: Mapping[str, str]) -> Response | Refusal:
     """Create a share link, and show it; it cannot be shown again."""
-    _, key = deps.authenticator.shares.add(viewer.grant, site.name, deps.authenticator.clock())
+    now = deps.authenticator.clock()
+    _, key = deps.authenticator.shares.add(
+        viewer.grant, site.name, now, expires=read_expires(fields, now), password=fields.get("password") or None
+    )
     return _show(deps, viewer, made=f"{viewer.request.base}/share?{urlencode({SHARE: key})}")
 
 
@@ -82,6 +97,9 @@ def _show(
         "made": made,
         "day": format_time,
         "shares": _list_shares(deps, site),
+        "switches": []
+        if site.is_wildcard
+        else build_switches(site.name, deps.sharing.read(site.name), viewer.request.base),
     }
     values |= _site_values(deps, viewer, site, state) | _opt_out_values(site)
     return deps.page.templates.render("site", values | frame_values(viewer, state, "UTC"), 400 if fault else 200)

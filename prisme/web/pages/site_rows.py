@@ -99,6 +99,20 @@ def is_local(name: str) -> bool:
     return name in _LOCAL
 
 
+def frame_sources(hosts: Iterable[str]) -> list[str]:
+    """The sources of a CSP for the pages on some hosts: https, and for names of this machine any scheme and port.
+
+    An IPv6 address has none: the syntax of CSP does not know them.
+    """
+    sources = []
+    for host in hosts:
+        if is_local(host) or host.endswith(".localhost"):
+            sources += [f"http://{host}:*", f"https://{host}:*"]
+        elif not host.startswith("["):
+            sources.append(f"https://{host}")
+    return [source for source in sources if "[" not in source]
+
+
 def site_link(root: str, name: str) -> str:
     """The page of a site's settings."""
     return f"{root}{SITE}?{urlencode({'host': name})}"

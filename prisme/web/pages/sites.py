@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from prisme.access.shares import SHARE
+from prisme.access.sharing import credentials
 from prisme.access.sites import Site
 from prisme.base.refusal import Refusal
 from prisme.dashboard.age import format_age
@@ -60,8 +60,7 @@ def _add(deps: DashboardDeps, viewer: Viewer, fields: Mapping[str, str]) -> Resp
 def _show(deps: DashboardDeps, viewer: Viewer, fault: str = "", typed: Mapping[str, str] | None = None) -> Response:
     zone = {"tz": viewer.zone} if viewer.zone else {}
     query = read_query(_PERIOD | zone, deps.source.now, COMPARE)
-    shared = {SHARE: key} if (key := viewer.parameters.get(SHARE, "")) else {}
-    state = UrlState(shared, None, viewer.zone, viewer.request.root)
+    state = UrlState(credentials(viewer.parameters), None, viewer.zone, viewer.request.root)
     values = {
         "base": viewer.request.base,
         "is_admin": viewer.is_admin,

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any, Final
@@ -21,6 +22,10 @@ _STYLES: Final = (
     "base", "frame", "controls", "tiles", "chart", "lists", "row", "map", "week", "health", "sites", "settings",
     "screens", "goals", "print",
 )  # fmt: skip
+
+
+_FRAMES: Final = "frame-ancestors "
+_NO_FRAMES: Final = f"{_FRAMES}'none'".encode()
 
 
 class Templates:
@@ -43,7 +48,7 @@ class Templates:
         self._environment.filters["host"] = decode_host
         style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
         own = "; ".join(f"{kind} 'self'" for kind in ("script-src", "img-src", "connect-src", "form-action"))
-        policy = f"default-src 'none'; style-src 'sha256-{style_hash}'; {own}; base-uri 'none'; frame-ancestors 'none'"
+        policy = f"default-src 'none'; style-src 'sha256-{style_hash}'; {own}; base-uri 'none'; {_NO_FRAMES.decode()}"
         self._headers: list[Header] = [
             (b"content-type", b"text/html; charset=utf-8"),
             (b"cache-control", b"private, no-store"),
@@ -68,6 +73,17 @@ def format_time(seconds: int | None) -> str:
 def see_other(path: str, headers: list[Header] | None = None) -> Response:
     """A redirect to another page, which the browser requests with GET (303). The path is one below the root."""
     return make_response(303, [(b"location", path.encode()), (b"cache-control", b"no-store"), *(headers or [])])
+
+
+def make_public(response: Response, frames: Sequence[str]) -> Response:
+    """A page for everybody: search engines leave it out, and pages of the sources `frames` may show it in a frame."""
+    start, body = response
+    ancestors = f"{_FRAMES}{' '.join(frames)}".encode() if frames else _NO_FRAMES
+    headers = [
+        (name, value.replace(_NO_FRAMES, ancestors) if name == b"content-security-policy" else value)
+        for name, value in start["headers"]
+    ]
+    return start | {"headers": [*headers, (b"x-robots-tag", b"noindex")]}, body
 
 
 def put_below(root: str, response: Response) -> Response:

@@ -7,9 +7,11 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from prisme.access.annotations import Annotations
 from prisme.access.goals import GoalList
 from prisme.access.grants import ADMIN, STATS, Grant, NotFoundError
 from prisme.access.shares import SHARE
+from prisme.access.sharing import EMBED, PUBLIC, Sharing, credentials, public_site
 from prisme.access.views import Views
 from prisme.base import refusal
 from prisme.base.errors import InputError
@@ -27,7 +29,8 @@ from prisme.web.content_coding import gzip_response
 from prisme.web.cookies import ZONE_COOKIE
 from prisme.web.pages.endpoints import PageDeps, PageRequest, TurnAway, form_endpoint, page_endpoint
 from prisme.web.pages.health import Intake
-from prisme.web.pages.templates import see_other
+from prisme.web.pages.site_rows import frame_sources
+from prisme.web.pages.templates import make_public, see_other
 from prisme.web.responses import Response
 from prisme.web.routing import Endpoint
 from prisme.web.script_requests import ScriptRequests
@@ -49,6 +52,8 @@ class DashboardDeps(msgspec.Struct, frozen=True):
     sites: SiteCache
     authenticator: Authenticator
     views: Views
+    annotations: Annotations
+    sharing: Sharing
     registry: SiteRegistry
     scripts: ScriptRequests
     intake: Callable[[], Intake]
@@ -103,10 +108,20 @@ def viewer_endpoint(
         outcome = _handle(deps, request, handle, turn_away, for_admins)
         if isinstance(outcome, Refusal):
             return outcome
+        outcome = _publish(deps, request, outcome)
         # Compression cannot leak a secret (BREACH): no secret of these pages stands beside text that others may choose.
         return gzip_response(outcome, request.parsed.headers.get("accept-encoding", "").encode("latin-1"))
 
     return page_endpoint(deps.page, handle_request, turn_away)
+
+
+def _publish(deps: DashboardDeps, request: PageRequest, response: Response) -> Response:
+    """The response as everybody may see it: not in search engines, and in frames of its site's pages if asked for."""
+    site = "" if isinstance(request.grant, Refusal) else public_site(request.grant)
+    if not site:
+        return response
+    frames = frame_sources(deps.sharing.hosts(site)) if EMBED in request.parsed.query else []
+    return make_public(response, frames)
 
 
 def admin_form(deps: DashboardDeps, change: FormHandler, show_fault: ShowFault) -> Endpoint:
@@ -154,6 +169,9 @@ def frame_values(viewer: Viewer, state: UrlState, zone: str) -> dict[str, Any]:
         "here": state.link(),
         "account": viewer.grant.account,
         "share": state.get(SHARE),
+        "public": state.get(PUBLIC),
+        "embed": state.get(EMBED),
+        "credentials": list(credentials(state.parameters).items()),
         "tz": zone,
     }
 

@@ -16,6 +16,8 @@ document.addEventListener("click", (event) => {
   const other = event.altKey ? link.dataset.exclude : event.shiftKey ? link.dataset.add : "";
   if (!other && (event.altKey || event.shiftKey)) return;
   const address = new URL(other || (link.getAttribute("href") ?? ""), location.href); // of the map's links, `href` is no text
+  // Most sites cannot be shown in a frame, and none should be in the place of the dashboard.
+  if (self !== top && address.origin !== location.origin) link.setAttribute("target", "_blank");
   if (!isOurs(address)) return;
   event.preventDefault();
   void show(address.href, true, link.textContent?.trim());
