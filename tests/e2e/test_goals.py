@@ -123,6 +123,15 @@ def test_each_reader_has_the_goals_of_their_sites(server: LiveServer) -> None:
     assert {one["goal"] for one in ask(server, "goals", everything, domain=OTHER)["goals"]} == {"Secret"}
 
 
+@pytest.mark.parametrize("path", ["/dashboard/live", "/dashboard/stamp", "/dashboard/list", "/dashboard/row"])
+def test_all_pages_know_the_filter(server: LiveServer, path: str) -> None:
+    query = {"goal": "Cart", "name": "top-pages"} if path.endswith("list") else {"goal": "Cart"}
+    query |= {"list": "top-pages", "key": "/"} if path.endswith("row") else {}
+    with logged_in(server, "ada") as ada:
+        answer = ada.get(path, params=query, headers={"Sec-Fetch-Site": "same-origin"})
+        assert answer.status_code == 200, answer.text
+
+
 def test_only_admins_open_and_send_the_page(server: LiveServer) -> None:
     assert server.http.get(PAGE).headers["location"].startswith("/login")
     with logged_in(server, "vic") as vic:

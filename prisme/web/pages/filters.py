@@ -122,7 +122,8 @@ def _open_selection(deps: DashboardDeps, viewer: Viewer) -> Iterator[tuple[_Sele
         domains = visible_domains(deps, viewer, stats)
         state = page_state(viewer, parameters, domains)
         uncompared = {key: text for key, text in state.stats_parameters().items() if key not in COMPARE}
-        query = read_query(uncompared, deps.source.now)
+        goals = deps.goals.read(viewer.grant.domains).goals
+        query = read_query(uncompared, deps.source.now, goals=goals)
         yield _Selection(stats, state, query, [domain for domain, _ in domains]), entry
 
 

@@ -1,9 +1,11 @@
 """`/dashboard/live`, the last 30 minutes; and `/dashboard/stamp`, which tells open pages if there is more to show."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
+from prisme.base.goals import Goal
 from prisme.base.refusal import Refusal
 from prisme.dashboard.live import LIVE, PERIOD, STAMP, build_live
 from prisme.dashboard.number_format import format_exact
@@ -58,7 +60,7 @@ def _show_live(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         stats = Stats(reader, viewer.grant.domains)
         found = visible_domains(deps, viewer, stats)
         state, domains = page_state(viewer, parameters, found), [domain for domain, _ in found]
-        query = _read_live_query(state, now)
+        query = _read_live_query(state, now, deps.goals.read(viewer.grant.domains).goals)
         values = build_live(stats, state, query, now)
     page = UrlState({**state.parameters, **PERIOD, "period": ""}, state.data_start, state.default_zone, state.root)
     values |= frame_values(viewer, state, query.zone.key) | live_values(deps, viewer, page, query, now, reader.loads)
@@ -66,17 +68,18 @@ def _show_live(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
     return deps.page.templates.render("live", values | {"site": site, "refresh": state.link({}, LIVE)})
 
 
-def _read_live_query(state: UrlState, now: int) -> StatsQuery:
+def _read_live_query(state: UrlState, now: int, goals: Sequence[Goal]) -> StatsQuery:
     """The question of the live page: the filters and the time zone of the state, and a period of its own."""
     dropped = {*COMPARE, *PERIOD}
     kept = {name: text for name, text in state.stats_parameters().items() if name not in dropped}
-    return read_query(kept | PERIOD, now)
+    return read_query(kept | PERIOD, now, goals=goals)
 
 
 def _answer_stamp(deps: DashboardDeps, viewer: Viewer, counts: ResponseCache) -> Response | Refusal:
     parameters, now = read_parameters(viewer.parameters), deps.source.now
     state = UrlState(parameters, None, viewer.zone, viewer.request.root)
-    query = read_query({name: text for name, text in state.stats_parameters().items() if name not in COMPARE}, now)
+    asked = {name: text for name, text in state.stats_parameters().items() if name not in COMPARE}
+    query = read_query(asked, now, goals=deps.goals.read(viewer.grant.domains).goals)
     stamp = make_stamp(deps, viewer, query, now, deps.source.database.load_log.done)
     key = (viewer.grant.domains, repr(query.filters))
     live = counts.find(key, lambda: _count_live(deps, viewer, query, now))
