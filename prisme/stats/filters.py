@@ -93,7 +93,7 @@ def read(parameters: Mapping[str, str]) -> Filters:
 
 def is_filter(name: str) -> bool:
     """Whether a query parameter is a filter."""
-    return name in FIELDS or name.startswith(PROPERTY)
+    return name in NAMES or name.startswith(PROPERTY)
 
 
 def list_names(parameters: Mapping[str, str]) -> list[str]:
