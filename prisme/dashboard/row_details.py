@@ -13,6 +13,7 @@ from prisme.dashboard.list_types import ERRORS, LIST_TYPES, SOURCES, stats_name
 from prisme.dashboard.lists import ERROR_STATUSES, frame_rows
 from prisme.dashboard.number_format import format_count, format_exact, format_percent
 from prisme.dashboard.row_labels import label_row
+from prisme.dashboard.rows import name_property_filter
 from prisme.dashboard.sparkline import draw_sparkline
 from prisme.dashboard.url_state import UrlState
 from prisme.stats import filters, row_details
@@ -175,8 +176,17 @@ def _read_lists(stats: Stats, row: _Row, totals: dict[str, int | float]) -> Iter
 def _read_properties(stats: Stats, row: _Row) -> Iterator[ShortList]:
     """The values of each property; shares are of the events that have it."""
     for one in row_details.list_properties(stats, row.filters, row.span):
-        items = [_build_item(value, count, one.events) for value, count in one.values]
+        filter_name = name_property_filter(row.inner, one.name)
+        items = [
+            _build_item(value, count, one.events, _link_value(row.inner, filter_name, value))
+            for value, count in one.values
+        ]
         yield ShortList(f"Property {one.name}", "Events", items)
+
+
+def _link_value(state: UrlState, filter_name: str, value: str) -> str:
+    """The page filtered by a property's value; empty for an empty value, which is no filter."""
+    return state.link({filter_name: filter_terms.make_term(value)}) if filter_name and value else ""
 
 
 def _read_neighbours(stats: Stats, row: _Row, totals: dict[str, int | float]) -> Iterator[ShortList]:

@@ -66,9 +66,12 @@ def link_row(row: Row, state: UrlState, name: str, item: Item) -> Row:
 
 def _choose_filter(state: UrlState, name: str) -> str:
     """The filter that a row of the list `name` sets; empty for none."""
-    if name != PROPERTIES:
-        return LIST_TYPES[name].filter
-    found = filters.PROPERTY + state.get("property")
+    return LIST_TYPES[name].filter if name != PROPERTIES else name_property_filter(state, state.get("property"))
+
+
+def name_property_filter(state: UrlState, name: str) -> str:
+    """The filter on a property; empty if the page cannot have one more, or none with such a long name."""
+    found = filters.PROPERTY + name
     others = [one for one in state.parameters if one.startswith(filters.PROPERTY) and one != found]
     return found if len(others) < filters.MOST_PROPERTIES and len(found) <= filters.LONGEST else ""
 

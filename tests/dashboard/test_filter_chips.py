@@ -2,8 +2,9 @@
 
 import pytest
 
-from prisme.dashboard.filter_chips import build_chips, link_clear
+from prisme.dashboard.filter_chips import TITLES, build_chips, link_clear
 from prisme.dashboard.url_state import UrlState, read_parameters
+from prisme.stats import filters
 
 
 def chips(**parameters: str) -> list[str]:
@@ -55,3 +56,9 @@ def test_a_chip_removes_its_term() -> None:
 def test_all_chips_are_cleared_but_one_site_stays(sites: str, left: str) -> None:
     state = UrlState({"period": "7d", "domain": sites, "country": "DE", "prop.plan": "pro"}, None, "")
     assert link_clear(state) == f"/dashboard{left}"
+
+
+@pytest.mark.parametrize("name", filters.NAMES)
+def test_each_filter_is_kept_and_has_a_chip(name: str) -> None:
+    found = [chip.casefold() for chip in chips(**{name: "a,b"})]  # types of devices are capitalised
+    assert found == [f"{TITLES[name]} is {value}".casefold() for value in ("a", "b")]

@@ -32,6 +32,7 @@ DASHBOARDS = (
     "/dashboard",
     "/dashboard/list",
     "/dashboard/list.csv",
+    "/dashboard/live",
     "/dashboard/row",
     "/dashboard/filter",
     "/dashboard/suggest",

@@ -72,6 +72,9 @@ def test_an_event(server: LiveServer, plain: Open) -> None:
     sources = shown(page, "Sources")
     direct = tell(server, "top-sources", event="sign_up", limit="500")["Direct"]
     assert sources["Direct"] == f"{direct:,}"
+    plan = min(plans)
+    page.locator(".about").get_by_role("link", name=plan, exact=True).click()
+    assert query(page) == {"event": "sign_up", "prop.plan": plan}
 
 
 def test_rows_of_other_lists(server: LiveServer, plain: Open) -> None:

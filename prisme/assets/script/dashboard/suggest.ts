@@ -1,6 +1,6 @@
 // Suggestions below the value of the filter form: a combobox with a list, as ARIA 1.2 describes it.
 
-import { all, find, onPage } from "./page";
+import { all, find, isNew, onPage } from "./page";
 
 type Suggestion = { label: string; value: string; count: string };
 
@@ -103,7 +103,7 @@ const press = (event: KeyboardEvent) => {
 
 onPage(() => {
   const { field, list } = parts();
-  if (!field || !list) return;
+  if (!field || !list || !isNew(field)) return;
   field.role = "combobox";
   field.setAttribute("aria-controls", list.id);
   field.setAttribute("aria-autocomplete", "list");
