@@ -13,6 +13,7 @@ import jinja2
 from prisme import assets
 from prisme.base.refusal import Refusal
 from prisme.dashboard.display import decode_host
+from prisme.dashboard.words import TRANSLATIONS
 from prisme.web.request import Request
 from prisme.web.responses import NOSNIFF, Header, Response, make_response, refuse
 
@@ -43,6 +44,12 @@ class Templates:
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+        )
+        self._environment.policies["ext.i18n.trimmed"] = True
+        # Only literals are marked in templates: what stands in their place is no user's text.
+        self._environment.install_gettext_callables(  # type: ignore[attr-defined]
+            TRANSLATIONS.gettext, TRANSLATIONS.ngettext, newstyle=True
         )
         self._environment.globals |= {"style": style, "script": root + script_url, "root": root}
         self._environment.filters["host"] = decode_host
