@@ -13,9 +13,11 @@ _PAGES: Final = FOLDER / "assets" / "pages"
 _TRANS: Final = re.compile(r"\{%-? trans\b.*?%\}.*?\{%-? endtrans %\}", re.DOTALL)
 _MARKED: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 # What people read in attributes.
-_READ: Final = ("alt", "aria-label", "aria-roledescription", "placeholder", "title")
+_READ: Final = ("alt", "aria-label", "aria-roledescription", "data-label", "label", "placeholder", "title")
 # Names, code, and signs with letters: the same in all languages.
-_SAME: Final = re.compile(r"Prisme|DB-IP|CSV|JSON|IP|UTC|QR|[a-z]+\.[a-z]+(\.[a-z]+)*|/[a-z/*]+|^[a-z]$")
+_SAME: Final = re.compile(
+    r"Prisme|DB-IP|CSV|JSON|IP|UTC|QR|www\.|[a-z]+\.[a-z]+(\.[a-z]+)*|/[a-z/*]+|^[a-z]$|\bdata-[a-z]+(=\"[^\"]*\")?"
+)
 
 
 class _Words(HTMLParser):
