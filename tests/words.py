@@ -14,7 +14,7 @@ import prisme
 FOLDER: Final = Path(prisme.__file__).parent
 TABLE: Final = FOLDER / "assets" / "words.pot"
 _KEYWORDS: Final[dict[str, tuple[int, ...] | None]] = {
-    "_": None, "gettext": None, "ngettext": (1, 2), "translate": None, "mark": None,
+    "_": None, "gettext": None, "ngettext": (1, 2), "translate": None, "mark": None, "mark_count": (1, 2),
 }  # fmt: skip
 _METHODS: Final = [("**.py", "python"), ("**/pages/**.html", "jinja2")]
 _OPTIONS: Final = {"**/pages/**.html": {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}}

@@ -5,6 +5,7 @@ import msgspec
 from prisme.dashboard.list_types import LIST_TYPES, PANEL_TYPES
 from prisme.dashboard.lists import List
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import translate
 
 
 class Tab(msgspec.Struct, frozen=True):
@@ -37,10 +38,10 @@ def build_panel(state: UrlState, panel: str, shown: List) -> Panel:
     default = panel_type.lists[0]
     tabs = [
         Tab(
-            LIST_TYPES[name].title,
+            translate(LIST_TYPES[name].title),
             state.link({panel: None if name == default else name}) + f"#{panel}",
             name == chosen,
         )
         for name in panel_type.lists
     ]
-    return Panel(panel, panel_type.title, tabs, shown)
+    return Panel(panel, translate(panel_type.title), tabs, shown)

@@ -10,12 +10,23 @@ from typing import Final
 TRANSLATIONS: Final = gettext.NullTranslations()
 
 
-def translate(text: str, **values: object) -> str:
+def translate(text: str, /, **values: object) -> str:
     """The text, with `values` in place of `{name}`."""
-    found = TRANSLATIONS.gettext(text)
+    # In tables of gettext, the empty text has the head of the table.
+    found = TRANSLATIONS.gettext(text) if text else ""
     return found.format(**values) if values else found
+
+
+def translate_count(texts: tuple[str, str], count: int) -> str:
+    """The text for this number of things, with the number in place of `{count}`; `texts` are for one and for others."""
+    return TRANSLATIONS.ngettext(*texts, count).format(count=f"{count:,}")
 
 
 def mark(text: str) -> str:
     """The text itself: marks a constant for the table, which is translated where it is shown."""
     return text
+
+
+def mark_count(one: str, others: str) -> tuple[str, str]:
+    """The texts themselves, for `translate_count`: languages have one or several for other numbers than one."""
+    return one, others

@@ -13,7 +13,7 @@ import jinja2
 from prisme import assets
 from prisme.base.refusal import Refusal
 from prisme.dashboard.display import decode_host
-from prisme.dashboard.words import TRANSLATIONS
+from prisme.dashboard.words import TRANSLATIONS, translate
 from prisme.web.request import Request
 from prisme.web.responses import NOSNIFF, Header, Response, make_response, refuse
 
@@ -74,7 +74,9 @@ class Templates:
 
 def format_time(seconds: int | None) -> str:
     """A moment in Unix seconds for people, in UTC; `never` for None."""
-    return "never" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M UTC")
+    return (
+        translate("never") if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M UTC")
+    )
 
 
 def see_other(path: str, headers: list[Header] | None = None) -> Response:
@@ -111,7 +113,9 @@ def error_page(templates: Templates, request: Request, why: Refusal, home: str =
     """A refusal as a page; `home` is the path below the root that it leads on to."""
     start, _ = refuse(request, why, of_events=False)
     headers = [(name, value) for name, value in start["headers"] if name.startswith((b"x-prisme", b"retry"))]
-    return templates.render("message", {"title": "Error", "text": why.reason, "home": home}, why.status, headers)
+    return templates.render(
+        "message", {"title": translate("Error"), "text": why.reason, "home": home}, why.status, headers
+    )
 
 
 def _minify(style: str) -> str:
