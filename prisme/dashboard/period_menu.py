@@ -15,8 +15,8 @@ from prisme.dashboard.words import mark, translate
 from prisme.stats.parameters import StatsQuery
 
 _COMPARISONS: Final = {
-    PREVIOUS: mark("Previous period"),
-    YEAR: mark("Same period last year"),
+    PREVIOUS: mark("vs. previous period"),
+    YEAR: mark("vs. same period last year"),
     "none": mark("No comparison"),
 }
 # What a period with dates of its own does not keep: another one may be too long for the interval.

@@ -204,8 +204,8 @@ def _read_neighbours(stats: Stats, row: _Row, totals: dict[str, int | float]) ->
     found = row_details.list_neighbours(stats, row.table, row.filters, row.span)
     unit = "Sessions" if row.table == "sessions" else "Pageviews"
     for title, nothing, pages, shown in (
-        (translate("Page before"), translate("Entry"), found.before, row.filter != "entry-path"),
-        (translate("Page after"), translate("Exit"), found.after, row.filter != "exit-path"),
+        (translate("Previous page"), translate("Entry"), found.before, row.filter != "entry-path"),
+        (translate("Next page"), translate("Exit"), found.after, row.filter != "exit-path"),
     ):
         if shown:
             yield ShortList(title, translate(unit), _build_neighbours(row, pages, nothing, totals[unit]))

@@ -32,7 +32,7 @@ def build_tiles(state: UrlState, chosen: str, dashboard: Dashboard) -> dict[str,
 def _build_tile(state: UrlState, name: str, metric: Metric, dashboard: Dashboard, chosen: bool) -> Tile:
     link = state.link({"metric": None if name == metrics.DEFAULT else name})
     if not _is_known(metric, dashboard.totals):
-        return Tile(name, translate(metric.title), NOTHING, translate("no sessions"), None, link, chosen)
+        return Tile(name, translate(metric.title), NOTHING, translate("No sessions"), None, link, chosen)
     value = metric.compute([dashboard.totals[series] for series in metric.series])
     change = _compare(metric, value, dashboard.compared_totals)
     return Tile(

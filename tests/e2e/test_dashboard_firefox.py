@@ -56,7 +56,7 @@ def test_a_tile_drives_chart_and_lists(page: Firefox, address: str) -> None:
 def test_a_row_filters_and_opens_in_place(page: Firefox, address: str) -> None:
     page.open(address)
     page.click("#pages tbody td > a")
-    shows(page, "Page after", "#pages")
+    shows(page, "Next page", "#pages")
     page.click("#pages tbody .name > a")
     shows(page, "Page is /", ".chips")
     page.click(".chips a")

@@ -52,7 +52,7 @@ def health_values(intake: Intake, now: float) -> dict[str, Any]:
         "pending": format_exact(intake.pending),
         "stored": format_age(now - intake.stored_at)
         if intake.stored_at
-        else translate("nothing since the server started"),
+        else translate("Nothing since the server started"),
         "failure": intake.failure,
         "warnings": warn_of_addresses(intake),
         "refused": [

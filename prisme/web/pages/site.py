@@ -32,6 +32,7 @@ _NOTICES: Final = {
     "added": mark("Added: its pages are counted from now on."),
     "saved": mark("Saved."),
     "removed": mark("Removed."),
+    "deleted": mark("Deleted."),
     "on": mark("Turned on."),
     "off": mark("Turned off."),
 }
@@ -62,7 +63,7 @@ def _change(deps: DashboardDeps, viewer: Viewer, fields: Mapping[str, str]) -> R
             return see_other(f"{SITES}?done=removed")
         case _:
             raise InputError("unknown action")
-    done = "saved" if fields["do"] == "alias" else "removed"
+    done = {"alias": "saved", "unalias": "removed", "unshare": "deleted"}[fields["do"]]
     return see_other(f"{site_link('', site.name)}&done={done}")
 
 

@@ -16,7 +16,7 @@ _TITLES: Final[dict[Kind, tuple[str, str]]] = {
     "public": (
         mark("Public dashboard"),
         mark(
-            "Anybody can see the dashboard of this site, without an account, with all periods and filters. "
+            "Anyone can see the dashboard of this site, without an account, with all periods and filters. "
             "Nobody can change anything there."
         ),
     ),
@@ -70,7 +70,7 @@ def _embed_lines(site: str, base: str) -> list[Line]:
     address = f"{base}{DASHBOARD}?{urlencode({PUBLIC: site, EMBED: 1})}".replace("&", "&amp;")
     title = translate("Visitors of {site}", site=decode_host(site))
     frame = f'<iframe src="{address}" title="{title}" width="100%" height="1200" loading="lazy"></iframe>'
-    return [Line("embed-line", translate("Line for your page"), frame)]
+    return [Line("embed-line", translate("HTML for your page"), frame)]
 
 
 def _badge_lines(site: str, base: str) -> list[Line]:

@@ -36,7 +36,7 @@ def list_steps(
         Step(
             translate("A page has requested the script"),
             script is not None or arrivals.visit is not None,
-            "" if script is None else translate("the last time {age}", age=format_age(now - script)),
+            "" if script is None else translate("Last requested {age}", age=format_age(now - script)),
         ),
         Step(translate("The first visit"), arrivals.visit is not None, _describe(arrivals.visit, now)),
         _check_address(intake, request),
@@ -44,7 +44,7 @@ def list_steps(
             translate("The first event"),
             arrivals.event is not None,
             _describe(arrivals.event, now)
-            or translate("a download, a click on an outbound link, or prisme.trigger(…); optional"),
+            or translate("A download, a click on an outbound link, or prisme.trigger(…); optional"),
         ),
     ]
 
@@ -61,6 +61,6 @@ def _check_address(intake: Intake, request: PageRequest) -> Step:
         return Step(title, False, " ".join(faults))
     local = not address.version or not ip_address(address.text).is_global
     if local:
-        text = translate("yours is {address}, an address of this machine or its network", address=address.text)
+        text = translate("Yours is {address}, an address of this machine or its network", address=address.text)
         return Step(title, True, text)
-    return Step(title, True, translate("yours is {address}", address=address.text))
+    return Step(title, True, translate("Yours is {address}", address=address.text))

@@ -73,9 +73,9 @@ class Templates:
 
 
 def format_time(seconds: int | None) -> str:
-    """A moment in Unix seconds for people, in UTC; `never` for None."""
+    """A moment in Unix seconds for people, in UTC; `Never` for None."""
     return (
-        translate("never") if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M UTC")
+        translate("Never") if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M UTC")
     )
 
 
