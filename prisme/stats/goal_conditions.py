@@ -37,7 +37,7 @@ def resolve(given: Filters, goals: Sequence[Goal]) -> Filters:
 
 
 def matches(pattern: Pattern, text: str) -> bool:
-    """Whether a text matches a pattern, found in one pass: a regular expression would try all ways to fill the stars."""
+    """Whether a text matches a pattern, in one pass: a regular expression would try all ways to fill the stars."""
     if len(pattern) == 1:
         return text == pattern[0]
     first, *between, last = pattern
