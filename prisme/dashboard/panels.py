@@ -5,6 +5,7 @@ import msgspec
 from prisme.dashboard.list_types import LIST_TYPES, PANEL_TYPES
 from prisme.dashboard.lists import List
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import translate
 
 
 class Tab(msgspec.Struct, frozen=True):
@@ -39,9 +40,9 @@ def build_panel(state: UrlState, panel: str, shown: List) -> Panel:
 
     def link(name: str, is_chosen: bool) -> Tab:
         value = None if name == panel_type.lists[0] else name
-        return Tab(LIST_TYPES[name].title, state.link({panel: value}) + f"#{panel}", is_chosen)
+        return Tab(translate(LIST_TYPES[name].title), state.link({panel: value}) + f"#{panel}", is_chosen)
 
     first = [link(name, name == chosen) for name in panel_type.lists]
     first += [link(name, chosen in group) for name in group[:1]]
     second = [link(name, name == chosen) for name in group if chosen in group]
-    return Panel(panel, panel_type.title, [first, second] if second else [first], shown)
+    return Panel(panel, translate(panel_type.title), [first, second] if second else [first], shown)

@@ -33,7 +33,7 @@ def choose_parameters(parameters: Mapping[str, str], *, with_period: bool, for_s
 
     Raises InputError if there is nothing to save.
     """
-    names = [name for name in filters.NAMES if not (for_site and name == filters.DOMAIN)]
+    names = [name for name in filters.list_names(parameters) if not (for_site and name == filters.DOMAIN)]
     names += _PERIOD if with_period else ()
     given = parameters if _TIMES & parameters.keys() else {**parameters, "period": periods.DEFAULT}
     chosen = {name: given[name] for name in names if given.get(name)}
@@ -50,7 +50,8 @@ def build_views(state: UrlState, views: Sequence[View]) -> list[SavedView]:
 def _build_view(state: UrlState, view: View) -> SavedView:
     saved = dict(parse_qsl(view.query))
     # The site stays chosen, unless the view has another one.
-    changes: dict[str, str | None] = {name: None for name in filters.NAMES if name != filters.DOMAIN}
+    names = (*filters.NAMES, *filters.list_names(state.parameters))
+    changes: dict[str, str | None] = {name: None for name in names if name != filters.DOMAIN}
     if not _TIMES.isdisjoint(saved):
         changes |= dict.fromkeys(_PERIOD)
     changes |= saved

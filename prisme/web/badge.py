@@ -4,7 +4,7 @@ A page with many visitors costs no more than one count a minute, as the drawn ba
 """
 
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -50,44 +50,47 @@ _HEADERS: Final[list[Header]] = [
 
 
 class BadgeDeps(msgspec.Struct, frozen=True):
-    """`lookups` has the threads that find out whether a badge is on, `figures` those that count."""
+    """`lookups` has the threads that find out whether a badge is on, `figures` those that count.
+
+    `find_version` gives what is another value once a switch, a site or an alias has changed; for the event loop.
+    """
 
     source: StatsSource
     sharing: Sharing
+    find_version: Callable[[], Hashable]
     lookups: WorkerPool
     figures: WorkerPool
 
 
 class _Badge(NamedTuple):
-    """`changes` of the switches when it was drawn: after a further one, it may be off."""
+    """`version` of the switches and sites that it was drawn for: in another one, it may be off."""
 
     drawn_at: float
-    changes: int
+    version: Hashable
     response: Response
 
 
 class _Badges:
     """The badges of the last minute."""
 
-    def __init__(self, sharing: Sharing) -> None:
-        self._sharing = sharing
+    def __init__(self) -> None:
         self._drawn: LruCache[_Badge] = LruCache(_MAX_BYTES)
 
-    def find(self, key: Hashable) -> Response | None:
-        """The badge that was drawn within the last minute."""
+    def find(self, key: Hashable, version: Hashable) -> Response | None:
+        """The badge that was drawn within the last minute, for this version."""
         badge = self._drawn.get(key)
-        is_fresh = badge and badge.changes == self._sharing.changes and time.monotonic() - badge.drawn_at < SECONDS
+        is_fresh = badge and badge.version == version and time.monotonic() - badge.drawn_at < SECONDS
         return badge.response if badge and is_fresh else None
 
-    def keep(self, key: Hashable, changes: int, response: Response) -> None:
-        """Keep a badge that was drawn after so many changes of the switches."""
-        self._drawn.put(key, _Badge(time.monotonic(), changes, response), _BADGE_BYTES + len(repr(key)))
+    def keep(self, key: Hashable, version: Hashable, response: Response) -> None:
+        """Keep a badge that was drawn for a version."""
+        self._drawn.put(key, _Badge(time.monotonic(), version, response), _BADGE_BYTES + len(repr(key)))
         self._drawn.evict()
 
 
 def routes(deps: BadgeDeps) -> dict[str, Methods]:
     """The badges of all sites."""
-    badges = _Badges(deps.sharing)
+    badges = _Badges()
 
     async def endpoint(request: Request) -> Response:
         parsed = parse_request(request)
@@ -101,10 +104,10 @@ async def _answer(deps: BadgeDeps, badges: _Badges, request: Request, parsed: Pa
     chosen = _choose(parsed.query)
     if isinstance(chosen, Refusal):
         return chosen
-    host, changes = request.name.removesuffix(_SUFFIX), deps.sharing.changes
+    host, version = request.name.removesuffix(_SUFFIX), deps.find_version()
     if host == request.name:
         return refusal.NOT_PUBLIC
-    kept = badges.find((host, *chosen))
+    kept = badges.find((host, *chosen), version)
     if kept is not None:
         return kept
     request.sender = Sender(Rank.NOBODY, str(request.client.key))
@@ -114,7 +117,7 @@ async def _answer(deps: BadgeDeps, badges: _Badges, request: Request, parsed: Pa
     request.sender = Sender(Rank.SHARE, f"public:{site}")
     with cancel_on_disconnect(request, parsed.cancellation):
         # By the site's name: other ways to write it are no reason to count again.
-        draw = partial(_draw, deps, badges, (site, *chosen), changes, parsed)
+        draw = partial(_draw, deps, badges, (site, *chosen), version, parsed)
         return await deps.figures.run(draw, request.sender, parsed.cancellation)
 
 
@@ -130,10 +133,10 @@ def _choose(query: Mapping[str, str]) -> tuple[str, str] | Refusal:
 
 
 def _draw(
-    deps: BadgeDeps, badges: _Badges, key: tuple[str, str, str], changes: int, parsed: ParsedRequest
+    deps: BadgeDeps, badges: _Badges, key: tuple[str, str, str], version: Hashable, parsed: ParsedRequest
 ) -> Response | Refusal:
     """Count and draw, in the one thread of the rank: another request may just have done it there."""
-    kept = badges.find(key)
+    kept = badges.find(key, version)
     if kept is not None:
         return kept
     site, period, metric = key
@@ -146,5 +149,5 @@ def _draw(
         return deps.source.refuse(error)
     image = draw_badge(f"{metric}, {words}", format_count(series[metric].total)).encode()
     response = responses.make_response(200, _HEADERS, image)
-    badges.keep(key, changes, response)
+    badges.keep(key, version, response)
     return response

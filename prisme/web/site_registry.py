@@ -20,7 +20,7 @@ class SiteRegistry:
         self._sites = sites
         self._refused = refused
         self._loop = asyncio.get_running_loop()
-        self._revision = 0
+        self.revision = 0  # that of the list that is in force
         self._apply(list_.read())
 
     def publish(self) -> None:
@@ -33,7 +33,7 @@ class SiteRegistry:
     def refresh(self) -> None:
         """Look for changes by other processes, in the event loop: 0.4 ms. While the file cannot be read, later."""
         with contextlib.suppress(sqlite3.Error):
-            if (changed := self.list.read_if_changed(self._revision)) is not None:
+            if (changed := self.list.read_if_changed(self.revision)) is not None:
                 self._apply(changed)
 
     def refused(self) -> list[RefusedHost]:
@@ -41,6 +41,6 @@ class SiteRegistry:
         return [one for one in self._refused.list() if not self._sites.is_registered(one.host)]
 
     def _apply(self, registered: Registered) -> None:
-        if registered.revision > self._revision:  # two threads may have read at the same time
-            self._revision = registered.revision
+        if registered.revision > self.revision:  # two threads may have read at the same time
+            self.revision = registered.revision
             self._sites.replace(registered.hosts, registered.aliases)

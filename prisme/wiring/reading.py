@@ -142,7 +142,9 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
             **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),
             **public.routes(access_page),
-            **badge.routes(BadgeDeps(source, sharing, identify_pool, figures_pool)),
+            **badge.routes(
+                BadgeDeps(source, sharing, lambda: (sharing.changes, deps.sites.revision), identify_pool, figures_pool)
+            ),
             **share.routes(ShareDeps(access_page, authenticator, passwords)),
             **setup_page.routes(SetupDeps(access_page, authenticator, setup, browsers, deps.log)),
         }

@@ -160,7 +160,7 @@ def test_goals_and_funnels_are_added_changed_and_deleted(
     form.get_by_label("Page or name").fill("/")
     form.get_by_role("button", name="Add goal").click()
     expect(page.get_by_role("status")).to_contain_text("Saved")
-    page.get_by_role("link", name="Change the goal Home").click()
+    page.get_by_role("link", name="Edit goal Home").click()
     form.get_by_label("Name, such as Sign-up").fill("Start")
     form.get_by_role("button", name="Save").click()
     expect(page.get_by_role("rowheader", name="Start")).to_be_visible()

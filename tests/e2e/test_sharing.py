@@ -211,6 +211,18 @@ def test_badge_counts_once_a_minute_and_ends_with_its_switch(server: LiveServer,
     assert server.http.get(f"/badge/{SHOP}.svg").status_code == 404
 
 
+def test_badge_ends_with_its_site(server: LiveServer, ada: httpx.Client) -> None:
+    gone, alias = "gone.localhost", "www.gone.localhost"
+    ada.post("/sites", data={"host": gone})
+    ada.post(f"/site?host={gone}", data={"do": "alias", "alias": alias})
+    turn(ada, "badge", host=gone)
+    for host in (gone, alias):
+        assert server.http.get(f"/badge/{host}.svg").status_code == 200
+    assert ada.post(f"/site?host={gone}", data={"do": "remove"}).status_code == 303
+    for host in (gone, alias):
+        assert server.http.get(f"/badge/{host}.svg").status_code == 404
+
+
 def test_share_links_are_asked_first_and_copied(server: LiveServer, ada: httpx.Client, chromium: Browser) -> None:
     context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
     context.add_cookies([{"name": "prisme_login", "value": ada.cookies["prisme_login"], "url": server.url}])
