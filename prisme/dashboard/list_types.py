@@ -53,20 +53,22 @@ LIST_TYPES: Final[dict[str, ListType]] = {
 
 
 class PanelType(msgspec.Struct, frozen=True):
-    """A panel: its title, and the lists that its tabs show, the default first."""
+    """A panel: its title, and the lists that its tabs show, the default first.
+
+    The lists of `group` stand behind one more tab, with the title of the first of them.
+    """
 
     title: str
     lists: tuple[str, ...]
+    group: tuple[str, ...] = ()
 
 
 # By the URL parameter that chooses a panel's list.
 PANEL_TYPES: Final[dict[str, PanelType]] = {
     "sources": PanelType(
         mark("Sources"),
-        (
-            SOURCES, "top-channels", "top-referrers", "top-utm-sources", "top-utm-mediums", "top-utm-campaigns",
-            "top-utm-terms", "top-utm-contents",
-        ),
+        (SOURCES, "top-channels", "top-referrers"),
+        ("top-utm-campaigns", "top-utm-sources", "top-utm-mediums", "top-utm-terms", "top-utm-contents"),
     ),
     "pages": PanelType(mark("Pages"), ("top-pages", "top-entry-pages", "top-exit-pages", ERRORS, "top-statuses")),
     "technology": PanelType(
