@@ -12,6 +12,7 @@ from prisme.dashboard.metrics import METRICS
 from prisme.dashboard.number_format import describe_change, format_exact
 from prisme.dashboard.row_labels import label_row
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import mark, translate
 from prisme.stats.dashboard import Dashboard
 from prisme.stats.frames import Frame
 
@@ -19,10 +20,10 @@ from prisme.stats.frames import Frame
 ROWS: Final = 500
 # The lists that are compared, and what a row of each is called.
 _LISTS: Final = {
-    "top-pages": "Page",
-    SOURCES: "Source",
-    "top-countries": "Country",
-    "top-utm-campaigns": "Campaign",
+    "top-pages": mark("Page"),
+    SOURCES: mark("Source"),
+    "top-countries": mark("Country"),
+    "top-utm-campaigns": mark("Campaign"),
 }
 COMPARED_LISTS: Final = tuple(map(stats_name, _LISTS))
 _MOST: Final = 5
@@ -70,9 +71,9 @@ def build_changes(state: UrlState, metric: str, dashboard: Dashboard) -> Changes
     counted = metric if metric in ("visitors", "sessions", "pageviews") else "visitors"
     unit = "Pageviews" if counted == "pageviews" else "Sessions"
     named = [(row.label, row.before, row.change) for row in rows if LIST_TYPES[row.list].unit == unit]
-    words = "" if counted == unit.lower() else unit.lower()
+    words = "" if counted == unit.lower() else translate(unit).lower()
     return Changes(
-        summarise(METRICS[counted].title, dashboard.totals[counted], before[counted], named, words),
+        summarise(translate(METRICS[counted].title), dashboard.totals[counted], before[counted], named, words),
         [_build_contributor(state, row, highest) for row in up],
         [_build_contributor(state, row, highest) for row in down],
     )
@@ -85,14 +86,21 @@ def summarise(title: str, now: float, before: float, rows: Sequence[tuple[str, f
     `unit` if they count something else.
     """
     if not before:
-        return f"{title}: {format_exact(now)}, none before" if now else f"No {title.lower()}, as before"
+        if now:
+            return translate("{title}: {count}, none before", title=title, count=format_exact(now))
+        return translate("No {title}, as before", title=title.lower())
     if abs(now / before - 1) < _SAME_BELOW:
-        return f"{title}: about the same as before"
+        return translate("{title}: about the same as before", title=title)
     relative, sign = now / before - 1, 1 if now > before else -1
     surplus = {label: sign * (change - old * relative) for label, old, change in rows if sign * change > 0}
     largest = sorted((row for row in rows if surplus.get(row[0], 0) > 0), key=lambda row: -surplus[row[0]])
     named = ", ".join(f"{label} {_sign(change)}" for label, _, change in largest[:_MOST_NAMED])
-    text = f"{title} {'up' if sign > 0 else 'down'} {describe_change(now, before, '').text}"
+    size = describe_change(now, before, "").text
+    text = (
+        translate("{title} up {size}", title=title, size=size)
+        if sign > 0
+        else translate("{title} down {size}", title=title, size=size)
+    )
     return f"{text}: {named} {unit}".rstrip() if named else text
 
 
@@ -119,8 +127,8 @@ def _build_contributor(state: UrlState, row: Row, highest: float) -> Contributor
     active = set(own) <= set(filter_terms.split(current))
     return Contributor(
         row.label,
-        _LISTS[row.list],
-        f"{_sign(row.change)} {list_type.unit.lower()}",
+        translate(_LISTS[row.list]),
+        f"{_sign(row.change)} {translate(list_type.unit).lower()}",
         round(100 * abs(row.change) / highest, 1),
         state.link({list_type.filter: filter_terms.remove(current, own) if active else row.terms}),
     )

@@ -7,15 +7,17 @@ import msgspec
 from prisme.dashboard import filter_terms
 from prisme.dashboard.row_labels import label_row
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import mark, translate
 from prisme.stats import filters
 
 TITLES: Final = {
-    "domain": "Site", "path": "Page", "entry-path": "Entry page", "exit-path": "Exit page", "source": "Source",
-    "channel": "Channel", "referrer": "Referrer", "os": "System", "browser": "Browser", "device": "Device",
-    "device-type": "Device type", "country": "Country", "utm-source": "UTM source", "utm-medium": "UTM medium",
-    "utm-campaign": "Campaign", "utm-term": "UTM term", "utm-content": "UTM content", "event": "Event",
-    "status": "Status", "outbound-link": "Outbound link", "file-download": "Download",
-    "goal": "Goal",
+    "domain": mark("Site"), "path": mark("Page"), "entry-path": mark("Entry page"), "exit-path": mark("Exit page"),
+    "source": mark("Source"), "channel": mark("Channel"), "referrer": mark("Referrer"), "os": mark("System"),
+    "browser": mark("Browser"), "device": mark("Device"), "device-type": mark("Device type"),
+    "country": mark("Country"), "utm-source": mark("UTM source"), "utm-medium": mark("UTM medium"),
+    "utm-campaign": mark("Campaign"), "utm-term": mark("UTM term"), "utm-content": mark("UTM content"),
+    "event": mark("Event"), "status": mark("Status"), "outbound-link": mark("Outbound link"),
+    "file-download": mark("Download"), "goal": mark("Goal"),
 }  # fmt: skip
 # Filters whose values are shown as in these lists: `Germany` for `DE`.
 _LABELLED_AS: Final = {
@@ -37,8 +39,8 @@ class Chip(msgspec.Struct, frozen=True):
 def name_field(name: str) -> str:
     """The title of a filter."""
     if name.startswith(filters.PROPERTY):
-        return f"Property {name.removeprefix(filters.PROPERTY)}"
-    return TITLES[name]
+        return translate("Property {name}", name=name.removeprefix(filters.PROPERTY))
+    return translate(TITLES[name])
 
 
 def build_chips(state: UrlState, *, with_site: bool = False) -> list[Chip]:
@@ -72,4 +74,4 @@ def _build_chip(state: UrlState, name: str, term: str, others: str) -> Chip:
     verb, value = filter_terms.describe(term)
     if name in _LABELLED_AS and verb in ("is", "is not"):
         value = label_row(_LABELLED_AS[name], value)
-    return Chip(f"{name_field(name)} {verb}", value, state.link({name: others}))
+    return Chip(f"{name_field(name)} {translate(verb)}", value, state.link({name: others}))

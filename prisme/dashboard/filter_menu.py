@@ -9,6 +9,7 @@ from prisme.dashboard import filter_terms
 from prisme.dashboard.filter_chips import TITLES, name_field
 from prisme.dashboard.sites import choose_domains
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import translate
 from prisme.stats.filters import DOMAIN, PROPERTY
 
 # The field that is chosen at first, and those that follow it.
@@ -30,7 +31,7 @@ class FilterForm(msgspec.Struct, frozen=True):
     @property
     def operators(self) -> list[tuple[str, str]]:
         """The values and titles of the options."""
-        return list(filter_terms.OPERATORS.items())
+        return [(name, translate(title)) for name, title in filter_terms.OPERATORS.items()]
 
 
 def build_filter_form(state: UrlState, domains: Sequence[str], properties: Iterable[object]) -> FilterForm:
@@ -43,7 +44,7 @@ def build_filter_form(state: UrlState, domains: Sequence[str], properties: Itera
     chosen = [name.removeprefix(PROPERTY) for name in state.parameters if name.startswith(PROPERTY)]
     names = [name for name in dict.fromkeys([*chosen, *map(str, properties)]) if 0 < len(name) <= _LONGEST_NAME]
     return FilterForm(
-        [(name, TITLES[name]) for name in (*_FIRST, *rest)],
+        [(name, translate(TITLES[name])) for name in (*_FIRST, *rest)],
         [(PROPERTY + name, name) for name in names[:MOST_PROPERTIES]],
     )
 
@@ -59,9 +60,11 @@ def keep_entry(form: FilterForm, field: str, operator: str, value: str) -> Filte
 def describe_no_match(name: str, text: str) -> str:
     """What is said where no value of the filter `name` matches a text."""
     if name == DOMAIN:
-        return f"No site matches “{text}”"
+        return translate("No site matches “{text}”", text=text)
     if name.startswith(PROPERTY):
-        return f"No value of {name.removeprefix(PROPERTY)} matches “{text}” in this period"
+        return translate(
+            "No value of {name} matches “{text}” in this period", name=name.removeprefix(PROPERTY), text=text
+        )
     title = name_field(name)
     noun = title if title.startswith("UTM") else title[0].lower() + title[1:]
-    return f"No {noun} matches “{text}” in this period"
+    return translate("No {name} matches “{text}” in this period", name=noun, text=text)

@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from prisme.dashboard import display
+from prisme.dashboard.words import mark
 from prisme.stats import filters
 
 _ESCAPED: Final = re.compile(r"[\\,*]|^!")
@@ -16,7 +17,12 @@ _UNESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _CONTAINED: Final = re.compile(r"\*((?:\\.|[^\\*])+)\*", re.DOTALL)
 # How a term compares, by the name in forms.
 IS, IS_NOT, CONTAINS, CONTAINS_NOT = "is", "is-not", "contains", "contains-not"
-OPERATORS: Final = {IS: "is", IS_NOT: "is not", CONTAINS: "contains", CONTAINS_NOT: "does not contain"}
+OPERATORS: Final = {
+    IS: mark("is"),
+    IS_NOT: mark("is not"),
+    CONTAINS: mark("contains"),
+    CONTAINS_NOT: mark("does not contain"),
+}
 
 
 def make_term(text: str, *, excludes: bool = False) -> str:

@@ -9,6 +9,7 @@ from prisme.dashboard import filter_terms
 from prisme.dashboard.lists import CSV, link_export
 from prisme.dashboard.number_format import Change, describe_change, format_count, format_exact, format_percent
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import translate
 from prisme.stats.dashboard import Dashboard
 from prisme.stats.filters import GOAL
 from prisme.stats.funnels import FunnelRow, build_funnel_figures
@@ -112,7 +113,7 @@ def _format_sum(one: CurrencySum) -> str:
 
 
 def _describe_drop(dropped: float) -> str:
-    return f"{_MINUS}{format_percent(dropped)}" if dropped else "No drop-off"
+    return f"{_MINUS}{format_percent(dropped)}" if dropped else translate("No drop-off")
 
 
 def _build_funnel(row: FunnelRow, has_others: bool) -> FunnelTable:

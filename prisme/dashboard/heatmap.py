@@ -6,9 +6,13 @@ import msgspec
 
 from prisme.dashboard import color_scale
 from prisme.dashboard.number_format import format_exact
+from prisme.dashboard.words import mark, translate
 from prisme.stats.frames import Frame
 
-_WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_WEEKDAYS: Final = (
+    mark("Monday"), mark("Tuesday"), mark("Wednesday"), mark("Thursday"), mark("Friday"), mark("Saturday"),
+    mark("Sunday"),
+)  # fmt: skip
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -24,10 +28,12 @@ def build_heatmap(pageviews: Frame) -> list[tuple[str, list[Cell]]]:
     highest = max(pageviews.values, default=0)
     return [
         (weekday, [_build_cell(weekday, hour, pageviews.values[day * 24 + hour], highest) for hour in range(24)])
-        for day, weekday in enumerate(_WEEKDAYS)
+        for day, weekday in enumerate(map(translate, _WEEKDAYS))
     ]
 
 
 def _build_cell(weekday: str, hour: int, value: float, highest: float) -> Cell:
     count = format_exact(value)
-    return Cell(f"{weekday} {hour:02d}:00, {count} pageviews", count, color_scale.level(value, highest))
+    clock = f"{hour:02d}:00"
+    title = translate("{weekday} {time}, {count} pageviews", weekday=weekday, time=clock, count=count)
+    return Cell(title, count, color_scale.level(value, highest))

@@ -10,6 +10,7 @@ from prisme.dashboard.lists import metric_title
 from prisme.dashboard.metrics import METRICS
 from prisme.dashboard.number_format import format_percent
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import translate
 from prisme.stats.list_metrics import EVENTS, LIST_METRICS, VISITORS, Figures, list_metrics
 
 CONVERSION: Final = "conversion-rate"
@@ -47,4 +48,4 @@ def _build_conversion(visitors: float) -> Column:
         # Visitors who only sent events are not among those of the period.
         return min(row.visitors / visitors, 1) if visitors else None
 
-    return Column(CONVERSION, "Conversion rate", compute, format_percent, ("visitors",))
+    return Column(CONVERSION, translate("Conversion rate"), compute, format_percent, ("visitors",))

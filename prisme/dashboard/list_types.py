@@ -6,6 +6,7 @@ import msgspec
 
 from prisme.dashboard.metrics import choose_tile
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import mark
 from prisme.stats.list_metrics import EVENTS, choose_metric
 
 SOURCES: Final = "sources"
@@ -26,53 +27,55 @@ class ListType(msgspec.Struct, frozen=True):
 
 
 LIST_TYPES: Final[dict[str, ListType]] = {
-    SOURCES: ListType("Sources", "Sessions", "source", "top-sources"),
-    "top-channels": ListType("Channels", "Sessions", "channel"),
-    "top-referrers": ListType("Referrers", "Sessions", "referrer"),
-    "top-utm-sources": ListType("UTM sources", "Sessions", "utm-source"),
-    "top-utm-mediums": ListType("Mediums", "Sessions", "utm-medium"),
-    "top-utm-campaigns": ListType("Campaigns", "Sessions", "utm-campaign"),
-    "top-utm-terms": ListType("Terms", "Sessions", "utm-term"),
-    "top-utm-contents": ListType("Contents", "Sessions", "utm-content"),
-    "top-pages": ListType("Top pages", "Pageviews", "path"),
-    "top-entry-pages": ListType("Entry pages", "Sessions", "entry-path"),
-    "top-exit-pages": ListType("Exit pages", "Sessions", "exit-path"),
-    ERRORS: ListType("Errors", "Pageviews", "path", "top-pages"),
-    "top-statuses": ListType("Statuses", "Pageviews", "status"),
-    "top-countries": ListType("Countries", "Sessions", "country"),
-    "top-browsers": ListType("Browsers", "Sessions", "browser"),
-    "top-operating-systems": ListType("Systems", "Sessions", "os"),
-    "top-devices": ListType("Devices", "Sessions", "device"),
-    "top-device-types": ListType("Device types", "Sessions", "device-type"),
-    "top-custom-events": ListType("Custom events", "Events", "event"),
-    PROPERTIES: ListType("Properties", "Events"),
-    "top-outbound-links": ListType("Outbound links", "Clicks", "outbound-link"),
-    "top-file-downloads": ListType("Downloads", "Downloads", "file-download"),
+    SOURCES: ListType(mark("Sources"), mark("Sessions"), "source", "top-sources"),
+    "top-channels": ListType(mark("Channels"), mark("Sessions"), "channel"),
+    "top-referrers": ListType(mark("Referrers"), mark("Sessions"), "referrer"),
+    "top-utm-sources": ListType(mark("UTM sources"), mark("Sessions"), "utm-source"),
+    "top-utm-mediums": ListType(mark("Mediums"), mark("Sessions"), "utm-medium"),
+    "top-utm-campaigns": ListType(mark("Campaigns"), mark("Sessions"), "utm-campaign"),
+    "top-utm-terms": ListType(mark("Terms"), mark("Sessions"), "utm-term"),
+    "top-utm-contents": ListType(mark("Contents"), mark("Sessions"), "utm-content"),
+    "top-pages": ListType(mark("Top pages"), mark("Pageviews"), "path"),
+    "top-entry-pages": ListType(mark("Entry pages"), mark("Sessions"), "entry-path"),
+    "top-exit-pages": ListType(mark("Exit pages"), mark("Sessions"), "exit-path"),
+    ERRORS: ListType(mark("Errors"), mark("Pageviews"), "path", "top-pages"),
+    "top-statuses": ListType(mark("Statuses"), mark("Pageviews"), "status"),
+    "top-countries": ListType(mark("Countries"), mark("Sessions"), "country"),
+    "top-browsers": ListType(mark("Browsers"), mark("Sessions"), "browser"),
+    "top-operating-systems": ListType(mark("Systems"), mark("Sessions"), "os"),
+    "top-devices": ListType(mark("Devices"), mark("Sessions"), "device"),
+    "top-device-types": ListType(mark("Device types"), mark("Sessions"), "device-type"),
+    "top-custom-events": ListType(mark("Custom events"), mark("Events"), "event"),
+    PROPERTIES: ListType(mark("Properties"), mark("Events")),
+    "top-outbound-links": ListType(mark("Outbound links"), mark("Clicks"), "outbound-link"),
+    "top-file-downloads": ListType(mark("Downloads"), mark("Downloads"), "file-download"),
 }
 
 
 class PanelType(msgspec.Struct, frozen=True):
-    """A panel: its title, and the lists that its tabs show, the default first."""
+    """A panel: its title, and the lists that its tabs show, the default first.
+
+    The lists of `group` stand behind one more tab, with the title of the first of them.
+    """
 
     title: str
     lists: tuple[str, ...]
+    group: tuple[str, ...] = ()
 
 
 # By the URL parameter that chooses a panel's list.
 PANEL_TYPES: Final[dict[str, PanelType]] = {
     "sources": PanelType(
-        "Sources",
-        (
-            SOURCES, "top-channels", "top-referrers", "top-utm-sources", "top-utm-mediums", "top-utm-campaigns",
-            "top-utm-terms", "top-utm-contents",
-        ),
+        mark("Sources"),
+        (SOURCES, "top-channels", "top-referrers"),
+        ("top-utm-campaigns", "top-utm-sources", "top-utm-mediums", "top-utm-terms", "top-utm-contents"),
     ),
-    "pages": PanelType("Pages", ("top-pages", "top-entry-pages", "top-exit-pages", ERRORS, "top-statuses")),
+    "pages": PanelType(mark("Pages"), ("top-pages", "top-entry-pages", "top-exit-pages", ERRORS, "top-statuses")),
     "technology": PanelType(
-        "Technology", ("top-browsers", "top-operating-systems", "top-device-types", "top-devices")
+        mark("Technology"), ("top-browsers", "top-operating-systems", "top-device-types", "top-devices")
     ),
-    "events": PanelType("Events", ("top-custom-events", PROPERTIES)),
-    "links": PanelType("Links and files", ("top-outbound-links", "top-file-downloads")),
+    "events": PanelType(mark("Events"), ("top-custom-events", PROPERTIES)),
+    "links": PanelType(mark("Links and files"), ("top-outbound-links", "top-file-downloads")),
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from prisme.dashboard.metrics import METRICS, compare_values
 from prisme.dashboard.number_format import Change, format_percent
 from prisme.dashboard.rows import Item, Row, link_row
 from prisme.dashboard.url_state import LIST, UrlState
+from prisme.dashboard.words import mark, translate
 from prisme.stats.frames import Frame, Key
 from prisme.stats.list_metrics import EVENTS, LIST_METRICS, VISITORS, Figures, list_metrics
 from prisme.stats.parameters import COMPARE, MOST_ROWS, SPREADSHEET
@@ -23,7 +24,7 @@ CSV: Final = ".csv"
 # The status filter of the errors list.
 ERROR_STATUSES: Final = "4*,5*"
 # Titles for the narrow columns of lists, where they differ from those of tiles.
-_TITLES: Final = {"duration": "Duration"}
+_TITLES: Final = {"duration": mark("Duration")}
 
 
 class List(msgspec.Struct, frozen=True):
@@ -65,7 +66,7 @@ def build_list(state: UrlState, name: str, data: ListData, limit: int = ROWS) ->
     export = export_parameters(state, name)
     return List(
         name,
-        LIST_TYPES[name].title,
+        translate(LIST_TYPES[name].title),
         metric_title(name, data.metric),
         rows,
         state.link({"name": name}, LIST),
@@ -78,7 +79,7 @@ def build_list(state: UrlState, name: str, data: ListData, limit: int = ROWS) ->
 
 def metric_title(name: str, metric: str) -> str:
     """What the numbers of a list are, at the head of their column."""
-    return LIST_TYPES[name].unit if metric == EVENTS else _TITLES.get(metric, METRICS[metric].title)
+    return translate(LIST_TYPES[name].unit if metric == EVENTS else _TITLES.get(metric, METRICS[metric].title))
 
 
 def format_share(value: float, total: float) -> str:
@@ -118,7 +119,7 @@ def _share_title(name: str, data: ListData) -> str:
     if not data.total:
         return ""
     is_conversion = data.metric == VISITORS and EVENTS in list_metrics(stats_name(name))
-    return "Conversion rate" if is_conversion else "Share"
+    return translate("Conversion rate") if is_conversion else translate("Share")
 
 
 def _build_rows(state: UrlState, name: str, data: ListData, items: list[Item]) -> list[Row]:

@@ -7,10 +7,12 @@ import msgspec
 from prisme.dashboard import chart, chart_scale, filter_terms
 from prisme.dashboard.filter_chips import build_chips
 from prisme.dashboard.list_types import LIST_TYPES, SOURCES, stats_name
+from prisme.dashboard.metrics import METRICS
 from prisme.dashboard.number_format import format_count, format_exact
 from prisme.dashboard.panels import Tab
 from prisme.dashboard.row_labels import label_row
 from prisme.dashboard.url_state import DASHBOARD, UrlState
+from prisme.dashboard.words import mark, translate
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
 from prisme.stats.short_lists import Count, count_lists
@@ -20,7 +22,7 @@ STAMP: Final = f"{DASHBOARD}/stamp"
 # The 29 minutes before this one, and this one.
 PERIOD: Final = {"from": "now-29m/m", "to": "now", "interval": "minute"}
 ROWS: Final = 10
-_TITLES: Final = {"top-pages": "Pages", SOURCES: "Sources", "top-countries": "Countries"}
+_TITLES: Final = {"top-pages": mark("Pages"), SOURCES: mark("Sources"), "top-countries": mark("Countries")}
 # Per mille of the width between two bars.
 _GAP: Final = 6
 _LABEL_EVERY: Final = 5
@@ -64,16 +66,16 @@ def build_live(stats: Stats, state: UrlState, query: StatsQuery, now: int) -> di
     top, step = chart_scale.choose_scale(max(values, default=0), whole_numbers=True)
     return {
         "live": format_exact(stats.live_visitors(query.filters, now).values[0]),
-        "totals": [(name.capitalize(), format_exact(one.total)) for name, one in series.items()],
+        "totals": [(translate(METRICS[name].title), format_exact(one.total)) for name, one in series.items()],
         "bars": _build_bars(query, values, top),
         "ticks": [
             (chart_scale.to_percent(chart_scale.to_y(step * number, top)), format_count(step * number))
             for number in range(round(top / step) + 1)
         ],
-        "count": count,
+        "count": translate(METRICS[count].title),
         "counts": [
-            Tab(title, state.link({"metric": metric}, LIVE), title.lower() == count)
-            for title, metric in (("Visitors", None), ("Pageviews", "pageviews"))
+            Tab(translate(METRICS[name].title), state.link({"metric": metric}, LIVE), name == count)
+            for name, metric in (("visitors", None), ("pageviews", "pageviews"))
         ],
         "lists": _build_lists(state, counts),
         "chips": [msgspec.structs.replace(chip, link=_stay(state, chip.link)) for chip in build_chips(state)],
@@ -107,7 +109,9 @@ def _build_lists(state: UrlState, counts: dict[str, list[tuple[str, int]]]) -> l
 def _build_list(state: UrlState, name: str, title: str, found: list[tuple[str, int]]) -> LiveList:
     """The list of these keys and counts, the highest first."""
     highest = max((count for _, count in found), default=1)
-    return LiveList(title.lower(), title, [_build_row(state, name, key, count, highest) for key, count in found])
+    return LiveList(
+        title.lower(), translate(title), [_build_row(state, name, key, count, highest) for key, count in found]
+    )
 
 
 def _build_row(state: UrlState, name: str, key: str, count: int, highest: int) -> LiveRow:

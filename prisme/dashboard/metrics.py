@@ -16,6 +16,7 @@ from prisme.dashboard.number_format import (
     format_ratio,
 )
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import mark, translate
 
 DEFAULT: Final = "visitors"
 # Shown in the panel of events, and not among the tiles, which fill their rows without it.
@@ -51,23 +52,23 @@ def _divide(values: Sequence[float]) -> float:
 
 
 METRICS: Final[dict[str, Metric]] = {
-    "visitors": Metric("Visitors", ("visitors",), _take_first, format_count, format_exact),
-    "sessions": Metric("Sessions", ("sessions",), _take_first, format_count, format_exact),
-    "pageviews": Metric("Pageviews", ("pageviews",), _take_first, format_count, format_exact),
+    "visitors": Metric(mark("Visitors"), ("visitors",), _take_first, format_count, format_exact),
+    "sessions": Metric(mark("Sessions"), ("sessions",), _take_first, format_count, format_exact),
+    "pageviews": Metric(mark("Pageviews"), ("pageviews",), _take_first, format_count, format_exact),
     "views-per-session": Metric(
-        "Views per session", ("pageviews", "sessions"), _divide, format_ratio, format_ratio, is_whole=False,
+        mark("Views per session"), ("pageviews", "sessions"), _divide, format_ratio, format_ratio, is_whole=False,
         is_average=True,
     ),
     "bounce-rate": Metric(
-        "Bounce rate", ("bounces", "sessions"), _divide, format_percent, format_percent, is_whole=False,
+        mark("Bounce rate"), ("bounces", "sessions"), _divide, format_percent, format_percent, is_whole=False,
         less_is_better=True, is_average=True, is_fraction=True,
     ),
     "duration": Metric(
-        "Session duration", ("sessions-duration",), _take_first, format_duration, format_duration, is_whole=False,
+        mark("Session duration"), ("sessions-duration",), _take_first, format_duration, format_duration, is_whole=False,
         is_average=True,
         is_duration=True,
     ),
-    EVENTS: Metric("Events", ("events",), _take_first, format_count, format_exact),
+    EVENTS: Metric(mark("Events"), ("events",), _take_first, format_count, format_exact),
 }  # fmt: skip
 
 
@@ -77,7 +78,7 @@ def compare_values(metric: Metric, value: float, before: float | None) -> Change
     `before` is None for a rate or an average of no session.
     """
     if before is None:
-        return Change("", "new", "no sessions before", "same")
+        return Change("", translate("new"), translate("no sessions before"), "same")
     describe = describe_points if metric.is_fraction else describe_change
     return describe(value, before, metric.format_short(before), less_is_better=metric.less_is_better)
 

@@ -4,6 +4,8 @@ from typing import Final
 
 import msgspec
 
+from prisme.dashboard.words import translate
+
 _STEPS: Final = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
 # A smaller relative change is shown as none, and so is a smaller one in percentage points.
 _UNCHANGED_BELOW: Final = 0.0005
@@ -72,30 +74,34 @@ class Change(msgspec.Struct, frozen=True):
 def describe_change(now: float, before: float, formatted_before: str, *, less_is_better: bool = False) -> Change:
     """The change from `before` to `now`."""
     if before == 0 and now == 0:
-        return Change("=", "0%", f"unchanged, {formatted_before} before", "same")
+        return Change("=", "0%", translate("unchanged, {value} before", value=formatted_before), "same")
     if before == 0:
+        words = translate("new, {value} before", value=formatted_before)
         # Nobody did worse than before: it is never bad.
-        return Change("", "new", f"new, {formatted_before} before", "same" if less_is_better else "good")
+        return Change("", translate("new"), words, "same" if less_is_better else "good")
     relative = now / before - 1
     if abs(relative) < _UNCHANGED_BELOW:
-        return Change("=", "0%", f"unchanged, {formatted_before} before", "same")
+        return Change("=", "0%", translate("unchanged, {value} before", value=formatted_before), "same")
     rating = _rate(relative > 0, less_is_better)
     text = f"{abs(relative) * 100:.0f}%" if abs(relative) >= 0.0995 else f"{abs(relative) * 100:.1f}%"
     if relative > 0:
-        return Change("+", text, f"up {text} from {formatted_before}", rating)
-    return Change(MINUS, text, f"down {text} from {formatted_before}", rating)
+        return Change("+", text, translate("up {size} from {value}", size=text, value=formatted_before), rating)
+    return Change(MINUS, text, translate("down {size} from {value}", size=text, value=formatted_before), rating)
 
 
 def describe_points(now: float, before: float, formatted_before: str, *, less_is_better: bool = False) -> Change:
     """The change of a fraction, in percentage points: from 40% to 43% it is 3 points, and not 7.5%."""
     points = (now - before) * 100
     if abs(points) < _POINTS_UNCHANGED_BELOW:
-        return Change("=", "0 points", f"unchanged, {formatted_before} before", "same")
+        return Change(
+            "=", translate("0 points"), translate("unchanged, {value} before", value=formatted_before), "same"
+        )
     number = f"{abs(points):.0f}" if abs(points) >= 0.95 else f"{abs(points):.1f}"
-    text, rating = f"{number} point{'' if number == '1' else 's'}", _rate(points > 0, less_is_better)
+    text = translate("1 point") if number == "1" else translate("{number} points", number=number)
+    rating = _rate(points > 0, less_is_better)
     if points > 0:
-        return Change("+", text, f"up {text} from {formatted_before}", rating)
-    return Change(MINUS, text, f"down {text} from {formatted_before}", rating)
+        return Change("+", text, translate("up {size} from {value}", size=text, value=formatted_before), rating)
+    return Change(MINUS, text, translate("down {size} from {value}", size=text, value=formatted_before), rating)
 
 
 def _rate(is_more: bool, less_is_better: bool) -> str:

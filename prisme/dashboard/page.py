@@ -10,6 +10,7 @@ from prisme.dashboard.filter_chips import build_chips
 from prisme.dashboard.filter_menu import build_filter_form
 from prisme.dashboard.goals import build_goal_values
 from prisme.dashboard.heatmap import build_heatmap
+from prisme.dashboard.intervals import name_interval
 from prisme.dashboard.list_query import COUNTRIES, Source, read_lists
 from prisme.dashboard.list_types import PANEL_TYPES
 from prisme.dashboard.lists import ListData, build_list
@@ -21,6 +22,7 @@ from prisme.dashboard.period_menu import build_period_values
 from prisme.dashboard.sites import build_site_menu, choose_domains, describe_sites
 from prisme.dashboard.tiles import build_tiles
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import translate
 from prisme.dashboard.world_map import build_areas, build_legend, load_world
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.columns import HOURS
@@ -50,7 +52,7 @@ def build_page(
         "state": state,
         "tz": query.zone.key,
         "zones": sorted(list_zones()),
-        "interval": query.interval,
+        "interval": name_interval(query.interval),
         "live": format_exact(dashboard.live_visitors),
         "chips": build_chips(state),
         "form": build_filter_form(state, domains, dashboard.custom_properties.keys),
@@ -85,7 +87,7 @@ def _build_metric_values(
     return {
         "tiles": [tile for key, tile in tiles.items() if key != metrics.EVENTS],
         "events": tiles[metrics.EVENTS],
-        "metric": METRICS[name].title,
+        "metric": translate(METRICS[name].title),
         "chart": build_chart(state, METRICS[name], dashboard, query, now, notes),
         "changes": build_changes(state, name, dashboard),
     }

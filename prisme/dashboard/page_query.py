@@ -11,18 +11,19 @@ from prisme.dashboard import filter_terms
 from prisme.dashboard.comparison import comparison_parameters
 from prisme.dashboard.filter_chips import name_field
 from prisme.dashboard.url_state import UrlState, read_parameters
+from prisme.dashboard.words import mark, translate
 from prisme.stats import filters
 from prisme.stats.parameters import COMPARE, StatsQuery, read_query
 
 _TITLES: Final = {
-    "period": "Period",
-    "from": "From",
-    "to": "To",
-    "tz": "Time zone",
-    "interval": "Interval",
-    "compare": "Comparison",
-    "compare-from": "Compare from",
-    "compare-to": "Compare to",
+    "period": mark("Period"),
+    "from": mark("From"),
+    "to": mark("To"),
+    "tz": mark("Time zone"),
+    "interval": mark("Interval"),
+    "compare": mark("Comparison"),
+    "compare-from": mark("Compare from"),
+    "compare-to": mark("Compare to"),
 }
 # Parameters that mean nothing without each other.
 _PAIRS: Final = (("from", "to"), ("compare-from", "compare-to"))
@@ -94,4 +95,4 @@ def _choose_left_out(state: UrlState, name: str) -> list[str]:
 
 
 def _build_fault(name: str, told: str, typed: str) -> Fault:
-    return Fault(_TITLES.get(name, "") or name_field(name), told.partition(": ")[2], typed)
+    return Fault(translate(_TITLES[name]) if name in _TITLES else name_field(name), told.partition(": ")[2], typed)

@@ -5,6 +5,7 @@ import msgspec
 from prisme.dashboard.list_types import LIST_TYPES, PANEL_TYPES
 from prisme.dashboard.lists import List
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import translate
 
 
 class Tab(msgspec.Struct, frozen=True):
@@ -16,17 +17,18 @@ class Tab(msgspec.Struct, frozen=True):
 
 
 class Panel(msgspec.Struct, frozen=True):
-    """A panel with its tabs, and the list that it shows."""
+    """A panel with its tabs in one or two rows, and the list that it shows."""
 
     id: str
     title: str
-    tabs: list[Tab]
+    tabs: list[list[Tab]]
     list: List
 
 
 def choose_list(state: UrlState, panel: str) -> str:
     """The name of the list that a panel shows."""
-    names = PANEL_TYPES[panel].lists
+    panel_type = PANEL_TYPES[panel]
+    names = panel_type.lists + panel_type.group
     chosen = state.get(panel)
     return chosen if chosen in names else names[0]
 
@@ -34,13 +36,13 @@ def choose_list(state: UrlState, panel: str) -> str:
 def build_panel(state: UrlState, panel: str, shown: List) -> Panel:
     """The panel around the list that it shows."""
     panel_type, chosen = PANEL_TYPES[panel], choose_list(state, panel)
-    default = panel_type.lists[0]
-    tabs = [
-        Tab(
-            LIST_TYPES[name].title,
-            state.link({panel: None if name == default else name}) + f"#{panel}",
-            name == chosen,
-        )
-        for name in panel_type.lists
-    ]
-    return Panel(panel, panel_type.title, tabs, shown)
+    group = panel_type.group
+
+    def link(name: str, is_chosen: bool) -> Tab:
+        value = None if name == panel_type.lists[0] else name
+        return Tab(translate(LIST_TYPES[name].title), state.link({panel: value}) + f"#{panel}", is_chosen)
+
+    first = [link(name, name == chosen) for name in panel_type.lists]
+    first += [link(name, chosen in group) for name in group[:1]]
+    second = [link(name, name == chosen) for name in group if chosen in group]
+    return Panel(panel, translate(panel_type.title), [first, second] if second else [first], shown)

@@ -7,6 +7,7 @@ from typing import Final
 from prisme.dashboard.list_types import SOURCES
 from prisme.dashboard.number_format import format_exact
 from prisme.dashboard.row_labels import label_row
+from prisme.dashboard.words import translate
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Page, Span
@@ -50,7 +51,8 @@ def explain_peak(stats: Stats, metric: str, query: StatsQuery, values: Sequence[
     # Half of it, at least: so no two sources are meant, and the sources come first.
     for label, count in found:
         if label not in _UNTOLD and 2 * count > values[number]:
-            return {number: f"Mostly {label}, {format_exact(count)} of {format_exact(values[number])}"}
+            most, total = format_exact(count), format_exact(values[number])
+            return {number: translate("Mostly {name}, {count} of {total}", name=label, count=most, total=total)}
     return {}
 
 

@@ -11,12 +11,13 @@ from prisme.dashboard.comparison import PREVIOUS, YEAR
 from prisme.dashboard.intervals import build_intervals, fits
 from prisme.dashboard.periods import PERIODS, Period
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import mark, translate
 from prisme.stats.parameters import StatsQuery
 
 _COMPARISONS: Final = {
-    PREVIOUS: "Previous period",
-    YEAR: "Same period last year",
-    "none": "No comparison",
+    PREVIOUS: mark("vs. previous period"),
+    YEAR: mark("vs. same period last year"),
+    "none": mark("No comparison"),
 }
 # What a period with dates of its own does not keep: another one may be too long for the interval.
 WITHOUT_DATES: Final[Mapping[str, str | None]] = {"from": None, "to": None, "interval": None}
@@ -38,7 +39,7 @@ def build_period_values(state: UrlState, query: StatsQuery, now: int) -> dict[st
     return {
         "period": state.period,
         "periods": _build_periods(state, query, now),
-        "period_title": PERIODS[state.period].title if state.period != periods.CUSTOM else description,
+        "period_title": translate(PERIODS[state.period].title) if state.period != periods.CUSTOM else description,
         "period_text": description,
         "first_day": periods.format_day(query.span.start, query.zone),
         "last_day": periods.format_day(query.span.end - 1, query.zone),
@@ -79,14 +80,14 @@ def _build_period(state: UrlState, query: StatsQuery, now: int, name: str, perio
         start = timexpr.parse(period.start, now, query.zone)
         end = timexpr.parse(period.end, now, query.zone, ends=True)
         changes["interval"] = state.get("interval") if fits(state.get("interval"), start, end) else None
-    keys = f"Shift + {period.key}" if period.key.isupper() else period.key
-    return PeriodLink(name, period.title, period.key, keys, state.link(changes))
+    keys = translate("Shift + {key}", key=period.key) if period.key.isupper() else period.key
+    return PeriodLink(name, translate(period.title), period.key, keys, state.link(changes))
 
 
 def _build_comparisons(state: UrlState, query: StatsQuery) -> list[tuple[str, str, str, bool]]:
     current, without_dates = _find_comparison(state, query), {"compare-from": None, "compare-to": None}
     return [
-        (name, title, state.link({"compare": name, **without_dates}), name == current)
+        (name, translate(title), state.link({"compare": name, **without_dates}), name == current)
         for name, title in _COMPARISONS.items()
     ]
 

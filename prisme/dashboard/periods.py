@@ -9,6 +9,7 @@ import msgspec
 from prisme.base import timexpr
 from prisme.base.offsets import localise
 from prisme.base.timexpr import SECOND, Unit
+from prisme.dashboard.words import mark, translate
 from prisme.stats.parameters import StatsQuery
 
 
@@ -28,19 +29,19 @@ class Period(msgspec.Struct, frozen=True):
 
 # Two that belong together stand side by side in the menu.
 PERIODS: Final[dict[str, Period]] = {
-    "30m": Period("Last 30 minutes", "r", "now-30m"),
-    "24h": Period("Last 24 hours", "h", "now-24h"),
-    "today": Period("Today", "d", "now/d", step="-1d"),
-    "yesterday": Period("Yesterday", "e", "now-1d/d", "now-1d/d", "-1d"),
-    "7d": Period("Last 7 days", "w", "now-6d/d", step="-7d"),
-    "28d": Period("Last 28 days", "f", "now-27d/d", step="-28d"),
-    "90d": Period("Last 90 days", "n", "now-89d/d", step="-90d"),
-    "12m": Period("Last 12 months", "t", "now-11M/M", step="-12M"),
-    "month": Period("This month", "m", "now/M", step="-1M"),
-    "last-month": Period("Last month", "M", "now-1M/M", "now-1M/M", "-1M"),
-    "year": Period("This year", "y", "now/y", step="-1y"),
-    "last-year": Period("Last year", "Y", "now-1y/y", "now-1y/y", "-1y"),
-    "all": Period("All time", "a", ""),
+    "30m": Period(mark("Last 30 minutes"), "r", "now-30m"),
+    "24h": Period(mark("Last 24 hours"), "h", "now-24h"),
+    "today": Period(mark("Today"), "d", "now/d", step="-1d"),
+    "yesterday": Period(mark("Yesterday"), "e", "now-1d/d", "now-1d/d", "-1d"),
+    "7d": Period(mark("Last 7 days"), "w", "now-6d/d", step="-7d"),
+    "28d": Period(mark("Last 28 days"), "f", "now-27d/d", step="-28d"),
+    "90d": Period(mark("Last 90 days"), "n", "now-89d/d", step="-90d"),
+    "12m": Period(mark("Last 12 months"), "t", "now-11M/M", step="-12M"),
+    "month": Period(mark("This month"), "m", "now/M", step="-1M"),
+    "last-month": Period(mark("Last month"), "M", "now-1M/M", "now-1M/M", "-1M"),
+    "year": Period(mark("This year"), "y", "now/y", step="-1y"),
+    "last-year": Period(mark("Last year"), "Y", "now-1y/y", "now-1y/y", "-1y"),
+    "all": Period(mark("All time"), "a", ""),
 }
 DEFAULT: Final = "28d"
 # A period with dates of its own, in place of a name.
@@ -115,14 +116,18 @@ def describe(start: int, end: int, zone: ZoneInfo) -> str:
     if timexpr.floor(start, "d", zone) != start:
         head = f"{_format_date(first)}, {first:%H:%M}"
         same_day = first.date() == last.date()
-        return f"{head} to {last:%H:%M}" if same_day else f"{head} to {_format_date(last)}, {last:%H:%M}"
+        return _join(head, f"{last:%H:%M}" if same_day else f"{_format_date(last)}, {last:%H:%M}")
     if first.date() == last.date():
         return _format_date(first)
     if first.year != last.year:
-        return f"{_format_date(first)} to {_format_date(last)}"
+        return _join(_format_date(first), _format_date(last))
     if first.month != last.month:
-        return f"{first.day} {first:%b} to {_format_date(last)}"
-    return f"{first.day} to {_format_date(last)}"
+        return _join(f"{first.day} {first:%b}", _format_date(last))
+    return _join(str(first.day), _format_date(last))
+
+
+def _join(first: str, last: str) -> str:
+    return translate("{first} to {last}", first=first, last=last)
 
 
 def _format_date(day: datetime.datetime) -> str:

@@ -8,7 +8,8 @@ import msgspec
 from prisme.base.domains import host_of
 from prisme.base.timexpr import Interval
 from prisme.dashboard import filter_terms
-from prisme.dashboard.filter_chips import TITLES
+from prisme.dashboard.filter_chips import TITLES, name_field
+from prisme.dashboard.intervals import name_interval
 from prisme.dashboard.list_types import ERRORS, LIST_TYPES, SOURCES, stats_name
 from prisme.dashboard.lists import ERROR_STATUSES, frame_rows
 from prisme.dashboard.number_format import format_count, format_exact, format_percent
@@ -16,6 +17,7 @@ from prisme.dashboard.row_labels import label_row
 from prisme.dashboard.rows import name_property_filter
 from prisme.dashboard.sparkline import draw_sparkline
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import translate
 from prisme.stats import filters, row_details
 from prisme.stats.columns import EVENTS, TOPS
 from prisme.stats.filters import Filters
@@ -120,7 +122,7 @@ def read_row(stats: Stats, state: UrlState, query: StatsQuery, name: str, key: s
     series = _count(stats, row)
     return RowDetails(
         label_row(name, row.stored) if row.stored else key,
-        TITLES[filter_name],
+        translate(TITLES[filter_name]),
         [_build_figure(title, one, query.interval) for title, one in series.items()],
         [one for one in _read_lists(stats, row, {title: one.total for title, one in series.items()}) if one.rows],
         state.link({filter_name: None if active else key}),
@@ -153,8 +155,15 @@ def _count(stats: Stats, row: _Row) -> dict[str, Series]:
 
 def _build_figure(title: str, series: Series, interval: Interval) -> Figure:
     values = [int(value) for value in series.frame.values]
-    words = f"{title} by {interval}: at most {format_exact(max(values, default=0))}"
-    return Figure(title, format_count(series.total), format_exact(series.total), draw_sparkline(values), words)
+    words = translate(
+        "{metric} by {interval}: at most {count}",
+        metric=translate(title),
+        interval=name_interval(interval),
+        count=format_exact(max(values, default=0)),
+    )
+    return Figure(
+        translate(title), format_count(series.total), format_exact(series.total), draw_sparkline(values), words
+    )
 
 
 def _read_lists(stats: Stats, row: _Row, totals: dict[str, int | float]) -> Iterator[ShortList]:
@@ -163,14 +172,15 @@ def _read_lists(stats: Stats, row: _Row, totals: dict[str, int | float]) -> Iter
     if row.table in EVENTS:
         unit = LIST_TYPES[row.name].unit
         paths = row_details.list_paths(stats, row.table, row.filters, row.span)
-        yield ShortList("Pages", unit, _build_items(row, "top-pages", paths, totals[unit]))
+        yield ShortList(translate("Pages"), translate(unit), _build_items(row, "top-pages", paths, totals[unit]))
     if row.filter in PATHS:
         yield from _read_neighbours(stats, row, totals)
     names = _LISTS.get(row.filter, _OTHERWISE)
     frames = stats.tops([stats_name(name) for name in names], row.filters, row.span, Page(ROWS))
     for name in names:
         list_type, counts = LIST_TYPES[name], frame_rows(frames[stats_name(name)])
-        yield ShortList(list_type.title, list_type.unit, _build_items(row, name, counts, totals[list_type.unit]))
+        items = _build_items(row, name, counts, totals[list_type.unit])
+        yield ShortList(translate(list_type.title), translate(list_type.unit), items)
 
 
 def _read_properties(stats: Stats, row: _Row) -> Iterator[ShortList]:
@@ -181,7 +191,7 @@ def _read_properties(stats: Stats, row: _Row) -> Iterator[ShortList]:
             _build_item(value, count, one.events, _link_value(row.inner, filter_name, value))
             for value, count in one.values
         ]
-        yield ShortList(f"Property {one.name}", "Events", items)
+        yield ShortList(name_field(filters.PROPERTY + one.name), translate("Events"), items)
 
 
 def _link_value(state: UrlState, filter_name: str, value: str) -> str:
@@ -194,11 +204,11 @@ def _read_neighbours(stats: Stats, row: _Row, totals: dict[str, int | float]) ->
     found = row_details.list_neighbours(stats, row.table, row.filters, row.span)
     unit = "Sessions" if row.table == "sessions" else "Pageviews"
     for title, nothing, pages, shown in (
-        ("Page before", "Entry", found.before, row.filter != "entry-path"),
-        ("Page after", "Exit", found.after, row.filter != "exit-path"),
+        (translate("Previous page"), translate("Entry"), found.before, row.filter != "entry-path"),
+        (translate("Next page"), translate("Exit"), found.after, row.filter != "exit-path"),
     ):
         if shown:
-            yield ShortList(title, unit, _build_neighbours(row, pages, nothing, totals[unit]))
+            yield ShortList(title, translate(unit), _build_neighbours(row, pages, nothing, totals[unit]))
 
 
 def _build_neighbours(row: _Row, pages: Sequence[tuple[str | None, int]], nothing: str, total: float) -> list[Item]:

@@ -4,13 +4,15 @@ from typing import Final
 
 from prisme.dashboard import countries, display
 from prisme.dashboard.list_types import LIST_TYPES
+from prisme.dashboard.words import mark, translate
 from prisme.stats.source_names import DIRECT, DIRECT_REFERRER
 
 _LINKS: Final = ("top-outbound-links", "top-file-downloads")
 _STATUSES: Final = {
-    "200": "OK", "301": "Moved", "302": "Found", "304": "Not modified", "400": "Bad request", "401": "Unauthorized",
-    "403": "Forbidden", "404": "Not found", "410": "Gone", "418": "Teapot", "429": "Too many requests",
-    "500": "Server error", "502": "Bad gateway", "503": "Unavailable",
+    "200": mark("OK"), "301": mark("Moved"), "302": mark("Found"), "304": mark("Not modified"),
+    "400": mark("Bad request"), "401": mark("Unauthorized"), "403": mark("Forbidden"), "404": mark("Not found"),
+    "410": mark("Gone"), "418": mark("Teapot"), "429": mark("Too many requests"), "500": mark("Server error"),
+    "502": mark("Bad gateway"), "503": mark("Unavailable"),
 }  # fmt: skip
 
 
@@ -23,5 +25,5 @@ def label_row(name: str, key: str) -> str:
     if name == "top-device-types":
         return "TV" if key == "tv" else key.capitalize()
     if name == "top-statuses":
-        return f"{key} {_STATUSES[key]}" if key in _STATUSES else key
+        return f"{key} {translate(_STATUSES[key])}" if key in _STATUSES else key
     return display.decode_link(key) if name in _LINKS else display.decode_value(LIST_TYPES[name].filter, key)

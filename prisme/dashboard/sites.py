@@ -7,11 +7,14 @@ import msgspec
 
 from prisme.base.domains import allows
 from prisme.dashboard import display, filter_terms
+from prisme.dashboard.number_format import format_exact
 from prisme.dashboard.panels import Tab
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import mark_count, translate, translate_count
 from prisme.stats import filters
 
 _FILTER: Final = "domain"
+_SITES: Final = mark_count("{count} site", "{count} sites")
 # More links than anybody reads through; the page of sites finds the others.
 MOST_LINKS: Final = 50
 
@@ -28,10 +31,15 @@ def build_site_menu(state: UrlState, domains: Sequence[str]) -> SiteMenu:
     current = state.get(_FILTER)
     listed = list(dict.fromkeys([*choose_domains(state, domains), *domains[:MOST_LINKS]]))[:MOST_LINKS]
     links = [
-        Tab("All sites", state.link({_FILTER: None}), not current),
+        Tab(translate("All sites"), state.link({_FILTER: None}), not current),
         *(_build_site(state, current, domain) for domain in listed),
     ]
-    return SiteMenu(links, f"{len(listed)} of {len(domains):,}" if len(domains) > len(listed) else "")
+    return SiteMenu(
+        links,
+        translate("{count} of {total}", count=len(listed), total=format_exact(len(domains)))
+        if len(domains) > len(listed)
+        else "",
+    )
 
 
 def _build_site(state: UrlState, current: str, domain: str) -> Tab:
@@ -64,7 +72,9 @@ def describe_sites(state: UrlState, domains: Sequence[str]) -> str:
     """The title of the menu: a site's name, `All sites`, `2 sites` or `Some sites`."""
     terms = [filter_terms.describe(term) for term in filter_terms.split(state.get(_FILTER))]
     if not terms:
-        return display.decode_host(domains[0]) if len(domains) == 1 else "All sites"
+        return display.decode_host(domains[0]) if len(domains) == 1 else translate("All sites")
     if len(terms) > 1 or terms[0][0] == "is not":
-        return f"{len(terms)} sites" if all(verb == "is" for verb, _ in terms) else "Some sites"
+        if any(verb != "is" for verb, _ in terms):
+            return translate("Some sites")
+        return translate_count(_SITES, len(terms))
     return terms[0][1]

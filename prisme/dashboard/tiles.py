@@ -8,6 +8,7 @@ from prisme.dashboard import metrics
 from prisme.dashboard.metrics import METRICS, Metric
 from prisme.dashboard.number_format import NOTHING, Change
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import translate
 from prisme.stats.dashboard import Dashboard
 
 
@@ -31,10 +32,12 @@ def build_tiles(state: UrlState, chosen: str, dashboard: Dashboard) -> dict[str,
 def _build_tile(state: UrlState, name: str, metric: Metric, dashboard: Dashboard, chosen: bool) -> Tile:
     link = state.link({"metric": None if name == metrics.DEFAULT else name})
     if not _is_known(metric, dashboard.totals):
-        return Tile(name, metric.title, NOTHING, "no sessions", None, link, chosen)
+        return Tile(name, translate(metric.title), NOTHING, translate("No sessions"), None, link, chosen)
     value = metric.compute([dashboard.totals[series] for series in metric.series])
     change = _compare(metric, value, dashboard.compared_totals)
-    return Tile(name, metric.title, metric.format_short(value), metric.format_exact(value), change, link, chosen)
+    return Tile(
+        name, translate(metric.title), metric.format_short(value), metric.format_exact(value), change, link, chosen
+    )
 
 
 def _is_known(metric: Metric, totals: Mapping[str, float]) -> bool:

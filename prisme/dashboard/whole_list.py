@@ -12,6 +12,7 @@ from prisme.dashboard.list_types import ERRORS, LIST_TYPES, PROPERTIES, list_met
 from prisme.dashboard.lists import CSV, export_parameters, link_export
 from prisme.dashboard.rows import Item, Row, link_row
 from prisme.dashboard.url_state import LIST, UrlState
+from prisme.dashboard.words import translate
 from prisme.stats.breakdown import ListQuery, count_rows
 from prisme.stats.frames import write_csv
 from prisme.stats.list_metrics import LIST_METRICS, list_metrics
@@ -96,8 +97,8 @@ def build_whole_list(state: UrlState, choice: Choice, table: Table) -> WholeList
     column = next((one for one in table.columns if one.name == table.sort), table.columns[0])
     highest = max((column.compute(item.figures) or 0 for item in table.items), default=0)
     return WholeList(
-        LIST_TYPES[name].title,
-        _build_head(state, choice, table, NAME, LIST_TYPES[name].title),
+        translate(LIST_TYPES[name].title),
+        _build_head(state, choice, table, NAME, translate(LIST_TYPES[name].title)),
         [_build_head(state, choice, table, one.name, one.title) for one in table.columns],
         [link_row(_build_row(item, table.columns, column, highest), state, name, item) for item in shown],
         len(table.items),

@@ -9,9 +9,9 @@ from prisme.base.domains import is_wildcard, suffix
 from prisme.base.errors import InputError
 from prisme.base.goals import PAGE, Goal
 from prisme.stats import filters
-from prisme.stats.event_properties import property_text
 from prisme.stats.filters import GOAL, Bind, Filter, Filters
 from prisme.stats.patterns import Pattern
+from prisme.stats.properties import property_value
 
 _LONGEST_SHOWN: Final = 128
 
@@ -73,7 +73,7 @@ def goal_condition(goal: Goal, bind: Bind) -> str:
     name, column = ("path", "path") if goal.kind == PAGE else ("event", "name")
     parts = [_of_site(goal.site, bind), filters.condition(column, filters.read({name: goal.pattern})[name], bind)]
     if goal.property:
-        text = property_text(goal.property, bind)
+        text = property_value(goal.property, bind)
         parts.append(f"{text} = {bind(goal.value)}" if goal.value else f"{text} IS NOT NULL")
     return " AND ".join(f"({part})" for part in parts)
 

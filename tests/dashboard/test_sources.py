@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 from prisme.dashboard.filter_chips import build_chips
 from prisme.dashboard.list_types import PANEL_TYPES, SOURCES
 from prisme.dashboard.lists import ListData, build_list
+from prisme.dashboard.panels import build_panel, choose_list
 from prisme.dashboard.rows import Row
 from prisme.dashboard.url_state import UrlState
 from prisme.stats import filters
@@ -50,3 +51,18 @@ def test_chips_name_sources_and_channels() -> None:
 
 def test_channels_are_a_tab_of_sources() -> None:
     assert PANEL_TYPES["sources"].lists[:3] == (SOURCES, "top-channels", "top-referrers")
+
+
+def test_lists_of_campaigns_are_behind_one_tab() -> None:
+    def tabs(chosen: str) -> list[list[tuple[str, bool]]]:
+        state = UrlState({"sources": chosen}, None, "UTC")
+        assert choose_list(state, "sources") == chosen
+        shown = build_list(state, chosen, ListData("sessions", []))
+        return [[(tab.title, tab.chosen) for tab in row] for row in build_panel(state, "sources", shown).tabs]
+
+    (first,) = tabs("top-channels")
+    assert first == [("Sources", False), ("Channels", True), ("Referrers", False), ("Campaigns", False)]
+    first, second = tabs("top-utm-terms")
+    assert [title for title, chosen in first if chosen] == ["Campaigns"]
+    assert [title for title, _ in second] == ["Campaigns", "UTM sources", "Mediums", "Terms", "Contents"]
+    assert [title for title, chosen in second if chosen] == ["Terms"]

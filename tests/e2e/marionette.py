@@ -14,7 +14,7 @@ from tests.server import free_port, wait_until
 # For Firefox to start, and for each of its answers, on a busy machine.
 _SECONDS: Final = 60.0
 _ELEMENT: Final = "element-6066-11e4-a52e-4f735466cecf"  # as the WebDriver standard names it
-KEYS: Final = {"ArrowDown": "\ue015", "Enter": "\ue007", "Escape": "\ue00c"}
+KEYS: Final = {"ArrowDown": "\ue015", "ArrowLeft": "\ue012", "Enter": "\ue007", "Escape": "\ue00c"}
 
 
 class Firefox:
@@ -35,10 +35,17 @@ class Firefox:
         """What a script of the page returns."""
         return self._call("ExecuteScript", script=script, args=[])["value"]
 
+    def click(self, selector: str) -> None:
+        """Click an element."""
+        self._call("ElementClick", id=self._find(selector))
+
     def type(self, selector: str, text: str) -> None:
         """Type into an element."""
+        self._call("ElementSendKeys", id=self._find(selector), text=text)
+
+    def _find(self, selector: str) -> str:
         found = self._call("FindElement", using="css selector", value=selector)["value"]
-        self._call("ElementSendKeys", id=found[_ELEMENT], text=text)
+        return str(found[_ELEMENT])
 
     def _call(self, command: str, **parameters: Any) -> dict[str, Any]:
         message = json.dumps([0, next(self._numbers), f"WebDriver:{command}", parameters]).encode()

@@ -96,7 +96,7 @@ def test_comparisons(plain: Open) -> None:
     assert page.locator("path.then").count() == 0
     assert page.locator("#changes").count() == 0
     open_menu(page, "No comparison")
-    page.get_by_role("link", name="Same period last year").click()
+    page.get_by_role("link", name="vs. same period last year").click()
     assert query(page) == {"compare": "year"}
     open_menu(page, "vs.")
     page.fill("#compare-from", "2026-01-01")

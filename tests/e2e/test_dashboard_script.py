@@ -215,3 +215,26 @@ def test_by_keyboard_alone(visit: Open) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("details.menu > summary", has_text="Last 24 hours")).to_have_count(1)
+
+
+def test_a_finger_reads_the_chart_until_it_touches_elsewhere(visit: Open) -> None:
+    page = visit(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    page.tap("#plot")
+    expect(page.locator("#plot .tip")).to_be_visible()
+    page.tap("#tiles li:nth-child(4)", position={"x": 1, "y": 1})
+    expect(page.locator("#plot .tip")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("width", "touch"), [(1200, False), (768, True), (500, True), (360, True), (320, True)])
+def test_menus_lie_within_the_screen_and_cover_no_other_button(visit: Open, width: int, touch: bool) -> None:
+    page = visit(
+        "?from=2026-01-05&to=2026-02-07", viewport={"width": width, "height": 740}, has_touch=touch, is_mobile=touch
+    )
+    menus = page.locator(".controls .menu, .top .menu")
+    assert menus.count() >= 6
+    for menu in menus.all():
+        menu.locator("summary").first.click()
+        box = menu.locator(".pop").first.bounding_box()
+        assert box
+        assert (box["x"] >= 0, box["x"] + box["width"] <= width) == (True, True)
+        page.keyboard.press("Escape")

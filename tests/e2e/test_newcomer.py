@@ -108,6 +108,6 @@ def test_first_visit_behind_nginx(
     with front.visitor() as (client, address):
         client.cookies.update(cookies)
         page = ask(client, "GET", "/site?host=second.example").text
-        assert f"yours is {address}," in page
+        assert f"Yours is {address}," in page
     wait_until(lambda: len(server.rows("SELECT DISTINCT domain FROM sessions")) == 2, "both sites' visits")
     assert not re.search("trust_proxy", page)

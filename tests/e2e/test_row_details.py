@@ -43,12 +43,12 @@ def test_a_page_without_javascript(server: LiveServer, plain: Open) -> None:
     views = tell(server, "pageviews", domain=ONE, path="/pricing")
     assert figure(page, "Pageviews") == f"{sum(views.values()):,}"
     assert page.locator(".about .spark path").count() == 3
-    for title in ("Page before", "Page after"):
+    for title in ("Previous page", "Next page"):
         counts = [int(text.replace(",", "")) for text in shown(page, title).values()]
         assert counts == sorted(counts, reverse=True)
         assert 0 < sum(counts) <= sum(views.values())
-    assert {"Entry", "/", "/features"} & set(shown(page, "Page before"))
-    assert "Exit" in shown(page, "Page after")
+    assert {"Entry", "/", "/features"} & set(shown(page, "Previous page"))
+    assert "Exit" in shown(page, "Next page")
     countries = tell(server, "top-countries", domain=ONE, path="/pricing", limit="5")
     assert list(shown(page, "Countries").values()) == [f"{count:,}" for count in countries.values()]
     assert "Direct" in shown(page, "Sources")
@@ -103,7 +103,7 @@ def test_a_row_opens_in_place(visit: Open) -> None:
     opener.focus()
     page.keyboard.press("Enter")
     details = page.locator("#pages tr.details")
-    expect(details.locator("caption").first).to_have_text("Page before")
+    expect(details.locator("caption").first).to_have_text("Previous page")
     expect(opener).to_be_focused()
     expect(opener).to_have_attribute("aria-expanded", "true")
     expect(page.locator("#spoken")).to_contain_text("Details of /")

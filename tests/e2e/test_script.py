@@ -216,8 +216,9 @@ def see_visit(dashboard: Page) -> None:
     dashboard.wait_for_selector("#tiles")
     tiles = [text.split("\n")[:2] for text in dashboard.locator("#tiles li").all_inner_texts()]
     assert tiles[:3] == [["Visitors", "1"], ["Sessions", "1"], ["Pageviews", "1"]]
-    dashboard.click("text=UTM sources")
-    dashboard.wait_for_url("**sources=**")
+    for tab in ("Campaigns", "UTM sources"):
+        dashboard.click(f"#sources .tabs >> text={tab}")
+    dashboard.wait_for_url("**sources=top-utm-sources**")
 
     def shows(*rows: str) -> bool:
         dashboard.reload()

@@ -164,7 +164,7 @@ def test_steps_tick_themselves_off(server: LiveServer, visit: Open) -> None:
     assert server.http.get("/static/wa.js", headers=headers).status_code == 200
     expect(steps.nth(0)).to_contain_text("Done")
     expect(steps.nth(1)).to_contain_text("Not yet")
-    expect(steps.nth(2)).to_contain_text("yours is 127.0.0.1")
+    expect(steps.nth(2)).to_contain_text("Yours is 127.0.0.1")
     assert view(server, "new.test") == 200
     expect(steps.nth(1)).to_contain_text("Done")
     headers = {"Origin": "https://new.test", "X-Prisme-Referrer": "https://new.test/", "User-Agent": CHROME}

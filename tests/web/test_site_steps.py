@@ -33,7 +33,7 @@ def test_nothing_has_come() -> None:
 
 
 def test_snippet_is_there() -> None:
-    assert steps(Arrivals(None, None), script=True)[0] == (True, "the last time 1 minute ago")
+    assert steps(Arrivals(None, None), script=True)[0] == (True, "Last requested 1 minute ago")
     assert steps(Arrivals(NOW - 3, None))[0][0]  # a visit without the script, or one cached by the browser
 
 
@@ -44,10 +44,10 @@ def test_visits_and_events_have_come() -> None:
 @pytest.mark.parametrize(
     ("address", "detail"),
     [
-        ("8.8.8.8", "yours is 8.8.8.8"),
-        ("127.0.0.1", "yours is 127.0.0.1, an address of this machine or its network"),
-        ("192.168.1.7", "yours is 192.168.1.7, an address of this machine or its network"),
-        ("2a00:1450:4001::1", "yours is 2a00:1450:4001::1"),
+        ("8.8.8.8", "Yours is 8.8.8.8"),
+        ("127.0.0.1", "Yours is 127.0.0.1, an address of this machine or its network"),
+        ("192.168.1.7", "Yours is 192.168.1.7, an address of this machine or its network"),
+        ("2a00:1450:4001::1", "Yours is 2a00:1450:4001::1"),
     ],
 )
 def test_address_of_the_reader_is_shown(address: str, detail: str) -> None:

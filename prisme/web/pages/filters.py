@@ -17,6 +17,7 @@ from prisme.dashboard.filter_values import FieldValues
 from prisme.dashboard.number_format import format_exact
 from prisme.dashboard.period_menu import describe_period
 from prisme.dashboard.url_state import DASHBOARD, UrlState, read_parameters
+from prisme.dashboard.words import translate
 from prisme.stats import filters
 from prisme.stats.filters import DOMAIN
 from prisme.stats.parameters import COMPARE, StatsQuery, read_query
@@ -143,7 +144,7 @@ def _page_values(viewer: Viewer, selection: _Selection, values: FieldValues, ent
 def _describe_fault(state: UrlState, values: FieldValues, entry: _Entry) -> dict[str, Any]:
     """What the page says, and its links to what may have been meant."""
     if not entry.text:
-        return {"title": "Enter a value", "nearest": [], "anyway": ""}
+        return {"title": translate("Enter a value"), "nearest": [], "anyway": ""}
     negation = "!" if entry.operator in (filter_terms.IS_NOT, filter_terms.CONTAINS_NOT) else ""
     nearest = [
         (one.label, _link(state, entry.name, [negation + filter_terms.make_value_term(entry.name, one.key)]))

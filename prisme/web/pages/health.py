@@ -7,16 +7,21 @@ import msgspec
 
 from prisme.dashboard.age import format_age
 from prisme.dashboard.number_format import format_exact
+from prisme.dashboard.words import mark, translate
 
 # By the reason of a refusal.
 _ADVICE: Final[dict[str, str]] = {
-    "origin_not_registered": "If it is yours, add it on the page Sites, or with prisme site add HOST.",
-    "page_url_missing": "The page's referrer policy hides its URL: set a policy that sends it, or use the script.",
-    "page_not_registered": "Add the page's host too, on the page Sites, or as an alias of its site.",
-    "rate_limited": "One address sent too much: behind a proxy, see trust_proxy; else raise api_events_rate_limit.",
-    "bot": "Bots are not counted; bot_allow lists exceptions.",
-    "no_room": "Free disk space, or lower min_free_space.",
-    "journal_unavailable": "The disk is full or cannot be written to.",
+    "origin_not_registered": mark("If it is yours, add it on the page Sites, or with prisme site add HOST."),
+    "page_url_missing": mark(
+        "The page's referrer policy hides its URL: set a policy that sends it, or use the script."
+    ),
+    "page_not_registered": mark("Add the page's host too, on the page Sites, or as an alias of its site."),
+    "rate_limited": mark(
+        "One address sent too much: behind a proxy, see trust_proxy; else raise api_events_rate_limit."
+    ),
+    "bot": mark("Bots are not counted; bot_allow lists exceptions."),
+    "no_room": mark("Free disk space, or lower min_free_space."),
+    "journal_unavailable": mark("The disk is full or cannot be written to."),
 }
 # Of fewer visits, most may come from one address by chance.
 _MIN_VISITS: Final = 20
@@ -45,11 +50,14 @@ def health_values(intake: Intake, now: float) -> dict[str, Any]:
     refused = sorted(intake.refused.items(), key=lambda item: (-item[1], item[0]))
     return {
         "pending": format_exact(intake.pending),
-        "stored": format_age(now - intake.stored_at) if intake.stored_at else "nothing since the server started",
+        "stored": format_age(now - intake.stored_at)
+        if intake.stored_at
+        else translate("Nothing since the server started"),
         "failure": intake.failure,
         "warnings": warn_of_addresses(intake),
         "refused": [
-            (reason.replace("_", " "), format_exact(count), _ADVICE.get(reason, "")) for reason, count in refused
+            (reason.replace("_", " "), format_exact(count), translate(_ADVICE.get(reason, "")))
+            for reason, count in refused
         ],
     }
 
@@ -63,7 +71,13 @@ def _warn_of_one_address(intake: Intake) -> list[str]:
     if intake.visits < _MIN_VISITS or intake.share <= _MAX_SHARE:
         return []
     # Rounded down: "100%" means every visit.
-    sentence = f"{int(intake.share * 100)}% of the latest {intake.visits} visits come from one address"
+    share, visits = f"{int(intake.share * 100)}%", intake.visits
     if intake.unread:
-        return [f"{sentence}."]
-    return [f"{sentence}: behind a proxy, set trust_proxy and proxy_header, so that Prisme reads the visitors' own."]
+        return [translate("{share} of the latest {visits} visits come from one address.", share=share, visits=visits)]
+    text = translate(
+        "{share} of the latest {visits} visits come from one address: behind a proxy, set trust_proxy and "
+        "proxy_header, so that Prisme reads the visitors' own.",
+        share=share,
+        visits=visits,
+    )
+    return [text]

@@ -7,9 +7,11 @@ from prisme.base.refusal import Refusal
 from prisme.dashboard.filter_chips import build_chips
 from prisme.dashboard.list_types import LIST_TYPES
 from prisme.dashboard.lists import CSV
+from prisme.dashboard.number_format import format_exact
 from prisme.dashboard.period_menu import describe_period
 from prisme.dashboard.url_state import LIST, UrlState, read_parameters
 from prisme.dashboard.whole_list import ROWS, Choice, Table, WholeList, build_whole_list, read_table, write_table
+from prisme.dashboard.words import translate
 from prisme.stats.parameters import COMPARE, MOST_ROWS, PROPERTY, StatsQuery, read_query
 from prisme.stats.queries import Stats
 from prisme.web.pages.viewer import (
@@ -95,7 +97,9 @@ def _list_values(state: UrlState, choice: Choice, found: WholeList) -> dict[str,
         "list": found,
         "name": choice.name,
         "search": choice.search,
-        "count": f"{found.found:,} of {found.count:,}" if choice.search else f"{found.found:,}",
+        "count": translate("{count} of {total}", count=format_exact(found.found), total=format_exact(found.count))
+        if choice.search
+        else f"{found.found:,}",
         "most": f"{MOST_ROWS:,}" if found.count == MOST_ROWS else "",
         "before": choice.link(state, start=max(start - ROWS, 0)) if start else "",
         "after": choice.link(state, start=start + ROWS) if start + ROWS < found.found else "",

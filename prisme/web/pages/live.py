@@ -11,6 +11,7 @@ from prisme.dashboard.live import LIVE, PERIOD, STAMP, build_live
 from prisme.dashboard.number_format import format_exact
 from prisme.dashboard.sites import describe_sites
 from prisme.dashboard.url_state import UrlState, read_parameters
+from prisme.dashboard.words import translate
 from prisme.stats.cache.responses import ResponseCache
 from prisme.stats.parameters import COMPARE, StatsQuery, read_query
 from prisme.stats.queries import Stats
@@ -64,7 +65,7 @@ def _show_live(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         values = build_live(stats, state, query, now)
     page = UrlState({**state.parameters, **PERIOD, "period": ""}, state.data_start, state.default_zone, state.root)
     values |= frame_values(viewer, state, query.zone.key) | live_values(deps, viewer, page, query, now, reader.loads)
-    site = describe_sites(state, domains) if domains else "No visits yet"
+    site = describe_sites(state, domains) if domains else translate("No visits yet")
     return deps.page.templates.render("live", values | {"site": site, "refresh": state.link({}, LIVE)})
 
 

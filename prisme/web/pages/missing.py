@@ -4,6 +4,7 @@ from typing import Final
 
 from prisme.base import refusal
 from prisme.dashboard.url_state import DASHBOARD
+from prisme.dashboard.words import translate
 from prisme.web.pages.templates import Templates
 from prisme.web.request import Request
 from prisme.web.responses import Response, cut_body, refuse
@@ -14,7 +15,11 @@ _API: Final = b"/api/"
 
 def endpoint(templates: Templates) -> Endpoint:
     """The page is rendered once, as it is the same for everybody."""
-    values = {"title": "Page not found", "text": "There is no page at this address.", "home": DASHBOARD}
+    values = {
+        "title": translate("Page not found"),
+        "text": translate("There is no page at this address."),
+        "home": DASHBOARD,
+    }
     start, body = templates.render("message", values, refusal.NOT_FOUND.status)
 
     def answer(request: Request) -> Response:

@@ -11,6 +11,7 @@ from prisme.access.grants import ADMIN, SCOPES, Grant
 from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
+from prisme.dashboard.words import mark, translate
 from prisme.web.pages import settings_changes as changes
 from prisme.web.pages.endpoints import Fields, PageRequest, async_form_endpoint, page_endpoint, run_in_pool
 from prisme.web.pages.settings_changes import Outcome, SettingsDeps, token_owner
@@ -23,10 +24,10 @@ from prisme.web.routing import Methods
 SETTINGS: Final = "/settings"
 # What a page may show after a change.
 _NOTICES: Final = {
-    "password": "Password changed.",
-    "added": "Created.",
-    "changed": "Saved.",
-    "removed": "Deleted.",
+    "password": mark("Password changed."),
+    "added": mark("Created."),
+    "changed": mark("Saved."),
+    "removed": mark("Deleted."),
 }
 _ENTRIES: Final = 100
 
@@ -68,7 +69,7 @@ def _show(deps: SettingsDeps, name: str, request: PageRequest) -> Response | Ref
         return see_other(f"/login?{urlencode({'next': f'{SETTINGS}/{name}'})}")
     if isinstance(grant, Refusal):
         return grant
-    notice = _NOTICES.get(request.parsed.query.get("done", ""), "")
+    notice = translate(_NOTICES.get(request.parsed.query.get("done", ""), ""))
     return _render(deps, name, grant, request, {"notice": notice})
 
 
@@ -125,8 +126,8 @@ def _render(
     is_admin = ADMIN in grant.scopes
     common = {
         "page": name,
-        "title": _PAGES[name].title,
-        "pages": [(one, page.title) for one, page in _PAGES.items() if is_admin or not page.for_admins],
+        "title": translate(_PAGES[name].title),
+        "pages": [(one, translate(page.title)) for one, page in _PAGES.items() if is_admin or not page.for_admins],
         "account": grant.account,
         "is_admin": is_admin,
         "fault": "",
@@ -170,12 +171,12 @@ def _audit_values(deps: SettingsDeps, _: Grant, parsed: ParsedRequest) -> dict[s
 
 _PAGES: Final = {
     "account": _Page(
-        "Your account", _account_values, changes.change_password, confirmation=changes.account_confirmation
+        mark("Your account"), _account_values, changes.change_password, confirmation=changes.account_confirmation
     ),
     "users": _Page(
-        "Accounts", _user_values, changes.change_users, for_admins=True, confirmation=changes.users_confirmation
+        mark("Accounts"), _user_values, changes.change_users, for_admins=True, confirmation=changes.users_confirmation
     ),
-    "tokens": _Page("API tokens", _token_values, changes.change_tokens),
-    "shares": _Page("Share links", _share_values, changes.change_shares, for_admins=True),
-    "audit": _Page("Audit log", _audit_values, None, for_admins=True),
+    "tokens": _Page(mark("API tokens"), _token_values, changes.change_tokens),
+    "shares": _Page(mark("Share links"), _share_values, changes.change_shares, for_admins=True),
+    "audit": _Page(mark("Audit log"), _audit_values, None, for_admins=True),
 }

@@ -15,6 +15,7 @@ from prisme.base.refusal import Refusal
 from prisme.base.timexpr import SECOND
 from prisme.dashboard.age import format_age
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import mark, translate
 from prisme.stats.queries import Stats
 from prisme.visit.origins import Hosts
 from prisme.web.pages.endpoints import read_id
@@ -28,11 +29,12 @@ from prisme.web.responses import Response
 from prisme.web.routing import Methods
 
 _NOTICES: Final = {
-    "added": "Added: its pages are counted from now on.",
-    "saved": "Saved.",
-    "removed": "Removed.",
-    "on": "Turned on.",
-    "off": "Turned off.",
+    "added": mark("Added: its pages are counted from now on."),
+    "saved": mark("Saved."),
+    "removed": mark("Removed."),
+    "deleted": mark("Deleted."),
+    "on": mark("Turned on."),
+    "off": mark("Turned off."),
 }
 
 
@@ -61,7 +63,7 @@ def _change(deps: DashboardDeps, viewer: Viewer, fields: Mapping[str, str]) -> R
             return see_other(f"{SITES}?done=removed")
         case _:
             raise InputError("unknown action")
-    done = "saved" if fields["do"] == "alias" else "removed"
+    done = {"alias": "saved", "unalias": "removed", "unshare": "deleted"}[fields["do"]]
     return see_other(f"{site_link('', site.name)}&done={done}")
 
 
@@ -91,7 +93,7 @@ def _show(
     state = UrlState({}, None, viewer.zone, viewer.request.root)
     values = {
         "base": viewer.request.base,
-        "notice": _NOTICES.get(viewer.parameters.get("done", ""), ""),
+        "notice": translate(_NOTICES.get(viewer.parameters.get("done", ""), "")),
         "fault": fault,
         "typed": typed or {},
         "made": made,

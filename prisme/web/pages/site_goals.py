@@ -11,6 +11,7 @@ from prisme.base.refusal import Refusal
 from prisme.base.timexpr import SECOND
 from prisme.dashboard import filter_terms
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import mark, translate
 from prisme.stats import filters
 from prisme.stats.frames import Frame
 from prisme.stats.queries import Stats
@@ -23,7 +24,7 @@ from prisme.web.responses import Response
 from prisme.web.routing import Methods
 
 SITE_GOALS: Final = "/site/goals"
-_NOTICES: Final = {"saved": "Saved. It counts for all visits, also those up to now.", "removed": "Deleted."}
+_NOTICES: Final = {"saved": mark("Saved. It counts for all visits, also those up to now."), "removed": mark("Deleted.")}
 # Of events, pages and properties each, from as many days.
 _MOST_SUGGESTIONS: Final = 50
 _SUGGESTION_DAYS: Final = 30
@@ -90,7 +91,7 @@ def _show(
         "site_page": site_link(state.root, site),
         "goals": found.goals,
         "funnels": found.funnels,
-        "notice": _NOTICES.get(viewer.parameters.get("done", ""), ""),
+        "notice": translate(_NOTICES.get(viewer.parameters.get("done", ""), "")),
         "fault": fault,
         "faulty": (typed or {}).get("do", ""),
         "step_names": _step_names(),

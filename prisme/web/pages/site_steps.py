@@ -5,6 +5,7 @@ from ipaddress import ip_address
 import msgspec
 
 from prisme.dashboard.age import format_age
+from prisme.dashboard.words import translate
 from prisme.visit.origins import Hosts
 from prisme.web.pages.endpoints import PageRequest
 from prisme.web.pages.health import Intake, warn_of_addresses
@@ -33,16 +34,17 @@ def list_steps(
     script = scripts.latest(hosts)
     return [
         Step(
-            "A page has requested the script",
+            translate("A page has requested the script"),
             script is not None or arrivals.visit is not None,
-            "" if script is None else f"the last time {format_age(now - script)}",
+            "" if script is None else translate("Last requested {age}", age=format_age(now - script)),
         ),
-        Step("The first visit", arrivals.visit is not None, _describe(arrivals.visit, now)),
+        Step(translate("The first visit"), arrivals.visit is not None, _describe(arrivals.visit, now)),
         _check_address(intake, request),
         Step(
-            "The first event",
+            translate("The first event"),
             arrivals.event is not None,
-            _describe(arrivals.event, now) or "a download, a click on an outbound link, or prisme.trigger(…); optional",
+            _describe(arrivals.event, now)
+            or translate("A download, a click on an outbound link, or prisme.trigger(…); optional"),
         ),
     ]
 
@@ -54,9 +56,11 @@ def _describe(at: float | None, now: float) -> str:
 def _check_address(intake: Intake, request: PageRequest) -> Step:
     """Whether Prisme sees the visitors' own addresses: that of the reader's browser is an example."""
     address = request.address
-    faults = warn_of_addresses(intake)
+    faults, title = warn_of_addresses(intake), translate("Visitors have addresses of their own")
     if faults:
-        return Step("Visitors have addresses of their own", False, " ".join(faults))
+        return Step(title, False, " ".join(faults))
     local = not address.version or not ip_address(address.text).is_global
-    kind = ", an address of this machine or its network" if local else ""
-    return Step("Visitors have addresses of their own", True, f"yours is {address.text}{kind}")
+    if local:
+        text = translate("Yours is {address}, an address of this machine or its network", address=address.text)
+        return Step(title, True, text)
+    return Step(title, True, translate("Yours is {address}", address=address.text))

@@ -9,6 +9,7 @@ from prisme.base.refusal import Refusal
 from prisme.dashboard.age import format_age
 from prisme.dashboard.number_format import format_exact
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import mark, translate
 from prisme.stats.parameters import COMPARE, StatsQuery, read_query
 from prisme.stats.queries import Stats
 from prisme.stats.site_figures import count_by_bucket, list_site_figures
@@ -24,8 +25,8 @@ _PERIOD: Final = {"from": "now-27d/d", "to": "now", "interval": "day"}
 _MOST_ROWS: Final = 100
 _MOST_REFUSED: Final = 20
 _NOTICES: Final = {
-    "removed": "Removed. The figures up to now stay.",
-    "added": "Added: its pages are counted from now on.",
+    "removed": mark("Removed. The figures up to now stay."),
+    "added": mark("Added: its pages are counted from now on."),
 }
 
 
@@ -65,7 +66,7 @@ def _show(deps: DashboardDeps, viewer: Viewer, fault: str = "", typed: Mapping[s
         "base": viewer.request.base,
         "is_admin": viewer.is_admin,
         "refused": _list_refused(deps) if viewer.is_admin else [],
-        "notice": _NOTICES.get(viewer.parameters.get("done", ""), ""),
+        "notice": translate(_NOTICES.get(viewer.parameters.get("done", ""), "")),
         "fault": fault,
         "typed": typed or {},
     }
@@ -88,7 +89,7 @@ def _read_rows(deps: DashboardDeps, viewer: Viewer, query: StatsQuery, state: Ur
     return {
         "search": search,
         "sites": build_rows(shown, by_bucket, sites, state),
-        "shown": f"{len(shown):,} of {len(entries):,}",
+        "shown": translate("{count} of {total}", count=format_exact(len(shown)), total=format_exact(len(entries))),
         "has_more": len(entries) > _MOST_ROWS,
     }
 

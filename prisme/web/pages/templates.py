@@ -13,6 +13,7 @@ import jinja2
 from prisme import assets
 from prisme.base.refusal import Refusal
 from prisme.dashboard.display import decode_host
+from prisme.dashboard.words import TRANSLATIONS, translate
 from prisme.web.request import Request
 from prisme.web.responses import NOSNIFF, Header, Response, make_response, refuse
 
@@ -43,6 +44,12 @@ class Templates:
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+        )
+        self._environment.policies["ext.i18n.trimmed"] = True
+        # Only literals are marked in templates: what stands in their place is no user's text.
+        self._environment.install_gettext_callables(  # type: ignore[attr-defined]
+            TRANSLATIONS.gettext, TRANSLATIONS.ngettext, newstyle=True
         )
         self._environment.globals |= {"style": style, "script": root + script_url, "root": root}
         self._environment.filters["host"] = decode_host
@@ -66,8 +73,10 @@ class Templates:
 
 
 def format_time(seconds: int | None) -> str:
-    """A moment in Unix seconds for people, in UTC; `never` for None."""
-    return "never" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M UTC")
+    """A moment in Unix seconds for people, in UTC; `Never` for None."""
+    return (
+        translate("Never") if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M UTC")
+    )
 
 
 def see_other(path: str, headers: list[Header] | None = None) -> Response:
@@ -104,7 +113,9 @@ def error_page(templates: Templates, request: Request, why: Refusal, home: str =
     """A refusal as a page; `home` is the path below the root that it leads on to."""
     start, _ = refuse(request, why, of_events=False)
     headers = [(name, value) for name, value in start["headers"] if name.startswith((b"x-prisme", b"retry"))]
-    return templates.render("message", {"title": "Error", "text": why.reason, "home": home}, why.status, headers)
+    return templates.render(
+        "message", {"title": translate("Error"), "text": why.reason, "home": home}, why.status, headers
+    )
 
 
 def _minify(style: str) -> str:

@@ -83,6 +83,7 @@ const follow = (plot: HTMLElement) => {
     area.style.width = `${((Math.abs(number - began) + 1) / count) * 100}%`;
   });
   plot.addEventListener("pointerdown", (event) => {
+    if (event.pointerType === "touch") point(over(event));
     if (event.button || event.pointerType === "touch") return;
     began = over(event);
     // A drag may end outside, and selects no text.
@@ -93,11 +94,14 @@ const follow = (plot: HTMLElement) => {
     done();
     if (from >= 0 && from !== to) zoom(from, to);
   });
-  plot.addEventListener("pointercancel", done);
-  plot.addEventListener("pointerleave", () => {
+  const leave = () => {
     done();
     point(-1);
-  });
+  };
+  // As a page that begins to scroll takes the finger away.
+  plot.addEventListener("pointercancel", leave);
+  // What a finger touched stays, as nothing else shows it.
+  plot.addEventListener("pointerleave", (event) => event.pointerType === "touch" || leave());
   plot.addEventListener("blur", () => point(-1));
   plot.addEventListener("keydown", (event) => {
     const last = rows().length - 1;
@@ -110,6 +114,10 @@ const follow = (plot: HTMLElement) => {
     event.stopPropagation();
   });
 };
+
+document.addEventListener("pointerdown", (event) => {
+  if (at >= 0 && !(event.target as Element).closest("#plot")) point(-1);
+});
 
 onPage(() => {
   const plot = find<HTMLElement>("#plot");
