@@ -31,8 +31,9 @@ def resolve(given: Filters, goals: Sequence[Goal]) -> Filters:
     if GOAL not in given:
         return given
     one = given[GOAL]
-    included = [goal for pattern in one.includes for goal in _find(pattern, goals)]
-    excluded = [goal for pattern in one.excludes for goal in _find(pattern, goals)]
+    # Each once: 500 terms may match 500 goals each, and a query of as many conditions is planned for minutes.
+    included = dict.fromkeys(goal for pattern in one.includes for goal in _find(pattern, goals))
+    excluded = dict.fromkeys(goal for pattern in one.excludes for goal in _find(pattern, goals))
     return given | {GOAL: GoalFilter(one.includes, one.excludes, tuple(included), tuple(excluded))}
 
 
