@@ -238,3 +238,13 @@ def test_menus_lie_within_the_screen_and_cover_no_other_button(visit: Open, widt
         assert box
         assert (box["x"] >= 0, box["x"] + box["width"] <= width) == (True, True)
         page.keyboard.press("Escape")
+
+
+def test_a_menu_closes_when_the_focus_leaves_it(visit: Open) -> None:
+    page = visit()
+    page.locator("#add-filter > summary").press("Enter")
+    for _ in range(4):  # Its field, its operator, its value and its button.
+        page.keyboard.press("Tab")
+    expect(page.locator("#add-filter")).to_have_attribute("open", "")
+    page.keyboard.press("Tab")
+    expect(page.locator("#add-filter")).not_to_have_attribute("open", "")

@@ -23,6 +23,12 @@ document.addEventListener("click", (event) => {
   void show(address.href, true, link.textContent?.trim());
 });
 
+// A menu that the focus leaves would cover what has it then.
+document.addEventListener("focusout", ({ target, relatedTarget }) => {
+  const menu = (target as Element).closest<HTMLDetailsElement>("details.menu[open]");
+  if (menu && relatedTarget && !menu.contains(relatedTarget as Node)) menu.open = false;
+});
+
 document.addEventListener("submit", (event) => {
   const form = event.target as HTMLFormElement;
   const address = new URL(form.action, location.href);
