@@ -5,7 +5,7 @@ from typing import Final
 from prisme.dashboard import countries, display
 from prisme.dashboard.list_types import LIST_TYPES
 from prisme.dashboard.words import mark, translate
-from prisme.stats.source_names import DIRECT, DIRECT_REFERRER
+from prisme.stats.source_names import DIRECT_REFERRER
 
 _LINKS: Final = ("top-outbound-links", "top-file-downloads")
 _STATUSES: Final = {
@@ -14,6 +14,11 @@ _STATUSES: Final = {
     "410": mark("Gone"), "418": mark("Teapot"), "429": mark("Too many requests"), "500": mark("Server error"),
     "502": mark("Bad gateway"), "503": mark("Unavailable"),
 }  # fmt: skip
+# The types that `visit/device_type.py` knows.
+_DEVICE_TYPES: Final = {
+    "desktop": mark("Desktop"), "mobile": mark("Mobile"), "tablet": mark("Tablet"), "tv": mark("TV"),
+    "console": mark("Console"), "other": mark("Other"),
+}  # fmt: skip
 
 
 def label_row(name: str, key: str) -> str:
@@ -21,9 +26,9 @@ def label_row(name: str, key: str) -> str:
     if name == "top-countries":
         return countries.find_name(key)
     if name == "top-referrers" and key == DIRECT_REFERRER:
-        return DIRECT
+        return translate(mark("Direct"))
     if name == "top-device-types":
-        return "TV" if key == "tv" else key.capitalize()
+        return translate(_DEVICE_TYPES[key]) if key in _DEVICE_TYPES else key
     if name == "top-statuses":
         return f"{key} {translate(_STATUSES[key])}" if key in _STATUSES else key
     return display.decode_link(key) if name in _LINKS else display.decode_value(LIST_TYPES[name].filter, key)

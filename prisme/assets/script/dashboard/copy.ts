@@ -1,6 +1,6 @@
 // Buttons that copy a text.
 
-import { all, find, onPage, say } from "./page";
+import { all, find, onPage, say, word } from "./page";
 
 document.addEventListener("click", async ({ target }) => {
   const button = (target as Element).closest<HTMLElement>("[data-copy]");
@@ -8,8 +8,8 @@ document.addEventListener("click", async ({ target }) => {
   if (!button || !text) return;
   try {
     await navigator.clipboard.writeText(text.textContent ?? "");
-    button.textContent = "Copied";
-    say("Copied");
+    button.textContent = word("copied");
+    say(word("copied"));
   } catch {
     // Without HTTPS, browsers let no page copy: select the text.
     getSelection()?.selectAllChildren(text);

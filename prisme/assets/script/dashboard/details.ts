@@ -1,7 +1,7 @@
 // The details of a row open in place, below it.
 
 import { DASHBOARD } from "./links";
-import { all, find, say } from "./page";
+import { all, find, say, word } from "./page";
 
 const ROW = `${DASHBOARD}/row`;
 
@@ -26,7 +26,7 @@ const open = async (row: HTMLTableRowElement, address: string) => {
   const details = document.createElement("tr");
   details.className = "details";
   const cell = details.insertCell();
-  cell.textContent = "Loading…";
+  cell.textContent = word("loading");
   row.after(details);
   fit(details);
   openerOf(row)?.setAttribute("aria-expanded", "true");
@@ -36,7 +36,7 @@ const open = async (row: HTMLTableRowElement, address: string) => {
     if (!found) throw new Error();
     found.removeAttribute("id");
     cell.replaceChildren(found);
-    say(`Details of ${find(".name bdi", row)?.textContent}`);
+    say(`${word("details")} ${find(".name bdi", row)?.textContent}`);
   } catch {
     // The page says what is wrong.
     if (details.isConnected) location.assign(address);

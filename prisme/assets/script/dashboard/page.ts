@@ -11,6 +11,9 @@ export const say = (text: string) => {
   if (spoken) spoken.textContent = text;
 };
 
+// The words of the script, which the page has in its language.
+export const word = (name: "copied" | "details" | "loading") => find<HTMLElement>("#spoken")?.dataset[name] ?? "";
+
 // What is done to a page that was loaded or replaced, also to a page of which only some nodes were.
 const prepares: (() => void)[] = [];
 export const onPage = (one: () => void) => {
