@@ -71,18 +71,19 @@ def build_changes(state: UrlState, metric: str, dashboard: Dashboard) -> Changes
     counted = metric if metric in ("visitors", "sessions", "pageviews") else "visitors"
     unit = "Pageviews" if counted == "pageviews" else "Sessions"
     named = [(row.label, row.before, row.change) for row in rows if LIST_TYPES[row.list].unit == unit]
-    sentence = summarise(translate(METRICS[counted].title), dashboard.totals[counted], before[counted], named)
+    words = "" if counted == unit.lower() else translate(unit).lower()
     return Changes(
-        sentence if counted == unit.lower() or ":" not in sentence else f"{sentence} {translate(unit).lower()}",
+        summarise(translate(METRICS[counted].title), dashboard.totals[counted], before[counted], named, words),
         [_build_contributor(state, row, highest) for row in up],
         [_build_contributor(state, row, highest) for row in down],
     )
 
 
-def summarise(title: str, now: float, before: float, rows: Sequence[tuple[str, float, float]]) -> str:
-    """A sentence such as `Visitors up 23%: Hacker News +66, Germany +12`.
+def summarise(title: str, now: float, before: float, rows: Sequence[tuple[str, float, float]], unit: str = "") -> str:
+    """A sentence such as `Visitors up 23%: Hacker News +66, Germany +12 sessions`.
 
-    `rows` are labels with the count before and its change. Those are named that changed more than the whole did.
+    `rows` are labels with the count before and its change. Those are named that changed more than the whole did, with
+    `unit` if they count something else.
     """
     if not before:
         if now:
@@ -100,7 +101,7 @@ def summarise(title: str, now: float, before: float, rows: Sequence[tuple[str, f
         if sign > 0
         else translate("{title} down {size}", title=title, size=size)
     )
-    return f"{text}: {named}" if named else text
+    return f"{text}: {named} {unit}".rstrip() if named else text
 
 
 def _list_changes(earlier: Mapping[str, Frame], later: Mapping[str, Frame]) -> Iterator[Row]:

@@ -31,8 +31,9 @@ def resolve(given: Filters, goals: Sequence[Goal]) -> Filters:
     if GOAL not in given:
         return given
     one = given[GOAL]
-    included = [goal for pattern in one.includes for goal in _find(pattern, goals)]
-    excluded = [goal for pattern in one.excludes for goal in _find(pattern, goals)]
+    # Each once: 500 terms may match 500 goals each, and a query of as many conditions is planned for minutes.
+    included = dict.fromkeys(goal for pattern in one.includes for goal in _find(pattern, goals))
+    excluded = dict.fromkeys(goal for pattern in one.excludes for goal in _find(pattern, goals))
     return given | {GOAL: GoalFilter(one.includes, one.excludes, tuple(included), tuple(excluded))}
 
 
@@ -56,9 +57,9 @@ def session_condition(one: Filter, bind: Bind) -> str:
     """Return the condition of a filter from `resolve` on a row of any table: it is one of its session."""
     if not isinstance(one, GoalFilter):
         raise TypeError("a filter on goals has to be resolved")
-    parts = [f"NOT ({_reached(goal, bind)})" for goal in one.excluded]
+    parts = [f"NOT ({reached})" for reached in _list_reached(one.excluded, bind)]
     if one.included:
-        parts.append(" OR ".join(_reached(goal, bind) for goal in one.included))
+        parts.append(" OR ".join(_list_reached(one.included, bind)))
     return " AND ".join(f"({part})" for part in parts)
 
 
@@ -77,8 +78,18 @@ def goal_condition(goal: Goal, bind: Bind) -> str:
     return " AND ".join(f"({part})" for part in parts)
 
 
-def _reached(goal: Goal, bind: Bind) -> str:
-    return f"session_uuid IN (SELECT session_uuid FROM {goal_table(goal)} WHERE {goal_condition(goal, bind)})"
+def _list_reached(goals: Sequence[Goal], bind: Bind) -> list[str]:
+    """Return the conditions of which one holds if a session reached one of the goals: one of each table.
+
+    A subquery of each goal would take seconds to plan where there are many.
+    """
+    of_tables: dict[str, list[str]] = {}
+    for goal in goals:
+        of_tables.setdefault(goal_table(goal), []).append(f"({goal_condition(goal, bind)})")
+    return [
+        f"session_uuid IN (SELECT session_uuid FROM {table} WHERE {' OR '.join(conditions)})"
+        for table, conditions in of_tables.items()
+    ]
 
 
 def _of_site(site: str, bind: Bind) -> str:

@@ -32,3 +32,6 @@ def test_a_sentence_says_what_changed(
     now: float, before: float, rows: list[tuple[str, float, float]], sentence: str
 ) -> None:
     assert summarise("Visitors", now, before, rows) == sentence
+    # Only rows that are named have a unit.
+    words = f"{sentence} sessions" if " up " in sentence or "Spain" in sentence else sentence
+    assert summarise("Visitors", now, before, rows, "sessions") == words

@@ -71,7 +71,7 @@ def test_the_page_asks_nobody_else(chromium: Browser, server: LiveServer) -> Non
     policy = answer.headers["content-security-policy"]
     assert "unsafe-inline" not in policy
     assert "default-src 'none'" in policy
-    page.locator("#pages table.list a").first.click()
+    page.locator("#pages table.list .name a").first.click()
     expect(page.locator(".chips")).to_have_count(1)
     page.locator("#plot").hover()
     assert {urlsplit(url).netloc for url in asked} == {urlsplit(server.url).netloc}

@@ -11,11 +11,12 @@ from tests.e2e.callers import OTHER, PASSWORD, Callers, call, send_visit
 from tests.server import LiveServer
 
 PLANTED = "planted by a test"
+VIEW = {"name": "View", "back": "/dashboard?country=DE"}
 # By what is requested: what fails behind it, and the request.
 REQUESTS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
     "dashboard": ("prisme.web.pages.dashboard.Stats", "GET", "/dashboard", {}),
     "list": ("prisme.web.pages.list.Stats", "GET", "/dashboard/list", {"params": {"name": "top-pages"}}),
-    "view form": ("prisme.access.views.Views.save", "POST", "/dashboard/views", {"data": {"name": "View"}}),
+    "view form": ("prisme.access.views.Views.save", "POST", "/dashboard/views", {"data": VIEW}),
     "share form": ("prisme.access.shares.Shares.add", "POST", "/dashboard/share", {"data": {"domain": OTHER}}),
     "stats API": ("prisme.web.api.stats.Stats", "GET", "/api/v1/stats/visitors", {}),
     "parameters": ("prisme.stats.filters.read", "GET", "/api/v1/stats/visitors", {}),

@@ -175,11 +175,11 @@ def test_goals_and_funnels_are_added_changed_and_deleted(
     expect(page.locator("#funnels")).to_contain_text("\N{MINUS SIGN}25% before Cart")
 
     page.get_by_role("link", name="Edit goals").click()
-    page.locator("summary[aria-label='Delete the goal Start']").click()
+    page.locator("summary[aria-label='Delete goal Start']").click()
     page.get_by_role("button", name="Delete", exact=True).locator("visible=true").click()
     expect(page.get_by_role("alert")).to_contain_text("The funnel Way has the goal Start as a step")
     for one in ("funnel Way", "goal Start"):
-        page.locator(f"summary[aria-label='Delete the {one}']").click()
+        page.locator(f"summary[aria-label='Delete {one}']").click()
         page.get_by_role("button", name="Delete", exact=True).locator("visible=true").click()
         expect(page.get_by_role("status")).to_have_text("Deleted.")
     assert page.get_by_role("rowheader", name="Start").count() == 0

@@ -184,7 +184,7 @@ def test_share_links(server: LiveServer, ada: httpx.Client) -> None:
     assert 'type="password"' in server.http.get(link[1]).text
     told = ada.get("/settings/shares").text
     assert link[1] not in told
-    assert ">yes</td>" in told
+    assert ">Yes</td>" in told
     (share,) = Shares(Control(server.folder)).list()
     assert done(do(ada, "shares", do="remove", id=str(share.id)), "shares", "removed")
     assert server.http.get(link[1]).status_code == 401

@@ -176,7 +176,7 @@ def test_only_pages_of_the_site_may_frame_it(server: LiveServer, ada: httpx.Clie
             expect(inside.locator("footer")).to_contain_text("Asia/Tokyo")
             expect(inside.locator("#tiles")).to_be_visible()
             assert inside.locator("header").count() == 0
-            inside.locator("#pages table.list a").first.click()
+            inside.locator("#pages table.list .name a").first.click()
             expect(inside.locator(".chips")).to_contain_text("/mine")
             assert pages[host].context.cookies() == []
         wrong = pages[OTHER].frames[1]

@@ -6,7 +6,9 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prisme.stats.goal_conditions import matches
+from prisme.base.goals import Goal, Kind
+from prisme.stats import filters
+from prisme.stats.goal_conditions import GoalFilter, matches, resolve, session_condition
 
 
 @given(st.lists(st.text("ab", max_size=2), min_size=1, max_size=5), st.text("ab", max_size=8))
@@ -20,3 +22,12 @@ def test_no_pattern_takes_long() -> None:
     assert not matches(("", "a", "", "a", "", "a", "", "a", "b"), "a" * 30)
     assert not matches(("",) * 8 + ("!",), "n" * 253)
     assert time.monotonic() - began < 0.1
+
+
+def test_many_goals_are_two_subqueries() -> None:
+    kinds: tuple[Kind, ...] = ("page", "event")
+    goals = [Goal(0, "a.test", f"{kind} {number}", kind, "/x") for kind in kinds for number in range(50)]
+    chosen = resolve(filters.read({"goal": ",".join("*" * number for number in range(1, 9))}), goals)["goal"]
+    assert isinstance(chosen, GoalFilter)
+    assert chosen.included == tuple(goals), "each once, though eight terms match it"
+    assert session_condition(chosen, lambda value: f"${value}").count("SELECT") == 2
