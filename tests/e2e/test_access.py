@@ -148,7 +148,7 @@ def test_insiders_see_the_figures(server: LiveServer, callers: Callers, name: st
         assert answer.status_code == 200, answer.text
         assert sum_figures(answer.json()) > 0 or name in {"sessions-duration", "bounces"}
         if name.startswith(("top-", "custom")):
-            assert any(mark in answer.text for mark in (*MARKS, "418", "Linux", "Other", "Referral", "desktop", "XX"))
+            assert any(mark in answer.text for mark in (*MARKS, "418", "Linux", "Other", "Campaign", "desktop", "XX"))
 
 
 FILTERS = [
