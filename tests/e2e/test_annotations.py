@@ -108,8 +108,12 @@ def test_who_may_not_annotate(server: LiveServer, ada: httpx.Client, vic: httpx.
     assert server.http.delete(f"{API}/{one['id']}", headers=reader).status_code == 403
     for seen in (vic.get(API), server.http.get(API, params={"share": link})):
         assert seen.json() == {"annotations": []}
+    ours = ada.post(API, json={"domain": SHOP, "text": "Ours"}).json()
+    assert ours["creator"] == "user:ada"
+    for seen in (vic.get(API), server.http.get(API, params={"share": link})):
+        assert [set(one) for one in seen.json()["annotations"]] == [{"id", "domain", "time", "text"}]
     assert vic.get(API, params={"domain": BLOG}).status_code == 400
-    assert server.http.get(API, headers=server.make_token(scopes=(ADMIN,))).json()["annotations"] == [one]
+    assert server.http.get(API, headers=server.make_token(scopes=(ADMIN,))).json()["annotations"] == [ours, one]
     foreign = {"Origin": "https://evil.test", "Sec-Fetch-Site": "cross-site"}
     assert ada.post(API, json=new, headers=foreign).status_code == 403
 

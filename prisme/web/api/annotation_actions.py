@@ -24,11 +24,16 @@ class NewAnnotation(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def list_annotations(annotations: Annotations, _: Authenticator, call: Call) -> Any:
-    """`GET annotations`: for everybody who may see the figures, except on public pages."""
+    """`GET annotations`: for everybody who may see the figures, except on public pages.
+
+    Who wrote them is for those who may write: it may be the name of an account.
+    """
     grant = call.grant
     if grant.scopes.isdisjoint((STATS, ANNOTATE, ADMIN)) or public_site(grant):
         return _NOT_ALLOWED
-    return {"annotations": [_show(one) for one in annotations.list(grant, call.query.get("domain", ""))]}
+    shown = [_show(one) for one in annotations.list(grant, call.query.get("domain", ""))]
+    hidden = () if _may_write(call) else ("creator",)
+    return {"annotations": [{name: value for name, value in one.items() if name not in hidden} for one in shown]}
 
 
 def add_annotation(annotations: Annotations, auth: Authenticator, call: Call) -> Any:
