@@ -151,14 +151,14 @@ def _read_items(
 
 
 def _sort(items: list[Item], columns: list[Column], sort: str, order: str) -> list[Item]:
-    """Sort by a column; rows without a value last, and equal ones in the order that they have."""
+    """Sort by a column; rows without a value last, and equal ones by their keys, as in the stats API."""
     is_descending = order == DESCENDING
     if sort == NAME:
         return sorted(items, key=lambda item: item.label.casefold(), reverse=is_descending)
     compute = next(column.compute for column in columns if column.name == sort)
     values = [(compute(item.figures), item) for item in items]
     valued = [(value, item) for value, item in values if value is not None]
-    valued.sort(key=lambda pair: -pair[0] if is_descending else pair[0])
+    valued.sort(key=lambda pair: (-pair[0] if is_descending else pair[0], pair[1].key))
     return [item for _, item in valued] + [item for value, item in values if value is None]
 
 

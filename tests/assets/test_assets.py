@@ -34,7 +34,7 @@ def test_the_page_about_them(path: Path, sha256: str, licence: str) -> None:
 def test_every_file_is_accounted_for() -> None:
     known = {path.name for path, *_ in FILES}
     known |= {path.with_suffix(".LICENSE").name for path, *_ in FILES}
-    known |= {"pages", "script", "sources.txt", "channels.txt"}
+    known |= {"pages", "script", "sources.txt", "channels.txt", "words.pot"}
     known |= {"icon.svg", "favicon.ico"}  # our own
     known |= {f"{name}.js{end}" for name in ("wa", "dashboard") for end in ("", ".gz", ".br")}  # our own
     assert {path.name for path in assets.COUNTRIES.parent.iterdir()} - {"__init__.py", "__pycache__"} == known

@@ -62,7 +62,7 @@ def test_any_times_are_answered_or_refused(server: LiveServer, path: str, parame
 def test_more_than_a_century_is_refused(server: LiveServer, path: str, times: dict[str, str]) -> None:
     response = server.http.get(path, params={**times, "interval": "year"} | REQUIRED.get(path, {}))
     assert response.status_code == 400
-    assert "from: over 100 years before `to`, such as from=now-1y" in html.unescape(response.text)
+    assert "over 100 years before `to`, such as from=now-1y" in html.unescape(response.text)
 
 
 def test_links_of_the_first_bucket_may_be_followed(server: LiveServer) -> None:
@@ -71,7 +71,7 @@ def test_links_of_the_first_bucket_may_be_followed(server: LiveServer) -> None:
     response = server.http.get("/dashboard", params=page)
     links = [html.unescape(link) for link in re.findall(r'href="(/dashboard[?][^"]*&amp;to=\d+)"', response.text)]
     zooms = [link for link in links if "from=0&" in link]
-    assert zooms == ["/dashboard?interval=year&tz=America/New_York&path=/a%20b&from=0&to=18000"]
+    assert zooms == ["/dashboard?tz=America/New_York&path=/a%20b&from=0&to=18000"]
     assert not [link for link in links if "from=-" in link]
     assert server.http.get(zooms[0]).status_code == 200
 

@@ -12,7 +12,7 @@ export const say = (text: string) => {
 };
 
 // The words of the script, which the page has in its language.
-export const word = (name: "copied" | "details" | "loading") => find<HTMLElement>("#spoken")?.dataset[name] ?? "";
+export const word = (name: "copied" | "details" | "loading") => document.documentElement.dataset[name] ?? "";
 
 // What is done to a page that was loaded or replaced, also to a page of which only some nodes were.
 const prepares: (() => void)[] = [];
