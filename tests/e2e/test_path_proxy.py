@@ -59,7 +59,7 @@ def test_all_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture, proxy: str,
 
         shares = {"do": "add", "domain": "example.com", "password": PASSWORD}
         shown = send(client, "/settings/shares", **shares).text
-        (share,) = set(re.findall(r"/stats/share\?share=\w+", shown))
+        (share,) = set(re.findall(r"/stats/share\?share=[\w-]+", shown))
         assert "Log in" in follow(client, send(client, "/logout")).text
         assert "Log in" in follow(client, ask(client, "GET", f"{PATH}/settings")).text
         entered = send(client, "/login", name="ada", password=PASSWORD, next="/settings/users")

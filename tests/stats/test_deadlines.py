@@ -71,10 +71,11 @@ def test_no_part_of_a_list_is_counted_late(database: Database) -> None:
 
 def test_no_page_is_built_late(database: Database) -> None:
     state = UrlState({}, FIRST, "")
-    reader = LateReader(database, 0)
-    with reader:
-        build_page(Stats(reader, None), state, QUERY, DOMAINS, LAST, IncrementalCache(database))
-    assert reader.asked >= 10
+    for _ in range(2):  # the first one also reads what stays in memory
+        reader = LateReader(database, 0)
+        with reader:
+            build_page(Stats(reader, None), state, QUERY, DOMAINS, LAST, IncrementalCache(database))
+    assert reader.asked > 5
     for last in range(1, reader.asked + 1):
         with LateReader(database, last) as late, pytest.raises(LateError):
             build_page(Stats(late, None), state, QUERY, DOMAINS, LAST, IncrementalCache(database))
