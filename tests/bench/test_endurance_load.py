@@ -11,8 +11,12 @@ import pytest
 from bench.endurance import flood, memory, pulse, sessions, tail
 from bench.result import percentile
 from tests.bench.outcomes import REPORT, by_name, make_round
+from tests.faults.load import LONG
 from tests.requirements import need
 from tests.server import PATIENCE
+
+# What each concludes is tested always.
+slow = pytest.mark.skipif(not LONG, reason="starts servers under load for a minute: PRISME_TEST_LONG=1 does")
 
 # ----- memory
 
@@ -24,6 +28,7 @@ def test_memory_target() -> None:
     assert by_name(outcome, "peak after 1 of 5 parts of the time").value == pytest.approx(175.5)
 
 
+@slow
 def test_memory() -> None:
     need("wrk", "wrk")
     outcome = memory.run(memory.Plan(2, 1), lambda _: None)
@@ -35,6 +40,7 @@ def test_memory() -> None:
 # ----- sessions
 
 
+@slow
 def test_sessions() -> None:
     outcome = sessions.run(sessions.Plan(1_000), lambda _: None)
     assert outcome.failures == []
@@ -66,6 +72,7 @@ def test_flood_has_nothing_twice() -> None:
     assert len({lines[2] for lines in asked}) == 1
 
 
+@slow
 def test_flood() -> None:
     outcome = flood.run(flood.Plan(1_500), lambda _: None)
     assert outcome.failures == []
@@ -169,6 +176,7 @@ def test_checkpoints_are_seen(tmp_path: Path) -> None:
     assert 2 <= len(seen) <= 3  # writing anew may be seen halfway
 
 
+@slow
 def test_tail(monkeypatch: pytest.MonkeyPatch) -> None:
     need("wrk", "wrk")
     monkeypatch.setattr(tail, "WARM_UP_SECONDS", 1)
