@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from operator import itemgetter
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_to_bytes
 
 from prisme.base import uri
 from prisme.base.timexpr import SECOND
@@ -131,7 +131,8 @@ def escape(text: str) -> str:
     """A part of a path: escapes in one form, and what has to be escaped."""
     parts = re.split(r"(%[0-9A-Fa-f]{2})", text)
     safe = "!$&'()*+,;=:@/"
-    texts, escapes = (quote(part, safe) for part in parts[::2]), (quote(unquote(part), "") for part in parts[1::2])
+    texts = (quote(part, safe) for part in parts[::2])
+    escapes = (quote(unquote_to_bytes(part), "") for part in parts[1::2])  # one byte each, perhaps of a longer character
     return "".join(itertools.chain.from_iterable(itertools.zip_longest(texts, escapes, fillvalue="")))
 
 
