@@ -132,7 +132,7 @@ def escape(text: str) -> str:
     parts = re.split(r"(%[0-9A-Fa-f]{2})", text)
     safe = "!$&'()*+,;=:@/"
     texts = (quote(part, safe) for part in parts[::2])
-    escapes = (quote(unquote_to_bytes(part), "") for part in parts[1::2])  # one byte each, perhaps of a longer character
+    escapes = (quote(unquote_to_bytes(part), "") for part in parts[1::2])  # one byte each
     return "".join(itertools.chain.from_iterable(itertools.zip_longest(texts, escapes, fillvalue="")))
 
 
