@@ -74,12 +74,12 @@ class GoalList:
             if goal.id:
                 _find(connection, "goals", goal.site, goal.id)
                 columns = ", ".join(f"{column} = ?" for column in _COLUMNS)
-                connection.execute(f"UPDATE goals SET {columns} WHERE id = ?", (*values, goal.id))  # noqa: S608
+                connection.execute(f"UPDATE goals SET {columns} WHERE id = ?", (*values, goal.id))  # noqa: S608  # _COLUMNS
             else:
                 _check_room(connection, "goals", goal.site)
                 columns, marks = ", ".join(_COLUMNS), ", ".join("?" * len(_COLUMNS))
                 connection.execute(
-                    f"INSERT INTO goals ({columns}, created, creator) VALUES ({marks}, ?, ?)",  # noqa: S608
+                    f"INSERT INTO goals ({columns}, created, creator) VALUES ({marks}, ?, ?)",  # noqa: S608  # of _COLUMNS
                     (*values, now, by.actor),
                 )
             audit.record(connection, now, by, "goal.change" if goal.id else "goal.add", goal.site, goal.name)

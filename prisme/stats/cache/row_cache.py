@@ -22,7 +22,7 @@ from prisme.store.load_log import LoadLog
 # A row takes about this much in addition to its key; an entry without rows, this much with its own key.
 _ROW_BYTES: Final = 400
 _ENTRY_BYTES: Final = 2048
-# 8 MB an entry: more keys are counted anew each time.
+# 8 MB an entry: lists with more keys are not cached.
 _MOST_ROWS: Final = 20_000
 _MAX_BYTES: Final = 48 << 20
 # Seconds until caching is tried again for lists with more keys.

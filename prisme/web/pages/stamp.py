@@ -16,7 +16,7 @@ from prisme.stats.filters import DOMAIN
 from prisme.stats.parameters import StatsQuery
 from prisme.web.pages.viewer import DashboardDeps, Viewer
 
-# Loads are counted anew by each process, and their numbers are nobody's concern.
+# A random key for each process: load numbers start again at 1, and viewers must not be able to read them.
 _KEY: Final = secrets.token_bytes(16)
 _BYTES: Final = 6
 

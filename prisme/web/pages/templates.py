@@ -48,7 +48,7 @@ class Templates:
         )
         self._environment.policies["ext.i18n.trimmed"] = True
         # Only literals are marked in templates: what stands in their place is no user's text.
-        self._environment.install_gettext_callables(  # type: ignore[attr-defined]
+        self._environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
             TRANSLATIONS.gettext, TRANSLATIONS.ngettext, newstyle=True
         )
         self._environment.globals |= {"style": style, "script": root + script_url, "root": root}
