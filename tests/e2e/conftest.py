@@ -5,12 +5,13 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from prisme.store.control import Control
 from tests.e2e.callers import Callers
-from tests.e2e.dashboard import Open, log_in
+from tests.e2e.dashboard import Open, log_in, logged_in
 from tests.e2e.script import visiting
 from tests.e2e.sites import Sites
 from tests.requirements import need
@@ -102,3 +103,17 @@ def plain(visit: Open) -> Open:
 @pytest.fixture(scope="module")
 def callers(server: LiveServer) -> Callers:
     return Callers(Control(server.folder))
+
+
+@pytest.fixture(scope="module")
+def ada(server: LiveServer) -> Iterator[httpx.Client]:
+    """An admin, of a module's server with the people of `dashboard.add_people`."""
+    with logged_in(server, "ada") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def vic(server: LiveServer) -> Iterator[httpx.Client]:
+    """A viewer of one site."""
+    with logged_in(server, "vic") as client:
+        yield client

@@ -13,7 +13,7 @@ from prisme.access.shares import Shares
 from prisme.access.sharing import Sharing
 from prisme.access.sites import SiteList
 from prisme.store.control import Control
-from tests.e2e.dashboard import add_people, logged_in
+from tests.e2e.dashboard import add_people
 from tests.server import CHROME, LiveServer
 
 SHOP, BLOG = "shop.example", "blog.example"
@@ -30,18 +30,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
             assert live.http.post("/api/v1/events/pageviews", headers=headers).status_code == 200
         live.settle()
         yield live
-
-
-@pytest.fixture(scope="module")
-def ada(server: LiveServer) -> Iterator[httpx.Client]:
-    with logged_in(server, "ada") as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def vic(server: LiveServer) -> Iterator[httpx.Client]:
-    with logged_in(server, "vic") as client:
-        yield client
 
 
 @pytest.fixture(autouse=True)

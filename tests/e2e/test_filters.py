@@ -15,7 +15,7 @@ from prisme.access.grants import operator
 from prisme.access.shares import SHARE, Shares
 from prisme.demo.traffic import SITES
 from prisme.store.control import Control
-from tests.e2e.dashboard import ONE, Open, demo, logged_in, open_menu, query, rows
+from tests.e2e.dashboard import ONE, Open, demo, open_menu, query, rows
 from tests.e2e.marionette import KEYS, firefox
 from tests.server import LiveServer, wait_until
 
@@ -24,18 +24,6 @@ from tests.server import LiveServer, wait_until
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with demo(tmp_path_factory.mktemp("filters")) as live:
         yield live
-
-
-@pytest.fixture(scope="module")
-def ada(server: LiveServer) -> Iterator[httpx.Client]:
-    with logged_in(server, "ada") as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def vic(server: LiveServer) -> Iterator[httpx.Client]:
-    with logged_in(server, "vic") as client:
-        yield client
 
 
 OPTION = "#filter-options [role=option]"

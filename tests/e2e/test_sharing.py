@@ -39,12 +39,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield live
 
 
-@pytest.fixture(scope="module")
-def ada(server: LiveServer) -> Iterator[httpx.Client]:
-    with logged_in(server, "ada") as client:
-        yield client
-
-
 @pytest.fixture(autouse=True)
 def all_is_off_at_first(ada: httpx.Client) -> None:
     for kind in ("public", "embed", "badge"):
