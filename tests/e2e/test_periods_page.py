@@ -14,7 +14,7 @@ from prisme.access.grants import operator
 from prisme.access.shares import Shares
 from prisme.access.tokens import Tokens
 from prisme.store.control import Control
-from tests.e2e.dashboard import PASSWORD, Open, add_people, logged_in, query, see
+from tests.e2e.dashboard import PASSWORD, Open, add_people, query, see
 from tests.server import LiveServer
 
 OWN, FOREIGN = "example.com", "other.example"
@@ -27,12 +27,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         for domain in (OWN, FOREIGN):
             see(live, f"https://{domain}/a", "Reader")
         yield live
-
-
-@pytest.fixture(scope="module")
-def vic(server: LiveServer) -> Iterator[httpx.Client]:
-    with logged_in(server, "vic") as client:
-        yield client
 
 
 def links(text: str) -> list[str]:
