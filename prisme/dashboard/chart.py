@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -10,18 +11,18 @@ import msgspec
 
 from prisme.base.offsets import localise
 from prisme.base.timexpr import SECOND, Interval
-from prisme.dashboard import chart_scale
+from prisme.dashboard import chart_scale, dates
 from prisme.dashboard.chart_scale import HEIGHT, WIDTH
 from prisme.dashboard.number_format import describe_change, describe_points, format_round_duration
 
 _MOST_LABELS: Final = 7
-_FORMATS: Final[dict[Interval, str]] = {
-    "minute": "%H:%M",
-    "hour": "%H:%M",
-    "day": "%a {day} %b",
-    "week": "{day} %b",
-    "month": "%b %Y",
-    "year": "%Y",
+_FORMATS: Final[dict[Interval, Callable[[datetime], str]]] = {
+    "minute": dates.format_clock,
+    "hour": dates.format_clock,
+    "day": dates.format_weekday,
+    "week": dates.format_day,
+    "month": dates.format_month,
+    "year": lambda moment: f"{moment:%Y}",
 }
 _TIME_OF_DAY: Final = ("minute", "hour")
 # More than the longest day has: a time alone would not say which day is meant.
@@ -125,9 +126,8 @@ def format_label(moment: int, interval: Interval, zone: ZoneInfo) -> str:
 def _format_labels(moments: Sequence[int], interval: Interval, zone: ZoneInfo) -> list[str]:
     """The names of buckets: times of several days have the day, too."""
     has_days = interval in _TIME_OF_DAY and moments and moments[-1] - moments[0] > _LONGEST_DAY
-    template = "{day} %b, " * bool(has_days) + _FORMATS[interval]
-    times = (localise(moment, zone) for moment in moments)
-    return [time.strftime(template.format(day=time.day)) for time in times]
+    write = dates.format_day_and_clock if has_days else _FORMATS[interval]
+    return [write(localise(moment, zone)) for moment in moments]
 
 
 def _cut(compared: Series | None, buckets: int) -> Series:

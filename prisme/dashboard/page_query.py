@@ -11,7 +11,7 @@ from prisme.dashboard import filter_terms
 from prisme.dashboard.comparison import comparison_parameters
 from prisme.dashboard.filter_chips import name_field
 from prisme.dashboard.url_state import UrlState, read_parameters
-from prisme.dashboard.words import mark, translate
+from prisme.dashboard.words import explain, mark, translate
 from prisme.stats import filters
 from prisme.stats.parameters import COMPARE, StatsQuery, read_query
 
@@ -56,7 +56,7 @@ def read_page_parameters(query: Mapping[str, str]) -> tuple[dict[str, str], dict
         try:
             filter_terms.normalise(name, given.get(name, ""))
         except InputError as error:
-            faults[name] = _build_fault(name, str(error), given.pop(name))
+            faults[name] = _build_fault(name, error, given.pop(name))
     return read_parameters(given), faults
 
 
@@ -76,7 +76,7 @@ def read_page_query(state: UrlState, now: int, limit: int, goals: Sequence[Goal]
             if not left_out:
                 raise
             typed |= {one: state.get(one) for one in left_out}
-            faults[left_out[0]] = _build_fault(left_out[0], str(error), state.get(left_out[0]))
+            faults[left_out[0]] = _build_fault(left_out[0], error, state.get(left_out[0]))
             kept = {one: text for one, text in state.parameters.items() if one not in left_out}
             state = msgspec.structs.replace(state, parameters=kept)
 
@@ -94,5 +94,6 @@ def _choose_left_out(state: UrlState, name: str) -> list[str]:
     return list(dict.fromkeys(found)) or ["interval"] * bool(state.get("interval"))
 
 
-def _build_fault(name: str, told: str, typed: str) -> Fault:
-    return Fault(translate(_TITLES[name]) if name in _TITLES else name_field(name), told.partition(": ")[2], typed)
+def _build_fault(name: str, error: InputError, typed: str) -> Fault:
+    title = translate(_TITLES[name]) if name in _TITLES else name_field(name)
+    return Fault(title, explain(error).partition(": ")[2], typed)

@@ -77,7 +77,7 @@ def check_axe(page: Page, tags: tuple[str, ...] = RULES, within: str = "html") -
     assert told == []
 
 
-# Before the first visit
+# Before the first session
 
 
 def test_waiting_for_the_first_visit(chromium: Browser, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_waiting_for_the_first_visit(chromium: Browser, tmp_path: Path) -> None:
 
 def test_a_period_without_visits(plain: Open) -> None:
     page = plain("/dashboard?path=/nowhere")
-    assert "No visits match these filters" in page.locator(".empty").inner_text()
+    assert "No sessions match these filters" in page.locator(".empty").inner_text()
     page.goto(page.url.replace("path=/nowhere", "from=2020-01-01&to=2020-01-02"))
     assert "Choose a longer period" in page.locator(".empty").inner_text()
 

@@ -52,13 +52,13 @@ def test_site_is_added_counted_and_shown_with_its_snippet_until_then(server: Liv
     assert added.headers["location"] == "/site?host=new.test&done=added"
     assert "wa.js" in ada.get(added.headers["location"]).text
     listed = ada.get("/sites").text
-    assert "No visits yet" in listed
+    assert "No sessions yet" in listed
     assert "Refused hosts" not in listed
     for number in range(3):
         assert view(server, "new.test", f"{CHROME} {number}") == 200
     server.settle()
     listed = ada.get("/sites").text
-    assert "No visits yet" not in listed
+    assert "No sessions yet" not in listed
     rows = re.findall(r'<bdi>([\w.]+)</bdi></a></th>\s*<td title="(\d+)">', listed)
     assert rows == [("new.test", "3"), ("example.com", "1")]
 

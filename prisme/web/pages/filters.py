@@ -171,9 +171,17 @@ def _pop_entry(parameters: dict[str, str]) -> _Entry:
     name, operator = parameters.pop("filter", ""), parameters.pop("operator", "") or filter_terms.IS
     text = parameters.pop("value", "").strip()
     if not filters.is_filter(name):
-        raise InputError(f"filter: {name[:64]!r} is not one of {', '.join(filters.NAMES)}, such as filter=path")
+        raise InputError(
+            "filter: {name!r} is not one of {known}, such as filter=path",
+            name=name[:64],
+            known=", ".join(filters.NAMES),
+        )
     if operator not in OPERATORS:
-        raise InputError(f"operator: {operator[:64]!r} is not one of {', '.join(OPERATORS)}, such as operator=is")
+        raise InputError(
+            "operator: {operator!r} is not one of {known}, such as operator=is",
+            operator=operator[:64],
+            known=", ".join(OPERATORS),
+        )
     return _Entry(name, operator, text)
 
 

@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from prisme.base import refusal
+from prisme.access.grants import NotFoundError
+from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.dashboard.filter_chips import build_chips
 from prisme.dashboard.list_types import LIST_TYPES
@@ -84,9 +85,11 @@ def _pop_choice(parameters: dict[str, str]) -> Choice | Refusal:
     name, sort, order = (parameters.pop(one, "") for one in ("name", "sort", "order"))
     search, start = parameters.pop("search", ""), parameters.pop("start", "") or "0"
     if name not in LIST_TYPES:
-        return refusal.NOT_THERE.with_reason(f"{name[:64]!r} is not a list; the lists are {', '.join(LIST_TYPES)}")
+        raise NotFoundError(
+            "{name!r} is not a list; the lists are {known}", name=name[:64], known=", ".join(LIST_TYPES)
+        )
     if not (start.isascii() and start.isdigit() and len(start) < 8):
-        return refusal.QUESTION_INVALID.with_reason("start must be a number, such as start=100")
+        raise InputError("start must be a number, such as start=100")
     return Choice(name, sort, order, search, int(start))
 
 

@@ -65,7 +65,7 @@ def _show_live(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         values = build_live(stats, state, query, now)
     page = UrlState({**state.parameters, **PERIOD, "period": ""}, state.data_start, state.default_zone, state.root)
     values |= frame_values(viewer, state, query.zone.key) | live_values(deps, viewer, page, query, now, reader.loads)
-    site = describe_sites(state, domains) if domains else translate("No visits yet")
+    site = describe_sites(state, domains) if domains else translate("No sessions yet")
     return deps.page.templates.render("live", values | {"site": site, "refresh": state.link({}, LIVE)})
 
 

@@ -1,6 +1,6 @@
 """`/dashboard/row`: the details of one row of a list, which the script opens within the page."""
 
-from prisme.base import refusal
+from prisme.access.grants import NotFoundError
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.dashboard.filter_chips import build_chips
@@ -34,8 +34,8 @@ def _show_row(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
     parameters = dict(viewer.parameters)
     name, key = parameters.pop("list", ""), parameters.pop("key", "")
     if name not in NAMES:
-        return refusal.NOT_THERE.with_reason(
-            f"{name[:64]!r} is not a list whose rows have details; these are {', '.join(NAMES)}"
+        raise NotFoundError(
+            "{name!r} is not a list whose rows have details; these are {known}", name=name[:64], known=", ".join(NAMES)
         )
     if not key:
         raise InputError("key: which row, such as key=/pricing")
