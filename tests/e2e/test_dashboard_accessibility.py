@@ -267,6 +267,22 @@ def test_a_phone_has_a_short_page_and_keeps_the_controls_in_view(visit: Open, to
     assert (top, height <= 110) == (0, True), "the bar has more than two rows"
 
 
+@pytest.mark.parametrize(
+    ("width", "touch", "dates"),
+    [
+        (360, True, "from=2025-12-28&to=2026-10-19"),
+        (360, False, "from=2026-09-01&to=2026-10-30"),
+        (320, True, "from=2025-12-28&to=2026-10-19"),
+    ],
+)
+def test_the_dates_of_a_past_period_are_whole_on_a_phone(visit: Open, width: int, touch: bool, dates: str) -> None:
+    page = visit(f"/dashboard?{dates}", viewport={"width": width, "height": 740}, has_touch=touch, is_mobile=touch)
+    shown = page.locator(".period summary").first
+    assert shown.evaluate("(one) => one.scrollWidth <= one.clientWidth && one.scrollHeight <= one.clientHeight")
+    assert shown.evaluate("(one) => parseFloat(getComputedStyle(one).fontSize)") >= 11
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
 def place(one: Locator) -> tuple[float, float]:
     """Where on the screen it begins, and its height."""
     box = one.bounding_box()

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.dashboard import Open, add_people, logged_in
+from tests.e2e.dashboard import Open, add_people, logged_in, query
 from tests.server import CHROME, LiveServer, wait_until
 
 
@@ -193,7 +193,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 @pytest.mark.parametrize("script", [True, False])
 def test_every_site_of_many_is_found(server: LiveServer, many: LiveServer, visit: Open, script: bool) -> None:
-    page = visit("/dashboard", live=many, java_script_enabled=script)
+    page = visit("/dashboard?period=7d&country=!DE&domain=s3.example.com", live=many, java_script_enabled=script)
     menu = page.locator("details.menu").first
     menu.locator("summary").click()
     expect(menu).to_contain_text("50 of 120 shown")
@@ -213,6 +213,7 @@ def test_every_site_of_many_is_found(server: LiveServer, many: LiveServer, visit
     expect(page.get_by_text("1 of 120 shown")).to_be_visible()
     page.get_by_role("link", name="s119.example.com", exact=True).click()
     expect(page.locator("header")).to_contain_text("s119.example.com")
+    assert query(page) == {"period": "7d", "country": "!DE", "domain": "s119.example.com"}
     page.goto(f"{many.url}/sites?search=nothing")
     expect(page.locator("main")).to_contain_text("No site matches")
     page.goto(f"{many.url}/sites")
