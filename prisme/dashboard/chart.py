@@ -123,9 +123,10 @@ def format_label(moment: int, interval: Interval, zone: ZoneInfo) -> str:
     return _format_labels([moment], interval, zone)[0]
 
 
-def _format_labels(moments: Sequence[int], interval: Interval, zone: ZoneInfo) -> list[str]:
-    """The names of buckets: times of several days have the day, too."""
-    has_days = interval in _TIME_OF_DAY and moments and moments[-1] - moments[0] > _LONGEST_DAY
+def _format_labels(moments: Sequence[int], interval: Interval, zone: ZoneInfo, others: Sequence[int] = ()) -> list[str]:
+    """The names of buckets: times of several days, or beside `others` of another day, have the day, too."""
+    every = [*moments, *others]
+    has_days = interval in _TIME_OF_DAY and every and max(every) - min(every) > _LONGEST_DAY
     write = dates.format_day_and_clock if has_days else _FORMATS[interval]
     return [write(localise(moment, zone)) for moment in moments]
 
@@ -154,8 +155,9 @@ def _build_labels(series: Series, options: Options) -> list[tuple[int, str]]:
 
 
 def _build_points(series: Series, compared: Series, options: Options, notes: Mapping[int, str]) -> list[Point]:
-    labels = _format_labels(series.edges[:-1], options.interval, options.zone)
-    compared_labels = _format_labels(compared.edges[:-1], options.interval, options.zone)
+    own, other = series.edges[:-1], compared.edges[:-1]
+    labels = _format_labels(own, options.interval, options.zone, other)
+    compared_labels = _format_labels(other, options.interval, options.zone, own)
     return [
         Point(
             series.edges[number] // SECOND,

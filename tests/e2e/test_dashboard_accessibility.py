@@ -225,6 +225,28 @@ def test_print_leaves_out_what_paper_cannot_do(visit: Open) -> None:
     assert weekday["x"] + weekday["width"] <= first["x"] + 1
 
 
+def test_the_printed_footer_covers_no_panel(visit: Open) -> None:
+    """Whichever is the longest of the last ones: those of admins have one more, which is not printed."""
+    page = visit()
+    page.emulate_media(media="print")
+    page.evaluate(
+        """() => {
+          const long = document.createElement("div");
+          long.id = "long";
+          long.style.height = "40em";
+          document.querySelector(".panels > :nth-last-child(3)").append(long);
+        }"""
+    )
+    (long, height), (footer, _) = place(page.locator("#long")), place(page.locator(".foot"))
+    assert footer >= long + height
+
+
+def test_buttons_are_told_from_text_by_forced_colors(visit: Open) -> None:
+    page = visit("/dashboard/list?name=top-pages", forced_colors="active")
+    button = page.locator("main").get_by_role("button", name="Search")
+    assert button.evaluate("(one) => getComputedStyle(one).borderTopStyle") == "solid"
+
+
 def test_no_printed_page_has_the_footer_alone(visit: Open) -> None:
     """Even where the last panels just fit on their page."""
     page = visit("/dashboard?period=7d")
@@ -273,6 +295,7 @@ def test_a_phone_has_a_short_page_and_keeps_the_controls_in_view(visit: Open, to
         (360, True, "from=2025-12-28&to=2026-10-19"),
         (360, False, "from=2026-09-01&to=2026-10-30"),
         (320, True, "from=2025-12-28&to=2026-10-19"),
+        (360, True, "period=last-month"),
     ],
 )
 def test_the_dates_of_a_past_period_are_whole_on_a_phone(visit: Open, width: int, touch: bool, dates: str) -> None:
