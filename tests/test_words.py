@@ -1,7 +1,6 @@
 """All words of pages are in the table for translators, and none stands in a template unmarked."""
 
 import re
-import warnings
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -128,12 +127,10 @@ def test_the_table_has_the_titles_that_pages_take_from_python() -> None:
     assert [title for title in titles if f'msgid "{title}"' not in table] == []
 
 
-def test_no_text_of_python_is_made_before_it_is_looked_up(caplog: pytest.LogCaptureFixture) -> None:
-    """A text with values in it would not be found in the table."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        make_table()
-    assert [str(one.message) for one in told] + caplog.messages == []
+def test_no_text_of_python_is_made_before_it_is_looked_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """A text with values in it would not be found in the table: Babel names those that it leaves out."""
+    make_table()
+    assert capsys.readouterr().err == ""
 
 
 def test_pages_say_session_and_not_visit() -> None:
