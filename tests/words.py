@@ -19,9 +19,10 @@ _KEYWORDS: Final[dict[str, tuple[int, ...] | None]] = {
     "InputError": None, "AccessError": None, "NotFoundError": None, "OriginError": None,
     "Words": None, "with_reason": None, "Refusal": (3,),
 }  # fmt: skip
-# Commands and the API speak to programs as well, which compare texts.
+# Commands, what they ask the server for, and the API speak to programs as well, which compare texts.
 _METHODS: Final = [
     ("cli/**.py", "ignore"),
+    ("operations/**.py", "ignore"),
     ("web/api/**.py", "ignore"),
     ("**.py", "python"),
     ("**/pages/**.html", "jinja2"),

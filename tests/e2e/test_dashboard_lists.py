@@ -377,10 +377,7 @@ def test_the_csv_of_a_whole_list_has_its_columns(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        (
-            {"sort": "sessions"},
-            "Sort by: &#39;sessions&#39; is none of name, visitors, pageviews, bounce-rate, duration",
-        ),
+        ({"sort": "sessions"}, "Sort by: &#39;sessions&#39; is none of name, visitors, pageviews, bounce-rate, dur"),
         ({"sort": "name", "order": "up"}, "Order: &#39;up&#39; is neither asc nor desc"),
         ({"start": "-1"}, "Start: &#39;-1&#39; is no number, such as start=100"),
     ],
