@@ -231,7 +231,7 @@ def test_look_around(demo: tuple[subprocess.Popen[str], int], tmp_path: Path, nu
     told = "".join(lines)
     assert re.search(r"\d+ events of 3 days in \d+\.\d s", told)
     link = re.findall(rf"http://127\.0\.0\.1:{port}/setup\?key=[\w-]+", told)[0]
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, verify=False) as client:
         assert client.get("/setup", params={"key": "x"}).status_code == 401
         for _ in range(2):  # each time that it is opened
             client.cookies.clear()
