@@ -85,7 +85,7 @@ def make_filters(names: list[str], most: int = 3) -> st.SearchStrategy[Made]:
 made_filters = make_filters(sorted(_ALL_VALUES))
 spans = st.tuples(st.integers(FIRST - DAY, LAST), st.integers(0, 42 * DAY)).map(lambda drawn: (drawn[0], sum(drawn)))
 many = settings(
-    max_examples=150 if LONG else 40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150 if LONG else 16, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
