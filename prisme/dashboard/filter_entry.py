@@ -10,7 +10,7 @@ from prisme.dashboard.filter_values import FieldValues, Value, match_any_case
 # Filters whose values have names of their own: a text in a name is not in the value.
 NAMED: Final = ("country", "device-type", "status", "domain")
 # Filters with few values, all of them known: another one is a mistake.
-FIXED: Final = ("country", "device-type", "domain")
+FIXED: Final = ("country", "device-type", "domain", "goal")
 # The spellings of a text that "contains" looks for, such as `blog` and `Blog`.
 _MOST_SPELLINGS: Final = 8
 _ENDS_WITH_STAR: Final = re.compile(r"(?<!\\)(?:\\\\)*\*\Z")

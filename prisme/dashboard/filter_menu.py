@@ -10,7 +10,7 @@ from prisme.dashboard.filter_chips import TITLES, name_field
 from prisme.dashboard.sites import choose_domains
 from prisme.dashboard.url_state import UrlState
 from prisme.dashboard.words import translate
-from prisme.stats.filters import DOMAIN, PROPERTY
+from prisme.stats.filters import DOMAIN, GOAL, PROPERTY
 
 # The field that is chosen at first, and those that follow it.
 _FIRST: Final = ("path", "entry-path", "exit-path")
@@ -61,6 +61,8 @@ def describe_no_match(name: str, text: str) -> str:
     """What is said where no value of the filter `name` matches a text."""
     if name == DOMAIN:
         return translate("No site matches “{text}”", text=text)
+    if name == GOAL:
+        return translate("No goal matches “{text}”", text=text)
     if name.startswith(PROPERTY):
         return translate(
             "No value of {name} matches “{text}” in this period", name=name.removeprefix(PROPERTY), text=text

@@ -51,7 +51,7 @@ def test_banner_leads_to_the_first_account(start: Start, tmp_path: Path) -> None
     with httpx.Client(follow_redirects=True) as client:
         key = link.partition("key=")[2]
         fields = {"key": key, "name": "ada", "password": "correct horse battery", "again": "correct horse battery"}
-        assert "Waiting for the first visit" in client.post(link.partition("?")[0], data=fields).text
+        assert "Waiting for the first session" in client.post(link.partition("?")[0], data=fields).text
     assert terminal.end() == 0
     again = start("-p", str(port), **PLAIN)
     again.read_until("Press Ctrl-C to stop")

@@ -134,7 +134,7 @@ def test_every_answer_keeps_to_itself(
         right = wrong | {"password": PASSWORD, "again": PASSWORD}
         assert server.http.post("/setup", data=right).status_code == 303
         waiting = server.http.get("/dashboard")
-        assert "Waiting for the first visit" in waiting.text
+        assert "Waiting for the first session" in waiting.text
         assert check(waiting) == "text/html"
         server.http.cookies.clear()
         seen = walk(server, routes, {})

@@ -50,7 +50,7 @@ def test_the_first_account_is_made_by_a_link_once(tmp_path: Path, caplog: pytest
         }
         assert server.http.get(link).status_code == server.http.post("/setup", data=fields).status_code == 401
         assert server.http.get("/").headers["location"] == "/dashboard"
-        assert "Waiting for the first visit" in server.http.get("/dashboard").text
+        assert "Waiting for the first session" in server.http.get("/dashboard").text
     caplog.clear()
     with LiveServer(tmp_path):
         assert "/setup" not in caplog.text
