@@ -90,8 +90,9 @@ def test_what_is_kept_of_a_session(old: Old) -> None:
     old.session(1, 0, 3, pageviews=2)
     before = old.tables.execute("SELECT * EXCLUDE is_bounce FROM sessions").fetchall()
     old.upgrade()
-    assert old.rows("SELECT * EXCLUDE (device_type, click_id, events, is_bounce) FROM sessions") == before
-    assert old.rows("SELECT device_type, click_id, events, is_bounce FROM sessions") == [("desktop", "", 0, False)]
+    assert old.rows("SELECT * EXCLUDE (device_type, region, city, click_id, events, is_bounce) FROM sessions") == before
+    news = "device_type, region, city, click_id, events, is_bounce"
+    assert old.rows(f"SELECT {news} FROM sessions") == [("desktop", "", "", "", 0, False)]
 
 
 def test_columns_and_their_order(old: Old) -> None:
@@ -100,8 +101,8 @@ def test_columns_and_their_order(old: Old) -> None:
     assert names == [
         "domain", "entry_timestamp", "entry_path", "exit_timestamp", "exit_path", "exit_status", "visitor_id",
         "is_anon", "session_uuid", "session_timestamp", "operating_system", "browser_family", "device", "device_type",
-        "referrer_domain", "country_code", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
-        "click_id", "pageviews", "events", "is_bounce",
+        "referrer_domain", "country_code", "region", "city", "utm_source", "utm_medium", "utm_campaign", "utm_term",
+        "utm_content", "click_id", "pageviews", "events", "is_bounce",
     ]  # fmt: skip
     generated = {"is_anon", "session_timestamp", "is_bounce"}
     nullable = old.rows("SELECT column_name FROM (DESCRIBE sessions) WHERE \"null\" = 'YES'")
@@ -371,13 +372,33 @@ def test_new_visits_have_the_same_device_types(old: Old) -> None:
     }
 
 
+def test_sessions_of_version_3_have_no_place(tmp_path: Path) -> None:
+    """Rows in an order that is not that of their ids: the rest of each stays as it was, where it was."""
+    path, steps = tmp_path / "prisme.duckdb", read_steps("events")[:3]
+    with duckdb.connect(str(path)) as tables:
+        tables.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+        for version, step in enumerate(steps, start=1):
+            tables.execute(step)
+            tables.execute("INSERT INTO schema_version VALUES (?)", [version])
+        tables.execute(MACROS)
+        query = SESSION.format(number="n", entry="n", exit="n", pageviews=1).replace("'visitor-n'", "'v' || n")
+        more = "'mobile' AS device_type, 'gclid' AS click_id, 2 AS events FROM range(9000, 0, -1) AS numbers (n)"
+        tables.execute(f"{query}, {more}", {"system": "iOS", "device": "iPhone"})
+    Database(path, LIMITS, tmp_path / "tmp").close()
+    with duckdb.connect(str(path), read_only=True) as tables:
+        tables.execute(f"ATTACH '{path}.v3' AS before (READ_ONLY)")
+        now, then = "SELECT rowid, * EXCLUDE (region, city) FROM sessions", "SELECT rowid, * FROM before.sessions"
+        assert tables.execute(f"SELECT count(*) FROM ({now} INTERSECT {then})").fetchall() == [(9000,)]
+        assert tables.execute("SELECT region, city, count(*) FROM sessions GROUP BY ALL").fetchall() == [("", "", 9000)]
+
+
 def test_the_log_says_what_is_under_way(old: Old, caplog: pytest.LogCaptureFixture) -> None:
     old.session(1)
     with caplog.at_level(logging.INFO):
         old.upgrade()
     first, last = caplog.messages
-    assert first.startswith("the database (1 MB) has schema version 1, this Prisme needs 3: migrating a copy")
-    assert "now has schema version 3, after" in last
+    assert first.startswith("the database (1 MB) has schema version 1, this Prisme needs 4: migrating a copy")
+    assert "now has schema version 4, after" in last
 
 
 def test_what_is_kept_is_the_file_of_before(old: Old) -> None:
