@@ -5,13 +5,14 @@ import sys
 from collections.abc import Callable, Sequence
 
 from prisme import __version__
-from prisme.cli import access, completion, default_config, demo, serve, site
+from prisme.cli import access, completion, default_config, demo, serve, site, status
 from prisme.runtime.config import suggest
 from prisme.runtime.open_files import open_standard_streams
 
 PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "serve": serve.make_parser,
     "demo": demo.make_parser,
+    "status": status.make_parser,
     "site": site.make_site_parser,
     "user": access.make_user_parser,
     "token": access.make_token_parser,
@@ -22,6 +23,7 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "serve": serve.command,
     "demo": demo.command,
+    "status": status.command,
     "site": site.command,
     "user": access.user,
     "token": access.token,
@@ -45,6 +47,7 @@ _COMMANDS = f"""\
 commands:
   serve           {serve.SUMMARY}
   demo            {demo.SUMMARY}
+  status          {status.SUMMARY}
   site            {site.SUMMARY}
   user            {access.USERS}
   token           {access.TOKENS}
