@@ -163,9 +163,8 @@ def _adopt(part: Path, target: Path) -> None:
 
 
 def _report(config: "Config", file: "GeoFile") -> Report:
-    from prisme.visit.geo_file import COLUMNS
+    from prisme.visit.geo import Geo
 
-    most = COLUMNS[: COLUMNS.index(config.geoip_precision) + 1]
     return Report(
         str(file.path),
         _source(config, file.path),
@@ -174,7 +173,7 @@ def _report(config: "Config", file: "GeoFile") -> Report:
         max(int(time.time()) - file.built, 0) // _DAY,
         file.path.stat().st_size,
         file.columns,
-        tuple(name for name in file.columns if name in most),
+        Geo(file, config.geoip_precision).stored,
     )
 
 

@@ -17,6 +17,7 @@ from prisme.visit.address import Address
 
 UNKNOWN: Final = "XX"
 Precision = Literal["country", "region", "city"]
+COLUMNS: Final = ("country", "region", "city")
 _NOWHERE: Final = Location(UNKNOWN)
 # Longer names are cut.
 _LONGEST: Final = 100
@@ -67,8 +68,14 @@ class Geo:
 
     def __init__(self, file: GeoFile, precision: Precision = "city") -> None:
         self.file = file
+        self._most = COLUMNS[: COLUMNS.index(precision) + 1]
         self._has_place = precision != "country"
         self._has_city = precision == "city"
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The columns of the file that it tells."""
+        return tuple(name for name in self.file.columns if name in self._most)
 
     def locate(self, address: Address) -> Location:
         """Where an address is: `XX` for an unknown country."""

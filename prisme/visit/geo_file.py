@@ -13,9 +13,8 @@ import maxminddb
 
 from prisme import assets
 from prisme.base.events import Place
-from prisme.visit.geo import GeoFile, read_country, read_place
+from prisme.visit.geo import COLUMNS, GeoFile, read_country, read_place
 
-COLUMNS: Final = ("country", "region", "city")
 # In the data folder: what `prisme geoip update` installs.
 INSTALLED: Final = "geoip.mmdb"
 # A file is rejected where none of its first records has a country. 1,000 records take about 2 ms.
@@ -86,7 +85,7 @@ def open_file(path: Path, scratch: Path | None) -> GeoFile:
     except OSError as error:
         raise GeoError(f"the country database {path} cannot be opened: {error}") from error
     except (maxminddb.InvalidDatabaseError, ValueError) as error:
-        raise GeoError(f"{path} is not an MMDB file, or is damaged (unpack a .gz or .zip first)") from error
+        raise GeoError(f"{path} is not an MMDB file, or is damaged (`prisme geoip update` unpacks a .gz)") from error
     try:
         return describe_file(path, reader)
     except GeoError:

@@ -64,6 +64,12 @@ def open_stores(
     countries = GeoSource(list_paths(config.geoip_db, folder.path), folder.path)
     geo = Geo(countries.open(), config.geoip_precision)
     closing.callback(geo.close)
+    if len(columns := geo.stored) > 1:
+        log.info(
+            "visits are stored with their %s, as %s has them; the option geoip_precision can limit that",
+            " and ".join(columns[1:]),
+            geo.file.path,
+        )
     limits = Limits(config.duckdb_memory_limit, config.duckdb_threads)
     database = Database(folder.path / "prisme.duckdb", limits, folder.path / "tmp", log)
     closing.callback(database.close)

@@ -26,6 +26,7 @@ RECORDS: Mapping[str, mmdb.Value] = {
     "8.0.0.0/8": {"country": {"iso_code": "US"}},
 }
 CITIES = mmdb.build(RECORDS, kind="Test-City", built=LATER)
+PLACE = ("NO", "Vestland", "Bergen")
 ONE_COUNTRY = mmdb.build({"8.0.0.0/8": {"country_code": "US"}}, kind="Test-Country", built=LATER + 86_400)
 
 
@@ -111,6 +112,29 @@ def test_an_update_under_load_loses_nothing_and_new_visits_have_their_place(
     outcome = count(server, [load])
     assert outcome == Outcome(len(load.answered), len(load.answered), 0, 0)
     assert load.refused == 0
+
+
+@pytest.mark.parametrize(
+    ("precision", "place", "says"),
+    [("country", ("NO", "", ""), ""), ("region", ("NO", "Vestland", ""), "region"), ("city", PLACE, "region and city")],
+)
+def test_an_option_limits_what_is_stored(
+    folder: Path,
+    cities: Path,
+    precision: str,
+    place: tuple[str, ...],
+    says: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (folder / "geoip.mmdb").write_bytes(cities.read_bytes())
+    caplog.set_level("INFO")
+    with LiveServer(folder, trust_proxy="true", geoip_precision=precision) as server:
+        page = browser("https://example.com/", X_Forwarded_For="81.0.0.1")
+        assert server.http.post("/api/v1/events/pageviews", headers=page).status_code == 200
+        assert server.rows("SELECT country_code, region, city FROM sessions") == [place]
+        assert not any(b"Bergen" in path.read_bytes() for path in folder.glob("prisme.duckdb*")) or precision == "city"
+    told = [text for text in caplog.messages if "geoip_precision" in text]
+    assert [f"visits are stored with their {says}," in text for text in told] == ([True] if says else [])
 
 
 @pytest.mark.parametrize(

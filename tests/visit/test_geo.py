@@ -48,7 +48,7 @@ def bundled() -> Iterator[Geo]:
     ],
 )
 def test_bundled_countries(bundled: Geo, address: str, country: str) -> None:
-    assert bundled.locate(parse(address)).country == country
+    assert bundled.locate(parse(address)) == (country, None)
 
 
 def test_no_address_is_nowhere(bundled: Geo) -> None:
@@ -185,7 +185,7 @@ ONE_COUNTRY = mmdb.build({"81.0.0.0/8": {"country_code": "NO"}})
 BROKEN = {
     "empty": (b"", "is not an MMDB file"),
     "text": (b"country,code\n" * 10_000, "is not an MMDB file"),
-    "compressed": (gzip.compress(ONE_COUNTRY), "unpack"),
+    "compressed": (gzip.compress(ONE_COUNTRY), "prisme geoip update` unpacks"),
     "cut": (ONE_COUNTRY[:-200], "is not an MMDB file"),
     "broken record": (mmdb.build({"81.0.0.0/8": b"\x20"}), "is a damaged MMDB file"),
     "no countries": (NO_COUNTRIES, r"\(Test-ASN\) has no countries"),
