@@ -13,12 +13,15 @@ from typing import Any, Final, Literal, NamedTuple
 import maxminddb
 
 from prisme.base.events import Location, Place
+from prisme.base.memo import Memo
 from prisme.visit.address import Address
 
 UNKNOWN: Final = "XX"
 Precision = Literal["country", "region", "city"]
 COLUMNS: Final = ("country", "region", "city")
 _NOWHERE: Final = Location(UNKNOWN)
+# As many as there are codes of two letters.
+_COUNTRIES: Final = Memo[str, Location](Location, 26 * 26)
 # Longer names are cut.
 _LONGEST: Final = 100
 # Where files have the name of the first level below the country, if not in `subdivisions`.
@@ -67,10 +70,10 @@ class Geo:
     """
 
     def __init__(self, file: GeoFile, precision: Precision = "city") -> None:
-        self.file = file
         self._most = COLUMNS[: COLUMNS.index(precision) + 1]
         self._has_place = precision != "country"
         self._has_city = precision == "city"
+        self._set(file)
 
     @property
     def stored(self) -> tuple[str, ...]:
@@ -79,34 +82,39 @@ class Geo:
 
     def locate(self, address: Address) -> Location:
         """Where an address is: `XX` for an unknown country."""
-        version, file = address.version, self.file
-        if not 0 < version <= file.ip_version or is_special(version, address.packed):
+        version = address.version
+        if not 0 < version <= self._version or bisect_right(_NOT_GLOBAL[version], int.from_bytes(address.packed)) % 2:
             return _NOWHERE
         try:
             # The reader takes any object with `packed`. A text would be parsed by getaddrinfo(3).
-            record = file.reader.get(address)  # type: ignore[arg-type]
+            record: Any = self._get(address)  # type: ignore[arg-type]
         except (maxminddb.InvalidDatabaseError, ValueError):
             return _NOWHERE  # the file is damaged at this record, or closed
         country = read_country(record)
         if not country:
             return _NOWHERE
         # The records of the bundled file have their country alone.
-        if not self._has_place or not isinstance(record, dict) or len(record) == 1:
-            return Location(country)
+        if len(record) == 1 or not self._has_place:
+            return _COUNTRIES[country]
         return Location(country, read_place(record, country, with_city=self._has_city))
 
     def use(self, file: GeoFile) -> None:
         """Look up in this file from now on."""
         self.close()
-        self.file = file
+        self._set(file)
 
     def close(self) -> None:
         """Unmap the file; from then on, every country is `XX`."""
         self.file.reader.close()
 
+    def _set(self, file: GeoFile) -> None:
+        self.file = file
+        self._get = file.reader.get
+        self._version = file.ip_version
+
 
 def is_special(version: int, packed: bytes) -> bool:
-    """Whether an address is in no country, whatever a file says."""
+    """Whether an address is in no country, whatever a file says; `Geo.locate` has the same without a call."""
     return bisect_right(_NOT_GLOBAL[version], int.from_bytes(packed)) % 2 == 1
 
 
