@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from prisme.base.errors import InputError
+from prisme.stats.columns import CITY, REGION
 from prisme.stats.patterns import Pattern, normalise
 from prisme.stats.properties import property_value
 from prisme.stats.sources import CHANNEL, SOURCE
@@ -47,6 +48,8 @@ FIELDS: Final[dict[str, Field]] = {
     "device": Field("sessions", "device"),
     "device-type": Field("sessions", "device_type"),
     "country": Field("sessions", "country_code"),
+    "region": Field("sessions", REGION),
+    "city": Field("sessions", CITY),
     "utm-source": Field("sessions", "utm_source"),
     "utm-medium": Field("sessions", "utm_medium"),
     "utm-campaign": Field("sessions", "utm_campaign"),

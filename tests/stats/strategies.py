@@ -48,6 +48,8 @@ VALUES = {
     "device": [client.device for client in CLIENTS],
     "device-type": [client.type for client in CLIENTS],
     "country": ["FR", "DE", "XX"],
+    "region": ["Bavaria (DE)", "Paris (FR)", "FR-IDF (FR)", ""],
+    "city": ["Paris (FR)", "Paris (DE)", "Ås, 100% (XX)", ""],
     "utm-source": ["letter", "Letter", ""],
     "utm-medium": ["mail", "cpc", ""],
     "utm-campaign": ["spring", "autumn, late", ""],
