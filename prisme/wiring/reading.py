@@ -23,12 +23,15 @@ from prisme.store.control import Control
 from prisme.store.database import Database
 from prisme.visit.sites import Sites
 from prisme.web import badge, static
-from prisme.web.api import admin
+from prisme.web.api import admin, mcp
 from prisme.web.api import stats as stats_api
 from prisme.web.api.admin import AdminApiDeps
+from prisme.web.api.mcp_methods import McpDeps
 from prisme.web.api.stats import StatsDeps
 from prisme.web.authentication import Authenticator
 from prisme.web.badge import BadgeDeps
+from prisme.web.cors import allow_origin
+from prisme.web.figure_answers import FigureDeps
 from prisme.web.identification import Identifier
 from prisme.web.pages import (
     dashboard,
@@ -126,7 +129,11 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     browsers = Browsers(control)
     limit = RequestLimit(config.api_stats_rate_limit, clock.steady, identifier)
     origins = config.api_stats_allow_origins
-    figures = stats_api.routes(StatsDeps(source, goals, responses, identifier, figures_pool, origins))
+    figure_deps = FigureDeps(source, goals, responses)
+    figures = {
+        **stats_api.routes(StatsDeps(figure_deps, identifier, figures_pool, origins)),
+        **mcp.routes(McpDeps(figure_deps, identifier, figures_pool, origins)),
+    }
     others = limit.guard(
         {
             **dashboard.routes(dashboard_deps),
@@ -149,7 +156,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
             **setup_page.routes(SetupDeps(access_page, authenticator, setup, browsers, deps.log)),
         }
     )
-    limited_figures = limit.guard(figures, lambda request: stats_api.allow_origin(request, origins))
+    limited_figures = limit.guard(figures, lambda request: allow_origin(request, origins))
     notes = static.routes(lambda referer: scripts.note(referer, clock.wall() / 1e9))
     return {**notes, **others, **limited_figures}
 
