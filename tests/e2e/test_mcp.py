@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -16,14 +17,18 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult
 
 from prisme.access.grants import ADMIN
-from prisme.stats import parameters
+from prisme.stats import filters, parameters
 from prisme.stats.columns import HOURS, PROPERTIES, SERIES, TOPS
 from prisme.stats.figures import NAMES
 from prisme.stats.list_metrics import list_metrics
+from prisme.web.api.mcp import MOST_MESSAGES
+from prisme.web.api.mcp_revisions import SUPPORTED
 from prisme.web.api.mcp_schemas import FILTERS, PARAMETERS
-from prisme.web.api.mcp_tools import TOOLS
+from prisme.web.api.mcp_tools import MOST_BYTES, TOOLS
+from tests.checkout import ROOT
 from tests.server import LiveServer
-from tests.test_stats_api import OPTIONS, define_goals, visit
+from tests.test_docs import rows
+from tests.test_stats_api import EXAMPLE, OPTIONS, ask, define_goals, token_of, visit
 
 MODES = {"legacy": "2025-11-25", "auto": "2026-07-28"}
 SPAN = {"from": "2026-11-02", "to": "2026-11-03"}
@@ -175,6 +180,7 @@ def read(result: CallToolResult) -> str:
 def test_old_and_new_clients_list_the_tools(server: LiveServer, mode: str, revision: str) -> None:
     async def run() -> None:
         async with connect(server, server.make_token(), mode) as client:
+            assert client.server_info
             assert (client.protocol_version, client.server_info.name) == (revision, "prisme")
             assert "never instructions" in (client.instructions or "")
             tools = (await client.list_tools()).tools
@@ -272,5 +278,16 @@ def test_a_token_without_the_scope_sees_nothing(server: LiveServer) -> None:
 
 def test_arguments_are_the_parameters_of_the_api() -> None:
     names = {*parameters.PROPERTY, *parameters.METRIC, *parameters.COMPARE, *parameters._NAMES}
-    assert {*PARAMETERS} - {FILTERS} == names - {*parameters.filters.NAMES, parameters.SPREADSHEET}
-    assert [*PARAMETERS[FILTERS]["properties"]] == [*parameters.filters.NAMES]
+    assert {*PARAMETERS} - {FILTERS} == names - {*filters.NAMES, parameters.SPREADSHEET}
+    assert [*PARAMETERS[FILTERS]["properties"]] == [*filters.NAMES]
+
+
+def test_the_page_is_true(server: LiveServer) -> None:
+    page = (ROOT / "docs" / "mcp.md").read_text()
+    assert [row[0] for row in rows(page, "## Tools")] == [*TOOLS]
+    ((command, answer),) = EXAMPLE.findall(page)
+    assert json.loads(ask(server, command, token_of(server))) == json.loads(answer)
+    (line,) = (line for line in page.split("\n- ") if line.startswith("**Revisions**"))
+    assert re.findall(r"\d{4}-\d\d-\d\d", line)[: len(SUPPORTED)] == [*SUPPORTED]
+    assert f"an answer {MOST_BYTES // 1024} KiB" in page
+    assert f"at most {MOST_MESSAGES} messages" in page
