@@ -95,6 +95,16 @@ class Geo:
         self.failure = None
         return True
 
+    def open_other(self, path: Path) -> "Geo":
+        """Another file, for `take_over`. Raises GeoError. It may take a while, in any thread."""
+        return Geo(path, self._scratch)
+
+    def take_over(self, other: "Geo") -> None:
+        """Look countries up in the file of the other one from now on, which is not to be used any more."""
+        self._reader.close()
+        self._path, self._stamp, self.failure = other._path, other._stamp, None
+        self._use(other._reader)
+
     def close(self) -> None:
         """Unmap the file; from then on, every country is `XX`."""
         self._reader.close()

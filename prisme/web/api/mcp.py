@@ -14,7 +14,7 @@ from prisme.web.api.json_rpc import INVALID_REQUEST, METHOD_NOT_FOUND, Error, Fa
 from prisme.web.api.mcp_methods import Caller, McpDeps, Result, handle
 from prisme.web.api.mcp_revisions import HEADER, MODERN, WITHOUT_HEADER, find_revision
 from prisme.web.body import BodyReader
-from prisme.web.cors import allow_origin, find_origin
+from prisme.web.cors import find_origin
 from prisme.web.disconnect import cancel_on_disconnect
 from prisme.web.parsed_request import parse_request
 from prisme.web.request import Request
@@ -41,7 +41,7 @@ def routes(deps: McpDeps) -> dict[str, Methods]:
     bodies = BodyReader()
 
     async def endpoint(request: Request) -> Response:
-        cors = allow_origin(request, deps.origins)
+        cors = deps.allow_origin(request)
         received = await _receive(deps, bodies, request)
         outcome = received if isinstance(received, Refusal) else await _answer(deps, *received, cors)
         if isinstance(outcome, Refusal):
@@ -49,7 +49,7 @@ def routes(deps: McpDeps) -> dict[str, Methods]:
         return outcome
 
     def preflight(request: Request) -> Response:
-        cors = allow_origin(request, deps.origins)
+        cors = deps.allow_origin(request)
         return responses.make_response(204, [(b"vary", b"origin"), *cors, *(_PREFLIGHT if cors else [])])
 
     return {PATH: {"POST": endpoint, "OPTIONS": preflight}}
@@ -60,7 +60,7 @@ async def _receive(deps: McpDeps, bodies: BodyReader, request: Request) -> tuple
     if isinstance(parsed, Refusal):
         return parsed
     # A page whose name leads to this server suddenly (DNS rebinding) is of its origin: only the list helps.
-    if find_origin(request) and not allow_origin(request, deps.origins):
+    if find_origin(request) and not deps.allow_origin(request):
         return refusal.CROSS_ORIGIN
     # A cookie, or a key in the URL, is no token.
     if not parsed.headers.get("authorization"):

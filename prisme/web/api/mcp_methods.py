@@ -13,10 +13,12 @@ from prisme.stats.parameters import ZONE, read_zone
 from prisme.web.api.json_rpc import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Error, Message
 from prisme.web.api.mcp_revisions import MODERN, SERVER_INFO, SUPPORTED, complete, negotiate
 from prisme.web.api.mcp_tools import TOOLS, Tool
+from prisme.web.cors import allow_origin
 from prisme.web.figure_answers import FigureDeps, Question, answer
 from prisme.web.identification import Identifier
 from prisme.web.parsed_request import ParsedRequest
 from prisme.web.request import Request
+from prisme.web.responses import Header
 from prisme.web.worker_pool import WorkerPool
 
 _INSTRUCTIONS: Final = (
@@ -35,12 +37,15 @@ _Answer = Callable[[Message], Result | Error]
 
 
 class McpDeps(msgspec.Struct, frozen=True):
-    """Pages of `origins` alone may send requests; `*` is every origin."""
+    """What is asked, and who by."""
 
     figures: FigureDeps
     identifier: Identifier
     pool: WorkerPool
-    origins: tuple[str, ...]
+
+    def allow_origin(self, request: Request) -> list[Header]:
+        """The headers for a page of another origin, if it is one of those that may send requests."""
+        return allow_origin(request, self.figures.source.options.origins)
 
 
 class Caller(msgspec.Struct, frozen=True):

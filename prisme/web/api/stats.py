@@ -36,19 +36,22 @@ _PREFLIGHT: Final[list[Header]] = [
 
 
 class StatsDeps(msgspec.Struct, frozen=True):
-    """Pages of `origins` may read the responses; `*` is every origin."""
+    """What is asked, and who by."""
 
     figures: FigureDeps
     identifier: Identifier
     pool: WorkerPool
-    origins: tuple[str, ...]
+
+    def allow_origin(self, request: Request) -> list[Header]:
+        """The headers for a page of another origin, if it is one of those that may read responses."""
+        return allow_origin(request, self.figures.source.options.origins)
 
 
 def routes(deps: StatsDeps) -> dict[str, Methods]:
     """One route for all statistics, by name."""
 
     async def endpoint(request: Request) -> Response:
-        cors = allow_origin(request, deps.origins)
+        cors = deps.allow_origin(request)
         parsed = parse_request(request)
         outcome = parsed if isinstance(parsed, Refusal) else await _answer(deps, request, parsed, cors)
         if isinstance(outcome, Refusal):
@@ -56,7 +59,7 @@ def routes(deps: StatsDeps) -> dict[str, Methods]:
         return outcome
 
     def preflight(request: Request) -> Response:
-        cors = allow_origin(request, deps.origins)
+        cors = deps.allow_origin(request)
         return responses.make_response(204, [(b"vary", b"origin"), *cors, *(_PREFLIGHT if cors else [])])
 
     return {STATS + NAME: {"GET": endpoint, "OPTIONS": preflight}}
