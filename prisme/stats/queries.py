@@ -18,8 +18,9 @@ from prisme.stats.frames import Frame, Series, make_frame, make_list, make_serie
 from prisme.stats.grouping import GroupingSets
 from prisme.stats.properties import property_value
 from prisme.stats.selection import Page, Span
-from prisme.stats.sources import bind_known
+from prisme.stats.sources import update_arrivals
 from prisme.stats.sql import load_sql
+from prisme.store.arrivals import TABLE
 from prisme.store.reader import Reader, Row
 
 # A visitor counts as live for 5 minutes.
@@ -57,19 +58,23 @@ class Stats:
         self.reader = reader
         self.definitions = definitions or Definitions()
         self.allowed = None if domains is None else tuple(domains)
-        self._known: dict[str, list[str]] = {}
+        self._has_arrivals = False
 
     def conditions(self, filters: Filters, start: int, end: int) -> Conditions:
         """Return the conditions of filters from `start` up to `end` (microseconds) on the allowed domains."""
-        return Conditions(filters, start, end, self.allowed, self._bind_known)
+        return Conditions(filters, start, end, self.allowed)
 
-    def _bind_known(self) -> dict[str, list[str]]:
-        """The values of `sources.PARAMETERS`; the same for all queries of one transaction."""
-        self._known = self._known or bind_known(self.reader)
-        return self._known
+    def update_arrivals(self) -> None:
+        """Name all arrivals, once for a transaction: before it reads any table of `cache`."""
+        if not self._has_arrivals:
+            update_arrivals(self.reader)
+            self._has_arrivals = True
 
     def run(self, query: str, conditions: Conditions) -> list[Row]:
         """Return the rows of a query that names parameters of the conditions."""
+        if TABLE in query:
+            self.update_arrivals()
+            self.reader.has_read_cache = True
         return self.reader.ask(query, conditions.used_by(query))
 
     def series(self, names: Collection[str], filters: Filters, span: Span) -> dict[str, Series]:

@@ -11,6 +11,7 @@ import duckdb
 
 from prisme.runtime.cancellation import Cancellation
 from prisme.runtime.priority import renice
+from prisme.store import arrivals
 from prisme.store.arrivals import Arrivals
 from prisme.store.connection import Limits, clear, connect
 from prisme.store.errors import WAY_BACK, StoreError
@@ -56,8 +57,7 @@ class Database:
             if upgrade(self._connection, path, limits, temporary, log):
                 self._connection = self._connect()
             self.load_log = LoadLog(_find_latest(self._connection))
-            self.arrivals = Arrivals(self.load_log)
-            self._connection.execute(_ATTACH)
+            self.arrivals = self._attach_cache()
         except OSError as error:
             raise StoreError(f"{error.filename}, from an earlier run, cannot be removed: {error}") from error
         except duckdb.Error as error:
@@ -128,7 +128,7 @@ class Database:
                 for cursor in tuple(self.read_cursors):
                     cursor.interrupt()
                 self._connection = self._connect()
-                self._connection.execute(_ATTACH)
+                self.arrivals = self._attach_cache()
         finally:
             self.load_log.end()
         self._log.info("the database was reopened")
@@ -140,6 +140,11 @@ class Database:
         except duckdb.Error as error:
             self._log.warning("the write-ahead log was not emptied, the next start replays it: %s", error)
         self._connection.close()
+
+    def _attach_cache(self) -> Arrivals:
+        self._connection.execute(_ATTACH)
+        self._connection.execute(arrivals.CREATE)
+        return Arrivals(self.load_log)
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         # DuckDB's threads inherit the priority of the thread that starts them, and they work for queries.

@@ -62,6 +62,7 @@ class IncrementalCache:
         with self._entries.reserve(_ALL) as is_reserved:
             if stats.reader.has_read_cache or not is_reserved:
                 return [None for _ in selections]
+            stats.update_arrivals()
             stats.reader.has_read_cache = True
             # All tables first: a reader sees only tables that existed when it first read one.
             entries = [self._prepare(stats, selection, now) for selection in selections]
