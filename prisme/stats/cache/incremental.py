@@ -157,7 +157,8 @@ class IncrementalCache:
             part = _part(selection, entry.cut, span.end)
             counts = count(stats, part, entry.tables)
             try:
-                found = rank(stats, selection.names, part, entry.tables, entry.least(page.offset + page.limit))
+                least = entry.least(page.offset + page.limit)
+                found = rank(stats, selection.names, part, entry.tables, least, counts.rows)
             except ManyKeysError:
                 return None
             rows = {name: select_rows(name, keys, page) for name, keys in found.items()}
