@@ -5,15 +5,16 @@ A session counts in the bucket of its entry, a pageview or event in the bucket o
 # Only SQL made here is composed; values from requests are bound.
 
 import datetime
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
+from prisme.base.domains import allows
 from prisme.base.goals import Definitions
 from prisme.base.timexpr import SECOND
 from prisme.stats.buckets import WEEK, bucket_number, hour_of_week
-from prisme.stats.columns import DURATION, EVENTS, SERIES, TOPS
+from prisme.stats.columns import DURATION, EVENTS, SERIES, TOPS, time_column
 from prisme.stats.conditions import Conditions
-from prisme.stats.filters import DOMAIN, Filters
+from prisme.stats.filters import DOMAIN, Filters, domains_in_full
 from prisme.stats.frames import Frame, Series, make_frame, make_list, make_series
 from prisme.stats.grouping import GroupingSets
 from prisme.stats.properties import property_value
@@ -37,6 +38,7 @@ _VALUES: Final = load_sql("property_values") + _MOST_FREQUENT
 _HOURS: Final = load_sql("weekday_hours")
 _LIVE_VISITORS: Final = load_sql("live_visitors")
 _DOMAINS: Final = load_sql("domains")
+_NEXT_ROW: Final = load_sql("next_row")
 _FIRST_EVENT: Final = load_sql("first_event")
 
 
@@ -146,6 +148,21 @@ class Stats:
         rows = " UNION ALL ".join(f"SELECT visitor_id {conditions.rows(table)}" for table in tables)
         ((count,),) = self.run(_LIVE_VISITORS.format(rows=rows), conditions)
         return make_frame(span, [now // SECOND], [count])
+
+    def next_row(self, filters: Filters, start: int, end: int) -> int:
+        """Return the time of the first row from `start` on; `end` if there is none before it. All in microseconds."""
+        conditions = self.conditions(filters, start, end)
+        rows = " UNION ALL ".join(
+            f"SELECT min({time_column(table)}) AS first {conditions.rows(table)}"
+            for table in ("sessions", "pageviews", *EVENTS)
+        )
+        ((first,),) = self.run(_NEXT_ROW.format(rows=rows), conditions)
+        return end if first is None else int(first)
+
+    def concerns(self, filters: Filters) -> Callable[[str], bool]:
+        """Return whether rows of a domain may be among those that the filters leave."""
+        chosen, allowed = domains_in_full(filters), self.allowed
+        return lambda domain: (chosen is None or domain in chosen) and (allowed is None or allows(allowed, domain))
 
     def domains(self) -> list[tuple[str, int]]:
         """Return the allowed domains with sessions, the busiest first, each with its first entry in microseconds."""

@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Final
 
 from prisme.base.timexpr import floor
+from prisme.stats.cache.counted import note_counted, still_holds
 from prisme.stats.cache.cut import choose_cut
 from prisme.stats.cache.entry import Entry, Remainder, estimate_tables, make_result, select_rows
 from prisme.stats.cache.keys import ManyKeysError, create_tables, rank
@@ -153,7 +154,7 @@ class IncrementalCache:
 
     def _read(self, stats: Stats, selection: Selection, entry: Entry, page: Page) -> Result | None:
         span, remainder = selection.span, entry.remainder
-        if remainder is None or remainder.page != page or not self._is_current(remainder, stats, span.end):
+        if remainder is None or remainder.page != page or not self._is_current(remainder, stats, selection):
             part = _part(selection, entry.cut, span.end)
             counts = count(stats, part, entry.tables)
             try:
@@ -162,13 +163,12 @@ class IncrementalCache:
             except ManyKeysError:
                 return None
             rows = {name: select_rows(name, keys, page) for name, keys in found.items()}
-            remainder = entry.remainder = Remainder(stats.reader.loads, span.end, page, counts, rows)
+            counted = note_counted(stats, self._loads, selection.filters, entry.cut, span.end, counts.rows)
+            remainder = entry.remainder = Remainder(counted, page, counts, rows)
         return make_result(span, entry.counts, remainder)
 
-    def _is_current(self, remainder: Remainder, stats: Stats, end: int) -> bool:
-        """Whether nothing was loaded since, and the latest row is before both ends."""
-        same_loads = remainder.loads == stats.reader.loads
-        return same_loads and self._loads.is_all(remainder.loads, min(remainder.end, end))
+    def _is_current(self, remainder: Remainder, stats: Stats, selection: Selection) -> bool:
+        return still_holds(remainder.counted, stats, self._loads, selection.filters, selection.span.end)
 
     def _move(self, stats: Stats, selection: Selection, entry: Entry, now: int) -> None:
         if entry.remainder is not None and entry.remainder.counts.rows > _WORTH_MOVING:
