@@ -28,7 +28,7 @@ class LoadLog:
     def __init__(self, highest: int) -> None:
         self._lock = threading.Lock()
         self._loads: deque[_Load] = deque(maxlen=_MAX_LOADS)
-        self.highest = highest
+        self.highest = highest  # microseconds
         # The latest load of each domain, and the latest one that may have rows of any domain that is not among these.
         self._by_domain: dict[str, int] = {}
         self._of_others = 0

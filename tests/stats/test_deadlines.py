@@ -66,7 +66,7 @@ def test_no_part_is_counted_late(database: Database, last: int) -> None:
 
 def test_no_part_of_a_list_is_counted_late(database: Database) -> None:
     with LateReader(database, 1) as reader, pytest.raises(LateError):
-        rank(Stats(reader, None), TOPS, PART, None, {})
+        rank(Stats(reader, None), TOPS, PART, None, {}, 0)
 
 
 def test_no_page_is_built_late(database: Database) -> None:
