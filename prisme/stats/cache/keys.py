@@ -11,7 +11,6 @@ from prisme.stats.columns import HOURS, PROPERTIES, TOPS
 from prisme.stats.conditions import Conditions
 from prisme.stats.grouping import GroupingSets
 from prisme.stats.queries import Stats
-from prisme.stats.sources import join_arrivals
 from prisme.stats.sql import load_sql
 
 # Lists by their numbers in tables.
@@ -126,7 +125,7 @@ def _compose_lists(
         if table == "pageviews" and HOURS in names:
             columns[HOURS] = hour_of_week(part.start, part.end, part.zone)
         if columns:
-            yield count(*join_arrivals(columns, conditions.rows(table)))
+            yield count(columns, conditions.rows(table))
     for name in names:
         if _table(name) not in ("", "sessions", "pageviews"):
             column, table = TOPS[name]
