@@ -150,13 +150,17 @@ class Stats:
         return make_frame(span, [now // SECOND], [count])
 
     def next_row(self, filters: Filters, start: int, end: int) -> int:
-        """Return the time of the first row from `start` on; `end` if there is none before it. All in microseconds."""
+        """Return the time of the first row from `start` on; `end` if there is none before it. All in microseconds.
+
+        Of the filters, only that on `domain` counts.
+        """
         conditions = self.conditions(filters, start, end)
         rows = " UNION ALL ".join(
-            f"SELECT min({time_column(table)}) AS first {conditions.rows(table)}"
+            f"SELECT min({time_column(table)}) AS first {conditions.rows_unfiltered(table)}"
             for table in ("sessions", "pageviews", *EVENTS)
         )
         ((first,),) = self.run(_NEXT_ROW.format(rows=rows), conditions)
+        self.reader.check()
         return end if first is None else int(first)
 
     def concerns(self, filters: Filters) -> Callable[[str], bool]:

@@ -21,6 +21,7 @@ from prisme.stats.cache.keys import ManyKeysError, create_tables, rank
 from prisme.stats.cache.lru import LruCache
 from prisme.stats.cache.partials import Part, Tables, count
 from prisme.stats.cache.row_cache import RowCache
+from prisme.stats.cache.span_cache import SpanCache
 from prisme.stats.frames import Result
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Page, Selection
@@ -44,7 +45,10 @@ _ALL: Final = "all"
 
 
 class IncrementalCache:
-    """The counts of selections. For any threads, of which one counts at a time. `rows` are those of lists."""
+    """The counts of selections. For any threads, of which one counts at a time.
+
+    `rows` are those of lists, `spans` has what is counted of whole spans.
+    """
 
     def __init__(self, database: Database) -> None:
         self._loads = database.load_log
@@ -54,6 +58,7 @@ class IncrementalCache:
         self._numbers = itertools.count(1)
         self.hits = 0
         self.rows = RowCache(database.load_log)
+        self.spans = SpanCache(database.load_log)
 
     def count(self, stats: Stats, selections: Sequence[Selection], page: Page, now: int) -> list[Result | None]:
         """Return the figures of each selection, None for those that cannot be cached. `now` is in microseconds.
