@@ -14,10 +14,12 @@ from prisme.access.setup import Setup
 from prisme.access.sites import SiteList
 from prisme.ingest.batch import Recorder
 from prisme.journal.appender import Appender
+from prisme.operations.registry import Operations
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder, FolderError
 from prisme.runtime.garbage_collection import rare_collections
+from prisme.runtime.local_socket import LocalServer
 from prisme.runtime.log import open_log
 from prisme.runtime.metrics import Metrics
 from prisme.runtime.signals import reopen_on_hangup, stop_on_signal
@@ -48,6 +50,7 @@ from prisme.web.server import Batching, Server, answer_scope, make_server
 from prisme.web.site_registry import SiteRegistry
 from prisme.web.traffic import SOURCE_IP, AccessLog, Traffic
 from prisme.wiring.banner import announce_end, announce_start, browser_url, choose_access_painter
+from prisme.wiring.operating import online_context
 from prisme.wiring.reading import ReadingDeps, make_templates, reading_routes
 from prisme.wiring.recording import build_housekeeping, build_services, build_sites, inactive_ttl, open_stores
 
@@ -151,6 +154,19 @@ class Prisme:
             routes |= reading_routes(deps, setup, self._closing)
             not_found = missing.endpoint(templates)
         _check_base_path(config.base_path, routes)
+        self._operations = Operations(
+            online_context(
+                config,
+                folder,
+                self._stores,
+                self._control,
+                self.writer,
+                self._services.sessions,
+                self._registry,
+                self._now,
+                log,
+            )
+        )
         self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log, config.base_path, not_found)
         self._batching = Batching(self._app)
 
@@ -166,6 +182,7 @@ class Prisme:
             serving = [asyncio.create_task(servers[0].serve_batches(self._batching))]
             serving += [asyncio.create_task(one.serve()) for one in servers[1:]]
             stopped = asyncio.create_task(stop.wait())
+            operator = self._open_socket()
             try:
                 await lifecycle.check_batching(config, self._batching)
                 self._announce(notices)
@@ -174,6 +191,8 @@ class Prisme:
                 try:
                     await lifecycle.drain(servers, serving, self._batching, self._stores.database.stop_reading)
                 finally:
+                    if operator is not None:
+                        await asyncio.to_thread(operator.close)
                     housekeeping.cancel()
                     self.writer.stop()
                     ended = await asyncio.gather(*serving, housekeeping, writing, return_exceptions=True)
@@ -208,6 +227,14 @@ class Prisme:
         stored = recovery.stored_sessions(self._stores.loader, now - ttl, now - LONGEST, CAPACITY, PAGES)
         later = recovery.unloaded_sessions(leftovers.unloaded, self._log)
         restore(self._services.sessions, stored, later, ttl, now)
+
+    def _open_socket(self) -> LocalServer | None:
+        """The socket of the operator's commands; None, with a warning, where the folder's file system has none."""
+        try:
+            return LocalServer(self._folder.path, self._operations.answer)
+        except OSError as error:
+            self._log.warning("commands such as `prisme query` cannot reach this server: %s", error)
+            return None
 
     def _open_access_log(self) -> AccessLog | None:
         path = self._config.access_log

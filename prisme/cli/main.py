@@ -5,13 +5,15 @@ import sys
 from collections.abc import Callable, Sequence
 
 from prisme import __version__
-from prisme.cli import access, completion, default_config, demo, serve, site
+from prisme.cli import access, completion, default_config, demo, export, serve, site, status
 from prisme.runtime.config import suggest
 from prisme.runtime.open_files import open_standard_streams
 
 PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "serve": serve.make_parser,
     "demo": demo.make_parser,
+    "status": status.make_parser,
+    "export": export.make_parser,
     "site": site.make_site_parser,
     "user": access.make_user_parser,
     "token": access.make_token_parser,
@@ -22,6 +24,8 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "serve": serve.command,
     "demo": demo.command,
+    "status": status.command,
+    "export": export.command,
     "site": site.command,
     "user": access.user,
     "token": access.token,
@@ -45,6 +49,8 @@ _COMMANDS = f"""\
 commands:
   serve           {serve.SUMMARY}
   demo            {demo.SUMMARY}
+  status          {status.SUMMARY}
+  export          {export.SUMMARY}
   site            {site.SUMMARY}
   user            {access.USERS}
   token           {access.TOKENS}

@@ -82,6 +82,11 @@ class Appender:
         return self._events >= self._max_events or self._size >= MAX_BYTES
 
     @property
+    def number(self) -> int:
+        """That of the open segment."""
+        return self._number
+
+    @property
     def sealed(self) -> int:
         """The number of segments that `take` would return."""
         return len(self._sealed)

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,8 +12,9 @@ import duckdb
 
 from prisme.runtime.cancellation import Cancellation
 from prisme.runtime.priority import renice
-from prisme.store import arrivals
+from prisme.store import arrivals, snapshot
 from prisme.store.arrivals import Arrivals
+from prisme.store.comments import write_comments
 from prisme.store.connection import Limits, clear, connect
 from prisme.store.errors import WAY_BACK, StoreError
 from prisme.store.load_log import LoadLog
@@ -32,6 +34,10 @@ SELECT coalesce(epoch_us(max(latest)), 0) FROM (
 )
 """
 _ATTACH = "ATTACH ':memory:' AS cache"
+# How long a replacement of the file waits for queries, and they for it.
+_PATIENCE = 5.0  # seconds
+_INTERRUPTING = 10.0  # seconds until a replacement gives up on queries that it has interrupted
+_POLL = 0.02  # seconds
 
 
 class Database:
@@ -51,15 +57,20 @@ class Database:
         self.limits = limits
         self._memory_lock = threading.Lock()
         self._is_shrunk = self._may_shrink = False
+        self._is_open = threading.Event()  # not while the file is being replaced
+        self._is_open.set()
         try:
+            temporary.mkdir(mode=0o700, exist_ok=True)
             clear(temporary)
+            snapshot.forget_replaced(path)
             self._connection = self._connect()
             if upgrade(self._connection, path, limits, temporary, log):
                 self._connection = self._connect()
+            write_comments(self._connection)
             self.load_log = LoadLog(_find_latest(self._connection))
             self.arrivals = self._attach_cache()
         except OSError as error:
-            raise StoreError(f"{error.filename}, from an earlier run, cannot be removed: {error}") from error
+            raise StoreError(f"{error.filename} cannot be made or removed: {error.strerror}") from error
         except duckdb.Error as error:
             raise StoreError(f"database {path} cannot be opened: {error}. {WAY_BACK}") from error
         self._may_shrink = limits.memory > IDLE_BYTES
@@ -113,6 +124,72 @@ class Database:
         """Interrupt all queries under way, and reject new ones."""
         self.stopping.cancel()
 
+    def query_cursor(self) -> duckdb.DuckDBPyConnection:
+        """A cursor of a query, which `read_cursors` has until `close_query`."""
+        with self._lock:
+            cursor = self._connection.cursor()
+            self.read_cursors.add(cursor)
+        return cursor
+
+    def close_query(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Close it."""
+        cursor.close()
+        self.read_cursors.discard(cursor)
+
+    def admit(self) -> None:
+        """Wait while the file is being replaced: for whoever begins to read."""
+        self._is_open.wait(_PATIENCE)
+
+    def replace(self, new: Path, previous: Path | None = None) -> None:
+        """Put the file `new` in the place of the database's, which is kept as `previous`, or deleted.
+
+        For whoever holds the write connection, with its cursor closed. Queries under way may end, within seconds; new
+        ones wait. Raises StoreError, with the old file in place.
+        """
+        self._is_open.clear()
+        try:
+            with self._no_queries():
+                self._replace(new, previous)
+        except (OSError, duckdb.Error) as error:
+            raise StoreError(f"{self._path} cannot be replaced: {error}. It is unchanged") from error
+        finally:
+            self._is_open.set()
+
+    @contextlib.contextmanager
+    def _no_queries(self) -> Iterator[None]:
+        """Hold the lock at a moment without queries; those that do not end in time are interrupted."""
+        began = time.monotonic()
+        while True:
+            with self._lock:
+                if not self.read_cursors:
+                    yield
+                    return
+                waited = time.monotonic() - began
+                if waited > _PATIENCE:
+                    for cursor in tuple(self.read_cursors):
+                        cursor.interrupt()
+                if waited > _PATIENCE + _INTERRUPTING:
+                    raise StoreError(f"{self._path} cannot be replaced: a query does not end. It is unchanged")
+            time.sleep(_POLL)
+
+    def _replace(self, new: Path, previous: Path | None) -> None:
+        self._connection.execute("CHECKPOINT")
+        self.load_log.begin(0, 0)  # as if every row changed, and tables in `cache` are lost
+        try:
+            self._connection.close()
+            try:
+                with snapshot.swapping(self._path, new, previous):
+                    self._connection = self._connect(is_alone=True)
+            except BaseException:
+                self._connection = self._connect()
+                raise
+            finally:
+                self._connection.execute(_ATTACH)
+        finally:
+            self.load_log.end()
+        with self._memory_lock:
+            self._is_shrunk = self._may_shrink = False
+
     def reopen(self) -> None:
         """Open the file again: after a fatal error, such as a checkpoint on a full disk, DuckDB rejects everything.
 
@@ -146,10 +223,10 @@ class Database:
         self._connection.execute(arrivals.CREATE)
         return Arrivals(self.load_log)
 
-    def _connect(self) -> duckdb.DuckDBPyConnection:
+    def _connect(self, is_alone: bool = False) -> duckdb.DuckDBPyConnection:
         # DuckDB's threads inherit the priority of the thread that starts them, and they work for queries.
         with ThreadPoolExecutor(1, initializer=renice) as starter:
-            return starter.submit(connect, self._path, self.limits, self._temporary).result()
+            return starter.submit(connect, self._path, self.limits, self._temporary, is_alone).result()
 
 
 def _find_latest(connection: duckdb.DuckDBPyConnection) -> int:

@@ -16,7 +16,7 @@ from prisme.store.database import Database
 from prisme.store.load_log import MOST_DOMAINS
 from prisme.store.open_sessions import OpenSession
 from prisme.store.reader import Row
-from prisme.store.write_connection import WriteConnection
+from prisme.store.write_connection import Held, WriteConnection
 
 _HERE = importlib.resources.files("prisme.store")
 _READ, *_STATEMENTS = (text for text in (_HERE / "load.sql").read_text().split(";\n") if text.strip())
@@ -62,7 +62,7 @@ KNOWN = Loaded({})
 
 
 class Loader:
-    """The only writer of the database, for one thread at a time: a second one gets a RuntimeError.
+    """The only writer of the database, for one thread at a time: a second one waits.
 
     The database has at most about `most_open` open sessions, the most recently active: a start restores no more.
     """
@@ -119,6 +119,12 @@ class Loader:
             with self._connection.use() as cursor:
                 cursor.execute("CHECKPOINT")
             self._must_tidy = False
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[Held]:
+        """Load nothing for the time of the block, which writes in its place; events wait in the journal."""
+        with self._connection.hold() as held:
+            yield held
 
     @property
     def is_lost(self) -> bool:

@@ -51,6 +51,7 @@ class Reader:
         self.has_read_cache = False
 
     def __enter__(self) -> "Reader":
+        self._database.admit()
         self.loads = self._database.load_log.done
         self._cursor = self._open()
         try:
@@ -133,15 +134,12 @@ class Reader:
     def _open(self) -> duckdb.DuckDBPyConnection:
         try:
             self._database.restore_memory()
-            cursor = self._database.cursor()
+            return self._database.query_cursor()
         except _LOST as error:
             raise LostError from error
-        self._database.read_cursors.add(cursor)
-        return cursor
 
     def _close(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        self._database.read_cursors.discard(cursor)
-        cursor.close()  # which ends the transaction
+        self._database.close_query(cursor)  # which ends the transaction
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None

@@ -61,6 +61,41 @@ def replacing(path: Path, previous: Path) -> Iterator[Path]:
         _remove(copy)
 
 
+@contextlib.contextmanager
+def swapping(path: Path, new: Path, previous: Path | None) -> Iterator[None]:
+    """Put the file `new` in the place of `path`, which nobody has open; what is opened within the block must be good.
+
+    The old file is kept as `previous`, or deleted; if the block raises, it is back in its place. Raises OSError.
+    """
+    log = path.with_name(f"{path.name}.wal")
+    if log.exists():
+        raise OSError(f"{log} still exists, so the file does not have all data")
+    kept = previous or _replaced(path)
+    _sync(new)
+    kept.unlink(missing_ok=True)
+    os.link(path, kept)
+    new.replace(path)
+    _sync(path.parent)
+    try:
+        yield
+    except BaseException:
+        log.unlink(missing_ok=True)
+        kept.replace(path)
+        _sync(path.parent)
+        raise
+    if previous is None:
+        kept.unlink()
+
+
+def forget_replaced(path: Path) -> None:
+    """Delete what a process that was killed has left of `swapping`. Raises OSError."""
+    _replaced(path).unlink(missing_ok=True)
+
+
+def _replaced(path: Path) -> Path:
+    return path.with_name(f"{path.name}.replaced")
+
+
 def _remove(copy: Path) -> None:
     for path in (copy, copy.with_name(f"{copy.name}.wal")):
         path.unlink(missing_ok=True)

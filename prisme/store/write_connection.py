@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 
@@ -10,7 +11,7 @@ from prisme.store.database import Database
 
 
 class WriteConnection:
-    """A cursor for one thread at a time: two at once would mix their transactions, so that is a RuntimeError.
+    """A cursor for one thread at a time: two at once would mix their transactions, so the second one waits.
 
     `is_lost` says whether the last use ended with a fatal error of DuckDB.
     """
@@ -24,16 +25,18 @@ class WriteConnection:
     @contextlib.contextmanager
     def use(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The cursor, for the time of the block. After a fatal error the next block reopens the database first."""
-        if not self._busy.acquire(blocking=False):
-            raise RuntimeError("the write connection is in use already: only one thread may load at a time")
-        try:
+        with self.hold() as held:
+            yield held.cursor
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator["Held"]:
+        """The same, for a block that may put another file in the place of the database's."""
+        with self._busy:
             if self.is_lost:
                 self._database.reopen()
                 self._cursor, self.is_lost = self._database.cursor(), False
             with self._noting_errors():
-                yield self._cursor
-        finally:
-            self._busy.release()
+                yield Held(self)
 
     @contextlib.contextmanager
     def _noting_errors(self) -> Iterator[None]:
@@ -50,3 +53,33 @@ class WriteConnection:
     def close(self) -> None:
         """Close the cursor."""
         self._cursor.close()
+
+
+class Held:
+    """The write connection while nobody else writes: events wait in the journal."""
+
+    def __init__(self, connection: WriteConnection) -> None:
+        self._connection = connection
+
+    @property
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Its cursor, another one after `replace`."""
+        return self._connection._cursor
+
+    def commit(self) -> None:
+        """Commit a transaction that may have changed any rows: no count of before is used any more."""
+        load_log = self._connection._database.load_log
+        load_log.begin(0, 0)
+        try:
+            self.cursor.commit()
+        finally:
+            load_log.end()
+
+    def replace(self, new: Path, previous: Path | None = None) -> None:
+        """Put another file in place, as `Database.replace` does. Raises StoreError, with the old one in place."""
+        connection = self._connection
+        connection._cursor.close()
+        try:
+            connection._database.replace(new, previous)
+        finally:
+            connection._cursor = connection._database.cursor()

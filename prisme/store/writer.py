@@ -15,9 +15,12 @@ from prisme.journal.appender import Appender, Sealed
 from prisme.journal.segment import Segment
 from prisme.runtime import metrics
 from prisme.runtime.metrics import Distribution, Gauge, Histogram, Metric
+from prisme.store.errors import StoreError
 from prisme.store.loader import Loaded, Loader
 
 _LONGEST_PAUSE = 10.0  # seconds between two attempts at a load that fails
+# Loads that `settle` waits for: the one under way, one with all that was accepted before, and one in case of a failure.
+_SETTLE_ROUNDS = 4
 _EXPIRE_EVERY = 60_000_000  # microseconds
 _TIDY_EVERY = 60 * _EXPIRE_EVERY
 _SIZES = (1, 10, 100, 1_000, 10_000, 65_536, 100_000, 1_000_000)  # events
@@ -119,6 +122,21 @@ class Writer:
         await self._flush(force=True)
         if self._loading is not None:
             await self._loading
+
+    async def settle(self) -> None:
+        """Load what was accepted before this call. Raises StoreError if it cannot be loaded now."""
+        self._journal.seal()
+        last = self._journal.number
+        for _ in range(_SETTLE_ROUNDS):
+            if self._journal.failure is not None:
+                break
+            await self._flush(force=True)
+            if self._loading is not None:
+                await asyncio.shield(self._loading)
+            if all(sealed.segment.number >= last for sealed in self._pending):
+                return
+        reason = self._journal.failure or self.failure or "the database is busy"
+        raise StoreError(f"events wait to be stored, try again later: {reason}")
 
     def stop(self) -> None:
         """Let `run` seal and load what there is, and end."""

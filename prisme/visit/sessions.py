@@ -1,6 +1,6 @@
 """The open visits, in memory, by device. Which visit an event belongs to is decided elsewhere (`ingest`)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
@@ -219,6 +219,13 @@ class Sessions:
             if alive is not visits:
                 self._set(index, key, alive)
         self.counts.cycles += 1
+
+    def forget(self, index: int, uuids: Collection[str]) -> None:
+        """Drop visits of one shard, of the `SHARDS` there are: the next event of their devices begins new ones."""
+        for key, held in list(self._shards[index].items()):
+            visits = (held,) if isinstance(held, Visit) else held
+            if any(one.session.uuid in uuids for one in visits):
+                self._set(index, key, tuple(one for one in visits if one.session.uuid not in uuids))
 
     def _of(self, index: int, key: int) -> tuple[Visit, ...]:
         held = self._shards[index].get(key)

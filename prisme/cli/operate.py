@@ -1,0 +1,204 @@
+"""Runs an operation for a command: in the server that uses the data folder, or here where none does."""
+
+import argparse
+import contextlib
+import logging
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from prisme.base.errors import InputError
+from prisme.cli.progress import progress_bar
+from prisme.runtime import local_socket
+from prisme.runtime.config import ConfigError, load
+from prisme.runtime.local_socket import ConnectionClosedError, Progress, Request
+
+if TYPE_CHECKING:
+    from prisme.operations.job import Job
+    from prisme.runtime.config import Config
+
+Result = TypeVar("Result")
+_UPLOAD_BYTES = 1 << 18
+
+
+class Operator:
+    """Asks for operations on the data folder of `config`.
+
+    `receive` gets the bytes that an operation sends. `upload` is what it is sent. Raises InputError, with the message
+    of whatever prevented the operation, and KeyboardInterrupt after Ctrl-C, once it has ended.
+    """
+
+    def __init__(self, config: "Config", shows_progress: bool = True) -> None:
+        self._config = config
+        self._shows_progress = shows_progress
+
+    def run(
+        self,
+        name: str,
+        arguments: msgspec.Struct,
+        result: type[Result],
+        receive: Callable[[bytes], object] = lambda _: None,
+        upload: Iterable[bytes] = (),
+    ) -> Result:
+        """The result of an operation."""
+        known = msgspec.to_builtins(arguments)
+        with progress_bar(self._shows_progress) as tell:
+            connection = self._connect()
+            if connection is None:
+                return msgspec.convert(self._run_here(name, known, tell, receive, upload), result)
+            with contextlib.closing(connection):
+                return _ask(connection, Request(name, known), result, tell, receive, upload)
+
+    def _connect(self) -> socket.socket | None:
+        folder = self._config.data_dir
+        if not folder.is_dir():
+            raise InputError(f"there is no data folder {folder}: set the server's with --data-dir, or start it first")
+        try:
+            return local_socket.connect(folder)
+        except PermissionError as error:
+            raise InputError(f"only the server's user may use {error.filename}: run this as that user") from error
+
+    def _run_here(
+        self,
+        name: str,
+        arguments: dict[str, Any],
+        tell: Callable[[Progress], None],
+        receive: Callable[[bytes], object],
+        upload: Iterable[bytes],
+    ) -> Any:
+        # Imported late, as the database takes a while to import.
+        from prisme.operations.job import CancelledError, Job
+        from prisme.operations.registry import EXPECTED, Operations
+        from prisme.runtime.folder import FolderError
+        from prisme.store.errors import StoreError
+        from prisme.wiring.operating import offline_context
+
+        log = logging.getLogger("prisme")
+        job = Job(tell=tell, send=lambda data: (receive(data), None)[1], received=lambda: iter(upload))
+        try:
+            with offline_context(self._config, log) as context:
+                done = _run_in_thread(lambda: Operations(context).perform(name, arguments, job), job)
+                return msgspec.to_builtins(done)
+        except CancelledError:
+            raise KeyboardInterrupt from None
+        except (*EXPECTED, FolderError, StoreError) as error:
+            raise InputError(str(error)) from error
+
+
+def _run_in_thread(work: Callable[[], Result], job: "Job") -> Result:
+    """The result of `work`, which Ctrl-C cancels: DuckDB does not notice it in the main thread."""
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        thread.join()
+    except KeyboardInterrupt:
+        job.cancellation.cancel()
+        thread.join()
+        raise
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def _ask(
+    connection: socket.socket,
+    request: Request,
+    result: type[Result],
+    tell: Callable[[Progress], None],
+    receive: Callable[[bytes], object],
+    upload: Iterable[bytes],
+) -> Result:
+    try:
+        local_socket.send(connection, local_socket.REQUEST, msgspec.json.encode(request))
+        # The server may send while it is sent to.
+        threading.Thread(target=_upload, args=(connection, upload), daemon=True).start()
+        while True:
+            kind, body = local_socket.receive(connection)
+            if kind == local_socket.PROGRESS:
+                tell(msgspec.json.decode(body, type=Progress))
+            elif kind == local_socket.DATA:
+                receive(body)
+            elif kind == local_socket.RESULT:
+                return msgspec.json.decode(body, type=result)
+            else:
+                raise InputError(body.decode())
+    except (ConnectionClosedError, BrokenPipeError, ConnectionResetError) as error:
+        raise InputError("the server has ended before the operation did; nothing is left half done") from error
+
+
+def _upload(connection: socket.socket, upload: Iterable[bytes]) -> None:
+    """Send data while there is some, and the connection is open."""
+    with contextlib.suppress(OSError):  # of a connection that is closed
+        for part in upload:
+            for start in range(0, len(part), _UPLOAD_BYTES):
+                local_socket.send(connection, local_socket.DATA, part[start : start + _UPLOAD_BYTES])
+        local_socket.send(connection, local_socket.END)
+
+
+def add_folder(parser: argparse.ArgumentParser) -> None:
+    """Add `--data-dir`."""
+    parser.add_argument(
+        "--data-dir", metavar="FOLDER", help="the data folder of the server; default: the same as for `prisme serve`"
+    )
+
+
+def confirm(question: str, yes: bool) -> bool:
+    """Ask on the terminal; `yes` answers for it. Raises InputError where nobody can answer."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise InputError(f"{question} There is no terminal to ask on: use --yes")
+    return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+
+
+def run_command(
+    parser: argparse.ArgumentParser,
+    words: Sequence[str],
+    do: "Callable[[argparse.Namespace, Config], int | None]",
+) -> int:
+    """The exit code: that of `do`, 0 for None; 1 failure, 2 wrong usage or configuration, 130 after Ctrl-C.
+
+    The parser has `--data-dir`.
+    """
+    flags = parser.parse_args(words)
+    options = {} if flags.data_dir is None else {"--data-dir": flags.data_dir}
+    try:
+        config, _ = load(options, os.environ, Path())
+    except ConfigError as error:
+        print("\n".join(["prisme: the configuration is invalid:", *error.messages]), file=sys.stderr)
+        return 2
+    os.umask(0o077)
+    with _errors_told() as code:
+        code.append(do(flags, config) or 0)
+    return code[-1]
+
+
+@contextlib.contextmanager
+def _errors_told() -> Iterator[list[int]]:
+    codes: list[int] = []
+    try:
+        yield codes
+    except BrokenPipeError:  # of `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        codes.append(0)
+    except (InputError, OSError, ValueError) as error:  # ValueError: bytes that are not UTF-8
+        print(f"prisme: {error}", file=sys.stderr)
+        codes.append(1)
+    except KeyboardInterrupt:
+        print("\nprisme: cancelled", file=sys.stderr)
+        codes.append(130)

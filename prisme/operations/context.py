@@ -1,0 +1,31 @@
+"""What operations work on: the open files of a data folder, in a running server or in a command without one."""
+
+import logging
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import NamedTuple
+
+from prisme.runtime.config import Config
+from prisme.store.control import Control
+from prisme.store.database import Database
+from prisme.store.loader import Loader
+
+
+class Context(NamedTuple):
+    """`settle` loads all that was accepted so far, and raises StoreError if that fails.
+
+    `forget` ends visits, by their uuids, so that what their devices send next begins new ones; `renew` is called when
+    other files of accounts and sites are in place. `clock` gives microseconds. For any thread but the event loop's.
+    """
+
+    config: Config
+    folder: Path
+    database: Database
+    loader: Loader
+    control: Control
+    clock: Callable[[], int]
+    log: logging.Logger
+    settle: Callable[[], None]
+    forget: Callable[[Collection[str]], None]
+    renew: Callable[[], None]
+    is_online: bool

@@ -1,0 +1,88 @@
+"""All operations, and how one is asked for: by a client of the local socket, or by a command without a server."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from prisme.base.errors import InputError
+from prisme.operations import export, status
+from prisme.operations.context import Context
+from prisme.operations.job import CancelledError, Job
+from prisme.runtime.local_socket import DATA, ERROR, PROGRESS, RESULT, ConnectionClosedError, Exchange
+from prisme.store.errors import StoreError, UnavailableError
+
+
+class Operation(NamedTuple):
+    """`run` gets arguments of a type, and returns what msgspec can encode.
+
+    Raises InputError, StoreError, UnavailableError, OSError and CancelledError. Of those that are `alone`, one runs at
+    a time.
+    """
+
+    arguments: type[msgspec.Struct]
+    run: Callable[[Context, Any, Job], Any]
+    is_alone: bool = False
+
+
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    "export": Operation(export.Arguments, export.run, is_alone=True),
+    "status": Operation(status.Arguments, status.run),
+}
+
+# What an operation may raise for a reason outside of Prisme.
+EXPECTED: Final = (InputError, StoreError, UnavailableError, OSError)
+
+
+class Operations:
+    """Operations on one data folder, from any threads."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._alone = threading.Lock()
+        self._running = ""
+
+    def perform(self, name: str, arguments: Mapping[str, Any], job: Job) -> Any:
+        """The result of an operation. Raises InputError for arguments that it does not have, and what it raises."""
+        operation = OPERATIONS.get(name)
+        if operation is None:
+            raise InputError(f"the server has no operation {name}: it runs another version of Prisme, restart it")
+        try:
+            known = msgspec.convert(arguments, operation.arguments)
+        except msgspec.ValidationError as error:
+            raise InputError(f"{name}: {error}") from error
+        with self._alone_with(name) if operation.is_alone else contextlib.nullcontext():
+            return operation.run(self.context, known, job)
+
+    def answer(self, exchange: Exchange) -> None:
+        """Perform what a client of the socket asks for, and send it the result or the error."""
+        job = Job(
+            exchange.cancellation,
+            lambda progress: exchange.send(PROGRESS, msgspec.json.encode(progress)),
+            lambda data: exchange.send(DATA, data),
+            exchange.data,
+        )
+        name = exchange.request.operation
+        try:
+            result = self.perform(name, exchange.request.arguments, job)
+        except EXPECTED as error:
+            exchange.end(ERROR, str(error).encode())
+        except (CancelledError, ConnectionClosedError):
+            exchange.end(ERROR, b"the server is stopping")
+        except Exception:
+            self.context.log.exception("operation %s failed", name)
+            exchange.end(ERROR, b"an error of Prisme itself; the server's log has it")
+        else:
+            exchange.end(RESULT, msgspec.json.encode(result))
+
+    @contextlib.contextmanager
+    def _alone_with(self, name: str) -> Iterator[None]:
+        if not self._alone.acquire(blocking=False):
+            raise InputError(f"the server is busy with `{self._running}`: try again when that has ended")
+        try:
+            self._running = name
+            yield
+        finally:
+            self._alone.release()

@@ -1,0 +1,54 @@
+"""What a data folder holds now."""
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+import prisme
+from prisme.operations.context import Context
+from prisme.operations.job import Job
+from prisme.store.reader import Reader
+
+_DEADLINE = 30.0  # seconds
+_TABLES = ("sessions", "pageviews", "events_custom", "file_downloads", "outbound_link_clicks")
+_COUNTS = f"SELECT {', '.join(f'(SELECT count(*) FROM {table})' for table in _TABLES)}"  # noqa: S608
+
+
+class Arguments(msgspec.Struct, forbid_unknown_fields=True):
+    """None."""
+
+
+class Status(msgspec.Struct):
+    """`process` is the server's, 0 without one; sizes are in bytes, `rows` by table."""
+
+    version: str
+    process: int
+    folder: str
+    database_bytes: int
+    journal_bytes: int
+    rows: dict[str, int]
+
+
+def run(context: Context, _: Arguments, job: Job) -> Status:
+    """Count what is stored, and measure the files. Raises UnavailableError."""
+    with Reader(context.database, _DEADLINE, cancellation=job.cancellation) as reader:
+        ((*counts,),) = reader.ask(_COUNTS, {})
+    return Status(
+        prisme.__version__,
+        os.getpid() if context.is_online else 0,
+        str(context.folder),
+        _size(path for path in context.folder.glob("prisme.duckdb*") if path.suffix in {".duckdb", ".wal"}),
+        _size((context.folder / "journal").iterdir()),
+        dict(zip(_TABLES, counts, strict=True)),
+    )
+
+
+def _size(paths: Iterable[Path]) -> int:
+    size = 0
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):  # removed just now
+            size += path.stat().st_size
+    return size

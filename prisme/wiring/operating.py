@@ -1,0 +1,99 @@
+"""The context of operations: in a running server, and in a command without one."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Collection, Coroutine, Iterator
+
+from prisme.operations.context import Context
+from prisme.runtime.config import Config
+from prisme.runtime.folder import Folder
+from prisme.store import recovery
+from prisme.store.connection import Limits
+from prisme.store.control import Control
+from prisme.store.database import Database
+from prisme.store.errors import StoreError
+from prisme.store.loader import Loader
+from prisme.store.writer import Writer
+from prisme.visit.sessions import CAPACITY, SHARDS, Sessions
+from prisme.web.site_registry import SiteRegistry
+from prisme.wiring.recording import Stores
+
+
+def online_context(
+    config: Config,
+    folder: Folder,
+    stores: Stores,
+    control: Control,
+    writer: Writer,
+    sessions: Sessions,
+    registry: SiteRegistry,
+    now: Callable[[], int],
+    log: logging.Logger,
+) -> Context:
+    """The context in a server; made in the event loop's thread."""
+    loop = asyncio.get_running_loop()
+
+    def wait(work: Coroutine[None, None, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, loop).result()
+
+    async def forget(uuids: Collection[str]) -> None:
+        for index in range(SHARDS):
+            sessions.forget(index, uuids)
+            await asyncio.sleep(0)  # for the events that came meanwhile
+
+    return Context(
+        config,
+        folder.path,
+        stores.database,
+        stores.loader,
+        control,
+        now,
+        log,
+        lambda: wait(writer.settle()),
+        lambda uuids: wait(forget(frozenset(uuids))),
+        registry.publish,
+        is_online=True,
+    )
+
+
+@contextlib.contextmanager
+def offline_context(config: Config, log: logging.Logger) -> Iterator[Context]:
+    """The context of a data folder that no server uses, with all events that wait in its journal loaded.
+
+    Raises FolderError and StoreError.
+    """
+    with Folder(config.data_dir) as folder, contextlib.ExitStack() as closing:
+        limits = Limits(config.duckdb_memory_limit, config.duckdb_threads)
+        database = Database(folder.path / "prisme.duckdb", limits, folder.path / "tmp", log)
+        closing.callback(database.close)
+        loader = Loader(database, CAPACITY, folder.disk)
+        closing.callback(loader.close)
+
+        def settle() -> None:
+            left = asyncio.run(recovery.load_leftovers(loader, folder.journal, _now, log))
+            if left.unloaded:
+                raise StoreError(f"segment {left.unloaded[0].number} of the journal cannot be loaded")
+            for segment in left.segments:
+                loader.load(segment, _now())  # which only removes it
+
+        settle()
+        yield Context(
+            config,
+            folder.path,
+            database,
+            loader,
+            Control(folder.path),
+            _now,
+            log,
+            settle,
+            lambda _: None,
+            lambda: None,
+            is_online=False,
+        )
+
+
+def _now() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000
