@@ -184,7 +184,7 @@ class Database:
                 self._connection = self._connect()
                 raise
             finally:
-                self._connection.execute(_ATTACH)
+                self.arrivals = self._attach_cache()
         finally:
             self.load_log.end()
         with self._memory_lock:
