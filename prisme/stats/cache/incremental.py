@@ -164,7 +164,7 @@ class IncrementalCache:
             counts = count(stats, part, entry.tables)
             try:
                 least = entry.least(page.offset + page.limit)
-                found = rank(stats, selection.names, part, entry.tables, least, counts.rows)
+                found = rank(stats, selection.names, part, entry.tables, least, counts)
             except ManyKeysError:
                 return None
             rows = {name: select_rows(name, keys, page) for name, keys in found.items()}

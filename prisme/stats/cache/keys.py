@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from prisme.stats.buckets import hour_of_week
-from prisme.stats.cache.partials import Part, Tables, part_bucket
+from prisme.stats.cache.partials import Counts, Part, Tables, part_bucket
 from prisme.stats.columns import HOURS, PROPERTIES, TOPS
 from prisme.stats.conditions import Conditions
 from prisme.stats.grouping import GroupingSets
@@ -43,18 +43,19 @@ class ManyKeysError(Exception):
 
 
 def rank(
-    stats: Stats, names: Collection[str], part: Part, earlier: Tables | None, least: Mapping[str, int], size: int
+    stats: Stats, names: Collection[str], part: Part, earlier: Tables | None, least: Mapping[str, int], counts: Counts
 ) -> dict[str, Rows]:
     """Return the keys of some lists with their counts, in no order; those of earlier parts are included.
 
-    For a list in `least`, only keys with at least that count are returned, except for `HOURS`. `size` is about how
-    many sessions or pageviews the part has. Raises ManyKeysError.
+    For a list in `least`, only keys with at least that count are returned, except for `HOURS`. `counts` are those of
+    the part. Raises ManyKeysError.
     """
     found: dict[str, Rows] = {name: [] for name in names}
     if not names:
         return found
     conditions = stats.conditions(part.filters, part.start, part.end)
-    counting = _compose(names, part, conditions, earlier, _count_few if size < _FEW else _count_many)
+    some = names if earlier is None else [name for name in names if _has_rows(name, counts)]
+    counting = _compose(some, part, conditions, earlier, _count_few if counts.rows < _FEW else _count_many)
     query = counting + _having(least) + f" LIMIT {MOST_KEYS + 1}"
     rows = stats.run(query, conditions)
     if len(rows) > MOST_KEYS:
@@ -153,6 +154,12 @@ def _count_few(columns: Mapping[str, str], rows: str) -> str:
         f"SELECT which, key, count(*) AS count FROM (SELECT unnest([{numbers}]) AS which, unnest(keys) AS key "
         f"FROM (SELECT [{keys}] AS keys {rows})) GROUP BY which, key"
     )
+
+
+def _has_rows(name: str, counts: Counts) -> bool:
+    """Whether a list has anything to count in a part."""
+    table = "pageviews" if name == HOURS else _table(name)
+    return bool(counts.buckets[table if table in ("sessions", "pageviews") else "events"].total())
 
 
 def _table(name: str) -> str:
