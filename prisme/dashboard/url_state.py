@@ -23,7 +23,9 @@ LIST: Final = "/dashboard/list"
 ROW: Final = "/dashboard/row"
 # Parameters that are passed on to the stats API, and those of the page alone.
 _STATS_PARAMETERS: Final = ("tz", "interval", *COMPARE)
-_PAGE_PARAMETERS: Final = ("period", "metric", "sources", "pages", "technology", "events", "links", "property")
+_PAGE_PARAMETERS: Final = (
+    "period", "metric", "sources", "pages", "countries", "technology", "events", "links", "property",
+)  # fmt: skip
 _KNOWN: Final = (*_PAGE_PARAMETERS, "from", "to", *_STATS_PARAMETERS, *CREDENTIALS)
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from prisme.base.errors import InputError
+from prisme.stats.columns import CITY, REGION
 from prisme.stats.patterns import Pattern, normalise
 from prisme.stats.properties import property_value
 from prisme.stats.sources import CHANNEL, SOURCE
@@ -47,6 +48,8 @@ FIELDS: Final[dict[str, Field]] = {
     "device": Field("sessions", "device"),
     "device-type": Field("sessions", "device_type"),
     "country": Field("sessions", "country_code"),
+    "region": Field("sessions", REGION),
+    "city": Field("sessions", CITY),
     "utm-source": Field("sessions", "utm_source"),
     "utm-medium": Field("sessions", "utm_medium"),
     "utm-campaign": Field("sessions", "utm_campaign"),
@@ -89,6 +92,14 @@ Bind = Callable[[Any], str]
 def read(parameters: Mapping[str, str]) -> Filters:
     """Read the filters among query parameters. Raises InputError, with the parameter's name and an example."""
     return {name: _make_filter(parse(name, parameters[name])) for name in list_names(parameters)}
+
+
+def domains_in_full(filters: Filters) -> frozenset[str] | None:
+    """Return the domains that the filters choose, if they name them in full; None for any."""
+    one = filters.get(DOMAIN)
+    if one is None or not one.includes or any(len(pattern) > 1 for pattern in one.includes):
+        return None
+    return frozenset(pattern[0] for pattern in one.includes)
 
 
 def is_filter(name: str) -> bool:

@@ -136,7 +136,7 @@ def test_viewers_see_their_sites_alone_and_change_nothing(server: LiveServer, vi
 
 
 def test_pages_are_for_users_who_are_logged_in_and_forms_for_these_pages(server: LiveServer, ada: httpx.Client) -> None:
-    with httpx.Client(base_url=server.url) as stranger:
+    with httpx.Client(base_url=server.url, verify=False) as stranger:
         assert stranger.get("/sites").headers["location"] == "/login?next=%2Fsites"
         assert stranger.get("/site?host=a").headers["location"] == "/login?next=%2Fsite%3Fhost%3Da"
         assert stranger.post("/sites", data={"host": "new.test"}).status_code == 401
