@@ -46,7 +46,7 @@ def replacing(path: Path, previous: Path) -> Iterator[Path]:
         free, needed = shutil.disk_usage(path.parent).free, _SPACE_FACTOR * path.stat().st_size
         if free < needed:
             raise OSError(f"the migration of a copy needs {needed:,} bytes on the same disk, which has {free:,}")
-        _remove(copy)
+        remove(copy)
         copy.touch(mode=0o600)
         shutil.copyfile(path, copy)
         if not filecmp.cmp(path, copy, shallow=False):
@@ -58,7 +58,7 @@ def replacing(path: Path, previous: Path) -> Iterator[Path]:
         copy.replace(path)
         _sync(path.parent)
     finally:
-        _remove(copy)
+        remove(copy)
 
 
 @contextlib.contextmanager
@@ -96,7 +96,8 @@ def _replaced(path: Path) -> Path:
     return path.with_name(f"{path.name}.replaced")
 
 
-def _remove(copy: Path) -> None:
+def remove(copy: Path) -> None:
+    """Delete a database and its write-ahead log, where they are. Raises OSError."""
     for path in (copy, copy.with_name(f"{copy.name}.wal")):
         path.unlink(missing_ok=True)
 
