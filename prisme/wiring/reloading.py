@@ -188,6 +188,7 @@ _STEPS: Final[dict[str, Callable[[Parts, Config], None]]] = {
     "api_stats_rate_limit": lambda parts, config: parts.requests.set_limit(config.api_stats_rate_limit),
     "api_stats_timeout": _set_deadline,
     "api_stats_allow_origins": _set_origins,
+    "geoip_precision": lambda parts, config: parts.services.geo.limit(config.geoip_precision),
     "min_free_space": lambda parts, config: parts.services.disk.set_least(config.min_free_space),
 }
 APPLIED: Final = frozenset((*_STEPS, *_BOTS, *_ACCESS_LOG, "geoip_db"))

@@ -209,6 +209,20 @@ def test_countries(server: Reloaded) -> None:
     assert server.ask("top-countries", **{"entry-path": "/home"})["keys"] == ["US"]
 
 
+def test_how_exact_places_are(server: Reloaded) -> None:
+    file = server.file.with_name("cities.mmdb")
+    mmdb.write(file, {"8.8.8.0/24": {"country_code": "FJ", "region": "Central", "city": "Suva"}})
+    for number, (precision, known) in enumerate(
+        {"region": ["Central (FJ)"], "city": ["Central (FJ)", "Suva (FJ)"], "country": []}.items()
+    ):
+        server.reload(geoip_db=str(file), geoip_precision=precision)
+        page = {"entry-path": f"/{precision}"}
+        agent = CHROME.replace("140", f"16{number}")
+        assert server.view(f"https://example.com/{precision}", User_Agent=agent) == 200
+        keys = [key for name in ("top-regions", "top-cities") for key in server.ask(name, **page)["keys"]]
+        assert keys == known
+
+
 def test_proxies_and_addresses_in_the_log(server: Reloaded) -> None:
     def logged() -> str:
         path = f"/{time.monotonic_ns()}"
