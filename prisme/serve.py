@@ -94,7 +94,7 @@ async def serve(
     stop = stop or stop_on_signal(log)
     async with contextlib.AsyncExitStack() as closing:
         prisme = Prisme(config, folder, log, clock or Clock(), closing)
-        call_on_hangup(lambda: prisme.on_hangup())  # from here on, it ends nothing
+        call_on_hangup(prisme.hang_up)  # from here on, SIGHUP ends nothing
         await prisme.start(setup or Setup())
         prisme.follow_hangups(reread)
         await prisme.serve(stop, notices)
@@ -112,7 +112,7 @@ class Prisme:
         self._log = log
         self._clock = clock
         self._closing = closing
-        self.on_hangup: Callable[[], object] = lambda: None
+        self._on_hangup: Callable[[], object] = lambda: None
 
     async def start(self, setup: Setup) -> None:
         """Build all parts, each from the ones before. Raises one of the errors that `run` reports."""
@@ -185,6 +185,10 @@ class Prisme:
         self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log, config.base_path, not_found)
         self._batching = Batching(self._app)
 
+    def hang_up(self) -> None:
+        """What SIGHUP does: until `follow_hangups`, nothing."""
+        self._on_hangup()
+
     def follow_hangups(self, reread: Reread | None) -> None:
         """On SIGHUP, reopen the access log, and apply what `reread` gives."""
         parts = Parts(
@@ -205,7 +209,7 @@ class Prisme:
             if reloading is not None:
                 reloading.start()
 
-        self.on_hangup = on_hangup
+        self._on_hangup = on_hangup
         if reloading is not None:
             self._closing.push_async_callback(reloading.close)
 
