@@ -28,7 +28,7 @@ from prisme.store.control import Control
 from prisme.store.errors import StoreError
 from prisme.store.recovery import Leftovers
 from prisme.store.writer import Pace, Writer
-from prisme.visit.geo import GeoError
+from prisme.visit.geo_file import GeoError
 from prisme.visit.origins import OriginError
 from prisme.visit.ratelimit import RateLimiter
 from prisme.visit.refused_hosts import RefusedHosts
@@ -195,6 +195,7 @@ class Prisme:
             self._log,
             self._logged,
             self._services,
+            self._stores.countries,
             self._sites,
             self._registry,
             self._proxy,
@@ -220,7 +221,7 @@ class Prisme:
         with rare_collections():  # all that was built so far lives until the end
             writing = asyncio.create_task(self.writer.run())  # first: it has to know of each segment that is full
             salt_saving = SaltSaving(self._stores.salts)
-            tasks = build_housekeeping(self._services, self._stores.salts, self._registry, self._now, self._log)
+            tasks = build_housekeeping(self._services, self._stores, self._registry, self._now, self._log)
             housekeeping = asyncio.create_task(tasks.run())
             serving = [asyncio.create_task(servers[0].serve_batches(self._batching))]
             serving += [asyncio.create_task(one.serve()) for one in servers[1:]]

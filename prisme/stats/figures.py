@@ -84,9 +84,9 @@ def compute(name: str, stats: Stats, query: StatsQuery, now: int, cache: Increme
     """Return one of `NAMES`, or `TOTALS`; `now` is in microseconds."""
     match name:
         case "goals":
-            return build_goal_figures(stats, query)
+            return build_goal_figures(stats, query, cache=cache.spans)
         case "funnels":
-            return build_funnel_figures(stats, query)
+            return build_funnel_figures(stats, query, cache.spans)
         case "sites":
             return build_site_list(stats, query)
         case "dashboard":

@@ -7,13 +7,13 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from prisme import assets
 from prisme.ingest.services import Services
 from prisme.runtime.config import Config, ConfigError
 from prisme.runtime.log import set_level
 from prisme.runtime.options import OPTIONS
 from prisme.visit.bots import Bots
-from prisme.visit.geo import Geo, GeoError
+from prisme.visit.geo import GeoFile
+from prisme.visit.geo_file import GeoError, GeoSource, list_paths
 from prisme.visit.ratelimit import RateLimiter
 from prisme.visit.sites import Sites
 from prisme.web.request import Proxy
@@ -36,6 +36,7 @@ class Parts(NamedTuple):
     log: logging.Logger
     logged: LoggedTraffic
     services: Services
+    countries: GeoSource
     sites: Sites
     registry: SiteRegistry
     proxy: Proxy
@@ -48,7 +49,7 @@ class _Prepared(NamedTuple):
     """What takes a while to make, or may fail: None where nothing changes."""
 
     bots: Bots | None
-    countries: Geo | None
+    countries: tuple[GeoSource, GeoFile] | None
 
 
 class Reloading:
@@ -114,7 +115,8 @@ class Reloading:
         countries = None
         if "geoip_db" in changed:
             try:
-                countries = self._parts.services.geo.open_other(config.geoip_db or assets.COUNTRIES)
+                source = self._parts.countries.at(list_paths(config.geoip_db, config.data_dir))
+                countries = source, source.open()
             except GeoError as error:
                 raise ConfigError([f"geoip_db: {error}"], []) from error
         return _Prepared(bots, countries)
@@ -127,13 +129,15 @@ class Reloading:
                 parts.logged.follow(config)
             except OSError as error:
                 if prepared.countries is not None:
-                    prepared.countries.close()
+                    prepared.countries[1].reader.close()
                 message = f"access_log: {config.access_log} cannot be opened: {error.strerror}"
                 raise ConfigError([message], []) from error
         if prepared.bots is not None:
             parts.services.user_agents.set_refuse_bot(prepared.bots.refuse)
         if prepared.countries is not None:
-            parts.services.geo.take_over(prepared.countries)
+            source, file = prepared.countries
+            parts.countries.follow(source)
+            parts.services.geo.use(file)
         for name in changed:
             if name in _STEPS:
                 _STEPS[name](parts, config)
