@@ -96,7 +96,7 @@ async def serve(
         prisme = Prisme(config, folder, log, clock or Clock(), closing)
         call_on_hangup(prisme.hang_up)  # from here on, SIGHUP ends nothing
         await prisme.start(setup or Setup())
-        prisme.follow_hangups(reread)
+        prisme.follow_hangups(reread, notices)
         await prisme.serve(stop, notices)
     announce_end(config, prisme.writer.stored.total(), log)
 
@@ -189,8 +189,8 @@ class Prisme:
         """What SIGHUP does: until `follow_hangups`, nothing."""
         self._on_hangup()
 
-    def follow_hangups(self, reread: Reread | None) -> None:
-        """On SIGHUP, reopen the access log, and apply what `reread` gives."""
+    def follow_hangups(self, reread: Reread | None, notices: Sequence[str]) -> None:
+        """On SIGHUP, reopen the access log, and apply what `reread` gives, of which `notices` are known."""
         parts = Parts(
             self._log,
             self._logged,
@@ -203,7 +203,7 @@ class Prisme:
             self._requests,
             self._reading,
         )
-        reloading = None if reread is None else Reloading(self._config, reread, parts)
+        reloading = None if reread is None else Reloading(self._config, notices, reread, parts)
 
         def on_hangup() -> None:
             self._logged.reopen(self._log)
