@@ -185,6 +185,7 @@ def test_only_admins_manage(server: LiveServer, routes: dict[str, Methods], call
         "/settings/account",
         "/settings/tokens",
         "/api/v1/me",
+        "/mcp",  # tests/e2e/test_mcp_messages.py
         "/api/v1/annotations",  # tests/e2e/test_annotations.py
         "/api/v1/tokens",
         "/api/v1/tokens/:name",
