@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from prisme import __version__
-from prisme.cli import access, completion, default_config, demo, serve, site, status
+from prisme.cli import access, compact, completion, default_config, delete, demo, serve, site, status
 from prisme.runtime.config import suggest
 from prisme.runtime.open_files import open_standard_streams
 
@@ -13,6 +13,8 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "serve": serve.make_parser,
     "demo": demo.make_parser,
     "status": status.make_parser,
+    "delete": delete.make_parser,
+    "compact": compact.make_parser,
     "site": site.make_site_parser,
     "user": access.make_user_parser,
     "token": access.make_token_parser,
@@ -24,6 +26,8 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "serve": serve.command,
     "demo": demo.command,
     "status": status.command,
+    "delete": delete.command,
+    "compact": compact.command,
     "site": site.command,
     "user": access.user,
     "token": access.token,
@@ -48,6 +52,8 @@ commands:
   serve           {serve.SUMMARY}
   demo            {demo.SUMMARY}
   status          {status.SUMMARY}
+  delete          {delete.SUMMARY}
+  compact         {compact.SUMMARY}
   site            {site.SUMMARY}
   user            {access.USERS}
   token           {access.TOKENS}
