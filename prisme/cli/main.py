@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from prisme import __version__
-from prisme.cli import access, compact, completion, default_config, delete, demo, serve, site, status
+from prisme.cli import access, compact, completion, default_config, delete, demo, export, serve, site, status
 from prisme.runtime.config import suggest
 from prisme.runtime.open_files import open_standard_streams
 
@@ -15,6 +15,7 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "status": status.make_parser,
     "delete": delete.make_parser,
     "compact": compact.make_parser,
+    "export": export.make_parser,
     "site": site.make_site_parser,
     "user": access.make_user_parser,
     "token": access.make_token_parser,
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "status": status.command,
     "delete": delete.command,
     "compact": compact.command,
+    "export": export.command,
     "site": site.command,
     "user": access.user,
     "token": access.token,
@@ -54,6 +56,7 @@ commands:
   status          {status.SUMMARY}
   delete          {delete.SUMMARY}
   compact         {compact.SUMMARY}
+  export          {export.SUMMARY}
   site            {site.SUMMARY}
   user            {access.USERS}
   token           {access.TOKENS}
