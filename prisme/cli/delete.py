@@ -96,4 +96,5 @@ def describe(compaction: "Compaction") -> str:
     """What a compaction did, as a line."""
     if compaction.is_done:
         return f"the file has {compaction.after / 1e6:,.1f} MB now, {compaction.before / 1e6:,.1f} MB before"
-    return f"the file has {compaction.before / 1e6:,.1f} MB, of which {compaction.free / 1e6:,.1f} MB can be given back"
+    gain = f"some {compaction.free / 1e6:,.1f} MB of it can be given back"
+    return f"the file has {compaction.before / 1e6:,.1f} MB; {gain}"

@@ -23,6 +23,8 @@ _SIZE = "SELECT used_blocks, free_blocks, block_size FROM pragma_database_size()
 _TABLES = """
 SELECT format('"{}"."{}"', schema_name, table_name) FROM duckdb_tables() WHERE database_name = ? ORDER BY ALL
 """
+# DuckDB counts deleted rows here, until it writes the rows around them again.
+_HELD = "SELECT sum(estimated_size) FROM duckdb_tables() WHERE database_name = 'prisme'"
 _POLL = 0.1  # seconds
 _INTERRUPT_EVERY = 0.02  # seconds
 # Two blocks of the head, and those that are not full.
@@ -30,14 +32,14 @@ _SLACK: Final = 16 << 20
 
 
 class Room(NamedTuple):
-    """Bytes of the file that hold rows, and bytes that are free within it."""
+    """Bytes of the file that hold rows, and bytes that are free within it; deleted rows are estimated as free."""
 
     used: int
     free: int
 
 
 def measure(loader: Loader) -> Room:
-    """What a rewrite would find; rows that were deleted by now are gone."""
+    """What a rewrite would find."""
     with _explaining(), loader.hold() as held:
         return _measure(held)
 
@@ -69,10 +71,13 @@ def rewrite(
 
 
 def _measure(held: Held) -> Room:
-    held.cursor.execute("CHECKPOINT")
-    row = held.cursor.execute(_SIZE).fetchone()
-    used, free, size = row or (0, 0, 0)
-    return Room(used * size, free * size)
+    cursor = held.cursor
+    cursor.execute("CHECKPOINT")
+    used, free, size = cursor.execute(_SIZE).fetchone() or (0, 0, 0)
+    (rows,) = cursor.execute(_HELD).fetchone() or (0,)
+    deleted = rows - sum(_count_rows(cursor, "prisme").values())
+    dead = int(used * size * deleted / rows) if rows else 0
+    return Room(used * size - dead, free * size + dead)
 
 
 def _check_room(folder: Path, room: Room, spare: int) -> None:

@@ -24,7 +24,8 @@ from prisme.store import deletion
 from prisme.store.deletion import EVENT_TABLES, TABLES
 from prisme.wiring.operating import offline_context
 from tests.faults.load import LONG
-from tests.server import CHROME, LiveServer, config_for
+from tests.operations.views import deleter_of, view
+from tests.server import LiveServer, config_for
 from tests.stats.conftest import fill_database
 from tests.stats.lines import FIRST, LAST, LINES, PATHS
 from tests.stats.oracle import Term, as_stored, passes
@@ -41,7 +42,6 @@ SITES: dict[str, Callable[[str], bool]] = {
     "*.example.com": lambda domain: domain == "shop.example.com:8080",
     "example.org": lambda domain: False,
 }
-_LINES = LINES[:400]
 
 choices = st.fixed_dictionaries(
     {},
@@ -55,22 +55,22 @@ choices = st.fixed_dictionaries(
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with visits."""
-    folder = tmp_path_factory.mktemp("filled")
-    fill_database(folder, _LINES).close()
+    folder = tmp_path_factory.mktemp("stored")
+    fill_database(folder, LINES[:400]).close()
     return folder
 
 
 @pytest.fixture
-def opened(filled: Path, tmp_path: Path) -> Iterator[Context]:
-    with open_copy(filled, tmp_path / "data") as context:
+def opened(stored: Path, tmp_path: Path) -> Iterator[Context]:
+    with open_copy(stored, tmp_path / "data") as context:
         yield context
 
 
-def open_copy(filled: Path, folder: Path) -> Any:
+def open_copy(stored: Path, folder: Path) -> Any:
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(filled, folder)
+    shutil.copytree(stored, folder)
     folder.chmod(0o700)
     return offline_context(config_for(folder, 1), logging.getLogger("prisme"))
 
@@ -78,9 +78,9 @@ def open_copy(filled: Path, folder: Path) -> Any:
 @given(st.lists(choices, min_size=1, max_size=3), st.sampled_from([5, 250_000]))
 @settings(max_examples=150 if LONG else 12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_left_is_as_in_python(
-    filled: Path, tmp_path: Path, chosen: list[dict[str, Any]], visits_a_step: int
+    stored: Path, tmp_path: Path, chosen: list[dict[str, Any]], visits_a_step: int
 ) -> None:
-    with open_copy(filled, tmp_path / "data") as context, pytest.MonkeyPatch.context() as patch:
+    with open_copy(stored, tmp_path / "data") as context, pytest.MonkeyPatch.context() as patch:
         patch.setattr(deletion, "STEP_VISITS", visits_a_step)
         for one in chosen:
             before = read_tables(context)
@@ -128,7 +128,7 @@ def test_pageviews_under_way_are_stored_or_deleted_once(tmp_path: Path) -> None:
         delete_now, deleted, changed = deleter_of(server), 0, 0
         sender.start()
         try:
-            for _ in range(3):
+            for _ in range(2):
                 deleted += delete_now(site="deleted.example").rows["pageviews"]
                 done = delete_now(site="deleted.example", path="/1")
                 deleted, changed = deleted + done.rows["pageviews"], changed + done.changed
@@ -194,27 +194,11 @@ def delete(context: Context, **arguments: Any) -> Deleted:
     return result
 
 
-def deleter_of(server: LiveServer) -> Callable[..., Deleted]:
-    """Deletes in a running server, as a command does."""
-    from prisme.cli.operate import Operator
-    from prisme.operations.delete import Arguments
-
-    return lambda **arguments: Operator(server.config).run("delete", Arguments(**arguments), Deleted)
-
-
-def view(server: LiveServer, url: str, referrer: str, address: str = "192.0.2.1") -> int:
-    site = "/".join(url.split("/")[:3])
-    headers = {
-        "Origin": site, "X-Prisme-Referrer": url, "User-Agent": CHROME, "X-Forwarded-For": address,
-        "X-Prisme-Document-Referrer": referrer,
-    }  # fmt: skip
-    status = server.http.post("/api/v1/events/pageviews", headers=headers).status_code
-    assert status == 200
-    return 1
-
-
 def as_arguments(one: dict[str, Any]) -> dict[str, Any]:
-    texts = {"path": lambda made: ",".join(map(str, made)), "before": lambda moment: f"{moment / 1e6:.6f}"}
+    texts: dict[str, Callable[[Any], str]] = {
+        "path": lambda made: ",".join(map(str, made)),
+        "before": lambda moment: f"{moment / 1e6:.6f}",
+    }
     return {name: texts.get(name, str)(value) for name, value in one.items()}
 
 
@@ -237,7 +221,7 @@ def delete_in_python(tables: Tables, one: dict[str, Any]) -> Tables:
     chosen = {
         visit["session_uuid"]
         for visit in tables["sessions"]
-        if SITES.get(one.get("site", ""), lambda _: True)(visit["domain"])
+        if ("site" not in one or SITES[one["site"]](visit["domain"]))
         and ("before" not in one or visit["entry_timestamp"] < EPOCH + datetime.timedelta(microseconds=one["before"]))
     }
     if "visitor" in one:
