@@ -14,6 +14,7 @@ from prisme.access.setup import Setup
 from prisme.access.sites import SiteList
 from prisme.ingest.batch import Recorder
 from prisme.journal.appender import Appender
+from prisme.operations.daily import Daily
 from prisme.operations.registry import Operations
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
@@ -177,7 +178,8 @@ class Prisme:
         with rare_collections():  # all that was built so far lives until the end
             writing = asyncio.create_task(self.writer.run())  # first: it has to know of each segment that is full
             salt_saving = SaltSaving(self._stores.salts)
-            tasks = build_housekeeping(self._services, self._stores.salts, self._registry, self._now, self._log)
+            daily = Daily(self._operations, self._clock.steady, self._log)
+            tasks = build_housekeeping(self._services, self._stores.salts, self._registry, daily, self._now, self._log)
             housekeeping = asyncio.create_task(tasks.run())
             serving = [asyncio.create_task(servers[0].serve_batches(self._batching))]
             serving += [asyncio.create_task(one.serve()) for one in servers[1:]]
@@ -193,6 +195,7 @@ class Prisme:
                 finally:
                     if operator is not None:
                         await asyncio.to_thread(operator.close)
+                    await asyncio.to_thread(daily.close)
                     housekeeping.cancel()
                     self.writer.stop()
                     ended = await asyncio.gather(*serving, housekeeping, writing, return_exceptions=True)

@@ -90,6 +90,8 @@ def _print(deleted: "Deleted", is_done: bool) -> None:
         print("deleted")
         if deleted.compaction is not None:
             print(describe(deleted.compaction))
+        if deleted.fault:
+            print(f"prisme: the file is as large as before: {deleted.fault}", file=sys.stderr)
 
 
 def describe(compaction: "Compaction") -> str:

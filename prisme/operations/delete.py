@@ -1,6 +1,7 @@
 """Deletes visits by site, visitor and time, or what happened on some paths."""
 
 import datetime
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -41,12 +42,16 @@ class Arguments(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class Deleted(msgspec.Struct):
-    """Rows that were deleted, or would be, by table; visits of which something is left; the moment of `before`."""
+    """Rows that were deleted, or would be, by table; visits of which something is left; the moment of `before`.
+
+    `fault` is why the file could not be made smaller; the rows are deleted anyway.
+    """
 
     rows: dict[str, int]
     changed: int
     before: str | None = None
     compaction: Compaction | None = None
+    fault: str = ""
 
     @property
     def is_nothing(self) -> bool:
@@ -62,8 +67,16 @@ def run(context: Context, arguments: Arguments, job: Job) -> Deleted:
     if before is not None:
         deleted.before = _show_moment(before)
     if arguments.compacts and not arguments.dry_run and not deleted.is_nothing:
-        deleted.compaction = compact.run(context, compact.Arguments(), job)
+        compact_after(deleted, lambda: compact.run(context, compact.Arguments(), job))
     return deleted
+
+
+def compact_after(deleted: Deleted, work: Callable[[], Compaction | None]) -> None:
+    """Note what a compaction after a deletion did, or why it failed."""
+    try:
+        deleted.compaction = work()
+    except StoreError as error:
+        deleted.fault = str(error)
 
 
 def delete(context: Context, choice: Choice, job: Job, dry_run: bool) -> Deleted:

@@ -38,10 +38,10 @@ class Room(NamedTuple):
     free: int
 
 
-def measure(loader: Loader) -> Room:
-    """What a rewrite would find."""
+def measure(loader: Loader, settles: bool = True) -> Room:
+    """What a rewrite would find; `settles`: also of what was deleted since the last checkpoint."""
     with _explaining(), loader.hold() as held:
-        return _measure(held)
+        return _measure(held, settles)
 
 
 def rewrite(
@@ -70,9 +70,10 @@ def rewrite(
             path.unlink(missing_ok=True)
 
 
-def _measure(held: Held) -> Room:
+def _measure(held: Held, settles: bool = True) -> Room:
     cursor = held.cursor
-    cursor.execute("CHECKPOINT")
+    if settles:
+        cursor.execute("CHECKPOINT")
     used, free, size = cursor.execute(_SIZE).fetchone() or (0, 0, 0)
     (rows,) = cursor.execute(_HELD).fetchone() or (0,)
     deleted = rows - sum(_count_rows(cursor, "prisme").values())

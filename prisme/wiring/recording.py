@@ -12,6 +12,7 @@ from prisme import assets
 from prisme.ingest.availability import Availability
 from prisme.ingest.services import Lookups, Services
 from prisme.journal.appender import Appender
+from prisme.operations.daily import Daily
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
 from prisme.runtime.freespace import FreeSpace
@@ -85,7 +86,12 @@ def build_services(config: Config, stores: Stores, journal: Appender) -> Service
 
 
 def build_housekeeping(
-    services: Services, salts: Salts, registry: SiteRegistry, now: Callable[[], int], log: logging.Logger
+    services: Services,
+    salts: Salts,
+    registry: SiteRegistry,
+    daily: Daily,
+    now: Callable[[], int],
+    log: logging.Logger,
 ) -> Housekeeping:
     """What has to be done every second while events are recorded; `now` gives microseconds."""
 
@@ -110,6 +116,7 @@ def build_housekeeping(
         Task(registry.refresh),
         Task(lambda: services.sessions.sweep(now())),
         Task(refresh_countries, every=_REFRESH_TICKS),
+        Task(daily.look),
     )
 
 
