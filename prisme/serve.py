@@ -29,7 +29,7 @@ from prisme.store.control import Control
 from prisme.store.errors import StoreError
 from prisme.store.recovery import Leftovers
 from prisme.store.writer import Pace, Writer
-from prisme.visit.geo import GeoError
+from prisme.visit.geo_file import GeoError
 from prisme.visit.origins import OriginError
 from prisme.visit.ratelimit import RateLimiter
 from prisme.visit.refused_hosts import RefusedHosts
@@ -179,7 +179,7 @@ class Prisme:
             writing = asyncio.create_task(self.writer.run())  # first: it has to know of each segment that is full
             salt_saving = SaltSaving(self._stores.salts)
             daily = Daily(self._operations, self._clock.steady, self._log)
-            tasks = build_housekeeping(self._services, self._stores.salts, self._registry, daily, self._now, self._log)
+            tasks = build_housekeeping(self._services, self._stores, self._registry, daily, self._now, self._log)
             housekeeping = asyncio.create_task(tasks.run())
             serving = [asyncio.create_task(servers[0].serve_batches(self._batching))]
             serving += [asyncio.create_task(one.serve()) for one in servers[1:]]

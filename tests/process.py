@@ -22,7 +22,7 @@ class Process:
         self.port = free_port()
         self.options = options
         self._prefix = prefix
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE, verify=False)
         self._log = folder.with_suffix(".log")
         self.process: subprocess.Popen[bytes] | None = None
 

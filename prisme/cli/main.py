@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from prisme import __version__
-from prisme.cli import access, compact, completion, default_config, delete, demo, export, serve, site, status
+from prisme.cli import access, compact, completion, default_config, delete, demo, export, geoip, serve, site, status
 from prisme.runtime.config import suggest
 from prisme.runtime.open_files import open_standard_streams
 
@@ -20,6 +20,7 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "user": access.make_user_parser,
     "token": access.make_token_parser,
     "share": access.make_share_parser,
+    "geoip": geoip.make_geoip_parser,
     "default-config": default_config.make_parser,
     "completion": completion.make_parser,
 }
@@ -34,6 +35,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "user": access.user,
     "token": access.token,
     "share": access.share,
+    "geoip": geoip.command,
     "default-config": default_config.command,
     "completion": lambda words: completion.command(words, PARSERS),
 }
@@ -61,6 +63,7 @@ commands:
   user            {access.USERS}
   token           {access.TOKENS}
   share           {access.SHARES}
+  geoip           {geoip.SUMMARY}
   default-config  {default_config.SUMMARY}
   completion      {completion.SUMMARY}
 

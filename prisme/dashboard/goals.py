@@ -40,10 +40,10 @@ class GoalLine(msgspec.Struct, frozen=True):
 
 
 class StepLine(msgspec.Struct, frozen=True):
-    """A step of a funnel; `dropped` says how many visits did not come here from the step before, empty at the first."""
+    """A step of a funnel; `dropped` says how many sessions were lost since the step before, empty at the first."""
 
     label: str
-    visits: str
+    sessions: str
     exact: str
     rate: str
     dropped: str
@@ -51,7 +51,7 @@ class StepLine(msgspec.Struct, frozen=True):
 
 
 class FunnelTable(msgspec.Struct, frozen=True):
-    """A funnel with the share of its visits that complete it; `site` is empty where there is only one."""
+    """A funnel with the share of its sessions that complete it; `site` is empty where there is only one."""
 
     name: str
     site: str

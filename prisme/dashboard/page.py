@@ -48,6 +48,7 @@ def build_page(
     stats.reader.check()  # the chart may have thousands of points
     data = _read_lists(Source(stats, cache.rows, query, now), state, dashboard)
     lists = {name: build_list(state, name, one) for name, one in data.items()}
+    places = stats.known_places(query.filters, query.span)
     return {
         "state": state,
         "tz": query.zone.key,
@@ -55,7 +56,7 @@ def build_page(
         "interval": name_interval(query.interval),
         "live": format_exact(dashboard.live_visitors),
         "chips": build_chips(state),
-        "form": build_filter_form(state, domains, dashboard.custom_properties.keys),
+        "form": build_filter_form(state, domains, dashboard.custom_properties.keys, places),
         "heatmap": build_heatmap(dashboard.weekday_hours),
         "property": state.get("property"),
         "all_properties_link": state.link({"property": None}),
@@ -65,7 +66,7 @@ def build_page(
         **_build_metric_values(stats, state, query, dashboard, now),
         "countries": lists[COUNTRIES],
         **_build_country_values(state, data[COUNTRIES]),
-        "panels": {panel: build_panel(state, panel, lists[choose_list(state, panel)]) for panel in PANEL_TYPES},
+        "panels": {panel: build_panel(state, panel, lists[choose_list(state, panel)], places) for panel in PANEL_TYPES},
         **build_goal_values(stats, state, query, dashboard),
     }
 

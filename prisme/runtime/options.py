@@ -279,7 +279,16 @@ OPTIONS = (
         "geoip_db",
         FILE,
         "",
-        "A database in MaxMind's format (MMDB) for looking up the country of an address; empty means the bundled one.",
+        "A database in MaxMind's format (MMDB) for looking up where an address is; empty means the one that "
+        "`prisme geoip update` installed, or else the bundled one, which has countries alone.",
+    ),
+    Option(
+        _VISITS,
+        "geoip_precision",
+        choice("country", "region", "city"),
+        "city",
+        "The most that is stored of where a visitor is, as far as the database knows it: the country alone, also the "
+        "region, or also the city.",
     ),
     Option(
         _VISITS,

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from prisme.base.goals import Definitions
 from prisme.base.timexpr import SECOND
 from prisme.stats.buckets import WEEK, bucket_number, hour_of_week
-from prisme.stats.columns import DURATION, EVENTS, SERIES, TOPS
+from prisme.stats.columns import DURATION, EVENTS, PLACES, SERIES, TOPS
 from prisme.stats.conditions import Conditions
 from prisme.stats.filters import DOMAIN, Filters
 from prisme.stats.frames import Frame, Series, make_frame, make_list, make_series
@@ -36,6 +36,7 @@ _VALUES: Final = load_sql("property_values") + _MOST_FREQUENT
 _HOURS: Final = load_sql("weekday_hours")
 _LIVE_VISITORS: Final = load_sql("live_visitors")
 _DOMAINS: Final = load_sql("domains")
+_PLACES: Final = load_sql("places")
 _FIRST_EVENT: Final = load_sql("first_event")
 
 
@@ -155,6 +156,12 @@ class Stats:
         conditions = self.conditions(of_domain, 0, 0)
         query = _DOMAINS.format(rows=conditions.rows_ever("sessions"), limit=conditions.bind(MOST_DOMAINS))
         return [(domain, first, last) for domain, first, last in self.run(query, conditions)]
+
+    def known_places(self, filters: Filters, span: Span) -> set[str]:
+        """Return those of `PLACES` that any session of the span has; of the filters, only that on `domain` counts."""
+        conditions = self.conditions(filters, span.start, span.end)
+        (found,) = self.run(_PLACES.format(rows=conditions.rows_unfiltered("sessions")), conditions)
+        return {name for name, is_known in zip(PLACES, found, strict=True) if is_known}
 
     def first_event(self, domains: Collection[str]) -> int | None:
         """Return the time of the first event of some domains that is no pageview, in microseconds; None for none."""

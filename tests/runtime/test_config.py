@@ -52,6 +52,7 @@ TEXTS: dict[str, tuple[str, object]] = {
     "bot_filter": ("basic", "basic"),
     "bot_allow": ("^MyApp/, okhttp", ("^MyApp/", "okhttp")),
     "geoip_db": (__file__, Path(__file__)),
+    "geoip_precision": ("region", "region"),
     "sessionstorage_session_inactive_ttl": ("1h", 3600.0),
     "sessionstorage_max_sessions_per_visitor": ("8", 8),
     "eventstore_max_batch_size": ("1", 1),
