@@ -14,6 +14,7 @@ from prisme.access.setup import Setup
 from prisme.access.sites import SiteList
 from prisme.ingest.batch import Recorder
 from prisme.journal.appender import Appender
+from prisme.operations.background import Background
 from prisme.operations.daily import Daily
 from prisme.operations.registry import Operations
 from prisme.runtime.clock import Clock
@@ -138,23 +139,6 @@ class Prisme:
         self._control = Control(folder.path)
         list_ = SiteList(self._control, config.origins, config.aliases)
         self._registry = SiteRegistry(list_, self._sites, self._refused)
-        routes, not_found = self._event_routes(), None
-        if config.mode == "default":
-            templates = make_templates(config)
-            deps = ReadingDeps(
-                config,
-                self._control,
-                templates,
-                self._stores.database,
-                self._intake,
-                self._sites,
-                self._registry,
-                self._clock,
-                log,
-            )
-            routes |= reading_routes(deps, setup, self._closing)
-            not_found = missing.endpoint(templates)
-        _check_base_path(config.base_path, routes)
         self._operations = Operations(
             online_context(
                 config,
@@ -168,6 +152,25 @@ class Prisme:
                 log,
             )
         )
+        self._background = Background(self._operations)
+        routes, not_found = self._event_routes(), None
+        if config.mode == "default":
+            templates = make_templates(config)
+            deps = ReadingDeps(
+                config,
+                self._control,
+                templates,
+                self._stores.database,
+                self._intake,
+                self._sites,
+                self._registry,
+                self._background,
+                self._clock,
+                log,
+            )
+            routes |= reading_routes(deps, setup, self._closing)
+            not_found = missing.endpoint(templates)
+        _check_base_path(config.base_path, routes)
         self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log, config.base_path, not_found)
         self._batching = Batching(self._app)
 
@@ -190,12 +193,14 @@ class Prisme:
                 self._announce(notices)
                 await asyncio.wait({*serving, writing, housekeeping, stopped}, return_when=asyncio.FIRST_COMPLETED)
             finally:
+                self._background.cancel()
                 try:
                     await lifecycle.drain(servers, serving, self._batching, self._stores.database.stop_reading)
                 finally:
                     if operator is not None:
                         await asyncio.to_thread(operator.close)
                     await asyncio.to_thread(daily.close)
+                    await asyncio.to_thread(self._background.close)
                     housekeeping.cancel()
                     self.writer.stop()
                     ended = await asyncio.gather(*serving, housekeeping, writing, return_exceptions=True)

@@ -30,7 +30,7 @@ class Retention:
         Raises NotFoundError or AccessError.
         """
         if days is not None and not 0 <= days <= MOST_DAYS:
-            raise AccessError(f"{days} days: write a number from 1 to {MOST_DAYS}, or 0 for ever")
+            raise AccessError("{days} days: write a number from 1 to {most}, or 0 for ever", days=days, most=MOST_DAYS)
         if site not in read_rules(self._control):
             self._sites.find(site)
         with self._control.change() as connection:
@@ -52,7 +52,7 @@ def read_days(text: str) -> int | None:
     if text == "none":
         return None
     if not text.isascii() or not text.isdigit() or len(text) > len(str(MOST_DAYS)):
-        raise AccessError(f"{text[:64]!r} is no number of days, such as 90; 0 is for ever, none removes the rule")
+        raise AccessError("{text!r} is no number of days, such as 90; 0 is for ever", text=text[:64])
     return int(text)
 
 

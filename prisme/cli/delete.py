@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from prisme.base.errors import InputError
+from prisme.cli.access import system_user
 from prisme.cli.operate import Operator, add_folder, confirm, run_command
 from prisme.cli.parser import Parser
 
@@ -73,8 +74,14 @@ def _do(flags: argparse.Namespace, config: "Config") -> None:
 
 
 def _confirmed(arguments: "Arguments", before: str | None, flags: argparse.Namespace) -> "Arguments":
+    from prisme.access.grants import operator
+
     return msgspec.structs.replace(
-        arguments, before=before or arguments.before, dry_run=flags.dry_run, compacts=not flags.no_compact
+        arguments,
+        before=before or arguments.before,
+        dry_run=flags.dry_run,
+        compacts=not flags.no_compact,
+        by=operator(system_user()).actor,
     )
 
 

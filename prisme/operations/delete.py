@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from prisme.access import audit
+from prisme.access.grants import Grant
 from prisme.base import timexpr
 from prisme.base.domains import any_port, host_of, is_wildcard
 from prisme.base.errors import InputError
@@ -15,7 +17,7 @@ from prisme.operations.context import Context
 from prisme.operations.job import Job
 from prisme.stats import filters
 from prisme.stats.conditions import allowed
-from prisme.store.deletion import TABLES, Choice, Deletion
+from prisme.store.deletion import TABLES, Choice, Counts, Deletion
 from prisme.store.errors import StoreError, UnavailableError
 from prisme.visit.origins import OriginError, parse_entry
 from prisme.visit.sessions import LONGEST
@@ -31,6 +33,7 @@ class Arguments(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
     With `path`, a filter such as `/a,/b/*`, only what happened on these paths is meant. `before` is a moment as in the
     statistics API, compared with the beginning of a visit. `compacts`: rewrite the file where that makes it smaller.
+    `by` is whom the audit log names.
     """
 
     site: str | None = None
@@ -39,6 +42,7 @@ class Arguments(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     before: str | None = None
     dry_run: bool = False
     compacts: bool = True
+    by: str = "cli"
 
 
 class Deleted(msgspec.Struct):
@@ -63,7 +67,12 @@ def run(context: Context, arguments: Arguments, job: Job) -> Deleted:
     """Delete, and make the file smaller where that gives something back. Raises InputError, StoreError and the like."""
     before = _read_moment(arguments.before, context.clock())
     choice = _choose(arguments, before)
-    deleted = delete(context, choice, job, dry_run=arguments.dry_run)
+    deleted = Deleted(dict.fromkeys(TABLES, 0), 0)
+    try:
+        delete(context, choice, job, arguments.dry_run, deleted)
+    finally:
+        if not arguments.dry_run and not deleted.is_nothing:
+            _audit(context, arguments, deleted)
     if before is not None:
         deleted.before = _show_moment(before)
     if arguments.compacts and not arguments.dry_run and not deleted.is_nothing:
@@ -79,8 +88,11 @@ def compact_after(deleted: Deleted, work: Callable[[], Compaction | None]) -> No
         deleted.fault = str(error)
 
 
-def delete(context: Context, choice: Choice, job: Job, dry_run: bool) -> Deleted:
-    """Delete what is chosen; those of its visits that are open end, so that their devices begin new ones."""
+def delete(context: Context, choice: Choice, job: Job, dry_run: bool, deleted: Deleted) -> None:
+    """Delete what is chosen; those of its visits that are open end, so that their devices begin new ones.
+
+    What was done so far is added to `deleted`, also if it fails or is cancelled then.
+    """
     try:
         now = context.clock()
         job.tell("storing what was accepted")
@@ -88,27 +100,42 @@ def delete(context: Context, choice: Choice, job: Job, dry_run: bool) -> Deleted
         job.tell("counting")
         with Deletion(context.database, context.loader, choice, job.cancellation) as deletion:
             if dry_run:
-                return Deleted(*deletion.count())
+                _add(deleted, deletion.count())
+                return
             ttl = int(context.config.sessionstorage_session_inactive_ttl * timexpr.SECOND)
             context.forget(deletion.open_visits(now - ttl - _MARGIN, now - LONGEST - _MARGIN))
             context.settle()  # what was accepted before they ended
-            return _delete(deletion, job)
+            _delete(deletion, job, deleted)
     except (StoreError, UnavailableError):
         job.check()  # it may have failed because it was cancelled
         raise
 
 
-def _delete(deletion: Deletion, job: Job) -> Deleted:
-    deleted, done = Deleted(dict.fromkeys(TABLES, 0), 0), 0
+def _delete(deletion: Deletion, job: Job, deleted: Deleted) -> None:
+    done = 0
     job.tell("deleting", 0, deletion.visits, "visits")
     for visits, counts in deletion.steps():
         done += visits
-        deleted.changed += counts.changed
-        for table, count in counts.rows.items():
-            deleted.rows[table] += count
+        _add(deleted, counts)
         if done < deletion.visits:
             job.tell("deleting", done, deletion.visits, "visits")
-    return deleted
+
+
+def _add(deleted: Deleted, counts: Counts) -> None:
+    deleted.changed += counts.changed
+    for table, count in counts.rows.items():
+        deleted.rows[table] += count
+
+
+def _audit(context: Context, arguments: Arguments, deleted: Deleted) -> None:
+    """Record it, without the visitor's id, which was to be deleted."""
+    parts = [f"{name} {value}" for name in ("path", "before") if (value := getattr(arguments, name)) is not None]
+    if arguments.visitor is not None:
+        parts.append("one visitor")
+    detail = ", ".join([*parts, f"{deleted.rows['sessions']} sessions", f"{deleted.changed} in part"])
+    by = Grant(arguments.by, "", frozenset(), ())
+    with context.control.change() as connection:
+        audit.record(connection, context.clock() // timexpr.SECOND, by, "data.delete", arguments.site or "*", detail)
 
 
 def _choose(arguments: Arguments, before: int | None) -> Choice:

@@ -37,7 +37,9 @@ def run(context: Context, arguments: Arguments, job: Job) -> Deleted:
     """Delete, and rewrite the file where a quarter of it is free. Raises StoreError, UnavailableError and the like."""
     choice = _choose(context, arguments, job)
     dry_run = arguments.dry_run or arguments.site is not None
-    deleted = Deleted(dict.fromkeys(TABLES, 0), 0) if choice is None else delete(context, choice, job, dry_run)
+    deleted = Deleted(dict.fromkeys(TABLES, 0), 0)
+    if choice is not None:
+        delete(context, choice, job, dry_run, deleted)
     if not dry_run:
         compact_after(deleted, lambda: _compact(context, deleted, job))
     return deleted

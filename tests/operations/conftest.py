@@ -20,7 +20,8 @@ SELECT
     200 AS exit_status, printf('prisme_%016X', hash(id)) AS visitor_id,
     CAST(format('{:08x}-{:04x}-7000-8000-{:012x}', ms >> 16, ms & 65535, id) AS UUID) AS session_uuid,
     'Windows' AS operating_system, 'Firefox' AS browser_family, 'Other' AS device, 'desktop' AS device_type,
-    'direct' AS referrer_domain, 'FR' AS country_code, '' AS region, '' AS city, '' AS utm_source, '' AS utm_medium, '' AS utm_campaign,
+    'direct' AS referrer_domain, 'FR' AS country_code, '' AS region, '' AS city,
+    '' AS utm_source, '' AS utm_medium, '' AS utm_campaign,
     '' AS utm_term, '' AS utm_content, '' AS click_id, 3 AS pageviews, 0 AS events
 FROM (SELECT id, ($start + id * 1_000_000) // 1000 AS ms FROM range($count) AS made(id))
 """
