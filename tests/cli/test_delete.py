@@ -103,3 +103,20 @@ def test_with_a_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         assert "kept for 90 days, by a rule of its own" in capsys.readouterr().out
         assert main(["site", "retention", "new.example", "none", *at]) == 0
         assert "as the option" in capsys.readouterr().out
+
+
+def test_no_byte_of_a_deleted_visitor_stays(tmp_path: Path) -> None:
+    with LiveServer(tmp_path, trust_proxy="true") as server:
+        view(server, "http://example.com/", "", "192.0.2.1", "member-17-of-example")
+        view(server, "http://example.com/", "", "192.0.2.2", "somebody-else")
+        server.settle()
+
+    def has(text: bytes) -> bool:
+        return any(text in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+    assert has(b"member-17-of-example")
+    at = ["--data-dir", str(tmp_path)]
+    assert main(["delete", "--visitor", "member-17-of-example", "--yes", *at]) == 0
+    assert main(["compact", "--always", *at]) == 0
+    assert not has(b"member-17-of-example")
+    assert has(b"somebody-else")

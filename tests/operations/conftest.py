@@ -15,15 +15,20 @@ _SESSIONS = """
 INSERT INTO sessions BY NAME
 SELECT
     printf(CASE WHEN id % 20 < 15 THEN 'site%d.old.example' ELSE 'site%d.example.com' END, id % 20) AS domain,
-    make_timestamp($start + id * 1_000_000) AS entry_timestamp,
-    '/' AS entry_path, make_timestamp($start + id * 1_000_000 + 2) AS exit_timestamp, '/2' AS exit_path,
+    make_timestamp(began) AS entry_timestamp,
+    '/' AS entry_path, make_timestamp(began + 2) AS exit_timestamp, '/2' AS exit_path,
     200 AS exit_status, printf('prisme_%016X', hash(id)) AS visitor_id,
-    CAST(format('{:08x}-{:04x}-7000-8000-{:012x}', ms >> 16, ms & 65535, id) AS UUID) AS session_uuid,
+    CAST(
+        format('{:08x}-{:04x}-7000-8000-{:012x}', ms >> 16, ms & 65535, hash(began) & 281_474_976_710_655) AS UUID
+    ) AS session_uuid,
     'Windows' AS operating_system, 'Firefox' AS browser_family, 'Other' AS device, 'desktop' AS device_type,
     'direct' AS referrer_domain, 'FR' AS country_code, '' AS region, '' AS city,
     '' AS utm_source, '' AS utm_medium, '' AS utm_campaign,
     '' AS utm_term, '' AS utm_content, '' AS click_id, 3 AS pageviews, 0 AS events
-FROM (SELECT id, ($start + id * 1_000_000) // 1000 AS ms FROM range($count) AS made(id))
+FROM (
+    SELECT id, $start + id * 1_000_000 + CAST(hash(id) % 1_000_000 AS BIGINT) AS began, began // 1000 AS ms
+    FROM range($count) AS made(id)
+)
 """
 _PAGEVIEWS = """
 INSERT INTO pageviews BY NAME
