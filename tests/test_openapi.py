@@ -126,7 +126,7 @@ def test_examples_are_accepted_and_stored(server: LiveServer) -> None:
     Annotations(control, SiteList(control, ("example.com",), ())).add(operator("test"), "example.com", "First", 0)
     for path, method in OPERATIONS:
         request = example(path, method)
-        request.headers.update(token if path.startswith("/api/v1/") else {})
+        request.headers.update(token if path.startswith(("/api/v1/", "/mcp")) else {})
         request.url = request.url.copy_with(host="127.0.0.1", port=server.port)
         request.headers["Host"] = f"127.0.0.1:{server.port}"
         answer = server.http.send(request)

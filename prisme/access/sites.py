@@ -60,6 +60,10 @@ class SiteList:
 
     def __init__(self, control: Control, origins: Sequence[str], aliases: Sequence[tuple[str, str]]) -> None:
         self._control = control
+        self.set_options(origins, aliases)
+
+    def set_options(self, origins: Sequence[str], aliases: Sequence[tuple[str, str]]) -> None:
+        """Take other options over."""
         self._origins = tuple(dict.fromkeys(parse_entry(origin) for origin in origins))
         self._aliases = dict(aliases)
 

@@ -94,6 +94,14 @@ def read(parameters: Mapping[str, str]) -> Filters:
     return {name: _make_filter(parse(name, parameters[name])) for name in list_names(parameters)}
 
 
+def domains_in_full(filters: Filters) -> frozenset[str] | None:
+    """Return the domains that the filters choose, if they name them in full; None for any."""
+    one = filters.get(DOMAIN)
+    if one is None or not one.includes or any(len(pattern) > 1 for pattern in one.includes):
+        return None
+    return frozenset(pattern[0] for pattern in one.includes)
+
+
 def is_filter(name: str) -> bool:
     """Whether a query parameter is a filter."""
     return name in NAMES or name.startswith(PROPERTY)

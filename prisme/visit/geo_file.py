@@ -47,6 +47,14 @@ class GeoSource:
         """Open the file that is there now. In any thread. Raises GeoError."""
         return open_file(self.path, self._scratch)
 
+    def at(self, paths: Sequence[Path]) -> "GeoSource":
+        """The same for other paths."""
+        return GeoSource(paths, self._scratch)
+
+    def follow(self, other: "GeoSource") -> None:
+        """Open the files of another one from now on; its file counts as changed, so that it is looked at again."""
+        self._paths, self._stamp = other._paths, None
+
     def _look(self) -> tuple[Path, int, int, int] | None:
         path = self.path
         try:

@@ -69,6 +69,12 @@ class UserAgents:
         self._parse_cached = lru_cache(_CACHED)(self._parse)
         self._read_cached = lru_cache(_CACHED)(self._read)
 
+    def set_refuse_bot(self, refuse_bot: RefuseBot) -> None:
+        """Refuse other bots from now on."""
+        self._refuse_bot = refuse_bot
+        self._parse_cached.cache_clear()
+        self._read_cached.cache_clear()
+
     def read(self, user_agent: bytes, platform: bytes, model: bytes, mobile: bytes) -> Reading:
         """Read User-Agent, Sec-CH-UA-Platform, -Model and -Mobile: the headers as they came, empty where absent."""
         model = model if len(model) <= _LONGEST_MODEL else b""

@@ -130,10 +130,12 @@ def build_housekeeping(
 
 def build_sites(config: Config) -> Sites:
     """The sites whose pages are counted, and how their URLs are read. Raises OriginError."""
-    return Sites(
-        Origins(config.origins),
-        Rules(config.aliases, config.page_parameters, config.trailing_slash, config.ignored_referrers),
-    )
+    return Sites(Origins(config.origins), read_rules(config))
+
+
+def read_rules(config: Config) -> Rules:
+    """How URLs are read."""
+    return Rules(config.aliases, config.page_parameters, config.trailing_slash, config.ignored_referrers)
 
 
 def inactive_ttl(config: Config) -> int:

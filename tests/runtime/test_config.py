@@ -125,7 +125,7 @@ def reference() -> str:
             default = str(option.default).lower() if isinstance(option.default, bool) else option.default
             default = str(default).replace(",", "`, `") if option.name == "ignored_referrers" else default
             shown = f"`{default}`" if default != "" else "empty"
-            words = f"{option.help} Value: {option.type.expected}.".replace("*.", "\\*.")
+            words = f"{option.about} Value: {option.type.expected}.".replace("*.", "\\*.")
             lines.append(f"| `{option.name}` | {shown} | {words} |")
     return "\n".join(lines) + "\n"
 
