@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from prisme import __version__
-from prisme.cli import access, completion, default_config, demo, export, geoip, serve, site, status
+from prisme.cli import access, compact, completion, default_config, delete, demo, export, geoip, serve, site, status
 from prisme.runtime.config import suggest
 from prisme.runtime.open_files import open_standard_streams
 
@@ -13,6 +13,8 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "serve": serve.make_parser,
     "demo": demo.make_parser,
     "status": status.make_parser,
+    "delete": delete.make_parser,
+    "compact": compact.make_parser,
     "export": export.make_parser,
     "site": site.make_site_parser,
     "user": access.make_user_parser,
@@ -26,6 +28,8 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "serve": serve.command,
     "demo": demo.command,
     "status": status.command,
+    "delete": delete.command,
+    "compact": compact.command,
     "export": export.command,
     "site": site.command,
     "user": access.user,
@@ -52,6 +56,8 @@ commands:
   serve           {serve.SUMMARY}
   demo            {demo.SUMMARY}
   status          {status.SUMMARY}
+  delete          {delete.SUMMARY}
+  compact         {compact.SUMMARY}
   export          {export.SUMMARY}
   site            {site.SUMMARY}
   user            {access.USERS}

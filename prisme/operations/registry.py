@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from prisme.base.errors import InputError
-from prisme.operations import export, status
+from prisme.operations import compact, delete, export, retain, status
 from prisme.operations.context import Context
 from prisme.operations.job import CancelledError, Job
 from prisme.runtime.local_socket import DATA, ERROR, PROGRESS, RESULT, ConnectionClosedError, Exchange
@@ -28,7 +28,10 @@ class Operation(NamedTuple):
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
+    "compact": Operation(compact.Arguments, compact.run, is_alone=True),
+    "delete": Operation(delete.Arguments, delete.run, is_alone=True),
     "export": Operation(export.Arguments, export.run, is_alone=True),
+    "retain": Operation(retain.Arguments, retain.run, is_alone=True),
     "status": Operation(status.Arguments, status.run),
 }
 

@@ -389,6 +389,14 @@ OPTIONS = (
     ),
     Option(
         _STORE,
+        "retention_days",
+        whole_number(0, 36_500),
+        "0",
+        "Visits that began more than this many days ago, counted in whole days (UTC), are deleted once a day. 0 keeps "
+        "them for ever. Sites can have rules of their own.",
+    ),
+    Option(
+        _STORE,
         "duckdb_memory_limit",
         memory("64MB", "1000TB"),
         "25%",

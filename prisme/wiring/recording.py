@@ -11,6 +11,7 @@ from typing import NamedTuple
 from prisme.ingest.availability import Availability
 from prisme.ingest.services import Lookups, Services
 from prisme.journal.appender import Appender
+from prisme.operations.daily import Daily
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
 from prisme.runtime.freespace import FreeSpace
@@ -95,7 +96,12 @@ def build_services(config: Config, stores: Stores, journal: Appender) -> Service
 
 
 def build_housekeeping(
-    services: Services, stores: Stores, registry: SiteRegistry, now: Callable[[], int], log: logging.Logger
+    services: Services,
+    stores: Stores,
+    registry: SiteRegistry,
+    daily: Daily,
+    now: Callable[[], int],
+    log: logging.Logger,
 ) -> Housekeeping:
     """What has to be done every second while events are recorded; `now` gives microseconds."""
 
@@ -118,6 +124,7 @@ def build_housekeeping(
         Task(lambda: services.sessions.sweep(now())),
         Task(countries.look, every=_LOOK_TICKS),
         Task(countries.report, every=_REPORT_TICKS),
+        Task(daily.look),
     )
 
 
