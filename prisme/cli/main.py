@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from prisme import __version__
-from prisme.cli import access, completion, default_config, demo, serve, site, status
+from prisme.cli import access, backup, completion, default_config, demo, serve, site, status
 from prisme.runtime.config import suggest
 from prisme.runtime.open_files import open_standard_streams
 
@@ -13,6 +13,7 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "serve": serve.make_parser,
     "demo": demo.make_parser,
     "status": status.make_parser,
+    "backup": backup.make_parser,
     "site": site.make_site_parser,
     "user": access.make_user_parser,
     "token": access.make_token_parser,
@@ -24,6 +25,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "serve": serve.command,
     "demo": demo.command,
     "status": status.command,
+    "backup": backup.command,
     "site": site.command,
     "user": access.user,
     "token": access.token,
@@ -48,6 +50,7 @@ commands:
   serve           {serve.SUMMARY}
   demo            {demo.SUMMARY}
   status          {status.SUMMARY}
+  backup          {backup.SUMMARY}
   site            {site.SUMMARY}
   user            {access.USERS}
   token           {access.TOKENS}

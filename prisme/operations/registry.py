@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from prisme.base.errors import InputError
-from prisme.operations import status
+from prisme.operations import backup, status
 from prisme.operations.context import Context
 from prisme.operations.job import CancelledError, Job
 from prisme.runtime.local_socket import DATA, ERROR, PROGRESS, RESULT, ConnectionClosedError, Exchange
@@ -28,6 +28,7 @@ class Operation(NamedTuple):
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
+    "backup": Operation(backup.Arguments, backup.run, is_alone=True),
     "status": Operation(status.Arguments, status.run),
 }
 

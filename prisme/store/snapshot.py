@@ -25,9 +25,7 @@ def creating(target: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
         part.touch(mode=0o600)
         yield part
-        _sync(part)
-        part.replace(target)
-        _sync(target.parent)
+        settle(part, target)
     finally:
         part.unlink(missing_ok=True)
 
@@ -99,6 +97,13 @@ def _replaced(path: Path) -> Path:
 def _remove(copy: Path) -> None:
     for path in (copy, copy.with_name(f"{copy.name}.wal")):
         path.unlink(missing_ok=True)
+
+
+def settle(part: Path, path: Path) -> None:
+    """Rename a file that is written, once it is on the disk. Raises OSError."""
+    _sync(part)
+    part.replace(path)
+    _sync(path.parent)
 
 
 def _sync(path: Path) -> None:
