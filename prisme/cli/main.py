@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from prisme import __version__
-from prisme.cli import access, backup, completion, default_config, demo, serve, site, status
+from prisme.cli import access, backup, completion, default_config, demo, restore, serve, site, status
 from prisme.runtime.config import suggest
 from prisme.runtime.open_files import open_standard_streams
 
@@ -14,6 +14,7 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "demo": demo.make_parser,
     "status": status.make_parser,
     "backup": backup.make_parser,
+    "restore": restore.make_parser,
     "site": site.make_site_parser,
     "user": access.make_user_parser,
     "token": access.make_token_parser,
@@ -26,6 +27,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "demo": demo.command,
     "status": status.command,
     "backup": backup.command,
+    "restore": restore.command,
     "site": site.command,
     "user": access.user,
     "token": access.token,
@@ -51,6 +53,7 @@ commands:
   demo            {demo.SUMMARY}
   status          {status.SUMMARY}
   backup          {backup.SUMMARY}
+  restore         {restore.SUMMARY}
   site            {site.SUMMARY}
   user            {access.USERS}
   token           {access.TOKENS}
