@@ -165,7 +165,9 @@ def check_archive(path: Path, flags: argparse.Namespace) -> "Manifest":
             for name, file in files.items():
                 reader.unpack(name, file, lambda name, at, all_: tell(Progress(f"unpacking {name}", at, all_, "bytes")))
             reader.end()
-            check_files(reader.manifest, files, Path(folder), lambda *done: tell(Progress(*done, "rows")))
+            check_files(
+                reader.manifest, files, Path(folder), lambda what, at, all_: tell(Progress(what, at, all_, "rows"))
+            )
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
     return reader.manifest

@@ -17,8 +17,9 @@ class Context(NamedTuple):
     """`settle` loads all that was accepted so far, and raises StoreError if that fails.
 
     `forget` ends visits, by their uuids, so that what their devices send next begins new ones; `renew` is called when
-    other files of accounts and sites are in place. `take_over`, for whoever holds the loader, ends all visits, and gives
-    the journal's segments with all that was accepted up to then; it raises StoreError. `clock` gives microseconds. For any thread but the event loop's.
+    other files of accounts and sites are in place. `take_over` is for whoever holds the loader: it ends all visits, and
+    gives the journal's segments with all that was accepted up to then; it raises StoreError. `clock` gives
+    microseconds. For any thread but the event loop's.
     """
 
     config: Config

@@ -109,9 +109,7 @@ def offline_context(config: Config, log: logging.Logger) -> Iterator[Context]:
         )
 
 
-def perform_offline(
-    config: Config, name: str, arguments: Mapping[str, Any], job: Job, log: logging.Logger
-) -> Any:
+def perform_offline(config: Config, name: str, arguments: Mapping[str, Any], job: Job, log: logging.Logger) -> Any:
     """The result of an operation on a data folder that no server uses. Raises what it raises, and FolderError."""
     offline = OPERATIONS[name].offline
     if offline is None:
@@ -119,7 +117,9 @@ def perform_offline(
             return Operations(context).perform(name, arguments, job)
     with Folder(config.data_dir) as folder:
         restoration.finish(folder.path, log)
-        return offline(ClosedContext(config, folder, _now, log), msgspec.convert(arguments, OPERATIONS[name].arguments), job)
+        return offline(
+            ClosedContext(config, folder, _now, log), msgspec.convert(arguments, OPERATIONS[name].arguments), job
+        )
 
 
 def _now() -> int:

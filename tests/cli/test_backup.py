@@ -150,3 +150,12 @@ def test_no_room_is_told_before(
     assert "a backup is copied within" in told
     assert "MB are free" in told
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_key_is_in_it(server: LiveServer, tmp_path: Path) -> None:
+    assert backup(server, tmp_path / "a.tar", "--quiet") == 0
+    text = (tmp_path / "a.tar").read_bytes()
+    with contextlib.closing(sqlite3.connect(server.folder / "secrets.sqlite")) as secrets:
+        keys = [key for (key,) in secrets.execute("SELECT salt FROM salts") if any(key)]
+    assert keys
+    assert not [key for key in keys if key in text]

@@ -11,7 +11,7 @@ import signal
 import sqlite3
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from prisme.cli.main import main
 from prisme.store.schema import read_steps
 from prisme.store.table_sums import list_tables, sum_table
 from tests.faults.load import HOME, LONG, PAGEVIEWS, check_visits
-from tests.server import LiveServer, browser, open_tables
+from tests.server import LiveServer, browser
 
 PATHS = "SELECT path FROM pageviews ORDER BY path"
 # What a kill may come before; the audit events of Python (PEP 578).
@@ -199,7 +199,12 @@ def test_damaged_archives_change_nothing(
     changed[len(whole) // 2] ^= 1
     bad = tmp_path / "bad.tar"
     with LiveServer(saved.folder) if is_online else contextlib.nullcontext():
-        for text in (bytes(changed), whole[: len(whole) // 2], repack(saved.archive, drop_rows), repack(saved.archive, no_accounts)):
+        for text in (
+            bytes(changed),
+            whole[: len(whole) // 2],
+            repack(saved.archive, drop_rows),
+            repack(saved.archive, no_accounts),
+        ):
             bad.write_bytes(text)
             assert run("restore", bad, "--yes", "--data-dir", saved.folder) == 1
             assert "or it is damaged" in capsys.readouterr().err
