@@ -67,6 +67,11 @@ NOT_THERE = Refusal("not_there", 404, "not found")
 NOT_PUBLIC = Refusal("not_public", 404, "nothing is public at this address")
 TOO_MANY_ATTEMPTS = Refusal("too_many_attempts", 429, "too many wrong passwords: try again later")
 QUESTION_INVALID = Refusal("question_invalid", 400, "invalid parameter")
+NOT_ACCEPTABLE = Refusal(
+    "not_acceptable", 406, "the response is JSON: send Accept: application/json, text/event-stream"
+)
+# A message of the Model Context Protocol that is none: the body is a JSON-RPC error.
+MESSAGE_INVALID = Refusal("message_invalid", 400, "invalid message")
 FIELDS_INVALID = Refusal("fields_invalid", 400, "invalid fields")
 STATS_LATE = Refusal("stats_late", 503, "the query took too long", retry_after=10)
 STATS_LOST = Refusal("stats_lost", 503, "the database failed and is being reopened", retry_after=10)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from prisme import __version__
-from prisme.cli import access, backup, completion, default_config, demo, restore, serve, site, status
+from prisme.cli import access, backup, completion, default_config, demo, export, geoip, restore, serve, site, status
 from prisme.runtime.config import suggest
 from prisme.runtime.open_files import open_standard_streams
 
@@ -13,12 +13,14 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "serve": serve.make_parser,
     "demo": demo.make_parser,
     "status": status.make_parser,
+    "export": export.make_parser,
     "backup": backup.make_parser,
     "restore": restore.make_parser,
     "site": site.make_site_parser,
     "user": access.make_user_parser,
     "token": access.make_token_parser,
     "share": access.make_share_parser,
+    "geoip": geoip.make_geoip_parser,
     "default-config": default_config.make_parser,
     "completion": completion.make_parser,
 }
@@ -26,12 +28,14 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "serve": serve.command,
     "demo": demo.command,
     "status": status.command,
+    "export": export.command,
     "backup": backup.command,
     "restore": restore.command,
     "site": site.command,
     "user": access.user,
     "token": access.token,
     "share": access.share,
+    "geoip": geoip.command,
     "default-config": default_config.command,
     "completion": lambda words: completion.command(words, PARSERS),
 }
@@ -52,12 +56,14 @@ commands:
   serve           {serve.SUMMARY}
   demo            {demo.SUMMARY}
   status          {status.SUMMARY}
+  export          {export.SUMMARY}
   backup          {backup.SUMMARY}
   restore         {restore.SUMMARY}
   site            {site.SUMMARY}
   user            {access.USERS}
   token           {access.TOKENS}
   share           {access.SHARES}
+  geoip           {geoip.SUMMARY}
   default-config  {default_config.SUMMARY}
   completion      {completion.SUMMARY}
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from prisme.base.errors import InputError
-from prisme.operations import backup, restore, status
+from prisme.operations import backup, export, restore, status
 from prisme.operations.context import ClosedContext, Context
 from prisme.operations.job import CancelledError, Job
 from prisme.runtime.local_socket import DATA, ERROR, PROGRESS, RESULT, ConnectionClosedError, Exchange
@@ -31,6 +31,7 @@ class Operation(NamedTuple):
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "backup": Operation(backup.Arguments, backup.run, is_alone=True),
     "restore": Operation(restore.Arguments, restore.run, is_alone=True, offline=restore.run_offline),
+    "export": Operation(export.Arguments, export.run, is_alone=True),
     "status": Operation(status.Arguments, status.run),
 }
 
