@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from prisme.journal.segment import Segment, leftovers
+from prisme.operations import registry as operations
 from prisme.operations.context import ClosedContext, Context
 from prisme.operations.job import Job
-from prisme.operations.registry import OPERATIONS, Operations
+from prisme.operations.registry import Operations
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
 from prisme.store import recovery, restoration
@@ -111,14 +112,14 @@ def offline_context(config: Config, log: logging.Logger) -> Iterator[Context]:
 
 def perform_offline(config: Config, name: str, arguments: Mapping[str, Any], job: Job, log: logging.Logger) -> Any:
     """The result of an operation on a data folder that no server uses. Raises what it raises, and FolderError."""
-    offline = OPERATIONS[name].offline
-    if offline is None:
+    operation = operations.OPERATIONS[name]
+    if operation.offline is None:
         with offline_context(config, log) as context:
             return Operations(context).perform(name, arguments, job)
     with Folder(config.data_dir) as folder:
         restoration.finish(folder.path, log)
-        return offline(
-            ClosedContext(config, folder, _now, log), msgspec.convert(arguments, OPERATIONS[name].arguments), job
+        return operation.offline(
+            ClosedContext(config, folder, _now, log), msgspec.convert(arguments, operation.arguments), job
         )
 
 
