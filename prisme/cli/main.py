@@ -5,7 +5,21 @@ import sys
 from collections.abc import Callable, Sequence
 
 from prisme import __version__
-from prisme.cli import access, compact, completion, default_config, delete, demo, export, geoip, serve, site, status
+from prisme.cli import (
+    access,
+    backup,
+    compact,
+    completion,
+    default_config,
+    delete,
+    demo,
+    export,
+    geoip,
+    restore,
+    serve,
+    site,
+    status,
+)
 from prisme.runtime.config import suggest
 from prisme.runtime.open_files import open_standard_streams
 
@@ -16,6 +30,8 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "delete": delete.make_parser,
     "compact": compact.make_parser,
     "export": export.make_parser,
+    "backup": backup.make_parser,
+    "restore": restore.make_parser,
     "site": site.make_site_parser,
     "user": access.make_user_parser,
     "token": access.make_token_parser,
@@ -31,6 +47,8 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "delete": delete.command,
     "compact": compact.command,
     "export": export.command,
+    "backup": backup.command,
+    "restore": restore.command,
     "site": site.command,
     "user": access.user,
     "token": access.token,
@@ -59,6 +77,8 @@ commands:
   delete          {delete.SUMMARY}
   compact         {compact.SUMMARY}
   export          {export.SUMMARY}
+  backup          {backup.SUMMARY}
+  restore         {restore.SUMMARY}
   site            {site.SUMMARY}
   user            {access.USERS}
   token           {access.TOKENS}

@@ -25,9 +25,7 @@ def creating(target: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
         part.touch(mode=0o600)
         yield part
-        _sync(part)
-        part.replace(target)
-        _sync(target.parent)
+        settle(part, target)
     finally:
         part.unlink(missing_ok=True)
 
@@ -52,11 +50,11 @@ def replacing(path: Path, previous: Path) -> Iterator[Path]:
         if not filecmp.cmp(path, copy, shallow=False):
             raise OSError("the copy differs from the original")
         yield copy
-        _sync(copy)
+        sync(copy)
         previous.unlink(missing_ok=True)
         os.link(path, previous)
         copy.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     finally:
         remove(copy)
 
@@ -71,17 +69,17 @@ def swapping(path: Path, new: Path, previous: Path | None) -> Iterator[None]:
     if log.exists():
         raise OSError(f"{log} still exists, so the file does not have all data")
     kept = previous or _replaced(path)
-    _sync(new)
+    sync(new)
     kept.unlink(missing_ok=True)
     os.link(path, kept)
     new.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
     try:
         yield
     except BaseException:
         log.unlink(missing_ok=True)
         kept.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
         raise
     if previous is None:
         kept.unlink()
@@ -102,7 +100,21 @@ def remove(copy: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def settle(part: Path, path: Path) -> None:
+    """Rename a file that is written, once it is on the disk. Raises OSError."""
+    sync(part)
+    part.replace(path)
+    sync(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Delete a file, for good. Raises OSError."""
+    path.unlink()
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

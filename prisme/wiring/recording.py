@@ -16,6 +16,7 @@ from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
 from prisme.runtime.freespace import FreeSpace
 from prisme.runtime.housekeeping import Housekeeping, Task
+from prisme.store import restoration
 from prisme.store.connection import Limits
 from prisme.store.database import Database
 from prisme.store.errors import StoreError
@@ -57,6 +58,7 @@ def open_stores(
     closing: contextlib.ExitStack | contextlib.AsyncExitStack,
 ) -> Stores:
     """Open the files of a data folder; `closing` closes them. `now` in microseconds. Raises StoreError and GeoError."""
+    restoration.finish(folder.path, log)
     secrets = Secrets(folder.path / "secrets.sqlite", log, folder.disk)
     closing.callback(secrets.close)
     salts = Salts(secrets, now, inactive_ttl(config))
