@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from prisme import __version__
-from prisme.cli import access, completion, default_config, demo, serve, site, status
+from prisme.cli import access, completion, default_config, demo, query, serve, site, status
 from prisme.runtime.config import suggest
 from prisme.runtime.open_files import open_standard_streams
 
@@ -13,6 +13,7 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "serve": serve.make_parser,
     "demo": demo.make_parser,
     "status": status.make_parser,
+    "query": query.make_parser,
     "site": site.make_site_parser,
     "user": access.make_user_parser,
     "token": access.make_token_parser,
@@ -24,6 +25,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "serve": serve.command,
     "demo": demo.command,
     "status": status.command,
+    "query": query.command,
     "site": site.command,
     "user": access.user,
     "token": access.token,
@@ -42,12 +44,14 @@ addresses with visits, in one process and one folder.
   prisme site add example.com                  count a site, at once
   prisme user add ada --role admin             create an account
   prisme share add example.com --expires 30d   show the figures to somebody
+  prisme query "SELECT count(*) FROM sessions" ask in SQL
 """
 _COMMANDS = f"""\
 commands:
   serve           {serve.SUMMARY}
   demo            {demo.SUMMARY}
   status          {status.SUMMARY}
+  query           {query.SUMMARY}
   site            {site.SUMMARY}
   user            {access.USERS}
   token           {access.TOKENS}

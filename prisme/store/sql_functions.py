@@ -18,6 +18,8 @@ def _read() -> dict[str, frozenset[str]]:
 
 
 _SECTIONS = _read()
-FUNCTIONS = frozenset().union(*(names for title, names in _SECTIONS.items() if title not in {"tables", "types"}))
+_OTHERS = frozenset({"tables", "types", "keywords"})
+FUNCTIONS = frozenset().union(*(names for title, names in _SECTIONS.items() if title not in _OTHERS))
 TABLE_FUNCTIONS = _SECTIONS["tables"]
 TYPES = _SECTIONS["types"]
+KEYWORDS = _SECTIONS["keywords"]

@@ -180,12 +180,12 @@ def test_names_are_no_variables(runner: SqlRunner) -> None:
 
 
 def test_a_file_is_written_and_removed(runner: SqlRunner) -> None:
-    with runner.parquet("SELECT 1 AS a, 2 AS A, now() AS t FROM range(10)", LIMITS) as (path, is_cut):
+    with runner.parquet("SELECT 1 AS a, 2 AS A, now() AS t FROM range(10)", LIMITS) as (path, outcome):
         assert path.read_bytes()[:4] == b"PAR1"
-        assert not is_cut
+        assert outcome == (10, False)
     assert not path.exists()
-    with runner.parquet("FROM range(10)", Limits(20.0, 9, 1_000_000)) as (path, is_cut):
-        assert is_cut
+    with runner.parquet("FROM range(10)", Limits(20.0, 9, 1_000_000)) as (path, outcome):
+        assert outcome == (9, True)
     with pytest.raises(SqlError, match="larger than"), runner.parquet("FROM range(1000)", Limits(20.0, 1_000, 10)):
         pass
     with pytest.raises(LateError), runner.parquet(ENDLESS, Limits(0.2, 9, 1_000_000)):
