@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from prisme import __version__
-from prisme.cli import access, completion, default_config, demo, query, serve, site, status
+from prisme.cli import access, completion, default_config, demo, export, query, serve, site, status
 from prisme.runtime.config import suggest
 from prisme.runtime.open_files import open_standard_streams
 
@@ -14,6 +14,7 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "demo": demo.make_parser,
     "status": status.make_parser,
     "query": query.make_parser,
+    "export": export.make_parser,
     "site": site.make_site_parser,
     "user": access.make_user_parser,
     "token": access.make_token_parser,
@@ -26,6 +27,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "demo": demo.command,
     "status": status.command,
     "query": query.command,
+    "export": export.command,
     "site": site.command,
     "user": access.user,
     "token": access.token,
@@ -52,6 +54,7 @@ commands:
   demo            {demo.SUMMARY}
   status          {status.SUMMARY}
   query           {query.SUMMARY}
+  export          {export.SUMMARY}
   site            {site.SUMMARY}
   user            {access.USERS}
   token           {access.TOKENS}

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from prisme.base.errors import InputError
-from prisme.operations import query, status
+from prisme.operations import export, query, status
 from prisme.operations.context import Context
 from prisme.operations.job import CancelledError, Job
 from prisme.runtime.local_socket import DATA, ERROR, PROGRESS, RESULT, ConnectionClosedError, Exchange
@@ -28,6 +28,7 @@ class Operation(NamedTuple):
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
+    "export": Operation(export.Arguments, export.run, is_alone=True),
     "status": Operation(status.Arguments, status.run),
     "query": Operation(query.Arguments, query.run),
     "tables": Operation(query.NoArguments, query.describe_tables),

@@ -52,11 +52,3 @@ def _size(paths: Iterable[Path]) -> int:
         with contextlib.suppress(FileNotFoundError):  # removed just now
             size += path.stat().st_size
     return size
-
-
-def _size(paths: Iterable[Path]) -> int:
-    size = 0
-    for path in paths:
-        with contextlib.suppress(FileNotFoundError):  # removed just now
-            size += path.stat().st_size
-    return size

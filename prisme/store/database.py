@@ -14,6 +14,7 @@ from prisme.runtime.cancellation import Cancellation
 from prisme.runtime.priority import renice
 from prisme.store import snapshot
 from prisme.store.arrivals import Arrivals
+from prisme.store.comments import write_comments
 from prisme.store.connection import Limits, clear, connect
 from prisme.store.errors import WAY_BACK, StoreError
 from prisme.store.load_log import LoadLog
@@ -65,6 +66,7 @@ class Database:
             self._connection = self._connect()
             if upgrade(self._connection, path, limits, temporary, log):
                 self._connection = self._connect()
+            write_comments(self._connection)
             self.load_log = LoadLog(_find_latest(self._connection))
             self.arrivals = Arrivals(self.load_log)
             self._connection.execute(_ATTACH)
