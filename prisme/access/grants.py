@@ -9,11 +9,13 @@ from prisme.base import uri
 from prisme.base.domains import intersect, is_wildcard
 from prisme.base.errors import InputError
 
-# The scopes to read figures, to write notes on charts, and to manage accounts, tokens and share links.
+# The scopes to read figures, to write notes on charts, to read all tables with SQL, and to manage accounts, tokens and
+# share links.
 STATS: Final = "stats"
 ANNOTATE: Final = "annotate"
+QUERY: Final = "query"
 ADMIN: Final = "admin"
-SCOPES: Final = (STATS, ANNOTATE, ADMIN)
+SCOPES: Final = (STATS, ANNOTATE, QUERY, ADMIN)
 # Each is a condition of its own in queries: 100 are planned in a few milliseconds.
 _MAX_WILDCARDS: Final = 100
 

@@ -21,11 +21,14 @@ from prisme.stats.cache.responses import ResponseCache
 from prisme.stats.cache.sites import SiteCache
 from prisme.store.control import Control
 from prisme.store.database import Database
+from prisme.store.sql_runner import SqlRunner
 from prisme.visit.sites import Sites
 from prisme.web import badge, static
 from prisme.web.api import admin
+from prisme.web.api import query as query_api
 from prisme.web.api import stats as stats_api
 from prisme.web.api.admin import AdminApiDeps
+from prisme.web.api.query import QueryDeps
 from prisme.web.api.stats import StatsDeps
 from prisme.web.authentication import Authenticator
 from prisme.web.badge import BadgeDeps
@@ -67,6 +70,8 @@ from prisme.web.worker_pool import WorkerPool
 # logged in do not wait for a token's query, nor tokens for a share link's.
 _READERS_PER_RANK = 1
 _MAX_QUEUED = 64
+# Each may take as long as all queries of a page together.
+_MAX_SQL = 8
 # To look credentials up takes some 0.3 ms.
 _MAX_IDENTIFIED = 256
 
@@ -78,6 +83,7 @@ class ReadingDeps(NamedTuple):
     control: Control
     templates: Templates
     database: Database
+    queries: SqlRunner
     intake: Callable[[], Intake]
     urls: Sites
     sites: SiteRegistry
@@ -94,10 +100,11 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
         Accounts(control), Tokens(control), Shares(control), sharing, lambda: clock.wall() // 1_000_000_000
     )
     figures_pool = WorkerPool("figures", _READERS_PER_RANK, _MAX_QUEUED, low_priority=True, per_rank=True)
+    sql_pool = WorkerPool("sql", 1, _MAX_SQL, low_priority=True)
     access_pool = WorkerPool("access", 1, _MAX_QUEUED)
     identify_pool = WorkerPool("identify", 1, _MAX_IDENTIFIED)
     passwords = PasswordChecker(authenticator.accounts, authenticator.clock, clock.steady)
-    pools = (figures_pool, access_pool, identify_pool, passwords)
+    pools = (figures_pool, sql_pool, access_pool, identify_pool, passwords)
     for close in (*(pool.close for pool in pools), database.stop_reading):
         closing.callback(close)
     identifier = Identifier(authenticator, identify_pool)
@@ -139,6 +146,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
             **site.routes(dashboard_deps),
             **site_goals.routes(dashboard_deps),
             **admin.routes(admin_deps),
+            **query_api.routes(QueryDeps(deps.queries, source, identifier, sql_pool)),
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
             **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),
             **public.routes(access_page),

@@ -181,7 +181,7 @@ def test_a_conversation(
     out, error = capsys.readouterr()
     assert "End a query with a semicolon" in out
     assert "count_star()\n------------\n           3\n" in out
-    assert 'column "nope" not found' in error
+    assert '"nope" was not found' in error
     history = (tmp_path / "prisme" / "query_history").read_text()
     assert "+SELECT count(*)\n+FROM pageviews;" in history
     assert (tmp_path / "prisme" / "query_history").stat().st_mode & 0o077 == 0
