@@ -44,6 +44,11 @@ class Grant(msgspec.Struct, frozen=True):
         """Whether it is that of a person who is logged in, not of a token, a link or the command line."""
         return bool(self.account) and self.actor == f"user:{self.account}"
 
+    @property
+    def may_query(self) -> bool:
+        """Whether its holder may ask in SQL, which sees the rows of all sites."""
+        return QUERY in self.scopes and self.domains is None
+
     def narrow(self, scopes: Iterable[str], domains: tuple[str, ...] | None) -> "Grant":
         """The grant reduced to the given scopes and domains; `domains` None does not reduce it."""
         common = self.domains if domains is None else domains

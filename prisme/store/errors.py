@@ -59,6 +59,13 @@ class RefusedSqlError(SqlError):
     """It is not allowed, or too large."""
 
 
+class LateSqlError(LateError):
+    """A user's SQL missed its deadline of `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        Exception.__init__(self, f"the query took over {seconds:g} s: read fewer rows, or allow it more time")
+
+
 class BusySqlError(UnavailableError):
     """Another user's SQL ran until the deadline."""
 

@@ -15,7 +15,7 @@ from prisme.runtime.cancellation import Cancellation
 from prisme.runtime.memory_ceiling import MemoryCeiling
 from prisme.store.connection import STAGED
 from prisme.store.database import Database
-from prisme.store.errors import BusySqlError, SqlError
+from prisme.store.errors import BusySqlError, LateError, LateSqlError, SqlError, StoppedError
 from prisme.store.reader import Reader
 from prisme.store.sql_formats import Column, Encoder, Row
 from prisme.store.sql_guard import SqlGuard, first_line
@@ -38,11 +38,12 @@ _NESTED = re.compile(r"(STRUCT|MAP|UNION)\(|.*\[\d*\]$", re.DOTALL)
 
 
 class Limits(NamedTuple):
-    """Of one query: seconds; rows and bytes of its result, which is cut there."""
+    """Of one query: seconds, from `began` (monotonic) or now; rows and bytes of its result, which is cut there."""
 
     seconds: float
     rows: int
     bytes: int
+    began: float | None = None
 
 
 class Result(NamedTuple):
@@ -119,14 +120,18 @@ class SqlRunner:
 
     @contextlib.contextmanager
     def _reader(self, limits: Limits, cancellation: Cancellation | None) -> Iterator[Reader]:
-        began = time.monotonic()
-        if not self._turn.acquire(timeout=limits.seconds):
+        began = time.monotonic() if limits.began is None else limits.began
+        if not self._turn.acquire(timeout=max(limits.seconds - (time.monotonic() - began), 0)):
             raise BusySqlError
         try:
             with self._ceiling.hold(), Reader(self._database, limits.seconds, began, cancellation) as reader:
                 yield reader
         except duckdb.Error as error:  # those of the query itself: the reader explains all others
             raise SqlError(first_line(error)) from None
+        except StoppedError:
+            raise
+        except LateError:
+            raise LateSqlError(limits.seconds) from None
         finally:
             self._turn.release()
 

@@ -49,12 +49,14 @@ from prisme.web.pages import (
 )
 from prisme.web.pages import list as list_page
 from prisme.web.pages import setup as setup_page
+from prisme.web.pages import sql as sql_page
 from prisme.web.pages.endpoints import PageDeps
 from prisme.web.pages.health import Intake
 from prisme.web.pages.login import LoginDeps
 from prisme.web.pages.settings_changes import SettingsDeps
 from prisme.web.pages.setup import SetupDeps
 from prisme.web.pages.share import ShareDeps
+from prisme.web.pages.sql import SqlDeps
 from prisme.web.pages.templates import Templates
 from prisme.web.pages.viewer import DashboardDeps
 from prisme.web.password_check import PasswordChecker
@@ -147,6 +149,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
             **site_goals.routes(dashboard_deps),
             **admin.routes(admin_deps),
             **query_api.routes(QueryDeps(deps.queries, source, identifier, sql_pool)),
+            **sql_page.routes(SqlDeps(PageDeps(templates, sql_pool, identifier), deps.queries, source)),
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
             **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),
             **public.routes(access_page),

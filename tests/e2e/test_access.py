@@ -39,7 +39,7 @@ DASHBOARDS = (
     "/dashboard/suggest",
     "/dashboard/share",
 )
-PAGES = ("/", "/sites", "/site", "/site/goals", *DASHBOARDS, "/settings", *SETTINGS)
+PAGES = ("/", "/sites", "/site", "/site/goals", "/sql", *DASHBOARDS, "/settings", *SETTINGS)
 LISTS = ("top-pages", "sources", "top-countries", "top-custom-events", "custom-properties", "top-file-downloads")
 
 

@@ -1,14 +1,12 @@
 """`POST /api/v1/query`: SQL of admins, and of programs with the scope for it, on all tables of events."""
 
-import time
 from typing import Annotated, Final, Literal
 
 import msgspec
 
-from prisme.access.grants import QUERY, Grant
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
-from prisme.store.errors import BusySqlError, SqlError, UnavailableError
+from prisme.store.errors import SqlError, UnavailableError
 from prisme.store.sql_formats import CsvEncoder, JsonEncoder
 from prisme.store.sql_runner import Limits, SqlRunner
 from prisme.web import responses
@@ -57,11 +55,6 @@ class _Query(msgspec.Struct, forbid_unknown_fields=True):
 _decode = msgspec.json.Decoder(_Query).decode
 
 
-def may_query(grant: Grant) -> bool:
-    """Whether its holder may read all rows of all sites, with SQL."""
-    return QUERY in grant.scopes and grant.domains is None
-
-
 def routes(deps: QueryDeps) -> dict[str, Methods]:
     """The route of queries."""
     bodies = BodyReader()
@@ -82,7 +75,7 @@ async def _answer(deps: QueryDeps, request: Request, parsed: ParsedRequest, bodi
     grant = await deps.identifier.identify(request, parsed)
     if isinstance(grant, Refusal):
         return grant
-    if not may_query(grant):
+    if not grant.may_query:
         return refusal.SQL_NOT_ALLOWED
     body = await bodies.read(request.receive, parsed.content_length)
     query = body if isinstance(body, Refusal) else _read(parsed, body)
@@ -113,30 +106,20 @@ def _find_format(types: set[str]) -> Literal["json", "csv", "parquet"]:
 
 def _respond(deps: QueryDeps, parsed: ParsedRequest, query: _Query) -> Response | Refusal:
     """Run the query, in the thread of the pool; the time that it waited counts."""
-    seconds = max(deps.source.deadline - (time.monotonic() - parsed.began), 0.001)
     try:
-        body, is_cut = _encode(deps.runner, parsed, query, seconds)
+        body, is_cut = _encode(deps, parsed, query)
     except (SqlError, UnavailableError) as error:
-        return refuse_query(deps.source, error)
+        return deps.source.refuse(error)
     cut = [(b"x-prisme-truncated", b"true")] if is_cut else []
     return responses.make_response(200, [(b"content-type", _TYPES[query.format or "json"]), *cut, *_PRIVATE], body)
 
 
-def _encode(runner: SqlRunner, parsed: ParsedRequest, query: _Query, seconds: float) -> tuple[bytes, bool]:
+def _encode(deps: QueryDeps, parsed: ParsedRequest, query: _Query) -> tuple[bytes, bool]:
     if query.format == "parquet":
-        limits = Limits(seconds, query.max_rows, MOST_PARQUET_BYTES)
-        with runner.parquet(query.sql, limits, parsed.cancellation) as (path, outcome):
+        limits = Limits(deps.source.deadline, query.max_rows, MOST_PARQUET_BYTES, parsed.began)
+        with deps.runner.parquet(query.sql, limits, parsed.cancellation) as (path, outcome):
             return path.read_bytes(), outcome.is_cut
     encoder = CsvEncoder() if query.format == "csv" else JsonEncoder()
-    limits = Limits(seconds, query.max_rows, MOST_BYTES)
-    outcome = runner.encode(query.sql, limits, encoder, parsed.cancellation)
+    limits = Limits(deps.source.deadline, query.max_rows, MOST_BYTES, parsed.began)
+    outcome = deps.runner.encode(query.sql, limits, encoder, parsed.cancellation)
     return bytes(encoder.body), outcome.is_cut
-
-
-def refuse_query(source: StatsSource, error: SqlError | UnavailableError) -> Refusal:
-    """The refusal of SQL that has no result."""
-    if isinstance(error, SqlError):
-        return refusal.SQL_INVALID.with_reason(str(error))
-    if isinstance(error, BusySqlError):
-        return refusal.STATS_BUSY
-    return source.refuse(error)
