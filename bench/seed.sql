@@ -129,7 +129,7 @@ SELECT
     visitor_id, session_uuid, operating_system, browser_family, device,
     CASE WHEN device = 'iPad' THEN 'tablet' WHEN operating_system IN ('iOS', 'Android') THEN 'mobile' ELSE 'desktop' END
         AS device_type,
-    referrer_domain, country_code,
+    referrer_domain, country_code, '' AS region, '' AS city,
     CASE WHEN campaign THEN pick(['newsletter', 'google', 'bing', 'mastodon', 'partner'], draw(i, 10)) ELSE '' END
         AS utm_source,
     CASE WHEN campaign THEN pick(['email', 'cpc', 'social'], draw(i, 11)) ELSE '' END AS utm_medium,

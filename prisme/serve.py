@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import uvloop
@@ -22,13 +22,13 @@ from prisme.runtime.garbage_collection import rare_collections
 from prisme.runtime.local_socket import LocalServer
 from prisme.runtime.log import open_log
 from prisme.runtime.metrics import Metrics
-from prisme.runtime.signals import reopen_on_hangup, stop_on_signal
+from prisme.runtime.signals import call_on_hangup, stop_on_signal
 from prisme.store import recovery
 from prisme.store.control import Control
 from prisme.store.errors import StoreError
 from prisme.store.recovery import Leftovers
 from prisme.store.writer import Pace, Writer
-from prisme.visit.geo import GeoError
+from prisme.visit.geo_file import GeoError
 from prisme.visit.origins import OriginError
 from prisme.visit.ratelimit import RateLimiter
 from prisme.visit.refused_hosts import RefusedHosts
@@ -48,27 +48,30 @@ from prisme.web.request import Proxy
 from prisme.web.routing import Methods
 from prisme.web.server import Batching, Server, answer_scope, make_server
 from prisme.web.site_registry import SiteRegistry
-from prisme.web.traffic import SOURCE_IP, AccessLog, Traffic
-from prisme.wiring.banner import announce_end, announce_start, browser_url, choose_access_painter
+from prisme.web.stats_source import ReadingOptions
+from prisme.wiring.access_log import LoggedTraffic
+from prisme.wiring.banner import announce_end, announce_start, browser_url
 from prisme.wiring.operating import online_context
 from prisme.wiring.reading import ReadingDeps, make_templates, reading_routes
 from prisme.wiring.recording import build_housekeeping, build_services, build_sites, inactive_ttl, open_stores
+from prisme.wiring.reloading import Parts, Reloading, Reread
 
 
 class StartError(Exception):
     """The server cannot start; the message says why and what to do."""
 
 
-def run(config: Config, notices: list[str], setup: Setup | None = None) -> int:
+def run(config: Config, notices: list[str], setup: Setup | None = None, reread: Reread | None = None) -> int:
     """Serve until SIGTERM or SIGINT. Gives the exit code: 0 after a clean stop, 1 if the start failed.
 
-    `setup` has the key of the link to create the first account, `notices` are logged once the server listens.
+    `setup` has the key of the link to create the first account, `notices` are logged once the server listens, `reread`
+    gives the configuration that is written on SIGHUP.
     """
     os.umask(0o077)  # the files of DuckDB and SQLite are for the owner only too
     log = open_log(config.debug, config.log_format)
     try:
         with Folder(config.data_dir) as folder:
-            uvloop.run(serve(config, folder, log, setup=setup, notices=notices))
+            uvloop.run(serve(config, folder, log, setup=setup, notices=notices, reread=reread))
     except (StartError, ServeError, FolderError, StoreError, GeoError, OriginError) as error:
         log.critical("cannot start: %s", error)
         return 1
@@ -85,12 +88,15 @@ async def serve(
     clock: Clock | None = None,
     setup: Setup | None = None,
     notices: Sequence[str] = (),
+    reread: Reread | None = None,
 ) -> None:
     """Serve until `stop` is set (by default, until a signal); then answer requests under way, load and checkpoint."""
     stop = stop or stop_on_signal(log)
     async with contextlib.AsyncExitStack() as closing:
         prisme = Prisme(config, folder, log, clock or Clock(), closing)
+        call_on_hangup(lambda: prisme.on_hangup())  # noqa: PLW0108  # from here on, it ends nothing; it changes
         await prisme.start(setup or Setup())
+        prisme.follow_hangups(reread)
         await prisme.serve(stop, notices)
     announce_end(config, prisme.writer.stored.total(), log)
 
@@ -106,6 +112,7 @@ class Prisme:
         self._log = log
         self._clock = clock
         self._closing = closing
+        self.on_hangup: Callable[[], object] = lambda: None
 
     async def start(self, setup: Setup) -> None:
         """Build all parts, each from the ones before. Raises one of the errors that `run` reports."""
@@ -129,7 +136,10 @@ class Prisme:
         self.writer = self._make_writer(leftovers)
         self._services = build_services(config, self._stores, self._journal)
         self._restore_sessions(leftovers)
-        self._traffic = Traffic(self._open_access_log(), SOURCE_IP[config.access_log_ip])
+        with _explaining(f"access log {config.access_log} cannot be opened"):
+            self._logged = LoggedTraffic(config, self._clock.wall)
+        self._closing.callback(self._logged.close)
+        self._traffic = self._logged.traffic
         self._proxy = Proxy(
             config.trust_proxy, config.proxy_header, config.proxy_hops, config.proxy_request_id_header, log.warning
         )
@@ -137,11 +147,16 @@ class Prisme:
         self._control = Control(folder.path)
         list_ = SiteList(self._control, config.origins, config.aliases)
         self._registry = SiteRegistry(list_, self._sites, self._refused)
+        self._events = RateLimiter(config.api_events_rate_limit)
+        self._requests = RateLimiter(config.api_stats_rate_limit)
+        self._reading = ReadingOptions(config.api_stats_timeout, config.api_stats_allow_origins)
         routes, not_found = self._event_routes(), None
         if config.mode == "default":
             templates = make_templates(config)
             deps = ReadingDeps(
                 config,
+                self._reading,
+                self._requests,
                 self._control,
                 templates,
                 self._stores.database,
@@ -171,6 +186,31 @@ class Prisme:
         self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log, config.base_path, not_found)
         self._batching = Batching(self._app)
 
+    def follow_hangups(self, reread: Reread | None) -> None:
+        """On SIGHUP, reopen the access log, and apply what `reread` gives."""
+        parts = Parts(
+            self._log,
+            self._logged,
+            self._services,
+            self._stores.countries,
+            self._sites,
+            self._registry,
+            self._proxy,
+            self._events,
+            self._requests,
+            self._reading,
+        )
+        reloading = None if reread is None else Reloading(self._config, reread, parts)
+
+        def on_hangup() -> None:
+            self._logged.reopen(self._log)
+            if reloading is not None:
+                reloading.start()
+
+        self.on_hangup = on_hangup
+        if reloading is not None:
+            self._closing.push_async_callback(reloading.close)
+
     async def serve(self, stop: asyncio.Event, notices: Sequence[str]) -> None:
         """Serve until `stop` is set, or a part fails; failures are raised together once all parts have stopped."""
         config = self._config
@@ -178,7 +218,7 @@ class Prisme:
         with rare_collections():  # all that was built so far lives until the end
             writing = asyncio.create_task(self.writer.run())  # first: it has to know of each segment that is full
             salt_saving = SaltSaving(self._stores.salts)
-            tasks = build_housekeeping(self._services, self._stores.salts, self._registry, self._now, self._log)
+            tasks = build_housekeeping(self._services, self._stores, self._registry, self._now, self._log)
             housekeeping = asyncio.create_task(tasks.run())
             serving = [asyncio.create_task(servers[0].serve_batches(self._batching))]
             serving += [asyncio.create_task(one.serve()) for one in servers[1:]]
@@ -237,21 +277,11 @@ class Prisme:
             self._log.warning("commands such as `prisme query` cannot reach this server: %s", error)
             return None
 
-    def _open_access_log(self) -> AccessLog | None:
-        path = self._config.access_log
-        if path is None:
-            return None
-        with _explaining(f"access log {path} cannot be opened"):
-            access_log = AccessLog(str(path), self._clock.wall, choose_access_painter(self._config))
-        self._closing.callback(access_log.close)
-        reopen_on_hangup(access_log.reopen, "the access log", self._log)
-        return access_log
-
     def _event_routes(self) -> dict[str, Methods]:
         """The routes that record events, and the health check."""
         config = self._config
         deps = EventDeps(
-            RateLimiter(config.api_events_rate_limit),
+            self._events,
             self._sites,
             Recorder(self._services).record,
             self._proxy,

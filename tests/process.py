@@ -17,12 +17,13 @@ from tests.server import PATIENCE, config_for, free_port, open_tables, wait_unti
 class Process:
     """`prisme serve` on a folder. Leaving the block stops it cleanly, where it still runs."""
 
-    def __init__(self, folder: Path, *, prefix: tuple[str, ...] = (), **options: str) -> None:
+    def __init__(self, folder: Path, *, prefix: tuple[str, ...] = (), **options: str | None) -> None:
+        """`options` are flags; with None, one that is set otherwise is left out."""
         self.folder = folder
         self.port = free_port()
         self.options = options
         self._prefix = prefix
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE, verify=False)
         self._log = folder.with_suffix(".log")
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -39,7 +40,8 @@ class Process:
             "access-log": "",
             **{name.replace("_", "-"): value for name, value in self.options.items()},
         }
-        command = [*self._prefix, sys.executable, "-m", "prisme", "serve", *(f"--{n}={v}" for n, v in flags.items())]
+        command = [*self._prefix, sys.executable, "-m", "prisme", "serve"]
+        command += [f"--{name}={value}" for name, value in flags.items() if value is not None]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PRISME_")}
         with self._log.open("ab") as log:
             self.process = process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)

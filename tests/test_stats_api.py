@@ -21,15 +21,29 @@ from prisme.base.goals import Funnel, Goal
 from prisme.stats.columns import SERIES
 from prisme.stats.figures import NAMES
 from prisme.store.control import Control
+from prisme.visit.geo_file import INSTALLED
 from tests.checkout import ROOT
 from tests.requirements import need
 from tests.server import CHROME, LiveServer, browser
+from tests.visit import mmdb
 
 PAGE = ROOT / "docs" / "stats-api.md"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 EXAMPLE = re.compile(r"^```sh\n(curl .*?)^```\n\n```(?:json|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 EXAMPLES = EXAMPLE.findall(PAGE.read_text())
 OPTIONS = {"origins": "example.com", "trust_proxy": "true"}
+
+
+def start(folder: Path) -> LiveServer:
+    """A server whose database knows where the visitors are."""
+    mmdb.write(
+        folder / INSTALLED,
+        {
+            "8.0.0.0/8": {"country_code": "US", "state1": "California", "city": "Mountain View"},
+            "193.99.0.0/16": {"country_code": "DE", "state1": "Lower Saxony", "city": "Hanover"},
+        },
+    )
+    return LiveServer(folder, **OPTIONS)
 
 
 def visit(server: LiveServer) -> None:
@@ -78,7 +92,7 @@ def token_of(server: LiveServer) -> str:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     need("curl", "curl")
-    with LiveServer(tmp_path_factory.mktemp("stats"), **OPTIONS) as server:
+    with start(tmp_path_factory.mktemp("stats")) as server:
         visit(server)
         define_goals(server)
         yield server
@@ -141,6 +155,9 @@ ABOUT = {
     "top-utm-terms": "Sessions by `utm_term`.",
     "top-utm-contents": "Sessions by `utm_content`.",
     "top-countries": "Sessions by country: ISO 3166-1, `XX` where it is unknown.",
+    "top-regions": "Sessions by region, with the code of its country; only if [the database has "
+    "regions](data-files.md#regions-and-cities).",
+    "top-cities": "Sessions by city, with the code of its country.",
     "top-operating-systems": "Sessions by system.",
     "top-browsers": "Sessions by browser.",
     "top-devices": "Sessions by device: its model where the browser says one, else `Other`.",
@@ -162,7 +179,7 @@ ABOUT = {
     "`dashboard`.",
     "dashboard": "All that a page shows, in one answer, with a span to compare with: `compare` is `previous` (without "
     "it), `year` (52 weeks earlier, so that weekdays match) or `none`; or `compare-from` and `compare-to` say which. "
-    "`interval` is that of both. The example shows one of the six `series` and one of the twenty `tops`, and "
+    "`interval` is that of both. The example shows one of the six `series` and one of the 22 `tops`, and "
     "leaves out `custom-properties` and `weekday-hours`.",
 }  # fmt: skip
 MORE = dict.fromkeys((*SERIES, "sites", "dashboard"), "&interval=day") | {
@@ -173,7 +190,7 @@ MORE = dict.fromkeys((*SERIES, "sites", "dashboard"), "&interval=day") | {
 
 def write() -> None:
     """The page's last part anew."""
-    with tempfile.TemporaryDirectory() as folder, LiveServer(Path(folder), **OPTIONS) as server:
+    with tempfile.TemporaryDirectory() as folder, start(Path(folder)) as server:
         visit(server)
         define_goals(server)
         token = token_of(server)

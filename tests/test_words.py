@@ -10,12 +10,15 @@ import jinja2
 import pytest
 from jinja2 import nodes
 
+from prisme.base.errors import InputError, Words
+from prisme.base.refusal import Refusal
+from prisme.dashboard import words
 from prisme.dashboard.filter_chips import TITLES
 from prisme.dashboard.filter_terms import OPERATORS
 from prisme.dashboard.list_types import LIST_TYPES, PANEL_TYPES
 from prisme.dashboard.metrics import METRICS
 from prisme.dashboard.periods import PERIODS
-from prisme.dashboard.words import mark_count, translate, translate_count
+from prisme.dashboard.words import explain, explain_refusal, mark_count, translate, translate_count
 from prisme.web.pages.settings import _PAGES as SETTINGS
 from tests.words import FOLDER, TABLE, make_table
 
@@ -52,6 +55,16 @@ class _Words(HTMLParser):
     def handle_data(self, data: str) -> None:
         if not self._silent:
             self.found.append(data)
+
+
+class _Table:
+    """Words of another language."""
+
+    def __init__(self, table: dict[str, str]) -> None:
+        self._table = table
+
+    def gettext(self, text: str) -> str:
+        return self._table.get(text, text)
 
 
 def find_unmarked(source: str) -> list[str]:
@@ -112,6 +125,40 @@ def test_the_table_has_the_titles_that_pages_take_from_python() -> None:
     titles = {*lists, *(one.title for table in others for one in table.values()), *TITLES.values(), *OPERATORS.values()}
     table = TABLE.read_text()
     assert [title for title in titles if f'msgid "{title}"' not in table] == []
+
+
+def test_no_text_of_python_is_made_before_it_is_looked_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """A text with values in it would not be found in the table: Babel names those that it leaves out."""
+    make_table()
+    assert capsys.readouterr().err == ""
+
+
+def test_pages_say_session_and_not_visit() -> None:
+    """One word for one thing: that of the glossary."""
+    texts = re.findall(r'"(.*)"', TABLE.read_text())
+    assert [text for text in texts if re.search(r"\bvisits?\b", text, re.IGNORECASE)] == []
+
+
+def test_pages_take_no_names_of_dates_from_the_system() -> None:
+    named = re.compile(r"%-?[aAbBcxXp]\b|strftime")
+    sources = [path for part in ("dashboard", "web/pages") for path in (FOLDER / part).rglob("*.py")]
+    assert [path.name for path in sources if named.search(path.read_text())] == []
+
+
+def test_what_is_wrong_is_told_in_the_language_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {
+        "{site} has no {what} {id}": "{what} {id} fehlt bei {site}",
+        "goal": "Ziel",
+        "{name}: {why}": "{name}: {why}",
+        "{text!r} is no time": "{text!r} ist keine Zeit",
+        "log in first": "bitte anmelden",
+    }
+    monkeypatch.setattr(words, "TRANSLATIONS", _Table(table))
+    absent = InputError("{site} has no {what} {id}", site="a.test", what=Words("goal"), id=3)
+    wrong = InputError("{name}: {why}", name="from", why=InputError("{text!r} is no time", text="{x}"))
+    assert (str(absent), explain(absent)) == ("a.test has no goal 3", "Ziel 3 fehlt bei a.test")
+    assert (str(wrong), explain(wrong)) == ("from: '{x}' is no time", "from: '{x}' ist keine Zeit")
+    assert explain_refusal(Refusal("not_logged_in", 401, "log in first")) == "bitte anmelden"
 
 
 def test_texts_take_values_as_they_are() -> None:

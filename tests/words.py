@@ -15,8 +15,19 @@ FOLDER: Final = Path(prisme.__file__).parent
 TABLE: Final = FOLDER / "assets" / "words.pot"
 _KEYWORDS: Final[dict[str, tuple[int, ...] | None]] = {
     "_": None, "gettext": None, "ngettext": (1, 2), "translate": None, "mark": None, "mark_count": (1, 2),
+    # What people sent, and what is said of it.
+    "InputError": None, "AccessError": None, "NotFoundError": None, "OriginError": None,
+    "Words": None, "with_reason": None, "Refusal": (3,),
 }  # fmt: skip
-_METHODS: Final = [("**.py", "python"), ("**/pages/**.html", "jinja2")]
+# Commands, what they ask the server for, and the API speak to programs as well, which compare texts.
+_METHODS: Final = [
+    ("cli/**.py", "ignore"),
+    ("operations/**.py", "ignore"),
+    ("web/api/**.py", "ignore"),
+    ("web/figure_answers.py", "ignore"),
+    ("**.py", "python"),
+    ("**/pages/**.html", "jinja2"),
+]
 _OPTIONS: Final = {"**/pages/**.html": {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}}
 _HEADER: Final = "# The words of Prisme's pages. A translation is a copy of this file with the texts filled in."
 

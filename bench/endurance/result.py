@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-WHATS = ("tail", "growth", "memory", "sessions", "flood", "disk", "start")
+WHATS = ("tail", "growth", "memory", "sessions", "flood", "disk", "start", "upkeep")
 
 
 class Figure(msgspec.Struct, frozen=True):

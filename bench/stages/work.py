@@ -238,17 +238,18 @@ def _identifying(wired: Wired) -> list[Stage]:
 def _visiting(wired: Wired) -> list[Stage]:
     """In which session."""
     services, now = wired.services, _START // 1000
-    sessions, read, country_of, noise = (
+    sessions, read, locate, noise = (
         services.sessions,
         services.user_agents.read,
-        services.geo.country,
+        services.geo.locate,
         services.noise,
     )
 
     def begin(device: int, client: Address, user_agent: bytes, platform: bytes, path: str) -> Visit:
+        country, place = locate(client)
         session = Session(
             new_id(now, noise()), SITE, now, path, now, path, 200, "prisme_0123456789ABCDEF",
-            read(user_agent, platform, b"", b"").client, country_of(client), DIRECT, NO_UTM, 1, 0,
+            read(user_agent, platform, b"", b"").client, country, DIRECT, NO_UTM, 1, 0, "", place,
         )  # fmt: skip
         visit, visits = remember(session), sessions.find(device, now)
         if len(visits) < sessions.per_device:

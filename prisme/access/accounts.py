@@ -51,7 +51,7 @@ class Accounts:
         """Raise AccessError if such an account cannot be created."""
         account = _validate(name, role, domains, 0)
         if any(one.name == account.name for one in self.list()):
-            raise AccessError(f"an account {account.name!r} already exists: choose another name")
+            raise AccessError("an account {name!r} already exists: choose another name", name=account.name)
 
     def add_first(self, name: str, password: str, now: int) -> Account:
         """Create the first admin. Raises AccessError if there already is an account."""
@@ -175,10 +175,12 @@ def _validate(name: str, role: str, domains: tuple[str, ...], created: int) -> A
     """An account with these values, its name and domains in normal form. Raises AccessError if they are invalid."""
     name = name.lower()
     if not _NAME.fullmatch(name):
-        raise AccessError(f"{name[:80]!r} is not an account name: use up to 64 of a-z, 0-9 and . _ @ + -, such as ada")
+        raise AccessError(
+            "{name!r} is not an account name: use up to 64 of a-z, 0-9 and . _ @ + -, such as ada", name=name[:80]
+        )
     known = next((one for one in get_args(Role) if one == role), None)
     if known is None:
-        raise AccessError(f"{role[:80]!r} is not a role: use admin or viewer")
+        raise AccessError("{role!r} is not a role: use admin or viewer", role=role[:80])
     if known == "admin" and domains:
         raise AccessError("an admin sees all domains: leave them out, or use the role viewer")
     if known == "viewer" and not domains:
@@ -189,7 +191,7 @@ def _validate(name: str, role: str, domains: tuple[str, ...], created: int) -> A
 def _insert(connection: Connection, by: Grant, account: Account, hashed: str, now: int) -> None:
     row = (account.name, account.role, _write(account.domains), hashed, account.created)
     if not connection.execute("INSERT OR IGNORE INTO accounts VALUES (?, ?, ?, ?, ?)", row).rowcount:
-        raise AccessError(f"an account {account.name!r} already exists: choose another name")
+        raise AccessError("an account {name!r} already exists: choose another name", name=account.name)
     audit.record(connection, now, by, "user.add", account.name, _describe(account))
 
 
@@ -197,7 +199,7 @@ def _find(connection: Connection, name: str) -> Account:
     query = "SELECT name, role, domains, created FROM accounts WHERE name = ?"
     row = connection.execute(query, (name.lower(),)).fetchone()
     if not row:
-        raise NotFoundError(f"there is no account {name[:80]!r}")
+        raise NotFoundError("there is no account {name!r}", name=name[:80])
     return _load(row)
 
 

@@ -64,15 +64,15 @@ class Annotations:
         domain, text = parse_domain(domain), text.strip()
         at, day = _read_time(time.strip(), now)
         if not 0 < len(text) <= MAX_TEXT or not text.isprintable():
-            raise AccessError(f"an annotation has a text of 1 to {MAX_TEXT} characters in one line")
+            raise AccessError("an annotation has a text of 1 to {most} characters in one line", most=MAX_TEXT)
         if is_wildcard(domain):
-            raise AccessError(f"{domain} stands for many sites: name one")
+            raise AccessError("{domain} stands for many sites: name one", domain=domain)
         with self._control.change() as connection:
             site = self._sites.canonical(connection, domain)
             if not may_annotate(by, site):
-                raise AccessError(f"you do not have access to {site}")
+                raise AccessError("you do not have access to {site}", site=site)
             if not self._sites.is_registered(connection, site):
-                raise AccessError(f"{site} is not a site: add it first")
+                raise AccessError("{site} is not a site: add it first", site=site)
             _check_room(connection, site)
             id_ = connection.execute(
                 "INSERT INTO annotations (domain, at, day, text, created, creator) VALUES (?, ?, ?, ?, ?, ?)",
@@ -85,7 +85,7 @@ class Annotations:
         with self._control.change() as connection:
             row = connection.execute("SELECT domain FROM annotations WHERE id = ?", (id_,)).fetchone()
             if row is None or not may_annotate(by, row[0]):
-                raise NotFoundError(f"there is no annotation {id_}")
+                raise NotFoundError("there is no annotation {id}", id=id_)
             connection.execute("DELETE FROM annotations WHERE id = ?", (id_,))
 
     def find(self, domains: Sequence[str], start: int, end: int, most: int) -> list[Annotation]:
@@ -104,7 +104,7 @@ class Annotations:
             known = [name for (name,) in connection.execute("SELECT DISTINCT domain FROM annotations")]
             wanted = self._sites.canonical(connection, parse_domain(domain)) if domain else ""
         if wanted and by.domains is not None and not allows(by.domains, wanted):
-            raise AccessError(f"you do not have access to {wanted}")
+            raise AccessError("you do not have access to {site}", site=wanted)
         allowed = [name for name in known if by.domains is None or allows(by.domains, name)]
         return self.find([name for name in allowed if wanted in ("", name)], 0, 2**40, MAX_OF_SITE)
 
@@ -120,13 +120,15 @@ def _read_time(text: str, now: int) -> tuple[int, str]:
         at = timexpr.parse(text, now * SECOND, UTC) // SECOND if text else now
         return at, date.fromisoformat(text).isoformat() if _DAY.fullmatch(text) else ""
     except InputError as error:
-        raise AccessError(str(error)) from error
+        raise AccessError(error.text, **error.values) from error
 
 
 def _check_room(connection: Connection, site: str) -> None:
     (own,) = connection.execute("SELECT count(*) FROM annotations WHERE domain = ?", (site,)).fetchone()
     if own >= MAX_OF_SITE:
-        raise AccessError(f"{site} already has {MAX_OF_SITE} annotations, the maximum: delete some first")
+        raise AccessError(
+            "{site} already has {most} annotations, the maximum: delete some first", site=site, most=MAX_OF_SITE
+        )
     (everything,) = connection.execute("SELECT count(*) FROM annotations").fetchone()
     if everything >= _MAX_OF_ALL:
-        raise AccessError(f"there are already {_MAX_OF_ALL} annotations, the maximum: delete some first")
+        raise AccessError("there are already {most} annotations, the maximum: delete some first", most=_MAX_OF_ALL)

@@ -9,6 +9,7 @@ import msgspec
 from prisme.access import audit
 from prisme.access.grants import ADMIN, AccessError, Grant, NotFoundError
 from prisme.base.domains import allows
+from prisme.base.errors import Words
 from prisme.base.goals import EVENT, PAGE, Definitions, Funnel, Goal, concerns
 from prisme.store.control import Control
 
@@ -31,6 +32,8 @@ _STEPS: Final = (
     "ORDER BY funnels.site, funnels.name, funnel_steps.step"
 )
 _Table = Literal["goals", "funnels"]
+_WHAT: Final[dict[_Table, Words]] = {"goals": Words("goal"), "funnels": Words("funnel")}
+_ALL: Final[dict[_Table, Words]] = {"goals": Words("goals"), "funnels": Words("funnels")}
 
 
 class GoalList:
@@ -91,14 +94,18 @@ class GoalList:
             name = _find(connection, "goals", site, id_)
             query = "SELECT name FROM funnels JOIN funnel_steps ON funnel = id WHERE goal = ? LIMIT 1"
             if used := connection.execute(query, (id_,)).fetchone():
-                raise AccessError(f"the funnel {used[0]} has the goal {name} as a step: change or delete it first")
+                raise AccessError(
+                    "the funnel {used} has the goal {name} as a step: change or delete it first",
+                    used=used[0],
+                    name=name,
+                )
             connection.execute("DELETE FROM goals WHERE id = ?", (id_,))
             audit.record(connection, now, by, "goal.remove", site, name)
 
     def save_funnel(self, by: Grant, funnel: Funnel, now: int) -> None:
         """Create a funnel, or change the one with its `id` and `site`. Raises NotFoundError or AccessError."""
         _check_grant(by, funnel.site)
-        funnel = msgspec.structs.replace(funnel, name=_check_text("name", funnel.name, MOST_NAME, least=1))
+        funnel = msgspec.structs.replace(funnel, name=_check_text(Words("name"), funnel.name, MOST_NAME, least=1))
         with self._control.change() as connection:
             goals = _find_steps(connection, funnel)
             _check_name(connection, "funnels", funnel.site, funnel.name, funnel.id)
@@ -134,15 +141,17 @@ def _load_funnels(rows: Sequence[tuple[int, str, str, str]]) -> list[Funnel]:
 
 def _validate(goal: Goal) -> Goal:
     """The goal without white space around its texts. Raises AccessError, with what to correct."""
-    name = _check_text("name", goal.name, MOST_NAME, least=1)
+    name = _check_text(Words("name"), goal.name, MOST_NAME, least=1)
     if goal.kind not in (EVENT, PAGE):
         raise AccessError("choose whether the goal is a page or a custom event")
-    pattern = _check_text("page" if goal.kind == PAGE else "name of the event", goal.pattern, MOST_TEXT, least=1)
+    pattern = _check_text(
+        Words("page") if goal.kind == PAGE else Words("name of the event"), goal.pattern, MOST_TEXT, least=1
+    )
     texts = {
-        "property": _check_text("property", goal.property, MOST_TEXT),
-        "value": _check_text("value", goal.value, MOST_TEXT),
-        "sum_property": _check_text("property to sum", goal.sum_property, MOST_TEXT),
-        "currency_property": _check_text("property with the currency", goal.currency_property, MOST_TEXT),
+        "property": _check_text(Words("property"), goal.property, MOST_TEXT),
+        "value": _check_text(Words("value"), goal.value, MOST_TEXT),
+        "sum_property": _check_text(Words("property to sum"), goal.sum_property, MOST_TEXT),
+        "currency_property": _check_text(Words("property with the currency"), goal.currency_property, MOST_TEXT),
     }
     if goal.kind == PAGE and any(texts.values()):
         raise AccessError("only custom events have properties: leave those fields empty for a page")
@@ -153,22 +162,26 @@ def _validate(goal: Goal) -> Goal:
     return msgspec.structs.replace(goal, name=name, pattern=pattern, **texts)
 
 
-def _check_text(what: str, text: str, most: int, least: int = 0) -> str:
+def _check_text(what: Words, text: str, most: int, least: int = 0) -> str:
     text = text.strip()
     if not least <= len(text) <= most or not text.isprintable():
-        raise AccessError(f"the {what} must have {least} to {most} characters, all of them visible")
+        raise AccessError(
+            "the {what} must have {least} to {most} characters, all of them visible", what=what, least=least, most=most
+        )
     return text
 
 
 def _check_grant(by: Grant, site: str) -> None:
     if ADMIN not in by.scopes or (by.domains is not None and not allows(by.domains, site)):
-        raise AccessError(f"only admins of {site} may change its goals and funnels")
+        raise AccessError("only admins of {site} may change its goals and funnels", site=site)
 
 
 def _check_name(connection: Connection, table: _Table, site: str, name: str, id_: int) -> None:
     query = f"SELECT 1 FROM {table} WHERE site = ? AND name = ? AND id <> ?"  # noqa: S608  # one of two names
     if connection.execute(query, (site, name, id_)).fetchone():
-        raise AccessError(f"there is already a {table[:-1]} {name} of {site}: choose another name")
+        raise AccessError(
+            "there is already a {what} {name} of {site}: choose another name", what=_WHAT[table], name=name, site=site
+        )
 
 
 def _check_room(connection: Connection, table: _Table, site: str) -> None:
@@ -179,9 +192,18 @@ def _check_room(connection: Connection, table: _Table, site: str) -> None:
     query = f"SELECT count(*) FILTER (WHERE site = ?), count(*) FROM {table}"  # noqa: S608  # one of two names
     own, all_ = connection.execute(query, (site,)).fetchone()
     if own >= most:
-        raise AccessError(f"there are already {most} {table} of {site}, the maximum: delete one first")
+        raise AccessError(
+            "there are already {most} {what} of {site}, the maximum: delete one first",
+            most=most,
+            what=_ALL[table],
+            site=site,
+        )
     if all_ >= most_of_all:
-        raise AccessError(f"there are already {most_of_all} {table} of all sites, the maximum: delete one first")
+        raise AccessError(
+            "there are already {most} {what} of all sites, the maximum: delete one first",
+            most=most_of_all,
+            what=_ALL[table],
+        )
 
 
 def _find(connection: Connection, table: _Table, site: str, id_: int) -> str:
@@ -189,18 +211,24 @@ def _find(connection: Connection, table: _Table, site: str, id_: int) -> str:
     query = f"SELECT name FROM {table} WHERE id = ? AND site = ?"  # noqa: S608  # one of two names
     row: tuple[Any, ...] | None = connection.execute(query, (id_, site)).fetchone()
     if row is None:
-        raise NotFoundError(f"{site} has no {table[:-1]} {id_}: it may have been deleted")
+        raise NotFoundError("{site} has no {what} {id}: it may have been deleted", site=site, what=_WHAT[table], id=id_)
     return str(row[0])
 
 
 def _find_steps(connection: Connection, funnel: Funnel) -> list[int]:
     """The ids of the goals that are a funnel's steps. Raises AccessError."""
     if not _LEAST_STEPS <= len(funnel.steps) <= MOST_STEPS:
-        raise AccessError(f"a funnel has {_LEAST_STEPS} to {MOST_STEPS} steps: choose a goal for each")
+        raise AccessError(
+            "a funnel has {least} to {most} steps: choose a goal for each", least=_LEAST_STEPS, most=MOST_STEPS
+        )
     known = dict(connection.execute("SELECT name, id FROM goals WHERE site = ?", (funnel.site,)).fetchall())
     for name in funnel.steps:
         if name not in known:
-            raise AccessError(f"{funnel.site} has no goal {name[:MOST_NAME]}: add it first, or choose another step")
+            raise AccessError(
+                "{site} has no goal {name}: add it first, or choose another step",
+                site=funnel.site,
+                name=name[:MOST_NAME],
+            )
     return [known[name] for name in funnel.steps]
 
 

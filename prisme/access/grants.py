@@ -66,7 +66,9 @@ def parse_domains(texts: Iterable[str]) -> tuple[str, ...]:
     """Domains as `parse_domain` reads them, sorted. Raises AccessError for the first that is invalid."""
     domains = tuple(sorted({parse_domain(text) for text in texts}))
     if sum(map(is_wildcard, domains)) > _MAX_WILDCARDS:
-        raise AccessError(f"at most {_MAX_WILDCARDS} domains may start with *.: name a domain that more sites share")
+        raise AccessError(
+            "at most {most} domains may start with *.: name a domain that more sites share", most=_MAX_WILDCARDS
+        )
     return domains
 
 
@@ -79,8 +81,9 @@ def parse_domain(text: str) -> str:
     url = uri.parse(b"http://" + name.encode("utf-8", "surrogatepass"))
     if url is None or any(mark in name for mark in "/?#@*"):
         raise AccessError(
-            f"{text[:128]!r} is not a domain: write a host, such as example.com or localhost:8080, "
-            "or *.example.com for all its subdomains"
+            "{text!r} is not a domain: write a host, such as example.com or localhost:8080, "
+            "or *.example.com for all its subdomains",
+            text=text[:128],
         )
     return f"*.{_check_parent(text.strip(), url)}" if text.strip().startswith("*.") else url.domain
 
@@ -88,9 +91,13 @@ def parse_domain(text: str) -> str:
 def _check_parent(text: str, url: uri.Uri) -> str:
     """The host after a wildcard. Raises AccessError if it has no subdomains, or too many owners."""
     if url.domain != url.host:
-        raise AccessError(f"{text[:128]!r} has a port: write *.{url.host}, which includes every port")
+        raise AccessError(
+            "{text!r} has a port: write *.{host}, which includes every port", text=text[:128], host=url.host
+        )
     if url.host.startswith("[") or url.host.rpartition(".")[2].isdigit():
-        raise AccessError(f"{text[:128]!r} has a wildcard before an address: write {url.host}")
+        raise AccessError("{text!r} has a wildcard before an address: write {host}", text=text[:128], host=url.host)
     if "." not in url.host:
-        raise AccessError(f"{text[:128]!r} has a wildcard over a single label: write a domain, as in *.example.com")
+        raise AccessError(
+            "{text!r} has a wildcard over a single label: write a domain, as in *.example.com", text=text[:128]
+        )
     return url.host

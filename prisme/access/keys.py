@@ -21,7 +21,7 @@ _HASHER: Final = argon2.PasswordHasher(time_cost=2, memory_cost=19_456, parallel
 def hash_password(password: str) -> str:
     """The Argon2id hash with its salt and parameters, in about 30 ms. Raises AccessError for a wrong length."""
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise AccessError(f"a password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
+        raise AccessError("a password must have {least} to {most} characters", least=MIN_PASSWORD, most=MAX_PASSWORD)
     return _HASHER.hash(password.encode("utf-8", "surrogatepass"))
 
 

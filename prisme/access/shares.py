@@ -56,7 +56,9 @@ class Shares:
         with self._control.change() as connection:
             (count,) = connection.execute("SELECT count(*) FROM shares").fetchone()
             if count >= _MAX_SHARES:
-                raise AccessError(f"there are already {_MAX_SHARES} share links, the maximum: remove some first")
+                raise AccessError(
+                    "there are already {most} share links, the maximum: remove some first", most=_MAX_SHARES
+                )
             id_ = connection.execute(
                 "INSERT INTO shares (digest, domain, password, created, expires, creator, account) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -69,7 +71,7 @@ class Shares:
         """Delete a link. Raises NotFoundError."""
         with self._control.change() as connection:
             if not connection.execute("DELETE FROM shares WHERE id = ?", (id_,)).rowcount:
-                raise NotFoundError(f"there is no share link {id_}")
+                raise NotFoundError("there is no share link {id}", id=id_)
             audit.record(connection, now, by, "share.remove", f"share:{id_}")
 
     def list(self) -> list[Share]:

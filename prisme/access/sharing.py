@@ -55,12 +55,14 @@ class Sharing:
     def switch(self, by: Grant, site: str, kind: str, on: bool, now: int) -> None:
         """Turn one of `KINDS` on or off. Raises NotFoundError or AccessError."""
         if kind not in KINDS:
-            raise AccessError(f"{kind[:64]!r} is not one of {', '.join(KINDS)}")
+            raise AccessError("{kind!r} is not one of {known}", kind=kind[:64], known=", ".join(KINDS))
         if is_wildcard(site):
-            raise AccessError(f"{site} stands for many sites: add the one that you want to share, then share it")
+            raise AccessError(
+                "{site} stands for many sites: add the one that you want to share, then share it", site=site
+            )
         with self._control.change() as connection:
             if self._sites.resolve(connection, site) != site:
-                raise NotFoundError(f"{site} is not a site: add it first")
+                raise NotFoundError("{site} is not a site: add it first", site=site)
             connection.execute("INSERT OR IGNORE INTO sharing (site) VALUES (?)", (site,))
             connection.execute(f"UPDATE sharing SET {kind} = ? WHERE site = ?", (int(on), site))  # noqa: S608  # of KINDS
             audit.record(connection, now, by, f"site.{kind}.{'on' if on else 'off'}", site)

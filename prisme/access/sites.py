@@ -60,6 +60,10 @@ class SiteList:
 
     def __init__(self, control: Control, origins: Sequence[str], aliases: Sequence[tuple[str, str]]) -> None:
         self._control = control
+        self.set_options(origins, aliases)
+
+    def set_options(self, origins: Sequence[str], aliases: Sequence[tuple[str, str]]) -> None:
+        """Take other options over."""
         self._origins = tuple(dict.fromkeys(parse_entry(origin) for origin in origins))
         self._aliases = dict(aliases)
 
@@ -101,7 +105,7 @@ class SiteList:
         site = _parse(site)
         with self._control.change() as connection:
             if site not in self._read_hosts(connection) and not _has(connection, site):
-                raise NotFoundError(f"{site} is not a site: add it first")
+                raise NotFoundError("{site} is not a site: add it first", site=site)
             for alias in map(_parse, remove):
                 self._check_alias_of(connection, alias, site)
                 _delete_alias(connection, by, alias, site, now)
@@ -125,7 +129,7 @@ class SiteList:
         for site in self.list():
             if site.name == name:
                 return site
-        raise NotFoundError(f"there is no site {name[:256]!r}")
+        raise NotFoundError("there is no site {name!r}", name=name[:256])
 
     def resolve(self, connection: Connection, host: str) -> str:
         """The name of the site that a host is, or is an alias of; empty if there is none of that name."""
@@ -172,62 +176,68 @@ class SiteList:
 
     def _check_new(self, connection: Connection, name: str) -> None:
         if name in self._origins:
-            raise AccessError(f"{name} is a site already: the option origins has it")
+            raise AccessError("{name} is a site already: the option origins has it", name=name)
         if _has(connection, name):
-            raise AccessError(f"{name} is a site already: it was added before")
+            raise AccessError("{name} is a site already: it was added before", name=name)
         site = self._aliases.get(name) or _find_site(connection, name)
         if site:
-            raise AccessError(f"{name} is an alias of {site}: remove the alias first")
+            raise AccessError("{name} is an alias of {site}: remove the alias first", name=name, site=site)
         if _count(connection, "sites") >= _MAX_SITES:
-            raise AccessError(f"there are already {_MAX_SITES} added sites, the maximum: remove some first")
+            raise AccessError("there are already {most} added sites, the maximum: remove some first", most=_MAX_SITES)
 
     def _add_alias(self, connection: Connection, by: Grant, site: str, alias: str, now: int) -> None:
         alias = _parse(alias)
         if fault := self._find_alias_fault(connection, alias, site):
-            raise AccessError(fault)
+            raise fault
         connection.execute("INSERT INTO aliases VALUES (?, ?, ?, ?)", (alias, site, now, by.actor))
         audit.record(connection, now, by, "site.alias.add", alias, site)
 
-    def _find_alias_fault(self, connection: Connection, alias: str, site: str) -> str:
-        """Why `alias` cannot become an alias of `site`, and how to correct it; empty if it can."""
+    def _find_alias_fault(self, connection: Connection, alias: str, site: str) -> AccessError | None:
+        """Why `alias` cannot become an alias of `site`, and how to correct it; None if it can."""
         if "*" in alias + site:
-            return "an alias and its site are single hosts: write them without *"
+            return AccessError("an alias and its site are single hosts: write them without *")
         if alias == site:
-            return f"{alias} cannot be an alias of itself"
+            return AccessError("{alias} cannot be an alias of itself", alias=alias)
         if known := self._aliases.get(alias):
-            return f"{alias} is an alias of {known} already: the option aliases has it"
+            return AccessError(
+                "{alias} is an alias of {site} already: the option aliases has it", alias=alias, site=known
+            )
         if known := _find_site(connection, alias):
-            return f"{alias} is an alias of {known} already"
+            return AccessError("{alias} is an alias of {site} already", alias=alias, site=known)
         if target := self._aliases.get(site) or _find_site(connection, site):
-            return f"{site} is itself an alias: make {alias} an alias of {target}"
+            return AccessError(
+                "{site} is itself an alias: make {alias} an alias of {target}", site=site, alias=alias, target=target
+            )
         if _has(connection, alias):
-            return f"{alias} is a site of its own: remove the site first; its figures stay"
+            return AccessError("{alias} is a site of its own: remove the site first; its figures stay", alias=alias)
         if (
             alias in self._aliases.values()
             or connection.execute("SELECT 1 FROM aliases WHERE site = ?", (alias,)).fetchone()
         ):
-            return f"{alias} has aliases of its own: remove them first"
+            return AccessError("{alias} has aliases of its own: remove them first", alias=alias)
         if _count(connection, "aliases") >= _MAX_ALIASES:
-            return f"there are already {_MAX_ALIASES} added aliases, the maximum: remove some first"
-        return ""
+            return AccessError(
+                "there are already {most} added aliases, the maximum: remove some first", most=_MAX_ALIASES
+            )
+        return None
 
     def _check_alias_of(self, connection: Connection, alias: str, site: str) -> None:
         if alias in self._aliases:
-            raise AccessError(f"{alias} is from the option aliases: remove it there, and restart Prisme")
+            raise AccessError("{alias} is from the option aliases: remove it there, and restart Prisme", alias=alias)
         if _find_site(connection, alias) != site:
-            raise NotFoundError(f"{alias} is not an alias of {site}")
+            raise NotFoundError("{alias} is not an alias of {site}", alias=alias, site=site)
 
     def _explain_absence(self, name: str) -> AccessError:
         if name in self._origins:
-            return AccessError(f"{name} is from the option origins: remove it there, and restart Prisme")
-        return NotFoundError(f"there is no site {name}")
+            return AccessError("{name} is from the option origins: remove it there, and restart Prisme", name=name)
+        return NotFoundError("there is no site {name}", name=name)
 
 
 def _parse(text: str) -> str:
     try:
         return parse_entry(text)
     except OriginError as error:
-        raise AccessError(str(error)) from error
+        raise AccessError(error.text, **error.values) from error
 
 
 def _assign(sites: list[Site], aliases: list[Alias]) -> list[Site]:

@@ -53,7 +53,7 @@ class Tokens:
         with self._control.change() as connection:
             (count,) = connection.execute("SELECT count(*) FROM tokens").fetchone()
             if count >= _MAX_TOKENS:
-                raise AccessError(f"there are already {_MAX_TOKENS} tokens, the maximum: remove some first")
+                raise AccessError("there are already {most} tokens, the maximum: remove some first", most=_MAX_TOKENS)
             id_ = connection.execute(
                 "INSERT INTO tokens (digest, name, account, scopes, domains, created, expires) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -68,7 +68,7 @@ class Tokens:
         with self._control.change() as connection:
             query = "DELETE FROM tokens WHERE id = ? AND (? IS NULL OR account = ?)"
             if not connection.execute(query, (id_, owner, owner)).rowcount:
-                raise NotFoundError(f"there is no token {id_}")
+                raise NotFoundError("there is no token {id}", id=id_)
             audit.record(connection, now, by, "token.remove", f"token:{id_}")
 
     def list(self, owner: str | None = None) -> list[Token]:
@@ -104,20 +104,20 @@ def _validate(
     by: Grant, name: str, scopes: tuple[str, ...], domains: tuple[str, ...] | None, now: int, expires: int | None
 ) -> None:
     if not 0 < len(name) <= _MAX_NAME or not name.isprintable():
-        raise AccessError(f"a token needs a name of 1 to {_MAX_NAME} characters that says what it is for")
+        raise AccessError("a token needs a name of 1 to {most} characters that says what it is for", most=_MAX_NAME)
     if not scopes or not set(SCOPES).issuperset(scopes):
-        raise AccessError(f"a token needs one or more of the scopes {', '.join(SCOPES)}")
+        raise AccessError("a token needs one or more of the scopes {known}", known=", ".join(SCOPES))
     beyond_owner = [scope for scope in scopes if scope not in by.scopes]
     if beyond_owner:
-        raise AccessError(f"a token cannot do more than its owner: leave out the scope {beyond_owner[0]}")
+        raise AccessError("a token cannot do more than its owner: leave out the scope {scope}", scope=beyond_owner[0])
     for scope in (ADMIN, QUERY):
         if scope in scopes and domains is not None:
-            raise AccessError(f"the scope {scope} includes all domains: leave out the scope or the domains")
+            raise AccessError("the scope {scope} includes all domains: leave out the scope or the domains", scope=scope)
     if domains is not None and not domains:
         raise AccessError("give at least one domain, or leave the domains out for all of yours")
     beyond = [] if by.domains is None else [domain for domain in domains or () if not allows(by.domains, domain)]
     if beyond:
-        raise AccessError(f"you do not have access to {', '.join(beyond)}")
+        raise AccessError("you do not have access to {site}", site=", ".join(beyond))
     if expires is not None and expires <= now:
         raise AccessError("the expiry of a token must be in the future")
 

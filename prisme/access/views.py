@@ -54,9 +54,9 @@ class Views:
         """Save a view, replacing one of the same name. Raises AccessError for invalid values or too many views."""
         name = name.strip()
         if not name or len(name) > _MAX_NAME or not name.isprintable():
-            raise AccessError(f"a view's name must have 1 to {_MAX_NAME} characters, such as Blog this year")
+            raise AccessError("a view's name must have 1 to {most} characters, such as Blog this year", most=_MAX_NAME)
         if len(query) > _MAX_QUERY:
-            raise AccessError(f"a view may have at most {_MAX_QUERY} characters: use fewer filters")
+            raise AccessError("a view may have at most {most} characters: use fewer filters", most=_MAX_QUERY)
         own = (owner.account, owner.site, name)
         with self._control.change() as connection:
             connection.execute("DELETE FROM views WHERE account IS ? AND site IS ? AND name = ?", own)
@@ -74,7 +74,9 @@ class Views:
 def _check_room(connection: Connection, owner: Owner) -> None:
     own = "SELECT count(*) FROM views WHERE account IS ? AND site IS ?"
     if connection.execute(own, (owner.account, owner.site)).fetchone()[0] >= _MAX_VIEWS:
-        raise AccessError(f"there are already {_MAX_VIEWS} views, the maximum: delete one first")
+        raise AccessError("there are already {most} views, the maximum: delete one first", most=_MAX_VIEWS)
     of_sites = "SELECT count(*) FROM views WHERE site IS NOT NULL"
     if owner.site and connection.execute(of_sites).fetchone()[0] >= _MAX_SITE_VIEWS:
-        raise AccessError(f"there are already {_MAX_SITE_VIEWS} views of sites, the maximum: delete some first")
+        raise AccessError(
+            "there are already {most} views of sites, the maximum: delete some first", most=_MAX_SITE_VIEWS
+        )

@@ -3,6 +3,8 @@
 Times are integers: microseconds since the Unix epoch.
 """
 
+from typing import NamedTuple
+
 import msgspec
 from msgspec.structs import replace
 
@@ -34,11 +36,25 @@ class Utm(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 NO_UTM = Utm()
 
 
+class Place(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Where in its country a visit came from: names in English, empty where they are unknown."""
+
+    region: str = ""
+    city: str = ""
+
+
+class Location(NamedTuple):
+    """Where an address is: a country of ISO 3166-1 alpha-2 or `XX`, and the place in it, None for an unknown one."""
+
+    country: str
+    place: Place | None = None
+
+
 class Session(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The state of a visit. `exit` is the time of its last pageview or event, `exit_path` its current page.
 
     `click_id` is the name of a click id in the URL of its first page, such as `gclid`; empty, and not in the journal,
-    where there was none.
+    where there was none. Nor is `place` there where it is None.
 
     Each pageview or event adds one to `pageviews` or `events`, so their sum numbers the states of a visit.
     """
@@ -58,6 +74,7 @@ class Session(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     pageviews: int
     events: int
     click_id: str = ""
+    place: Place | None = None
 
     def view(self, path: str, now: int, status: int, visitor: str) -> "Session":
         """The visit after one more pageview; `visitor` is the id it carries from here on."""
@@ -78,6 +95,7 @@ class Session(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
             self.pageviews + 1,
             self.events,
             self.click_id,
+            self.place,
         )
 
     def arrive(

@@ -71,6 +71,11 @@ SQL_NOT_ALLOWED = Refusal(
 )
 SQL_INVALID = Refusal("sql_invalid", 400, "the SQL cannot be answered")
 QUESTION_INVALID = Refusal("question_invalid", 400, "invalid parameter")
+NOT_ACCEPTABLE = Refusal(
+    "not_acceptable", 406, "the response is JSON: send Accept: application/json, text/event-stream"
+)
+# A message of the Model Context Protocol that is none: the body is a JSON-RPC error.
+MESSAGE_INVALID = Refusal("message_invalid", 400, "invalid message")
 FIELDS_INVALID = Refusal("fields_invalid", 400, "invalid fields")
 STATS_LATE = Refusal("stats_late", 503, "the query took too long", retry_after=10)
 STATS_LOST = Refusal("stats_lost", 503, "the database failed and is being reopened", retry_after=10)

@@ -38,7 +38,6 @@ _LONGEST: Final[tuple[tuple[Interval, int], ...]] = (
     ("month", 10 * 366 * 86_400),
 )
 
-_EXAMPLES: Final = "such as 2026-11-24, 2026-11-24T08:00:00Z, 1795507200, now-7d/d"
 _LONGEST_TEXT: Final = 64
 # Four digits are read as a year: as seconds they would lie in the first hours of 1970.
 _UNIX = re.compile(r"\d{1,11}(?:\.\d{1,9})?", re.ASCII)
@@ -69,7 +68,9 @@ def parse(text: str, now: int, zone: datetime.tzinfo, *, ends: bool = False) -> 
         moment = None
     if moment is None or len(text) > _LONGEST_TEXT or not 0 <= moment <= _moment(_LATEST, zone):
         shown = text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "..."
-        raise InputError(f"{shown!r} is no time, {_EXAMPLES}")
+        raise InputError(
+            "{text!r} is no time, such as 2026-11-24, 2026-11-24T08:00:00Z, 1795507200, now-7d/d", text=shown
+        )
     return moment
 
 
@@ -84,7 +85,7 @@ def read_end(text: str | None, now: int) -> int | None:
     try:
         return parse(f"now+{text.strip()}" if is_duration else text, now * SECOND, datetime.UTC, ends=True) // SECOND
     except InputError:
-        raise InputError(f"{text[:64]!r} is no end, such as 30d, 12h, 2027-01-31") from None
+        raise InputError("{text!r} is no end, such as 30d, 12h, 2027-01-31", text=text[:64]) from None
 
 
 def floor(moment: int, unit: Unit, zone: datetime.tzinfo) -> int:
@@ -169,7 +170,7 @@ def edges(start: int, end: int, interval: Interval, zone: datetime.tzinfo, at_mo
     found = [floor(start, unit, zone)]
     while found[-1] < end > start:
         if len(found) > at_most:
-            raise InputError(f"over {at_most} times {interval} between these times")
+            raise InputError("over {most} times {interval} between these times", most=at_most, interval=interval)
         found.append(_following(found[-1], unit, zone))
     return found
 

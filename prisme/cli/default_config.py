@@ -50,7 +50,7 @@ def default_config() -> str:
 def _entry(option: Option) -> str:
     lines = [
         line
-        for words in (option.help, f"Value: {option.type.expected}.")
+        for words in (option.about, f"Value: {option.type.expected}.")
         for line in textwrap.wrap(words, 100, initial_indent="## ", subsequent_indent="## ", break_on_hyphens=False)
     ]
     return "\n".join(["", *lines, *(f"# {line}" for line in _assign(option)), ""])

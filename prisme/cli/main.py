@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from prisme import __version__
-from prisme.cli import access, completion, default_config, demo, export, query, serve, site, status
+from prisme.cli import access, completion, default_config, demo, export, geoip, query, serve, site, status
 from prisme.runtime.config import suggest
 from prisme.runtime.open_files import open_standard_streams
 
@@ -19,6 +19,7 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "user": access.make_user_parser,
     "token": access.make_token_parser,
     "share": access.make_share_parser,
+    "geoip": geoip.make_geoip_parser,
     "default-config": default_config.make_parser,
     "completion": completion.make_parser,
 }
@@ -32,6 +33,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "user": access.user,
     "token": access.token,
     "share": access.share,
+    "geoip": geoip.command,
     "default-config": default_config.command,
     "completion": lambda words: completion.command(words, PARSERS),
 }
@@ -59,6 +61,7 @@ commands:
   user            {access.USERS}
   token           {access.TOKENS}
   share           {access.SHARES}
+  geoip           {geoip.SUMMARY}
   default-config  {default_config.SUMMARY}
   completion      {completion.SUMMARY}
 

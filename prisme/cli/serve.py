@@ -34,7 +34,7 @@ def command(words: Sequence[str]) -> int:
     # Imported late, as the server and the database take a while to import.
     from prisme.serve import run
 
-    return run(config, notices)
+    return run(config, notices, reread=lambda: configure(words, os.environ, Path()))
 
 
 def configure(words: Sequence[str], environ: Mapping[str, str], folder: Path) -> tuple[Config, list[str]]:
@@ -61,7 +61,7 @@ def make_parser() -> argparse.ArgumentParser:
         group = parser.add_argument_group(title.lower())
         for option in options:
             also = f" Also {flag(option.alias)}." if option.alias else ""
-            help_ = f"{option.help} Default: {option.short_default}. Environment: {variable(option.name)}.{also}"
+            help_ = f"{option.about} Default: {option.short_default}. Environment: {variable(option.name)}.{also}"
             for name in option.names:
                 group.add_argument(
                     *([_SHORT[name]] if name in _SHORT else []),

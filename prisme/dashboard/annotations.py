@@ -13,6 +13,7 @@ from prisme.base.offsets import localise
 from prisme.base.timexpr import SECOND, Interval
 from prisme.dashboard.chart import Chart
 from prisme.dashboard.chart_scale import to_x
+from prisme.dashboard.dates import format_date, format_moment
 
 # The latest ones: as many as a list below a chart can have.
 MOST: Final = 50
@@ -83,5 +84,4 @@ def _moment_of(one: Annotation, zone: tzinfo) -> int:
 def _describe(moment: int, one: Annotation, zone: tzinfo, interval: Interval) -> str:
     """`3 Nov 2026`, or with the time of day on a chart of hours."""
     local = localise(moment, zone)
-    clock = "" if one.day or interval not in _FINE else f"{local:, %H:%M}"
-    return f"{local.day} {local:%b %Y}{clock}"
+    return format_date(local) if one.day or interval not in _FINE else format_moment(local)

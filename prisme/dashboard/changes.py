@@ -33,11 +33,11 @@ _SAME_BELOW: Final = 0.02
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A row that changed, by `change` from `before`; `terms` is the filter that matches it."""
+    """A row that changed, by `change` from `before`."""
 
     list: str
+    key: str
     label: str
-    terms: str
     before: float
     change: float
 
@@ -109,8 +109,7 @@ def _list_changes(earlier: Mapping[str, Frame], later: Mapping[str, Frame]) -> I
     for name in _LISTS:
         for key, before, after in _compare(earlier[stats_name(name)], later[stats_name(name)]):
             if before != after:
-                terms = filter_terms.make_value_term(LIST_TYPES[name].filter, key)
-                yield Row(name, label_row(name, key), terms, before, after - before)
+                yield Row(name, key, label_row(name, key), before, after - before)
 
 
 def _compare(earlier: Frame, later: Frame) -> Iterator[tuple[str, int, int]]:
@@ -123,14 +122,15 @@ def _compare(earlier: Frame, later: Frame) -> Iterator[tuple[str, int, int]]:
 
 def _build_contributor(state: UrlState, row: Row, highest: float) -> Contributor:
     list_type = LIST_TYPES[row.list]
-    own, current = filter_terms.split(row.terms), state.get(list_type.filter)
+    terms = filter_terms.make_value_term(list_type.filter, row.key)
+    own, current = filter_terms.split(terms), state.get(list_type.filter)
     active = set(own) <= set(filter_terms.split(current))
     return Contributor(
         row.label,
         translate(_LISTS[row.list]),
         f"{_sign(row.change)} {translate(list_type.unit).lower()}",
         round(100 * abs(row.change) / highest, 1),
-        state.link({list_type.filter: filter_terms.remove(current, own) if active else row.terms}),
+        state.link({list_type.filter: filter_terms.remove(current, own) if active else terms}),
     )
 
 

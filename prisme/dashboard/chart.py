@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -10,18 +11,18 @@ import msgspec
 
 from prisme.base.offsets import localise
 from prisme.base.timexpr import SECOND, Interval
-from prisme.dashboard import chart_scale
+from prisme.dashboard import chart_scale, dates
 from prisme.dashboard.chart_scale import HEIGHT, WIDTH
 from prisme.dashboard.number_format import describe_change, describe_points, format_round_duration
 
 _MOST_LABELS: Final = 7
-_FORMATS: Final[dict[Interval, str]] = {
-    "minute": "%H:%M",
-    "hour": "%H:%M",
-    "day": "%a {day} %b",
-    "week": "{day} %b",
-    "month": "%b %Y",
-    "year": "%Y",
+_FORMATS: Final[dict[Interval, Callable[[datetime], str]]] = {
+    "minute": dates.format_clock,
+    "hour": dates.format_clock,
+    "day": dates.format_weekday,
+    "week": dates.format_day,
+    "month": dates.format_month,
+    "year": lambda moment: f"{moment:%Y}",
 }
 _TIME_OF_DAY: Final = ("minute", "hour")
 # More than the longest day has: a time alone would not say which day is meant.
@@ -122,12 +123,12 @@ def format_label(moment: int, interval: Interval, zone: ZoneInfo) -> str:
     return _format_labels([moment], interval, zone)[0]
 
 
-def _format_labels(moments: Sequence[int], interval: Interval, zone: ZoneInfo) -> list[str]:
-    """The names of buckets: times of several days have the day, too."""
-    has_days = interval in _TIME_OF_DAY and moments and moments[-1] - moments[0] > _LONGEST_DAY
-    template = "{day} %b, " * bool(has_days) + _FORMATS[interval]
-    times = (localise(moment, zone) for moment in moments)
-    return [time.strftime(template.format(day=time.day)) for time in times]
+def _format_labels(moments: Sequence[int], interval: Interval, zone: ZoneInfo, others: Sequence[int] = ()) -> list[str]:
+    """The names of buckets: times of several days, or beside `others` of another day, have the day, too."""
+    every = [*moments, *others]
+    has_days = interval in _TIME_OF_DAY and every and max(every) - min(every) > _LONGEST_DAY
+    write = dates.format_day_and_clock if has_days else _FORMATS[interval]
+    return [write(localise(moment, zone)) for moment in moments]
 
 
 def _cut(compared: Series | None, buckets: int) -> Series:
@@ -154,8 +155,9 @@ def _build_labels(series: Series, options: Options) -> list[tuple[int, str]]:
 
 
 def _build_points(series: Series, compared: Series, options: Options, notes: Mapping[int, str]) -> list[Point]:
-    labels = _format_labels(series.edges[:-1], options.interval, options.zone)
-    compared_labels = _format_labels(compared.edges[:-1], options.interval, options.zone)
+    own, other = series.edges[:-1], compared.edges[:-1]
+    labels = _format_labels(own, options.interval, options.zone, other)
+    compared_labels = _format_labels(other, options.interval, options.zone, own)
     return [
         Point(
             series.edges[number] // SECOND,

@@ -14,14 +14,16 @@ TITLES: Final = {
     "domain": mark("Site"), "path": mark("Page"), "entry-path": mark("Entry page"), "exit-path": mark("Exit page"),
     "source": mark("Source"), "channel": mark("Channel"), "referrer": mark("Referrer"), "os": mark("System"),
     "browser": mark("Browser"), "device": mark("Device"), "device-type": mark("Device type"),
-    "country": mark("Country"), "utm-source": mark("UTM source"), "utm-medium": mark("UTM medium"),
+    "country": mark("Country"), "region": mark("Region"), "city": mark("City"),
+    "utm-source": mark("UTM source"), "utm-medium": mark("UTM medium"),
     "utm-campaign": mark("Campaign"), "utm-term": mark("UTM term"), "utm-content": mark("UTM content"),
     "event": mark("Event"), "status": mark("Status"), "outbound-link": mark("Outbound link"),
     "file-download": mark("Download"), "goal": mark("Goal"),
 }  # fmt: skip
 # Filters whose values are shown as in these lists: `Germany` for `DE`.
 _LABELLED_AS: Final = {
-    "country": "top-countries", "device-type": "top-device-types", "referrer": "top-referrers",
+    "country": "top-countries", "region": "top-regions", "city": "top-cities",
+    "device-type": "top-device-types", "referrer": "top-referrers",
     "status": "top-statuses", "outbound-link": "top-outbound-links", "file-download": "top-file-downloads",
 }  # fmt: skip
 # Not a chip if there is one alone, as the menu of sites shows it.

@@ -6,11 +6,12 @@ from typing import Final
 from prisme.dashboard import filter_terms
 from prisme.dashboard.filter_terms import CONTAINS, CONTAINS_NOT, IS_NOT
 from prisme.dashboard.filter_values import FieldValues, Value, match_any_case
+from prisme.stats.columns import PLACES
 
 # Filters whose values have names of their own: a text in a name is not in the value.
-NAMED: Final = ("country", "device-type", "status", "domain")
+NAMED: Final = ("country", *PLACES, "device-type", "status", "domain")
 # Filters with few values, all of them known: another one is a mistake.
-FIXED: Final = ("country", "device-type", "domain")
+FIXED: Final = ("country", "device-type", "domain", "goal")
 # The spellings of a text that "contains" looks for, such as `blog` and `Blog`.
 _MOST_SPELLINGS: Final = 8
 _ENDS_WITH_STAR: Final = re.compile(r"(?<!\\)(?:\\\\)*\*\Z")

@@ -1,6 +1,6 @@
 """The form that adds a filter: its fields and operators, and what is said where nothing matches."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -10,7 +10,8 @@ from prisme.dashboard.filter_chips import TITLES, name_field
 from prisme.dashboard.sites import choose_domains
 from prisme.dashboard.url_state import UrlState
 from prisme.dashboard.words import translate
-from prisme.stats.filters import DOMAIN, PROPERTY
+from prisme.stats.columns import PLACES
+from prisme.stats.filters import DOMAIN, GOAL, PROPERTY
 
 # The field that is chosen at first, and those that follow it.
 _FIRST: Final = ("path", "entry-path", "exit-path")
@@ -34,12 +35,17 @@ class FilterForm(msgspec.Struct, frozen=True):
         return [(name, translate(title)) for name, title in filter_terms.OPERATORS.items()]
 
 
-def build_filter_form(state: UrlState, domains: Sequence[str], properties: Iterable[object]) -> FilterForm:
+def build_filter_form(
+    state: UrlState, domains: Sequence[str], properties: Iterable[object], places: Collection[str]
+) -> FilterForm:
     """The form of a page, with nothing entered. `domains` are the sites that the viewer may see.
 
-    `properties` are the names of custom events' properties, the most frequent ones first.
+    `properties` are the names of custom events' properties, the most frequent ones first; `places` are those of
+    `PLACES` that there are.
     """
-    hidden = {DOMAIN} if len(choose_domains(state, domains)) == 1 else set()
+    hidden = {name for name in PLACES if name not in places}
+    if len(choose_domains(state, domains)) == 1:
+        hidden.add(DOMAIN)
     rest = [name for name in TITLES if name not in _FIRST and name not in hidden]
     chosen = [name.removeprefix(PROPERTY) for name in state.parameters if name.startswith(PROPERTY)]
     names = [name for name in dict.fromkeys([*chosen, *map(str, properties)]) if 0 < len(name) <= _LONGEST_NAME]
@@ -61,6 +67,8 @@ def describe_no_match(name: str, text: str) -> str:
     """What is said where no value of the filter `name` matches a text."""
     if name == DOMAIN:
         return translate("No site matches “{text}”", text=text)
+    if name == GOAL:
+        return translate("No goal matches “{text}”", text=text)
     if name.startswith(PROPERTY):
         return translate(
             "No value of {name} matches “{text}” in this period", name=name.removeprefix(PROPERTY), text=text

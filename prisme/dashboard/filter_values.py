@@ -14,7 +14,7 @@ from prisme.dashboard.lists import frame_rows
 from prisme.dashboard.row_labels import label_row
 from prisme.stats import filters
 from prisme.stats.columns import TOPS
-from prisme.stats.filters import DOMAIN, PROPERTY, Filters
+from prisme.stats.filters import DOMAIN, GOAL, PROPERTY, Filters
 from prisme.stats.frames import Frame
 from prisme.stats.parameters import MOST_ROWS
 from prisme.stats.queries import Stats
@@ -41,20 +41,30 @@ class Value(msgspec.Struct, frozen=True):
 class FieldValues:
     """The values of the filter `name` in a span, under the other filters among `chosen`.
 
-    `domains` are the sites that the viewer may see. `Reader` documents the errors raised.
+    `domains` are the sites that the viewer may see, `goals` the names of the goals that a filter may have. `Reader`
+    documents the errors raised.
     """
 
-    def __init__(self, stats: Stats, name: str, chosen: Filters, span: Span, domains: Sequence[str]) -> None:
+    def __init__(
+        self,
+        stats: Stats,
+        name: str,
+        chosen: Filters,
+        span: Span,
+        domains: Sequence[str],
+        goals: Sequence[str] = (),
+    ) -> None:
         self.name = name
         self._stats = stats
         self._others = {other: one for other, one in chosen.items() if other != name}
         self._span = span
         self._domains = domains
+        self._goals = goals
 
     @property
     def are_known(self) -> bool:
         """Whether there is a list of them."""
-        return self.name == DOMAIN or self.name in _LISTS or self.name.startswith(PROPERTY)
+        return self.name in (DOMAIN, GOAL) or self.name in _LISTS or self.name.startswith(PROPERTY)
 
     @cached_property
     def all(self) -> list[Value]:
@@ -65,6 +75,8 @@ class FieldValues:
         """The most frequent values."""
         if self.name == DOMAIN:
             return [Value(domain, display.decode_host(domain)) for domain in self._domains[:most]]
+        if self.name == GOAL:
+            return [Value(goal, goal) for goal in self._goals[:most]]
         frame = self._count(self._others, most)
         values = []
         for key, count in () if frame is None else frame_rows(frame):
@@ -77,6 +89,8 @@ class FieldValues:
         one = filters.read({self.name: term})
         if self.name == DOMAIN:
             return any((domain,) in one[DOMAIN].includes for domain in self._domains)
+        if self.name == GOAL:
+            return any((goal,) in one[GOAL].includes for goal in self._goals)
         frame = self._count(self._others | one, 1)
         return frame is not None and bool(frame.keys)
 

@@ -10,6 +10,7 @@ from prisme.dashboard.lists import CSV, link_export
 from prisme.dashboard.number_format import Change, describe_change, format_count, format_exact, format_percent
 from prisme.dashboard.url_state import UrlState
 from prisme.dashboard.words import translate
+from prisme.stats.cache.span_cache import SpanCache
 from prisme.stats.dashboard import Dashboard
 from prisme.stats.filters import GOAL
 from prisme.stats.funnels import FunnelRow, build_funnel_figures
@@ -40,10 +41,10 @@ class GoalLine(msgspec.Struct, frozen=True):
 
 
 class StepLine(msgspec.Struct, frozen=True):
-    """A step of a funnel; `dropped` says how many visits did not come here from the step before, empty at the first."""
+    """A step of a funnel; `dropped` says how many sessions were lost since the step before, empty at the first."""
 
     label: str
-    visits: str
+    sessions: str
     exact: str
     rate: str
     dropped: str
@@ -51,7 +52,7 @@ class StepLine(msgspec.Struct, frozen=True):
 
 
 class FunnelTable(msgspec.Struct, frozen=True):
-    """A funnel with the share of its visits that complete it; `site` is empty where there is only one."""
+    """A funnel with the share of its sessions that complete it; `site` is empty where there is only one."""
 
     name: str
     site: str
@@ -59,7 +60,9 @@ class FunnelTable(msgspec.Struct, frozen=True):
     steps: list[StepLine]
 
 
-def build_goal_values(stats: Stats, state: UrlState, query: StatsQuery, dashboard: Dashboard) -> dict[str, Any]:
+def build_goal_values(
+    stats: Stats, state: UrlState, query: StatsQuery, dashboard: Dashboard, cache: SpanCache
+) -> dict[str, Any]:
     """What the templates of both panels show. Nothing is counted where nothing is defined."""
     links = {
         "goals_csv": link_export(state, "goals", CSV),
@@ -71,10 +74,10 @@ def build_goal_values(stats: Stats, state: UrlState, query: StatsQuery, dashboar
         return {"goals": [], "funnels": [], **links}
     compared = dashboard.compared_totals
     found = build_goal_figures(
-        stats, query, dashboard.totals["visitors"], None if compared is None else compared["visitors"]
+        stats, query, dashboard.totals["visitors"], None if compared is None else compared["visitors"], cache
     )
     stats.reader.check()
-    funnels = build_funnel_figures(stats, query).funnels if stats.definitions.funnels else []
+    funnels = build_funnel_figures(stats, query, cache).funnels if stats.definitions.funnels else []
     highest = max((row.visitors for row in found.goals), default=0)
     sites = {row.site for row in funnels}
     return {

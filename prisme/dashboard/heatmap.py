@@ -1,18 +1,12 @@
 """The heat map of pageviews by weekday and hour."""
 
-from typing import Final
-
 import msgspec
 
 from prisme.dashboard import color_scale
+from prisme.dashboard.dates import WEEKDAYS
 from prisme.dashboard.number_format import format_exact
-from prisme.dashboard.words import mark, translate
+from prisme.dashboard.words import translate
 from prisme.stats.frames import Frame
-
-_WEEKDAYS: Final = (
-    mark("Monday"), mark("Tuesday"), mark("Wednesday"), mark("Thursday"), mark("Friday"), mark("Saturday"),
-    mark("Sunday"),
-)  # fmt: skip
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -23,12 +17,12 @@ class Cell(msgspec.Struct, frozen=True):
     level: int
 
 
-def build_heatmap(pageviews: Frame) -> list[tuple[str, list[Cell]]]:
-    """The 24 cells of each weekday, from the 168 values of `weekday-hours`."""
+def build_heatmap(pageviews: Frame) -> list[tuple[str, str, list[Cell]]]:
+    """The short and the whole name of each weekday with its 24 cells, from the 168 values of `weekday-hours`."""
     highest = max(pageviews.values, default=0)
     return [
-        (weekday, [_build_cell(weekday, hour, pageviews.values[day * 24 + hour], highest) for hour in range(24)])
-        for day, weekday in enumerate(map(translate, _WEEKDAYS))
+        (short, weekday, [_build_cell(weekday, hour, pageviews.values[day * 24 + hour], highest) for hour in range(24)])
+        for day, (short, weekday) in enumerate(tuple(map(translate, names)) for names in WEEKDAYS)
     ]
 
 

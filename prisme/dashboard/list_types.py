@@ -41,6 +41,8 @@ LIST_TYPES: Final[dict[str, ListType]] = {
     ERRORS: ListType(mark("Errors"), mark("Pageviews"), "path", "top-pages"),
     "top-statuses": ListType(mark("Statuses"), mark("Pageviews"), "status"),
     "top-countries": ListType(mark("Countries"), mark("Sessions"), "country"),
+    "top-regions": ListType(mark("Regions"), mark("Sessions"), "region"),
+    "top-cities": ListType(mark("Cities"), mark("Sessions"), "city"),
     "top-browsers": ListType(mark("Browsers"), mark("Sessions"), "browser"),
     "top-operating-systems": ListType(mark("Systems"), mark("Sessions"), "os"),
     "top-devices": ListType(mark("Devices"), mark("Sessions"), "device"),
@@ -71,6 +73,7 @@ PANEL_TYPES: Final[dict[str, PanelType]] = {
         ("top-utm-campaigns", "top-utm-sources", "top-utm-mediums", "top-utm-terms", "top-utm-contents"),
     ),
     "pages": PanelType(mark("Pages"), ("top-pages", "top-entry-pages", "top-exit-pages", ERRORS, "top-statuses")),
+    "countries": PanelType(mark("Countries"), ("top-countries", "top-regions", "top-cities")),
     "technology": PanelType(
         mark("Technology"), ("top-browsers", "top-operating-systems", "top-device-types", "top-devices")
     ),

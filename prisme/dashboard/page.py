@@ -48,6 +48,7 @@ def build_page(
     stats.reader.check()  # the chart may have thousands of points
     data = _read_lists(Source(stats, cache.rows, query, now), state, dashboard)
     lists = {name: build_list(state, name, one) for name, one in data.items()}
+    places = stats.known_places(query.filters, query.span)
     return {
         "state": state,
         "tz": query.zone.key,
@@ -55,18 +56,18 @@ def build_page(
         "interval": name_interval(query.interval),
         "live": format_exact(dashboard.live_visitors),
         "chips": build_chips(state),
-        "form": build_filter_form(state, domains, dashboard.custom_properties.keys),
+        "form": build_filter_form(state, domains, dashboard.custom_properties.keys, places),
         "heatmap": build_heatmap(dashboard.weekday_hours),
         "property": state.get("property"),
         "all_properties_link": state.link({"property": None}),
         "is_empty": not any(dashboard.totals[name] for name in ("pageviews", "sessions", "events")),
         **build_period_values(state, query, now),
         **_build_site_values(state, domains),
-        **_build_metric_values(stats, state, query, dashboard, now),
+        **_build_metric_values(stats, state, query, dashboard, now, cache),
         "countries": lists[COUNTRIES],
         **_build_country_values(state, data[COUNTRIES]),
-        "panels": {panel: build_panel(state, panel, lists[choose_list(state, panel)]) for panel in PANEL_TYPES},
-        **build_goal_values(stats, state, query, dashboard),
+        "panels": {panel: build_panel(state, panel, lists[choose_list(state, panel)], places) for panel in PANEL_TYPES},
+        **build_goal_values(stats, state, query, dashboard, cache.spans),
     }
 
 
@@ -79,11 +80,11 @@ def _build_site_values(state: UrlState, domains: Sequence[str]) -> dict[str, Any
 
 
 def _build_metric_values(
-    stats: Stats, state: UrlState, query: StatsQuery, dashboard: Dashboard, now: int
+    stats: Stats, state: UrlState, query: StatsQuery, dashboard: Dashboard, now: int, cache: IncrementalCache
 ) -> dict[str, Any]:
     name = metrics.choose_tile(state)
     tiles = build_tiles(state, name, dashboard)
-    notes = explain_peak(stats, name, query, compute_values(METRICS[name], dashboard.series))
+    notes = explain_peak(stats, name, query, compute_values(METRICS[name], dashboard.series), cache.spans)
     return {
         "tiles": [tile for key, tile in tiles.items() if key != metrics.EVENTS],
         "events": tiles[metrics.EVENTS],

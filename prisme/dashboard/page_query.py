@@ -1,6 +1,6 @@
 """Reads the query of a page from its URL. What is wrong is left out, and told: a page with a default helps more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -11,9 +11,9 @@ from prisme.dashboard import filter_terms
 from prisme.dashboard.comparison import comparison_parameters
 from prisme.dashboard.filter_chips import name_field
 from prisme.dashboard.url_state import UrlState, read_parameters
-from prisme.dashboard.words import mark, translate
+from prisme.dashboard.words import explain, mark, translate
 from prisme.stats import filters
-from prisme.stats.parameters import COMPARE, StatsQuery, read_query
+from prisme.stats.parameters import COMPARE, PROPERTY, StatsQuery, read_query
 
 _TITLES: Final = {
     "period": mark("Period"),
@@ -24,6 +24,9 @@ _TITLES: Final = {
     "compare": mark("Comparison"),
     "compare-from": mark("Compare from"),
     "compare-to": mark("Compare to"),
+    "sort": mark("Sort by"),
+    "order": mark("Order"),
+    "start": mark("Start"),
 }
 # Parameters that mean nothing without each other.
 _PAIRS: Final = (("from", "to"), ("compare-from", "compare-to"))
@@ -51,13 +54,17 @@ class PageQuery(msgspec.Struct, frozen=True):
 
 def read_page_parameters(query: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Fault]]:
     """The known parameters of a page's URL without invalid filters, and these."""
-    given, faults = dict(query), {}
+    given, faults, kept = dict(query), dict[str, Fault](), dict[str, str]()
     for name in (*filters.NAMES, *(one for one in query if one.startswith(filters.PROPERTY))):
+        text = given.pop(name, "")
         try:
-            filter_terms.normalise(name, given.get(name, ""))
+            filter_terms.normalise(name, text)
+            filters.list_names(kept | {name: text})
         except InputError as error:
-            faults[name] = _build_fault(name, str(error), given.pop(name))
-    return read_parameters(given), faults
+            faults[name] = build_fault(name, error, text)
+        else:
+            kept[name] = text
+    return read_parameters(given | kept), faults
 
 
 def read_page_query(state: UrlState, now: int, limit: int, goals: Sequence[Goal] = ()) -> PageQuery:
@@ -65,25 +72,51 @@ def read_page_query(state: UrlState, now: int, limit: int, goals: Sequence[Goal]
 
     Raises InputError if more than the parameters in the URL is wrong.
     """
+
+    def read(state: UrlState) -> StatsQuery:
+        compared = comparison_parameters(state, now)
+        return read_query(_select(state, COMPARE) | compared | {"limit": str(limit)}, now, COMPARE, goals)
+
+    return _leave_out_wrong(state, read)
+
+
+def read_part_query(
+    state: UrlState, now: int, limit: int, goals: Sequence[Goal] = (), without: Collection[str] = ()
+) -> PageQuery:
+    """The same for a page about one list or row, which is not compared, and has not the parameters `without`."""
+
+    def read(state: UrlState) -> StatsQuery:
+        return read_query(_select(state, (*COMPARE, *without)) | {"limit": str(limit)}, now, PROPERTY, goals)
+
+    return _leave_out_wrong(state, read)
+
+
+def build_fault(name: str, error: InputError, typed: str) -> Fault:
+    """The fault of a parameter, of an error whose message begins with its name."""
+    title = translate(_TITLES[name]) if name in _TITLES else name_field(name)
+    return Fault(title, explain(error).partition(": ")[2], typed)
+
+
+def _leave_out_wrong(state: UrlState, read: Callable[[UrlState], StatsQuery]) -> PageQuery:
+    """The query that `read` makes of a state without its wrong parameters."""
     faults: dict[str, Fault] = {}
     typed: dict[str, str] = {}
     while True:
         try:
-            return PageQuery(state, _read(state, now, limit, goals), faults, typed)
+            return PageQuery(state, read(state), faults, typed)
         except InputError as error:
             name = str(error).partition(":")[0]
             left_out = _choose_left_out(state, name)
             if not left_out:
                 raise
             typed |= {one: state.get(one) for one in left_out}
-            faults[left_out[0]] = _build_fault(left_out[0], str(error), state.get(left_out[0]))
+            faults[left_out[0]] = build_fault(left_out[0], error, state.get(left_out[0]))
             kept = {one: text for one, text in state.parameters.items() if one not in left_out}
             state = msgspec.structs.replace(state, parameters=kept)
 
 
-def _read(state: UrlState, now: int, limit: int, goals: Sequence[Goal]) -> StatsQuery:
-    given = {name: text for name, text in state.stats_parameters().items() if name not in COMPARE}
-    return read_query(given | comparison_parameters(state, now) | {"limit": str(limit)}, now, COMPARE, goals)
+def _select(state: UrlState, without: Collection[str]) -> dict[str, str]:
+    return {name: text for name, text in state.stats_parameters().items() if name not in without}
 
 
 def _choose_left_out(state: UrlState, name: str) -> list[str]:
@@ -92,7 +125,3 @@ def _choose_left_out(state: UrlState, name: str) -> list[str]:
     found = [one for one in (name, *pair) if state.get(one)]
     # A compared period can also be too long for the interval.
     return list(dict.fromkeys(found)) or ["interval"] * bool(state.get("interval"))
-
-
-def _build_fault(name: str, told: str, typed: str) -> Fault:
-    return Fault(translate(_TITLES[name]) if name in _TITLES else name_field(name), told.partition(": ")[2], typed)

@@ -8,6 +8,7 @@ from prisme.dashboard.list_types import SOURCES
 from prisme.dashboard.number_format import format_exact
 from prisme.dashboard.row_labels import label_row
 from prisme.dashboard.words import translate
+from prisme.stats.cache.span_cache import SpanCache
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Page, Span
@@ -34,7 +35,9 @@ def find_peak(values: Sequence[float]) -> int | None:
     return values.index(highest) if highest >= max(_LEAST, _TIMES * median(values)) else None
 
 
-def explain_peak(stats: Stats, metric: str, query: StatsQuery, values: Sequence[float]) -> dict[int, str]:
+def explain_peak(
+    stats: Stats, metric: str, query: StatsQuery, values: Sequence[float], cache: SpanCache
+) -> dict[int, str]:
     """A note for the bucket that is a peak of `values`, by its number: `Mostly Hacker News, 210 of 310`.
 
     Reads that bucket alone. Raises UnavailableError.
@@ -43,7 +46,10 @@ def explain_peak(stats: Stats, metric: str, query: StatsQuery, values: Sequence[
     if number is None or metric not in ("visitors", "sessions", "pageviews"):
         return {}
     start, end = query.span.edges[number : number + 2]
-    sources, pages = _count(stats, metric, query, Span(start, end, [start, end]))
+    bucket = Span(start, end, [start, end])
+    sources, pages = cache.find(
+        stats, ("peak", metric, end), query.filters, bucket, lambda: _count(stats, metric, query, bucket)
+    )
     found = [
         *((label_row(SOURCES, key), count) for key, count in sources),
         *((label_row("top-pages", key), count) for key, count in pages),

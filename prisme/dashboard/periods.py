@@ -1,6 +1,5 @@
 """Periods of time: the named ones, the one before or after, and their description in words."""
 
-import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -9,6 +8,8 @@ import msgspec
 from prisme.base import timexpr
 from prisme.base.offsets import localise
 from prisme.base.timexpr import SECOND, Unit
+from prisme.dashboard import dates
+from prisme.dashboard.dates import format_clock, format_date, format_moment
 from prisme.dashboard.words import mark, translate
 from prisme.stats.parameters import StatsQuery
 
@@ -114,21 +115,17 @@ def describe(start: int, end: int, zone: ZoneInfo) -> str:
     """A period in words: `1 to 24 Nov 2026`, `24 Nov 2026, 13:05 to 13:35`. `start` and `end` are in microseconds."""
     first, last = localise(start, zone), localise(end - 1, zone)
     if timexpr.floor(start, "d", zone) != start:
-        head = f"{_format_date(first)}, {first:%H:%M}"
+        head = format_moment(first)
         same_day = first.date() == last.date()
-        return _join(head, f"{last:%H:%M}" if same_day else f"{_format_date(last)}, {last:%H:%M}")
+        return _join(head, format_clock(last) if same_day else format_moment(last))
     if first.date() == last.date():
-        return _format_date(first)
+        return format_date(first)
     if first.year != last.year:
-        return _join(_format_date(first), _format_date(last))
+        return _join(format_date(first), format_date(last))
     if first.month != last.month:
-        return _join(f"{first.day} {first:%b}", _format_date(last))
-    return _join(str(first.day), _format_date(last))
+        return _join(dates.format_day(first), format_date(last))
+    return _join(str(first.day), format_date(last))
 
 
 def _join(first: str, last: str) -> str:
     return translate("{first} to {last}", first=first, last=last)
-
-
-def _format_date(day: datetime.datetime) -> str:
-    return f"{day.day} {day:%b} {day.year}"

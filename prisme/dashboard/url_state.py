@@ -23,7 +23,9 @@ LIST: Final = "/dashboard/list"
 ROW: Final = "/dashboard/row"
 # Parameters that are passed on to the stats API, and those of the page alone.
 _STATS_PARAMETERS: Final = ("tz", "interval", *COMPARE)
-_PAGE_PARAMETERS: Final = ("period", "metric", "sources", "pages", "technology", "events", "links", "property")
+_PAGE_PARAMETERS: Final = (
+    "period", "metric", "sources", "pages", "countries", "technology", "events", "links", "property",
+)  # fmt: skip
 _KNOWN: Final = (*_PAGE_PARAMETERS, "from", "to", *_STATS_PARAMETERS, *CREDENTIALS)
 
 
@@ -61,7 +63,11 @@ class UrlState(msgspec.Struct, frozen=True):
             return self._select(("from", "to"))
         period = PERIODS.get(self.period)
         if period is None:
-            raise InputError(f"period: {self.period[:64]!r} is not one of {', '.join(PERIODS)}, such as period=7d")
+            raise InputError(
+                "period: {period!r} is not one of {known}, such as period=7d",
+                period=self.period[:64],
+                known=", ".join(PERIODS),
+            )
         if period.start:
             return {"from": period.start, "to": period.end}
         # All time: nothing to compare with, unless the URL says otherwise.
@@ -90,5 +96,5 @@ def read_parameters(query: Mapping[str, str]) -> dict[str, str]:
     """
     known = {name: text for name, text in query.items() if text and (name in _KNOWN or filters.is_filter(name))}
     if EMBED in known and PUBLIC not in known:
-        raise InputError(f"{EMBED}: is for public dashboards, such as public=example.com&embed=1")
+        raise InputError("embed: is for public dashboards, such as public=example.com&embed=1")
     return known | {name: filter_terms.normalise(name, known[name]) for name in filters.list_names(known)}

@@ -122,9 +122,14 @@ def _read_sort(choice: Choice, columns: list[Column], default: str) -> tuple[str
     sort = choice.sort or default
     known = [NAME, *(column.name for column in columns)]
     if sort not in known:
-        raise InputError(f"sort: {sort[:64]!r} is none of {', '.join(known)}, such as sort={known[1]}")
+        raise InputError(
+            "sort: {sort!r} is none of {known}, such as sort={first}",
+            sort=sort[:64],
+            known=", ".join(known),
+            first=known[1],
+        )
     if choice.order not in ("", *_DIRECTIONS):
-        raise InputError(f"order: {choice.order[:64]!r} is neither asc nor desc, such as order=desc")
+        raise InputError("order: {order!r} is neither asc nor desc, such as order=desc", order=choice.order[:64])
     return sort, choice.order or _first_order(sort)
 
 

@@ -7,6 +7,9 @@ theirs with `_` and `trans`, as Jinja's extension i18n reads them.
 import gettext
 from typing import Final
 
+from prisme.base.errors import InputError, Words
+from prisme.base.refusal import Refusal
+
 TRANSLATIONS: Final = gettext.NullTranslations()
 
 
@@ -20,6 +23,22 @@ def translate(text: str, /, **values: object) -> str:
 def translate_count(texts: tuple[str, str], count: int) -> str:
     """The text for this number of things, with the number in place of `{count}`; `texts` are for one and for others."""
     return TRANSLATIONS.ngettext(*texts, count).format(count=f"{count:,}")
+
+
+def explain(error: InputError) -> str:
+    """The message of an error, for the person who caused it."""
+    return translate(error.text, **{name: _explain_value(value) for name, value in error.values.items()})
+
+
+def _explain_value(value: object) -> object:
+    if isinstance(value, InputError):
+        return explain(value)
+    return translate(value) if isinstance(value, Words) else value
+
+
+def explain_refusal(why: Refusal) -> str:
+    """The reason of a refusal, for a person; one that quotes what they sent is in their language already."""
+    return translate(why.reason)
 
 
 def mark(text: str) -> str:

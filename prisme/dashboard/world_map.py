@@ -10,6 +10,7 @@ from prisme import assets
 from prisme.dashboard import color_scale, countries, filter_terms
 from prisme.dashboard.number_format import format_exact
 from prisme.dashboard.url_state import UrlState
+from prisme.dashboard.words import translate
 from prisme.stats.frames import Key
 
 _FILTER = "country"
@@ -93,12 +94,19 @@ def build_legend(
     """The colours that countries with such numbers can have; `is_whole` if these are whole numbers."""
     highest = max(_by_code(counts).values(), default=0)
     if not is_whole:
-        return [Step(level, f"up to {format_value(highest * level / 5)}" if level else "0") for level in range(6)]
+        return [
+            Step(level, translate("up to {value}", value=format_value(highest * level / 5)) if level else "0")
+            for level in range(6)
+        ]
     steps = [(level, first, last) for level, first, last in color_scale.list_ranges(int(highest)) if first <= last]
     return [
-        Step(level, format_value(first) if first == last else f"{format_value(first)} to {format_value(last)}")
+        Step(level, format_value(first) if first == last else _describe_range(format_value(first), format_value(last)))
         for level, first, last in steps
     ]
+
+
+def _describe_range(first: str, last: str) -> str:
+    return translate("{first} to {last}", first=first, last=last)
 
 
 def _by_code(counts: Iterable[tuple[Key, float]]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import msgspec
 
-from prisme.base.events import DIRECT, Client, Session
+from prisme.base.events import DIRECT, Client, Location, Session
 from prisme.ingest.hit import Hit
 from prisme.ingest.pageview import DEFAULT_STATUS, begin_visit, find_at
 from prisme.journal.record import Line
@@ -32,9 +32,9 @@ class Action(msgspec.Struct, frozen=True, gc=False):
         """The visit with one more event."""
         return session.act(now)
 
-    def begin(self, uuid: str, now: int, visitor: str, client: Client, country: str) -> Session:
+    def begin(self, uuid: str, now: int, visitor: str, client: Client, location: Location) -> Session:
         """A visit without a pageview yet."""
-        return begin_visit(self.hit.page, uuid, now, visitor, client, country, DEFAULT_STATUS, DIRECT, 0)
+        return begin_visit(self.hit.page, uuid, now, visitor, client, location, DEFAULT_STATUS, DIRECT, 0)
 
     def line(self, device_hash: int | None, session: Session) -> Line:
         """Its line in the journal, with its page's path, or the visit's where the browser sent the origin only."""

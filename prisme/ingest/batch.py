@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from prisme.base import refusal
-from prisme.base.events import Client, Session
+from prisme.base.events import Client, Location, Session
 from prisme.base.refusal import Refusal
 from prisme.ingest.hit import Hit
 from prisme.ingest.services import Services
@@ -41,7 +41,7 @@ class Event(Protocol):
     def continue_(self, session: Session, now: int) -> Session:
         """The visit after it."""
 
-    def begin(self, uuid: str, now: int, visitor: str, client: Client, country: str) -> Session:
+    def begin(self, uuid: str, now: int, visitor: str, client: Client, location: Location) -> Session:
         """A visit that begins with it."""
 
     def line(self, device_hash: int | None, session: Session) -> Line:
@@ -134,11 +134,11 @@ class _Batch:
             if refused is not None:
                 self.outcomes[place] = refused
                 continue
-            country = services.geo.country(hit.address)
-            countries[country, hit.address.version] += 1
+            location = services.geo.locate(hit.address)
+            countries[location.country, hit.address.version] += 1
             services.concentration.add(hit.address.key)
             visitor = event.visitor or services.identity.visitor(self._parts[place], self.device_hashes[place])
-            session = event.begin(new_id(now, services.noise()), now, visitor, reading.client, country)
+            session = event.begin(new_id(now, services.noise()), now, visitor, reading.client, location)
             begun.append((device_hash, session))
             lines.append(event.line(device_hash, session))
 

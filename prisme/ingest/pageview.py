@@ -5,7 +5,7 @@ from typing import ClassVar
 import msgspec
 
 from prisme.base import refusal
-from prisme.base.events import DIRECT, NO_UTM, Client, Session
+from prisme.base.events import DIRECT, NO_UTM, Client, Location, Session
 from prisme.base.refusal import Refusal
 from prisme.ingest.hit import Hit
 from prisme.journal.record import PageviewLine
@@ -48,9 +48,9 @@ class Pageview(msgspec.Struct, frozen=True, gc=False):
             return session.view(page.path, now, self.status, visitor)
         return session.arrive(page.path, now, self.status, visitor, self._source, page.utm, page.click_id)
 
-    def begin(self, uuid: str, now: int, visitor: str, client: Client, country: str) -> Session:
+    def begin(self, uuid: str, now: int, visitor: str, client: Client, location: Location) -> Session:
         """A visit with this page alone."""
-        return begin_visit(self.hit.page, uuid, now, visitor, client, country, self.status, self._source, 1)
+        return begin_visit(self.hit.page, uuid, now, visitor, client, location, self.status, self._source, 1)
 
     @property
     def _source(self) -> str:
@@ -67,7 +67,7 @@ def begin_visit(
     now: int,
     visitor: str,
     client: Client,
-    country: str,
+    location: Location,
     status: int,
     source: str,
     pageviews: int,
@@ -75,8 +75,8 @@ def begin_visit(
     """A visit that begins on `page` at `now` (microseconds), with one pageview, or with one event and no pageview."""
     path, events = page.path, 1 - pageviews
     return Session(
-        uuid, page.domain, now, path, now, path, status, visitor, client, country, source, page.utm, pageviews, events,
-        page.click_id,
+        uuid, page.domain, now, path, now, path, status, visitor, client, location.country, source, page.utm, pageviews,
+        events, page.click_id, location.place,
     )  # fmt: skip
 
 

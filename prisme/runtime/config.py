@@ -43,7 +43,8 @@ class Config(msgspec.Struct, frozen=True):
     ignored_referrers: tuple[str, ...]  # hosts, or `*.` and a host, normalised
     bot_filter: Literal["strict", "basic", "off"]
     bot_allow: tuple[str, ...]
-    geoip_db: Path | None  # None means the bundled one
+    geoip_db: Path | None  # None means the installed or the bundled one
+    geoip_precision: Literal["country", "region", "city"]
     sessionstorage_session_inactive_ttl: float
     sessionstorage_max_sessions_per_visitor: int
     api_stats_timeout: float

@@ -13,6 +13,12 @@ class FreeSpace:
         self.is_short = False
         self.refresh()
 
+    def set_least(self, least: int) -> None:
+        """Leave so many bytes from now on."""
+        self._least = least
+        self.is_short = False
+        self.refresh()
+
     @property
     def failure(self) -> str | None:
         """What is wrong and what to do, or None."""

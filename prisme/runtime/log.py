@@ -122,10 +122,15 @@ def is_text(log_format: LogFormat, path: str) -> bool:
     return log_format == "text" or (log_format == "auto" and stream is not None and is_terminal(stream))
 
 
+def set_level(log: logging.Logger, debug: bool) -> None:
+    """Have debug messages logged, or not."""
+    log.setLevel(logging.DEBUG if debug else logging.INFO)
+
+
 def open_log(debug: bool, log_format: LogFormat = "json") -> logging.Logger:
     """The logger of the application, which writes to stderr only, and never waits for its reader."""
     log = logging.getLogger("prisme")
-    log.setLevel(logging.DEBUG if debug else logging.INFO)
+    set_level(log, debug)
     # Where standard error is closed, its descriptor may be that of any file.
     text = is_text(log_format, STDERR)
     formatter = TextFormatter(choose_painter(2, os.environ)) if text else BunyanFormatter()

@@ -11,7 +11,10 @@ _LONGEST_DEFAULT = 80
 
 
 class Option(NamedTuple):
-    """One option. `default` is written as in the file; `alias` is a second name; `unset` is logged if it is not set."""
+    """One option. `default` is written as in the file; `alias` is a second name; `unset` is logged if it is not set.
+
+    With `reloads`, a change is applied on SIGHUP; every other one needs a restart.
+    """
 
     group: str
     name: str
@@ -20,11 +23,17 @@ class Option(NamedTuple):
     help: str
     alias: str = ""
     unset: str = ""
+    reloads: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
         """Its name, and its second name if it has one."""
         return (self.name, self.alias) if self.alias else (self.name,)
+
+    @property
+    def about(self) -> str:
+        """The help, and whether a change needs a restart."""
+        return f"{self.help} A change is applied on SIGHUP." if self.reloads else self.help
 
     @property
     def short_default(self) -> str:
@@ -124,6 +133,7 @@ OPTIONS = (
         alias="origin_registry_origins",
         unset="origins is not set: only pages on localhost and 127.0.0.1 are counted, and sites that you add, as with "
         "`prisme site add example.com`; --origins, PRISME_ORIGINS or prisme.toml sets it",
+        reloads=True,
     ),
     Option(
         _SERVER,
@@ -132,6 +142,7 @@ OPTIONS = (
         "",
         "Other hosts of a site: with www.example.com=example.com, pages and referrers on www.example.com count as "
         "those on example.com. Aliases need no entry in origins.",
+        reloads=True,
     ),
     Option(
         _SERVER,
@@ -175,6 +186,7 @@ OPTIONS = (
         LOG,
         "/dev/stdout",
         "The file for the access log, one line per request; empty turns it off. SIGHUP reopens it, for log rotation.",
+        reloads=True,
     ),
     Option(
         _SERVER,
@@ -182,6 +194,7 @@ OPTIONS = (
         choice("full", "masked", "none"),
         "masked",
         "The visitor's address in the access log: full, masked (the first 24 bits, or 48 for IPv6) or none.",
+        reloads=True,
     ),
     Option(
         _SERVER,
@@ -191,7 +204,7 @@ OPTIONS = (
         "The form of both logs: text is short lines for people, json one JSON object per line; auto writes text to "
         "terminals, and JSON elsewhere.",
     ),
-    Option(_SERVER, "debug", BOOLEAN, False, "Whether to log debug messages."),
+    Option(_SERVER, "debug", BOOLEAN, False, "Whether to log debug messages.", reloads=True),
     Option(
         _PROXY,
         "base_path",
@@ -209,6 +222,7 @@ OPTIONS = (
         "Whether to read the visitor's address and the request id from the headers below. auto: if the connection "
         "comes from this machine, as it does with a proxy on the same host. true: always; use this only if the server "
         "can be reached through your proxy alone, as anyone else could forge these headers. false: never.",
+        reloads=True,
     ),
     Option(
         _PROXY,
@@ -225,6 +239,7 @@ OPTIONS = (
         1,
         "The number of proxies in a row in front of Prisme. Each appends an address to the header: with 1, the last "
         "address is the visitor's; with 2, the second to last.",
+        reloads=True,
     ),
     Option(_PROXY, "proxy_request_id_header", HEADER, "X-Request-Id", "The header with the request id."),
     Option(
@@ -235,6 +250,7 @@ OPTIONS = (
         "The maximum number of events per minute from one address, with at most 512 KiB in total; more are rejected "
         "with 429. For IPv6, each /64 counts as one address, and a /48 may send 16 times as much. 0 turns both limits "
         "off.",
+        reloads=True,
     ),
     Option(
         _VISITS,
@@ -242,6 +258,7 @@ OPTIONS = (
         PARAMETERS,
         "",
         "Query parameters that distinguish pages, such as id: they are kept in a page's path, in the order given here.",
+        reloads=True,
     ),
     Option(
         _VISITS,
@@ -249,6 +266,7 @@ OPTIONS = (
         choice("keep", "drop"),
         "keep",
         "Whether /about/ and /about are two pages (keep) or one, stored without the slash (drop).",
+        reloads=True,
     ),
     Option(
         _VISITS,
@@ -257,6 +275,7 @@ OPTIONS = (
         ",".join(_INTERMEDIARIES),
         "Hosts that are never the source of a visit, such as payment and log-in providers: when they send a visitor "
         "back, the visit continues. A value replaces the whole default list; empty ignores no host.",
+        reloads=True,
     ),
     Option(
         _VISITS,
@@ -265,6 +284,7 @@ OPTIONS = (
         "strict",
         "Which requests to reject as bots: strict checks the User-Agent's family and a list of patterns, basic only "
         "the family, off nothing. strict also rejects programs such as curl and okhttp.",
+        reloads=True,
     ),
     Option(
         _VISITS,
@@ -273,13 +293,24 @@ OPTIONS = (
         "",
         "Regular expressions (in Python's syntax) for User-Agents that are never bots, such as your own app's. If a "
         "pattern contains a comma, write a list in the file.",
+        reloads=True,
     ),
     Option(
         _VISITS,
         "geoip_db",
         FILE,
         "",
-        "A database in MaxMind's format (MMDB) for looking up the country of an address; empty means the bundled one.",
+        "A database in MaxMind's format (MMDB) for looking up where an address is; empty means the one that "
+        "`prisme geoip update` installed, or else the bundled one, which has countries alone.",
+        reloads=True,
+    ),
+    Option(
+        _VISITS,
+        "geoip_precision",
+        choice("country", "region", "city"),
+        "city",
+        "The most that is stored of where a visitor is, as far as the database knows it: the country alone, also the "
+        "region, or also the city.",
     ),
     Option(
         _VISITS,
@@ -302,6 +333,7 @@ OPTIONS = (
         duration("100ms", "10m"),
         "10s",
         "The time limit for a query to the stats API; after that, it is cancelled and answered with 503.",
+        reloads=True,
     ),
     Option(
         _FIGURES,
@@ -311,6 +343,7 @@ OPTIONS = (
         "The maximum number of requests per minute from one address that are no events: for the stats API, the "
         "dashboard, the admin API and log-ins; more are rejected with 429. A request with wrong credentials counts as "
         "5. For IPv6, each /64 counts as one address, and a /48 may send 16 times as much. 0 turns the limit off.",
+        reloads=True,
     ),
     Option(
         _FIGURES,
@@ -319,6 +352,7 @@ OPTIONS = (
         "",
         "Origins whose pages may read the stats API with an API token or a share link, such as "
         "https://intranet.example.com; * allows all.",
+        reloads=True,
     ),
     Option(
         _STORE,
@@ -350,6 +384,7 @@ OPTIONS = (
         "256MB",
         "Events are rejected with 503 while the disk of data_dir has less free space than this, so that log-ins, "
         "startup and commands still work. 0 turns this off.",
+        reloads=True,
     ),
     Option(
         _STORE,

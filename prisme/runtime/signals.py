@@ -34,17 +34,10 @@ def stop_on_signal(log: logging.Logger) -> asyncio.Event:
     return stop
 
 
-def reopen_on_hangup(reopen: Callable[[], object], name: str, log: logging.Logger) -> None:
-    """Call `reopen` on SIGHUP, after log rotation; an OSError is logged, with the name of what cannot be reopened.
+def call_on_hangup(call: Callable[[], object]) -> None:
+    """Call a function in the event loop at each SIGHUP, unless that stops the process, as `stop_on_signal` says.
 
     Does nothing outside the main thread, which no signal reaches.
     """
-
-    def on_hangup() -> None:
-        try:
-            reopen()
-        except OSError as error:
-            log.error("%s cannot be reopened, the old file stays in use: %s", name, error)
-
-    if threading.current_thread() is threading.main_thread():
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_hangup)
+    if threading.current_thread() is threading.main_thread() and not callable(signal.getsignal(signal.SIGHUP)):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, call)

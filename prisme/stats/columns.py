@@ -15,6 +15,10 @@ SERIES: Final[dict[str, tuple[str, ...]]] = {
     "bounces": ("sessions",),
     "sessions-duration": ("sessions",),  # in seconds, on average
 }
+# Filters on where in its country a visit came from, each on the column of that name.
+PLACES: Final = ("region", "city")
+# As many places have one name, they have their country beside it, such as `Paris (FR)`. Empty where unknown.
+REGION, CITY = (f"CASE {name} WHEN '' THEN '' ELSE {name} || ' (' || country_code || ')' END" for name in PLACES)
 # The column, or expression, by which a list counts the rows of a table.
 TOPS: Final[dict[str, tuple[str, str]]] = {
     "top-pages": ("path", "pageviews"),
@@ -29,6 +33,8 @@ TOPS: Final[dict[str, tuple[str, str]]] = {
     "top-utm-terms": ("utm_term", "sessions"),
     "top-utm-contents": ("utm_content", "sessions"),
     "top-countries": ("country_code", "sessions"),
+    "top-regions": (REGION, "sessions"),
+    "top-cities": (CITY, "sessions"),
     "top-operating-systems": ("operating_system", "sessions"),
     "top-browsers": ("browser_family", "sessions"),
     "top-devices": ("device", "sessions"),

@@ -8,11 +8,10 @@ session that started with an event may have no pageview, and then no filter on p
 # ruff: noqa: S608
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from typing import Any, Final
 
 from prisme.base.domains import host_of, is_any_port, is_wildcard, suffix
-from prisme.stats import sources
 from prisme.stats.columns import time_column
 from prisme.stats.filters import EVERY_TABLE, GOAL, Bind, Filters, compose
 from prisme.stats.goal_conditions import session_condition
@@ -23,8 +22,7 @@ _PARAMETER: Final = re.compile(r"\$(\w+)")
 class Conditions:
     """The conditions on rows from `start` up to `end` (microseconds).
 
-    `domains` are entries as of `prisme/base/domains.py`, and None for all domains. `bind_known` gives the values of
-    `sources.PARAMETERS`, for queries that name them.
+    `domains` are entries as of `prisme/base/domains.py`, and None for all domains.
     """
 
     def __init__(
@@ -33,9 +31,7 @@ class Conditions:
         start: int,
         end: int,
         domains: Collection[str] | None,
-        bind_known: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
-        self._bind_known = bind_known
         self.parameters: dict[str, Any] = {}
         self._of_tables: dict[str, list[str]] = {EVERY_TABLE: []}
         self._of_sessions: list[str] = []
@@ -61,8 +57,6 @@ class Conditions:
     def used_by(self, query: str) -> dict[str, Any]:
         """Return the parameters that a query names: DuckDB refuses any other."""
         used = set(_PARAMETER.findall(query))
-        if not used.isdisjoint(sources.PARAMETERS):
-            self.parameters |= self._bind_known()
         return {name: value for name, value in self.parameters.items() if name in used}
 
     def rows(self, table: str) -> str:

@@ -16,11 +16,14 @@ from prisme.stats.list_metrics import LIST_METRICS, check_metric, list_metrics
 from prisme.stats.parameters import StatsQuery, read_query
 from prisme.stats.queries import Stats
 from prisme.stats.site_figures import SiteList, build_site_list
+from prisme.stats.totals import Totals, build_totals
 
 DASHBOARD: Final = "dashboard"
 SITES: Final = "sites"
 GOALS: Final = "goals"
 FUNNELS: Final = "funnels"
+# No figure of the stats API, which has it in `dashboard`.
+TOTALS: Final = "totals"
 # Those that are no table, and thus never CSV.
 WITHOUT_CSV: Final = (SITES, DASHBOARD)
 # Computes one figure; the last argument is the time now, in microseconds.
@@ -54,7 +57,7 @@ FRAMES: Final[dict[str, _Compute]] = {
 }
 NAMES: Final = (*FRAMES, GOALS, FUNNELS, *WITHOUT_CSV)
 # What a figure is: a table that can be CSV, or not.
-Figure = Frame | GoalFigures | FunnelFigures | Dashboard | SiteList
+Figure = Frame | GoalFigures | FunnelFigures | Dashboard | SiteList | Totals
 
 
 def extra_parameters(name: str) -> tuple[str, ...]:
@@ -62,12 +65,12 @@ def extra_parameters(name: str) -> tuple[str, ...]:
     return {
         PROPERTIES: parameters.PROPERTY,
         **dict.fromkeys(TOPS, parameters.METRIC),
-        **dict.fromkeys((GOALS, *WITHOUT_CSV), parameters.COMPARE),
+        **dict.fromkeys((GOALS, TOTALS, *WITHOUT_CSV), parameters.COMPARE),
     }.get(name, ())
 
 
 def read_figure_query(name: str, given: Mapping[str, str], now: int, goals: Sequence[Goal] = ()) -> StatsQuery:
-    """Read the query parameters of one of `NAMES`; `now` is in microseconds. Raises InputError.
+    """Read the query parameters of one of `NAMES`, or of `TOTALS`; `now` is in microseconds. Raises InputError.
 
     `goals` are those that the filter `goal` may name.
     """
@@ -78,14 +81,16 @@ def read_figure_query(name: str, given: Mapping[str, str], now: int, goals: Sequ
 
 
 def compute(name: str, stats: Stats, query: StatsQuery, now: int, cache: IncrementalCache) -> Figure:
-    """Return one of `NAMES`; `now` is in microseconds."""
+    """Return one of `NAMES`, or `TOTALS`; `now` is in microseconds."""
     match name:
         case "goals":
-            return build_goal_figures(stats, query)
+            return build_goal_figures(stats, query, cache=cache.spans)
         case "funnels":
-            return build_funnel_figures(stats, query)
+            return build_funnel_figures(stats, query, cache.spans)
         case "sites":
             return build_site_list(stats, query)
         case "dashboard":
             return build_dashboard(stats, query, now, cache)
+        case "totals":
+            return build_totals(stats, query, now, cache)
     return FRAMES[name](stats, query, now)

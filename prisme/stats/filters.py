@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from prisme.base.errors import InputError
+from prisme.stats.columns import CITY, REGION
 from prisme.stats.patterns import Pattern, normalise
 from prisme.stats.properties import property_value
 from prisme.stats.sources import CHANNEL, SOURCE
@@ -47,6 +48,8 @@ FIELDS: Final[dict[str, Field]] = {
     "device": Field("sessions", "device"),
     "device-type": Field("sessions", "device_type"),
     "country": Field("sessions", "country_code"),
+    "region": Field("sessions", REGION),
+    "city": Field("sessions", CITY),
     "utm-source": Field("sessions", "utm_source"),
     "utm-medium": Field("sessions", "utm_medium"),
     "utm-campaign": Field("sessions", "utm_campaign"),
@@ -91,6 +94,14 @@ def read(parameters: Mapping[str, str]) -> Filters:
     return {name: _make_filter(parse(name, parameters[name])) for name in list_names(parameters)}
 
 
+def domains_in_full(filters: Filters) -> frozenset[str] | None:
+    """Return the domains that the filters choose, if they name them in full; None for any."""
+    one = filters.get(DOMAIN)
+    if one is None or not one.includes or any(len(pattern) > 1 for pattern in one.includes):
+        return None
+    return frozenset(pattern[0] for pattern in one.includes)
+
+
 def is_filter(name: str) -> bool:
     """Whether a query parameter is a filter."""
     return name in NAMES or name.startswith(PROPERTY)
@@ -100,7 +111,11 @@ def list_names(parameters: Mapping[str, str]) -> list[str]:
     """Return the names of the filters among query parameters, without empty ones. Raises InputError for too many."""
     of_properties = [name for name, text in parameters.items() if text and name.startswith(PROPERTY)]
     if len(of_properties) > MOST_PROPERTIES:
-        raise InputError(f"{of_properties[-1][:64]}: at most {MOST_PROPERTIES} properties, such as {PROPERTY}plan=pro")
+        raise InputError(
+            "{name}: at most {most} properties, such as prop.plan=pro",
+            name=of_properties[-1][:64],
+            most=MOST_PROPERTIES,
+        )
     return [*(name for name in NAMES if parameters.get(name)), *sorted(of_properties)]
 
 
@@ -138,14 +153,14 @@ def _match(column: str, pattern: Pattern, bind: Bind) -> str:
 def _split(name: str, raw: str) -> list[tuple[bool, Pattern]]:
     """Split a filter into terms, and these at their stars."""
     if max(len(raw), len(name)) > LONGEST:
-        raise _error(name, f"at most {LONGEST} characters")
+        raise _error(name, InputError("at most {most} characters", most=LONGEST))
     terms: list[list[str]] = [[""]]
     negations = [raw.startswith("!")]
     at = int(negations[0])
     while at < len(raw):
         token = _TOKEN.match(raw, at)
         if token is None:
-            raise _error(name, "a backslash has to stand before a character")
+            raise _error(name, InputError("a backslash has to stand before a character"))
         escaped, mark, text = token.groups()
         at = token.end()
         if mark == ",":
@@ -157,13 +172,15 @@ def _split(name: str, raw: str) -> list[tuple[bool, Pattern]]:
         else:
             terms[-1][-1] += escaped or text
     if len(terms) > _MOST_TERMS or any(len(term) > _MOST_STARS + 1 for term in terms):
-        raise _error(name, f"at most {_MOST_TERMS} terms, each with at most {_MOST_STARS} stars")
+        raise _error(
+            name,
+            InputError("at most {most} terms, each with at most {stars} stars", most=_MOST_TERMS, stars=_MOST_STARS),
+        )
     return list(zip(negations, map(tuple, terms), strict=True))
 
 
-def _error(name: str, reason: str) -> InputError:
-    name = name[:64]
-    return InputError(f"{name}: such as {name}=a,b* or {name}=!c; {reason}")
+def _error(name: str, why: InputError) -> InputError:
+    return InputError("{name}: such as {name}=a,b* or {name}=!c; {why}", name=name[:64], why=why)
 
 
 def _make_filter(terms: list[tuple[bool, Pattern]]) -> Filter:

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from prisme.base.goals import Funnel, Goal
+from prisme.stats.cache.span_cache import SpanCache
 from prisme.stats.frames import write_csv
 from prisme.stats.goal_rows import is_chosen, reached_rows
 from prisme.stats.parameters import StatsQuery
@@ -56,7 +57,7 @@ class FunnelFigures(msgspec.Struct, frozen=True, rename="kebab"):
         return write_csv(("funnel", "site", "step", "goal", "visits", "rate", "dropped"), rows, spreadsheet)
 
 
-def build_funnel_figures(stats: Stats, query: StatsQuery) -> FunnelFigures:
+def build_funnel_figures(stats: Stats, query: StatsQuery, cache: SpanCache | None = None) -> FunnelFigures:
     """Return the figures of the funnels of `stats`, all of them counted in one query."""
     funnels = [funnel for funnel in stats.definitions.funnels if is_chosen(funnel.site, query.filters)]
     goals = {(goal.site, goal.name): goal for goal in stats.definitions.goals}
@@ -66,7 +67,12 @@ def build_funnel_figures(stats: Stats, query: StatsQuery) -> FunnelFigures:
         for place, funnel in enumerate(funnels)
         for number, step in enumerate(funnel.steps, 1)
     ]
-    visits = _count_visits(stats, query, [goals[key] for key in used], plan) if plan else {}
+
+    def count() -> dict[tuple[int, int], int]:
+        return _count_visits(stats, query, [goals[key] for key in used], plan) if plan else {}
+
+    what = "funnels", stats.definitions
+    visits = count() if cache is None else cache.find(stats, what, query.filters, query.span, count)
     rows = [
         _make_row(funnel, [visits.get((place, step), 0) for step in range(1, len(funnel.steps) + 1)])
         for place, funnel in enumerate(funnels)

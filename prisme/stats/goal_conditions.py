@@ -102,6 +102,8 @@ def _of_site(site: str, bind: Bind) -> str:
 def _find(pattern: Pattern, goals: Sequence[Goal]) -> list[Goal]:
     found = [goal for goal in goals if matches(pattern, goal.name)]
     if not found:
-        example = f"such as goal={goals[0].name}" if goals else "an admin adds some on the page of a site"
-        raise InputError(f"goal: there is no goal {'*'.join(pattern)[:_LONGEST_SHOWN]!r}; {example}")
+        name = "*".join(pattern)[:_LONGEST_SHOWN]
+        if goals:
+            raise InputError("goal: there is no goal {name!r}; such as goal={first}", name=name, first=goals[0].name)
+        raise InputError("goal: there is no goal {name!r}; an admin adds some on the page of a site", name=name)
     return found

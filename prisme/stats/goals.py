@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from prisme.base.goals import Goal
+from prisme.stats.cache.span_cache import SpanCache
 from prisme.stats.filters import Filters
 from prisme.stats.frames import write_csv
 from prisme.stats.goal_rows import is_chosen, reached_rows, sum_query
@@ -70,7 +71,11 @@ class GoalFigures(msgspec.Struct, frozen=True, rename="kebab"):
 
 
 def build_goal_figures(
-    stats: Stats, query: StatsQuery, visitors: float | None = None, compared_visitors: float | None = None
+    stats: Stats,
+    query: StatsQuery,
+    visitors: float | None = None,
+    compared_visitors: float | None = None,
+    cache: SpanCache | None = None,
 ) -> GoalFigures:
     """Return the figures of the goals of `stats`; the numbers of all visitors are counted unless they are known."""
     if visitors is None:
@@ -78,8 +83,8 @@ def build_goal_figures(
     if query.compared is not None and compared_visitors is None:
         compared_visitors = _count_visitors(stats, query.filters, query.compared)
     names = list_names(stats.definitions.goals, query.filters)
-    counts = count_goals(stats, names, query.filters, query.span)
-    before = None if query.compared is None else count_goals(stats, names, query.filters, query.compared)
+    counts = _find_counts(stats, names, query.filters, query.span, cache)
+    before = None if query.compared is None else _find_counts(stats, names, query.filters, query.compared, cache)
     rows = [
         _make_row(name, counts[name], visitors, None if before is None else before[name], compared_visitors or 0)
         for name in names
@@ -118,6 +123,15 @@ def count_goals(stats: Stats, names: Sequence[str], filters: Filters, span: Span
         )
         for number, name in enumerate(names)
     }
+
+
+def _find_counts(
+    stats: Stats, names: Sequence[str], filters: Filters, span: Span, cache: SpanCache | None
+) -> dict[str, GoalCount]:
+    def count() -> dict[str, GoalCount]:
+        return count_goals(stats, names, filters, span)
+
+    return count() if cache is None else cache.find(stats, ("goals", stats.definitions.goals), filters, span, count)
 
 
 def _count_visitors(stats: Stats, filters: Filters, span: Span) -> float:

@@ -85,4 +85,10 @@ def check_metric(name: str, metric: str) -> None:
     """Raise InputError for a metric that the list has not."""
     known = list_metrics(name)
     if metric and metric not in known:
-        raise InputError(f"metric: {metric[:64]!r} is none of {name}, which has {', '.join(known)}, such as {known[0]}")
+        raise InputError(
+            "metric: {metric!r} is none of {name}, which has {known}, such as {first}",
+            metric=metric[:64],
+            name=name,
+            known=", ".join(known),
+            first=known[0],
+        )

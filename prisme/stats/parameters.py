@@ -102,15 +102,20 @@ def read_zone(text: str) -> ZoneInfo:
     try:
         return open_zone(text)
     except KeyError:
-        raise InputError(f"tz: {text[:64]!r} is no time zone, such as tz=Europe/Berlin") from None
+        raise InputError("tz: {text!r} is no time zone, such as tz=Europe/Berlin", text=text[:64]) from None
 
 
 def _check_names(given: Mapping[str, str], known: Sequence[str]) -> None:
     for name in given:
         if name not in known and not filters.is_filter(name):
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f", such as from=now-7d; there are {', '.join(known)}"
-            raise InputError(f"{name[:64]}: no such parameter{hint}")
+            if near:
+                raise InputError("{name}: no such parameter; did you mean {near}?", name=name[:64], near=near[0])
+            raise InputError(
+                "{name}: no such parameter, such as from=now-7d; there are {known}",
+                name=name[:64],
+                known=", ".join(known),
+            )
 
 
 def _make_span(name: str, start: int, end: int, interval: Interval, zone: ZoneInfo) -> Span:
@@ -118,7 +123,7 @@ def _make_span(name: str, start: int, end: int, interval: Interval, zone: ZoneIn
         return Span(start, end, timexpr.edges(start, end, interval, zone, MOST_BUCKETS))
     except InputError as error:
         longer = INTERVALS[min(INTERVALS.index(interval) + 1, len(INTERVALS) - 1)]
-        raise InputError(f"{name}: {error}, such as interval={longer}") from None
+        raise InputError("{name}: {why}, such as interval={longer}", name=name, why=error, longer=longer) from None
 
 
 def _read_compared(given: Mapping[str, str], span: Span, interval: Interval, now: int, zone: ZoneInfo) -> Span | None:
@@ -137,7 +142,9 @@ def _read_compared(given: Mapping[str, str], span: Span, interval: Interval, now
         passed = min(span.end, now) if span.start < now else span.end
         start, end = (timexpr.shift_back(edge, *shift, zone) for edge in (span.start, passed))
     else:
-        raise InputError(f"compare: {how[:64]!r} is none of previous, year, none and no step, such as compare=-1M")
+        raise InputError(
+            "compare: {how!r} is none of previous, year, none and no step, such as compare=-1M", how=how[:64]
+        )
     # Before 1970, there is nothing to compare with.
     return _make_span("compare-from", start, end, interval, zone) if start < end else None
 
@@ -154,16 +161,23 @@ def _read_compared_times(given: Mapping[str, str], now: int, zone: ZoneInfo) -> 
 def _check_order(first: str, start: int, last: str, end: int) -> None:
     """Raise InputError unless `start` is before `end`, and by at most `MOST_YEARS`."""
     if start >= end:
-        raise InputError(f"{first}: has to be before `{last}`, such as {first}=now-7d&{last}=now")
+        raise InputError(
+            "{first}: has to be before `{last}`, such as {first}=now-7d&{last}=now", first=first, last=last
+        )
     if end - start > _LONGEST:
-        raise InputError(f"{first}: over {MOST_YEARS} years before `{last}`, such as {first}=now-1y&{last}=now")
+        raise InputError(
+            "{first}: over {most} years before `{last}`, such as {first}=now-1y&{last}=now",
+            first=first,
+            most=MOST_YEARS,
+            last=last,
+        )
 
 
 def _read_time(name: str, text: str, now: int, zone: ZoneInfo) -> int:
     try:
         return timexpr.parse(text, now, zone, ends=name in ("to", "compare-to"))
     except InputError as error:
-        raise InputError(f"{name}: {error}") from None
+        raise InputError("{name}: {why}", name=name, why=error) from None
 
 
 def _read_interval(text: str | None, start: int, end: int) -> Interval:
@@ -172,11 +186,20 @@ def _read_interval(text: str | None, start: int, end: int) -> Interval:
     for interval in INTERVALS:
         if interval == text:
             return interval
-    raise InputError(f"interval: {text[:64]!r} is none of {', '.join(INTERVALS)}, such as interval=day")
+    raise InputError(
+        "interval: {text!r} is none of {known}, such as interval=day", text=text[:64], known=", ".join(INTERVALS)
+    )
 
 
 def _read_number(name: str, text: str, least: int, most: int) -> int:
     # `isdigit` alone also accepts the digits of other scripts.
     if text.isascii() and text.isdigit() and len(text) <= len(str(most)) and least <= int(text) <= most:
         return int(text)
-    raise InputError(f"{name}: {text[:64]!r} is no number from {least} to {most}, such as {name}={max(least, 10)}")
+    raise InputError(
+        "{name}: {text!r} is no number from {least} to {most}, such as {name}={example}",
+        name=name,
+        text=text[:64],
+        least=least,
+        most=most,
+        example=max(least, 10),
+    )

@@ -5,21 +5,23 @@ A session counts in the bucket of its entry, a pageview or event in the bucket o
 # Only SQL made here is composed; values from requests are bound.
 
 import datetime
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
+from prisme.base.domains import allows
 from prisme.base.goals import Definitions
 from prisme.base.timexpr import SECOND
 from prisme.stats.buckets import WEEK, bucket_number, hour_of_week
-from prisme.stats.columns import DURATION, EVENTS, SERIES, TOPS
+from prisme.stats.columns import DURATION, EVENTS, PLACES, SERIES, TOPS, time_column
 from prisme.stats.conditions import Conditions
-from prisme.stats.filters import DOMAIN, Filters
+from prisme.stats.filters import DOMAIN, Filters, domains_in_full
 from prisme.stats.frames import Frame, Series, make_frame, make_list, make_series
 from prisme.stats.grouping import GroupingSets
 from prisme.stats.properties import property_value
 from prisme.stats.selection import Page, Span
-from prisme.stats.sources import bind_known
+from prisme.stats.sources import update_arrivals
 from prisme.stats.sql import load_sql
+from prisme.store.arrivals import TABLE
 from prisme.store.reader import Reader, Row
 
 # A visitor counts as live for 5 minutes.
@@ -36,6 +38,8 @@ _VALUES: Final = load_sql("property_values") + _MOST_FREQUENT
 _HOURS: Final = load_sql("weekday_hours")
 _LIVE_VISITORS: Final = load_sql("live_visitors")
 _DOMAINS: Final = load_sql("domains")
+_PLACES: Final = load_sql("places")
+_NEXT_ROW: Final = load_sql("next_row")
 _FIRST_EVENT: Final = load_sql("first_event")
 
 
@@ -57,19 +61,23 @@ class Stats:
         self.reader = reader
         self.definitions = definitions or Definitions()
         self.allowed = None if domains is None else tuple(domains)
-        self._known: dict[str, list[str]] = {}
+        self._has_arrivals = False
 
     def conditions(self, filters: Filters, start: int, end: int) -> Conditions:
         """Return the conditions of filters from `start` up to `end` (microseconds) on the allowed domains."""
-        return Conditions(filters, start, end, self.allowed, self._bind_known)
+        return Conditions(filters, start, end, self.allowed)
 
-    def _bind_known(self) -> dict[str, list[str]]:
-        """The values of `sources.PARAMETERS`; the same for all queries of one transaction."""
-        self._known = self._known or bind_known(self.reader)
-        return self._known
+    def update_arrivals(self) -> None:
+        """Name all arrivals, once for a transaction: before it reads any table of `cache`."""
+        if not self._has_arrivals:
+            update_arrivals(self.reader)
+            self._has_arrivals = True
 
     def run(self, query: str, conditions: Conditions) -> list[Row]:
         """Return the rows of a query that names parameters of the conditions."""
+        if TABLE in query:
+            self.update_arrivals()
+            self.reader.has_read_cache = True
         return self.reader.ask(query, conditions.used_by(query))
 
     def series(self, names: Collection[str], filters: Filters, span: Span) -> dict[str, Series]:
@@ -142,6 +150,25 @@ class Stats:
         ((count,),) = self.run(_LIVE_VISITORS.format(rows=rows), conditions)
         return make_frame(span, [now // SECOND], [count])
 
+    def next_row(self, filters: Filters, start: int, end: int) -> int:
+        """Return the time of the first row from `start` on; `end` if there is none before it. All in microseconds.
+
+        Of the filters, only that on `domain` counts.
+        """
+        conditions = self.conditions(filters, start, end)
+        rows = " UNION ALL ".join(
+            f"SELECT min({time_column(table)}) AS first {conditions.rows_unfiltered(table)}"
+            for table in ("sessions", "pageviews", *EVENTS)
+        )
+        ((first,),) = self.run(_NEXT_ROW.format(rows=rows), conditions)
+        self.reader.check()
+        return end if first is None else int(first)
+
+    def concerns(self, filters: Filters) -> Callable[[str], bool]:
+        """Return whether rows of a domain may be among those that the filters leave."""
+        chosen, allowed = domains_in_full(filters), self.allowed
+        return lambda domain: (chosen is None or domain in chosen) and (allowed is None or allows(allowed, domain))
+
     def domains(self) -> list[tuple[str, int]]:
         """Return the allowed domains with sessions, the busiest first, each with its first entry in microseconds."""
         return [(domain, first) for domain, first, _ in self.domain_spans()]
@@ -155,6 +182,12 @@ class Stats:
         conditions = self.conditions(of_domain, 0, 0)
         query = _DOMAINS.format(rows=conditions.rows_ever("sessions"), limit=conditions.bind(MOST_DOMAINS))
         return [(domain, first, last) for domain, first, last in self.run(query, conditions)]
+
+    def known_places(self, filters: Filters, span: Span) -> set[str]:
+        """Return those of `PLACES` that any session of the span has; of the filters, only that on `domain` counts."""
+        conditions = self.conditions(filters, span.start, span.end)
+        (found,) = self.run(_PLACES.format(rows=conditions.rows_unfiltered("sessions")), conditions)
+        return {name for name, is_known in zip(PLACES, found, strict=True) if is_known}
 
     def first_event(self, domains: Collection[str]) -> int | None:
         """Return the time of the first event of some domains that is no pageview, in microseconds; None for none."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from prisme.stats.channels import find_channel, find_source
 from prisme.stats.sql import load_sql
-from prisme.store.arrivals import Arrival
+from prisme.store.arrivals import TABLE, Arrival
 from prisme.store.reader import Reader
 
 # The channel of arrivals that need not be known: from a host that is its own name.
@@ -16,21 +16,14 @@ _OTHER_CHANNEL: Final = "Referral"
 _OTHER_SOURCE: Final = "CASE utm_source WHEN '' THEN referrer_domain ELSE utm_source END"
 # Without its comments: it stands within other queries.
 _EXPRESSION: Final = "CASE" + load_sql("known_arrival").partition("\nCASE")[2]
-# Expressions on the rows of `sessions`, which name parameters of `PARAMETERS`.
-SOURCE: Final = _EXPRESSION.format(what="source", default=_OTHER_SOURCE)
-CHANNEL: Final = _EXPRESSION.format(what="channel", default=f"'{_OTHER_CHANNEL}'")
-PARAMETERS: Final = (
-    "known_referrers", "known_utm_sources", "known_utm_mediums", "known_click_ids", "known_sources", "known_channels",
-)  # fmt: skip
+# Expressions on the rows of `sessions`, for queries after `update_arrivals`.
+SOURCE: Final = _EXPRESSION.format(what="source", default=_OTHER_SOURCE, table=TABLE)
+CHANNEL: Final = _EXPRESSION.format(what="channel", default=f"'{_OTHER_CHANNEL}'", table=TABLE)
 
 
-def bind_known(reader: Reader) -> dict[str, list[str]]:
-    """The values of `PARAMETERS`. Raises UnavailableError."""
-    known = reader.arrivals(describe)
-    columns = [[*column] for column in zip(*known, strict=True)] or [[], [], [], []]
-    names = [[*column] for column in zip(*known.values(), strict=True)] or [[], []]
-    reader.check()
-    return dict(zip(PARAMETERS, (*columns, *names), strict=True))
+def update_arrivals(reader: Reader) -> None:
+    """Name all arrivals that the reader sees. Raises UnavailableError."""
+    reader.update_arrivals(describe)
 
 
 def describe(arrival: Arrival) -> tuple[str, str] | None:

@@ -1,10 +1,11 @@
 """How visits came: the distinct values of the columns of `sessions` that say so, in memory.
 
 They are read once, and again from where loads changed something. What nobody has any more, as loads changed it, stays.
+Queries look them up in a table: as parameters of each query, thousands of texts take longer than the query itself.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prisme.store.load_log import LoadLog
@@ -23,6 +24,23 @@ WHERE entry_timestamp >= make_timestamp($start)
     AND strlen(referrer_domain) + strlen(utm_source) + strlen(utm_medium) <= $longest
 GROUP BY ALL ORDER BY count(*) DESC LIMIT $most
 """
+# Also made for an empty database, so that every reader sees it.
+TABLE: Final = "cache.arrivals"
+CREATE: Final = f"""
+CREATE TABLE {TABLE} (
+    referrer VARCHAR, utm VARCHAR, medium VARCHAR, click VARCHAR, source VARCHAR, channel VARCHAR
+)
+"""
+# What is there already is left out: a statement that failed may have been committed.
+_ADD: Final = f"""
+INSERT INTO {TABLE} (
+    SELECT
+        unnest(CAST($referrers AS VARCHAR[])), unnest(CAST($utms AS VARCHAR[])), unnest(CAST($mediums AS VARCHAR[])),
+        unnest(CAST($clicks AS VARCHAR[])), unnest(CAST($sources AS VARCHAR[])), unnest(CAST($channels AS VARCHAR[]))
+    EXCEPT SELECT * FROM {TABLE}
+)
+"""  # noqa: S608
+_PARAMETERS: Final = ("referrers", "utms", "mediums", "clicks", "sources", "channels")
 
 
 class Arrival(NamedTuple):
@@ -39,7 +57,7 @@ Describe = Callable[[Arrival], tuple[str, str] | None]
 
 
 class Arrivals:
-    """Sources and channels by arrival. For any threads."""
+    """Sources and channels by arrival, also in `TABLE`, which has to be empty at first. For any threads."""
 
     def __init__(self, load_log: LoadLog, most: int = MOST) -> None:
         self._load_log = load_log
@@ -48,15 +66,14 @@ class Arrivals:
         self._loads = -1
         self._described: dict[Arrival, tuple[str, str]] = {}
 
-    def find(self, reader: "Reader", describe: Describe) -> Mapping[Arrival, tuple[str, str]]:
-        """All that `describe` describes of what the reader sees, and perhaps of later loads.
+    def update(self, reader: "Reader", describe: Describe) -> None:
+        """Put into the table all that `describe` describes of what the reader sees.
 
         It is always the same function. Beyond `most` arrivals, new ones are left out. Raises UnavailableError.
         """
         lowest = 0 if self._loads < 0 else self._load_log.since(self._loads)
         if lowest is not None:
             self._extend(reader, describe, lowest)
-        return self._described
 
     def _extend(self, reader: "Reader", describe: Describe, start: int) -> None:
         """Read what began at `start` (microseconds) or later. Other threads may do the same meanwhile."""
@@ -71,7 +88,12 @@ class Arrivals:
                     break
         with self._lock:
             room = self._most - len(self._described)
-            new = [one for one in found.items() if one[0] not in self._described][:room]
-            # Readers may go through the old ones at this moment.
-            self._described = {**self._described, **dict(new)} if new else self._described
+            new = [(*one, *names) for one, names in found.items() if one not in self._described][:room]
+            if new:
+                reader.keep(_ADD, dict(zip(_PARAMETERS, _transpose(new), strict=True)))
+                self._described |= {Arrival(*row[:4]): row[4:] for row in new}
             self._loads = max(self._loads, reader.loads)
+
+
+def _transpose(rows: Sequence[tuple[str, ...]]) -> list[list[str]]:
+    return [[*column] for column in zip(*rows, strict=True)]

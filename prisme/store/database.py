@@ -12,7 +12,7 @@ import duckdb
 
 from prisme.runtime.cancellation import Cancellation
 from prisme.runtime.priority import renice
-from prisme.store import snapshot
+from prisme.store import arrivals, snapshot
 from prisme.store.arrivals import Arrivals
 from prisme.store.comments import write_comments
 from prisme.store.connection import Limits, clear, connect
@@ -68,8 +68,7 @@ class Database:
                 self._connection = self._connect()
             write_comments(self._connection)
             self.load_log = LoadLog(_find_latest(self._connection))
-            self.arrivals = Arrivals(self.load_log)
-            self._connection.execute(_ATTACH)
+            self.arrivals = self._attach_cache()
         except OSError as error:
             raise StoreError(f"{error.filename} cannot be made or removed: {error.strerror}") from error
         except duckdb.Error as error:
@@ -185,7 +184,7 @@ class Database:
                 self._connection = self._connect()
                 raise
             finally:
-                self._connection.execute(_ATTACH)
+                self.arrivals = self._attach_cache()
         finally:
             self.load_log.end()
         with self._memory_lock:
@@ -206,7 +205,7 @@ class Database:
                 for cursor in tuple(self.read_cursors):
                     cursor.interrupt()
                 self._connection = self._connect()
-                self._connection.execute(_ATTACH)
+                self.arrivals = self._attach_cache()
         finally:
             self.load_log.end()
         self._log.info("the database was reopened")
@@ -218,6 +217,11 @@ class Database:
         except duckdb.Error as error:
             self._log.warning("the write-ahead log was not emptied, the next start replays it: %s", error)
         self._connection.close()
+
+    def _attach_cache(self) -> Arrivals:
+        self._connection.execute(_ATTACH)
+        self._connection.execute(arrivals.CREATE)
+        return Arrivals(self.load_log)
 
     def _connect(self, is_alone: bool = False) -> duckdb.DuckDBPyConnection:
         # DuckDB's threads inherit the priority of the thread that starts them, and they work for queries.

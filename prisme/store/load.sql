@@ -3,7 +3,7 @@
 -- visit after the event, with counts of pageviews and events that grow by one per line: a row changes only to a newer
 -- state. Rows are updated in place: deleting and inserting them would take new disk space, and leave gaps.
 
--- A line omits the parts of `utm` that are empty, and an empty `click_id`.
+-- A line omits the parts of `utm` and `place` that are empty, an empty `click_id`, and a `place` that is not known.
 CREATE OR REPLACE TEMP TABLE line AS
 SELECT * REPLACE (
     -- A damaged line may still be JSON: it is an event only if it has all that the tables need.
@@ -35,6 +35,8 @@ SELECT * REPLACE (
     coalesce(session.client.type, 'other') AS device_type,
     session.referrer AS referrer_domain,
     session.country AS country_code,
+    coalesce(session.place.region, '') AS region,
+    coalesce(session.place.city, '') AS city,
     coalesce(session.utm.source, '') AS utm_source,
     coalesce(session.utm.medium, '') AS utm_medium,
     coalesce(session.utm.campaign, '') AS utm_campaign,
@@ -71,7 +73,8 @@ FROM read_json(
             client STRUCT(os VARCHAR, browser VARCHAR, device VARCHAR, type VARCHAR),
             country VARCHAR, referrer VARCHAR,
             utm STRUCT(source VARCHAR, medium VARCHAR, campaign VARCHAR, term VARCHAR, content VARCHAR),
-            pageviews UINTEGER, events UINTEGER, click_id VARCHAR, latest VARCHAR
+            pageviews UINTEGER, events UINTEGER, click_id VARCHAR, place STRUCT(region VARCHAR, city VARCHAR),
+            latest VARCHAR
         )',
         path: 'VARCHAR',
         name: 'VARCHAR',
@@ -132,7 +135,7 @@ INSERT INTO sessions BY NAME
 SELECT
     domain, entry_timestamp, entry_path, exit_timestamp, exit_path, exit_status, visitor_id, session_uuid,
     operating_system, browser_family, client_device AS device, device_type, referrer_domain, country_code,
-    utm_source, utm_medium, utm_campaign, utm_term, utm_content, click_id, pageviews, events
+    region, city, utm_source, utm_medium, utm_campaign, utm_term, utm_content, click_id, pageviews, events
 FROM line WHERE rowid IN (SELECT newest.line FROM newest ANTI JOIN known USING (line))
 -- Ids in the order of their time differ by fewer bits, so they compress better.
 ORDER BY entry_timestamp;

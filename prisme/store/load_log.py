@@ -28,7 +28,7 @@ class LoadLog:
     def __init__(self, highest: int) -> None:
         self._lock = threading.Lock()
         self._loads: deque[_Load] = deque(maxlen=_MAX_LOADS)
-        self._highest = highest
+        self.highest = highest  # microseconds
         # The latest load of each domain, and the latest one that may have rows of any domain that is not among these.
         self._by_domain: dict[str, int] = {}
         self._of_others = 0
@@ -44,7 +44,7 @@ class LoadLog:
             if self._begun != self.done:
                 raise RuntimeError(f"load {self._begun + 1} begins before load {self._begun} has ended")
             self._begun += 1
-            self._highest = max(self._highest, highest)
+            self.highest = max(self.highest, highest)
             self._loads.append(_Load(self._begun, monotonic(), lowest))
             self._note_domains(domains)
 
@@ -54,11 +54,6 @@ class LoadLog:
             if self._begun != self.done + 1:
                 raise RuntimeError(f"load {self.done + 1} ends, but has not begun")
             self.done = self._begun
-
-    def is_all(self, number: int, end: int) -> bool:
-        """Whether the first `number` loads are all there are, and all rows are before `end` (microseconds)."""
-        with self._lock:
-            return number == self._begun and end > self._highest
 
     def since(self, number: int) -> int | None:
         """The lowest time that loads after this number changed; None if there were none, 0 if it is not known."""

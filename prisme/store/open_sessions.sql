@@ -35,7 +35,8 @@ SELECT device, CAST(to_json({
     },
     'pageviews': pageviews,
     'events': events,
-    'click_id': click_id
+    'click_id': click_id,
+    'place': CASE WHEN region <> '' OR city <> '' THEN {'region': region, 'city': city} END
 }) AS VARCHAR) AS session, coalesce(paths, []) AS paths
 FROM open LEFT JOIN pages USING (session_uuid)
 ORDER BY exit_timestamp

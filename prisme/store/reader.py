@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import duckdb
 
 from prisme.runtime.cancellation import Cancellation
-from prisme.store.arrivals import Arrival, Describe
+from prisme.store.arrivals import Describe
 from prisme.store.database import Database
 from prisme.store.errors import DiskError, FullError, LateError, LostError, StoppedError, UnavailableError
 
@@ -82,9 +82,9 @@ class Reader:
         except MemoryError as error:
             raise FullError("its rows do not fit in memory") from error
 
-    def arrivals(self, describe: Describe) -> Mapping[Arrival, tuple[str, str]]:
-        """What `Arrivals.find` returns. Raises UnavailableError."""
-        return self._database.arrivals.find(self, describe)
+    def update_arrivals(self, describe: Describe) -> None:
+        """What `Arrivals.update` does. Raises UnavailableError."""
+        self._database.arrivals.update(self, describe)
 
     def keep(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run a statement on tables of `cache`, outside the transaction. Raises UnavailableError."""

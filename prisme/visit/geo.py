@@ -1,26 +1,31 @@
-"""The country of an address, by an MMDB file (https://maxmind.github.io/MaxMind-DB/).
+"""Where an address is: its country, and the region and city where the MMDB file has them.
 
 Addresses are looked up only: nothing here stores, caches or logs them.
 """
 
-import errno
-import os
-import shutil
-import tempfile
 from bisect import bisect_right
+from collections.abc import Mapping
 from ipaddress import ip_network
-from itertools import islice
 from pathlib import Path
-from typing import IO, Final
+from sys import intern
+from typing import Any, Final, Literal, NamedTuple
 
 import maxminddb
 
+from prisme.base.events import Location, Place
+from prisme.base.memo import Memo
 from prisme.visit.address import Address
 
 UNKNOWN: Final = "XX"
-
-# A file is rejected where none of its first records has a country. 1,000 records take about 2 ms.
-_SAMPLE = 1000
+Precision = Literal["country", "region", "city"]
+COLUMNS: Final = ("country", "region", "city")
+_NOWHERE: Final = Location(UNKNOWN)
+# As many as there are codes of two letters.
+_COUNTRIES: Final = Memo[str, Location](Location, 26 * 26)
+# Longer names are cut.
+_LONGEST: Final = 100
+# Where files have the name of the first level below the country, if not in `subdivisions`.
+_REGIONS: Final = ("region", "state1", "region_name", "stateprov")
 
 
 def _edges(*networks: str) -> list[int]:
@@ -44,121 +49,77 @@ _NOT_GLOBAL = {
 }  # fmt: skip
 
 
-class GeoError(ValueError):
-    """The country database cannot be used; the message has the file and the reason."""
+class GeoFile(NamedTuple):
+    """An open file: `kind` is its type as it says, `built` the Unix time of its data.
+
+    `columns` are those that its first records have: `country`, then `region` and `city`.
+    """
+
+    path: Path
+    reader: maxminddb.Reader
+    kind: str
+    built: int
+    ip_version: int
+    columns: tuple[str, ...]
 
 
 class Geo:
-    """Looks up countries in the file at `path`. Not thread-safe: no look-up may run during `refresh` or `close`.
+    """Looks up addresses in `file`. `precision` is the most that it tells.
 
-    What is mapped is a private copy in `scratch`, by default the system's temporary folder: if the file itself were
-    mapped, an operator who overwrote it in place would end the process with SIGBUS. The copy is unlinked at once, so
-    that it disappears with the process.
+    Not thread-safe: no look-up may run during `use` or `close`.
     """
 
-    def __init__(self, path: Path, scratch: Path | None = None) -> None:
-        self._path = path
-        self._scratch = scratch
-        self._stamp = _stamp(path)
-        self._use(_open(path, scratch))
-        # Why the file's current content is not in use; None while it is.
-        self.failure: str | None = None
+    def __init__(self, file: GeoFile, precision: Precision = "city") -> None:
+        self._most = COLUMNS[: COLUMNS.index(precision) + 1]
+        self._has_place = precision != "country"
+        self._has_city = precision == "city"
+        self._set(file)
 
-    def country(self, address: Address) -> str:
-        """The country's code in ISO 3166-1 alpha-2, upper-case; `XX` where it is unknown."""
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The columns of the file that it tells."""
+        return tuple(name for name in self.file.columns if name in self._most)
+
+    def locate(self, address: Address) -> Location:
+        """Where an address is: `XX` for an unknown country."""
         version = address.version
         if not 0 < version <= self._version or bisect_right(_NOT_GLOBAL[version], int.from_bytes(address.packed)) % 2:
-            return UNKNOWN
+            return _NOWHERE
         try:
             # The reader takes any object with `packed`. A text would be parsed by getaddrinfo(3).
-            return _code(self._reader.get(address)) or UNKNOWN  # type: ignore[arg-type]
+            record: Any = self._get(address)  # type: ignore[arg-type]
         except (maxminddb.InvalidDatabaseError, ValueError):
-            return UNKNOWN  # the file is damaged at this record, or closed
+            return _NOWHERE  # the file is damaged at this record, or closed
+        country = read_country(record)
+        if not country:
+            return _NOWHERE
+        # The records of the bundled file have their country alone.
+        if len(record) == 1 or not self._has_place:
+            return _COUNTRIES[country]
+        return Location(country, read_place(record, country, with_city=self._has_city))
 
-    def refresh(self) -> bool:
-        """Load the file again if it has changed, and return whether it did so.
-
-        Where the new file cannot be used, the old one stays in use, and `failure` has the reason. Takes one `stat`
-        where nothing has changed, else about 10 ms for 8 MB.
-        """
-        stamp = _stamp(self._path)
-        if stamp == self._stamp:
-            return False
-        self._stamp = stamp
-        try:
-            reader = _open(self._path, self._scratch)
-        except GeoError as error:
-            self.failure = str(error)
-            return False
-        self._reader.close()
-        self._use(reader)
-        self.failure = None
-        return True
+    def use(self, file: GeoFile) -> None:
+        """Look up in this file from now on."""
+        self.close()
+        self._set(file)
 
     def close(self) -> None:
         """Unmap the file; from then on, every country is `XX`."""
-        self._reader.close()
+        self.file.reader.close()
 
-    def _use(self, reader: maxminddb.Reader) -> None:
-        self._reader = reader
-        self._version = reader.metadata().ip_version
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+    def _set(self, file: GeoFile) -> None:
+        self.file = file
+        self._get = file.reader.get
+        self._version = file.ip_version
 
 
-def _open(path: Path, scratch: Path | None) -> maxminddb.Reader:
-    try:
-        with path.open("rb") as source:
-            try:
-                with tempfile.NamedTemporaryFile(dir=scratch, prefix="countries-") as copy:
-                    reader = _map(source, copy, copy.name)
-            except OSError as error:
-                if error.errno != errno.ENOSPC or not hasattr(os, "memfd_create"):
-                    raise
-                # On a full disk, figures can be shown all the same: the copy is in memory.
-                source.seek(0)
-                with os.fdopen(os.memfd_create("countries"), "wb") as copy:
-                    reader = _map(source, copy, f"/proc/self/fd/{copy.fileno()}")
-    except OSError as error:
-        raise GeoError(f"the country database {path} cannot be opened: {error}") from error
-    except (maxminddb.InvalidDatabaseError, ValueError) as error:
-        raise GeoError(f"{path} is not an MMDB file, or is damaged (unpack a .gz or .zip first)") from error
-    fault = _find_fault(reader)
-    if fault:
-        reader.close()
-        raise GeoError(f"{path} {fault}")
-    return reader
+def is_special(version: int, packed: bytes) -> bool:
+    """Whether an address is in no country, whatever a file says; `Geo.locate` has the same without a call."""
+    return bisect_right(_NOT_GLOBAL[version], int.from_bytes(packed)) % 2 == 1
 
 
-def _map(source: IO[bytes], copy: IO[bytes], name: str) -> maxminddb.Reader:
-    """Copy the file, and map the copy, which has this name."""
-    shutil.copyfileobj(source, copy)
-    copy.flush()
-    # The C reader on a mapped file is 13 times as fast as the Python one.
-    return maxminddb.open_database(name, maxminddb.MODE_MMAP_EXT)
-
-
-def _find_fault(reader: maxminddb.Reader) -> str:
-    """Why the file cannot be used; empty where it can."""
-    try:
-        if any(_code(record) for _, record in islice(reader, _SAMPLE)):
-            return ""
-    except maxminddb.InvalidDatabaseError as error:
-        return f"is a damaged MMDB file: {error}"
-    except ValueError:  # maxminddb cannot list a network that contains all of IPv4 (`::/1`), though it can look it up
-        return ""
-    database_type = reader.metadata().database_type
-    return f"({database_type}) has no countries; its records need `country_code`, `country.iso_code` or `country`"
-
-
-def _code(record: object) -> str:
-    """The country of a record, in any of the three shapes; empty where it has none."""
+def read_country(record: object) -> str:
+    """The country of a record, in ISO 3166-1 alpha-2 and upper-case; empty where it has none."""
     if not isinstance(record, dict):
         return ""
     code = record.get("country_code") or record.get("country")
@@ -168,3 +129,36 @@ def _code(record: object) -> str:
     if isinstance(code, str) and len(code) == 2 and code.isascii() and code.isalpha() and code.upper() != "ZZ":
         return code.upper()
     return ""
+
+
+def read_place(record: Mapping[str, Any], country: str, *, with_city: bool) -> Place | None:
+    """The region of a record, and its city; None where it has neither. Equal texts are one in memory."""
+    region, city = _read_region(record, country), _read_name(record.get("city")) if with_city else ""
+    return Place(intern(region), intern(city)) if region or city else None
+
+
+def _read_region(record: Mapping[str, Any], country: str) -> str:
+    """The name of the largest subdivision; its code in ISO 3166-2, such as `FR-IDF`, where the file has no name."""
+    divisions = record.get("subdivisions")
+    first = divisions[0] if isinstance(divisions, list) and divisions else None
+    names = (_read_name(one) for one in (first, *map(record.get, _REGIONS)))
+    name = next(filter(None, names), "")
+    if name:
+        return name
+    code = _clean(first.get("iso_code") if isinstance(first, dict) else record.get("region_code"))
+    return f"{country}-{code}" if code else ""
+
+
+def _read_name(value: object) -> str:
+    """The name that a value is, or has in English."""
+    if isinstance(value, dict):
+        names = value.get("names")
+        value = names.get("en") if isinstance(names, dict) else None
+    return _clean(value)
+
+
+def _clean(value: object) -> str:
+    if not isinstance(value, str):
+        return ""
+    text = value if value.isprintable() else "".join(filter(str.isprintable, value))
+    return text.strip()[:_LONGEST].rstrip()

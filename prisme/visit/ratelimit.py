@@ -32,12 +32,19 @@ class RateLimiter:
     """
 
     def __init__(self, limit: int) -> None:
-        if WIDE * limit >= _TOO_MANY or WIDE * BUDGET + _LARGEST >= _TOO_LARGE:
-            raise RuntimeError(f"a limit of {limit} requests, or its bytes, does not fit in the counters' bits")
-        self._limit = limit
         self._young: dict[int | str, int] = {}
         self._old: dict[int | str, int] = {}
         self._turn_at = 0
+        self.set_limit(limit)
+
+    def set_limit(self, limit: int) -> None:
+        """Admit so many requests from now on, and count all clients anew."""
+        if WIDE * limit >= _TOO_MANY or WIDE * BUDGET + _LARGEST >= _TOO_LARGE:
+            raise RuntimeError(f"a limit of {limit} requests, or its bytes, does not fit in the counters' bits")
+        self._limit = limit
+        # A count begins at what is missing to the limit.
+        self._young.clear()
+        self._old.clear()
 
     def retry_after(self, clients: Sequence[Address], sizes: Sequence[int], now: int) -> list[int]:
         """Count requests of so many bytes at `now` (steady nanoseconds), including those that are refused.

@@ -68,9 +68,7 @@ class Sites:
     def __init__(self, origins: Hosts, rules: Rules) -> None:
         self._origins = origins
         self._aliases: Mapping[str, str] = dict(rules.aliases)
-        self._parameters = tuple(rules.page_parameters)
-        self._drops_slash = rules.trailing_slash == "drop"
-        self._ignored = Hosts(rules.ignored_referrers)
+        self._follow(rules)
         self.pages = UrlMemo(self._read_page, _CACHED, _LONGEST)
         self.referrers = UrlMemo(self._read_referrer, _CACHED, _LONGEST)
         # A site has few origins, but anyone can send others: 1,024 entries of at most 256 bytes stay under 0.5 MB.
@@ -80,6 +78,19 @@ class Sites:
         """Read URLs by another registry from now on; for the thread that reads them."""
         self._origins = origins
         self._aliases = aliases
+        self._forget()
+
+    def set_rules(self, rules: Rules) -> None:
+        """Read URLs by other rules from now on, but for the aliases, which come with the registry."""
+        self._follow(rules)
+        self._forget()
+
+    def _follow(self, rules: Rules) -> None:
+        self._parameters = tuple(rules.page_parameters)
+        self._drops_slash = rules.trailing_slash == "drop"
+        self._ignored = Hosts(rules.ignored_referrers)
+
+    def _forget(self) -> None:
         for memo in (self.pages, self.referrers, self.admits):
             memo.clear()
 

@@ -16,6 +16,7 @@ from prisme.base.domains import any_port
 from prisme.base.refusal import Refusal
 from prisme.dashboard.badge import draw_badge
 from prisme.dashboard.number_format import format_count
+from prisme.dashboard.words import mark, translate
 from prisme.stats.cache.lru import LruCache
 from prisme.stats.parameters import read_query
 from prisme.stats.queries import Stats
@@ -36,8 +37,13 @@ SECONDS: Final = 60
 # A drawn badge has about 1 kB: some thousand of them.
 _MAX_BYTES: Final = 1 << 20
 _BADGE_BYTES: Final = 1024
-_PERIODS: Final = {"28d": ("now-27d/d", "28 days"), "7d": ("now-6d/d", "7 days"), "today": ("now/d", "today")}
+_PERIODS: Final = {"28d": "now-27d/d", "7d": "now-6d/d", "today": "now/d"}
 _METRICS: Final = ("visitors", "pageviews")
+_LABELS: Final = {
+    ("visitors", "28d"): mark("visitors, 28 days"), ("visitors", "7d"): mark("visitors, 7 days"),
+    ("visitors", "today"): mark("visitors, today"), ("pageviews", "28d"): mark("pageviews, 28 days"),
+    ("pageviews", "7d"): mark("pageviews, 7 days"), ("pageviews", "today"): mark("pageviews, today"),
+}  # fmt: skip
 _CHOICES: Final[dict[str, tuple[str, ...]]] = {"period": tuple(_PERIODS), "metric": _METRICS}
 _HEADERS: Final[list[Header]] = [
     (b"content-type", b"image/svg+xml"),
@@ -126,7 +132,13 @@ def _choose(query: Mapping[str, str]) -> tuple[str, str] | Refusal:
     for name, text in query.items():
         if text not in _CHOICES.get(name, ()):
             return refusal.QUESTION_INVALID.with_reason(
-                f"{name[:64]}={text[:64]}: a badge has period={'|'.join(_PERIODS)} and metric={'|'.join(_METRICS)}"
+                translate(
+                    "{name}={text}: a badge has period={periods} and metric={metrics}",
+                    name=name[:64],
+                    text=text[:64],
+                    periods="|".join(_PERIODS),
+                    metrics="|".join(_METRICS),
+                )
             )
     period, metric = (query.get(name, choices[0]) for name, choices in _CHOICES.items())
     return period, metric
@@ -140,14 +152,13 @@ def _draw(
     if kept is not None:
         return kept
     site, period, metric = key
-    start, words = _PERIODS[period]
-    query = read_query({"from": start, "to": "now"}, deps.source.now)
+    query = read_query({"from": _PERIODS[period], "to": "now"}, deps.source.now)
     try:
         with deps.source.open_reader(parsed) as reader:
             series = Stats(reader, (any_port(site),)).series([metric], {}, query.span)
     except UnavailableError as error:
         return deps.source.refuse(error)
-    image = draw_badge(f"{metric}, {words}", format_count(series[metric].total)).encode()
+    image = draw_badge(translate(_LABELS[metric, period]), format_count(series[metric].total)).encode()
     response = responses.make_response(200, _HEADERS, image)
     badges.keep(key, version, response)
     return response

@@ -9,12 +9,14 @@ from prisme.web.request import Receive, Request
 
 
 @contextlib.contextmanager
-def cancel_on_disconnect(request: Request, cancellation: Cancellation) -> Iterator[None]:
+def cancel_on_disconnect(
+    request: Request, cancellation: Cancellation, *, changes: bool | None = None
+) -> Iterator[None]:
     """Call `cancellation` if the client disconnects within the block, unless the request changes something.
 
-    The request's body has to be read before.
+    That is what requests other than `GET` and `HEAD` do, unless `changes` says so. The body has to be read before.
     """
-    if request.method not in {"GET", "HEAD"}:
+    if request.method not in {"GET", "HEAD"} if changes is None else changes:
         yield
         return
     watching = asyncio.create_task(_watch(request.receive, cancellation))

@@ -11,6 +11,7 @@ import msgspec
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.base.uri import parse
+from prisme.dashboard.words import translate
 from prisme.runtime.cancellation import Cancellation
 from prisme.web.cookies import parse_cookies
 from prisme.web.request import MAX_QUERY, Request
@@ -58,7 +59,7 @@ def parse_fields(text: bytes, max_bytes: int) -> dict[str, str] | Refusal:
     ((name, count),) = Counter(name for name, _ in pairs).most_common(1) or [("", 0)]
     if count > 1:
         return refusal.QUESTION_INVALID.with_reason(
-            f"{name[:64]!r}: is given twice: write a list with commas, such as path=/a,/b"
+            translate("{name!r}: is given twice: write a list with commas, such as path=/a,/b", name=name[:64])
         )
     return dict(pairs)
 

@@ -160,20 +160,26 @@ class Proxy:
         self.unread: str | None = None
         self._warn = warn
         self._header = header
-        self._hops = hops
         others = [name for name in _FORWARDING if name.lower() != header.lower()]
         self._slots = {name.lower().encode(): OTHER_FORWARDED for name in others} | {
             request_id_header.lower().encode(): REQUEST_ID,
             header.lower().encode(): FORWARDED,
         }
         self._parse = address.rfc7239 if header.lower() == "forwarded" else address.forwarded
+        self._known: dict[bytes, Address] = {}
+        self.trust(trust, hops)
+        self._scan = self.scanner()
+        # Returns a UUIDv4. For any thread: at worst, some ids are never used.
+        self.new_id: Callable[[], str] = partial(next, chain.from_iterable(map(uuid4s, repeat(_IDS))))
+
+    def trust(self, trust: Trust, hops: int) -> None:
+        """Trust the headers so from now on."""
+        self.unread = None
+        self._hops = hops
         self._always = trust == "true"
         # A proxy has one address, or a few. Without one, clients' are here: 1,024 of at most 45 characters.
         self._trusted: Memo[str, bool] = Memo(lambda peer: trust == "auto" and address.is_loopback(peer), 1024)
-        self._scan = self.scanner()
-        self._known: dict[bytes, Address] = {}
-        # Returns a UUIDv4. For any thread: at worst, some ids are never used.
-        self.new_id: Callable[[], str] = partial(next, chain.from_iterable(map(uuid4s, repeat(_IDS))))
+        self._known.clear()
 
     def scanner(self, without: Collection[bytes] = ()) -> Scan:
         """A function that sorts a request's headers into slots, except those in `without`.

@@ -27,10 +27,10 @@ FindHeaders = Callable[[Request], list[Header]]
 
 
 class RequestLimit:
-    """Lets each address send `limit` requests a minute; 0 is no limit. `clock` is in steady nanoseconds."""
+    """Lets each address send as many requests a minute as the limiter says. `clock` is in steady nanoseconds."""
 
-    def __init__(self, limit: int, clock: Now, identifier: Identifier) -> None:
-        self._limiter = RateLimiter(limit)
+    def __init__(self, limiter: RateLimiter, clock: Now, identifier: Identifier) -> None:
+        self._limiter = limiter
         self._clock = clock
         self._identifier = identifier
 

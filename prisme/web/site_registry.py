@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
+from collections.abc import Sequence
 
 from prisme.access.sites import Registered, SiteList
 from prisme.visit.refused_hosts import RefusedHost, RefusedHosts
@@ -35,6 +36,12 @@ class SiteRegistry:
         with contextlib.suppress(sqlite3.Error):
             if (changed := self.list.read_if_changed(self.revision)) is not None:
                 self._apply(changed)
+
+    def set_options(self, origins: Sequence[str], aliases: Sequence[tuple[str, str]]) -> None:
+        """Take other options over, in the event loop; while the file cannot be read, `refresh` does it later."""
+        self.list.set_options(origins, aliases)
+        self.revision = -1
+        self.refresh()
 
     def refused(self) -> list[RefusedHost]:
         """The hosts whose events were refused, and that are not registered now. For any thread."""

@@ -34,13 +34,24 @@ class ShortageLog:
             self._log.warning("figures are refused, which is logged once an hour: %s (%s)", refused.reason, error)
 
 
+class ReadingOptions(msgspec.Struct):
+    """What may change while the server runs.
+
+    All queries of one request may take `deadline` seconds together. Pages of `origins` may read the responses to
+    programs; `*` is every origin.
+    """
+
+    deadline: float
+    origins: tuple[str, ...]
+
+
 class StatsSource(msgspec.Struct, frozen=True):
-    """The database, and how long all queries of one request may take together: `deadline`, in seconds."""
+    """The database, and how it is read."""
 
     database: Database
     cache: IncrementalCache
     clock: Clock
-    deadline: float
+    options: ReadingOptions
     shortages: ShortageLog
 
     @property
@@ -50,7 +61,7 @@ class StatsSource(msgspec.Struct, frozen=True):
 
     def open_reader(self, parsed: ParsedRequest) -> Reader:
         """A reader for a request; its deadline counts from when it came."""
-        return Reader(self.database, self.deadline, parsed.began, parsed.cancellation)
+        return Reader(self.database, self.options.deadline, parsed.began, parsed.cancellation)
 
     def refuse(self, error: UnavailableError | SqlError) -> Refusal:
         """The refusal of a request whose queries failed."""

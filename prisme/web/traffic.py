@@ -125,9 +125,16 @@ class Traffic:
     def __init__(self, log: AccessLog | None, source_ip: Callable[[Address], str]) -> None:
         self._log = log
         self._source_ip = source_ip
+        self._dropped = 0  # of logs that are closed
         self._series: dict[tuple[str, str, int], Histogram] = {}
         self.refused: Counter[str] = Counter()
         self.refused_events: Counter[str] = Counter()
+
+    def set_log(self, log: AccessLog | None, source_ip: Callable[[Address], str]) -> None:
+        """Log to another file from now on, or to none, with other parts of addresses; the caller closes the old one."""
+        if self._log is not None and log is not self._log:
+            self._dropped += self._log.dropped
+        self._log, self._source_ip = log, source_ip
 
     def metrics(self) -> list[Metric]:
         """Requests by route, method and status, refusals by reason, and lines lost to a slow reader of the log."""
@@ -154,7 +161,7 @@ class Traffic:
                 "accesslog_dropped_total",
                 "Lines that a slow reader of the access log did not get.",
                 (),
-                lambda: {(): self._log.dropped if self._log else 0},
+                lambda: {(): self._dropped + (self._log.dropped if self._log else 0)},
             ),
         ]
 

@@ -22,16 +22,20 @@ from prisme.stats.cache.sites import SiteCache
 from prisme.store.control import Control
 from prisme.store.database import Database
 from prisme.store.sql_runner import SqlRunner
+from prisme.visit.ratelimit import RateLimiter
 from prisme.visit.sites import Sites
 from prisme.web import badge, static
-from prisme.web.api import admin
+from prisme.web.api import admin, mcp
 from prisme.web.api import query as query_api
 from prisme.web.api import stats as stats_api
 from prisme.web.api.admin import AdminApiDeps
+from prisme.web.api.mcp_methods import McpDeps
 from prisme.web.api.query import QueryDeps
 from prisme.web.api.stats import StatsDeps
 from prisme.web.authentication import Authenticator
 from prisme.web.badge import BadgeDeps
+from prisme.web.cors import allow_origin
+from prisme.web.figure_answers import FigureDeps
 from prisme.web.identification import Identifier
 from prisme.web.pages import (
     dashboard,
@@ -65,7 +69,7 @@ from prisme.web.routing import Methods
 from prisme.web.script_requests import ScriptRequests
 from prisme.web.site_registry import SiteRegistry
 from prisme.web.static import DASHBOARD_JS
-from prisme.web.stats_source import ShortageLog, StatsSource
+from prisme.web.stats_source import ReadingOptions, ShortageLog, StatsSource
 from prisme.web.worker_pool import WorkerPool
 
 # A query uses all of DuckDB's threads: two at a time are no faster, and delay events twice as long. But users who are
@@ -79,9 +83,14 @@ _MAX_IDENTIFIED = 256
 
 
 class ReadingDeps(NamedTuple):
-    """What the figures and pages need of the server. `intake` says how events come in."""
+    """What the figures and pages need of the server. `intake` says how events come in.
+
+    `options` and `limiter` follow the configuration; of `config`, only what needs a restart is read.
+    """
 
     config: Config
+    options: ReadingOptions
+    limiter: RateLimiter
     control: Control
     templates: Templates
     database: Database
@@ -111,7 +120,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
         closing.callback(close)
     identifier = Identifier(authenticator, identify_pool)
     cache, shortages = IncrementalCache(database), ShortageLog(deps.log)
-    source = StatsSource(database, cache, clock, config.api_stats_timeout, shortages)
+    source = StatsSource(database, cache, clock, deps.options, shortages)
     responses = ResponseCache(lambda: database.load_log.done)
     figures_page = PageDeps(templates, figures_pool, identifier)
     access_page = PageDeps(templates, access_pool, identifier)
@@ -133,9 +142,12 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
         control, authenticator, identifier, access_pool, passwords, deps.sites, annotations, config.base_path
     )
     browsers = Browsers(control)
-    limit = RequestLimit(config.api_stats_rate_limit, clock.steady, identifier)
-    origins = config.api_stats_allow_origins
-    figures = stats_api.routes(StatsDeps(source, goals, responses, identifier, figures_pool, origins))
+    limit = RequestLimit(deps.limiter, clock.steady, identifier)
+    figure_deps = FigureDeps(source, goals, responses)
+    figures = {
+        **stats_api.routes(StatsDeps(figure_deps, identifier, figures_pool)),
+        **mcp.routes(McpDeps(figure_deps, identifier, figures_pool)),
+    }
     others = limit.guard(
         {
             **dashboard.routes(dashboard_deps),
@@ -160,7 +172,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
             **setup_page.routes(SetupDeps(access_page, authenticator, setup, browsers, deps.log)),
         }
     )
-    limited_figures = limit.guard(figures, lambda request: stats_api.allow_origin(request, origins))
+    limited_figures = limit.guard(figures, lambda request: allow_origin(request, deps.options.origins))
     notes = static.routes(lambda referer: scripts.note(referer, clock.wall() / 1e9))
     return {**notes, **others, **limited_figures}
 

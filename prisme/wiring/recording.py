@@ -8,7 +8,6 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
-from prisme import assets
 from prisme.ingest.availability import Availability
 from prisme.ingest.services import Lookups, Services
 from prisme.journal.appender import Appender
@@ -25,6 +24,8 @@ from prisme.store.sql_runner import SqlRunner
 from prisme.visit.bots import Bots
 from prisme.visit.concentration import Concentration
 from prisme.visit.geo import Geo
+from prisme.visit.geo_file import GeoSource, list_paths
+from prisme.visit.geo_reload import GeoReload
 from prisme.visit.identity import Identity
 from prisme.visit.origins import Origins
 from prisme.visit.salts import Salts
@@ -34,13 +35,15 @@ from prisme.visit.useragent import UserAgents
 from prisme.web.site_registry import SiteRegistry
 
 _SECOND = 1_000_000  # microseconds
-_REFRESH_TICKS = 60  # between two looks at the file of the country database
+# Between two looks at the file of the country database, and between two messages that it cannot be used.
+_LOOK_TICKS, _REPORT_TICKS = 10, 60
 
 
 class Stores(NamedTuple):
     """The open files of a data folder."""
 
     salts: Salts
+    countries: GeoSource
     geo: Geo
     database: Database
     loader: Loader
@@ -60,8 +63,15 @@ def open_stores(
     salts = Salts(secrets, now, inactive_ttl(config))
     if not salts.saved:
         raise StoreError(f"the salts cannot be stored in {folder.path}; is the disk full?")
-    geo = Geo(config.geoip_db or assets.COUNTRIES, folder.path)
+    countries = GeoSource(list_paths(config.geoip_db, folder.path), folder.path)
+    geo = Geo(countries.open(), config.geoip_precision)
     closing.callback(geo.close)
+    if len(columns := geo.stored) > 1:
+        log.info(
+            "visits are stored with their %s, as %s has them; the option geoip_precision can limit that",
+            " and ".join(columns[1:]),
+            geo.file.path,
+        )
     limits = Limits(config.duckdb_memory_limit, config.duckdb_threads)
     database = Database(folder.path / "prisme.duckdb", limits, folder.path / "tmp", log)
     closing.callback(database.close)
@@ -69,7 +79,7 @@ def open_stores(
     closing.callback(loader.close)
     queries = SqlRunner(database, folder.path / "tmp")
     closing.callback(queries.close)
-    return Stores(salts, geo, database, loader, queries)
+    return Stores(salts, countries, geo, database, loader, queries)
 
 
 def build_services(config: Config, stores: Stores, journal: Appender) -> Services:
@@ -89,21 +99,18 @@ def build_services(config: Config, stores: Stores, journal: Appender) -> Service
 
 
 def build_housekeeping(
-    services: Services, salts: Salts, registry: SiteRegistry, now: Callable[[], int], log: logging.Logger
+    services: Services, stores: Stores, registry: SiteRegistry, now: Callable[[], int], log: logging.Logger
 ) -> Housekeeping:
     """What has to be done every second while events are recorded; `now` gives microseconds."""
+
+    salts = stores.salts
 
     def save_salts() -> None:
         salts.prepare(now())
         if not salts.saved:
             salts.on_change(False)
 
-    def refresh_countries() -> None:
-        if services.geo.refresh():
-            log.info("the country database was replaced")
-        elif services.geo.failure is not None:
-            log.error("the country database cannot be replaced, the old one stays in use: %s", services.geo.failure)
-
+    countries = GeoReload(services.geo, stores.countries, log)
     availability = Availability(services.journal, services.disk, log)
     availability.check()
     return Housekeeping(
@@ -113,16 +120,19 @@ def build_housekeeping(
         Task(availability.check),
         Task(registry.refresh),
         Task(lambda: services.sessions.sweep(now())),
-        Task(refresh_countries, every=_REFRESH_TICKS),
+        Task(countries.look, every=_LOOK_TICKS),
+        Task(countries.report, every=_REPORT_TICKS),
     )
 
 
 def build_sites(config: Config) -> Sites:
     """The sites whose pages are counted, and how their URLs are read. Raises OriginError."""
-    return Sites(
-        Origins(config.origins),
-        Rules(config.aliases, config.page_parameters, config.trailing_slash, config.ignored_referrers),
-    )
+    return Sites(Origins(config.origins), read_rules(config))
+
+
+def read_rules(config: Config) -> Rules:
+    """How URLs are read."""
+    return Rules(config.aliases, config.page_parameters, config.trailing_slash, config.ignored_referrers)
 
 
 def inactive_ttl(config: Config) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.endurance import flood, memory, pulse, sessions, tail
+from bench.endurance import flood, memory, pulse, sessions, tail, upkeep
 from bench.result import percentile
 from tests.bench.outcomes import REPORT, by_name, make_round
 from tests.faults.load import LONG
@@ -186,3 +186,25 @@ def test_tail(monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome.failures == []
     assert all(one.value > 0 and one.base for one in outcome.figures)
     assert "Segments were to have 100 events or 8 MiB: of " in outcome.notes[1]
+
+
+# ----- upkeep
+
+
+@slow
+def test_upkeep() -> None:
+    need("wrk", "wrk")
+    outcome = upkeep.run(upkeep.QUICK, lambda _: None)
+    assert outcome.failures == []
+    assert by_name(outcome, "backup: room").value > 0
+
+
+def test_upkeep_targets() -> None:
+    steps = [upkeep.Step("backup", 2.0, 9.0, 50_000_000, ""), upkeep.Step("delete", 5.0, 7.9, 90_000_000, "")]
+    outcome = upkeep.conclude(steps, 4.0, 40_000_000, 12_000_000, [], [])
+    assert by_name(outcome, "backup: time").value == 2.0
+    assert not by_name(outcome, "backup: p99 of events").met
+    assert by_name(outcome, "delete: p99 of events").met
+    assert by_name(outcome, "backup: room").met
+    assert not by_name(outcome, "delete: room").met
+    assert by_name(outcome, "the file after it all").ratio == 0.3

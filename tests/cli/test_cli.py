@@ -43,7 +43,7 @@ def test_every_option_is_in_the_help_of_serve(capsys: pytest.CaptureFixture[str]
         if option.name == "ignored_referrers":
             default = f"{len(str(default).split(','))} entries, listed by prisme default-config"
         assert re.search(rf"^  (?:-p NUMBER, )?{flag(option.name)} ", out, re.MULTILINE)
-        assert f"{option.help} Default: {default}. Environment: {variable(option.name)}." in out
+        assert f"{option.about} Default: {default}. Environment: {variable(option.name)}." in out
     for name in ("--config FILE", "PRISME_CONFIG", "--origin-registry-origins"):
         assert name in out
 
@@ -149,7 +149,7 @@ def test_default_config_explains_every_option(capsys: pytest.CaptureFixture[str]
     text = capsys.readouterr().out
     words = " ".join(text.replace("\n## ", " ").split())
     for option in OPTIONS:
-        assert f"{option.help} Value: {option.type.expected}. # {option.name} = " in words.replace(" ## ", " ")
+        assert f"{option.about} Value: {option.type.expected}. # {option.name} = " in words.replace(" ## ", " ")
     assert max(map(len, text.splitlines())) <= 100
 
 

@@ -101,3 +101,15 @@ def test_hours_of_several_days_have_the_day(days: int, label: str) -> None:
     options = Options("hour", BERLIN, format_count, lambda *_: "", True)
     found = chart.draw_chart(Series(edges, [0.0] * 24 * days), None, options, NOW)
     assert found.points[0].label == found.labels[0][1] == label
+
+
+@pytest.mark.parametrize(
+    ("earlier", "labels"), [(24, ("24 Nov, 01:30", "23 Nov, 01:30")), (1, ("01:30", "00:30"))], ids=["a day", "an hour"]
+)
+def test_hours_beside_those_of_another_day_have_the_day(earlier: int, labels: tuple[str, str]) -> None:
+    hour = 3600 * SECOND
+    edges = [NOW - (15 - number) * hour for number in range(25)]
+    options = Options("hour", BERLIN, format_count, lambda *_: "", True)
+    before = Series([edge - earlier * hour for edge in edges], [1] * 24)
+    point = chart.draw_chart(Series(edges, [1] * 24), before, options, NOW).points[0]
+    assert (point.label, point.compared_label) == labels

@@ -7,6 +7,8 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
 
+from tests.faults.load import LONG
+
 Get = Callable[[str], httpx.Response]
 _URLS = ("href", "src", "action", "data-exclude", "data-add", "data-live")
 
@@ -45,7 +47,7 @@ def crawl(get: Get, host: str, root: str, *starts: str) -> tuple[set[str], set[s
     """Request all that the pages from `starts` on link to on `host`, and check that it is below `root`.
 
     The paths of pages that were found, and those of forms that change something. A link is
-    followed if its path or one of its parameters is new.
+    followed if its path is new, or one of its parameters is: whatever the path, but for the long version.
     """
     queue, seen, pages, forms = [*starts], set[tuple[str, str]](), set[str](), set[str]()
     while queue:
@@ -64,7 +66,8 @@ def crawl(get: Get, host: str, root: str, *starts: str) -> tuple[set[str], set[s
             if link.element == "form":
                 forms |= {parts.path} if link.method == "post" else set()
                 continue
-            new = {(parts.path, name) for name in ("", *parse_qs(parts.query))} - seen
+            path = parts.path if LONG else ""
+            new = {(parts.path, ""), *((path, name) for name in parse_qs(parts.query))} - seen
             if new:
                 seen |= new
                 queue.append(link.url)

@@ -178,4 +178,4 @@ def test_visits_of_one_address_are_told(tmp_path: Path) -> None:
         assert "come from one address" not in open_dashboard(server)
         for number in range(6):
             visit(100 + number, f"8.8.4.{number}")
-        assert "76% of the latest 25 visits come from one address: behind a proxy" in open_dashboard(server)
+        assert "76% of the latest 25 sessions come from one address: behind a proxy" in open_dashboard(server)

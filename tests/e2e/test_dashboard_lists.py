@@ -377,15 +377,18 @@ def test_the_csv_of_a_whole_list_has_its_columns(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"sort": "sessions"}, "sort: &#39;sessions&#39; is none of name, visitors, pageviews, bounce-rate, duration"),
-        ({"sort": "name", "order": "up"}, "order: &#39;up&#39; is neither asc nor desc"),
-        ({"start": "-1"}, "start must be a number"),
+        ({"sort": "sessions"}, "Sort by: &#39;sessions&#39; is none of name, visitors, pageviews, bounce-rate, dur"),
+        ({"sort": "name", "order": "up"}, "Order: &#39;up&#39; is neither asc nor desc"),
+        ({"start": "-1"}, "Start: &#39;-1&#39; is no number, such as start=100"),
     ],
 )
-def test_wrong_orders_are_refused(client: httpx.Client, given: dict[str, str], reason: str) -> None:
-    answer = client.get("/dashboard/list", params={"name": "top-pages"} | given)
-    assert answer.status_code == 400
-    assert reason in answer.text
+def test_wrong_orders_are_told_above_the_list(client: httpx.Client, given: dict[str, str], reason: str) -> None:
+    """The file, which has no room to say what was left out, is refused."""
+    for path in ("/dashboard/list", "/dashboard/list.csv"):
+        answer = client.get(path, params={"name": "top-pages", "period": "7d"} | given)
+        assert answer.status_code == 400
+        assert reason in re.sub("</?strong>", "", answer.text)
+        assert ("<bdi>/pricing</bdi>" in answer.text) == (path == "/dashboard/list")
 
 
 def test_a_viewer_sees_rows_of_their_site_alone(server: LiveServer, client: httpx.Client) -> None:

@@ -101,7 +101,7 @@ def test_noscript_addresses_get_the_picture(server: LiveServer, root: str) -> No
 
 
 def test_the_root_leads_to_the_log_in(server: LiveServer, root: str) -> None:
-    with httpx.Client(base_url=server.url, follow_redirects=True) as client:
+    with httpx.Client(base_url=server.url, follow_redirects=True, verify=False) as client:
         page = client.get(f"{root}/")
     assert (page.url.path, len(page.history)) == (f"{root}/login", 1)
     shared = server.http.get(f"{root}/?share=x")

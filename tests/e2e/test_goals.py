@@ -1,6 +1,7 @@
 """Goals and funnels: an admin defines them on the page of a site, the dashboard and the stats API count them, each
 reader sees those of their own sites."""
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -197,6 +198,60 @@ def test_a_click_on_a_goal_filters_by_it(visit: Open, plain: Open, with_script: 
     page.locator("#pages").get_by_role("link", name="All", exact=True).click()
     page.wait_for_url("**/dashboard/list?**")
     expect(page.locator("table.list tbody")).to_contain_text("/cart")
+
+
+@pytest.mark.parametrize(("name", "sites", "goals"), [
+    ("ada", {}, ["Cart", "Order", "Secret"]),
+    ("ada", {"domain": OTHER}, ["Secret"]),
+    ("ada", {"domain": f"{ONE},{OTHER}", "value": "R"}, ["Cart", "Order", "Secret"]),
+    ("ada", {"domain": EMPTY}, []),
+    ("vic", {}, ["Cart", "Order"]),
+    ("vic", {"value": "oRd"}, ["Order"]),
+])  # fmt: skip
+def test_goals_of_the_chosen_sites_are_suggested(
+    server: LiveServer, name: str, sites: dict[str, str], goals: list[str]
+) -> None:
+    with logged_in(server, name) as client:
+        found = client.get("/dashboard/suggest", params={"filter": "goal"} | sites).json()
+    assert sorted(one["value"] for one in found["values"]) == goals
+    assert found["message"] == ""
+
+
+def test_a_goal_that_is_not_there_has_others_to_choose(plain: Open) -> None:
+    page = plain(f"/dashboard?domain={ONE}")
+    page.locator("#add-filter summary").first.click()
+    page.select_option("#filter-name", "goal")
+    page.fill("#filter-value", "Odrer")
+    page.locator("#add-filter").get_by_role("button", name="Apply").click()
+    expect(page.locator("h1")).to_have_text("No goal matches “Odrer”")
+    expect(page.get_by_role("link", name="Apply anyway")).to_have_count(0)
+    page.locator(".chips").get_by_role("link", name="Order").click()
+    assert query(page)["goal"] == "Order"
+
+
+def test_a_goal_is_chosen_from_the_suggestions_whatever_the_case(visit: Open) -> None:
+    page = visit(f"/dashboard?domain={ONE}")
+    page.locator("#add-filter summary").first.click()
+    page.select_option("#filter-name", "goal")
+    page.fill("#filter-value", "ca")
+    page.locator("#filter-options [role=option]", has_text="Cart").click()
+    expect(page.locator(".chips")).to_contain_text("Goal is Cart")
+
+
+def test_the_change_of_a_goal_has_a_column_of_its_own(server: LiveServer) -> None:
+    heads = {}
+    with logged_in(server, "ada") as ada:
+        for compare in ("previous", "none"):
+            shown = ada.get("/dashboard", params={"domain": ONE, "compare": compare}).text
+            panel = shown[shown.index('id="goals"') :].partition("</table>")[0]
+            heads[compare] = re.findall(r'<th scope="col"[^>]*>([^<]*)', panel)
+            row = re.search(r"<bdi>Cart</bdi>.*?</tr>", panel)
+            assert row
+            cells = re.findall(r"<td[^>]*>(.*?)</td>", row[0])
+            assert cells[:3] == ["3", "3", "75%"]
+            assert ("new" in cells[3]) == (compare == "previous")
+    assert heads["none"] == ["Goal", "Visitors", "Conversions", "Conversion rate"]
+    assert heads["previous"] == [*heads["none"], "Change"]
 
 
 def test_a_site_without_goals_invites_admins_to_add_one(server: LiveServer) -> None:

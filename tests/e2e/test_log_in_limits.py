@@ -40,7 +40,7 @@ def try_password(client: httpx.Client, password: str, name: str = "ada", address
 @contextmanager
 def known(server: LiveServer) -> Iterator[httpx.Client]:
     """A browser that has logged in before, and is not logged in."""
-    with httpx.Client(base_url=server.url, timeout=20) as client:
+    with httpx.Client(base_url=server.url, timeout=20, verify=False) as client:
         assert try_password(client, PASSWORD) == 303
         assert client.post("/logout").status_code == 303
         assert client.get("/api/v1/me").status_code == 401
@@ -82,7 +82,7 @@ def test_of_one_name(server: LiveServer) -> None:
 def test_an_invented_browser_is_a_stranger(server: LiveServer) -> None:
     with known(server) as client:
         (name,) = client.cookies
-    with httpx.Client(base_url=server.url, cookies={name: "x" * 43}, timeout=20) as client:
+    with httpx.Client(base_url=server.url, cookies={name: "x" * 43}, timeout=20, verify=False) as client:
         tried = [try_password(client, "wrong") for _ in range(PER_ADDRESS + 1)]
         assert tried == [401] * PER_ADDRESS + [429]
         assert try_password(server.http, PASSWORD) == 429
@@ -99,7 +99,7 @@ def test_a_flood_delays_nobody_else(server: LiveServer, monkeypatch: pytest.Monk
     def send(number: int) -> httpx.Response:
         headers = {"X-Forwarded-For": f"192.0.2.{number}"}
         fields = {"name": f"nobody-{number}", "password": "flood"}
-        return httpx.post(f"{server.url}/login", data=fields, headers=headers, timeout=60)
+        return httpx.post(f"{server.url}/login", data=fields, headers=headers, timeout=60, verify=False)
 
     with known(server) as client, ThreadPoolExecutor(20) as threads:
         monkeypatch.setattr(keys, "verify_password", be_slow)
@@ -147,7 +147,7 @@ def test_invented_browsers_take_no_place_of_known_ones(server: LiveServer, monke
         return is_known(*question)
 
     def send(number: int) -> int:
-        with httpx.Client(base_url=server.url, cookies={name: f"{number}"}, timeout=60) as stranger:
+        with httpx.Client(base_url=server.url, cookies={name: f"{number}"}, timeout=60, verify=False) as stranger:
             return try_password(stranger, "wrong", address=f"192.0.2.{number}")
 
     with known(server) as client, ThreadPoolExecutor(21) as threads:

@@ -31,7 +31,7 @@ def create_account(page: Page, link: str) -> str:
     for field in ("#password", "#again"):
         page.fill(field, PASSWORD)
     page.click("form button")
-    expect(page.locator("h1")).to_have_text("Waiting for the first visit")
+    expect(page.locator("h1")).to_have_text("Waiting for the first session")
     return page.locator("pre").inner_text()
 
 

@@ -45,7 +45,7 @@ def test_all_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture, proxy: str,
         assert ask(client, "GET", link).status_code == 200
         key = link.partition("=")[2]
         made = send(client, "/setup", key=key, name="ada", password=PASSWORD, again=PASSWORD)
-        assert "Waiting for the first visit" in follow(client, made).text
+        assert "Waiting for the first session" in follow(client, made).text
         assert all("; Secure" in cookie for cookie in made.headers.get_list("set-cookie"))
 
         assert ask(client, "GET", f"{PATH}/static/wa.js").status_code == 200

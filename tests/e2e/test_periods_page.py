@@ -71,6 +71,20 @@ def test_a_century_is_told_in_place(vic: httpx.Client) -> None:
     assert "Last 28 days" in answer.text
 
 
+@pytest.mark.parametrize("path", ["/dashboard/list?name=top-pages", "/dashboard/row?list=top-pages&key=/a"])
+def test_pages_about_one_list_or_row_tell_in_place_what_is_wrong(vic: httpx.Client, path: str) -> None:
+    wrong = {"from": "yesterday", "to": "2026-01-31", "tz": "Mars", "path": "/a\\", "country": "!DE"}
+    answer = vic.get(path, params=httpx.URL(path).params.merge(wrong))
+    assert answer.status_code == 400
+    told = re.findall("<strong>(.*?)</strong>: (.*?),", answer.text)
+    zone, start = "&#39;Mars&#39; is no time zone", "&#39;yesterday&#39; is no time"
+    assert told == [("Page", "such as path=a"), ("Time zone", zone), ("From", start)]
+    assert "Country is not <bdi>Germany</bdi>" in answer.text
+    assert "<bdi>/a</bdi>" in answer.text
+    assert not [link for link in links(answer.text) if re.search("yesterday|Mars", link)]
+    assert vic.get("/dashboard/list.csv?name=top-pages&from=yesterday").status_code == 400
+
+
 # Sites of others
 
 

@@ -201,14 +201,14 @@ def is_open(port: int) -> bool:
 
 
 def create_account(page: Page, log: str) -> None:
-    """Open the link in the log, and send its form: what follows waits for the first visit."""
+    """Open the link in the log, and send its form: what follows waits for the first session."""
     (link,) = set(re.findall(r"http://\S+?/setup\?key=[\w-]+", log))
     page.goto(link)
     page.fill("#name", "ada")
     for field in ("#password", "#again"):
         page.fill(field, "correct horse battery")
     page.click("form button")
-    assert page.text_content("h1") == "Waiting for the first visit"
+    assert page.text_content("h1") == "Waiting for the first session"
 
 
 def see_visit(dashboard: Page) -> None:

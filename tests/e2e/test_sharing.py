@@ -248,3 +248,12 @@ def test_share_links_are_asked_first_and_copied(server: LiveServer, ada: httpx.C
     expect(page.get_by_role("alert")).to_contain_text("characters")
     expect(page.get_by_role("button", name="Create share link")).to_be_visible()
     context.close()
+
+
+def test_a_public_dashboard_fits_a_phone(server: LiveServer, ada: httpx.Client, chromium: Browser) -> None:
+    turn(ada, "public")
+    page = chromium.new_page(viewport={"width": 320, "height": 740})
+    page.goto(f"{server.url}/public/{SHOP}")
+    expect(page.locator("#tiles")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.close()

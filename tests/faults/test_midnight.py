@@ -70,17 +70,20 @@ EVENTS = """
 @pytest.mark.parametrize("ttl", ["30m", "24h"])
 def test_who_comes_daily_is_never_the_same_twice(tmp_path: Path, ttl: str) -> None:
     """Ten days of visitors, each at an interval of its own."""
-    visitors = [(every, start) for every in INTERVALS.values() for start in STARTS]
+    # Every twenty minutes is the same from whenever on.
+    visitors = [(every, start) for every in INTERVALS.values() for start in (STARTS if every > HOUR else STARTS[:1])]
     times = [
         (start + number * every, place)
         for place, (every, start) in enumerate(visitors)
         for number in range(10 * DAY // every + 1)
     ]
     with at(tmp_path / "data", 0, sessionstorage_session_inactive_ttl=ttl) as server:
-        for seconds, place in sorted(times):
+        for number, (seconds, place) in enumerate(sorted(times)):
             set_time(server, seconds)
             send = act if seconds % 3 else view
             send(server, f"visitor-{place}", address=f"9.9.9.{place}")
+            if number % 100 == 0:
+                server.settle()  # each event is a segment of its own: a busy machine loads fewer than are sent
         rows = server.rows(EVENTS)
         visits = server.rows(
             "SELECT session_uuid, entry_timestamp::DATE, epoch(exit_timestamp - entry_timestamp) FROM sessions"

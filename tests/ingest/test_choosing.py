@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from prisme.base.events import NO_UTM, Client, Session, Utm
+from prisme.base.events import NO_UTM, Client, Location, Place, Session, Utm
 from prisme.ingest.custom import custom_event
 from prisme.ingest.hit import Hit
 from prisme.ingest.pageview import Pageview
@@ -14,6 +14,7 @@ from prisme.visit.sites import Page, Referrer
 
 SITE = "a.example"
 CLIENT = Client("Linux", "Firefox", "Other", "desktop")
+PLACE = Place("Bavaria", "Munich")
 SEARCH, OWN = Referrer("search.example", "/q", False), Referrer(SITE, "/a", False)
 PAYMENT = Referrer("pay.example", "/", True)
 NEWS, ADS = Utm("news"), Utm("ads")
@@ -111,8 +112,8 @@ def test_visit_of_an_event(path: str, chosen: str, visits: list[str]) -> None:
     ],
 )
 def test_a_pageview_begins_a_visit(referrer: Referrer | None, source: str) -> None:
-    began = view(referrer=referrer, utm=NEWS).begin("u", 7, "me", CLIENT, "DE")
-    assert began == Session("u", SITE, 7, "/p", 7, "/p", 404, "me", CLIENT, "DE", source, NEWS, 1, 0)
+    began = view(referrer=referrer, utm=NEWS).begin("u", 7, "me", CLIENT, Location("DE", PLACE))
+    assert began == Session("u", SITE, 7, "/p", 7, "/p", 404, "me", CLIENT, "DE", source, NEWS, 1, 0, "", PLACE)
     # So says the first pageview of a visit that an event began.
     arrived = view(referrer=referrer, utm=NEWS, visitor="you").continue_(visit("e", "/e", pageviews=0).session, 9)
     assert (arrived.entry, arrived.entry_path, arrived.exit, arrived.exit_path) == (1, "/p", 9, "/p")
@@ -130,8 +131,8 @@ def test_a_pageview_continues_a_visit(given: str, then: str) -> None:
 
 def test_an_event_begins_a_visit() -> None:
     event = custom_event(hit(utm=NEWS), "x", "{}")
-    began = event.begin("u", 7, "me", CLIENT, "DE")
-    assert began == Session("u", SITE, 7, "/p", 7, "/p", 200, "me", CLIENT, "DE", "direct", NEWS, 0, 1)
+    began = event.begin("u", 7, "me", CLIENT, Location("DE", PLACE))
+    assert began == Session("u", SITE, 7, "/p", 7, "/p", 200, "me", CLIENT, "DE", "direct", NEWS, 0, 1, "", PLACE)
     assert event.visitor == ""
 
 

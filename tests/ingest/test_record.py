@@ -29,6 +29,7 @@ from prisme.visit.address import parse
 from prisme.visit.bots import Bots
 from prisme.visit.concentration import Concentration
 from prisme.visit.geo import Geo
+from prisme.visit.geo_file import open_file
 from prisme.visit.identity import Identity
 from prisme.visit.salts import DAY, Salts
 from prisme.visit.sessions import Sessions, Visit
@@ -63,7 +64,7 @@ class Recording(NamedTuple):
 
 
 AGENTS = UserAgents(Bots("strict", ()).refuse)
-COUNTRIES = Geo(assets.COUNTRIES)
+COUNTRIES = Geo(open_file(assets.COUNTRIES, None))
 
 
 @contextlib.contextmanager

@@ -42,6 +42,7 @@ DEFAULTS = Config(
     bot_filter="strict",
     bot_allow=(),
     geoip_db=None,
+    geoip_precision="city",
     sessionstorage_session_inactive_ttl=1800.0,
     sessionstorage_max_sessions_per_visitor=64,
     eventstore_max_batch_size=65536,

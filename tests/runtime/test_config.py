@@ -52,6 +52,7 @@ TEXTS: dict[str, tuple[str, object]] = {
     "bot_filter": ("basic", "basic"),
     "bot_allow": ("^MyApp/, okhttp", ("^MyApp/", "okhttp")),
     "geoip_db": (__file__, Path(__file__)),
+    "geoip_precision": ("region", "region"),
     "sessionstorage_session_inactive_ttl": ("1h", 3600.0),
     "sessionstorage_max_sessions_per_visitor": ("8", 8),
     "eventstore_max_batch_size": ("1", 1),
@@ -123,7 +124,7 @@ def reference() -> str:
             default = str(option.default).lower() if isinstance(option.default, bool) else option.default
             default = str(default).replace(",", "`, `") if option.name == "ignored_referrers" else default
             shown = f"`{default}`" if default != "" else "empty"
-            words = f"{option.help} Value: {option.type.expected}.".replace("*.", "\\*.")
+            words = f"{option.about} Value: {option.type.expected}.".replace("*.", "\\*.")
             lines.append(f"| `{option.name}` | {shown} | {words} |")
     return "\n".join(lines) + "\n"
 

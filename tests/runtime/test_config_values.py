@@ -133,6 +133,7 @@ def test_texts_that_are_read(tmp_path: Path, name: str, text: str, expected: obj
         ("bot_allow", "a{99999999999}", "is not a regular expression"),
         ("geoip_db", "/no/such.mmdb", "there is no file '/no/such.mmdb'"),
         ("geoip_db", "/", "there is no file '/'"),
+        ("geoip_precision", "town", "is not one of country, region, city"),
         ("geoip_db", "x" * 5000, "cannot be read"),
         ("sessionstorage_session_inactive_ttl", "24", "is not a duration from 10ms to 24h, such as"),
         ("sessionstorage_session_inactive_ttl", "1d", "is not a duration"),

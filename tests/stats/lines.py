@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from prisme.base.events import DIRECT, NO_UTM, Client, Session, Utm
+from prisme.base.events import DIRECT, NO_UTM, Client, Place, Session, Utm
 from prisme.base.timexpr import SECOND
 from prisme.journal.record import CustomLine, DownloadLine, Line, OutboundLine, PageviewLine, encode
 from prisme.visit.sessions import new_id
@@ -42,6 +42,8 @@ CAMPAIGNS = [
     Utm("Letter"), Utm("chatgpt.com"), Utm("", "cpc"),
 ]  # fmt: skip
 CLICK_IDS = ["", "", "gclid"]
+# Some names are in several countries, or both a region and a city.
+PLACES = [None, Place("Bavaria", "Paris"), Place("Paris", "Paris"), Place("", "Ås, 100%"), Place("FR-IDF")]
 EVENT_NAMES = ["sign_up", "click", "a,b*"]
 PROPERTIES = [
     '{"plan":"pro","seats":3}',
@@ -83,6 +85,7 @@ def make_visit(noise: random.Random, device: int, start: int, steps: list[str]) 
         NO_UTM,
         0,
         0,
+        place=PLACES[device % len(PLACES)],
     )
     now = start
     for step in steps:

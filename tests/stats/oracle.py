@@ -93,6 +93,12 @@ def channel_of(state: dict[str, Any]) -> str:
     return others.get(source, "Referral")
 
 
+def place_of(state: dict[str, Any], part: str) -> str:
+    """A region or city with its country."""
+    name = state.get("place", {}).get(part, "")
+    return f"{name} ({state['country']})" if name else ""
+
+
 FIELDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "source": source_of,
     "channel": channel_of,
@@ -101,6 +107,8 @@ FIELDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "exit-path": itemgetter("exit_path"),
     "referrer": itemgetter("referrer"),
     "country": itemgetter("country"),
+    "region": lambda state: place_of(state, "region"),
+    "city": lambda state: place_of(state, "city"),
     "os": lambda state: state["client"]["os"],
     "browser": lambda state: state["client"]["browser"],
     "device": lambda state: state["client"]["device"],
@@ -242,6 +250,8 @@ TOP_FIELDS: dict[str, tuple[str, Any]] = {
             "channels": "channel",
             "referrers": "referrer",
             "countries": "country",
+            "regions": "region",
+            "cities": "city",
             "operating-systems": "os",
             "browsers": "browser",
             "devices": "device",

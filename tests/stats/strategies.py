@@ -48,6 +48,8 @@ VALUES = {
     "device": [client.device for client in CLIENTS],
     "device-type": [client.type for client in CLIENTS],
     "country": ["FR", "DE", "XX"],
+    "region": ["Bavaria (DE)", "Paris (FR)", "FR-IDF (FR)", ""],
+    "city": ["Paris (FR)", "Paris (DE)", "Ås, 100% (XX)", ""],
     "utm-source": ["letter", "Letter", ""],
     "utm-medium": ["mail", "cpc", ""],
     "utm-campaign": ["spring", "autumn, late", ""],
@@ -85,7 +87,7 @@ def make_filters(names: list[str], most: int = 3) -> st.SearchStrategy[Made]:
 made_filters = make_filters(sorted(_ALL_VALUES))
 spans = st.tuples(st.integers(FIRST - DAY, LAST), st.integers(0, 42 * DAY)).map(lambda drawn: (drawn[0], sum(drawn)))
 many = settings(
-    max_examples=150 if LONG else 40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150 if LONG else 16, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

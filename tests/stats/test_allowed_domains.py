@@ -19,6 +19,7 @@ from prisme.store import load_log
 from prisme.store.database import Database
 from prisme.store.reader import Reader
 from tests.base.test_domains import is_allowed
+from tests.faults.load import LONG
 from tests.stats.conftest import fill_database
 from tests.stats.lines import DAY, FIRST, LAST, UTC, make_lines
 from tests.stats.oracle import Journal, Oracle
@@ -91,7 +92,7 @@ def test_figures_of_wildcards(reader: Reader, entries: tuple[str, ...]) -> None:
 
 
 @given(ENTRIES, ENTRIES)
-@settings(many, max_examples=20)
+@settings(many, max_examples=20 if LONG else 8)
 def test_a_narrowed_grant_sees_what_both_see(reader: Reader, one: tuple[str, ...], other: tuple[str, ...]) -> None:
     narrowed = Grant("user:vic", "vic", frozenset(("stats",)), one).narrow(("stats",), other).domains
     assert narrowed is not None

@@ -61,7 +61,7 @@ def expect_rows(oracle: Oracle, name: str, start: int, end: int) -> dict[str, Fi
 
 
 @given(made_filters, spans)
-@settings(many, max_examples=100 if LONG else 20)
+@settings(many, max_examples=100 if LONG else 10)
 def test_all_figures_of_all_lists(stats: Stats, made: Made, bounds: tuple[int, int]) -> None:
     start, end = bounds
     lists = [ListQuery(name, "actions", NEEDS, EVERYTHING) for name in TOPS]

@@ -59,7 +59,9 @@ class Cache:
 
     @property
     def tables(self) -> int:
-        return self._ask("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'cache'")
+        return self._ask(
+            "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'cache' AND table_name <> 'arrivals'"
+        )
 
     def _ask(self, query: str) -> int:
         with self.database.cursor() as cursor:

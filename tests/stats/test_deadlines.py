@@ -9,7 +9,7 @@ from prisme.dashboard.page import build_page
 from prisme.dashboard.url_state import UrlState
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.cache.keys import rank
-from prisme.stats.cache.partials import Part, count
+from prisme.stats.cache.partials import Counts, Part, count
 from prisme.stats.columns import SERIES, TOPS
 from prisme.stats.figures import FRAMES
 from prisme.stats.parameters import read_query
@@ -66,7 +66,7 @@ def test_no_part_is_counted_late(database: Database, last: int) -> None:
 
 def test_no_part_of_a_list_is_counted_late(database: Database) -> None:
     with LateReader(database, 1) as reader, pytest.raises(LateError):
-        rank(Stats(reader, None), TOPS, PART, None, {})
+        rank(Stats(reader, None), TOPS, PART, None, {}, Counts())
 
 
 def test_no_page_is_built_late(database: Database) -> None:

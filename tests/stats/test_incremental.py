@@ -34,8 +34,8 @@ from prisme.store.loader import Loader
 from prisme.store.reader import Reader
 from tests.faults.load import LONG
 from tests.server import PATIENCE
-from tests.stats.lines import DAY, DOMAINS, FIRST, HOUR, UTC, ZONES, make_lines
-from tests.stats.oracle import Made
+from tests.stats.lines import DAY, DOMAINS, FIRST, HOUR, LAST, UTC, ZONES, make_lines
+from tests.stats.oracle import Made, Term
 from tests.stats.strategies import made_filters, read, span_of
 
 NAMES = (*TOPS, PROPERTIES, HOURS)
@@ -79,7 +79,7 @@ class Instance:
         return [entry for entry, _ in self.cache._entries._entries.values()]
 
     def tables(self) -> int:
-        query = "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'cache'"
+        query = "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'cache' AND table_name <> 'arrivals'"
         ((count,),) = self.database.cursor().execute(query).fetchall()
         return int(count)
 
@@ -97,6 +97,10 @@ def instance(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 def when(line: bytes) -> int:
     return int(json.loads(line)["session"]["exit"])
+
+
+def domain_of(line: bytes) -> str:
+    return str(json.loads(line)["session"]["domain"])
 
 
 def select(
@@ -127,7 +131,9 @@ def test_figures_are_those_counted_anew(
     lines = sorted(make_lines(seed, 120), key=when)
     cuts = sorted(noise.sample(range(1, len(lines)), 8))
     segments = [lines[start:end] for start, end in zip([0, *cuts], [*cuts, len(lines)], strict=True)]
-    # Some come late, as after a failed load.
+    # Some loads are of one site, and some come late, as after a failed load.
+    if noise.random() < 0.5:
+        segments = [[line for line in one if domain_of(line) == domain] for one in segments for domain in DOMAINS]
     for number in range(len(segments) - 1):
         if noise.random() < 0.2:
             segments[number], segments[number + 1] = segments[number + 1], segments[number]
@@ -139,8 +145,9 @@ def test_figures_are_those_counted_anew(
             instance.load(segment)
             latest = max(map(when, segment), default=FIRST)
             for start in starts:
-                for end in (latest + 1, latest + noise.randrange(1, 3 * HOUR)):
-                    page = Page(noise.randrange(1, 12), noise.randrange(4))
+                past = latest - noise.randrange(10 * DAY)
+                for end in (latest + 1, latest + noise.randrange(1, 3 * HOUR), past, past + noise.randrange(1, HOUR)):
+                    page = noise.choice([Page(), Page(noise.randrange(1, 12), noise.randrange(4))])
                     _, was_cached = instance.count(
                         select(start, max(end, start + 1), interval, made, zone), page, domains
                     )
@@ -212,6 +219,49 @@ def test_what_was_cached_for_a_later_end_is_not_for_an_earlier_one(instance: Ins
     earlier, was_cached = instance.count(select(FIRST, end - 1), Page())
     assert was_cached
     assert earlier.series != later.series
+
+
+def is_same_remainder(instance: Instance, selection: Selection, before: object) -> bool:
+    """Count a selection; whether its part after the cut was not counted again since it was `before`."""
+    assert instance.count(selection, Page())[1]
+    return any(entry.remainder is before for entry in instance.entries())
+
+
+def test_figures_hold_while_other_sites_change(instance: Instance) -> None:
+    lines, middle = sorted(make_lines(6, 100), key=when), FIRST + 20 * DAY
+    later = [line for line in lines if json.loads(line)["session"]["entry"] >= middle + DAY]
+    ours, others = ([line for line in later if domain_of(line) == domain] for domain in DOMAINS)
+    instance.load([line for line in lines if json.loads(line)["session"]["entry"] < middle])
+    instance._time += 1000
+    by_filter: Made = {"domain": [Term(False, (DOMAINS[0],))]}
+    chosen: list[tuple[Made, list[str] | None]] = [(by_filter, None), ({}, DOMAINS[:1])]
+
+    def count(end: int) -> list[object]:
+        for made, domains in chosen:
+            instance.count(select(FIRST, end, made=made), Page(), domains)
+        return [entry.remainder for entry in instance.entries()]
+
+    before = count(middle + DAY)
+    instance.load(others)
+    assert all(one is other for one, other in zip(count(LAST), before, strict=True))
+    instance.load(ours)
+    assert not any(one is other for one, other in zip(count(LAST), before, strict=True))
+
+
+def test_figures_up_to_a_past_time_hold_until_the_next_row(instance: Instance) -> None:
+    lines = sorted(make_lines(6, 100), key=when)
+    instance.load(lines)
+    instance._time += 1000
+    times = sorted({when(line) for line in lines} | {json.loads(line)["session"]["entry"] for line in lines})
+    number = next(number for number in range(40, 200) if SECOND < times[number + 1] - times[number] < HOUR)
+    last, following = times[number : number + 2]
+    instance.count(select(FIRST, last + 1), Page())
+    (entry,) = instance.entries()
+    before = entry.remainder
+    assert is_same_remainder(instance, select(FIRST, last + 2), before)
+    instance.load([lines[-1]])  # again: nothing changes before it
+    assert is_same_remainder(instance, select(FIRST, following), before)
+    assert not is_same_remainder(instance, select(FIRST, following + 1), before)
 
 
 def test_nothing_is_kept_that_a_load_changes_meanwhile(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ from prisme.stats.selection import Page, Span
 from prisme.store.database import Database
 from prisme.store.errors import LateError
 from prisme.store.reader import Reader
+from tests.faults.load import LONG
 from tests.stats.lines import DAY, DOMAINS, FIRST, LAST, UTC, ZONES
 from tests.stats.oracle import JOURNAL, TOP_FIELDS, Made, Oracle, Term, property_text
 from tests.stats.strategies import PROPERTY_VALUES, VALUES, made_filters, make_filters, many, read, span_of, spans
@@ -60,7 +61,7 @@ def test_buckets_are_found_in_a_list(
 
 
 @given(st.lists(st.integers(FIRST, LAST), min_size=2, max_size=12, unique=True).map(sorted), st.sampled_from([0, 64]))
-@settings(many, max_examples=30)
+@settings(many, max_examples=30 if LONG else 12)
 def test_buckets_have_any_lengths(stats: Stats, edges: list[int], most_cases: int) -> None:
     span = Span(edges[0], edges[-1], edges)
     with pytest.MonkeyPatch.context() as patch:
@@ -102,7 +103,7 @@ def test_tops_are_counted(stats: Stats, made: Made, times: tuple[int, int], name
 
 
 @given(made_filters, spans)
-@settings(many, max_examples=30)
+@settings(many, max_examples=30 if LONG else 12)
 def test_events_are_those_of_the_three_lists(stats: Stats, made: Made, times: tuple[int, int]) -> None:
     chosen, names = read(made), ("top-custom-events", "top-outbound-links", "top-file-downloads")
     total = stats.series(["events"], chosen, span_of(*times, "day", UTC))["events"].total
@@ -135,7 +136,7 @@ def test_visits_without_a_pageview(stats: Stats) -> None:
 
 
 @given(made_filters, spans, st.integers(1, 4), st.integers(0, 3))
-@settings(many, max_examples=30)
+@settings(many, max_examples=30 if LONG else 12)
 def test_many_at_once_are_the_same(stats: Stats, made: Made, times: tuple[int, int], limit: int, offset: int) -> None:
     chosen, page = read(made), Page(limit, offset)
     span = span_of(*times, "day", ZONES[1])
@@ -150,7 +151,7 @@ def test_many_at_once_are_the_same(stats: Stats, made: Made, times: tuple[int, i
 @pytest.mark.parametrize("name", ["", "plan", "seats", "a/b~c", "a~1b", "lost"])
 @given(made=made_filters, times=spans)
 @example(made={}, times=(FIRST, LAST))
-@settings(many, max_examples=30)
+@settings(many, max_examples=30 if LONG else 12)
 def test_properties_are_counted(stats: Stats, name: str, made: Made, times: tuple[int, int]) -> None:
     rows = [json.loads(row["properties"]) for row in Oracle(JOURNAL, made).rows("custom", *times)]
     if name:
@@ -163,7 +164,7 @@ def test_properties_are_counted(stats: Stats, name: str, made: Made, times: tupl
 
 
 @given(make_filters([*PROPERTY_VALUES, "event", "path"]), st.sampled_from(["events", "sessions", "pageviews"]))
-@settings(many, max_examples=60)
+@settings(many, max_examples=60 if LONG else 20)
 @example({"prop.plan": [Term(False, ("pro",))], "event": [Term(False, ("click",))]}, "events")
 @example({"prop.plan": [Term(True, ("pro",))]}, "events")
 @example({"prop.a~1b": [Term(False, ("1",))]}, "events")
@@ -222,7 +223,7 @@ def test_a_visitor_is_live_for_five_minutes(stats: Stats, kind: str) -> None:
 
 
 @given(made_filters, spans, spans, st.sampled_from(ZONES[1:]), st.integers(1, 20))
-@settings(many, max_examples=20)
+@settings(many, max_examples=20 if LONG else 10)
 def test_a_page_has_the_same_figures(
     database: Database,
     stats: Stats,

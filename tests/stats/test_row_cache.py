@@ -21,7 +21,7 @@ from tests.faults.load import LONG
 from tests.stats.lines import DAY, DOMAINS, FIRST, HOUR, UTC, make_lines
 from tests.stats.oracle import Made
 from tests.stats.strategies import made_filters
-from tests.stats.test_incremental import Instance, select, when
+from tests.stats.test_incremental import Instance, domain_of, select, when
 
 PAGE = Page()
 METRICS = ("visitors", "sessions", "pageviews", "views-per-session", "bounce-rate")
@@ -64,6 +64,8 @@ def test_rows_are_those_counted_anew(
     lines = sorted(make_lines(seed, 120), key=when)
     cuts = sorted(noise.sample(range(1, len(lines)), 6))
     segments = [lines[start:end] for start, end in zip([0, *cuts], [*cuts, len(lines)], strict=True)]
+    if noise.random() < 0.5:
+        segments = [[line for line in one if domain_of(line) == domain] for one in segments for domain in DOMAINS]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(row_cache, "_WORTH_MOVING", worth_moving)
         instance = Instance(tmp_path_factory.mktemp("rows"), patch)
@@ -71,13 +73,16 @@ def test_rows_are_those_counted_anew(
         for segment in segments:
             instance.load(segment)
             latest = max(map(when, segment), default=FIRST)
-            selection = select(start, latest + noise.randrange(1, 3 * HOUR), "day", made)
+            end = noise.choice([latest + noise.randrange(1, 3 * HOUR), latest - noise.randrange(10 * DAY)])
+            selection = select(start, max(end, start + 1), "day", made)
             lists = [one for one in ask(metric, Page(noise.randrange(1, 12), noise.randrange(4))) if one.name in names]
             found, was_cached = count(instance, lists, selection, domains)
             cached, counted = cached + was_cached, counted + 1
             keys = {name: (*(row.key for row in rows), "/nowhere") for name, rows in found.items()}
             chosen = [msgspec.structs.replace(one, page=Page(100), keys=keys[one.name]) for one in lists]
-            count(instance, chosen, selection, domains)
+            later = select(start, selection.span.end + noise.randrange(1, HOUR), "day", made)
+            for one in (selection, later):
+                count(instance, chosen, one, domains)
         instance.close()
     assert cached > counted / 4
 

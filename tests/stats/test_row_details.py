@@ -15,11 +15,12 @@ from prisme.stats.queries import Stats
 from prisme.stats.row_details import ROWS
 from prisme.stats.selection import Page, Span
 from prisme.store.reader import Reader
+from tests.faults.load import LONG
 from tests.stats.lines import DAY, DOMAINS, EVENT_NAMES, FIRST, LAST, PATHS, UTC
 from tests.stats.oracle import JOURNAL, Made, Oracle, Term
 from tests.stats.strategies import made_filters, many, read, span_of, spans
 
-few = settings(many, max_examples=15)
+few = settings(many, max_examples=15 if LONG else 8)
 KINDS = {
     "pageviews": "pageview",
     "events_custom": "custom",

@@ -77,6 +77,13 @@ def test_names_of_the_file_of_before_are_read_at_the_start(store: Store, tmp_pat
         again.close()
 
 
+def test_names_are_there_again_once_the_file_was_reopened(store: Store) -> None:
+    store.load(1, visit(1, "www.google.de"))
+    assert count(store, "top-sources") == {"Google": 1}
+    store.database.reopen()
+    assert count(store, "top-sources", channel="Organic search") == {"Google": 1}
+
+
 def test_only_so_many_arrivals_are_remembered(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others have the name that is stored; those with the most visits come first."""
     monkeypatch.setattr(store.database, "arrivals", Arrivals(store.database.load_log, 2))

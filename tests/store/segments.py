@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from prisme.base.events import Client, Session, Utm
+from prisme.base.events import Client, Place, Session, Utm
 from prisme.journal.record import Line, encode
 from prisme.journal.segment import Segment, segment_path
 from prisme.store.connection import Limits
@@ -53,7 +53,7 @@ def session(number: int, path: str = "/") -> Session:
     uuid = new_id(NOW + number, number)
     return Session(
         uuid, "a.example:81", NOW + number, path, NOW + number, path, 200, "v", client, "FR", "direct", utm, 1, 0,
-        "gclid",
+        "gclid", Place("Île-de-France", "Paris"),
     )  # fmt: skip
 
 

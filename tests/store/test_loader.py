@@ -8,7 +8,7 @@ import duckdb
 import msgspec
 import pytest
 
-from prisme.base.events import Utm
+from prisme.base.events import Place, Utm
 from prisme.journal.record import CustomLine, PageviewLine, encode
 from prisme.journal.segment import Segment, segment_path
 from prisme.store.errors import StoreError
@@ -37,15 +37,31 @@ def test_a_visit_that_an_event_began_has_its_source_from_its_first_pageview(stor
     assert store.rows("SELECT entry_path, exit_path, pageviews FROM sessions") == [("/landing", "/other", 2)]
 
 
-def test_lines_of_the_version_without_click_ids(store: Store) -> None:
-    """Such a segment may be left by an upgrade; a line without a click id still has no such field."""
-    line = encode([PageviewLine(1, session(1))])
-    old = line.replace(b',"click_id":"gclid"', b"")
+@pytest.mark.parametrize(
+    ("field", "empty", "columns"),
+    [
+        (b',"click_id":"gclid"', {"click_id": ""}, "click_id"),
+        (',"place":{"region":"Île-de-France","city":"Paris"}'.encode(), {"place": None}, "region || city"),
+    ],
+)
+def test_lines_of_versions_without_a_field(store: Store, field: bytes, empty: dict[str, object], columns: str) -> None:
+    """Such a segment may be left by an upgrade; a line without a value still has no such field."""
+    line, none = encode([PageviewLine(1, session(1))]), msgspec.structs.replace(session(1), **empty)
+    old = line.replace(field, b"")
     assert len(old) < len(line)
-    assert old == encode([PageviewLine(1, msgspec.structs.replace(session(1), click_id=""))])
+    assert old == encode([PageviewLine(1, none)])
     store.loader.load(store.segment(1, raw=old), NOW)
-    assert store.rows("SELECT click_id, pageviews FROM sessions") == [("", 1)]
-    assert [one.click_id for _, one in store.open()] == [""]
+    assert store.rows(f"SELECT {columns}, pageviews FROM sessions") == [("", 1)]
+    assert [one for _, one in store.open()] == [none]
+
+
+@pytest.mark.parametrize("place", [Place("Île-de-France"), Place("", "Paris"), Place("Tokyo", '東京 "x"')])
+def test_places_are_stored_and_come_back(store: Store, place: Place) -> None:
+    one = msgspec.structs.replace(session(1), place=place)
+    assert one.view("/next", NOW + 1, 200, "v").place == one.act(NOW + 1).place == place
+    store.load(1, PageviewLine(1, one))
+    assert store.rows("SELECT country_code, region, city FROM sessions") == [("FR", place.region, place.city)]
+    assert store.open() == [(1, one)]
 
 
 def test_events_are_stored_with_their_own_page(store: Store) -> None:
@@ -60,9 +76,7 @@ def test_the_newest_of_a_sessions_lines_counts(store: Store) -> None:
     acts = [one.act(NOW + 9), one.act(NOW + 9).act(NOW + 10)]
     store.load(1, PageviewLine(1, one), *(CustomLine(1, act, "/", "name", "{}") for act in acts))
     assert store.rows("SELECT events, epoch_us(exit_timestamp) FROM sessions") == [(2, NOW + 10)]
-    log = store.database.load_log
-    assert not log.is_all(1, NOW + 10)
-    assert log.is_all(1, NOW + 11)
+    assert store.database.load_log.highest == NOW + 10
 
 
 def test_rows_of_a_load_are_in_the_order_in_which_their_sessions_began(store: Store) -> None:
@@ -145,7 +159,7 @@ def test_duckdb_has_all_its_memory_from_the_first_question_on(store: Store) -> N
 
 def test_long_lines_have_all_memory(store: Store) -> None:
     one = session(1)
-    store.load(1, PageviewLine(1, one), CustomLine(1, one, "/", "name", '{"a":"%s"}' % ("b" * 1_000)))
+    store.load(1, PageviewLine(1, one), CustomLine(1, one, "/", "name", '{"a":"%s"}' % ("b" * 900)))
     assert store.rows(MEMORY) == [("128.0 MiB",)]
     store.load(2, PageviewLine(1, one), CustomLine(1, one, "/", "name", '{"a":"%s"}' % ("b" * 3_000)))
     assert store.rows(MEMORY) == [("256.0 MiB",)]

@@ -90,8 +90,8 @@ def test_what_is_kept_of_a_session(old: Old) -> None:
     old.session(1, 0, 3, pageviews=2)
     before = old.tables.execute("SELECT * EXCLUDE is_bounce FROM sessions").fetchall()
     old.upgrade()
-    assert old.rows("SELECT * EXCLUDE (device_type, click_id, events, is_bounce) FROM sessions") == before
-    assert old.rows("SELECT device_type, click_id, events, is_bounce FROM sessions") == [("desktop", "", 0, False)]
+    assert old.rows("SELECT * EXCLUDE (device_type, region, city, click_id, events, is_bounce) FROM sessions") == before
+    assert old.rows("SELECT device_type, region, city, click_id, events FROM sessions") == [("desktop", "", "", "", 0)]
 
 
 def test_columns_and_their_order(old: Old) -> None:
@@ -100,8 +100,8 @@ def test_columns_and_their_order(old: Old) -> None:
     assert names == [
         "domain", "entry_timestamp", "entry_path", "exit_timestamp", "exit_path", "exit_status", "visitor_id",
         "is_anon", "session_uuid", "session_timestamp", "operating_system", "browser_family", "device", "device_type",
-        "referrer_domain", "country_code", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
-        "click_id", "pageviews", "events", "is_bounce",
+        "referrer_domain", "country_code", "region", "city", "utm_source", "utm_medium", "utm_campaign", "utm_term",
+        "utm_content", "click_id", "pageviews", "events", "is_bounce",
     ]  # fmt: skip
     generated = {"is_anon", "session_timestamp", "is_bounce"}
     nullable = old.rows("SELECT column_name FROM (DESCRIBE sessions) WHERE \"null\" = 'YES'")
@@ -376,8 +376,8 @@ def test_the_log_says_what_is_under_way(old: Old, caplog: pytest.LogCaptureFixtu
     with caplog.at_level(logging.INFO):
         old.upgrade()
     first, last = caplog.messages
-    assert first.startswith("the database (1 MB) has schema version 1, this Prisme needs 3: migrating a copy")
-    assert "now has schema version 3, after" in last
+    assert first.startswith("the database (1 MB) has schema version 1, this Prisme needs 4: migrating a copy")
+    assert "now has schema version 4, after" in last
 
 
 def test_what_is_kept_is_the_file_of_before(old: Old) -> None:

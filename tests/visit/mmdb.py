@@ -9,15 +9,20 @@ from pathlib import Path
 
 Value = str | bool | int | bytes | Mapping[str, "Value"] | Sequence["Value"]
 
+# When the data is from (Unix seconds): 2026-06-01.
+BUILT = 1780272000
+
 _STRING, _UINT16, _UINT32, _MAP, _UINT64, _ARRAY, _BOOLEAN = 2, 5, 6, 7, 9, 11, 14
 
 
-def write(path: Path, records: Mapping[str, Value], *, ip_version: int = 6, kind: str = "Test") -> None:
+def write(
+    path: Path, records: Mapping[str, Value], *, ip_version: int = 6, kind: str = "Test", built: int = BUILT
+) -> None:
     """Write `records`, by network. Values in `bytes` are taken as encoded already, to make broken ones."""
-    path.write_bytes(build(records, ip_version=ip_version, kind=kind))
+    path.write_bytes(build(records, ip_version=ip_version, kind=kind, built=built))
 
 
-def build(records: Mapping[str, Value], *, ip_version: int = 6, kind: str = "Test") -> bytes:
+def build(records: Mapping[str, Value], *, ip_version: int = 6, kind: str = "Test", built: int = BUILT) -> bytes:
     """The file's bytes: search tree, 16 zero bytes, data, marker, metadata."""
     tree: list[list[int | str | None]] = [[None, None]]
     for name in records:
@@ -36,7 +41,7 @@ def build(records: Mapping[str, Value], *, ip_version: int = 6, kind: str = "Tes
     metadata: dict[str, Value] = {
         "binary_format_major_version": _number(_UINT16, 2, 2),
         "binary_format_minor_version": _number(_UINT16, 2, 0),
-        "build_epoch": _number(_UINT64, 8, 1780272000),
+        "build_epoch": _number(_UINT64, 8, built),
         "database_type": kind,
         "description": {"en": "made by a test"},
         "ip_version": _number(_UINT16, 2, ip_version),

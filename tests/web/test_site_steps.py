@@ -58,4 +58,4 @@ def test_hidden_addresses_are_told() -> None:
     assert steps(Arrivals(None, None), unread="set trust_proxy")[2] == (False, "set trust_proxy")
     is_done, detail = steps(Arrivals(None, None), share=0.9, visits=100)[2]
     assert not is_done
-    assert detail.startswith("90% of the latest 100 visits come from one address")
+    assert detail.startswith("90% of the latest 100 sessions come from one address")

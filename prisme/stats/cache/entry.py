@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from prisme.base.timexpr import SECOND
 from prisme.stats.buckets import WEEK
+from prisme.stats.cache.counted import Counted
 from prisme.stats.cache.keys import KeyCounts, Rows
 from prisme.stats.cache.partials import FIGURES, Counts, Tables
 from prisme.stats.columns import HOURS
@@ -26,10 +27,9 @@ _SUMS: Final = ("visitors", "sessions", "pageviews", "events", "bounces")
 
 
 class Remainder(NamedTuple):
-    """The counts from the cut up to `end`, after so many loads; and the rows of the lists that a page shows."""
+    """The counts after the cut, and the rows of the lists that a page shows."""
 
-    loads: int
-    end: int
+    counted: Counted
     page: Page
     counts: Counts
     rows: dict[str, Rows]

@@ -14,12 +14,14 @@ from operator import itemgetter
 from typing import Final
 
 from prisme.base.timexpr import floor
+from prisme.stats.cache.counted import note_counted, still_holds
 from prisme.stats.cache.cut import choose_cut
 from prisme.stats.cache.entry import Entry, Remainder, estimate_tables, make_result, select_rows
 from prisme.stats.cache.keys import ManyKeysError, create_tables, rank
 from prisme.stats.cache.lru import LruCache
 from prisme.stats.cache.partials import Part, Tables, count
 from prisme.stats.cache.row_cache import RowCache
+from prisme.stats.cache.span_cache import SpanCache
 from prisme.stats.frames import Result
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Page, Selection
@@ -43,7 +45,10 @@ _ALL: Final = "all"
 
 
 class IncrementalCache:
-    """The counts of selections. For any threads, of which one counts at a time. `rows` are those of lists."""
+    """The counts of selections. For any threads, of which one counts at a time.
+
+    `rows` are those of lists, `spans` has what is counted of whole spans.
+    """
 
     def __init__(self, database: Database) -> None:
         self._loads = database.load_log
@@ -53,6 +58,7 @@ class IncrementalCache:
         self._numbers = itertools.count(1)
         self.hits = 0
         self.rows = RowCache(database.load_log)
+        self.spans = SpanCache(database.load_log)
 
     def count(self, stats: Stats, selections: Sequence[Selection], page: Page, now: int) -> list[Result | None]:
         """Return the figures of each selection, None for those that cannot be cached. `now` is in microseconds.
@@ -62,6 +68,7 @@ class IncrementalCache:
         with self._entries.reserve(_ALL) as is_reserved:
             if stats.reader.has_read_cache or not is_reserved:
                 return [None for _ in selections]
+            stats.update_arrivals()
             stats.reader.has_read_cache = True
             # All tables first: a reader sees only tables that existed when it first read one.
             entries = [self._prepare(stats, selection, now) for selection in selections]
@@ -152,21 +159,21 @@ class IncrementalCache:
 
     def _read(self, stats: Stats, selection: Selection, entry: Entry, page: Page) -> Result | None:
         span, remainder = selection.span, entry.remainder
-        if remainder is None or remainder.page != page or not self._is_current(remainder, stats, span.end):
+        if remainder is None or remainder.page != page or not self._is_current(remainder, stats, selection):
             part = _part(selection, entry.cut, span.end)
             counts = count(stats, part, entry.tables)
             try:
-                found = rank(stats, selection.names, part, entry.tables, entry.least(page.offset + page.limit))
+                least = entry.least(page.offset + page.limit)
+                found = rank(stats, selection.names, part, entry.tables, least, counts)
             except ManyKeysError:
                 return None
             rows = {name: select_rows(name, keys, page) for name, keys in found.items()}
-            remainder = entry.remainder = Remainder(stats.reader.loads, span.end, page, counts, rows)
+            counted = note_counted(stats, self._loads, selection.filters, entry.cut, span.end, counts.rows)
+            remainder = entry.remainder = Remainder(counted, page, counts, rows)
         return make_result(span, entry.counts, remainder)
 
-    def _is_current(self, remainder: Remainder, stats: Stats, end: int) -> bool:
-        """Whether nothing was loaded since, and the latest row is before both ends."""
-        same_loads = remainder.loads == stats.reader.loads
-        return same_loads and self._loads.is_all(remainder.loads, min(remainder.end, end))
+    def _is_current(self, remainder: Remainder, stats: Stats, selection: Selection) -> bool:
+        return still_holds(remainder.counted, stats, self._loads, selection.filters, selection.span.end)
 
     def _move(self, stats: Stats, selection: Selection, entry: Entry, now: int) -> None:
         if entry.remainder is not None and entry.remainder.counts.rows > _WORTH_MOVING:

@@ -2,11 +2,11 @@
 # Only SQL made here is composed; values from requests are bound.
 # ruff: noqa: S608
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from prisme.stats.buckets import hour_of_week
-from prisme.stats.cache.partials import Part, Tables, part_bucket
+from prisme.stats.cache.partials import Counts, Part, Tables, part_bucket
 from prisme.stats.columns import HOURS, PROPERTIES, TOPS
 from prisme.stats.conditions import Conditions
 from prisme.stats.grouping import GroupingSets
@@ -23,6 +23,10 @@ _PROPERTIES: Final = load_sql("custom_properties")
 _CACHED_VISITORS: Final = load_sql("cached_visitors")
 _CACHED_COUNTS: Final = load_sql("cached_counts")
 
+# DuckDB plans 15 grouping sets in some 15 ms. Below so many rows, it is faster to make a row of each value.
+_FEW: Final = 30_000
+# Composes a query that counts rows by the values of columns, which are expressions by the lists' names.
+_CountColumns = Callable[[Mapping[str, str], str], str]
 # Keys with their counts.
 Rows = list[tuple[str, int]]
 
@@ -39,17 +43,20 @@ class ManyKeysError(Exception):
 
 
 def rank(
-    stats: Stats, names: Collection[str], part: Part, earlier: Tables | None, least: Mapping[str, int]
+    stats: Stats, names: Collection[str], part: Part, earlier: Tables | None, least: Mapping[str, int], counts: Counts
 ) -> dict[str, Rows]:
     """Return the keys of some lists with their counts, in no order; those of earlier parts are included.
 
-    For a list in `least`, only keys with at least that count are returned, except for `HOURS`. Raises ManyKeysError.
+    For a list in `least`, only keys with at least that count are returned, except for `HOURS`. `counts` are those of
+    the part. Raises ManyKeysError.
     """
     found: dict[str, Rows] = {name: [] for name in names}
     if not names:
         return found
     conditions = stats.conditions(part.filters, part.start, part.end)
-    query = _compose(names, part, conditions, earlier) + _having(least) + f" LIMIT {MOST_KEYS + 1}"
+    some = names if earlier is None else [name for name in names if _has_rows(name, counts)]
+    counting = _compose(some, part, conditions, earlier, _count_few if counts.rows < _FEW else _count_many)
+    query = counting + _having(least) + f" LIMIT {MOST_KEYS + 1}"
     rows = stats.run(query, conditions)
     if len(rows) > MOST_KEYS:
         raise ManyKeysError
@@ -93,7 +100,8 @@ def _create_keys(stats: Stats, names: Collection[str], part: Part, earlier: Tabl
     conditions = stats.conditions(part.filters, part.start, part.end)
     query = f"CREATE TABLE {table} (which INTEGER, key VARCHAR, count BIGINT)"
     if names:
-        query = f"CREATE TABLE {table} AS {_compose(names, part, conditions, earlier)} LIMIT {MOST_KEYS + 1}"
+        counting = _compose(names, part, conditions, earlier, _count_many)
+        query = f"CREATE TABLE {table} AS {counting} LIMIT {MOST_KEYS + 1}"
     stats.reader.keep(query, conditions.used_by(query))
 
 
@@ -102,23 +110,23 @@ def _having(least: Mapping[str, int]) -> str:
     return f" HAVING sum(counted.count) >= CASE which {cases} ELSE 0 END" if cases else ""
 
 
-def _compose(names: Collection[str], part: Part, conditions: Conditions, earlier: Tables | None) -> str:
+def _compose(
+    names: Collection[str], part: Part, conditions: Conditions, earlier: Tables | None, count: _CountColumns
+) -> str:
     """Return a query: number of the list, key and count."""
-    counted = " UNION ALL ".join(f"({one})" for one in _compose_lists(names, part, conditions, earlier))
+    counted = " UNION ALL ".join(f"({one})" for one in _compose_lists(names, part, conditions, earlier, count))
     return _KEYS.format(counted=counted, properties=_NUMBERS[PROPERTIES])
 
 
-def _compose_lists(names: Collection[str], part: Part, conditions: Conditions, earlier: Tables | None) -> Iterator[str]:
+def _compose_lists(
+    names: Collection[str], part: Part, conditions: Conditions, earlier: Tables | None, count: _CountColumns
+) -> Iterator[str]:
     for table in ("sessions", "pageviews"):
         columns = {name: TOPS[name][0] for name in names if _table(name) == table}
         if table == "pageviews" and HOURS in names:
             columns[HOURS] = hour_of_week(part.start, part.end, part.zone)
         if columns:
-            grouping = GroupingSets(columns)
-            yield (
-                f"SELECT {grouping.number(_NUMBERS)} AS which, {grouping.key} AS key, count(*) AS count "
-                f"FROM (SELECT {grouping.columns} {conditions.rows(table)}) GROUP BY {grouping.sets}"
-            )
+            yield count(columns, conditions.rows(table))
     for name in names:
         if _table(name) not in ("", "sessions", "pageviews"):
             column, table = TOPS[name]
@@ -129,6 +137,29 @@ def _compose_lists(names: Collection[str], part: Part, conditions: Conditions, e
         yield f"SELECT {_NUMBERS[PROPERTIES]} AS which, key, count FROM ({counted})"
     if earlier is not None:
         yield f"SELECT which, key, count FROM {earlier.keys}"
+
+
+def _count_many(columns: Mapping[str, str], rows: str) -> str:
+    grouping = GroupingSets(columns)
+    return (
+        f"SELECT {grouping.number(_NUMBERS)} AS which, {grouping.key} AS key, count(*) AS count "
+        f"FROM (SELECT {grouping.columns} {rows}) GROUP BY {grouping.sets}"
+    )
+
+
+def _count_few(columns: Mapping[str, str], rows: str) -> str:
+    numbers = ", ".join(str(_NUMBERS[name]) for name in columns)
+    keys = ", ".join(f"CAST({column} AS VARCHAR)" for column in columns.values())
+    return (
+        f"SELECT which, key, count(*) AS count FROM (SELECT unnest([{numbers}]) AS which, unnest(keys) AS key "
+        f"FROM (SELECT [{keys}] AS keys {rows})) GROUP BY which, key"
+    )
+
+
+def _has_rows(name: str, counts: Counts) -> bool:
+    """Whether a list has anything to count in a part."""
+    table = "pageviews" if name == HOURS else _table(name)
+    return bool(counts.buckets[table if table in ("sessions", "pageviews") else "events"].total())
 
 
 def _table(name: str) -> str:

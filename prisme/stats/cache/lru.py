@@ -22,7 +22,7 @@ class LruCache(Generic[Value]):
     that no value is computed twice at once; but not for long, as that thread may work for somebody who is answered
     later. Reservations cannot deadlock, because they nest in one direction only: a
     thread that has reserved a response may reserve the incremental counts; one that has reserved these, rows of lists,
-    or the list of sites, reserves nothing else.
+    what was counted of a span, or the list of sites, reserves nothing else.
     """
 
     def __init__(self, max_bytes: int, max_entries: int = sys.maxsize) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 
 from prisme.base.timexpr import floor
 from prisme.stats.breakdown import ListQuery, count_later_rows, count_rows, is_row
+from prisme.stats.cache.counted import Counted, note_counted, still_holds
 from prisme.stats.cache.cut import choose_cut
 from prisme.stats.cache.lru import LruCache
 from prisme.stats.list_metrics import Figures
@@ -46,13 +47,13 @@ class _Entry:
         self.rows = rows
         self.made_at = time.monotonic()
         self.ordered = {one.name: _order(one, rows[one.name].values()) for one in lists} if rows else {}
-        self.later: tuple[int, int, _Rows] | None = None
+        self.later: tuple[Counted, _Rows] | None = None
         self._rows_size = _measure(rows or {})
 
     @property
     def size(self) -> int:
         """About how many bytes it takes."""
-        return _ENTRY_BYTES + self._rows_size + (_measure(self.later[2]) if self.later else 0)
+        return _ENTRY_BYTES + self._rows_size + (_measure(self.later[1]) if self.later else 0)
 
 
 def _measure(rows: _Rows) -> int:
@@ -116,20 +117,19 @@ class RowCache:
         self, stats: Stats, lists: Sequence[ListQuery], selection: Selection, entry: _Entry
     ) -> _Rows | None:
         """What comes after the cut; None if it is too much."""
-        end, loads = selection.span.end, stats.reader.loads
-        if entry.later is not None:
-            known_loads, known_end, rows = entry.later
-            if known_loads == loads and self._loads.is_all(loads, min(known_end, end)):
-                return rows
+        end, filters = selection.span.end, selection.filters
+        if entry.later is not None and still_holds(entry.later[0], stats, self._loads, filters, end):
+            return entry.later[1]
         found = _count(stats, lists, selection, entry.cut, end)
         if found is not None:
-            entry.later = loads, end, found
+            rows = max(map(_count_actions, found.values()), default=0)
+            entry.later = note_counted(stats, self._loads, filters, entry.cut, end, rows), found
         return found
 
     def _move(self, stats: Stats, lists: Sequence[ListQuery], selection: Selection, entry: _Entry, now: int) -> _Entry:
         """The entry with a later cut, if much came after the old one; otherwise itself."""
-        later = entry.later[2] if entry.later else {}
-        if sum(row.actions + row.sessions for rows in later.values() for row in rows.values()) <= _WORTH_MOVING:
+        later = entry.later[1] if entry.later else {}
+        if sum(map(_count_actions, later.values())) <= _WORTH_MOVING:
             return entry
         cut = choose_cut(self._loads, selection.span.end, now)
         added = _count(stats, lists, selection, entry.cut, cut) if cut > entry.cut else None
@@ -138,6 +138,10 @@ class RowCache:
         rows = {name: _merge(by_key, added[name]) for name, by_key in entry.rows.items()}
         moved = _Entry(cut, stats.reader.loads, rows, lists)
         return moved if self._is_valid(stats, moved) else entry
+
+
+def _count_actions(rows: dict[str, Figures]) -> int:
+    return sum(row.actions + row.sessions for row in rows.values())
 
 
 def _key(stats: Stats, lists: Sequence[ListQuery], selection: Selection) -> Hashable:

@@ -2,14 +2,7 @@
 -- arrival is not known. The site itself is a referrer only in rows of 0.1.0.
 CASE WHEN utm_source = '' AND referrer_domain = split_part(domain, ':', 1) THEN 'Internal' ELSE coalesce((
     SELECT known.{what}
-    FROM (
-        SELECT
-            unnest(CAST($known_referrers AS VARCHAR[])) AS referrer,
-            unnest(CAST($known_utm_sources AS VARCHAR[])) AS utm,
-            unnest(CAST($known_utm_mediums AS VARCHAR[])) AS medium,
-            unnest(CAST($known_click_ids AS VARCHAR[])) AS click,
-            unnest(CAST($known_{what}s AS VARCHAR[])) AS {what}
-    ) AS known
+    FROM {table} AS known
     WHERE known.referrer = referrer_domain AND known.utm = utm_source
         AND known.medium = utm_medium AND known.click = click_id
 ), {default}) END

@@ -116,10 +116,10 @@ def _respond(deps: QueryDeps, parsed: ParsedRequest, query: _Query) -> Response 
 
 def _encode(deps: QueryDeps, parsed: ParsedRequest, query: _Query) -> tuple[bytes, bool]:
     if query.format == "parquet":
-        limits = Limits(deps.source.deadline, query.max_rows, MOST_PARQUET_BYTES, parsed.began)
+        limits = Limits(deps.source.options.deadline, query.max_rows, MOST_PARQUET_BYTES, parsed.began)
         with deps.runner.parquet(query.sql, limits, parsed.cancellation) as (path, outcome):
             return path.read_bytes(), outcome.is_cut
     encoder = CsvEncoder() if query.format == "csv" else JsonEncoder()
-    limits = Limits(deps.source.deadline, query.max_rows, MOST_BYTES, parsed.began)
+    limits = Limits(deps.source.options.deadline, query.max_rows, MOST_BYTES, parsed.began)
     outcome = deps.runner.encode(query.sql, limits, encoder, parsed.cancellation)
     return bytes(encoder.body), outcome.is_cut

@@ -13,6 +13,7 @@ from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.dashboard.saved_views import choose_parameters
 from prisme.dashboard.url_state import DASHBOARD, read_parameters
+from prisme.dashboard.words import explain
 from prisme.web.pages.endpoints import PageRequest, form_endpoint, read_id
 from prisme.web.pages.settings_changes import read_expires
 from prisme.web.pages.templates import format_time, see_other
@@ -48,7 +49,7 @@ def _form_endpoint(deps: DashboardDeps, handle: FormHandler) -> Endpoint:
         try:
             return handle(deps, request.grant, request)
         except InputError as error:
-            return refusal.FIELDS_INVALID.with_reason(str(error))
+            return refusal.FIELDS_INVALID.with_reason(explain(error))
 
     return form_endpoint(deps.page, handle_form, lambda why, _: why)
 
@@ -112,7 +113,7 @@ def _add_share(deps: DashboardDeps, grant: Grant, request: PageRequest) -> Respo
         expires = read_expires(fields, now)
         share, key = deps.authenticator.shares.add(grant, domain, now, expires=expires, password=password)
     except InputError as error:
-        return _show_share_form(deps, request, fields, str(error))
+        return _show_share_form(deps, request, fields, explain(error))
     values = {
         "domain": share.domain,
         "link": f"{request.base}/share?{urlencode({SHARE: key})}",

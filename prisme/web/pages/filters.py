@@ -1,12 +1,13 @@
 """`/dashboard/filter` adds a filter that somebody entered, and `/dashboard/suggest` suggests values while they type."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from prisme.base.errors import InputError
+from prisme.base.goals import Goal, concerns
 from prisme.base.refusal import Refusal
 from prisme.dashboard import filter_terms
 from prisme.dashboard.filter_chips import build_chips
@@ -16,6 +17,7 @@ from prisme.dashboard.filter_terms import OPERATORS
 from prisme.dashboard.filter_values import FieldValues
 from prisme.dashboard.number_format import format_exact
 from prisme.dashboard.period_menu import describe_period
+from prisme.dashboard.sites import choose_domains
 from prisme.dashboard.url_state import DASHBOARD, UrlState, read_parameters
 from prisme.dashboard.words import translate
 from prisme.stats import filters
@@ -57,17 +59,21 @@ class _Entry(NamedTuple):
 
 
 class _Selection(NamedTuple):
-    """What a page shows: a state, and the query that it stands for. `domains` are those that the viewer may see."""
+    """What a page shows: a state, and the query that it stands for.
+
+    `domains` are those that the viewer may see, `goals` those of the sites that the page is about.
+    """
 
     stats: Stats
     state: UrlState
     query: StatsQuery
     domains: list[str]
+    goals: list[str]
 
     def values(self, name: str, others: Container[str]) -> FieldValues:
         """The values of a filter, under those of the other filters that are among `others`."""
         chosen = {other: one for other, one in self.query.filters.items() if other in others}
-        return FieldValues(self.stats, name, chosen, self.query.span, self.domains)
+        return FieldValues(self.stats, name, chosen, self.query.span, self.domains, self.goals)
 
 
 class _Suggestion(msgspec.Struct, frozen=True):
@@ -125,15 +131,24 @@ def _open_selection(deps: DashboardDeps, viewer: Viewer) -> Iterator[tuple[_Sele
         uncompared = {key: text for key, text in state.stats_parameters().items() if key not in COMPARE}
         goals = deps.goals.read(viewer.grant.domains).goals
         query = read_query(uncompared, deps.source.now, goals=goals)
-        yield _Selection(stats, state, query, [domain for domain, _ in domains]), entry
+        names = [domain for domain, _ in domains]
+        yield _Selection(stats, state, query, names, _list_goals(state, names, goals)), entry
+
+
+def _list_goals(state: UrlState, domains: Sequence[str], goals: Sequence[Goal]) -> list[str]:
+    """The names of the goals of the chosen sites, each once; of all if none is chosen."""
+    chosen = choose_domains(state, domains)
+    own = [goal for goal in goals if not chosen or any(concerns(goal.site, domain) for domain in chosen)]
+    return list(dict.fromkeys(goal.name for goal in own))
 
 
 def _page_values(viewer: Viewer, selection: _Selection, values: FieldValues, entry: _Entry) -> dict[str, Any]:
     state, query = selection.state, selection.query
     of_site = {name: one for name, one in query.filters.items() if name == DOMAIN}
     properties = selection.stats.properties(of_site, query.span, Page(MOST_PROPERTIES)).keys
+    places = selection.stats.known_places(query.filters, query.span)
     return {
-        "form": keep_entry(build_filter_form(state, selection.domains, properties), *entry),
+        "form": keep_entry(build_filter_form(state, selection.domains, properties, places), *entry),
         "period_text": describe_period(query),
         "chips": build_chips(state, with_site=True),
         **_describe_fault(state, values, entry),
@@ -171,9 +186,17 @@ def _pop_entry(parameters: dict[str, str]) -> _Entry:
     name, operator = parameters.pop("filter", ""), parameters.pop("operator", "") or filter_terms.IS
     text = parameters.pop("value", "").strip()
     if not filters.is_filter(name):
-        raise InputError(f"filter: {name[:64]!r} is not one of {', '.join(filters.NAMES)}, such as filter=path")
+        raise InputError(
+            "filter: {name!r} is not one of {known}, such as filter=path",
+            name=name[:64],
+            known=", ".join(filters.NAMES),
+        )
     if operator not in OPERATORS:
-        raise InputError(f"operator: {operator[:64]!r} is not one of {', '.join(OPERATORS)}, such as operator=is")
+        raise InputError(
+            "operator: {operator!r} is not one of {known}, such as operator=is",
+            operator=operator[:64],
+            known=", ".join(OPERATORS),
+        )
     return _Entry(name, operator, text)
 
 

@@ -73,11 +73,11 @@ def _warn_of_one_address(intake: Intake) -> list[str]:
     # Rounded down: "100%" means every visit.
     share, visits = f"{int(intake.share * 100)}%", intake.visits
     if intake.unread:
-        return [translate("{share} of the latest {visits} visits come from one address.", share=share, visits=visits)]
+        return [translate("{share} of the latest {count} sessions come from one address.", share=share, count=visits)]
     text = translate(
-        "{share} of the latest {visits} visits come from one address: behind a proxy, set trust_proxy and "
+        "{share} of the latest {count} sessions come from one address: behind a proxy, set trust_proxy and "
         "proxy_header, so that Prisme reads the visitors' own.",
         share=share,
-        visits=visits,
+        count=visits,
     )
     return [text]

@@ -1,18 +1,23 @@
 """`/dashboard/list`: one whole list, sorted, searched and divided into pages; and all its rows as CSV."""
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import msgspec
+
+from prisme.access.grants import NotFoundError
 from prisme.base import refusal
+from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.dashboard.filter_chips import build_chips
 from prisme.dashboard.list_types import LIST_TYPES
 from prisme.dashboard.lists import CSV
 from prisme.dashboard.number_format import format_exact
+from prisme.dashboard.page_query import Fault, build_fault, read_page_parameters, read_part_query
 from prisme.dashboard.period_menu import describe_period
-from prisme.dashboard.url_state import LIST, UrlState, read_parameters
+from prisme.dashboard.url_state import LIST, UrlState
 from prisme.dashboard.whole_list import ROWS, Choice, Table, WholeList, build_whole_list, read_table, write_table
 from prisme.dashboard.words import translate
-from prisme.stats.parameters import COMPARE, MOST_ROWS, PROPERTY, StatsQuery, read_query
+from prisme.stats.parameters import MOST_ROWS, StatsQuery
 from prisme.stats.queries import Stats
 from prisme.web.pages.viewer import (
     DashboardDeps,
@@ -33,6 +38,16 @@ _CSV_HEADERS: Final[list[Header]] = [
 ]
 
 
+class _Found(NamedTuple):
+    """What a URL is about, without the parameters that are `faults`."""
+
+    choice: Choice
+    state: UrlState
+    query: StatsQuery
+    table: Table
+    faults: dict[str, Fault]
+
+
 def routes(deps: DashboardDeps) -> dict[str, Methods]:
     """The page of a list, and its CSV."""
     return {
@@ -42,51 +57,65 @@ def routes(deps: DashboardDeps) -> dict[str, Methods]:
 
 
 def _show_list(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
-    read = _read(deps, viewer)
-    if isinstance(read, Refusal):
-        return read
-    choice, state, query, table = read
-    values = _list_values(state, choice, build_whole_list(state, choice, table)) | {
-        "period_text": describe_period(query),
+    found = _read(deps, viewer)
+    state, choice = found.state, found.choice
+    values = _list_values(state, choice, build_whole_list(state, choice, found.table)) | {
+        "period_text": describe_period(found.query),
         "chips": build_chips(state, with_site=True),
+        "faults": found.faults,
     }
-    return deps.page.templates.render("list", values | frame_values(viewer, state, query.zone.key))
+    values |= frame_values(viewer, state, found.query.zone.key)
+    return deps.page.templates.render("list", values, refusal.QUESTION_INVALID.status if found.faults else 200)
 
 
 def _send_csv(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
-    read = _read(deps, viewer)
-    if isinstance(read, Refusal):
-        return read
-    choice, _, _, table = read
-    file = (b"content-disposition", f'attachment; filename="{choice.name}.csv"'.encode())
-    return make_response(200, [*_CSV_HEADERS, file], write_table(table).encode("utf-8", "surrogatepass"))
+    found = _read(deps, viewer)
+    for fault in found.faults.values():
+        # A file has no room to tell what was left out.
+        return refusal.QUESTION_INVALID.with_reason(
+            translate("{title}: {reason}", title=fault.title, reason=fault.reason)
+        )
+    file = (b"content-disposition", f'attachment; filename="{found.choice.name}.csv"'.encode())
+    return make_response(200, [*_CSV_HEADERS, file], write_table(found.table).encode("utf-8", "surrogatepass"))
 
 
-def _read(deps: DashboardDeps, viewer: Viewer) -> tuple[Choice, UrlState, StatsQuery, Table] | Refusal:
-    """The list that a URL is about. Raises InputError for wrong parameters."""
-    parameters = dict(viewer.parameters)
-    choice = _pop_choice(parameters)
-    if isinstance(choice, Refusal):
-        return choice
-    parameters, definitions = read_parameters(parameters), deps.goals.read(viewer.grant.domains)
+def _read(deps: DashboardDeps, viewer: Viewer) -> _Found:
+    """The list that a URL is about. Raises InputError if it is about none."""
+    given = dict(viewer.parameters)
+    faults = dict[str, Fault]()
+    choice, goals = _pop_choice(given, faults), deps.goals.read(viewer.grant.domains).goals
+    parameters, wrong = read_page_parameters(given)
     with open_reader(deps, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         domains = visible_domains(deps, viewer, stats)
         state = page_state(viewer, parameters, domains)
-        uncompared = {key: text for key, text in state.stats_parameters().items() if key not in COMPARE}
-        query = read_query(uncompared | {"limit": str(MOST_ROWS)}, deps.source.now, PROPERTY, definitions.goals)
-        table = read_table(stats, state, query, choice)
-    return choice, state, query, table
+        asked = read_part_query(state, deps.source.now, MOST_ROWS, goals)
+        faults |= wrong | asked.faults
+        try:
+            table = read_table(stats, asked.state, asked.query, choice)
+        except InputError as error:
+            name = str(error).partition(":")[0]
+            if name not in ("sort", "order"):
+                raise
+            faults[name] = build_fault(name, error, "")
+            choice = msgspec.structs.replace(choice, sort="", order="")
+            table = read_table(stats, asked.state, asked.query, choice)
+    return _Found(choice, asked.state, asked.query, table, faults)
 
 
-def _pop_choice(parameters: dict[str, str]) -> Choice | Refusal:
-    """Take the choice out of the page's parameters; the others are those of the dashboard."""
+def _pop_choice(parameters: dict[str, str], faults: dict[str, Fault]) -> Choice:
+    """Take the choice out of the page's parameters; the others are those of the dashboard. Adds what is wrong."""
     name, sort, order = (parameters.pop(one, "") for one in ("name", "sort", "order"))
     search, start = parameters.pop("search", ""), parameters.pop("start", "") or "0"
     if name not in LIST_TYPES:
-        return refusal.NOT_THERE.with_reason(f"{name[:64]!r} is not a list; the lists are {', '.join(LIST_TYPES)}")
+        raise NotFoundError(
+            "{name!r} is not a list; the lists are {known}", name=name[:64], known=", ".join(LIST_TYPES)
+        )
     if not (start.isascii() and start.isdigit() and len(start) < 8):
-        return refusal.QUESTION_INVALID.with_reason("start must be a number, such as start=100")
+        faults["start"] = build_fault(
+            "start", InputError("start: {text!r} is no number, such as start=100", text=start[:64]), start
+        )
+        start = "0"
     return Choice(name, sort, order, search, int(start))
 
 

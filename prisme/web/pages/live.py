@@ -5,10 +5,12 @@ from typing import Final
 
 import msgspec
 
+from prisme.base import refusal
 from prisme.base.goals import Goal
 from prisme.base.refusal import Refusal
 from prisme.dashboard.live import LIVE, PERIOD, STAMP, build_live
 from prisme.dashboard.number_format import format_exact
+from prisme.dashboard.page_query import read_page_parameters
 from prisme.dashboard.sites import describe_sites
 from prisme.dashboard.url_state import UrlState, read_parameters
 from prisme.dashboard.words import translate
@@ -56,7 +58,7 @@ def routes(deps: DashboardDeps) -> dict[str, Methods]:
 
 
 def _show_live(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
-    parameters, now = read_parameters(viewer.parameters), deps.source.now
+    (parameters, faults), now = read_page_parameters(viewer.parameters), deps.source.now
     with open_reader(deps, viewer) as reader:
         stats = Stats(reader, viewer.grant.domains)
         found = visible_domains(deps, viewer, stats)
@@ -65,8 +67,9 @@ def _show_live(deps: DashboardDeps, viewer: Viewer) -> Response | Refusal:
         values = build_live(stats, state, query, now)
     page = UrlState({**state.parameters, **PERIOD, "period": ""}, state.data_start, state.default_zone, state.root)
     values |= frame_values(viewer, state, query.zone.key) | live_values(deps, viewer, page, query, now, reader.loads)
-    site = describe_sites(state, domains) if domains else translate("No visits yet")
-    return deps.page.templates.render("live", values | {"site": site, "refresh": state.link({}, LIVE)})
+    site = describe_sites(state, domains) if domains else translate("No sessions yet")
+    values |= {"site": site, "refresh": state.link({}, LIVE), "faults": faults}
+    return deps.page.templates.render("live", values, refusal.QUESTION_INVALID.status if faults else 200)
 
 
 def _read_live_query(state: UrlState, now: int, goals: Sequence[Goal]) -> StatsQuery:

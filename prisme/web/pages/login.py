@@ -11,6 +11,7 @@ import msgspec
 from prisme.access.browsers import Browsers
 from prisme.access.grants import Grant
 from prisme.base.refusal import Refusal
+from prisme.dashboard.words import explain_refusal
 from prisme.web.authentication import Authenticator
 from prisme.web.cookies import LOGIN_COOKIE, known_cookie, login_cookies, make_cookie
 from prisme.web.pages.endpoints import PageDeps, PageRequest, async_form_endpoint, form_endpoint, page_endpoint
@@ -60,7 +61,7 @@ async def _log_in(deps: LoginDeps, request: PageRequest) -> Response | Refusal:
     pool = deps.passwords.known if known else deps.passwords.strangers
     cookies = await deps.passwords.check(limits, lambda: _make_login(deps, request, name, browser), pool)
     if isinstance(cookies, Refusal):
-        values = {"fault": cookies.reason, "name": name, "next": _read_next(request.fields), "empty": False}
+        values = {"fault": explain_refusal(cookies), "name": name, "next": _read_next(request.fields), "empty": False}
         return deps.page.templates.render("login", values, cookies.status, retry_after_header(cookies))
     return see_other(_read_next(request.fields), cookies)
 

@@ -11,7 +11,7 @@ from prisme.access.grants import ADMIN, SCOPES, Grant
 from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
-from prisme.dashboard.words import mark, translate
+from prisme.dashboard.words import explain, explain_refusal, mark, translate
 from prisme.web.pages import settings_changes as changes
 from prisme.web.pages.endpoints import Fields, PageRequest, async_form_endpoint, page_endpoint, run_in_pool
 from prisme.web.pages.settings_changes import Outcome, SettingsDeps, token_owner
@@ -89,7 +89,7 @@ async def _confirm_and_change(
 def _show_unconfirmed(deps: SettingsDeps, name: str, grant: Grant, request: PageRequest, why: Refusal) -> Response:
     if why is refusal.PASSWORD_WRONG:
         why = refusal.FIELDS_INVALID.with_reason("wrong current password")
-    return _render(deps, name, grant, request, {"fault": why.reason}, why.status, retry_after_header(why))
+    return _render(deps, name, grant, request, {"fault": explain_refusal(why)}, why.status, retry_after_header(why))
 
 
 def _change(deps: SettingsDeps, name: str, change: Change, grant: Grant, request: PageRequest) -> Response | Refusal:
@@ -97,7 +97,7 @@ def _change(deps: SettingsDeps, name: str, change: Change, grant: Grant, request
         outcome = change(deps, grant, request.fields)
     except InputError as error:
         typed = {key: text for key, text in request.fields.items() if "password" not in key}
-        values = {"fault": str(error), "typed": typed}
+        values = {"fault": explain(error), "typed": typed}
         return _render(deps, name, grant, request, values, refusal.FIELDS_INVALID.status)
     if isinstance(outcome, dict):
         return _render(deps, name, grant, request, outcome)

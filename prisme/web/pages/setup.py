@@ -12,6 +12,7 @@ from prisme.access.setup import Setup
 from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
+from prisme.dashboard.words import explain
 from prisme.web.authentication import Authenticator
 from prisme.web.cookies import login_cookies
 from prisme.web.pages.endpoints import Fields, PageDeps, PageRequest, form_endpoint, page_endpoint
@@ -63,7 +64,7 @@ def _create_account(deps: SetupDeps, request: PageRequest) -> Response | Refusal
     try:
         accounts.add_first(name, _read_password(fields), now)
     except InputError as error:
-        return _render(deps, key, name, str(error), refusal.FIELDS_INVALID.status)
+        return _render(deps, key, name, explain(error), refusal.FIELDS_INVALID.status)
     deps.log.info("first account created: %s", name)
     return _log_in(deps, request, name, now)
 

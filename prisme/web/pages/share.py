@@ -7,6 +7,7 @@ import msgspec
 from prisme.access.shares import SHARE, UNLOCK_SECONDS
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
+from prisme.dashboard.words import explain_refusal
 from prisme.web.authentication import Authenticator
 from prisme.web.cookies import UNLOCKED_COOKIE, make_cookie
 from prisme.web.pages.endpoints import PageDeps, PageRequest, async_form_endpoint, page_endpoint
@@ -59,7 +60,7 @@ async def _unlock(deps: ShareDeps, request: PageRequest) -> Response | Refusal:
         refusal.SHARE_PASSWORD_WRONG,
     )
     if isinstance(key, Refusal):
-        values = {"fault": key.reason, "domain": share.domain, "share": request.parsed.query[SHARE]}
+        values = {"fault": explain_refusal(key), "domain": share.domain, "share": request.parsed.query[SHARE]}
         return deps.page.templates.render("share", values, key.status, retry_after_header(key))
     cookie = make_cookie(f"{UNLOCKED_COOKIE}{share.id}", key, UNLOCK_SECONDS, secure=request.secure)
     return see_other(request.dashboard_url, [cookie])

@@ -1,4 +1,4 @@
-"""The page of a site's goals and funnels: admins add, change and delete them. Suggestions come from recent visits."""
+"""The page of a site's goals and funnels: admins add, change and delete them. Suggestions come from recent sessions."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -24,7 +24,10 @@ from prisme.web.responses import Response
 from prisme.web.routing import Methods
 
 SITE_GOALS: Final = "/site/goals"
-_NOTICES: Final = {"saved": mark("Saved. It counts for all visits, also those up to now."), "removed": mark("Deleted.")}
+_NOTICES: Final = {
+    "saved": mark("Saved. It counts for all sessions, also those up to now."),
+    "removed": mark("Deleted."),
+}
 # Of events, pages and properties each, from as many days.
 _MOST_SUGGESTIONS: Final = 50
 _SUGGESTION_DAYS: Final = 30
@@ -65,7 +68,7 @@ def _read_goal(site: str, fields: Mapping[str, str]) -> Goal:
     pattern = fields.get("pattern", "").strip()
     is_page = fields.get("kind") == PAGE
     if is_page and pattern and pattern[0] not in "/*!":
-        raise InputError(f"a page begins with a slash: write /{pattern[:MOST_NAME]}")
+        raise InputError("a page begins with a slash: write /{pattern}", pattern=pattern[:MOST_NAME])
     return Goal(
         read_id(fields),
         site,

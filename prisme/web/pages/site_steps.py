@@ -38,7 +38,7 @@ def list_steps(
             script is not None or arrivals.visit is not None,
             "" if script is None else translate("Last requested {age}", age=format_age(now - script)),
         ),
-        Step(translate("The first visit"), arrivals.visit is not None, _describe(arrivals.visit, now)),
+        Step(translate("The first session"), arrivals.visit is not None, _describe(arrivals.visit, now)),
         _check_address(intake, request),
         Step(
             translate("The first event"),

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from prisme.access.sharing import credentials
 from prisme.access.sites import Site
 from prisme.base.refusal import Refusal
 from prisme.dashboard.age import format_age
 from prisme.dashboard.number_format import format_exact
+from prisme.dashboard.page_query import read_page_parameters
 from prisme.dashboard.url_state import UrlState
 from prisme.dashboard.words import mark, translate
+from prisme.stats.filters import DOMAIN
 from prisme.stats.parameters import COMPARE, StatsQuery, read_query
 from prisme.stats.queries import Stats
 from prisme.stats.site_figures import count_by_bucket, list_site_figures
@@ -61,7 +62,10 @@ def _add(deps: DashboardDeps, viewer: Viewer, fields: Mapping[str, str]) -> Resp
 def _show(deps: DashboardDeps, viewer: Viewer, fault: str = "", typed: Mapping[str, str] | None = None) -> Response:
     zone = {"tz": viewer.zone} if viewer.zone else {}
     query = read_query(_PERIOD | zone, deps.source.now, COMPARE)
-    state = UrlState(credentials(viewer.parameters), None, viewer.zone, viewer.request.root)
+    # The search of the dashboard's menu keeps its period and filters: the links of the rows lead back to them.
+    parameters, _ = read_page_parameters(viewer.parameters)
+    parameters.pop(DOMAIN, None)
+    state = UrlState(parameters, None, viewer.zone, viewer.request.root)
     values = {
         "base": viewer.request.base,
         "is_admin": viewer.is_admin,

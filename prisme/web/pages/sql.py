@@ -8,7 +8,7 @@ from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.dashboard.query_chart import draw_query_chart
 from prisme.dashboard.query_examples import EXAMPLES
-from prisme.dashboard.words import mark_count, translate, translate_count
+from prisme.dashboard.words import explain_refusal, mark_count, translate, translate_count
 from prisme.stats.frames import write_csv
 from prisme.store.errors import SqlError, UnavailableError
 from prisme.store.sql_formats import JsonEncoder, as_text
@@ -68,12 +68,12 @@ def _run(deps: SqlDeps, request: PageRequest) -> Response | Refusal:
         file = _FILES.get(request.fields.get("as", ""))
         if file is not None:
             return file(deps, request, sql)
-        limits = Limits(deps.source.deadline, _MOST_SHOWN, _SHOWN_BYTES, request.parsed.began)
+        limits = Limits(deps.source.options.deadline, _MOST_SHOWN, _SHOWN_BYTES, request.parsed.began)
         result = deps.runner.fetch(sql, limits, request.parsed.cancellation)
     except (SqlError, UnavailableError) as error:
         why = deps.source.refuse(error)
         headers: list[Header] = [(b"retry-after", b"%d" % why.retry_after)] if why.retry_after else []
-        return _render(deps, request, {"sql": sql, "fault": why.reason}, why.status, headers)
+        return _render(deps, request, {"sql": sql, "fault": explain_refusal(why)}, why.status, headers)
     return _render(deps, request, {"sql": sql, **_describe(result)})
 
 
@@ -131,7 +131,7 @@ def _send(kind: str, type_: bytes, body: bytes) -> Response:
 
 def _send_csv(deps: SqlDeps, request: PageRequest, sql: str) -> Response:
     """For a spreadsheet, as all downloads of the dashboard are."""
-    limits = Limits(deps.source.deadline, _MOST_ROWS, _BYTES, request.parsed.began)
+    limits = Limits(deps.source.options.deadline, _MOST_ROWS, _BYTES, request.parsed.began)
     result = deps.runner.fetch(sql, limits, request.parsed.cancellation)
     head = tuple(column.name for column in result.columns)
     text = write_csv(head, (tuple(map(_exact, row)) for row in result.rows), True)
@@ -144,13 +144,13 @@ def _exact(value: Any) -> Any:
 
 def _send_json(deps: SqlDeps, request: PageRequest, sql: str) -> Response:
     encoder = JsonEncoder()
-    limits = Limits(deps.source.deadline, _MOST_ROWS, _BYTES, request.parsed.began)
+    limits = Limits(deps.source.options.deadline, _MOST_ROWS, _BYTES, request.parsed.began)
     deps.runner.encode(sql, limits, encoder, request.parsed.cancellation)
     return _send("json", b"application/json", bytes(encoder.body))
 
 
 def _send_parquet(deps: SqlDeps, request: PageRequest, sql: str) -> Response:
-    limits = Limits(deps.source.deadline, _MOST_ROWS, _PARQUET_BYTES, request.parsed.began)
+    limits = Limits(deps.source.options.deadline, _MOST_ROWS, _PARQUET_BYTES, request.parsed.began)
     with deps.runner.parquet(sql, limits, request.parsed.cancellation) as (path, _):
         return _send("parquet", b"application/vnd.apache.parquet", path.read_bytes())
 

@@ -12,7 +12,7 @@ from prisme.base.domains import allows
 from prisme.base.timexpr import Unit
 from prisme.dashboard.live import LIVE, STAMP
 from prisme.dashboard.url_state import UrlState
-from prisme.stats.filters import DOMAIN
+from prisme.stats.filters import domains_in_full
 from prisme.stats.parameters import StatsQuery
 from prisme.web.pages.viewer import DashboardDeps, Viewer
 
@@ -49,17 +49,10 @@ def live_values(
 
 def _find_load(deps: DashboardDeps, viewer: Viewer, query: StatsQuery) -> int:
     """The number of the latest load of a site that the page may show."""
-    log, granted, chosen = deps.source.database.load_log, viewer.grant.domains, _list_chosen(query)
+    log, granted = deps.source.database.load_log, viewer.grant.domains
+    chosen = domains_in_full(query.filters)
     if granted is None and chosen is None:
         return log.done
     return log.latest(
         lambda domain: (chosen is None or domain in chosen) and (granted is None or allows(granted, domain))
     )
-
-
-def _list_chosen(query: StatsQuery) -> frozenset[str] | None:
-    """The sites that the filters choose, if they name them in full; None for any."""
-    one = query.filters.get(DOMAIN)
-    if one is None or not one.includes or any(len(pattern) > 1 for pattern in one.includes):
-        return None
-    return frozenset(pattern[0] for pattern in one.includes)

@@ -12,8 +12,9 @@ import jinja2
 
 from prisme import assets
 from prisme.base.refusal import Refusal
+from prisme.dashboard.dates import format_moment
 from prisme.dashboard.display import decode_host
-from prisme.dashboard.words import TRANSLATIONS, translate
+from prisme.dashboard.words import TRANSLATIONS, explain_refusal, translate
 from prisme.web.request import Request
 from prisme.web.responses import NOSNIFF, Header, Response, make_response, refuse
 
@@ -74,9 +75,9 @@ class Templates:
 
 def format_time(seconds: int | None) -> str:
     """A moment in Unix seconds for people, in UTC; `Never` for None."""
-    return (
-        translate("Never") if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M UTC")
-    )
+    if seconds is None:
+        return translate("Never")
+    return translate("{time} UTC", time=format_moment(datetime.fromtimestamp(seconds, UTC)))
 
 
 def see_other(path: str, headers: list[Header] | None = None) -> Response:
@@ -114,7 +115,7 @@ def error_page(templates: Templates, request: Request, why: Refusal, home: str =
     start, _ = refuse(request, why, of_events=False)
     headers = [(name, value) for name, value in start["headers"] if name.startswith((b"x-prisme", b"retry"))]
     return templates.render(
-        "message", {"title": translate("Error"), "text": why.reason, "home": home}, why.status, headers
+        "message", {"title": translate("Error"), "text": explain_refusal(why), "home": home}, why.status, headers
     )
 
 

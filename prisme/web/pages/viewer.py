@@ -18,6 +18,7 @@ from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.dashboard.sites import names_only_foreign
 from prisme.dashboard.url_state import DASHBOARD, UrlState
+from prisme.dashboard.words import explain
 from prisme.stats.cache.sites import SiteCache
 from prisme.stats.filters import DOMAIN
 from prisme.stats.parameters import read_zone
@@ -133,7 +134,7 @@ def admin_form(deps: DashboardDeps, change: FormHandler, show_fault: ShowFault) 
         except NotFoundError:
             raise
         except InputError as error:
-            return show_fault(deps, viewer, str(error), viewer.request.fields)
+            return show_fault(deps, viewer, explain(error), viewer.request.fields)
 
     def handle_request(request: PageRequest) -> Response | Refusal:
         return _handle(deps, request, submit, _keep, for_admins=True)
@@ -193,9 +194,9 @@ def _handle(
     except UnavailableError as error:
         return deps.source.refuse(error)
     except NotFoundError as error:
-        return refusal.NOT_THERE.with_reason(str(error))
+        return refusal.NOT_THERE.with_reason(explain(error))
     except InputError as error:
-        return refusal.QUESTION_INVALID.with_reason(str(error))
+        return refusal.QUESTION_INVALID.with_reason(explain(error))
 
 
 def _keep(why: Refusal, _: PageRequest) -> Refusal:
