@@ -42,7 +42,7 @@ def routes(deps: SqlDeps) -> dict[str, Methods]:
     return {
         SQL: {
             "GET": page_endpoint(deps.page, lambda request: _show(deps, request), _turn_away),
-            "POST": form_endpoint(deps.page, lambda request: _run(deps, request), _turn_away),
+            "POST": form_endpoint(deps.page, lambda request: _run(deps, request)),
         }
     }
 
@@ -60,8 +60,9 @@ def _show(deps: SqlDeps, request: PageRequest) -> Response | Refusal:
 
 
 def _run(deps: SqlDeps, request: PageRequest) -> Response | Refusal:
-    if _is_stranger(request):
-        return refusal.SQL_NOT_ALLOWED
+    why = _find_reason(request)
+    if why is not None:
+        return why
     # A browser sends line feeds as in network protocols.
     sql = request.fields.get("sql", "").replace("\r\n", "\n")
     try:
@@ -77,16 +78,20 @@ def _run(deps: SqlDeps, request: PageRequest) -> Response | Refusal:
     return _render(deps, request, {"sql": sql, **_describe(result)})
 
 
-def _is_stranger(request: PageRequest) -> bool:
-    """Whether the sender is not logged in as somebody who may ask: programs use the API."""
-    return isinstance(request.grant, Refusal) or not (request.grant.is_login and request.grant.may_query)
+def _find_reason(request: PageRequest) -> Refusal | None:
+    """Why the sender may not ask here, if they are not logged in as an admin: programs use the API."""
+    grant = request.grant
+    if isinstance(grant, Refusal):
+        return grant
+    return None if grant.is_login and grant.may_query else refusal.SQL_NOT_ALLOWED
 
 
 def _render(
     deps: SqlDeps, request: PageRequest, values: dict[str, Any], status: int = 200, headers: list[Header] | None = None
 ) -> Response | Refusal:
-    if _is_stranger(request):
-        return refusal.SQL_NOT_ALLOWED
+    why = _find_reason(request)
+    if why is not None:
+        return why
     try:
         columns = deps.runner.columns()
     except UnavailableError as error:
