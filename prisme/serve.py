@@ -176,6 +176,7 @@ class Prisme:
                 self._control,
                 templates,
                 self._stores.database,
+                self._stores.queries,
                 self._intake,
                 self._sites,
                 self._registry,

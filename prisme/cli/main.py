@@ -15,6 +15,7 @@ from prisme.cli import (
     demo,
     export,
     geoip,
+    query,
     restore,
     serve,
     site,
@@ -27,6 +28,7 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "serve": serve.make_parser,
     "demo": demo.make_parser,
     "status": status.make_parser,
+    "query": query.make_parser,
     "delete": delete.make_parser,
     "compact": compact.make_parser,
     "export": export.make_parser,
@@ -44,6 +46,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "serve": serve.command,
     "demo": demo.command,
     "status": status.command,
+    "query": query.command,
     "delete": delete.command,
     "compact": compact.command,
     "export": export.command,
@@ -68,12 +71,14 @@ addresses with visits, in one process and one folder.
   prisme site add example.com                  count a site, at once
   prisme user add ada --role admin             create an account
   prisme share add example.com --expires 30d   show the figures to somebody
+  prisme query "SELECT count(*) FROM sessions" ask in SQL
 """
 _COMMANDS = f"""\
 commands:
   serve           {serve.SUMMARY}
   demo            {demo.SUMMARY}
   status          {status.SUMMARY}
+  query           {query.SUMMARY}
   delete          {delete.SUMMARY}
   compact         {compact.SUMMARY}
   export          {export.SUMMARY}

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from prisme.base.errors import InputError
-from prisme.operations import backup, compact, delete, export, restore, retain, status
+from prisme.operations import backup, compact, delete, export, query, restore, retain, status
 from prisme.operations.context import ClosedContext, Context
 from prisme.operations.job import CancelledError, Job
 from prisme.runtime.local_socket import DATA, ERROR, PROGRESS, RESULT, ConnectionClosedError, Exchange
@@ -36,6 +36,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "export": Operation(export.Arguments, export.run, is_alone=True),
     "retain": Operation(retain.Arguments, retain.run, is_alone=True),
     "status": Operation(status.Arguments, status.run),
+    "query": Operation(query.Arguments, query.run),
+    "tables": Operation(query.NoArguments, query.describe_tables),
 }
 
 # What an operation may raise for a reason outside of Prisme.

@@ -20,7 +20,7 @@ def create(path: Path, limits: Limits, temporary: Path) -> None:
     DuckDB cannot replay a write-ahead log with comments on such tables, so it is made under another name.
     """
     with snapshot.creating(path) as new:
-        snapshot.remove(new)  # DuckDB makes its files itself, and a log would be one of a process that was killed
+        snapshot.clear(new)  # DuckDB makes its files itself, and a log would be one of a process that was killed
         with contextlib.closing(connect(new, limits, temporary)) as connection:
             migrate(connection)
             connection.execute("CHECKPOINT")

@@ -22,6 +22,7 @@ from prisme.store.database import Database
 from prisme.store.errors import StoreError
 from prisme.store.loader import Loader
 from prisme.store.secrets import Secrets
+from prisme.store.sql_runner import SqlRunner
 from prisme.visit.bots import Bots
 from prisme.visit.concentration import Concentration
 from prisme.visit.geo import Geo
@@ -48,6 +49,7 @@ class Stores(NamedTuple):
     geo: Geo
     database: Database
     loader: Loader
+    queries: SqlRunner
 
 
 def open_stores(
@@ -78,7 +80,9 @@ def open_stores(
     closing.callback(database.close)
     loader = Loader(database, CAPACITY, folder.disk)
     closing.callback(loader.close)
-    return Stores(salts, countries, geo, database, loader)
+    queries = SqlRunner(database, folder.path / "tmp")
+    closing.callback(queries.close)
+    return Stores(salts, countries, geo, database, loader, queries)
 
 
 def build_services(config: Config, stores: Stores, journal: Appender) -> Services:
