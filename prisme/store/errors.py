@@ -5,7 +5,7 @@ from pathlib import Path
 from prisme.base.errors import InputError
 
 WAY_BACK = (
-    "If it is damaged, move it and its .wal away, put a copy in its place if you have one, and start again: "
+    "If it is damaged, restore a backup with `prisme restore`, or move it and its .wal away, and start again: "
     "pending journal segments stay on disk and will be loaded"
 )
 

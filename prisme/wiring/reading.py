@@ -5,15 +5,19 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
+
 from prisme.access.accounts import Accounts
 from prisme.access.annotations import Annotations
 from prisme.access.browsers import Browsers
 from prisme.access.goals import GoalList
+from prisme.access.retention import Retention
 from prisme.access.setup import Setup
 from prisme.access.shares import Shares
 from prisme.access.sharing import Sharing
 from prisme.access.tokens import Tokens
 from prisme.access.views import Views
+from prisme.operations.background import Background
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
 from prisme.stats.cache.incremental import IncrementalCache
@@ -48,6 +52,7 @@ from prisme.web.pages import (
     settings,
     share,
     site,
+    site_data,
     site_goals,
     sites,
 )
@@ -60,6 +65,7 @@ from prisme.web.pages.login import LoginDeps
 from prisme.web.pages.settings_changes import SettingsDeps
 from prisme.web.pages.setup import SetupDeps
 from prisme.web.pages.share import ShareDeps
+from prisme.web.pages.site_data import SiteDataDeps
 from prisme.web.pages.sql import SqlDeps
 from prisme.web.pages.templates import Templates
 from prisme.web.pages.viewer import DashboardDeps
@@ -98,6 +104,7 @@ class ReadingDeps(NamedTuple):
     intake: Callable[[], Intake]
     urls: Sites
     sites: SiteRegistry
+    background: Background
     clock: Clock
     log: logging.Logger
 
@@ -113,9 +120,10 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     figures_pool = WorkerPool("figures", _READERS_PER_RANK, _MAX_QUEUED, low_priority=True, per_rank=True)
     sql_pool = WorkerPool("sql", 1, _MAX_SQL, low_priority=True)
     access_pool = WorkerPool("access", 1, _MAX_QUEUED)
+    waiting_pool = WorkerPool("waiting", 2, _MAX_QUEUED)
     identify_pool = WorkerPool("identify", 1, _MAX_IDENTIFIED)
     passwords = PasswordChecker(authenticator.accounts, authenticator.clock, clock.steady)
-    pools = (figures_pool, sql_pool, access_pool, identify_pool, passwords)
+    pools = (figures_pool, sql_pool, access_pool, waiting_pool, identify_pool, passwords)
     for close in (*(pool.close for pool in pools), database.stop_reading):
         closing.callback(close)
     identifier = Identifier(authenticator, identify_pool)
@@ -159,6 +167,14 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
             **sites.routes(dashboard_deps),
             **site.routes(dashboard_deps),
             **site_goals.routes(dashboard_deps),
+            **site_data.routes(
+                SiteDataDeps(
+                    msgspec.structs.replace(dashboard_deps, page=PageDeps(templates, waiting_pool, identifier)),
+                    Retention(control, deps.sites.list),
+                    deps.background,
+                    config.retention_days,
+                )
+            ),
             **admin.routes(admin_deps),
             **query_api.routes(QueryDeps(deps.queries, source, identifier, sql_pool)),
             **sql_page.routes(SqlDeps(PageDeps(templates, sql_pool, identifier), deps.queries, source)),

@@ -11,10 +11,12 @@ from typing import NamedTuple
 from prisme.ingest.availability import Availability
 from prisme.ingest.services import Lookups, Services
 from prisme.journal.appender import Appender
+from prisme.operations.daily import Daily
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
 from prisme.runtime.freespace import FreeSpace
 from prisme.runtime.housekeeping import Housekeeping, Task
+from prisme.store import restoration
 from prisme.store.connection import Limits
 from prisme.store.database import Database
 from prisme.store.errors import StoreError
@@ -58,6 +60,7 @@ def open_stores(
     closing: contextlib.ExitStack | contextlib.AsyncExitStack,
 ) -> Stores:
     """Open the files of a data folder; `closing` closes them. `now` in microseconds. Raises StoreError and GeoError."""
+    restoration.finish(folder.path, log)
     secrets = Secrets(folder.path / "secrets.sqlite", log, folder.disk)
     closing.callback(secrets.close)
     salts = Salts(secrets, now, inactive_ttl(config))
@@ -99,7 +102,12 @@ def build_services(config: Config, stores: Stores, journal: Appender) -> Service
 
 
 def build_housekeeping(
-    services: Services, stores: Stores, registry: SiteRegistry, now: Callable[[], int], log: logging.Logger
+    services: Services,
+    stores: Stores,
+    registry: SiteRegistry,
+    daily: Daily,
+    now: Callable[[], int],
+    log: logging.Logger,
 ) -> Housekeeping:
     """What has to be done every second while events are recorded; `now` gives microseconds."""
 
@@ -122,6 +130,7 @@ def build_housekeeping(
         Task(lambda: services.sessions.sweep(now())),
         Task(countries.look, every=_LOOK_TICKS),
         Task(countries.report, every=_REPORT_TICKS),
+        Task(daily.look),
     )
 
 

@@ -39,7 +39,7 @@ DASHBOARDS = (
     "/dashboard/suggest",
     "/dashboard/share",
 )
-PAGES = ("/", "/sites", "/site", "/site/goals", "/sql", *DASHBOARDS, "/settings", *SETTINGS)
+PAGES = ("/", "/sites", "/site", "/site/data", "/site/goals", "/sql", *DASHBOARDS, "/settings", *SETTINGS)
 LISTS = ("top-pages", "sources", "top-countries", "top-custom-events", "custom-properties", "top-file-downloads")
 
 
@@ -185,6 +185,7 @@ def test_only_admins_manage(server: LiveServer, routes: dict[str, Methods], call
         "/settings/account",
         "/settings/tokens",
         "/api/v1/me",
+        "/mcp",  # tests/e2e/test_mcp_messages.py
         "/api/v1/annotations",  # tests/e2e/test_annotations.py
         "/api/v1/tokens",
         "/api/v1/tokens/:name",
