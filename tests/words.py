@@ -24,6 +24,7 @@ _METHODS: Final = [
     ("cli/**.py", "ignore"),
     ("operations/**.py", "ignore"),
     ("web/api/**.py", "ignore"),
+    ("web/figure_answers.py", "ignore"),
     ("**.py", "python"),
     ("**/pages/**.html", "jinja2"),
 ]

@@ -11,6 +11,7 @@ from prisme.runtime.folder import Folder
 from prisme.store.control import Control
 from prisme.store.database import Database
 from prisme.store.loader import Loader
+from prisme.store.sql_runner import SqlRunner
 
 
 class Context(NamedTuple):
@@ -26,6 +27,7 @@ class Context(NamedTuple):
     folder: Path
     database: Database
     loader: Loader
+    queries: SqlRunner
     control: Control
     clock: Callable[[], int]
     log: logging.Logger

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from prisme.base.errors import InputError
-from prisme.operations import backup, export, restore, status
+from prisme.operations import backup, compact, delete, export, query, restore, retain, status
 from prisme.operations.context import ClosedContext, Context
 from prisme.operations.job import CancelledError, Job
 from prisme.runtime.local_socket import DATA, ERROR, PROGRESS, RESULT, ConnectionClosedError, Exchange
@@ -31,8 +31,13 @@ class Operation(NamedTuple):
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "backup": Operation(backup.Arguments, backup.run, is_alone=True),
     "restore": Operation(restore.Arguments, restore.run, is_alone=True, offline=restore.run_offline),
+    "compact": Operation(compact.Arguments, compact.run, is_alone=True),
+    "delete": Operation(delete.Arguments, delete.run, is_alone=True),
     "export": Operation(export.Arguments, export.run, is_alone=True),
+    "retain": Operation(retain.Arguments, retain.run, is_alone=True),
     "status": Operation(status.Arguments, status.run),
+    "query": Operation(query.Arguments, query.run),
+    "tables": Operation(query.NoArguments, query.describe_tables),
 }
 
 # What an operation may raise for a reason outside of Prisme.

@@ -311,6 +311,7 @@ OPTIONS = (
         "city",
         "The most that is stored of where a visitor is, as far as the database knows it: the country alone, also the "
         "region, or also the city.",
+        reloads=True,
     ),
     Option(
         _VISITS,
@@ -385,6 +386,14 @@ OPTIONS = (
         "Events are rejected with 503 while the disk of data_dir has less free space than this, so that log-ins, "
         "startup and commands still work. 0 turns this off.",
         reloads=True,
+    ),
+    Option(
+        _STORE,
+        "retention_days",
+        whole_number(0, 36_500),
+        "0",
+        "Visits that began more than this many days ago, counted in whole days (UTC), are deleted once a day. 0 keeps "
+        "them for ever. Sites can have rules of their own.",
     ),
     Option(
         _STORE,

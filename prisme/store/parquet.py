@@ -53,7 +53,7 @@ def find_parts(reader: Reader, since: str) -> Iterator[Part]:
 def write_part(reader: Reader, part: Part, path: Path) -> None:
     """Write its rows, in the order of the table, to a new file in DuckDB's folder. Raises UnavailableError.
 
-    DuckDB makes a column required where it sees that the rows have no NULL, and readers reject a table whose files
+    DuckDB makes a column required where it sees that the rows have no NULL, and readers trip over files that
     differ in that. It cannot see what depends on a random number: so all columns are optional in all files.
     """
     columns = [name for (name,) in reader.ask(_COLUMNS, {"table": part.table})]

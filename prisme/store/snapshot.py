@@ -44,7 +44,7 @@ def replacing(path: Path, previous: Path) -> Iterator[Path]:
         free, needed = shutil.disk_usage(path.parent).free, _SPACE_FACTOR * path.stat().st_size
         if free < needed:
             raise OSError(f"the migration of a copy needs {needed:,} bytes on the same disk, which has {free:,}")
-        _remove(copy)
+        clear(copy)
         copy.touch(mode=0o600)
         shutil.copyfile(path, copy)
         if not filecmp.cmp(path, copy, shallow=False):
@@ -56,7 +56,7 @@ def replacing(path: Path, previous: Path) -> Iterator[Path]:
         copy.replace(path)
         sync(path.parent)
     finally:
-        _remove(copy)
+        clear(copy)
 
 
 @contextlib.contextmanager
@@ -94,8 +94,9 @@ def _replaced(path: Path) -> Path:
     return path.with_name(f"{path.name}.replaced")
 
 
-def _remove(copy: Path) -> None:
-    for path in (copy, copy.with_name(f"{copy.name}.wal")):
+def clear(database: Path) -> None:
+    """Delete a database and its write-ahead log, where they are. Raises OSError."""
+    for path in (database, database.with_name(f"{database.name}.wal")):
         path.unlink(missing_ok=True)
 
 

@@ -22,6 +22,7 @@ from prisme.store.control import Control
 from prisme.store.database import Database
 from prisme.store.errors import StoreError
 from prisme.store.loader import Loader
+from prisme.store.sql_runner import SqlRunner
 from prisme.store.writer import Writer
 from prisme.visit.sessions import CAPACITY, SHARDS, Sessions
 from prisme.web.site_registry import SiteRegistry
@@ -61,6 +62,7 @@ def online_context(
         folder.path,
         stores.database,
         stores.loader,
+        stores.queries,
         control,
         now,
         log,
@@ -85,6 +87,8 @@ def offline_context(config: Config, log: logging.Logger) -> Iterator[Context]:
         closing.callback(database.close)
         loader = Loader(database, CAPACITY, folder.disk)
         closing.callback(loader.close)
+        queries = SqlRunner(database, folder.path / "tmp")
+        closing.callback(queries.close)
 
         def settle() -> None:
             left = asyncio.run(recovery.load_leftovers(loader, folder.journal, _now, log))
@@ -99,6 +103,7 @@ def offline_context(config: Config, log: logging.Logger) -> Iterator[Context]:
             folder.path,
             database,
             loader,
+            queries,
             Control(folder.path),
             _now,
             log,

@@ -130,6 +130,7 @@ STATES = [
     "/sites",
     "/sites?search=nothing",
     f"/site?host={ONE}",
+    f"/site/data?host={ONE}",
     f"/site/goals?host={ONE}",
     f"/dashboard/share?domain={ONE}",
     f"/dashboard?public={ONE}&embed=1&period=today&metric=bounce-rate&compare=none",

@@ -94,7 +94,7 @@ def test_the_page_asks_nobody_else(chromium: Browser, server: LiveServer) -> Non
         ("/dashboard?from=2026-02-30", 400, "<strong>From</strong>: '2026-02-30' is no time"),
         ("/dashboard/filter?filter=colour&value=red", 400, "filter: 'colour' is not one of"),
         ("/dashboard/list?name=nothing", 404, "is not a list"),
-        ("/dashboard/list?name=top-pages&start=-1", 400, "start must be a number"),
+        ("/dashboard/list?name=top-pages&start=-1", 400, "is no number, such as start=100"),
         ("/dashboard/row?list=nothing&key=x", 404, "is not a list whose rows have details"),
         ("/dashboard/row?list=top-pages", 400, "key: which row, such as key=/pricing"),
         ("/dashboard/row?list=top-pages&key=a\\", 400, "path: such as path=a,b*"),
