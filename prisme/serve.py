@@ -96,9 +96,9 @@ async def serve(
     stop = stop or stop_on_signal(log)
     async with contextlib.AsyncExitStack() as closing:
         prisme = Prisme(config, folder, log, clock or Clock(), closing)
-        call_on_hangup(lambda: prisme.on_hangup())  # noqa: PLW0108  # from here on, it ends nothing; it changes
+        call_on_hangup(prisme.hang_up)  # from here on, SIGHUP ends nothing
         await prisme.start(setup or Setup())
-        prisme.follow_hangups(reread)
+        prisme.follow_hangups(reread, notices)
         await prisme.serve(stop, notices)
     announce_end(config, prisme.writer.stored.total(), log)
 
@@ -114,7 +114,7 @@ class Prisme:
         self._log = log
         self._clock = clock
         self._closing = closing
-        self.on_hangup: Callable[[], object] = lambda: None
+        self._on_hangup: Callable[[], object] = lambda: None
 
     async def start(self, setup: Setup) -> None:
         """Build all parts, each from the ones before. Raises one of the errors that `run` reports."""
@@ -176,6 +176,7 @@ class Prisme:
                 self._control,
                 templates,
                 self._stores.database,
+                self._stores.queries,
                 self._intake,
                 self._sites,
                 self._registry,
@@ -189,8 +190,12 @@ class Prisme:
         self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log, config.base_path, not_found)
         self._batching = Batching(self._app)
 
-    def follow_hangups(self, reread: Reread | None) -> None:
-        """On SIGHUP, reopen the access log, and apply what `reread` gives."""
+    def hang_up(self) -> None:
+        """What SIGHUP does: until `follow_hangups`, nothing."""
+        self._on_hangup()
+
+    def follow_hangups(self, reread: Reread | None, notices: Sequence[str]) -> None:
+        """On SIGHUP, reopen the access log, and apply what `reread` gives, of which `notices` are known."""
         parts = Parts(
             self._log,
             self._logged,
@@ -203,14 +208,14 @@ class Prisme:
             self._requests,
             self._reading,
         )
-        reloading = None if reread is None else Reloading(self._config, reread, parts)
+        reloading = None if reread is None else Reloading(self._config, notices, reread, parts)
 
         def on_hangup() -> None:
             self._logged.reopen(self._log)
             if reloading is not None:
                 reloading.start()
 
-        self.on_hangup = on_hangup
+        self._on_hangup = on_hangup
         if reloading is not None:
             self._closing.push_async_callback(reloading.close)
 

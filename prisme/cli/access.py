@@ -82,8 +82,8 @@ def make_token_parser() -> argparse.ArgumentParser:
         "--scope",
         dest="scopes",
         action="append",
-        choices=["stats", "annotate", "admin"],
-        help="stats: read figures; annotate: add annotations to charts; "
+        choices=["stats", "annotate", "query", "admin"],
+        help="stats: read figures; annotate: add annotations to charts; query: read all tables with SQL; "
         "admin: manage accounts, tokens and share links; may be repeated; default: stats",
     )
     _add_domains(add, "a domain that the token may see, or *.example.com; may be repeated; default: all")

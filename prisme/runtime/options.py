@@ -262,6 +262,7 @@ OPTIONS = (
         "city",
         "The most that is stored of where a visitor is, as far as the database knows it: the country alone, also the "
         "region, or also the city.",
+        reloads=True,
     ),
     Option(
         _VISITS,
