@@ -14,6 +14,8 @@ from prisme.access.setup import Setup
 from prisme.access.sites import SiteList
 from prisme.ingest.batch import Recorder
 from prisme.journal.appender import Appender
+from prisme.operations.background import Background
+from prisme.operations.daily import Daily
 from prisme.operations.registry import Operations
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
@@ -94,9 +96,9 @@ async def serve(
     stop = stop or stop_on_signal(log)
     async with contextlib.AsyncExitStack() as closing:
         prisme = Prisme(config, folder, log, clock or Clock(), closing)
-        call_on_hangup(lambda: prisme.on_hangup())  # noqa: PLW0108  # from here on, it ends nothing; it changes
+        call_on_hangup(prisme.hang_up)  # from here on, SIGHUP ends nothing
         await prisme.start(setup or Setup())
-        prisme.follow_hangups(reread)
+        prisme.follow_hangups(reread, notices)
         await prisme.serve(stop, notices)
     announce_end(config, prisme.writer.stored.total(), log)
 
@@ -112,7 +114,7 @@ class Prisme:
         self._log = log
         self._clock = clock
         self._closing = closing
-        self.on_hangup: Callable[[], object] = lambda: None
+        self._on_hangup: Callable[[], object] = lambda: None
 
     async def start(self, setup: Setup) -> None:
         """Build all parts, each from the ones before. Raises one of the errors that `run` reports."""
@@ -150,25 +152,6 @@ class Prisme:
         self._events = RateLimiter(config.api_events_rate_limit)
         self._requests = RateLimiter(config.api_stats_rate_limit)
         self._reading = ReadingOptions(config.api_stats_timeout, config.api_stats_allow_origins)
-        routes, not_found = self._event_routes(), None
-        if config.mode == "default":
-            templates = make_templates(config)
-            deps = ReadingDeps(
-                config,
-                self._reading,
-                self._requests,
-                self._control,
-                templates,
-                self._stores.database,
-                self._intake,
-                self._sites,
-                self._registry,
-                self._clock,
-                log,
-            )
-            routes |= reading_routes(deps, setup, self._closing)
-            not_found = missing.endpoint(templates)
-        _check_base_path(config.base_path, routes)
         self._operations = Operations(
             online_context(
                 config,
@@ -182,11 +165,37 @@ class Prisme:
                 log,
             )
         )
+        self._background = Background(self._operations)
+        routes, not_found = self._event_routes(), None
+        if config.mode == "default":
+            templates = make_templates(config)
+            deps = ReadingDeps(
+                config,
+                self._reading,
+                self._requests,
+                self._control,
+                templates,
+                self._stores.database,
+                self._stores.queries,
+                self._intake,
+                self._sites,
+                self._registry,
+                self._background,
+                self._clock,
+                log,
+            )
+            routes |= reading_routes(deps, setup, self._closing)
+            not_found = missing.endpoint(templates)
+        _check_base_path(config.base_path, routes)
         self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log, config.base_path, not_found)
         self._batching = Batching(self._app)
 
-    def follow_hangups(self, reread: Reread | None) -> None:
-        """On SIGHUP, reopen the access log, and apply what `reread` gives."""
+    def hang_up(self) -> None:
+        """What SIGHUP does: until `follow_hangups`, nothing."""
+        self._on_hangup()
+
+    def follow_hangups(self, reread: Reread | None, notices: Sequence[str]) -> None:
+        """On SIGHUP, reopen the access log, and apply what `reread` gives, of which `notices` are known."""
         parts = Parts(
             self._log,
             self._logged,
@@ -199,14 +208,14 @@ class Prisme:
             self._requests,
             self._reading,
         )
-        reloading = None if reread is None else Reloading(self._config, reread, parts)
+        reloading = None if reread is None else Reloading(self._config, notices, reread, parts)
 
         def on_hangup() -> None:
             self._logged.reopen(self._log)
             if reloading is not None:
                 reloading.start()
 
-        self.on_hangup = on_hangup
+        self._on_hangup = on_hangup
         if reloading is not None:
             self._closing.push_async_callback(reloading.close)
 
@@ -217,7 +226,8 @@ class Prisme:
         with rare_collections():  # all that was built so far lives until the end
             writing = asyncio.create_task(self.writer.run())  # first: it has to know of each segment that is full
             salt_saving = SaltSaving(self._stores.salts)
-            tasks = build_housekeeping(self._services, self._stores, self._registry, self._now, self._log)
+            daily = Daily(self._operations, self._clock.steady, self._log)
+            tasks = build_housekeeping(self._services, self._stores, self._registry, daily, self._now, self._log)
             housekeeping = asyncio.create_task(tasks.run())
             serving = [asyncio.create_task(servers[0].serve_batches(self._batching))]
             serving += [asyncio.create_task(one.serve()) for one in servers[1:]]
@@ -228,11 +238,14 @@ class Prisme:
                 self._announce(notices)
                 await asyncio.wait({*serving, writing, housekeeping, stopped}, return_when=asyncio.FIRST_COMPLETED)
             finally:
+                self._background.cancel()
                 try:
                     await lifecycle.drain(servers, serving, self._batching, self._stores.database.stop_reading)
                 finally:
                     if operator is not None:
                         await asyncio.to_thread(operator.close)
+                    await asyncio.to_thread(daily.close)
+                    await asyncio.to_thread(self._background.close)
                     housekeeping.cancel()
                     self.writer.stop()
                     ended = await asyncio.gather(*serving, housekeeping, writing, return_exceptions=True)

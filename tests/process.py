@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any, Self
 
 import httpx
 
+from prisme.runtime.local_socket import FILE
 from tests.server import PATIENCE, config_for, free_port, open_tables, wait_until
 
 
@@ -91,3 +93,8 @@ class Process:
         self.http.close()
         if self.process is not None and self.process.poll() is None:
             self.kill()
+
+
+def copy_data(folder: Path, target: Path) -> Path:
+    """Copy a data folder as it is now, but for the socket of its server, which cannot be copied."""
+    return shutil.copytree(folder, target, ignore=shutil.ignore_patterns(FILE))

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import shlex
 import sqlite3
 import subprocess
 import tomllib
@@ -13,10 +14,11 @@ import pytest
 from prisme import __version__
 from prisme.base import refusal, uri
 from prisme.base.refusal import Refusal
+from prisme.cli.main import main
 from prisme.stats.parameters import MOST_BUCKETS, MOST_YEARS
 from tests.checkout import ROOT
 from tests.requirements import need
-from tests.server import LiveServer, browser, open_tables
+from tests.server import LiveServer, browser
 
 DOCS = ROOT / "docs"
 PAGES = [*(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "SECURITY")), *sorted(DOCS.glob("*.md"))]
@@ -203,7 +205,7 @@ def test_questions_are_answered_among_odd_events(start: Callable[..., LiveServer
     assert server.rows(f"SELECT sum({number}) FROM events_custom WHERE {number} IS NOT NULL") == [(3,)]
 
 
-@pytest.mark.parametrize("deletion", re.findall(r"^```sql\n(.*?)^```$", PRIVACY, re.DOTALL | re.MULTILINE))
+@pytest.mark.parametrize("deletion", re.findall(r"^prisme (delete .*)$", PRIVACY, re.MULTILINE))
 def test_deletions_leave_nothing(start: Callable[..., LiveServer], deletion: str) -> None:
     """Of two visitors, the one that is old and has an id goes; the other one stays."""
     server = start(origins="example.com")
@@ -224,8 +226,7 @@ def test_deletions_leave_nothing(start: Callable[..., LiveServer], deletion: str
     server.time.move(400 * 86_400)
     visit("new", "member-18")
     server.settle()
-    with open_tables(server.config) as tables:
-        tables.execute(deletion)
+    assert main([*shlex.split(deletion), "--yes", "--data-dir", str(server.folder)]) == 0
     for table in re.findall(r"^## `(\w+)`$", TABLES, re.MULTILINE):
         assert server.rows(f"SELECT visitor_id FROM {table}") == [("member-18",)], table
 

@@ -25,9 +25,10 @@ from prisme.dashboard import filter_values, whole_list
 from prisme.ingest import pageview
 from prisme.runtime.options import OPTIONS
 from prisme.stats import filters, parameters, queries
-from prisme.store import arrivals
+from prisme.store import arrivals, sql_guard
 from prisme.visit import ratelimit, refused_hosts, sessions
 from prisme.web import body, parsed_request, request, request_limit, routing, unread
+from prisme.web.api import query
 from prisme.web.pages import filters as filter_page
 from prisme.wiring import reading
 from tests.checkout import ROOT
@@ -87,6 +88,14 @@ VALUES: Final = {
     "parameters of a request": f"{parsed_request._MAX_FIELDS}",
     "a response": f"{unread.MAX_BYTES >> 20} MiB",
     "queries that wait or run": f"{reading._MAX_QUEUED}: {shares_of(reading._MAX_QUEUED)}",
+    "queries in [SQL](query.md) that wait or run": (
+        f"{reading._MAX_SQL}: of an account {reading._MAX_SQL // 2}, of a token {reading._MAX_SQL // 4}"
+    ),
+    "rows of a query in SQL": (
+        f"{query.MOST_ROWS:,} over HTTP, {query.USUAL_ROWS:,} if not set; "
+        f"{query.MOST_BYTES >> 20} MiB as JSON and CSV, {query.MOST_PARQUET_BYTES >> 20} MiB as Parquet"
+    ),
+    "a query in SQL": f"{sql_guard.MOST_CHARACTERS:,} characters",
     "large responses that are not read yet": f"{unread._ALL_BYTES >> 20} MiB: {shares_of(unread._ALL_BYTES >> 20)}",
     "password": f"{keys.MIN_PASSWORD} to {keys.MAX_PASSWORD} characters",
     f"wrong passwords within {login_attempts.WINDOW // 60} minutes, of an address": f"{login_attempts.PER_ADDRESS}",

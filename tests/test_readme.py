@@ -129,10 +129,10 @@ def test_first_visit(clone: Path) -> None:
         deadline = time.monotonic() + PATIENCE
         while '"keys":["/hello"],"values":[1]' not in (told := shell(ask, clone, TOKEN=token)).stdout:
             assert time.monotonic() < deadline, told
+        seen = shell(command("prisme query"), clone)
         # The process itself, as the shell in front of it hands no signal on.
         os.kill(int((clone / "prisme-data" / "lock").read_text()), signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
-    seen = shell(command("duckdb"), clone)
     (shown,) = re.findall(r"^```text\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
     assert seen.stdout.strip() == shown.strip(), seen
 

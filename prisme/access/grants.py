@@ -9,11 +9,13 @@ from prisme.base import uri
 from prisme.base.domains import intersect, is_wildcard
 from prisme.base.errors import InputError
 
-# The scopes to read figures, to write notes on charts, and to manage accounts, tokens and share links.
+# The scopes to read figures, to write notes on charts, to read all tables with SQL, and to manage accounts, tokens and
+# share links.
 STATS: Final = "stats"
 ANNOTATE: Final = "annotate"
+QUERY: Final = "query"
 ADMIN: Final = "admin"
-SCOPES: Final = (STATS, ANNOTATE, ADMIN)
+SCOPES: Final = (STATS, ANNOTATE, QUERY, ADMIN)
 # Each is a condition of its own in queries: 100 are planned in a few milliseconds.
 _MAX_WILDCARDS: Final = 100
 
@@ -41,6 +43,11 @@ class Grant(msgspec.Struct, frozen=True):
     def is_login(self) -> bool:
         """Whether it is that of a person who is logged in, not of a token, a link or the command line."""
         return bool(self.account) and self.actor == f"user:{self.account}"
+
+    @property
+    def may_query(self) -> bool:
+        """Whether its holder may ask in SQL, which sees the rows of all sites."""
+        return QUERY in self.scopes and self.domains is None
 
     def narrow(self, scopes: Iterable[str], domains: tuple[str, ...] | None) -> "Grant":
         """The grant reduced to the given scopes and domains; `domains` None does not reduce it."""

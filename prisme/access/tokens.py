@@ -7,7 +7,7 @@ import msgspec
 
 from prisme.access import audit, keys
 from prisme.access.accounts import Account, Role
-from prisme.access.grants import ADMIN, SCOPES, STATS, AccessError, Grant, NotFoundError, operator, parse_domains
+from prisme.access.grants import ADMIN, QUERY, SCOPES, STATS, AccessError, Grant, NotFoundError, operator, parse_domains
 from prisme.base.domains import allows
 from prisme.store.control import Control
 
@@ -107,10 +107,12 @@ def _validate(
         raise AccessError("a token needs a name of 1 to {most} characters that says what it is for", most=_MAX_NAME)
     if not scopes or not set(SCOPES).issuperset(scopes):
         raise AccessError("a token needs one or more of the scopes {known}", known=", ".join(SCOPES))
-    if not by.scopes.issuperset(scopes):
-        raise AccessError("a token cannot do more than its owner: leave out the scope admin")
-    if ADMIN in scopes and domains is not None:
-        raise AccessError("the scope admin includes all domains: leave out the scope or the domains")
+    beyond_owner = [scope for scope in scopes if scope not in by.scopes]
+    if beyond_owner:
+        raise AccessError("a token cannot do more than its owner: leave out the scope {scope}", scope=beyond_owner[0])
+    for scope in (ADMIN, QUERY):
+        if scope in scopes and domains is not None:
+            raise AccessError("the scope {scope} includes all domains: leave out the scope or the domains", scope=scope)
     if domains is not None and not domains:
         raise AccessError("give at least one domain, or leave the domains out for all of yours")
     beyond = [] if by.domains is None else [domain for domain in domains or () if not allows(by.domains, domain)]

@@ -66,6 +66,10 @@ NOT_THERE = Refusal("not_there", 404, "not found")
 # The same for sites that do not exist, so that nobody learns which do.
 NOT_PUBLIC = Refusal("not_public", 404, "nothing is public at this address")
 TOO_MANY_ATTEMPTS = Refusal("too_many_attempts", 429, "too many wrong passwords: try again later")
+SQL_NOT_ALLOWED = Refusal(
+    "sql_not_allowed", 403, "SQL is for admins, and for tokens with the scope query, which see all sites"
+)
+SQL_INVALID = Refusal("sql_invalid", 400, "the SQL cannot be answered")
 QUESTION_INVALID = Refusal("question_invalid", 400, "invalid parameter")
 NOT_ACCEPTABLE = Refusal(
     "not_acceptable", 406, "the response is JSON: send Accept: application/json, text/event-stream"

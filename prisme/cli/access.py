@@ -82,8 +82,8 @@ def make_token_parser() -> argparse.ArgumentParser:
         "--scope",
         dest="scopes",
         action="append",
-        choices=["stats", "annotate", "admin"],
-        help="stats: read figures; annotate: add annotations to charts; "
+        choices=["stats", "annotate", "query", "admin"],
+        help="stats: read figures; annotate: add annotations to charts; query: read all tables with SQL; "
         "admin: manage accounts, tokens and share links; may be repeated; default: stats",
     )
     _add_domains(add, "a domain that the token may see, or *.example.com; may be repeated; default: all")
@@ -168,7 +168,7 @@ def run(
             raise InputError(
                 f"there is no data folder {config.data_dir}: set the server's with --data-dir, or start it first"
             )
-        do(flags, Control(config.data_dir), operator(_system_user()), int(time.time()), config)
+        do(flags, Control(config.data_dir), operator(system_user()), int(time.time()), config)
     except (InputError, ValueError, StoreError) as error:  # ValueError: bytes that are not UTF-8
         print(f"prisme: {error}", file=sys.stderr)
         return 1
@@ -290,7 +290,8 @@ def _read_line() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-def _system_user() -> str:
+def system_user() -> str:
+    """The name of the user that runs the command."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # in a container, a user may have a number but no name

@@ -5,7 +5,22 @@ import sys
 from collections.abc import Callable, Sequence
 
 from prisme import __version__
-from prisme.cli import access, completion, default_config, demo, export, geoip, serve, site, status
+from prisme.cli import (
+    access,
+    backup,
+    compact,
+    completion,
+    default_config,
+    delete,
+    demo,
+    export,
+    geoip,
+    query,
+    restore,
+    serve,
+    site,
+    status,
+)
 from prisme.runtime.config import suggest
 from prisme.runtime.open_files import open_standard_streams
 
@@ -13,7 +28,12 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "serve": serve.make_parser,
     "demo": demo.make_parser,
     "status": status.make_parser,
+    "query": query.make_parser,
+    "delete": delete.make_parser,
+    "compact": compact.make_parser,
     "export": export.make_parser,
+    "backup": backup.make_parser,
+    "restore": restore.make_parser,
     "site": site.make_site_parser,
     "user": access.make_user_parser,
     "token": access.make_token_parser,
@@ -26,7 +46,12 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "serve": serve.command,
     "demo": demo.command,
     "status": status.command,
+    "query": query.command,
+    "delete": delete.command,
+    "compact": compact.command,
     "export": export.command,
+    "backup": backup.command,
+    "restore": restore.command,
     "site": site.command,
     "user": access.user,
     "token": access.token,
@@ -46,13 +71,19 @@ addresses with visits, in one process and one folder.
   prisme site add example.com                  count a site, at once
   prisme user add ada --role admin             create an account
   prisme share add example.com --expires 30d   show the figures to somebody
+  prisme query "SELECT count(*) FROM sessions" ask in SQL
 """
 _COMMANDS = f"""\
 commands:
   serve           {serve.SUMMARY}
   demo            {demo.SUMMARY}
   status          {status.SUMMARY}
+  query           {query.SUMMARY}
+  delete          {delete.SUMMARY}
+  compact         {compact.SUMMARY}
   export          {export.SUMMARY}
+  backup          {backup.SUMMARY}
+  restore         {restore.SUMMARY}
   site            {site.SUMMARY}
   user            {access.USERS}
   token           {access.TOKENS}
@@ -94,7 +125,8 @@ def _run_without_command(words: list[str]) -> int:
         parser.print_help()
         return 0
     word = unknown[0].partition("=")[0]
-    known = {name: name.removeprefix("--").replace("-", "_") for name in (*COMMANDS, "--help", "--version")}
+    names = ("--help", "--version") if word.startswith("-") else COMMANDS
+    known = {name: name.removeprefix("--").replace("-", "_") for name in names}
     suggestion = suggest(word, known)
     if word.startswith("-"):
         hint = suggestion or f"; write the command first, as in `prisme serve {word}`"

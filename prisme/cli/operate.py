@@ -74,17 +74,16 @@ class Operator:
     ) -> Any:
         # Imported late, as the database takes a while to import.
         from prisme.operations.job import CancelledError, Job
-        from prisme.operations.registry import EXPECTED, Operations
+        from prisme.operations.registry import EXPECTED
         from prisme.runtime.folder import FolderError
         from prisme.store.errors import StoreError
-        from prisme.wiring.operating import offline_context
+        from prisme.wiring.operating import perform_offline
 
         log = logging.getLogger("prisme")
         job = Job(tell=tell, send=lambda data: (receive(data), None)[1], received=lambda: iter(upload))
         try:
-            with offline_context(self._config, log) as context:
-                done = _run_in_thread(lambda: Operations(context).perform(name, arguments, job), job)
-                return msgspec.to_builtins(done)
+            done = _run_in_thread(lambda: perform_offline(self._config, name, arguments, job, log), job)
+            return msgspec.to_builtins(done)
         except CancelledError:
             raise KeyboardInterrupt from None
         except (*EXPECTED, FolderError, StoreError) as error:

@@ -8,6 +8,7 @@ from prisme.cli.access import add_command, make_parser, print_table, run, show_d
 
 if TYPE_CHECKING:
     from prisme.access.grants import Grant
+    from prisme.access.retention import Retention
     from prisme.access.sites import Site, SiteList
     from prisme.runtime.config import Config
     from prisme.store.control import Control
@@ -48,11 +49,20 @@ def make_site_parser() -> argparse.ArgumentParser:
     alias.add_argument("--remove", action="store_true", help="remove these aliases")
     remove = add_command(commands, "remove", "refuse a site's events from now on; its figures stay")
     remove.add_argument("host", metavar="HOST", help="a site that was added, as in the list")
+    retention = add_command(commands, "retention", "show or set for how many days the visits of a site are kept")
+    retention.add_argument("host", metavar="HOST", help="a site, as in the list")
+    retention.add_argument(
+        "days",
+        metavar="DAYS",
+        nargs="?",
+        help="such as 90; 0: for ever; none: as the option retention_days says, which is the default",
+    )
     add_command(commands, "list", "list all sites: of the options as this command reads them, and those added")
     return parser
 
 
 def _do(flags: argparse.Namespace, control: "Control", by: "Grant", now: int, config: "Config") -> None:
+    from prisme.access.retention import Retention
     from prisme.access.sites import SiteList
 
     sites = SiteList(control, config.origins, config.aliases)
@@ -62,6 +72,8 @@ def _do(flags: argparse.Namespace, control: "Control", by: "Grant", now: int, co
     elif flags.command == "remove":
         sites.remove(by, flags.host, now)
         print(f"removed {flags.host}; its figures stay")
+    elif flags.command == "retention":
+        _keep(Retention(control, sites), flags, by, now, config)
     elif flags.command == "alias":
         _change_aliases(sites, flags, by, now)
     else:
@@ -76,6 +88,22 @@ def _change_aliases(sites: "SiteList", flags: argparse.Namespace, by: "Grant", n
     else:
         sites.change_aliases(by, flags.host, now, add=flags.aliases)
         print(f"pages on {hosts} count as those on {flags.host}")
+
+
+def _keep(rules: "Retention", flags: argparse.Namespace, by: "Grant", now: int, config: "Config") -> None:
+    from prisme.access.retention import read_days
+
+    if flags.days is not None:
+        rules.save(by, flags.host, read_days(flags.days), now)
+    days = rules.find(flags.host)
+    origin = "as the option retention_days says" if days is None else "by a rule of its own"
+    days = config.retention_days if days is None else days
+    print(f"visits of {flags.host} are kept {f'for {days} days' if days else 'for ever'}, {origin}")
+    if flags.days is not None and days:
+        print(
+            f"a running server deletes older ones within a day: `prisme delete --site '{flags.host}' "
+            f"--before now-{days}d/d --dry-run` counts them"
+        )
 
 
 def _list_aliases(site: "Site") -> str:

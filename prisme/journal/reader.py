@@ -29,3 +29,14 @@ def read_visits(path: Path) -> Iterator[tuple[int, Session]]:
                 continue
             if line.device_hash is not None:
                 yield line.device_hash, line.session
+
+
+def read_first_state(path: Path) -> Session | None:
+    """The state of a visit in the first line that is an event; None without one. Raises OSError."""
+    with path.open("rb") as file:
+        for text in file:
+            try:
+                return _decode(text).session
+            except msgspec.MsgspecError:
+                continue
+    return None

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from prisme.base.errors import InputError
-from prisme.operations import export, status
-from prisme.operations.context import Context
+from prisme.operations import backup, compact, delete, export, query, restore, retain, status
+from prisme.operations.context import ClosedContext, Context
 from prisme.operations.job import CancelledError, Job
 from prisme.runtime.local_socket import DATA, ERROR, PROGRESS, RESULT, ConnectionClosedError, Exchange
 from prisme.store.errors import StoreError, UnavailableError
@@ -19,17 +19,25 @@ class Operation(NamedTuple):
     """`run` gets arguments of a type, and returns what msgspec can encode.
 
     Raises InputError, StoreError, UnavailableError, OSError and CancelledError. Of those that are `alone`, one runs at
-    a time.
+    a time. `offline` is for a folder without a server, and has to open the files.
     """
 
     arguments: type[msgspec.Struct]
     run: Callable[[Context, Any, Job], Any]
     is_alone: bool = False
+    offline: Callable[[ClosedContext, Any, Job], Any] | None = None
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
+    "backup": Operation(backup.Arguments, backup.run, is_alone=True),
+    "restore": Operation(restore.Arguments, restore.run, is_alone=True, offline=restore.run_offline),
+    "compact": Operation(compact.Arguments, compact.run, is_alone=True),
+    "delete": Operation(delete.Arguments, delete.run, is_alone=True),
     "export": Operation(export.Arguments, export.run, is_alone=True),
+    "retain": Operation(retain.Arguments, retain.run, is_alone=True),
     "status": Operation(status.Arguments, status.run),
+    "query": Operation(query.Arguments, query.run),
+    "tables": Operation(query.NoArguments, query.describe_tables),
 }
 
 # What an operation may raise for a reason outside of Prisme.

@@ -54,6 +54,7 @@ class Config(msgspec.Struct, frozen=True):
     eventstore_max_batch_timeout: float
     eventstore_fsync: Literal["always", "interval", "never"]
     min_free_space: int  # 0 means no minimum
+    retention_days: int  # 0 means for ever
     duckdb_memory_limit: int
     duckdb_threads: int
 

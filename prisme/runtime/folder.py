@@ -11,7 +11,9 @@ from prisme.runtime.disk import DISK, Disk
 
 _PID_BYTES = 12
 # The files that Prisme writes there. The permissions of other files are left alone.
-_OWN_FILES = ("lock", "*.duckdb*", "*.sqlite*", "journal", "journal/*", "tmp", "tmp/*")
+_OWN_FILES = (
+    "lock", "*.duckdb*", "*.sqlite*", "journal", "journal/*", "tmp", "tmp/*", "before-restore-*", "before-restore-*/*",
+)  # fmt: skip
 
 
 class FolderError(Exception):

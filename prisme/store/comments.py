@@ -20,7 +20,7 @@ WHERE database_name = current_database() AND schema_name = 'main'
 
 
 def write_comments(connection: duckdb.DuckDBPyConnection) -> None:
-    """Write those that the file does not have: after the first start, and after an upgrade that added columns."""
+    """Write those that the file does not have. For a file that is a copy, or new, and is checkpointed then."""
     for table, name, comment in connection.execute(_FOUND).fetchall():
         wanted = COMMENTS.get(table, {}).get(name)
         if wanted is not None and wanted != comment:

@@ -57,6 +57,14 @@ class Control:
             connection.execute("BEGIN")
             yield connection
 
+    def copy(self, target: Path) -> None:
+        """Copy it, as it is at one moment, to a new file. Raises StoreError."""
+        try:
+            with self._open() as source, contextlib.closing(sqlite3.connect(target)) as copy:
+                source.backup(copy)
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path} cannot be copied: {error}") from error
+
     def _upgrade(self, connection: sqlite3.Connection) -> None:
         """Bring the schema to the newest version. An existing file is copied first; a failure leaves it unchanged."""
         current = find_version(connection)

@@ -14,11 +14,10 @@ from prisme.runtime.cancellation import Cancellation
 from prisme.runtime.priority import renice
 from prisme.store import arrivals, snapshot
 from prisme.store.arrivals import Arrivals
-from prisme.store.comments import write_comments
 from prisme.store.connection import Limits, clear, connect
 from prisme.store.errors import WAY_BACK, StoreError
 from prisme.store.load_log import LoadLog
-from prisme.store.upgrade import upgrade
+from prisme.store.upgrade import create, upgrade
 
 _LOG = logging.getLogger("prisme")
 # Enough for a load of a usual segment, and for a checkpoint, which merges row groups and, given more memory, uses more
@@ -63,10 +62,11 @@ class Database:
             temporary.mkdir(mode=0o700, exist_ok=True)
             clear(temporary)
             snapshot.forget_replaced(path)
+            if not path.exists():
+                create(path, limits, temporary)
             self._connection = self._connect()
             if upgrade(self._connection, path, limits, temporary, log):
                 self._connection = self._connect()
-            write_comments(self._connection)
             self.load_log = LoadLog(_find_latest(self._connection))
             self.arrivals = self._attach_cache()
         except OSError as error:

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from prisme.base.errors import InputError
+
 WAY_BACK = (
-    "If it is damaged, move it and its .wal away, put a copy in its place if you have one, and start again: "
+    "If it is damaged, restore a backup with `prisme restore`, or move it and its .wal away, and start again: "
     "pending journal segments stay on disk and will be loaded"
 )
 
@@ -47,3 +49,25 @@ class FullError(UnavailableError):
 
 class DiskError(UnavailableError):
     """A file cannot be read or written, or there is no space for what a query spills; the message is DuckDB's."""
+
+
+class SqlError(InputError):
+    """A user's SQL has no result, whatever the load: the message says why, and what to do."""
+
+
+class RefusedSqlError(SqlError):
+    """It is not allowed, or too large."""
+
+
+class LateSqlError(LateError):
+    """A user's SQL missed its deadline of `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        Exception.__init__(self, f"the query took over {seconds:g} s: read fewer rows, or allow it more time")
+
+
+class BusySqlError(UnavailableError):
+    """Another user's SQL ran until the deadline."""
+
+    def __init__(self) -> None:
+        super().__init__("another query is running: try again")

@@ -2,9 +2,9 @@
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -14,6 +14,7 @@ from prisme.store.database import Database
 from prisme.store.errors import DiskError, FullError, LateError, LostError, StoppedError, UnavailableError
 
 Row = tuple[Any, ...]
+T = TypeVar("T")
 _LOST = (duckdb.FatalException, duckdb.ConnectionException)
 # What a valid query may raise: the database fails, or lacks time, memory or disk space.
 _UNAVAILABLE = (*_LOST, duckdb.InterruptException, duckdb.OutOfMemoryException, duckdb.IOException)
@@ -55,7 +56,7 @@ class Reader:
         self.loads = self._database.load_log.done
         self._cursor = self._open()
         try:
-            self._cursor.begin()
+            self._cursor.execute("BEGIN TRANSACTION READ ONLY")
             self._cursor.execute("SELECT version FROM schema_version")  # takes the transaction's snapshot
         except _UNAVAILABLE as error:
             self._close(self._cursor)
@@ -70,6 +71,16 @@ class Reader:
     def ask(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         """The rows of a query, whose parameters are named `$name`. Raises UnavailableError."""
         return self._run(self._cursor, query, parameters)
+
+    def call(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """The result of `work` with the transaction's cursor. Raises UnavailableError, and DuckDB's other errors."""
+        self.check()
+        try:
+            return work(self._cursor)
+        except _UNAVAILABLE as error:
+            raise self._explain(error) from error
+        except MemoryError as error:
+            raise FullError("its rows do not fit in memory") from error
 
     def update_arrivals(self, describe: Describe) -> None:
         """What `Arrivals.update` does. Raises UnavailableError."""

@@ -25,9 +25,7 @@ def creating(target: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
         part.touch(mode=0o600)
         yield part
-        _sync(part)
-        part.replace(target)
-        _sync(target.parent)
+        settle(part, target)
     finally:
         part.unlink(missing_ok=True)
 
@@ -46,19 +44,19 @@ def replacing(path: Path, previous: Path) -> Iterator[Path]:
         free, needed = shutil.disk_usage(path.parent).free, _SPACE_FACTOR * path.stat().st_size
         if free < needed:
             raise OSError(f"the migration of a copy needs {needed:,} bytes on the same disk, which has {free:,}")
-        _remove(copy)
+        clear(copy)
         copy.touch(mode=0o600)
         shutil.copyfile(path, copy)
         if not filecmp.cmp(path, copy, shallow=False):
             raise OSError("the copy differs from the original")
         yield copy
-        _sync(copy)
+        sync(copy)
         previous.unlink(missing_ok=True)
         os.link(path, previous)
         copy.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     finally:
-        _remove(copy)
+        clear(copy)
 
 
 @contextlib.contextmanager
@@ -71,17 +69,17 @@ def swapping(path: Path, new: Path, previous: Path | None) -> Iterator[None]:
     if log.exists():
         raise OSError(f"{log} still exists, so the file does not have all data")
     kept = previous or _replaced(path)
-    _sync(new)
+    sync(new)
     kept.unlink(missing_ok=True)
     os.link(path, kept)
     new.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
     try:
         yield
     except BaseException:
         log.unlink(missing_ok=True)
         kept.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
         raise
     if previous is None:
         kept.unlink()
@@ -96,12 +94,27 @@ def _replaced(path: Path) -> Path:
     return path.with_name(f"{path.name}.replaced")
 
 
-def _remove(copy: Path) -> None:
-    for path in (copy, copy.with_name(f"{copy.name}.wal")):
+def clear(database: Path) -> None:
+    """Delete a database and its write-ahead log, where they are. Raises OSError."""
+    for path in (database, database.with_name(f"{database.name}.wal")):
         path.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def settle(part: Path, path: Path) -> None:
+    """Rename a file that is written, once it is on the disk. Raises OSError."""
+    sync(part)
+    part.replace(path)
+    sync(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Delete a file, for good. Raises OSError."""
+    path.unlink()
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -8,9 +8,22 @@ from pathlib import Path
 import duckdb
 
 from prisme.store import snapshot
+from prisme.store.comments import write_comments
 from prisme.store.connection import Limits, connect
 from prisme.store.errors import StoreError
 from prisme.store.schema import newest_version, pending_steps
+
+
+def create(path: Path, limits: Limits, temporary: Path) -> None:
+    """Make the file, with the newest schema. Raises OSError and duckdb.Error, without a file at `path`.
+
+    DuckDB cannot replay a write-ahead log with comments on such tables, so it is made under another name.
+    """
+    with snapshot.creating(path) as new:
+        snapshot.clear(new)  # DuckDB makes its files itself, and a log would be one of a process that was killed
+        with contextlib.closing(connect(new, limits, temporary)) as connection:
+            migrate(connection)
+            connection.execute("CHECKPOINT")
 
 
 def upgrade(
@@ -23,8 +36,7 @@ def upgrade(
     the file unchanged.
     """
     newest, current = newest_version("events"), find_version(connection)
-    if not 0 < current < newest:
-        migrate(connection)
+    if pending_steps("events", "the database", current) == []:
         return False
     previous = snapshot.path_of(path, current)
     log.info(
@@ -67,10 +79,14 @@ def find_version(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> None:
-    """Run the pending migrations, each in a transaction of its own. Raises StoreError and duckdb.Error."""
+    """Run the pending migrations, each in a transaction of its own, and write comments on all tables and columns.
+
+    For a file that is a copy, or new. Raises StoreError and duckdb.Error.
+    """
     current = find_version(connection)
     for version, step in enumerate(pending_steps("events", "the database", current), start=current + 1):
         connection.begin()
         connection.execute(step)
         connection.execute("INSERT INTO schema_version VALUES (?)", [version])
         connection.commit()
+    write_comments(connection)

@@ -57,6 +57,7 @@ class Writer:
         self._pending: list[Sealed] = []
         self._stopping = asyncio.Event()
         self._full = asyncio.Event()
+        self._flushing = asyncio.Lock()
         self._loading: asyncio.Task[None] | None = None
         self._failed_rounds = 0
         self._next_attempt = 0.0
@@ -138,6 +139,19 @@ class Writer:
         reason = self._journal.failure or self.failure or "the database is busy"
         raise StoreError(f"events wait to be stored, try again later: {reason}")
 
+    async def collect(self) -> list[Segment]:
+        """The segments with what was accepted before this call, and was not loaded, for whoever holds the loader.
+
+        They are synced, and stay queued. Raises StoreError if they cannot be sealed or synced.
+        """
+        self._journal.seal()
+        last = self._journal.number
+        if self._journal.failure is None:
+            await self._flush()
+        if self._journal.failure is not None:
+            raise StoreError(f"events cannot be stored, try again later: {self._journal.failure}")
+        return [sealed.segment for sealed in self._pending if sealed.segment.number < last]
+
     def stop(self) -> None:
         """Let `run` seal and load what there is, and end."""
         self._stopping.set()
@@ -151,6 +165,14 @@ class Writer:
         self._full.clear()
 
     async def _flush(self, force: bool = False) -> None:
+        async with self._flushing:  # what was sealed after the sync of one is not for the other to take
+            await self._take_sealed()
+        idle = self._loading is None or self._loading.done()
+        if idle and (force or asyncio.get_running_loop().time() >= self._next_attempt):
+            self._loading = asyncio.create_task(self._load())
+
+    async def _take_sealed(self) -> None:
+        """Seal the open segment, and queue what is sealed, once it is synced."""
         self._journal.seal()
         # Segments that fill up during the sync are for the next one.
         sealed_before = self._journal.sealed
@@ -161,9 +183,6 @@ class Writer:
             if sealed.file is not None:
                 os.close(sealed.file)
             self._pending.append(sealed._replace(file=None))
-        idle = self._loading is None or self._loading.done()
-        if idle and (force or asyncio.get_running_loop().time() >= self._next_attempt):
-            self._loading = asyncio.create_task(self._load())
 
     async def _load(self) -> None:
         """Try each pending segment, oldest first; one that fails does not delay the others."""

@@ -70,10 +70,14 @@ class Geo:
     """
 
     def __init__(self, file: GeoFile, precision: Precision = "city") -> None:
+        self.limit(precision)
+        self._set(file)
+
+    def limit(self, precision: Precision) -> None:
+        """Tell no more than this from now on."""
         self._most = COLUMNS[: COLUMNS.index(precision) + 1]
         self._has_place = precision != "country"
         self._has_city = precision == "city"
-        self._set(file)
 
     @property
     def stored(self) -> tuple[str, ...]:

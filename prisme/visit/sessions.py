@@ -227,6 +227,11 @@ class Sessions:
             if any(one.session.uuid in uuids for one in visits):
                 self._set(index, key, tuple(one for one in visits if one.session.uuid not in uuids))
 
+    def clear(self, index: int) -> None:
+        """Drop all visits of one shard."""
+        for key in list(self._shards[index]):
+            self._set(index, key, ())
+
     def _of(self, index: int, key: int) -> tuple[Visit, ...]:
         held = self._shards[index].get(key)
         return () if held is None else (held,) if isinstance(held, Visit) else held

@@ -11,7 +11,7 @@ from prisme.base.refusal import Refusal
 from prisme.runtime.clock import Clock
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.store.database import Database
-from prisme.store.errors import DiskError, FullError, LateError, UnavailableError
+from prisme.store.errors import BusySqlError, DiskError, FullError, LateError, SqlError, UnavailableError
 from prisme.store.reader import Reader
 from prisme.web.parsed_request import ParsedRequest
 
@@ -63,8 +63,12 @@ class StatsSource(msgspec.Struct, frozen=True):
         """A reader for a request; its deadline counts from when it came."""
         return Reader(self.database, self.options.deadline, parsed.began, parsed.cancellation)
 
-    def refuse(self, error: UnavailableError) -> Refusal:
+    def refuse(self, error: UnavailableError | SqlError) -> Refusal:
         """The refusal of a request whose queries failed."""
+        if isinstance(error, SqlError):
+            return refusal.SQL_INVALID.with_reason(str(error))
+        if isinstance(error, BusySqlError):
+            return refusal.STATS_BUSY
         if isinstance(error, LateError):
             return refusal.STATS_LATE.with_reason(str(error))
         if not isinstance(error, FullError | DiskError):

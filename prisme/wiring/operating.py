@@ -4,17 +4,25 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
+from typing import Any
 
-from prisme.operations.context import Context
+import msgspec
+
+from prisme.journal.segment import Segment, leftovers
+from prisme.operations import registry as operations
+from prisme.operations.context import ClosedContext, Context
+from prisme.operations.job import Job
+from prisme.operations.registry import Operations
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
-from prisme.store import recovery
+from prisme.store import recovery, restoration
 from prisme.store.connection import Limits
 from prisme.store.control import Control
 from prisme.store.database import Database
 from prisme.store.errors import StoreError
 from prisme.store.loader import Loader
+from prisme.store.sql_runner import SqlRunner
 from prisme.store.writer import Writer
 from prisme.visit.sessions import CAPACITY, SHARDS, Sessions
 from prisme.web.site_registry import SiteRegistry
@@ -43,17 +51,25 @@ def online_context(
             sessions.forget(index, uuids)
             await asyncio.sleep(0)  # for the events that came meanwhile
 
+    async def take_over() -> list[Segment]:
+        for index in range(SHARDS):
+            sessions.clear(index)
+            await asyncio.sleep(0)
+        return await writer.collect()
+
     return Context(
         config,
         folder.path,
         stores.database,
         stores.loader,
+        stores.queries,
         control,
         now,
         log,
         lambda: wait(writer.settle()),
         lambda uuids: wait(forget(frozenset(uuids))),
         registry.publish,
+        lambda: asyncio.run_coroutine_threadsafe(take_over(), loop).result(),
         is_online=True,
     )
 
@@ -65,11 +81,14 @@ def offline_context(config: Config, log: logging.Logger) -> Iterator[Context]:
     Raises FolderError and StoreError.
     """
     with Folder(config.data_dir) as folder, contextlib.ExitStack() as closing:
+        restoration.finish(folder.path, log)
         limits = Limits(config.duckdb_memory_limit, config.duckdb_threads)
         database = Database(folder.path / "prisme.duckdb", limits, folder.path / "tmp", log)
         closing.callback(database.close)
         loader = Loader(database, CAPACITY, folder.disk)
         closing.callback(loader.close)
+        queries = SqlRunner(database, folder.path / "tmp")
+        closing.callback(queries.close)
 
         def settle() -> None:
             left = asyncio.run(recovery.load_leftovers(loader, folder.journal, _now, log))
@@ -84,13 +103,28 @@ def offline_context(config: Config, log: logging.Logger) -> Iterator[Context]:
             folder.path,
             database,
             loader,
+            queries,
             Control(folder.path),
             _now,
             log,
             settle,
             lambda _: None,
             lambda: None,
+            lambda: leftovers(folder.journal)[0],
             is_online=False,
+        )
+
+
+def perform_offline(config: Config, name: str, arguments: Mapping[str, Any], job: Job, log: logging.Logger) -> Any:
+    """The result of an operation on a data folder that no server uses. Raises what it raises, and FolderError."""
+    operation = operations.OPERATIONS[name]
+    if operation.offline is None:
+        with offline_context(config, log) as context:
+            return Operations(context).perform(name, arguments, job)
+    with Folder(config.data_dir) as folder:
+        restoration.finish(folder.path, log)
+        return operation.offline(
+            ClosedContext(config, folder, _now, log), msgspec.convert(arguments, operation.arguments), job
         )
 
 

@@ -5,15 +5,19 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
+
 from prisme.access.accounts import Accounts
 from prisme.access.annotations import Annotations
 from prisme.access.browsers import Browsers
 from prisme.access.goals import GoalList
+from prisme.access.retention import Retention
 from prisme.access.setup import Setup
 from prisme.access.shares import Shares
 from prisme.access.sharing import Sharing
 from prisme.access.tokens import Tokens
 from prisme.access.views import Views
+from prisme.operations.background import Background
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
 from prisme.stats.cache.incremental import IncrementalCache
@@ -21,13 +25,16 @@ from prisme.stats.cache.responses import ResponseCache
 from prisme.stats.cache.sites import SiteCache
 from prisme.store.control import Control
 from prisme.store.database import Database
+from prisme.store.sql_runner import SqlRunner
 from prisme.visit.ratelimit import RateLimiter
 from prisme.visit.sites import Sites
 from prisme.web import badge, static
 from prisme.web.api import admin, mcp
+from prisme.web.api import query as query_api
 from prisme.web.api import stats as stats_api
 from prisme.web.api.admin import AdminApiDeps
 from prisme.web.api.mcp_methods import McpDeps
+from prisme.web.api.query import QueryDeps
 from prisme.web.api.stats import StatsDeps
 from prisme.web.authentication import Authenticator
 from prisme.web.badge import BadgeDeps
@@ -45,17 +52,21 @@ from prisme.web.pages import (
     settings,
     share,
     site,
+    site_data,
     site_goals,
     sites,
 )
 from prisme.web.pages import list as list_page
 from prisme.web.pages import setup as setup_page
+from prisme.web.pages import sql as sql_page
 from prisme.web.pages.endpoints import PageDeps
 from prisme.web.pages.health import Intake
 from prisme.web.pages.login import LoginDeps
 from prisme.web.pages.settings_changes import SettingsDeps
 from prisme.web.pages.setup import SetupDeps
 from prisme.web.pages.share import ShareDeps
+from prisme.web.pages.site_data import SiteDataDeps
+from prisme.web.pages.sql import SqlDeps
 from prisme.web.pages.templates import Templates
 from prisme.web.pages.viewer import DashboardDeps
 from prisme.web.password_check import PasswordChecker
@@ -71,6 +82,8 @@ from prisme.web.worker_pool import WorkerPool
 # logged in do not wait for a token's query, nor tokens for a share link's.
 _READERS_PER_RANK = 1
 _MAX_QUEUED = 64
+# Each may take as long as all queries of a page together.
+_MAX_SQL = 8
 # To look credentials up takes some 0.3 ms.
 _MAX_IDENTIFIED = 256
 
@@ -87,9 +100,11 @@ class ReadingDeps(NamedTuple):
     control: Control
     templates: Templates
     database: Database
+    queries: SqlRunner
     intake: Callable[[], Intake]
     urls: Sites
     sites: SiteRegistry
+    background: Background
     clock: Clock
     log: logging.Logger
 
@@ -103,10 +118,12 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
         Accounts(control), Tokens(control), Shares(control), sharing, lambda: clock.wall() // 1_000_000_000
     )
     figures_pool = WorkerPool("figures", _READERS_PER_RANK, _MAX_QUEUED, low_priority=True, per_rank=True)
+    sql_pool = WorkerPool("sql", 1, _MAX_SQL, low_priority=True)
     access_pool = WorkerPool("access", 1, _MAX_QUEUED)
+    waiting_pool = WorkerPool("waiting", 2, _MAX_QUEUED)
     identify_pool = WorkerPool("identify", 1, _MAX_IDENTIFIED)
     passwords = PasswordChecker(authenticator.accounts, authenticator.clock, clock.steady)
-    pools = (figures_pool, access_pool, identify_pool, passwords)
+    pools = (figures_pool, sql_pool, access_pool, waiting_pool, identify_pool, passwords)
     for close in (*(pool.close for pool in pools), database.stop_reading):
         closing.callback(close)
     identifier = Identifier(authenticator, identify_pool)
@@ -135,9 +152,10 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     browsers = Browsers(control)
     limit = RequestLimit(deps.limiter, clock.steady, identifier)
     figure_deps = FigureDeps(source, goals, responses)
+    queries = QueryDeps(deps.queries, source, identifier, sql_pool)
     figures = {
         **stats_api.routes(StatsDeps(figure_deps, identifier, figures_pool)),
-        **mcp.routes(McpDeps(figure_deps, identifier, figures_pool)),
+        **mcp.routes(McpDeps(figure_deps, identifier, figures_pool, queries)),
     }
     others = limit.guard(
         {
@@ -150,7 +168,17 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
             **sites.routes(dashboard_deps),
             **site.routes(dashboard_deps),
             **site_goals.routes(dashboard_deps),
+            **site_data.routes(
+                SiteDataDeps(
+                    msgspec.structs.replace(dashboard_deps, page=PageDeps(templates, waiting_pool, identifier)),
+                    Retention(control, deps.sites.list),
+                    deps.background,
+                    config.retention_days,
+                )
+            ),
             **admin.routes(admin_deps),
+            **query_api.routes(queries),
+            **sql_page.routes(SqlDeps(PageDeps(templates, sql_pool, identifier), deps.queries, source)),
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
             **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),
             **public.routes(access_page),

@@ -11,15 +11,18 @@ from typing import NamedTuple
 from prisme.ingest.availability import Availability
 from prisme.ingest.services import Lookups, Services
 from prisme.journal.appender import Appender
+from prisme.operations.daily import Daily
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
 from prisme.runtime.freespace import FreeSpace
 from prisme.runtime.housekeeping import Housekeeping, Task
+from prisme.store import restoration
 from prisme.store.connection import Limits
 from prisme.store.database import Database
 from prisme.store.errors import StoreError
 from prisme.store.loader import Loader
 from prisme.store.secrets import Secrets
+from prisme.store.sql_runner import SqlRunner
 from prisme.visit.bots import Bots
 from prisme.visit.concentration import Concentration
 from prisme.visit.geo import Geo
@@ -46,6 +49,7 @@ class Stores(NamedTuple):
     geo: Geo
     database: Database
     loader: Loader
+    queries: SqlRunner
 
 
 def open_stores(
@@ -56,6 +60,7 @@ def open_stores(
     closing: contextlib.ExitStack | contextlib.AsyncExitStack,
 ) -> Stores:
     """Open the files of a data folder; `closing` closes them. `now` in microseconds. Raises StoreError and GeoError."""
+    restoration.finish(folder.path, log)
     secrets = Secrets(folder.path / "secrets.sqlite", log, folder.disk)
     closing.callback(secrets.close)
     salts = Salts(secrets, now, inactive_ttl(config))
@@ -75,7 +80,9 @@ def open_stores(
     closing.callback(database.close)
     loader = Loader(database, CAPACITY, folder.disk)
     closing.callback(loader.close)
-    return Stores(salts, countries, geo, database, loader)
+    queries = SqlRunner(database, folder.path / "tmp")
+    closing.callback(queries.close)
+    return Stores(salts, countries, geo, database, loader, queries)
 
 
 def build_services(config: Config, stores: Stores, journal: Appender) -> Services:
@@ -95,7 +102,12 @@ def build_services(config: Config, stores: Stores, journal: Appender) -> Service
 
 
 def build_housekeeping(
-    services: Services, stores: Stores, registry: SiteRegistry, now: Callable[[], int], log: logging.Logger
+    services: Services,
+    stores: Stores,
+    registry: SiteRegistry,
+    daily: Daily,
+    now: Callable[[], int],
+    log: logging.Logger,
 ) -> Housekeeping:
     """What has to be done every second while events are recorded; `now` gives microseconds."""
 
@@ -118,6 +130,7 @@ def build_housekeeping(
         Task(lambda: services.sessions.sweep(now())),
         Task(countries.look, every=_LOOK_TICKS),
         Task(countries.report, every=_REPORT_TICKS),
+        Task(daily.look),
     )
 
 

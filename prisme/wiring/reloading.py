@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -53,10 +53,11 @@ class _Prepared(NamedTuple):
 
 
 class Reloading:
-    """Made in the event loop, for it. `config` is what is in force."""
+    """Made in the event loop, for it. `config` is what is in force; `notices` are not logged again."""
 
-    def __init__(self, config: Config, reread: Reread, parts: Parts) -> None:
+    def __init__(self, config: Config, notices: Sequence[str], reread: Reread, parts: Parts) -> None:
         self.config = config
+        self._notices = notices
         self._reread = reread
         self._parts = parts
         self._log = parts.log
@@ -92,7 +93,9 @@ class Reloading:
     async def _reload(self) -> None:
         config, notices = await asyncio.to_thread(self._reread)
         for notice in notices:
-            self._log.warning(notice)
+            if notice not in self._notices:
+                self._log.warning(notice)
+        self._notices = notices
         changed = [name for name in Config.__struct_fields__ if getattr(config, name) != getattr(self.config, name)]
         fixed = [name for name in changed if name not in RELOADED]
         wanted = msgspec.structs.replace(config, **{name: getattr(self.config, name) for name in fixed})
@@ -188,6 +191,7 @@ _STEPS: Final[dict[str, Callable[[Parts, Config], None]]] = {
     "api_stats_rate_limit": lambda parts, config: parts.requests.set_limit(config.api_stats_rate_limit),
     "api_stats_timeout": _set_deadline,
     "api_stats_allow_origins": _set_origins,
+    "geoip_precision": lambda parts, config: parts.services.geo.limit(config.geoip_precision),
     "min_free_space": lambda parts, config: parts.services.disk.set_least(config.min_free_space),
 }
 APPLIED: Final = frozenset((*_STEPS, *_BOTS, *_ACCESS_LOG, "geoip_db"))

@@ -47,6 +47,7 @@ def test_no_link_of_a_page_leaves_the_path(server: LiveServer, callers: Callers)
         "/login",
         "/sites",
         "/site",
+        "/site/data",
         "/site/goals",
         "/dashboard/views",
         "/dashboard/share",

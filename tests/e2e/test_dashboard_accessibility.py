@@ -127,10 +127,12 @@ KINDS_OF_PAGES = [
     "/dashboard/list?name=nothing",
     "/sites",
     f"/site?host={ONE}",
+    f"/site/data?host={ONE}",
     f"/site/goals?host={ONE}",
     f"/dashboard/share?domain={ONE}",
     f"/dashboard?public={ONE}&embed=1&period=today&metric=bounce-rate&compare=none",
     *(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit")),
+    "/sql",
 ]
 OTHER_STATES = [
     "/dashboard",
@@ -167,6 +169,16 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(tab: Page, server: LiveServer,
 
 def check_width(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_axe_finds_nothing_in_a_result_of_sql(visit: Open) -> None:
+    page = visit("/sql")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_role("img", name="visitors by day")).to_be_visible()
+    page.locator("details").first.locator("summary").click()
+    check_axe(page)
+    page.set_viewport_size({"width": 320, "height": 600})
+    check_width(page)
 
 
 @pytest.mark.parametrize("path", ["/login", "/setup", "/share?share=prshare_none"])

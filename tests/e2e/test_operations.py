@@ -5,12 +5,16 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
+from prisme.cli.backup import make_parser
 from prisme.runtime.config import load
 from tests.certificate import make_pair
 from tests.e2e.counted_requests import HEALTH, HOME, VIEWS
-from tests.e2e.operations_page import block
+from tests.e2e.operations_page import BACKUP, PAGE, block
 from tests.process import Process
 from tests.requirements import need
 from tests.server import PATIENCE, browser, wait_until
@@ -95,10 +99,27 @@ def test_units_addition_for_https_is_systemds_and_prismes(tmp_path: Path) -> Non
     assert set(re.findall(r"^LoadCredential=([\w.]+):", addition, re.MULTILINE)) == {path.name for path in pair}
 
 
-def shell(text: str, folder: Path) -> None:
-    """Run the page's commands on another folder, without systemd."""
+def test_units_of_backups_are_systemds(tmp_path: Path) -> None:
+    verify = need("systemd-analyze", "systemd")
+    program = tmp_path / "prisme"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    unit, timer = block("ini", "Type=oneshot", BACKUP), block("ini", "OnCalendar=", BACKUP)
+    (words,) = re.findall(r"^ExecStart=/opt/prisme/.venv/bin/prisme backup (.*)$", unit, re.MULTILINE)
+    assert make_parser().parse_args(words.split()).keep == 14
+    unit = unit.replace("/opt/prisme/.venv/bin/prisme", str(program)).replace("User=prisme", "User=root")
+    for name, text in (("service", unit), ("timer", timer)):
+        (tmp_path / f"prisme-backup.{name}").write_text(text)
+    units = [tmp_path / f"prisme-backup.{name}" for name in ("service", "timer")]
+    done = subprocess.run([verify, "verify", *units], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def shell(text: str, folder: Path, archive: str = "") -> None:
+    """Run a page's commands on another folder, without systemd; `archive` is the name of the backup."""
+    text = re.sub(r"prisme-\d{4}-\d\d-\d\dT\d{6}Z\.tar", archive, text)
+    text = re.sub(r"^prisme ", f"{sys.executable} -m prisme ", text, flags=re.MULTILINE)
     for told, here in (("/var/lib", folder / "lib"), ("/var/backups", folder / "backups")):
-        assert str(told) in text
         text = text.replace(told, str(here))
     commands = [line for line in text.splitlines() if not line.startswith("systemctl ")]
     subprocess.run(["sh", "-ec", "\n".join(commands)], check=True)
@@ -117,11 +138,11 @@ def test_copy_goes_on_where_it_was_made(tmp_path: Path) -> None:
         server.start()
         assert view(server, "a") == 200
         assert server.stop() == 0
-        shell(block("sh", "tar -czf"), tmp_path)
+        shell(block("sh", "tar -czf", BACKUP), tmp_path)
         server.start()
         assert view(server, "lost", f"{HOME}/a") == 200
         server.kill()
-        shell(block("sh", "prisme.old"), tmp_path)
+        shell(block("sh", "prisme.old", BACKUP), tmp_path)
         server.start()
         assert view(server, "b", f"{HOME}/a") == 200
         assert server.stop() == 0
@@ -131,23 +152,27 @@ def test_copy_goes_on_where_it_was_made(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "lib")
 
 
-def test_a_copy_takes_the_place_of_a_damaged_database(tmp_path: Path) -> None:
-    for name in ("lib", "backups"):
-        (tmp_path / name).mkdir()
+@pytest.mark.parametrize("has_backup", [True, False])
+def test_a_backup_takes_the_place_of_a_damaged_database(tmp_path: Path, has_backup: bool) -> None:
+    for name in ("backups/prisme", "lib"):
+        (tmp_path / name).mkdir(parents=True)
     folder = tmp_path / "lib" / "prisme"
     with Process(folder, eventstore_max_batch_timeout="1m") as server:
         for page in ("copied", "between"):
             server.start()
             assert server.http.post(VIEWS, headers=browser(f"{HOME}/{page}")).status_code == 200
-            assert server.stop() == 0
             if page == "copied":
-                shell(block("sh", "tar -czf"), tmp_path)
+                shell(block("sh", "--keep 14", BACKUP), tmp_path)
+            assert server.stop() == 0
         server.start()
         assert server.http.post(VIEWS, headers=browser(f"{HOME}/waits")).status_code == 200
         server.kill()
         (folder / "prisme.duckdb").write_bytes(b"this is no database" * 1000)
         assert server.start(ready=False).wait(PATIENCE) == 1
-        shell(block("sh", "mkdir damaged"), tmp_path)
+        (archive,) = (tmp_path / "backups" / "prisme").iterdir()
+        command = block("sh", "restore", PAGE.partition("## When Prisme cannot start")[2])
+        shell(command if has_backup else block("sh", "mkdir damaged"), tmp_path, archive.name)
         server.start()
         assert server.stop() == 0
-        assert server.rows("SELECT path FROM pageviews ORDER BY path") == [("/copied",), ("/waits",)]
+        paths = [path for (path,) in server.rows("SELECT path FROM pageviews ORDER BY path")]
+        assert paths == (["/copied", "/waits"] if has_backup else ["/waits"])

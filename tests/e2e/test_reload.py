@@ -209,6 +209,20 @@ def test_countries(server: Reloaded) -> None:
     assert server.ask("top-countries", **{"entry-path": "/home"})["keys"] == ["US"]
 
 
+def test_how_exact_places_are(server: Reloaded) -> None:
+    file = server.file.with_name("cities.mmdb")
+    mmdb.write(file, {"8.8.8.0/24": {"country_code": "FJ", "region": "Central", "city": "Suva"}})
+    for number, (precision, known) in enumerate(
+        {"region": ["Central (FJ)"], "city": ["Central (FJ)", "Suva (FJ)"], "country": []}.items()
+    ):
+        server.reload(geoip_db=str(file), geoip_precision=precision)
+        page = {"entry-path": f"/{precision}"}
+        agent = CHROME.replace("140", f"16{number}")
+        assert server.view(f"https://example.com/{precision}", User_Agent=agent) == 200
+        keys = [key for name in ("top-regions", "top-cities") for key in server.ask(name, **page)["keys"]]
+        assert keys == known
+
+
 def test_proxies_and_addresses_in_the_log(server: Reloaded) -> None:
     def logged() -> str:
         path = f"/{time.monotonic_ns()}"
@@ -230,19 +244,25 @@ def test_proxies_and_addresses_in_the_log(server: Reloaded) -> None:
 
 def test_another_access_log(server: Reloaded) -> None:
     other = server.file.with_name("other.log")
-    server.http.get("/first")
+
+    def send(path: str, log: str = "other.log") -> None:
+        """A line is written just after its response."""
+        server.http.get(path)
+        wait_until(lambda: [line["path"] for line in server.logged(log)][-1:] == [path], "the line")
+
+    send("/first", "access.log")
     server.reload(access_log=str(other))
-    server.http.get("/second")
+    send("/second")
     server.reload(access_log="")
     server.http.get("/nowhere")
-    assert [line["path"] for line in server.logged("other.log")] == ["/second"]
-    assert server.logged()[-1]["path"] == "/first"
     # It is reopened as well, whatever else happens.
     server.reload(access_log=str(other))
     other.rename(other.with_suffix(".1"))
     server.hang_up()
-    server.http.get("/third")
+    send("/third")
     assert [line["path"] for line in server.logged("other.log")] == ["/third"]
+    assert [line["path"] for line in server.logged("other.1")] == ["/second"]
+    assert server.logged()[-1]["path"] == "/first"
 
 
 def test_debug_messages(server: Reloaded) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import sqlite3
 import time
 from collections import defaultdict
@@ -14,6 +13,7 @@ import pytest
 
 from tests.faults.key_search import searcher
 from tests.faults.load import HOME, PAGEVIEWS
+from tests.process import copy_data
 from tests.server import LiveServer, browser, wait_until
 
 MINUTE: Final = 60
@@ -127,7 +127,7 @@ def going_on(server: LiveServer, how: str, tmp_path: Path) -> Iterator[LiveServe
         if how == "kill, loaded":
             server.settle()
         folder = tmp_path / f"killed at {server.now():.0f}"
-        shutil.copytree(server.folder, folder)
+        copy_data(server.folder, folder)
     timeout = f"{server.config.eventstore_max_batch_timeout}s"
     after = LiveServer(folder, trust_proxy="true", eventstore_max_batch_timeout=timeout)
     after.time.offset = server.time.offset
@@ -282,7 +282,7 @@ def test_a_start_erases_the_key_that_is_over(tmp_path: Path) -> None:
     with at(tmp_path / "data", -10 * MINUTE) as server:
         view(server, "a")
         server.settle()
-        shutil.copytree(server.folder, killed)
+        copy_data(server.folder, killed)
     _, key = read_keys(killed)["today"]
     assert is_on_disk(killed, key)
     with at(killed, 29 * MINUTE) as server:

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import re
-import shutil
 import socket
 import sqlite3
 import sys
@@ -40,7 +39,7 @@ from tests.faults.leak_search import (
     search,
 )
 from tests.faults.load import LONG
-from tests.process import Process
+from tests.process import Process, copy_data
 from tests.requirements import miss
 from tests.server import PATIENCE, LiveServer, browser, free_port, wait_until
 
@@ -217,7 +216,7 @@ def test_nothing_of_a_visitor_stays(watched: Watch, tmp_path: Path) -> None:
         wait_until(lambda: PLANTED.encode() in read_folder(server.folder)["prisme.duckdb"], "a checkpoint")
         watched.look("prisme.duckdb")
     copy = tmp_path / "copy"
-    shutil.copytree(server.folder, copy)  # what is on the disk at one moment, as a kill leaves it
+    copy_data(server.folder, copy)  # what is on the disk at one moment, as a kill leaves it
     assert search(read_tables(copy), watched.needles) == set()
     assert search(read_folder(copy), watched.needles) == set()
     stored = "SELECT count(*), count(DISTINCT visitor_id) FROM pageviews WHERE visitor_id NOT LIKE 'planted%'"

@@ -17,7 +17,7 @@ from prisme.store.schema import newest_version
 from tests.checkout import ROOT
 from tests.faults.disk import mounted
 from tests.faults.load import LONG, Load, Report, count, flow
-from tests.process import Process
+from tests.process import Process, copy_data
 from tests.server import wait_until
 
 SIGNALS = 100 if LONG else 12
@@ -66,7 +66,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Left:
 
 @pytest.fixture
 def left(prepared: Left, tmp_path: Path) -> Left:
-    return Left(shutil.copytree(prepared.folder, tmp_path / "data"), prepared.loads)
+    return Left(copy_data(prepared.folder, tmp_path / "data"), prepared.loads)
 
 
 def journal(folder: Path) -> dict[str, bytes]:

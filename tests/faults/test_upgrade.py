@@ -24,7 +24,7 @@ from prisme.store.errors import StoreError
 from prisme.store.schema import read_steps
 from tests.faults.disk import mounted
 from tests.faults.load import LONG, Load, Report, count, flow
-from tests.process import Process
+from tests.process import Process, copy_data
 from tests.server import LiveServer, wait_until
 
 EVENTS, ACCOUNTS = len(read_steps("events")), len(read_steps("control"))
@@ -81,7 +81,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Load]
 def killed(prepared: tuple[Path, list[Load]], tmp_path: Path) -> tuple[Path, list[Load]]:
     """The folder of a server that was killed: events in the write-ahead log, and others in the journal alone."""
     folder, loads = prepared
-    return shutil.copytree(folder, tmp_path / "data"), loads
+    return copy_data(folder, tmp_path / "data"), loads
 
 
 def look(path: Path, query: str = VERSION) -> object:
@@ -180,15 +180,15 @@ def test_a_killed_upgrade_is_done_again(killed: tuple[Path, list[Load]], inject:
     steps = (WIDER, LARGE.replace("20_000_000", "2_000_000"))
     command = [sys.executable, "-c", SCRIPT, str(folder), *steps]
     dice = random.Random(7)
-    shutil.copytree(folder, folder.with_name("again"))
+    copy_data(folder, folder.with_name("again"))
     begun = time.monotonic()
-    subprocess.run([*command[:3], str(shutil.copytree(folder, folder.with_name("other"))), *steps], check=True)
+    subprocess.run([*command[:3], str(copy_data(folder, folder.with_name("other"))), *steps], check=True)
     whole = time.monotonic() - begun
     found = Counter[object]()
     for _ in range(KILLS):
         if look(folder / "prisme.duckdb") != EVENTS:  # it was killed too late
             shutil.rmtree(folder)
-            shutil.copytree(folder.with_name("again"), folder)
+            copy_data(folder.with_name("again"), folder)
         process = subprocess.Popen(command)
         time.sleep(dice.uniform(0.1, 0.9) * whole)
         process.kill()

@@ -49,6 +49,7 @@ DEFAULTS = Config(
     eventstore_max_batch_timeout=1.0,
     eventstore_fsync="interval",
     min_free_space=256_000_000,
+    retention_days=0,
     duckdb_memory_limit=1_000_000_000,
     duckdb_threads=6,
 )

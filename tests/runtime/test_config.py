@@ -59,6 +59,7 @@ TEXTS: dict[str, tuple[str, object]] = {
     "eventstore_max_batch_timeout": ("250ms", 0.25),
     "eventstore_fsync": ("always", "always"),
     "min_free_space": ("1GiB", 1 << 30),
+    "retention_days": ("90", 90),
     "duckdb_memory_limit": ("512MB", 512_000_000),
     "duckdb_threads": ("3", 3),
 }

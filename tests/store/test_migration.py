@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from prisme.store.comments import COMMENTS
 from prisme.store.connection import Limits
 from prisme.store.database import Database
 from prisme.store.schema import read_steps
@@ -389,12 +390,18 @@ def test_what_is_kept_is_the_file_of_before(old: Old) -> None:
 
 
 def test_a_new_file_is_read_back_after_a_kill(tmp_path: Path) -> None:
-    """Its schema is in the write-ahead log alone, as no checkpoint was made yet."""
+    """The file and its write-ahead log, as they are before the first checkpoint."""
     database = Database(tmp_path / "prisme.duckdb", LIMITS, tmp_path / "tmp")
-    for name in ("prisme.duckdb", "prisme.duckdb.wal"):
-        (tmp_path / "killed").mkdir(exist_ok=True)
-        (tmp_path / "killed" / name).write_bytes((tmp_path / name).read_bytes())
+    with database.cursor() as cursor:
+        cursor.execute("INSERT INTO state.open_sessions SELECT 1, uuidv7()")
+    (tmp_path / "killed").mkdir()
+    for path in tmp_path.glob("prisme.duckdb*"):
+        (tmp_path / "killed" / path.name).write_bytes(path.read_bytes())
     database.close()
     with duckdb.connect(str(tmp_path / "killed" / "prisme.duckdb")) as tables:
         assert tables.execute("SELECT max(version) FROM schema_version").fetchall() == [(len(read_steps("events")),)]
         assert tables.execute("SELECT count(*) FROM sessions WHERE is_bounce AND events = 0").fetchall() == [(0,)]
+        assert tables.execute("SELECT count(*) FROM state.open_sessions").fetchall() == [(1,)]
+        assert tables.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 'pageviews'").fetchall() == [
+            (COMMENTS["pageviews"]["table"],)
+        ]

@@ -27,6 +27,8 @@ _FILTER_NOTE: Final = (
 _FILTER: Final[dict[str, str]] = {
     "domain": "the host of a site, such as example.com",
     "country": "ISO 3166-1 codes, such as DE; XX where it is unknown",
+    "region": "names with the code of their country, such as Bavaria (DE)",
+    "city": "names with the code of their country, such as Munich (DE)",
     "channel": "such as Organic search",
     "device-type": "desktop, mobile, tablet, tv, console or other",
     "status": "the HTTP status of a page",

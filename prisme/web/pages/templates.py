@@ -22,7 +22,7 @@ _FOLDER: Final = resources.files(assets) / "pages"
 # The files of `style/` in their order: a later rule overrides an earlier one.
 _STYLES: Final = (
     "base", "frame", "controls", "tiles", "chart", "lists", "row", "map", "week", "health", "sites", "settings",
-    "screens", "goals", "print",
+    "screens", "goals", "sql", "print",
 )  # fmt: skip
 
 

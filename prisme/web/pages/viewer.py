@@ -169,6 +169,7 @@ def frame_values(viewer: Viewer, state: UrlState, zone: str) -> dict[str, Any]:
         "state": state,
         "here": state.link(),
         "account": viewer.grant.account,
+        "may_query": viewer.grant.may_query,
         "share": state.get(SHARE),
         "public": state.get(PUBLIC),
         "embed": state.get(EMBED),

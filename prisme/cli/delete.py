@@ -1,0 +1,109 @@
+"""`prisme delete`: delete visits by site, path, visitor and date, with or without a running server."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from prisme.base.errors import InputError
+from prisme.cli.access import system_user
+from prisme.cli.operate import Operator, add_folder, confirm, run_command
+from prisme.cli.parser import Parser
+
+if TYPE_CHECKING:
+    from prisme.operations.compact import Compaction
+    from prisme.operations.delete import Arguments, Deleted
+    from prisme.runtime.config import Config
+
+SUMMARY = "delete visits by site, path, visitor and date"
+
+_ABOUT = """\
+Delete visits with all their pageviews and events. Several of --site, --path, --visitor
+and --before mean what all of them say. The numbers are shown first, and you are asked.
+  prisme delete --site old.example.com
+  prisme delete --visitor member-17 --yes
+  prisme delete --before 2026-01-01
+  prisme delete --site example.com --path '/drafts/*' --dry-run
+With --path, what happened on these paths is deleted, and the rest of a visit stays.
+"""
+
+
+def command(words: Sequence[str]) -> int:
+    """`prisme delete`."""
+    return run_command(make_parser(), words, _do)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Its parser."""
+    parser = Parser("prisme delete", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--site", metavar="HOST", help="of this site, such as example.com, or *.example.com")
+    parser.add_argument(
+        "--path", metavar="PATTERN", help="what happened on these paths: /old, /blog/*, or several: a,b*"
+    )
+    parser.add_argument("--visitor", metavar="ID", help="visits in which this visitor id occurs, as your site sent it")
+    parser.add_argument("--before", metavar="DATE", help="visits that began before this, such as 2026-01-01, now-1y/d")
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be deleted")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--no-compact", action="store_true", help="do not make the file smaller afterwards")
+    add_folder(parser)
+    return parser
+
+
+def _do(flags: argparse.Namespace, config: "Config") -> None:
+    from prisme.operations.delete import Arguments, Deleted
+
+    arguments = Arguments(flags.site, flags.path, flags.visitor, flags.before, dry_run=True)
+    if arguments == Arguments(dry_run=True):
+        raise InputError("say what to delete: --site, --path, --visitor, --before, or several of these")
+    operator = Operator(config)
+    if flags.json and (flags.yes or flags.dry_run):
+        found = operator.run("delete", _confirmed(arguments, None, flags), Deleted)
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+        return
+    found = operator.run("delete", arguments, Deleted)
+    _print(found, is_done=False)
+    if flags.dry_run or found.is_nothing:
+        return
+    if confirm("Delete them?", flags.yes):
+        _print(operator.run("delete", _confirmed(arguments, found.before, flags), Deleted), is_done=True)
+    else:
+        print("nothing was deleted")
+
+
+def _confirmed(arguments: "Arguments", before: str | None, flags: argparse.Namespace) -> "Arguments":
+    from prisme.access.grants import operator
+
+    return msgspec.structs.replace(
+        arguments,
+        before=before or arguments.before,
+        dry_run=flags.dry_run,
+        compacts=not flags.no_compact,
+        by=operator(system_user()).actor,
+    )
+
+
+def _print(deleted: "Deleted", is_done: bool) -> None:
+    if deleted.is_nothing:
+        print("nothing matches")
+        return
+    for table, count in deleted.rows.items():
+        print(f"{table:<21} {count:>14,} rows")
+    if deleted.changed:
+        print(f"{'other visits':<21} {deleted.changed:>14,} {'lost' if is_done else 'lose'} a part of their events")
+    if is_done:
+        print("deleted")
+        if deleted.compaction is not None:
+            print(describe(deleted.compaction))
+        if deleted.fault:
+            print(f"prisme: the file is as large as before: {deleted.fault}", file=sys.stderr)
+
+
+def describe(compaction: "Compaction") -> str:
+    """What a compaction did, as a line."""
+    if compaction.is_done:
+        return f"the file has {compaction.after / 1e6:,.1f} MB now, {compaction.before / 1e6:,.1f} MB before"
+    gain = f"some {compaction.free / 1e6:,.1f} MB of it can be given back"
+    return f"the file has {compaction.before / 1e6:,.1f} MB; {gain}"

@@ -1,0 +1,196 @@
+"""Deletes visits, or their events on some paths, in steps of whole visits. For one thread at a time.
+
+`choose` notes the visits in a table in memory, so that none is meant that comes later. Raises StoreError and
+UnavailableError.
+"""
+# Only SQL made by this package and `stats` is composed; values are bound.
+# ruff: noqa: S608
+
+import contextlib
+import importlib.resources
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+import duckdb
+
+from prisme.runtime.cancellation import Cancellation
+from prisme.store.database import Database
+from prisme.store.errors import StoreError
+from prisme.store.loader import Loader
+from prisme.store.reader import Reader
+from prisme.store.write_connection import Held
+
+EVENT_TABLES: Final = ("pageviews", "events_custom", "file_downloads", "outbound_link_clicks")
+TABLES: Final = ("sessions", *EVENT_TABLES)
+# A transaction keeps 10 bytes for each row that it deletes, beside DuckDB's memory limit.
+STEP_VISITS: Final = 250_000
+_DEADLINE = 24 * 3600.0  # seconds
+_PARAMETER = re.compile(r"\$(\w+)")
+_CHOSEN = "cache.deletion"
+_REMAINDER, *_RENEW = (
+    text
+    for text in (importlib.resources.files("prisme.store") / "renew_visits.sql").read_text().split(";\n")
+    if text.strip()
+)
+_OF_STEP = f"session_uuid IN (SELECT session_uuid FROM {_CHOSEN} WHERE step = $step)"
+_OPEN = f"""
+SELECT CAST(session_uuid AS VARCHAR) FROM sessions SEMI JOIN {_CHOSEN} USING (session_uuid)
+WHERE (exit_timestamp > make_timestamp($active) AND entry_timestamp > make_timestamp($entry))
+    OR session_uuid IN (SELECT session_uuid FROM state.open_sessions)
+"""
+
+
+class Choice(NamedTuple):
+    """SQL conditions, with their `parameters`; None for any.
+
+    `of_visit` is on the rows of `sessions`. `of_any_row` has to hold for one row of a visit in any table. With
+    `of_path`, only the rows of `EVENT_TABLES` are meant for which it holds, without it whole visits.
+    """
+
+    of_visit: str | None
+    of_any_row: str | None
+    of_path: str | None
+    parameters: Mapping[str, Any]
+
+
+class Counts(NamedTuple):
+    """Rows deleted, by table, and visits of which something is left."""
+
+    rows: dict[str, int]
+    changed: int
+
+
+class Deletion:
+    """The visits that are chosen now; the table in memory is dropped when the `with` block ends."""
+
+    def __init__(self, database: Database, loader: Loader, choice: Choice, cancellation: Cancellation) -> None:
+        self._database = database
+        self._loader = loader
+        self._choice = choice
+        self._cancellation = cancellation
+
+    def __enter__(self) -> "Deletion":
+        self._drop()
+        conditions = [f"({one})" for one in self._list_conditions()]
+        query = f"""
+            CREATE TABLE {_CHOSEN} AS
+            SELECT session_uuid, (row_number() OVER (ORDER BY session_uuid) - 1) // {STEP_VISITS} AS step
+            FROM sessions WHERE {" AND ".join(conditions) or "true"}
+        """
+        try:
+            with self._read() as reader:
+                reader.keep(query, self._used_by(query))
+                self.visits = int(reader.keep(f"SELECT count(*) FROM {_CHOSEN}", {})[0][0])
+        except BaseException:
+            self._drop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._drop()
+
+    def count(self) -> Counts:
+        """What `steps` would delete now."""
+        path = self._choice.of_path
+        chosen = f"session_uuid IN (SELECT session_uuid FROM {_CHOSEN})"
+        with self._read() as reader:
+            rows = {}
+            for table in EVENT_TABLES:
+                query = f"SELECT count(*) FROM {table} WHERE {chosen} AND ({path or 'true'})"
+                rows[table] = int(reader.ask(query, self._used_by(query))[0][0])
+            changed = 0
+            if path:
+                left = _union(f"{chosen} AND NOT ({path})")
+                query = f"SELECT count(DISTINCT session_uuid) FROM ({left})"
+                changed = int(reader.ask(query, self._used_by(query))[0][0])
+        return Counts({"sessions": self.visits - changed, **rows}, changed)
+
+    def open_visits(self, active: int, entry: int) -> list[str]:
+        """The uuids of those that may be open: with an event after `active`, and begun after `entry` (microseconds)."""
+        with self._read() as reader:
+            return [uuid for (uuid,) in reader.ask(_OPEN, {"active": active, "entry": entry})]
+
+    def steps(self) -> Iterator[tuple[int, Counts]]:
+        """Delete. Gives, after each transaction, how many visits it was about and what it deleted."""
+        for step in range(-(-self.visits // STEP_VISITS)):
+            with _explaining(), self._loader.hold() as held, _interruptible(held, self._cancellation):
+                counts = self._delete(held, step)
+            yield min(STEP_VISITS, self.visits - step * STEP_VISITS), counts
+
+    def _delete(self, held: Held, step: int) -> Counts:
+        cursor = held.cursor
+        cursor.begin()
+        try:
+            rows = {table: self._delete_from(cursor, table, self._choice.of_path, step) for table in EVENT_TABLES}
+            changed = 0
+            if self._choice.of_path:
+                cursor.execute(_REMAINDER, {"step": step})
+                changed = _count(cursor, _RENEW[0])
+                rows["sessions"] = _count(cursor, _RENEW[1], {"step": step})
+                cursor.execute(_RENEW[2])
+            else:
+                rows["sessions"] = self._delete_from(cursor, "sessions", None, step)
+            cursor.execute(f"DELETE FROM state.open_sessions WHERE {_OF_STEP}", {"step": step})
+            held.commit()
+        except BaseException:
+            # After a failed commit or a fatal error nothing can be rolled back; the first error is the one to tell.
+            with contextlib.suppress(duckdb.Error):
+                cursor.rollback()
+            raise
+        return Counts({table: rows[table] for table in TABLES}, changed)
+
+    def _delete_from(self, cursor: duckdb.DuckDBPyConnection, table: str, condition: str | None, step: int) -> int:
+        query = f"DELETE FROM {table} WHERE {_OF_STEP} AND ({condition or 'true'})"
+        return _count(cursor, query, {"step": step, **self._used_by(query)})
+
+    def _list_conditions(self) -> Iterator[str]:
+        choice = self._choice
+        if choice.of_visit:
+            yield choice.of_visit
+        if choice.of_any_row:
+            rows = _union(choice.of_any_row, TABLES)
+            yield f"session_uuid IN (SELECT session_uuid FROM ({rows}))"
+        if choice.of_path:
+            yield f"session_uuid IN (SELECT session_uuid FROM ({_union(choice.of_path)}))"
+
+    def _used_by(self, query: str) -> dict[str, Any]:
+        """The parameters that a query names: DuckDB refuses any other."""
+        used = set(_PARAMETER.findall(query))
+        return {name: value for name, value in self._choice.parameters.items() if name in used}
+
+    def _read(self) -> Reader:
+        return Reader(self._database, _DEADLINE, cancellation=self._cancellation)
+
+    def _drop(self) -> None:
+        with contextlib.suppress(duckdb.Error), self._database.cursor() as cursor:
+            cursor.execute(f"DROP TABLE IF EXISTS {_CHOSEN}")
+
+
+def _union(condition: str, tables: tuple[str, ...] = EVENT_TABLES) -> str:
+    return " UNION ALL ".join(f"SELECT session_uuid FROM {table} WHERE {condition}" for table in tables)
+
+
+def _count(cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any] | None = None) -> int:
+    """The number of rows that a statement changes."""
+    row = cursor.execute(query, parameters or {}).fetchone()
+    return int(row[0]) if row else 0
+
+
+@contextlib.contextmanager
+def _interruptible(held: Held, cancellation: Cancellation) -> Iterator[None]:
+    stop = held.cursor.interrupt
+    cancellation.attach(stop)
+    try:
+        yield
+    finally:
+        cancellation.detach(stop)
+
+
+@contextlib.contextmanager
+def _explaining() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        cause = str(error).partition("\n")[0]
+        raise StoreError(f"the database cannot be changed now: {cause}. This step was undone") from error
