@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.load import BATCH, CUSTOM, HOME, LONG, PAGEVIEWS, STORED, Load, Report, check_visits, count
-from tests.process import Process
+from tests.process import Process, copy_data
 from tests.server import browser
 
 KILLS = 34 if LONG else 6
@@ -106,7 +106,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def crashed(killed: Path, tmp_path: Path) -> Iterator[Process]:
     """The server of a copy of that folder, which has not started."""
-    with Process(shutil.copytree(killed, tmp_path / "data"), eventstore_max_batch_timeout="1m") as server:
+    with Process(copy_data(killed, tmp_path / "data"), eventstore_max_batch_timeout="1m") as server:
         yield server
 
 
