@@ -238,9 +238,13 @@ def _mark(target: Target) -> Path:
     for path in (new, *target.files.values()):
         snapshot.sync(path)
     kept = _name_kept(folder, target.clock())
-    with snapshot.creating(folder / _MARKER) as part:
-        part.write_bytes(msgspec.json.encode(_Marker(kept.name, (folder / DATABASE).exists())))
-    new.rename(kept)
+    try:
+        with snapshot.creating(folder / _MARKER) as part:
+            part.write_bytes(msgspec.json.encode(_Marker(kept.name, (folder / DATABASE).exists())))
+        new.rename(kept)
+    except BaseException:
+        discard(folder)
+        raise
     return kept
 
 

@@ -135,6 +135,7 @@ STATES = [
     f"/dashboard/share?domain={ONE}",
     f"/dashboard?public={ONE}&embed=1&period=today&metric=bounce-rate&compare=none",
     *(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit")),
+    "/sql",
 ]
 
 
@@ -154,6 +155,16 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(visit: Open, path: str) -> Non
 def check_width(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page.locator("body").screenshot()
+
+
+def test_axe_finds_nothing_in_a_result_of_sql(visit: Open) -> None:
+    page = visit("/sql")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_role("img", name="visitors by day")).to_be_visible()
+    page.locator("details").first.locator("summary").click()
+    check_axe(page)
+    page.set_viewport_size({"width": 320, "height": 600})
+    check_width(page)
 
 
 @pytest.mark.parametrize("path", ["/login", "/setup", "/share?share=prshare_none"])
