@@ -152,9 +152,10 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     browsers = Browsers(control)
     limit = RequestLimit(deps.limiter, clock.steady, identifier)
     figure_deps = FigureDeps(source, goals, responses)
+    queries = QueryDeps(deps.queries, source, identifier, sql_pool)
     figures = {
         **stats_api.routes(StatsDeps(figure_deps, identifier, figures_pool)),
-        **mcp.routes(McpDeps(figure_deps, identifier, figures_pool)),
+        **mcp.routes(McpDeps(figure_deps, identifier, figures_pool, queries)),
     }
     others = limit.guard(
         {
@@ -176,7 +177,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
                 )
             ),
             **admin.routes(admin_deps),
-            **query_api.routes(QueryDeps(deps.queries, source, identifier, sql_pool)),
+            **query_api.routes(queries),
             **sql_page.routes(SqlDeps(PageDeps(templates, sql_pool, identifier), deps.queries, source)),
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
             **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),

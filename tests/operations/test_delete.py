@@ -101,7 +101,9 @@ def test_an_open_visit_that_lost_events_goes_on_as_a_new_one(tmp_path: Path) -> 
         view(server, "http://example.com/a", "")
         view(server, "http://example.com/b", "http://example.com/a")
         view(server, "http://other.example/", "")
+        assert count_pageviews(server) == 3
         deleted = deleter_of(server)(path="/a")
+        assert count_pageviews(server) == 2, "no figure of before is shown"
         assert (deleted.rows["pageviews"], deleted.rows["sessions"], deleted.changed) == (1, 0, 1)
         view(server, "http://example.com/c", "http://example.com/b")
         view(server, "http://other.example/2", "http://other.example/")
@@ -192,6 +194,13 @@ def delete(context: Context, **arguments: Any) -> Deleted:
     result = Operations(context).perform("delete", arguments, Job())
     assert isinstance(result, Deleted)
     return result
+
+
+def count_pageviews(server: LiveServer) -> int:
+    """What the dashboard and the API show."""
+    server.settle()
+    answer = server.http.get("/api/v1/stats/pageviews?from=now-1h", headers=server.make_token())
+    return int(sum(answer.json()["values"]))
 
 
 def as_arguments(one: dict[str, Any]) -> dict[str, Any]:
