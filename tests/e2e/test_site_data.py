@@ -73,7 +73,14 @@ def test_pages_are_deleted_after_a_question(server: LiveServer, ada: httpx.Clien
     assert page(site) in ada.get(f"/site?host={site}").text
     asked = ada.post(page(site), data={"do": "delete", "path": "/drafts/*", "visitor": "", "before": ""})
     assert asked.status_code == 200
-    for text in ("Sessions: 0", "Pageviews: 2", "Events: 0", "Other sessions that lose a part: 1"):
+    assert 'value="/drafts/*">\n<label' in asked.text, "the form still shows what was typed"
+    for text in (
+        "On these pages: /drafts/*",
+        "Sessions: 0",
+        "Pageviews: 2",
+        "Events: 0",
+        "Other sessions that lose a part: 1",
+    ):
         assert text in asked.text
     assert len(paths(server, site)) == 3, "asking deletes nothing"
     done = ada.post(page(site), data=fields_of(asked.text))
@@ -90,7 +97,8 @@ def test_a_visitor_is_deleted_and_the_audit_log_does_not_know_the_id(server: Liv
     nothing = ada.post(page(site), data={"do": "delete", "visitor": "nobody"})
     assert "Nothing matches" in ada.get(nothing.headers["location"]).text
     asked = ada.post(page(site), data={"do": "delete", "visitor": "m-1", "before": "2999-01-01"})
-    assert "Sessions: 1" in asked.text
+    for text in ("Sessions: 1", "Visitor id: m-1", "Began before: 2999-01-01 (UTC)"):
+        assert text in asked.text
     assert ada.post(page(site), data=fields_of(asked.text)).status_code == 303
     assert paths(server, site) == []
     *what, detail = audited(server)
