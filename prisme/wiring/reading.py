@@ -34,7 +34,6 @@ from prisme.web.api import query as query_api
 from prisme.web.api import stats as stats_api
 from prisme.web.api.admin import AdminApiDeps
 from prisme.web.api.mcp_methods import McpDeps
-from prisme.web.api.query import QueryDeps
 from prisme.web.api.stats import StatsDeps
 from prisme.web.authentication import Authenticator
 from prisme.web.badge import BadgeDeps
@@ -70,6 +69,7 @@ from prisme.web.pages.sql import SqlDeps
 from prisme.web.pages.templates import Templates
 from prisme.web.pages.viewer import DashboardDeps
 from prisme.web.password_check import PasswordChecker
+from prisme.web.query_deps import QueryDeps
 from prisme.web.request_limit import RequestLimit
 from prisme.web.routing import Methods
 from prisme.web.script_requests import ScriptRequests

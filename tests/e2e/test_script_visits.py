@@ -30,7 +30,7 @@ def prisme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 DELAYS = {"jitter": jittery(0.08), **({"delay": steady(0.08)} if LONG else {})}
 
 
-@pytest.fixture(scope="module", params=list(DELAYS.values()), ids=list(DELAYS))
+@pytest.fixture(scope="module", params=[*DELAYS.values()], ids=[*DELAYS])
 def sites(prisme: LiveServer, request: pytest.FixtureRequest) -> Iterator[Sites]:
     """Sites whose pages reach Prisme over a slow connection."""
     with SlowProxy(prisme.port, request.param) as proxy, Sites(proxy.url) as served:

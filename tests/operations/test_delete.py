@@ -113,6 +113,22 @@ def test_an_open_visit_that_lost_events_goes_on_as_a_new_one(tmp_path: Path) -> 
         assert server.rows("SELECT count(*) FROM state.open_sessions") == [(2,)]
 
 
+def test_a_visit_with_two_ids(tmp_path: Path) -> None:
+    with LiveServer(tmp_path) as server:
+        rows, delete_now = "SELECT path, visitor_id FROM pageviews", deleter_of(server)
+        view(server, "http://example.com/x", "", visitor="m-1")
+        view(server, "http://example.com/w", "http://example.com/x", visitor="m-2")
+        view(server, "http://example.com/y", "http://example.com/w", visitor="m-5")
+        assert server.rows("SELECT visitor_id, pageviews FROM sessions") == [("m-5", 3)]
+        assert delete_now(path="/y").changed == 1
+        assert server.rows("SELECT visitor_id, exit_path FROM sessions") == [("m-2", "/w")]
+        view(server, "http://example.com/z", "http://example.com/x", visitor="m-3")
+        view(server, "http://example.com/z", "http://example.com/z", visitor="m-4")
+        assert delete_now(visitor="m-3", path="/x").is_nothing
+        assert delete_now(visitor="m-3").rows["pageviews"] == 2, "the one that was m-4's, too"
+        assert server.rows(f"{rows} ORDER BY path") == [("/w", "m-2"), ("/x", "m-1")]
+
+
 def test_pageviews_under_way_are_stored_or_deleted_once(tmp_path: Path) -> None:
     options = {"trust_proxy": "true", "eventstore_max_batch_timeout": "1s"}
     with LiveServer(tmp_path, origins="kept.example,deleted.example", **options) as server:

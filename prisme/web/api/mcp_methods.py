@@ -15,11 +15,11 @@ from prisme.web.api import mcp_sql
 from prisme.web.api.json_rpc import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Error, Message
 from prisme.web.api.mcp_revisions import MODERN, SERVER_INFO, SUPPORTED, complete, negotiate
 from prisme.web.api.mcp_tools import TOOLS, Tool
-from prisme.web.api.query import QueryDeps
 from prisme.web.cors import allow_origin
 from prisme.web.figure_answers import FigureDeps, Question, answer
 from prisme.web.identification import Identifier
 from prisme.web.parsed_request import ParsedRequest
+from prisme.web.query_deps import QueryDeps
 from prisme.web.request import Request
 from prisme.web.responses import Header
 from prisme.web.worker_pool import WorkerPool

@@ -11,8 +11,8 @@ from prisme.store.errors import SqlError, UnavailableError
 from prisme.store.sql_formats import JsonEncoder
 from prisme.store.sql_runner import Limits
 from prisme.web.api.mcp_tools import MOST_BYTES
-from prisme.web.api.query import QueryDeps
 from prisme.web.parsed_request import ParsedRequest
+from prisme.web.query_deps import QueryDeps
 
 NAME: Final = "query"
 MOST_ROWS: Final = 1000
