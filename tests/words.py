@@ -23,6 +23,8 @@ _KEYWORDS: Final[dict[str, tuple[int, ...] | None]] = {
 _METHODS: Final = [
     ("cli/**.py", "ignore"),
     ("operations/**.py", "ignore"),
+    ("store/backup.py", "ignore"),
+    ("store/restoration.py", "ignore"),
     ("web/api/**.py", "ignore"),
     ("web/figure_answers.py", "ignore"),
     ("**.py", "python"),

@@ -24,6 +24,10 @@ class Retention:
         """The rule of a site by its name, None if it has none. Raises NotFoundError."""
         return read_rules(self._control).get(self._sites.find(site).name)
 
+    def read(self) -> Rules:
+        """The rules of all sites that have one."""
+        return read_rules(self._control)
+
     def save(self, by: Grant, site: str, days: int | None, now: int) -> None:
         """Set or remove the rule of a site. A site that is removed keeps it, as its figures stay.
 

@@ -223,13 +223,17 @@ class SiteList:
 
     def _check_alias_of(self, connection: Connection, alias: str, site: str) -> None:
         if alias in self._aliases:
-            raise AccessError("{alias} is from the option aliases: remove it there, and restart Prisme", alias=alias)
+            raise AccessError(
+                "{alias} is from the option aliases: remove it there, and reload the configuration", alias=alias
+            )
         if _find_site(connection, alias) != site:
             raise NotFoundError("{alias} is not an alias of {site}", alias=alias, site=site)
 
     def _explain_absence(self, name: str) -> AccessError:
         if name in self._origins:
-            return AccessError("{name} is from the option origins: remove it there, and restart Prisme", name=name)
+            return AccessError(
+                "{name} is from the option origins: remove it there, and reload the configuration", name=name
+            )
         return NotFoundError("there is no site {name}", name=name)
 
 

@@ -8,12 +8,16 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
-    """`name` is the label in metrics; the client gets `status`, `reason` and `retry_after` (seconds, 0 for none)."""
+    """`name` is the label in metrics; the client gets `status`, `reason` and `retry_after` (seconds, 0 for none).
+
+    `logged` is what the access log has in place of a reason that may quote what is stored.
+    """
 
     name: str
     status: int
     reason: str
     retry_after: int = 0
+    logged: str = ""
 
     def with_reason(self, reason: str) -> "Refusal":
         """The same refusal with another reason. Control characters in it are replaced, as it may quote the client."""
@@ -69,7 +73,7 @@ TOO_MANY_ATTEMPTS = Refusal("too_many_attempts", 429, "too many wrong passwords:
 SQL_NOT_ALLOWED = Refusal(
     "sql_not_allowed", 403, "SQL is for admins, and for tokens with the scope query, which see all sites"
 )
-SQL_INVALID = Refusal("sql_invalid", 400, "the SQL cannot be answered")
+SQL_INVALID = Refusal("sql_invalid", 400, "the SQL cannot be answered", logged="the SQL cannot be answered")
 QUESTION_INVALID = Refusal("question_invalid", 400, "invalid parameter")
 NOT_ACCEPTABLE = Refusal(
     "not_acceptable", 406, "the response is JSON: send Accept: application/json, text/event-stream"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import msgspec
 
 from prisme.base.errors import InputError
-from prisme.cli.operate import Operator, add_folder, run_command
+from prisme.cli.operate import Operator, UsageError, add_folder, run_command
 from prisme.cli.parser import Parser
 from prisme.cli.progress import progress_bar
 from prisme.runtime.local_socket import Progress
@@ -45,7 +45,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("target", metavar="FILE|FOLDER", type=Path, help="where to write it")
+    parser.add_argument("target", metavar="FILE|FOLDER", help="where to write it")
     parser.add_argument(
         "--keep", metavar="N", type=_parse_count, help="remove all but the latest N backups of the folder afterwards"
     )
@@ -63,36 +63,39 @@ def _parse_count(text: str) -> int:
 
 
 def _do(flags: argparse.Namespace, config: "Config") -> None:
-    target: Path = flags.target
+    target = Path(flags.target)
     is_folder = target.is_dir()
+    if flags.target.endswith("/") and not is_folder:
+        raise InputError(f"there is no folder {target}: create it first")
     if flags.keep is not None and not is_folder:
-        raise InputError(f"--keep is for a folder, and {target} is none")
+        raise UsageError(f"--keep is for a folder, and {target} is none")
     if not is_folder and target.exists():
         if not flags.check:
             raise InputError(f"{target} is there already: choose another name, or check it with --check")
         _tell(flags, target, check_archive(target, flags), "checked", [])
         return
-    path, manifest = _make(flags, config, is_folder)
+    path, manifest = _make(flags, config, target)
     removed = _remove_old(target, flags.keep) if flags.keep is not None else []
     _tell(flags, path, manifest, "written and checked" if flags.check else "written", removed)
 
 
-def _make(flags: argparse.Namespace, config: "Config", is_folder: bool) -> tuple[Path, "Manifest"]:
+def _make(flags: argparse.Namespace, config: "Config", target: Path) -> tuple[Path, "Manifest"]:
     """Write a new file; it is there only once it is whole, and checked."""
     from prisme.operations.backup import Arguments
     from prisme.store import snapshot
     from prisme.store.archive import Manifest
 
-    parent: Path = flags.target if is_folder else flags.target.parent
+    is_folder = target.is_dir()
+    parent = target if is_folder else target.parent
     if not parent.is_dir():
-        raise InputError(f"there is no folder {parent}")
-    with _part(parent if is_folder else flags.target) as part:
+        raise InputError(f"there is no folder {parent}: create it first")
+    with _part(target) as part:
         with part.open("r+b") as file:
             manifest = Operator(config, not flags.quiet).run("backup", Arguments(), Manifest, _Receiver(file, parent))
         if flags.check:
             check_archive(part, flags)
         name = f"prisme-{manifest.taken.replace(':', '')}.tar"
-        path = parent / name if is_folder else flags.target
+        path = parent / name if is_folder else target
         snapshot.settle(part, path)
     return path, manifest
 

@@ -32,6 +32,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="also where that is less than a twentieth of the file, so that no byte of a deleted row stays in it",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
     add_folder(parser)
     return parser
 
@@ -39,8 +40,10 @@ def make_parser() -> argparse.ArgumentParser:
 def _do(flags: argparse.Namespace, config: "Config") -> None:
     from prisme.operations.compact import Arguments, Compaction
 
-    found = Operator(config).run("compact", Arguments(flags.dry_run, flags.always), Compaction)
+    found = Operator(config, not flags.quiet).run("compact", Arguments(flags.dry_run, flags.always), Compaction)
     if flags.json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
-    else:
+    elif not flags.quiet:
         print(describe(found))
+        if not (found.is_done or flags.dry_run):
+            print("nothing was done, as that is less than a twentieth of it; --always does it all the same")

@@ -3,13 +3,12 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from prisme.base.errors import InputError
 from prisme.cli.access import system_user
-from prisme.cli.operate import Operator, add_folder, confirm, run_command
+from prisme.cli.operate import Operator, UsageError, add_folder, confirm, run_command
 from prisme.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -47,6 +46,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--dry-run", action="store_true", help="only show what would be deleted")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument("--no-compact", action="store_true", help="do not make the file smaller afterwards")
     add_folder(parser)
     return parser
@@ -57,20 +57,18 @@ def _do(flags: argparse.Namespace, config: "Config") -> None:
 
     arguments = Arguments(flags.site, flags.path, flags.visitor, flags.before, dry_run=True)
     if arguments == Arguments(dry_run=True):
-        raise InputError("say what to delete: --site, --path, --visitor, --before, or several of these")
-    operator = Operator(config)
-    if flags.json and (flags.yes or flags.dry_run):
-        found = operator.run("delete", _confirmed(arguments, None, flags), Deleted)
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
-        return
-    found = operator.run("delete", arguments, Deleted)
-    _print(found, is_done=False)
-    if flags.dry_run or found.is_nothing:
-        return
-    if confirm("Delete them?", flags.yes):
-        _print(operator.run("delete", _confirmed(arguments, found.before, flags), Deleted), is_done=True)
-    else:
-        print("nothing was deleted")
+        raise UsageError("say what to delete: --site, --path, --visitor, --before, or several of these")
+    operator = Operator(config, not flags.quiet)
+    before = None
+    if not (flags.yes or flags.dry_run):
+        found = operator.run("delete", arguments, Deleted)
+        if found.is_nothing:
+            _tell(found, flags)
+            return
+        _print(found, is_done=False, file=sys.stderr if flags.json else sys.stdout)
+        confirm("Delete them?", yes=False)
+        before = found.before
+    _tell(operator.run("delete", _confirmed(arguments, before, flags), Deleted), flags)
 
 
 def _confirmed(arguments: "Arguments", before: str | None, flags: argparse.Namespace) -> "Arguments":
@@ -85,20 +83,27 @@ def _confirmed(arguments: "Arguments", before: str | None, flags: argparse.Names
     )
 
 
-def _print(deleted: "Deleted", is_done: bool) -> None:
-    if deleted.is_nothing:
-        print("nothing matches")
+def _tell(deleted: "Deleted", flags: argparse.Namespace) -> None:
+    if deleted.fault:
+        print(f"prisme: the file is as large as before: {deleted.fault}", file=sys.stderr)
+    if flags.json:
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(deleted)) + b"\n")
+    elif flags.quiet:
         return
-    for table, count in deleted.rows.items():
-        print(f"{table:<21} {count:>14,} rows")
-    if deleted.changed:
-        print(f"{'other visits':<21} {deleted.changed:>14,} {'lost' if is_done else 'lose'} a part of their events")
-    if is_done:
-        print("deleted")
+    elif deleted.is_nothing:
+        print("nothing matches")
+    else:
+        _print(deleted, not flags.dry_run, sys.stdout)
         if deleted.compaction is not None:
             print(describe(deleted.compaction))
-        if deleted.fault:
-            print(f"prisme: the file is as large as before: {deleted.fault}", file=sys.stderr)
+
+
+def _print(deleted: "Deleted", is_done: bool, file: TextIO) -> None:
+    for table, count in deleted.rows.items():
+        print(f"{table:<21} {count:>14,} rows{' deleted' if is_done else ''}", file=file)
+    if deleted.changed:
+        part = f"{'lost' if is_done else 'lose'} a part of their events"
+        print(f"{'other visits':<21} {deleted.changed:>14,} {part}", file=file)
 
 
 def describe(compaction: "Compaction") -> str:

@@ -56,8 +56,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="where to write; created where it is missing")
     parser.add_argument("--since", metavar="MONTH", help="the first month, such as 2026-11; default: all")
     add_folder(parser)
-    parser.add_argument("--json", action="store_true", help="print what was written as JSON")
-    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
     return parser
 
 
@@ -72,7 +72,11 @@ def _do(flags: argparse.Namespace, config: "Config") -> None:
         target.drop_part()
     removed = target.finish(done.names, done.schema_version, arguments.since)
     if flags.json:
-        sys.stdout.buffer.write(msgspec.json.encode({"written": target.written, "removed": removed}) + b"\n")
+        sys.stdout.buffer.write(
+            msgspec.json.format(msgspec.json.encode({"written": target.written, "removed": removed})) + b"\n"
+        )
+        return
+    if flags.quiet:
         return
     rows = sum(file.rows for file in target.written)
     unchanged = len(done.names) - len(target.written)

@@ -66,7 +66,7 @@ def make_geoip_parser() -> argparse.ArgumentParser:
     update.add_argument(
         "--from", dest="source", required=True, metavar="FILE", help="an .mmdb file, or a .gz, .tar or .tar.gz of one"
     )
-    update.add_argument("--yes", action="store_true", help="ask nothing")
+    update.add_argument("--yes", action="store_true", help="do not ask")
     show = commands.add_parser(
         "show", help="show which database is used", description="Show which database is used, and what it has."
     )
@@ -136,8 +136,8 @@ def _ask(flags: argparse.Namespace, config: "Config", new: "GeoFile") -> None:
             reasons.append(f"{new.path} is of {show_day(new.built)}, the file in use of {show_day(old.built)}.")
         if missing:
             reasons.append(f"{new.path} has no {' and '.join(missing)}, the file in use has.")
-    if reasons and not confirm(" ".join([*reasons, "Replace it?"]), flags.yes):
-        raise InputError("nothing was changed")
+    if reasons:
+        confirm(" ".join([*reasons, "Replace it?"]), flags.yes)
 
 
 @contextlib.contextmanager

@@ -125,7 +125,8 @@ def _run_without_command(words: list[str]) -> int:
         parser.print_help()
         return 0
     word = unknown[0].partition("=")[0]
-    known = {name: name.removeprefix("--").replace("-", "_") for name in (*COMMANDS, "--help", "--version")}
+    names = ("--help", "--version") if word.startswith("-") else COMMANDS
+    known = {name: name.removeprefix("--").replace("-", "_") for name in names}
     suggestion = suggest(word, known)
     if word.startswith("-"):
         hint = suggestion or f"; write the command first, as in `prisme serve {word}`"

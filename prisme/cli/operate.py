@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from prisme.runtime.config import Config
 
 Result = TypeVar("Result")
+
+
+class UsageError(InputError):
+    """The flags do not go together."""
+
+
 _UPLOAD_BYTES = 1 << 18
 
 
@@ -156,13 +162,20 @@ def add_folder(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def confirm(question: str, yes: bool) -> bool:
-    """Ask on the terminal; `yes` answers for it. Raises InputError where nobody can answer."""
+def confirm(question: str, yes: bool) -> None:
+    """Ask on the terminal; `yes` answers for it. Raises InputError where the answer is no, or nobody can answer."""
     if yes:
-        return True
+        return
     if not sys.stdin.isatty():
         raise InputError(f"{question} There is no terminal to ask on: use --yes")
-    return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # standard output may be a pipe
+            answer = input(f"{question} [y/N] ")
+    except EOFError:  # Ctrl-D
+        print(file=sys.stderr)
+        answer = ""
+    if answer.strip().lower() not in {"y", "yes"}:
+        raise InputError("nothing was changed")
 
 
 def run_command(
@@ -182,21 +195,30 @@ def run_command(
         print("\n".join(["prisme: the configuration is invalid:", *error.messages]), file=sys.stderr)
         return 2
     os.umask(0o077)
-    with _errors_told() as code:
+    with _errors_told(parser) as code:
         code.append(do(flags, config) or 0)
     return code[-1]
 
 
+def describe(error: Exception) -> str:
+    """The message of an error, of files without its number."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
 @contextlib.contextmanager
-def _errors_told() -> Iterator[list[int]]:
+def _errors_told(parser: argparse.ArgumentParser) -> Iterator[list[int]]:
     codes: list[int] = []
     try:
         yield codes
     except BrokenPipeError:  # of `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         codes.append(0)
+    except UsageError as error:
+        parser.error(str(error))
     except (InputError, OSError, ValueError) as error:  # ValueError: bytes that are not UTF-8
-        print(f"prisme: {error}", file=sys.stderr)
+        print(f"prisme: {describe(error)}", file=sys.stderr)
         codes.append(1)
     except KeyboardInterrupt:
         print("\nprisme: cancelled", file=sys.stderr)

@@ -31,7 +31,7 @@ def progress_bar(wanted: bool = True) -> Iterator[Callable[[Progress], None]]:
         transient=True,
     )
     with bars:
-        task = bars.add_task("", total=None, amount="")
+        task = bars.add_task("working", total=None, amount="")
 
         def show(progress: Progress) -> None:
             bars.update(

@@ -1,13 +1,13 @@
 """`prisme query`: answers questions in SQL, one or, at a prompt, many."""
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from prisme.base.errors import InputError
-from prisme.cli.operate import Operator, add_folder, run_command
+from prisme.cli.operate import Operator, UsageError, add_folder, run_command
 from prisme.cli.parser import Parser
 from prisme.runtime.terminal import is_terminal
 
@@ -43,19 +43,37 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--file", metavar="FILE", help="a file with the SQL")
     add_folder(parser)
     parser.add_argument("--format", choices=["table", "csv", "json", "parquet"], default="table", help="default: table")
+    parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
     parser.add_argument("--output", metavar="FILE", help="where to write the result; default: standard output")
     parser.add_argument(
-        "--deadline", type=float, default=_DEADLINE, metavar="SECONDS", help="stop after so long; default: 60"
+        "--deadline", type=_parse_seconds, default=_DEADLINE, metavar="SECONDS", help="stop after so long; default: 60"
     )
     parser.add_argument(
-        "--max-rows", type=int, default=_ROWS, metavar="N", help="print at most so many; default: 10000"
+        "--max-rows", type=_parse_count, default=_ROWS, metavar="N", help="print at most so many; default: 10000"
     )
     return parser
 
 
+def _parse_seconds(text: str) -> float:
+    from prisme.operations.query import MOST_SECONDS
+
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) <= MOST_SECONDS:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds up to {MOST_SECONDS:,}")
+
+
+def _parse_count(text: str) -> int:
+    from prisme.operations.query import MOST_ROWS
+
+    if text.isdecimal() and 1 <= int(text) <= MOST_ROWS:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of rows from 1 to {MOST_ROWS:,}")
+
+
 def _do(flags: argparse.Namespace, config: "Config") -> None:
     if flags.sql is not None and flags.file is not None:
-        raise InputError("give the SQL or --file, not both")
+        raise UsageError("give the SQL or --file, not both")
     operator = Operator(config)
     if flags.sql is None and flags.file is None and is_terminal(_STDIN):
         from prisme.cli.query_prompt import converse
@@ -79,7 +97,7 @@ def answer(operator: Operator, sql: str, flags: argparse.Namespace) -> None:
     from prisme.operations import query
 
     if flags.format == "parquet" and flags.output is None and is_terminal(_STDOUT):
-        raise InputError("a Parquet file is no text for a terminal: use --output FILE")
+        raise UsageError("a Parquet file is no text for a terminal: use --output FILE")
     as_: Literal["json", "csv", "parquet"] = "json" if flags.format == "table" else flags.format
     body = bytearray()
     done = operator.run(

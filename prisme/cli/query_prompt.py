@@ -13,16 +13,19 @@ from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
 from prisme.base.errors import InputError
-from prisme.cli.operate import Operator
+from prisme.cli.operate import Operator, describe
 from prisme.operations import query
 from prisme.store.sql_functions import FUNCTIONS, KEYWORDS, TABLE_FUNCTIONS, TYPES
 
 _LEAVE: Final = frozenset({"exit", "quit", "\\q"})
 _HELP: Final = frozenset({"help", "\\h", "?"})
 _ABOUT: Final = """\
-End a query with a semicolon. Tab completes, the arrow keys bring earlier queries back, Ctrl-C stops a query, Ctrl-D or
-`exit` leaves. DESCRIBE sessions; shows the columns of a table; SUMMARIZE pageviews; what is in them.
-The tables: sessions, pageviews, events_custom, file_downloads, outbound_link_clicks."""
+End a query with a semicolon. Tab completes, the arrow keys bring earlier
+queries back, Ctrl-C stops a query, Ctrl-D or `exit` leaves.
+  DESCRIBE sessions;    the columns of a table
+  SUMMARIZE pageviews;  what is in them
+The tables are sessions, pageviews, events_custom, file_downloads and
+outbound_link_clicks."""
 
 
 class SqlCompleter(Completer):
@@ -84,8 +87,8 @@ def is_complete(text: str) -> bool:
 def _answer_one(answer: Callable[[str], None], text: str) -> None:
     try:
         answer(text)
-    except (InputError, OSError) as error:
-        print(f"prisme: {error}", file=sys.stderr)
+    except (InputError, OSError, ValueError) as error:
+        print(f"prisme: {describe(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         print("prisme: cancelled", file=sys.stderr)
 

@@ -40,6 +40,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "tables": Operation(query.NoArguments, query.describe_tables),
 }
 
+# What runs daily mostly takes less.
+_PATIENCE: Final = 1.0  # seconds
+
 # What an operation may raise for a reason outside of Prisme.
 EXPECTED: Final = (InputError, StoreError, UnavailableError, OSError)
 
@@ -87,7 +90,7 @@ class Operations:
 
     @contextlib.contextmanager
     def _alone_with(self, name: str) -> Iterator[None]:
-        if not self._alone.acquire(blocking=False):
+        if not self._alone.acquire(timeout=_PATIENCE):
             raise InputError(f"the server is busy with `{self._running}`: try again when that has ended")
         try:
             self._running = name

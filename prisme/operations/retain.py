@@ -60,6 +60,7 @@ def _choose(context: Context, arguments: Arguments, job: Job) -> Choice | None:
             rules[arguments.site] = arguments.days
     if not any((context.config.retention_days, *rules.values())):
         return None
+    context.settle()  # it may have the first events of a domain
     with Reader(context.database, _DEADLINE, cancellation=job.cancellation) as reader:
         domains = [domain for (domain,) in reader.ask("SELECT DISTINCT domain FROM sessions", {})]
     by_days: dict[int, list[str]] = defaultdict(list)

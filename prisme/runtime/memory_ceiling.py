@@ -9,39 +9,41 @@ from pathlib import Path
 _STATUS = Path("/proc/self/status")
 
 
-class MemoryCeiling:
-    """While any block under it runs, the process may grow by `extra` bytes; beyond that, allocations fail.
+class _Ceiling:
+    """The limit of this process: how many blocks are under it, and what it was before the first."""
+
+    lock = threading.Lock()
+    blocks = 0
+    before = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+
+
+@contextlib.contextmanager
+def memory_ceiling(extra: int) -> Iterator[None]:
+    """While the block runs, the process may grow by `extra` bytes; beyond that, allocations fail.
 
     That is for all threads, so `extra` has to be more than they need: work that runs into it fails by its own large
-    allocation, where the kernel would have killed the process. macOS has no such limit.
+    allocation, where the kernel would have killed the process. Of blocks at the same time, the first one's limit holds.
+    macOS has no such limit.
     """
+    with _Ceiling.lock:
+        _Ceiling.blocks += 1
+        if _Ceiling.blocks == 1:
+            _Ceiling.before = resource.getrlimit(resource.RLIMIT_DATA)
+            _lower(extra)
+    try:
+        yield
+    finally:
+        with _Ceiling.lock:
+            _Ceiling.blocks -= 1
+            if not _Ceiling.blocks:
+                resource.setrlimit(resource.RLIMIT_DATA, _Ceiling.before)
 
-    def __init__(self, extra: int) -> None:
-        self._extra = extra
-        self._lock = threading.Lock()
-        self._blocks = 0
-        self._before = resource.getrlimit(resource.RLIMIT_DATA)
 
-    @contextlib.contextmanager
-    def hold(self) -> Iterator[None]:
-        with self._lock:
-            self._blocks += 1
-            if self._blocks == 1:
-                self._lower()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._blocks -= 1
-                if not self._blocks:
-                    resource.setrlimit(resource.RLIMIT_DATA, self._before)
-
-    def _lower(self) -> None:
-        self._before = soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        used = _data_bytes()
-        ceiling = used + self._extra
-        if used and (soft == resource.RLIM_INFINITY or ceiling < soft):
-            resource.setrlimit(resource.RLIMIT_DATA, (ceiling, hard))
+def _lower(extra: int) -> None:
+    soft, hard = _Ceiling.before
+    used = _data_bytes()
+    if used and (soft == resource.RLIM_INFINITY or used + extra < soft):
+        resource.setrlimit(resource.RLIMIT_DATA, (used + extra, hard))
 
 
 def _data_bytes() -> int:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from prisme.runtime.intermediaries import INTERMEDIARIES
 from prisme.runtime.network_types import ADDRESS, ALIASES, HEADER, HOSTS, LISTENER, ORIGINS, REFERRERS
 from prisme.runtime.number_types import PORT, THREADS, duration, memory, size, whole_number
 from prisme.runtime.option_type import OptionType
@@ -65,56 +66,6 @@ CONFIG_HELP = "The configuration file; default: prisme.toml in the current folde
 
 # Options of older versions, and why they were removed: setting one is logged.
 REMOVED = {"api_events_timeout": "events no longer wait for their pageview"}
-
-# Payment and log-in pages that send visitors back during a visit, so they are not the source of one.
-# Hosts that also have pages of general interest (github.com, www.facebook.com, www.klarna.com) are left out.
-_INTERMEDIARIES = (
-    # payment
-    "checkout.stripe.com",
-    "buy.stripe.com",
-    "hooks.stripe.com",
-    "invoice.stripe.com",
-    "*.paypal.com",
-    "pay.klarna.com",
-    "payments.klarna.com",
-    "checkout.klarna.com",
-    "checkoutshopper-live.adyen.com",
-    "checkout.shopify.com",
-    "pay.shopify.com",
-    "pay.google.com",
-    "pay.amazon.com",
-    "payments.amazon.com",
-    "www.mollie.com",
-    "pay.gocardless.com",
-    "checkout.paddle.com",
-    "buy.paddle.com",
-    "checkout.razorpay.com",
-    "api.razorpay.com",
-    "secure.worldpay.com",
-    "secure.payu.com",
-    "secure.przelewy24.pl",
-    "www.sofort.com",
-    "*.cardinalcommerce.com",
-    # log-in
-    "accounts.google.com",
-    "appleid.apple.com",
-    "login.microsoftonline.com",
-    "login.live.com",
-    "login.yahoo.com",
-    "login.salesforce.com",
-    "accounts.shopify.com",
-    "id.twitch.tv",
-    "oauth.vk.com",
-    "id.vk.com",
-    "oauth.yandex.ru",
-    "passport.yandex.ru",
-    "*.b2clogin.com",
-    "*.ciamlogin.com",
-    "*.auth0.com",
-    "*.okta.com",
-    "*.onelogin.com",
-    "*.amazoncognito.com",
-)
 
 _SERVER = "Server"
 _PROXY = "Reverse proxy"
@@ -272,7 +223,7 @@ OPTIONS = (
         _VISITS,
         "ignored_referrers",
         REFERRERS,
-        ",".join(_INTERMEDIARIES),
+        ",".join(INTERMEDIARIES),
         "Hosts that are never the source of a visit, such as payment and log-in providers: when they send a visitor "
         "back, the visit continues. A value replaces the whole default list; empty ignores no host.",
         reloads=True,

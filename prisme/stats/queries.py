@@ -68,7 +68,7 @@ class Stats:
         return Conditions(filters, start, end, self.allowed)
 
     def update_arrivals(self) -> None:
-        """Name all arrivals, once for a transaction: before it reads any table of `cache`."""
+        """Name all arrivals, once for a transaction: before it reads their table."""
         if not self._has_arrivals:
             update_arrivals(self.reader)
             self._has_arrivals = True
@@ -77,7 +77,6 @@ class Stats:
         """Return the rows of a query that names parameters of the conditions."""
         if TABLE in query:
             self.update_arrivals()
-            self.reader.has_read_cache = True
         return self.reader.ask(query, conditions.used_by(query))
 
     def series(self, names: Collection[str], filters: Filters, span: Span) -> dict[str, Series]:

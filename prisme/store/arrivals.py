@@ -24,9 +24,11 @@ WHERE entry_timestamp >= make_timestamp($start)
     AND strlen(referrer_domain) + strlen(utm_source) + strlen(utm_medium) <= $longest
 GROUP BY ALL ORDER BY count(*) DESC LIMIT $most
 """
-# Also made for an empty database, so that every reader sees it.
-TABLE: Final = "cache.arrivals"
+# In a database of its own: a reader sees no tables of a database that are made after it first read one there, and those
+# of `cache` are made while figures are counted, perhaps by source.
+TABLE: Final = "names.arrivals"
 CREATE: Final = f"""
+ATTACH ':memory:' AS names;
 CREATE TABLE {TABLE} (
     referrer VARCHAR, utm VARCHAR, medium VARCHAR, click VARCHAR, source VARCHAR, channel VARCHAR
 )

@@ -43,7 +43,8 @@ class Database:
     """The events' file, in the newest schema. Only one process can have it open.
 
     `read_cursors` are those of queries under way, which `stopping` ends; `load_log` says what loads changed,
-    `arrivals` how visits came. Tables in the attached database `cache` exist in memory only. Raises StoreError.
+    `arrivals` how visits came. Tables in the attached databases `cache` and `names` exist in memory only. Raises
+    StoreError.
     """
 
     def __init__(self, path: Path, limits: Limits, temporary: Path, log: logging.Logger = _LOG) -> None:

@@ -26,6 +26,7 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "max_expression_depth": 250,
     "lock_configuration": True,
 }
+_CLASS = re.compile(r"\A[A-Z][A-Za-z ]+ Error: ")
 _ONLY_SELECT = "a query is one SELECT, WITH, FROM, VALUES, DESCRIBE or SUMMARIZE: nothing can be changed or called"
 
 
@@ -90,8 +91,8 @@ def _without_end(text: str) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of DuckDB's message, without the lines of the query below it."""
-    return str(error).partition("\n")[0]
+    """The first line of DuckDB's message, without the class of the error and the lines of the query below it."""
+    return _CLASS.sub("", str(error).partition("\n")[0])
 
 
 def _check_size(text: str) -> None:

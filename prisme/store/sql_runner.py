@@ -12,7 +12,7 @@ from typing import NamedTuple
 import duckdb
 
 from prisme.runtime.cancellation import Cancellation
-from prisme.runtime.memory_ceiling import MemoryCeiling
+from prisme.runtime.memory_ceiling import memory_ceiling
 from prisme.store.connection import STAGED
 from prisme.store.database import Database
 from prisme.store.errors import BusySqlError, LateError, LateSqlError, SqlError, StoppedError
@@ -78,7 +78,7 @@ class SqlRunner:
         self._temporary = temporary
         self._guard = SqlGuard()
         self._turn = threading.Lock()
-        self._ceiling = MemoryCeiling(2 * database.limits.memory + _MORE_BYTES)
+        self._growth = 2 * database.limits.memory + _MORE_BYTES
 
     def close(self) -> None:
         self._guard.close()
@@ -124,7 +124,7 @@ class SqlRunner:
         if not self._turn.acquire(timeout=max(limits.seconds - (time.monotonic() - began), 0)):
             raise BusySqlError
         try:
-            with self._ceiling.hold(), Reader(self._database, limits.seconds, began, cancellation) as reader:
+            with memory_ceiling(self._growth), Reader(self._database, limits.seconds, began, cancellation) as reader:
                 yield reader
         except duckdb.Error as error:  # those of the query itself: the reader explains all others
             raise SqlError(first_line(error)) from None

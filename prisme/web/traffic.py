@@ -200,7 +200,7 @@ class Traffic:
                     method,
                     shown,
                     status,
-                    "" if refusal is None else refusal.reason,
+                    "" if refusal is None else refusal.logged or refusal.reason,
                 )
             )
         if self._log is not None and lines:

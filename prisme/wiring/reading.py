@@ -34,7 +34,6 @@ from prisme.web.api import query as query_api
 from prisme.web.api import stats as stats_api
 from prisme.web.api.admin import AdminApiDeps
 from prisme.web.api.mcp_methods import McpDeps
-from prisme.web.api.query import QueryDeps
 from prisme.web.api.stats import StatsDeps
 from prisme.web.authentication import Authenticator
 from prisme.web.badge import BadgeDeps
@@ -70,6 +69,7 @@ from prisme.web.pages.sql import SqlDeps
 from prisme.web.pages.templates import Templates
 from prisme.web.pages.viewer import DashboardDeps
 from prisme.web.password_check import PasswordChecker
+from prisme.web.query_deps import QueryDeps
 from prisme.web.request_limit import RequestLimit
 from prisme.web.routing import Methods
 from prisme.web.script_requests import ScriptRequests
@@ -152,9 +152,10 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     browsers = Browsers(control)
     limit = RequestLimit(deps.limiter, clock.steady, identifier)
     figure_deps = FigureDeps(source, goals, responses)
+    queries = QueryDeps(deps.queries, source, identifier, sql_pool)
     figures = {
         **stats_api.routes(StatsDeps(figure_deps, identifier, figures_pool)),
-        **mcp.routes(McpDeps(figure_deps, identifier, figures_pool)),
+        **mcp.routes(McpDeps(figure_deps, identifier, figures_pool, queries)),
     }
     others = limit.guard(
         {
@@ -176,7 +177,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
                 )
             ),
             **admin.routes(admin_deps),
-            **query_api.routes(QueryDeps(deps.queries, source, identifier, sql_pool)),
+            **query_api.routes(queries),
             **sql_page.routes(SqlDeps(PageDeps(templates, sql_pool, identifier), deps.queries, source)),
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
             **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),

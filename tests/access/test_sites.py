@@ -93,7 +93,7 @@ def test_a_site_is_removed_with_its_aliases(listed: SiteList, control: Control) 
     assert listed.read().aliases == {"www.option.example": "option.example"}
     with pytest.raises(NotFoundError, match=r"there is no site added\.example"):
         listed.remove(BY, "added.example", 9)
-    with pytest.raises(AccessError, match="is from the option origins: remove it there, and restart Prisme"):
+    with pytest.raises(AccessError, match="is from the option origins: remove it there, and reload the configuration"):
         listed.remove(BY, "option.example", 9)
     with pytest.raises(AccessError, match="is from the option aliases"):
         listed.change_aliases(BY, "option.example", 9, remove=["www.option.example"])

@@ -108,8 +108,11 @@ def test_a_folder_keeps_the_latest(server: LiveServer, tmp_path: Path, capsys: p
     assert told["removed"] == [str(path) for path in old[:2]]
     assert set(tmp_path.iterdir()) == {*old[2:], *others, Path(told["file"])}
     assert backup(server, told["file"], "--check") == 0
-    for words in ((tmp_path / "b.tar", "--keep", "2"), (tmp_path / "none" / "b.tar",)):
-        assert backup(server, *words) == 1
+    assert backup(server, tmp_path / "b.tar", "--keep", "2") == 2
+    capsys.readouterr()
+    for missing in (tmp_path / "none" / "b.tar", f"{tmp_path / 'none'}/"):
+        assert backup(server, missing) == 1
+        assert capsys.readouterr().err == f"prisme: there is no folder {tmp_path / 'none'}: create it first\n"
     assert backup(server, tmp_path, "--keep", "0") == 2
     assert "a number of backups" in capsys.readouterr().err
 

@@ -55,8 +55,10 @@ def test_somebody_is_asked(
 ) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda _: answer)
-    assert main(["delete", "--data-dir", folder, "--before", "2030-01-01", "--no-compact"]) == 0
-    assert ("nothing was deleted" in capsys.readouterr().out) == (answer == "n")
+    assert main(["delete", "--data-dir", folder, "--before", "2030-01-01", "--no-compact"]) == (
+        0 if answer == "y" else 1
+    )
+    assert ("nothing was changed" in capsys.readouterr().err) == (answer == "n")
     with open_folder(Path(folder)) as context, context.database.cursor() as cursor:
         assert cursor.execute("SELECT count(*) FROM sessions").fetchall() == [(left,)]
 
@@ -75,7 +77,6 @@ def test_json(folder: str, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["delete"], "--site, --path, --visitor, --before"),
         (["delete", "--site", "http://x/"], "has a scheme"),
         (["delete", "--before", "soon", "--yes"], "is no time"),
         (["site", "retention", "example.com", "soon"], "is no number of days"),
@@ -85,6 +86,11 @@ def test_json(folder: str, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
 def test_mistakes(folder: str, words: list[str], why: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*words, "--data-dir", folder]) == 1
     assert why in capsys.readouterr().err
+
+
+def test_it_must_be_said_what_to_delete(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["delete", "--yes", "--data-dir", folder]) == 2
+    assert "--site, --path, --visitor, --before" in capsys.readouterr().err
 
 
 def test_with_a_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,3 +126,33 @@ def test_no_byte_of_a_deleted_visitor_stays(tmp_path: Path) -> None:
     assert main(["compact", "--always", *at]) == 0
     assert not has(b"member-17-of-example")
     assert has(b"somebody-else")
+
+
+def test_standard_output_is_json_alone_where_somebody_is_asked(
+    folder: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    assert main(["delete", "--data-dir", folder, "--before", "2030-01-01", "--no-compact", "--json"]) == 0
+    out, error = capsys.readouterr()
+    assert json.loads(out)["rows"]["sessions"] == 400
+    assert "400 rows" in error
+
+
+def test_quiet_commands_print_nothing(folder: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for words in (
+        ["delete", "--before", "2030-01-01", "--yes"],
+        ["compact", "--always"],
+        ["export", str(tmp_path / "export")],
+        ["backup", str(tmp_path / "all.tar")],
+        ["restore", str(tmp_path / "all.tar"), "--yes"],
+    ):
+        assert main([*words, "--quiet", "--data-dir", folder]) == 0
+        assert capsys.readouterr() == ("", "")
+
+
+def test_a_compaction_of_nothing_says_so(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compact", "--data-dir", folder]) == 0
+    assert "nothing was done" in capsys.readouterr().out
+    assert main(["compact", "--data-dir", folder, "--dry-run"]) == 0
+    assert "nothing was done" not in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """Operations of commands: with a server, through its socket, and without one."""
 
 import contextlib
+import io
 import os
 import socket
 import stat
@@ -131,7 +132,26 @@ def test_without_a_data_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_nobody_can_confirm_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert operate.confirm("Delete?", yes=True)
+    operate.confirm("Delete?", yes=True)
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     with pytest.raises(InputError, match="--yes"):
+        operate.confirm("Delete?", yes=False)
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "n\n", "yeah\n"])
+def test_whatever_is_not_yes_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    with pytest.raises(InputError, match="nothing was changed"):
+        operate.confirm("Delete?", yes=False)
+    out, error = capsys.readouterr()
+    assert (out, error.rstrip("\n")) == ("", "Delete? [y/N] ")
+
+
+def test_yes_may_be_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    for typed in ("y\n", "Yes \n"):
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
         operate.confirm("Delete?", yes=False)

@@ -96,10 +96,7 @@ def test_a_result_that_is_cut_says_so(server: LiveServer, capsys: pytest.Capture
         (["DELETE FROM sessions"], "nothing can be changed"),
         (["FROM '/etc/passwd'"], "no files"),
         (["SELECT sum(a.range * b.range) FROM range(1000000000) a, range(1000000000) b", "--deadline", "0.2"], "0.2 s"),
-        (["SELECT 1", "--deadline", "0"], "seconds"),
-        (["SELECT 1", "--max-rows", "0"], "rows"),
-        (["SELECT 1", "--file", "x"], "not both"),
-        (["--file", "/nowhere/x.sql"], "No such file"),
+        (["--file", "/nowhere/x.sql"], "prisme: /nowhere/x.sql: No such file or directory"),
         (["SELECT 1", "--output", "/nowhere/x.csv"], "No such file"),
         ([" "], "is empty"),
     ],
@@ -112,6 +109,27 @@ def test_a_mistake_is_told_in_a_line(
     assert part in error
     assert error.startswith("prisme: ")
     assert (out, error.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--deadline", "0"], "'0' is not a number of seconds up to 3,600"),
+        (["--deadline", "nan"], "'nan' is not a number of seconds"),
+        (["--max-rows", "0"], "'0' is not a number of rows from 1 to 10,000,000"),
+        (["--max-rows", "10000001"], "is not a number of rows"),
+        (["--file", "x"], "not both"),
+    ],
+)
+def test_wrong_flags_are_told_with_the_way_to_the_help(
+    server: LiveServer, capsys: pytest.CaptureFixture[str], words: list[str], part: str
+) -> None:
+    assert run(server, "SELECT 1", *words) == 2
+    out, error = capsys.readouterr()
+    assert part in error
+    assert error.startswith("prisme query: ")
+    assert error.endswith("\n`prisme query --help` shows the usage.\n")
+    assert out == ""
 
 
 def test_a_file_stays_where_a_query_fails(server: LiveServer, tmp_path: Path) -> None:
@@ -134,7 +152,7 @@ def test_no_file_is_shown_on_a_terminal(
     server: LiveServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(query, "is_terminal", lambda _: True)
-    assert run(server, "SELECT 1", "--format", "parquet") == 1
+    assert run(server, "SELECT 1", "--format", "parquet") == 2
     assert "use --output" in capsys.readouterr().err
 
 

@@ -76,14 +76,20 @@ def page(context: BrowserContext) -> Page:
     return context.new_page()
 
 
+@pytest.fixture(scope="module")
+def cookies() -> dict[tuple[str, str], Any]:
+    """Of who has logged in once, by server and name: to check a password takes long, and is meant to."""
+    return {}
+
+
 @pytest.fixture
-def visit(chromium: Browser, server: LiveServer) -> Iterator[Open]:
+def visit(chromium: Browser, server: LiveServer, cookies: dict[tuple[str, str], Any]) -> Iterator[Open]:
     """Opens a page of the dashboard as somebody who is logged in."""
     contexts: list[BrowserContext] = []
 
     def begin(path: str = "/dashboard", name: str = "ada", live: LiveServer = server, **options: Any) -> Page:
         contexts.append(chromium.new_context(**{"timezone_id": "UTC", **options}))
-        log_in(contexts[-1], live, name)
+        enter(contexts[-1], live, name, cookies)
         page = contexts[-1].new_page()
         page.set_default_timeout(30_000)
         page.goto(live.url + path)
@@ -94,10 +100,29 @@ def visit(chromium: Browser, server: LiveServer) -> Iterator[Open]:
         context.close()
 
 
-@pytest.fixture
-def plain(visit: Open) -> Open:
-    """The same without JavaScript."""
-    return lambda *words, **options: visit(*words, java_script_enabled=False, **options)
+@pytest.fixture(scope="module")
+def plain(chromium: Browser, server: LiveServer, cookies: dict[tuple[str, str], Any]) -> Iterator[Open]:
+    """The same without JavaScript, always in one tab: such pages leave nothing behind in it but cookies."""
+    with chromium.new_context(timezone_id="UTC", java_script_enabled=False) as context:
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+
+        def begin(path: str = "/dashboard", name: str = "ada") -> Page:
+            context.clear_cookies()
+            enter(context, server, name, cookies)
+            page.goto(server.url + path)
+            return page
+
+        yield begin
+
+
+def enter(context: BrowserContext, live: LiveServer, name: str, cookies: dict[tuple[str, str], Any]) -> None:
+    """Log in, or be logged in already."""
+    if (live.url, name) in cookies:
+        context.add_cookies(cookies[live.url, name])
+    else:
+        log_in(context, live, name)
+        cookies[live.url, name] = context.cookies()
 
 
 @pytest.fixture(scope="module")

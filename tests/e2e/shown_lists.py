@@ -16,8 +16,7 @@ class Shown(NamedTuple):
 
 
 def show_list(text: str, panel: str) -> Shown:
-    part = text[text.index(f'<section class="panel" id="{panel}"') :]
-    part = part[: part.index("</section>")]
+    part = cut_panel(text, panel)
     heads = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', part)
     rows = [
         [html.unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
@@ -25,6 +24,18 @@ def show_list(text: str, panel: str) -> Shown:
     ]
     (json,) = re.findall(r'<a href="([^"]+)">JSON', part)
     return Shown(heads, [row[: len(heads)] for row in rows], html.unescape(json))
+
+
+def cut_panel(text: str, panel: str) -> str:
+    """The HTML of one panel."""
+    part = text[text.index(f'<section class="panel" id="{panel}"') :]
+    return part[: part.index("</section>")]
+
+
+def find_links(text: str, panel: str, name: str) -> list[str]:
+    """Where the panel's links with this text lead."""
+    links = re.findall(r'<a\b[^>]*?\bhref="([^"]+)"[^>]*>(.*?)</a>', cut_panel(text, panel), re.DOTALL)
+    return [html.unescape(url) for url, shown in links if html.unescape(re.sub(r"<[^>]+>", "", shown)).strip() == name]
 
 
 def sorted_by(page: Page, head: str, direction: str) -> None:

@@ -146,7 +146,10 @@ def test_insiders_see_the_figures(server: LiveServer, callers: Callers, name: st
     for who in callers.allowed.values():
         answer = call(server, "GET", f"/api/v1/stats/{name}", who, params=WIDE)
         assert answer.status_code == 200, answer.text
-        assert sum_figures(answer.json()) > 0 or name in {"sessions-duration", "bounces"}
+        # The bundled database has countries alone.
+        assert sum_figures(answer.json()) > 0 or name in {"sessions-duration", "bounces", "top-regions", "top-cities"}
+        if name in {"top-regions", "top-cities"}:
+            continue
         if name.startswith(("top-", "custom")):
             assert any(mark in answer.text for mark in (*MARKS, "418", "Linux", "Other", "Campaign", "desktop", "XX"))
 

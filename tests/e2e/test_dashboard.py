@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -59,14 +61,15 @@ def test_the_page_is_whole_without_javascript(server: LiveServer, plain: Open) -
         ("All time", 61),
     ],
 )
-def test_periods(plain: Open, title: str, buckets: int | None) -> None:
-    page = plain()
-    open_menu(page, "Last 28 days")
-    page.get_by_role("link", name=title, exact=True).click()
-    count = page.locator("#values tbody tr").count()
+def test_periods(ada: httpx.Client, title: str, buckets: int | None) -> None:
+    text = ada.get("/dashboard").text
+    menu = text[text.index('<nav class="period"') :].partition("</nav>")[0]
+    (link,) = re.findall(rf'<a href="([^"]+)"[^>]*>{title}<', menu)
+    text = ada.get(unescape(link)).text
+    count = text[text.index('id="values"') :].partition("<tbody>")[2].partition("</tbody>")[0].count("<tr")
     # A minute may end, and the demo's first day may be one without visits.
     assert buckets is None or abs(count - buckets) <= 1
-    assert page.locator("details.menu > summary", has_text=title).count() == 1
+    assert re.search(rf"<summary[^>]*>(<[^>]+>)*{title}<", text)
 
 
 def test_previous_next_and_chosen_periods(plain: Open) -> None:
@@ -106,14 +109,16 @@ def test_comparisons(plain: Open) -> None:
     expect(page.locator("details.menu > summary", has_text="1 to 28 Jan 2026")).to_have_count(1)
 
 
-@pytest.mark.parametrize("title", ["Sessions", "Pageviews", "Views per session", "Bounce rate", "Session duration"])
-def test_tiles_choose_the_chart(plain: Open, title: str) -> None:
+def test_tiles_choose_the_chart(plain: Open) -> None:
     page = plain()
     line = page.locator("#plot path.now").get_attribute("d")
-    page.locator("#tiles").get_by_role("link", name=title).click()
-    assert page.locator("figcaption").inner_text().startswith(f"{title} by day")
-    assert page.locator("#plot path.now").get_attribute("d") != line
-    assert page.locator("#tiles a[aria-current]").inner_text().startswith(title)
+    for title in ("Sessions", "Pageviews", "Views per session", "Bounce rate", "Session duration"):
+        before = line
+        page.locator("#tiles").get_by_role("link", name=title).click()
+        assert page.locator("figcaption").inner_text().startswith(f"{title} by day")
+        line = page.locator("#plot path.now").get_attribute("d")
+        assert line != before
+        assert page.locator("#tiles a[aria-current]").inner_text().startswith(title)
 
 
 def test_what_changed_adds_up(server: LiveServer, plain: Open) -> None:

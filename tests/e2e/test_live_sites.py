@@ -84,6 +84,19 @@ def test_what_cannot_be_done_says_why(server: LiveServer, admin: dict[str, Any])
     assert "is from the option origins" in answer.text
 
 
+def test_the_days_for_which_data_is_kept(server: LiveServer) -> None:
+    admin: dict[str, Any] = {"headers": server.make_token(scopes=("admin",))}
+    url = f"{API}/example.com"
+    assert server.http.patch(url, json={"retention_days": 90}, **admin).status_code == 204
+    assert server.http.get(API, **admin).json()["retention"] == [{"site": "example.com", "days": 90}]
+    assert server.http.patch(url, json={"add_aliases": []}, **admin).status_code == 204
+    assert server.http.patch(url, json={"retention_days": 1.5}, **admin).status_code == 400
+    assert server.http.patch(url, json={"retention_days": -1}, **admin).status_code == 400
+    assert server.http.patch(f"{API}/unknown.example", json={"retention_days": 1}, **admin).status_code == 404
+    assert server.http.patch(url, json={"retention_days": None}, **admin).status_code == 204
+    assert server.http.get(API, **admin).json()["retention"] == []
+
+
 def test_only_admins_see_and_change_sites(server: LiveServer) -> None:
     viewer: dict[str, Any] = {"headers": server.make_token()}
     callers: tuple[tuple[dict[str, Any], int], ...] = ((viewer, 403), ({}, 401))

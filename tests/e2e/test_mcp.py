@@ -15,8 +15,9 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult
+from mcp.types import Tool as ListedTool
 
-from prisme.access.grants import ADMIN
+from prisme.access.grants import ADMIN, QUERY, STATS
 from prisme.stats import filters, parameters
 from prisme.stats.columns import HOURS, PROPERTIES, SERIES, TOPS
 from prisme.stats.figures import NAMES
@@ -170,6 +171,35 @@ def test_values_of_a_property_and_one_funnel_are_listed(server: LiveServer) -> N
     )
 
 
+def test_sql_is_for_tokens_that_may_use_it(server: LiveServer) -> None:
+    with_sql = server.make_token(scopes=(STATS, QUERY))
+    sql = "SELECT country_code, count(*) AS sessions FROM sessions GROUP BY ALL"
+    asked = [("query", {"sql": sql}), ("query", {"sql": "DELETE FROM sessions"}), ("query", {"statement": sql})]
+    found, wrong, unnamed = call(server, with_sql, asked)
+    assert found.structured_content == {
+        "columns": [{"name": "country_code", "type": "VARCHAR"}, {"name": "sessions", "type": "BIGINT"}],
+        "rows": [list(row) for row in server.rows(sql)],
+        "truncated": False,
+    }
+    assert wrong.is_error
+    assert "SELECT" in read(wrong)
+    assert "the argument is sql" in read(unnamed)
+    assert {tool.name for tool in list_tools(server, with_sql)} == {*TOOLS, "query"}
+    without = server.make_token()
+    (refused,) = call(server, without, asked[:1])
+    assert refused.is_error
+    assert "which see all sites" in read(refused)
+    assert {tool.name for tool in list_tools(server, without)} == {*TOOLS}
+
+
+def list_tools(server: LiveServer, headers: Mapping[str, str]) -> list[ListedTool]:
+    async def run() -> list[ListedTool]:
+        async with connect(server, headers) as client:
+            return list((await client.list_tools()).tools)
+
+    return asyncio.run(run())
+
+
 def read(result: CallToolResult) -> str:
     """The text of a result."""
     (text,) = result.content
@@ -284,7 +314,7 @@ def test_arguments_are_the_parameters_of_the_api() -> None:
 
 def test_the_page_is_true(server: LiveServer) -> None:
     page = (ROOT / "docs" / "mcp.md").read_text()
-    assert [row[0] for row in rows(page, "## Tools")] == [*TOOLS]
+    assert [row[0] for row in rows(page, "## Tools")] == [*TOOLS, "query"]
     ((command, answer),) = EXAMPLE.findall(page)
     assert json.loads(ask(server, command, token_of(server))) == json.loads(answer)
     (line,) = (line for line in page.split("\n- ") if line.startswith("**Revisions**"))

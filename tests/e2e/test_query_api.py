@@ -16,7 +16,7 @@ from prisme.access.grants import ADMIN, ANNOTATE, QUERY, SCOPES, STATS, AccessEr
 from prisme.access.tokens import Tokens
 from prisme.store.control import Control
 from tests.e2e.callers import BY, SECRET, Callers, call, send_visit
-from tests.server import CHROME, LiveServer
+from tests.server import CHROME, LiveServer, wait_until
 
 PATH = "/api/v1/query"
 COUNT = {"sql": "SELECT domain, count(*) AS n FROM pageviews GROUP BY ALL"}
@@ -30,7 +30,8 @@ ENDLESS = {"sql": "SELECT sum(a.range * b.range) FROM range(1000000000) a, range
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with LiveServer(tmp_path_factory.mktemp("query-api"), api_stats_timeout="2s") as started:
+    folder = tmp_path_factory.mktemp("query-api")
+    with LiveServer(folder, api_stats_timeout="2s", access_log=str(folder / "access.log")) as started:
         send_visit(started)
         started.settle()
         yield started
@@ -48,6 +49,16 @@ def token(server: LiveServer) -> dict[str, str]:
 
 def ask(server: LiveServer, headers: dict[str, str], **body: Any) -> httpx.Response:
     return server.http.post(PATH, headers=headers, json=body)
+
+
+def test_the_access_log_does_not_quote_the_query_or_what_is_stored(server: LiveServer, token: dict[str, str]) -> None:
+    answer = ask(server, token, sql="SELECT domain::INTEGER AS member17 FROM pageviews")
+    assert (answer.status_code, SECRET in answer.text) == (400, True)
+    assert not answer.text.startswith("Conversion Error")
+    log = server.config.access_log
+    assert log is not None
+    wait_until(lambda: '"error":"the SQL cannot be answered"' in log.read_text(), "the line of the request")
+    assert SECRET not in log.read_text()
 
 
 def test_admins_and_tokens_for_all_sites_may_ask(server: LiveServer, token: dict[str, str], callers: Callers) -> None:

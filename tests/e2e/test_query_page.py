@@ -156,5 +156,18 @@ def test_in_a_browser(server: LiveServer, ada: dict[str, Any], chromium: Browser
     width = page.locator("html").bounding_box()
     assert width
     assert width["width"] <= 390
+    columns = ", ".join(f"'docs.example.com' AS c{number}" for number in range(20))
+    page.get_by_label("One SELECT").fill(f"SELECT {columns}, repeat('a', 1000) AS long")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_role("columnheader", name="c19")).to_be_attached()
+    texts = page.locator("td bdi")
+    short, long = texts.nth(0).bounding_box(), texts.nth(20).bounding_box()
+    assert short
+    assert long
+    assert short["height"] < 30, "a short text is in one line, however many columns there are"
+    assert long["width"] < 500, "a long one is not"
+    scroller = page.get_by_role("group", name="Result").bounding_box()
+    assert scroller
+    assert scroller["width"] <= 390
     assert faults == []
     context.close()

@@ -50,6 +50,18 @@ def test_visits_have_a_source_and_a_channel(proxied: LiveServer, visited: str) -
     assert ask(proxied, "top-referrers", visited, referrer="www.google.com") == {"www.google.com": 1}
 
 
+@pytest.mark.parametrize(
+    "filters", [{"source": "Google"}, {"source": "!Google", "from": "now-9d/d"}, {"channel": "Email"}]
+)
+def test_dashboards_by_source_are_counted_and_kept(proxied: LiveServer, visited: str, filters: dict[str, str]) -> None:
+    """Their tables are made while the table of sources is read."""
+    token = proxied.make_token()
+    for _ in range(2):
+        answer = proxied.http.get("/api/v1/stats/dashboard", params={"domain": visited, **filters}, headers=token)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["totals"]["sessions"] == sum(ask(proxied, "top-sources", visited, **filters).values())
+
+
 def test_of_a_click_id_the_name_alone_is_kept(proxied: LiveServer, visited: str) -> None:
     kept = [click_id for (click_id,) in sessions(proxied, visited, "click_id")]
     assert kept == ["", "gclid", "gclid", "", "", "", ""]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.load import BATCH, CUSTOM, HOME, LONG, PAGEVIEWS, STORED, Load, Report, check_visits, count
-from tests.process import Process
+from tests.process import Process, copy_data
 from tests.server import browser
 
 KILLS = 34 if LONG else 6
@@ -91,15 +91,22 @@ def test_nothing_answered_is_lost_or_stored_twice(tmp_path: Path, fsync: str, re
         assert not list((tmp_path / "data" / "journal").iterdir())
 
 
-@pytest.fixture
-def crashed(tmp_path: Path) -> Iterator[Process]:
-    """A server killed with two answered pageviews in its journal and none in its tables."""
-    with Process(tmp_path / "data", eventstore_max_batch_timeout="1m") as server:
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a server killed with two answered pageviews in its journal and none in its tables."""
+    with Process(tmp_path_factory.mktemp("killed") / "data", eventstore_max_batch_timeout="1m") as server:
         server.start()
         for step, referrer in enumerate(("", f"{HOME}/0")):
             headers = browser(f"{HOME}/{step}", X_Prisme_Document_Referrer=referrer)
             assert server.http.post(PAGEVIEWS, headers=headers).status_code == 200
         server.kill()
+        return server.folder
+
+
+@pytest.fixture
+def crashed(killed: Path, tmp_path: Path) -> Iterator[Process]:
+    """The server of a copy of that folder, which has not started."""
+    with Process(copy_data(killed, tmp_path / "data"), eventstore_max_batch_timeout="1m") as server:
         yield server
 
 
@@ -213,7 +220,7 @@ def test_a_taken_port_is_a_failed_start(tmp_path: Path) -> None:
         assert "--port" in told
 
 
-def test_files_are_for_their_owner_alone(crashed: Process) -> None:
-    paths = [crashed.folder, *crashed.folder.rglob("*")]
+def test_files_are_for_their_owner_alone(killed: Path) -> None:
+    paths = [killed, *killed.rglob("*")]
     assert {"prisme.duckdb", "secrets.sqlite", "lock", "journal"} <= {path.name for path in paths}
     assert [path for path in paths if path.stat().st_mode & 0o077] == []

@@ -101,7 +101,9 @@ def test_an_open_visit_that_lost_events_goes_on_as_a_new_one(tmp_path: Path) -> 
         view(server, "http://example.com/a", "")
         view(server, "http://example.com/b", "http://example.com/a")
         view(server, "http://other.example/", "")
+        assert count_pageviews(server) == 3
         deleted = deleter_of(server)(path="/a")
+        assert count_pageviews(server) == 2, "no figure of before is shown"
         assert (deleted.rows["pageviews"], deleted.rows["sessions"], deleted.changed) == (1, 0, 1)
         view(server, "http://example.com/c", "http://example.com/b")
         view(server, "http://other.example/2", "http://other.example/")
@@ -109,6 +111,22 @@ def test_an_open_visit_that_lost_events_goes_on_as_a_new_one(tmp_path: Path) -> 
             ("/", "/2", 2), ("/b", "/b", 1), ("/c", "/c", 1),
         ]  # fmt: skip
         assert server.rows("SELECT count(*) FROM state.open_sessions") == [(2,)]
+
+
+def test_a_visit_with_two_ids(tmp_path: Path) -> None:
+    with LiveServer(tmp_path) as server:
+        rows, delete_now = "SELECT path, visitor_id FROM pageviews", deleter_of(server)
+        view(server, "http://example.com/x", "", visitor="m-1")
+        view(server, "http://example.com/w", "http://example.com/x", visitor="m-2")
+        view(server, "http://example.com/y", "http://example.com/w", visitor="m-5")
+        assert server.rows("SELECT visitor_id, pageviews FROM sessions") == [("m-5", 3)]
+        assert delete_now(path="/y").changed == 1
+        assert server.rows("SELECT visitor_id, exit_path FROM sessions") == [("m-2", "/w")]
+        view(server, "http://example.com/z", "http://example.com/x", visitor="m-3")
+        view(server, "http://example.com/z", "http://example.com/z", visitor="m-4")
+        assert delete_now(visitor="m-3", path="/x").is_nothing
+        assert delete_now(visitor="m-3").rows["pageviews"] == 2, "the one that was m-4's, too"
+        assert server.rows(f"{rows} ORDER BY path") == [("/w", "m-2"), ("/x", "m-1")]
 
 
 def test_pageviews_under_way_are_stored_or_deleted_once(tmp_path: Path) -> None:
@@ -192,6 +210,13 @@ def delete(context: Context, **arguments: Any) -> Deleted:
     result = Operations(context).perform("delete", arguments, Job())
     assert isinstance(result, Deleted)
     return result
+
+
+def count_pageviews(server: LiveServer) -> int:
+    """What the dashboard and the API show."""
+    server.settle()
+    answer = server.http.get("/api/v1/stats/pageviews?from=now-1h", headers=server.make_token())
+    return int(sum(answer.json()["values"]))
 
 
 def as_arguments(one: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import msgspec
 
 from prisme.access.annotations import Annotations
 from prisme.access.grants import ADMIN, NotFoundError
+from prisme.access.retention import Retention
 from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
@@ -56,6 +57,7 @@ def routes(deps: AdminApiDeps) -> dict[str, Methods]:
     """All routes of the admin API."""
     admin = partial(_make_endpoint, deps, True)
     anyone = partial(_make_endpoint, deps, False)
+    retention = Retention(deps.control, deps.sites.list)
     return {
         API + "me": {"GET": anyone(actions.describe_grant)},
         API + "users": {"GET": admin(actions.list_users), "POST": admin(actions.add_user, status=201)},
@@ -71,11 +73,11 @@ def routes(deps: AdminApiDeps) -> dict[str, Methods]:
         },
         API + "shares/" + NAME: {"DELETE": admin(actions.remove_share)},
         API + "sites": {
-            "GET": admin(partial(site_actions.list_sites, deps.sites)),
+            "GET": admin(partial(site_actions.list_sites, deps.sites, retention)),
             "POST": admin(partial(site_actions.add_site, deps.sites), status=201),
         },
         API + "sites/" + NAME: {
-            "PATCH": admin(partial(site_actions.change_site, deps.sites)),
+            "PATCH": admin(partial(site_actions.change_site, deps.sites, retention)),
             "DELETE": admin(partial(site_actions.remove_site, deps.sites)),
         },
         API + "annotations": {

@@ -8,17 +8,15 @@ from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.store.errors import SqlError, UnavailableError
 from prisme.store.sql_formats import CsvEncoder, JsonEncoder
-from prisme.store.sql_runner import Limits, SqlRunner
+from prisme.store.sql_runner import Limits
 from prisme.web import responses
 from prisme.web.body import BodyReader
 from prisme.web.disconnect import cancel_on_disconnect
-from prisme.web.identification import Identifier
 from prisme.web.parsed_request import ParsedRequest, is_same_origin, parse_request
+from prisme.web.query_deps import QueryDeps
 from prisme.web.request import Request
 from prisme.web.responses import Header, Response
 from prisme.web.routing import Methods
-from prisme.web.stats_source import StatsSource
-from prisme.web.worker_pool import WorkerPool
 
 PATH: Final = "/api/v1/query"
 MOST_ROWS: Final = 100_000
@@ -33,15 +31,6 @@ _TYPES: Final = {
 }
 _EXAMPLE: Final = '{"sql": "SELECT count(*) FROM sessions"}'
 _PRIVATE: Final[list[Header]] = [(b"cache-control", b"private, no-store"), (b"vary", b"accept"), *responses.INERT]
-
-
-class QueryDeps(msgspec.Struct, frozen=True):
-    """`pool` has one thread of low priority."""
-
-    runner: SqlRunner
-    source: StatsSource
-    identifier: Identifier
-    pool: WorkerPool
 
 
 class _Query(msgspec.Struct, forbid_unknown_fields=True):

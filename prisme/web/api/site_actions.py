@@ -3,10 +3,11 @@
 A change is in force when its response is sent.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+from prisme.access.retention import MOST_DAYS, Retention
 from prisme.web.api.admin_actions import Call, decode
 from prisme.web.authentication import Authenticator
 from prisme.web.site_registry import SiteRegistry
@@ -20,15 +21,17 @@ class NewSite(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ChangedSite(msgspec.Struct, forbid_unknown_fields=True):
-    """Hosts to be aliases of the site, and aliases to remove, which goes first."""
+    """Hosts to be aliases of the site, and aliases to remove, which goes first; for how many days its data is kept."""
 
     add_aliases: tuple[str, ...] = ()
     remove_aliases: tuple[str, ...] = ()
+    retention_days: Annotated[int, msgspec.Meta(ge=0, le=MOST_DAYS)] | msgspec.UnsetType | None = msgspec.UNSET
 
 
-def list_sites(registry: SiteRegistry, _: Authenticator, __: Call) -> Any:
+def list_sites(registry: SiteRegistry, retention: Retention, _: Authenticator, __: Call) -> Any:
     """`GET sites`."""
-    return {"sites": registry.list.list(), "refused": registry.refused()}
+    kept = [{"site": site, "days": days} for site, days in retention.read().items()]
+    return {"sites": registry.list.list(), "refused": registry.refused(), "retention": kept}
 
 
 def add_site(registry: SiteRegistry, auth: Authenticator, call: Call) -> Any:
@@ -39,12 +42,14 @@ def add_site(registry: SiteRegistry, auth: Authenticator, call: Call) -> Any:
     return site
 
 
-def change_site(registry: SiteRegistry, auth: Authenticator, call: Call) -> None:
+def change_site(registry: SiteRegistry, retention: Retention, auth: Authenticator, call: Call) -> None:
     """`PATCH sites/:name`."""
     changed = decode(call.body, ChangedSite)
     registry.list.change_aliases(
         call.grant, call.name, auth.clock(), add=changed.add_aliases, remove=changed.remove_aliases
     )
+    if changed.retention_days is not msgspec.UNSET:
+        retention.save(call.grant, call.name, changed.retention_days, auth.clock())
     registry.publish()
 
 

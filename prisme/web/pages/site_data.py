@@ -109,6 +109,20 @@ def _finish(work: Work) -> Deleted:
     return work.result
 
 
+def _list_conditions(fields: Mapping[str, str]) -> list[str]:
+    """What holds for all that would be deleted."""
+    if fields["do"] != "delete":
+        return []
+    known = {
+        "path": mark("On these pages: {text}"),
+        "visitor": mark("Visitor id: {text}"),
+        "before": mark("Began before: {text} (UTC)"),
+    }
+    chosen = {name: fields[name].removesuffix("T00:00:00Z") for name in known if name in fields}
+    texts = [translate(known[name], text=text) for name, text in chosen.items()]
+    return texts or [translate("All data of this site")]
+
+
 def _show(
     deps: SiteDataDeps,
     viewer: Viewer,
@@ -118,7 +132,7 @@ def _show(
 ) -> Response | Refusal:
     site = deps.dashboard.registry.list.find(viewer.parameters.get("host", "")).name
     state = UrlState({}, None, viewer.zone, viewer.request.root)
-    days, typed = deps.retention.find(site), typed or {}
+    days, typed = deps.retention.find(site), typed or (question.fields if question else {})
     values = {
         "site_name": site,
         "page": data_link(state.root, site),
@@ -130,6 +144,7 @@ def _show(
         "otherwise": deps.otherwise,
         "most_days": MOST_DAYS,
         "question": question,
+        "conditions": [] if question is None else _list_conditions(question.fields),
         "counts": [] if question is None else list_counts(question.counts),
         **_result_values(deps.background.latest(site)),
     }

@@ -1,0 +1,17 @@
+"""What answers SQL over HTTP."""
+
+import msgspec
+
+from prisme.store.sql_runner import SqlRunner
+from prisme.web.identification import Identifier
+from prisme.web.stats_source import StatsSource
+from prisme.web.worker_pool import WorkerPool
+
+
+class QueryDeps(msgspec.Struct, frozen=True):
+    """`pool` has one thread of low priority."""
+
+    runner: SqlRunner
+    source: StatsSource
+    identifier: Identifier
+    pool: WorkerPool
