@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -132,18 +133,47 @@ def _ask(
         local_socket.send(connection, local_socket.REQUEST, msgspec.json.encode(request))
         # The server may send while it is sent to.
         threading.Thread(target=_upload, args=(connection, upload), daemon=True).start()
-        while True:
-            kind, body = local_socket.receive(connection)
-            if kind == local_socket.PROGRESS:
-                tell(msgspec.json.decode(body, type=Progress))
-            elif kind == local_socket.DATA:
-                receive(body)
-            elif kind == local_socket.RESULT:
-                return msgspec.json.decode(body, type=result)
-            else:
-                raise InputError(body.decode())
+        with _cancelling(connection) as is_cancelled:
+            while True:
+                kind, body = local_socket.receive(connection)
+                if kind == local_socket.PROGRESS:
+                    tell(msgspec.json.decode(body, type=Progress))
+                elif kind == local_socket.DATA:
+                    receive(body)
+                elif kind == local_socket.RESULT:
+                    return msgspec.json.decode(body, type=result)
+                elif is_cancelled():
+                    raise KeyboardInterrupt
+                else:
+                    raise InputError(body.decode())
     except (ConnectionClosedError, BrokenPipeError, ConnectionResetError) as error:
         raise InputError("the server has ended before the operation did; nothing is left half done") from error
+
+
+@contextlib.contextmanager
+def _cancelling(connection: socket.socket) -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C cancel the operation, and wait for what the server says: it may have ended just before.
+
+    A second one raises KeyboardInterrupt at once. Gives whether it was cancelled. Outside the main thread, which alone
+    gets signals, it does nothing.
+    """
+    pressed: list[int] = []
+
+    def cancel(number: int, _: object) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+        with contextlib.suppress(OSError):  # the server has left
+            connection.shutdown(socket.SHUT_WR)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, cancel)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _upload(connection: socket.socket, upload: Iterable[bytes]) -> None:

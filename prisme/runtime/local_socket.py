@@ -27,6 +27,7 @@ MOST_BYTES: Final = 1 << 20
 _HEAD = struct.Struct(">cI")
 _BUFFERED = 8  # messages
 _POLL = 0.1  # seconds between two looks at whether a client or the server has left
+_FAREWELL = 2.0  # seconds in which a client of a closing server has to take what it is sent
 _PATH_BYTES = 100  # the address of a socket holds a few more, on Linux and macOS
 
 REQUEST, DATA, END, PROGRESS, RESULT, ERROR = b"Q", b"D", b"E", b"P", b"R", b"X"
@@ -144,6 +145,11 @@ class Exchange:
         if not self._is_over and not self.cancellation.is_cancelled:
             self.cancellation.cancel()
 
+    def abandon(self) -> None:
+        """End the connection, so that nothing waits for the client any more."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
     def data(self) -> Iterator[bytes]:
         """What the client sends, to its end. Raises ConnectionClosedError if it leaves before."""
         while True:
@@ -190,14 +196,13 @@ class LocalServer(socketserver.ThreadingUnixStreamServer):
     `run` does what a client asks, and ends the exchange. `close` cancels all and waits for them. Raises OSError.
     """
 
-    daemon_threads = True
-    block_on_close = True
+    daemon_threads = True  # it does not wait for those who have asked for nothing yet
 
     def __init__(self, folder: Path, run: Callable[[Exchange], None]) -> None:
         self._path = folder / FILE
         self.run = run
         self._exchanges: set[Exchange] = set()
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._is_closing = False
         self._path.unlink(missing_ok=True)  # left by a process that was killed
         with _address(self._path) as address:
@@ -209,23 +214,31 @@ class LocalServer(socketserver.ThreadingUnixStreamServer):
     @contextlib.contextmanager
     def noting(self, exchange: Exchange) -> Iterator[None]:
         """Have the exchange cancelled where the server closes within the block."""
-        with self._lock:
+        with self._changed:
             self._exchanges.add(exchange)
             if self._is_closing:
                 exchange.cancel()
         try:
             yield
         finally:
-            with self._lock:
+            with self._changed:
                 self._exchanges.discard(exchange)
+                self._changed.notify_all()
 
     def close(self) -> None:
         """Accept no more, cancel what is under way, and wait for its end."""
         self._path.unlink(missing_ok=True)
         self.shutdown()
-        with self._lock:
+        with self._changed:
             self._is_closing = True
             for exchange in self._exchanges:
                 exchange.cancel()
+            if not self._changed.wait_for(self._is_idle, _FAREWELL):
+                for exchange in self._exchanges:
+                    exchange.abandon()
+                self._changed.wait_for(self._is_idle)
         self.server_close()
         self._thread.join()
+
+    def _is_idle(self) -> bool:
+        return not self._exchanges

@@ -3,8 +3,10 @@
 import contextlib
 import io
 import os
+import signal
 import socket
 import stat
+import threading
 from pathlib import Path
 
 import httpx
@@ -155,3 +157,29 @@ def test_yes_may_be_short(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))
         monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
         operate.confirm("Delete?", yes=False)
+
+
+def last(context: object, arguments: Repeat, job: Job) -> str:
+    """Like `wait`, but it was past the point where it can be cancelled."""
+    started.append(1)
+    wait_until(lambda: job.cancellation.is_cancelled, "the client to cancel")
+    return "done"
+
+
+@pytest.mark.parametrize("name", ["wait", "last"])
+def test_ctrl_c_cancels_and_tells_what_became_of_it(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {**OPERATIONS, "wait": Operation(Repeat, wait), "last": Operation(Repeat, last)}
+    monkeypatch.setattr("prisme.operations.registry.OPERATIONS", table)
+    before = len(started)
+
+    def interrupt() -> None:
+        wait_until(lambda: len(started) > before, "the operation to begin")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with LiveServer(tmp_path) as server:
+        threading.Thread(target=interrupt).start()
+        if name == "last":
+            assert Operator(server.config).run(name, Repeat(), str) == "done"
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                Operator(server.config).run(name, Repeat(), str)
