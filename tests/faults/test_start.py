@@ -152,7 +152,7 @@ def test_a_damaged_database_is_told_and_replaced(
 
 @pytest.mark.parametrize("steps", range(1, NEWEST + 1) if LONG else (1, NEWEST))
 def test_killed_before_the_first_checkpoint(left: Left, tmp_path: Path, steps: int, report: Report) -> None:
-    """In a new folder, after so many migrations: all that exists is in the write-ahead log of a file that is not whole."""
+    """In a new folder, after so many migrations: all is in the write-ahead log of a file that is not whole."""
     folder = tmp_path / "new"
     shutil.copytree(left.folder / "journal", folder / "journal")
     killed = f"""
