@@ -1,6 +1,7 @@
 """Servers that tests share: starting one takes most of a second, and sites keep their cases apart."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +22,15 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server that trusts `X-Forwarded-For`, so that clients can have any address."""
     with LiveServer(tmp_path_factory.mktemp("proxied"), trust_proxy="true") as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """Commands that a test calls in its own process set it, and later tests must not have it."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
 
 
 _numbers = itertools.count(1)

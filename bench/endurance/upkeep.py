@@ -157,7 +157,7 @@ def _run_steps(bench: Bench, plan: Plan, before: int) -> tuple[float, list[str]]
     day = (datetime.now(UTC) - timedelta(days=91)).date().isoformat()
     rows, accepted = bench.stored(), bench.accepted
     told = bench.beside("delete of three quarters", "delete", "--before", day, "--yes", "--json")
-    deleted: int = json.loads(told or '{"deleted": {"pageviews": 0}}')["deleted"]["pageviews"]
+    deleted: int = json.loads(told or '{"rows": {"pageviews": 0}}')["rows"]["pageviews"]
     if rows - deleted + bench.accepted - accepted != bench.stored():
         bench.failures.append(f"{bench.stored()} pageviews are left of {rows}, of which {deleted} were deleted")
     return alone, [f"{deleted:,} of {rows:,} pageviews were deleted."]

@@ -49,6 +49,7 @@ def test_no_link_of_a_page_leaves_the_path(server: LiveServer, callers: Callers)
         "/site",
         "/site/data",
         "/site/goals",
+        "/sql",
         "/dashboard/views",
         "/dashboard/share",
         "/dashboard/annotations",

@@ -18,7 +18,7 @@ REQUESTS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
     "list": ("prisme.web.pages.list.Stats", "GET", "/dashboard/list", {"params": {"name": "top-pages"}}),
     "view form": ("prisme.access.views.Views.save", "POST", "/dashboard/views", {"data": VIEW}),
     "share form": ("prisme.access.shares.Shares.add", "POST", "/dashboard/share", {"data": {"domain": OTHER}}),
-    "stats API": ("prisme.web.api.stats.Stats", "GET", "/api/v1/stats/visitors", {}),
+    "stats API": ("prisme.web.figure_answers.Stats", "GET", "/api/v1/stats/visitors", {}),
     "parameters": ("prisme.stats.filters.read", "GET", "/api/v1/stats/visitors", {}),
     "authentication": ("prisme.access.accounts.Accounts.find_login", "GET", "/api/v1/stats/visitors", {}),
     "admin API": ("prisme.access.accounts.Accounts.list", "GET", "/api/v1/users", {}),

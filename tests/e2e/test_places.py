@@ -37,7 +37,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: threading.Eve
             stats.reader.ask(SLOW, {})
         return figures.compute(name, stats, *others)
 
-    monkeypatch.setattr("prisme.web.api.stats.compute", compute)
+    monkeypatch.setattr("prisme.web.figure_answers.compute", compute)
     with LiveServer(tmp_path / "data", api_stats_timeout="10m") as started:
         send_visit(started)
         yield started

@@ -234,7 +234,7 @@ def test_get_started(chromium: Browser, tmp_path: Path) -> None:
     (serve,) = re.findall(r"^python3 (-m http.server .*)$", guide, re.MULTILINE)
     (url,) = re.findall(r"<(http://localhost:8080/.*)>", guide)
     questions = re.findall(
-        r"^```sh\n\.venv/bin/python ([^\n]*)\n```\n\n```text\n(.*?)^```$", guide, re.DOTALL | re.MULTILINE
+        r"^```sh\n\.venv/bin/prisme ([^\n]*)\n```\n\n```text\n(.*?)^```$", guide, re.DOTALL | re.MULTILINE
     )
     assert len(questions) == 2
     port = free_port()
@@ -256,11 +256,11 @@ def test_get_started(chromium: Browser, tmp_path: Path) -> None:
             with answered(page, "hello"):
                 page.click("button")
             see_visit(dashboard)
+        for question, answer in questions:
+            done = subprocess.run(
+                ["sh", "-c", f"{sys.executable} -m prisme {question}"], cwd=tmp_path, capture_output=True, text=True
+            )
+            # Another port may have more digits or fewer, and then the table's lines are as long.
+            said = [re.findall(r"[^\s|+-]+", text.replace(str(port), "8080")) for text in (done.stdout, answer)]
+            assert said[0] == said[1], done.stderr
         assert prisme.stop(signal.SIGINT) == 0
-    for question, answer in questions:
-        done = subprocess.run(
-            ["sh", "-c", f"{sys.executable} {question}"], cwd=tmp_path, capture_output=True, text=True
-        )
-        # Another port may have more digits or fewer, and then the table's lines are as long.
-        said = [re.findall(r"[^\s│─┌┬┐├┼┤└┴┘]+", text.replace(str(port), "8080")) for text in (done.stdout, answer)]
-        assert said[0] == said[1], done.stderr

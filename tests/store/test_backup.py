@@ -75,12 +75,12 @@ def test_what_fails_leaves_nothing_attached(store: Store, target: Path, at: str)
 
 def test_an_interrupted_copy_ends(store: Store, target: Path) -> None:
     cancellation = Cancellation()
-    store.rows("CREATE TABLE numbers AS SELECT range FROM range(3_000_000)")
+    store.rows("CREATE TABLE numbers AS SELECT range FROM range(10_000_000)")
     ended: list[str] = []
 
     def tell(what: str, done: int, total: int) -> None:
         if what == "copying numbers":
-            threading.Timer(0.05, cancellation.cancel).start()
+            threading.Timer(0.01, cancellation.cancel).start()
         elif cancellation.is_cancelled:
             ended.append(what)
             raise TimeoutError

@@ -58,8 +58,10 @@ def test_a_database_that_cannot_be_read_is_a_store_error(journal: Store, monkeyp
 
     with journal.database.cursor() as cursor:
         cursor.execute("ALTER TABLE state.open_sessions RENAME TO hidden")
-    with pytest.raises(StoreError, match=r"^the database cannot be read: .*open_sessions(.|\n)*put a copy"):
+    with pytest.raises(StoreError, match=r"^the database cannot be read: .*open_sessions(.|\n)*restore a backup"):
         list(stored_sessions(journal.loader, 0, 0, 10, 8))
     monkeypatch.setattr(journal.loader, "last_segment", fail)
-    with pytest.raises(StoreError, match=r"^the database cannot be read: .*bad block\. If it is damaged, move it"):
+    with pytest.raises(
+        StoreError, match=r"^the database cannot be read: .*bad block\. If it is damaged, restore a backup"
+    ):
         load(journal)
