@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from prisme.journal.record import PageviewLine
@@ -184,6 +185,9 @@ def test_a_file_is_written_and_removed(runner: SqlRunner) -> None:
         assert path.read_bytes()[:4] == b"PAR1"
         assert outcome == (10, False)
     assert not path.exists()
+    with runner.parquet("SELECT sum(range), sum(range)::BIGINT FROM range(10)", LIMITS) as (path, _):
+        kinds = [row[1] for row in duckdb.execute(f"DESCRIBE FROM read_parquet('{path}')").fetchall()]
+        assert kinds == ["DOUBLE", "BIGINT"]  # as docs/query.md says
     with runner.parquet("FROM range(10)", Limits(20.0, 9, 1_000_000)) as (path, outcome):
         assert outcome == (9, True)
     with pytest.raises(SqlError, match="larger than"), runner.parquet("FROM range(1000)", Limits(20.0, 1_000, 10)):
