@@ -30,13 +30,13 @@ class Operation(NamedTuple):
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "backup": Operation(backup.Arguments, backup.run, is_alone=True),
-    "restore": Operation(restore.Arguments, restore.run, is_alone=True, offline=restore.run_offline),
     "compact": Operation(compact.Arguments, compact.run, is_alone=True),
     "delete": Operation(delete.Arguments, delete.run, is_alone=True),
     "export": Operation(export.Arguments, export.run, is_alone=True),
+    "query": Operation(query.Arguments, query.run),
+    "restore": Operation(restore.Arguments, restore.run, is_alone=True, offline=restore.run_offline),
     "retain": Operation(retain.Arguments, retain.run, is_alone=True),
     "status": Operation(status.Arguments, status.run),
-    "query": Operation(query.Arguments, query.run),
     "tables": Operation(query.NoArguments, query.describe_tables),
 }
 
