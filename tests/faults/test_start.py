@@ -1,5 +1,6 @@
 """Starts that cannot be, and what they leave: a damaged database, countries that are none, a signal too early."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -70,8 +71,11 @@ def left(prepared: Left, tmp_path: Path) -> Left:
 
 
 def journal(folder: Path) -> dict[str, bytes]:
-    """All that is in it; segments that hold nothing do not count."""
-    files = {path.name: path.read_bytes() for path in (folder / "journal").iterdir()}
+    """All that is in it; segments that hold nothing do not count, nor those that are removed just now."""
+    files: dict[str, bytes] = {}
+    for path in (folder / "journal").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            files[path.name] = path.read_bytes()
     return {name: content for name, content in files.items() if content}
 
 
