@@ -3,12 +3,15 @@
 import asyncio
 import json
 import re
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
 import httpx2
 import pytest
 from mcp.client.client import Client
@@ -27,7 +30,7 @@ from prisme.web.api.mcp_revisions import SUPPORTED
 from prisme.web.api.mcp_schemas import FILTERS, PARAMETERS
 from prisme.web.api.mcp_tools import MOST_BYTES, TOOLS
 from tests.checkout import ROOT
-from tests.server import LiveServer
+from tests.server import LiveServer, browser
 from tests.test_docs import rows
 from tests.test_stats_api import EXAMPLE, OPTIONS, ask, define_goals, token_of, visit
 
@@ -173,7 +176,7 @@ def test_values_of_a_property_and_one_funnel_are_listed(server: LiveServer) -> N
 
 def test_sql_is_for_tokens_that_may_use_it(server: LiveServer) -> None:
     with_sql = server.make_token(scopes=(STATS, QUERY))
-    sql = "SELECT country_code, count(*) AS sessions FROM sessions GROUP BY ALL"
+    sql = "SELECT country_code, count(*) AS sessions FROM sessions GROUP BY ALL ORDER BY ALL"
     asked = [("query", {"sql": sql}), ("query", {"sql": "DELETE FROM sessions"}), ("query", {"statement": sql})]
     found, wrong, unnamed = call(server, with_sql, asked)
     assert found.structured_content == {
@@ -321,3 +324,26 @@ def test_the_page_is_true(server: LiveServer) -> None:
     assert re.findall(r"\d{4}-\d\d-\d\d", line)[: len(SUPPORTED)] == [*SUPPORTED]
     assert f"an answer {MOST_BYTES // 1024} KiB" in page
     assert f"at most {MOST_MESSAGES} messages" in page
+
+
+def test_assistants_ask_while_events_come_in(tmp_path: Path) -> None:
+    with LiveServer(tmp_path, **OPTIONS) as server:
+        done, sent = threading.Event(), []
+
+        def send() -> None:
+            with httpx.Client(verify=False) as client:
+                while not done.is_set():
+                    headers = browser("https://example.com/beside")
+                    sent.append(client.post(f"{server.url}/api/v1/events/pageviews", headers=headers).status_code)
+
+        sending = threading.Thread(target=send)
+        sending.start()
+        try:
+            asked = [("get_figures", {}), ("query", {"sql": "SELECT count(*) FROM pageviews"})] * 5
+            results = call(server, server.make_token(scopes=(STATS, QUERY)), asked)
+        finally:
+            done.set()
+            sending.join()
+        assert not any(result.is_error for result in results)
+        assert set(sent) == {200}
+        assert server.rows("SELECT count(*) FROM pageviews") == [(len(sent),)]
