@@ -8,12 +8,11 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prisme.base.errors import InputError
+from prisme.cli.operate import read_config
 from prisme.cli.parser import Parser
-from prisme.runtime.config import ConfigError, load
 
 if TYPE_CHECKING:
     from prisme.access.grants import Grant
@@ -152,12 +151,7 @@ def run(
 ) -> int:
     """The exit code: 0 success, 1 failure, 2 wrong usage or configuration, 130 after Ctrl-C."""
     flags = parser.parse_args(words)
-    options = {} if flags.data_dir is None else {"--data-dir": flags.data_dir}
-    try:
-        config, _ = load(options, os.environ, Path())
-    except ConfigError as error:
-        print("\n".join(["prisme: the configuration is invalid:", *error.messages]), file=sys.stderr)
-        return 2
+    config = read_config(flags)
     from prisme.access.grants import operator
     from prisme.store.control import Control
     from prisme.store.errors import StoreError

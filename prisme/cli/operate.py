@@ -218,16 +218,21 @@ def run_command(
     The parser has `--data-dir`.
     """
     flags = parser.parse_args(words)
-    options = {} if flags.data_dir is None else {"--data-dir": flags.data_dir}
-    try:
-        config, _ = load(options, os.environ, Path())
-    except ConfigError as error:
-        print("\n".join(["prisme: the configuration is invalid:", *error.messages]), file=sys.stderr)
-        return 2
+    config = read_config(flags)
     os.umask(0o077)
     with _errors_told(parser) as code:
         code.append(do(flags, config) or 0)
     return code[-1]
+
+
+def read_config(flags: argparse.Namespace) -> "Config":
+    """The configuration, with the folder of `--data-dir`. Where it is invalid, says so, and exits with code 2."""
+    options = {} if flags.data_dir is None else {"--data-dir": flags.data_dir}
+    try:
+        return load(options, os.environ, Path())[0]
+    except ConfigError as error:
+        print("\n".join(["prisme: the configuration is invalid:", *error.messages]), file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def describe(error: Exception) -> str:

@@ -17,13 +17,14 @@ from prisme.operations.context import Context
 from prisme.operations.job import Job
 from prisme.stats import filters
 from prisme.stats.conditions import allowed
-from prisme.store.deletion import TABLES, Choice, Counts, Deletion
+from prisme.store.deletion import Choice, Counts, Deletion
 from prisme.store.errors import StoreError, UnavailableError
+from prisme.store.schema import TABLES
 from prisme.visit.origins import OriginError, parse_entry
 from prisme.visit.sessions import LONGEST
 
 _LONGEST_ID: Final = 1024
-_EPOCH: Final = datetime.datetime(1970, 1, 1)  # noqa: DTZ001
+_EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 # Visits that are over by more than this cannot go on, even if the clock is set back a little.
 _MARGIN: Final = 600 * timexpr.SECOND
 
@@ -188,4 +189,4 @@ def _read_moment(text: str | None, now: int) -> int | None:
 
 
 def _show_moment(moment: int) -> str:
-    return (_EPOCH + datetime.timedelta(microseconds=moment)).isoformat() + "Z"
+    return (_EPOCH + datetime.timedelta(microseconds=moment)).isoformat().removesuffix("+00:00") + "Z"

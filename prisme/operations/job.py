@@ -1,13 +1,9 @@
 """What every operation has: how it tells its progress, what it is sent and sends, and how it is cancelled."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
 
 from prisme.runtime.cancellation import Cancellation
 from prisme.runtime.local_socket import Progress
-
-_NOBODY: Final[Callable[[Any], None]] = lambda _: None  # noqa: E731
-_NOTHING: Final[Callable[[], Iterator[bytes]]] = lambda: iter(())  # noqa: E731
 
 
 class CancelledError(Exception):
@@ -20,9 +16,9 @@ class Job:
     def __init__(
         self,
         cancellation: Cancellation | None = None,
-        tell: Callable[[Progress], None] = _NOBODY,
-        send: Callable[[bytes], None] = _NOBODY,
-        received: Callable[[], Iterator[bytes]] = _NOTHING,
+        tell: Callable[[Progress], None] = lambda _: None,
+        send: Callable[[bytes], None] = lambda _: None,
+        received: Callable[[], Iterator[bytes]] = lambda: iter(()),
     ) -> None:
         self.cancellation = cancellation or Cancellation()
         self.send = send

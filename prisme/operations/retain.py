@@ -15,8 +15,9 @@ from prisme.operations.context import Context
 from prisme.operations.delete import Deleted, compact_after, delete
 from prisme.operations.job import Job
 from prisme.store import compaction
-from prisme.store.deletion import TABLES, Choice
+from prisme.store.deletion import Choice
 from prisme.store.reader import Reader
+from prisme.store.schema import TABLES
 from prisme.visit.origins import Hosts
 
 # Of the file, above which it is rewritten.

@@ -41,7 +41,7 @@ INSERT INTO {TABLE} (
         unnest(CAST($clicks AS VARCHAR[])), unnest(CAST($sources AS VARCHAR[])), unnest(CAST($channels AS VARCHAR[]))
     EXCEPT SELECT * FROM {TABLE}
 )
-"""  # noqa: S608
+"""  # noqa: S608  # names of ours
 _PARAMETERS: Final = ("referrers", "utms", "mediums", "clicks", "sources", "channels")
 
 

@@ -86,7 +86,7 @@ def _copy(cursor: duckdb.DuckDBPyConnection, begun: Callable[[], object], tell: 
         tell(f"copying {table.full_name}", done, total)
         columns = table.column_list
         cursor.execute(
-            f"INSERT INTO {table.within(_COPY)} ({columns}) SELECT {columns} FROM {table.within(catalog)}"  # noqa: S608
+            f"INSERT INTO {table.within(_COPY)} ({columns}) SELECT {columns} FROM {table.within(catalog)}"  # noqa: S608  # names of ours
         )
         sums[table.full_name] = sum_table(cursor, catalog, table)
         done += rows[table]

@@ -49,7 +49,7 @@ def rewrite(
 ) -> tuple[Room, Room]:
     """Put a copy without free room in the place of the file of `folder`; events wait in the journal meanwhile.
 
-    Gives the room before and after. `tell` is told how many bytes of how many are written, and may raise to end it.
+    Gives the room before and after. `tell` gets the bytes written so far and their total, and may raise to stop it.
     `spare` is how many bytes have to stay free on the disk.
     """
     staged = folder / "tmp" / f"{STAGED}compact.duckdb"
@@ -108,11 +108,11 @@ def _copy_in_thread(cursor: duckdb.DuckDBPyConnection, tell: Callable[[], None])
         try:
             while not copying.done():
                 tell()
-                time.sleep(_POLL)
+                time.sleep(_POLL)  # between two looks at how far it is
         finally:
             while not copying.done():  # again and again, as DuckDB forgets one that comes just before a statement
                 cursor.interrupt()
-                time.sleep(_INTERRUPT_EVERY)
+                time.sleep(_INTERRUPT_EVERY)  # for DuckDB to notice it
         copying.result()
 
 
@@ -128,7 +128,7 @@ def _count_rows(cursor: duckdb.DuckDBPyConnection, name: str) -> dict[str, int]:
     """The number of rows of each table of a database."""
     tables = [table for (table,) in cursor.execute(_TABLES, [name]).fetchall()]
     counts = cursor.execute(
-        " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {name}.{table}" for table in tables)  # noqa: S608
+        " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {name}.{table}" for table in tables)  # noqa: S608  # names of ours
     )
     return dict(counts.fetchall())
 

@@ -171,7 +171,7 @@ class Database:
                         cursor.interrupt()
                 if waited > _PATIENCE + _INTERRUPTING:
                     raise StoreError(f"{self._path} cannot be replaced: a query does not end. It is unchanged")
-            time.sleep(_POLL)
+            time.sleep(_POLL)  # queries tell nobody that they end
 
     def _replace(self, new: Path, previous: Path | None) -> None:
         self._connection.execute("CHECKPOINT")

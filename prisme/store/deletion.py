@@ -19,10 +19,9 @@ from prisme.store.database import Database
 from prisme.store.errors import StoreError
 from prisme.store.loader import Loader
 from prisme.store.reader import Reader
+from prisme.store.schema import EVENT_TABLES, TABLES
 from prisme.store.write_connection import Held
 
-EVENT_TABLES: Final = ("pageviews", "events_custom", "file_downloads", "outbound_link_clicks")
-TABLES: Final = ("sessions", *EVENT_TABLES)
 # A transaction keeps 10 bytes for each row that it deletes, beside DuckDB's memory limit.
 STEP_VISITS: Final = 250_000
 _DEADLINE = 24 * 3600.0  # seconds

@@ -43,7 +43,7 @@ def find_parts(reader: Reader, since: str) -> Iterator[Part]:
             f"""
             SELECT strftime("{time}", '%Y-%m') AS month, count(*), bit_xor(hash(row)) FROM "{table}" AS row
             WHERE "{time}" >= CAST($since AS DATE) GROUP BY month ORDER BY month
-            """,  # noqa: S608
+            """,  # noqa: S608  # names of ours
             {"since": f"{since}-01"},
         )
         for month, count, check in rows:
@@ -68,6 +68,6 @@ def write_part(reader: Reader, part: Part, path: Path) -> None:
                 AND "{time}" < CAST('{part.month}-01' AS DATE) + INTERVAL 1 MONTH
             )
         ) TO '{target}' (FORMAT parquet, COMPRESSION zstd)
-        """,  # noqa: S608
+        """,  # noqa: S608  # names of ours
         {},
     )

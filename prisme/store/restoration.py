@@ -4,6 +4,8 @@ First the new files are complete, beside the old ones; then a marker says so; th
 killed before the marker leaves all as it was, and after it, the next start moves what was not moved yet: never is one
 file old and the other new.
 """
+# Names of tables of ours are composed, values are bound.
+# ruff: noqa: S608
 
 import contextlib
 import logging
@@ -26,7 +28,7 @@ from prisme.store.connection import Limits, connect
 from prisme.store.database import Database
 from prisme.store.errors import StoreError
 from prisme.store.loader import Loader
-from prisme.store.schema import newest_version
+from prisme.store.schema import EVENT_TABLES, newest_version
 from prisme.store.upgrade import migrate
 
 KEPT: Final = "before-restore-"
@@ -37,20 +39,18 @@ _MOST_A_SECOND: Final = 1000
 # What is needed beside the backup: times the database's size if its schema is older; bytes for all else.
 _UPGRADE_FACTOR: Final = 2
 _MARGIN: Final = 16 << 20
-_TABLES: Final = ("pageviews", "events_custom", "file_downloads", "outbound_link_clicks")
-_LATEST_ROWS: Final = f"SELECT {', '.join(f'(SELECT coalesce(max(rowid), -1) FROM {one})' for one in _TABLES)}"  # noqa: S608
+_LATEST_ROWS: Final = f"SELECT {', '.join(f'(SELECT coalesce(max(rowid), -1) FROM {one})' for one in EVENT_TABLES)}"
 _KNOWN: Final = "SELECT number FROM state.segments WHERE number IN (SELECT unnest(?))"
 _KEEP_KNOWN: Final = "DELETE FROM state.segments WHERE number NOT IN (SELECT unnest(?::UBIGINT[]))"
 _HAS: Final = " UNION ALL ".join(
-    f'SELECT 1 FROM {one} WHERE session_uuid = $uuid AND "timestamp" = make_timestamp($at)'  # noqa: S608
-    for one in _TABLES
+    f'SELECT 1 FROM {one} WHERE session_uuid = $uuid AND "timestamp" = make_timestamp($at)' for one in EVENT_TABLES
 )
 # A visit counts the rows that it has: some of its earlier ones may not be in the backup. Of those that have new rows;
 # to count those of all visits would take long, while events wait.
-_NEW_ROWS: Final = " UNION ALL ".join(f"SELECT session_uuid FROM {one} WHERE rowid > {{}}" for one in _TABLES)  # noqa: S608
+_NEW_ROWS: Final = " UNION ALL ".join(f"SELECT session_uuid FROM {one} WHERE rowid > {{}}" for one in EVENT_TABLES)
 _ROWS: Final = " UNION ALL ".join(
-    f"SELECT session_uuid, {'1, 0' if one == 'pageviews' else '0, 1'} FROM {one} SEMI JOIN new USING (session_uuid)"  # noqa: S608
-    for one in _TABLES
+    f"SELECT session_uuid, {'1, 0' if one == 'pageviews' else '0, 1'} FROM {one} SEMI JOIN new USING (session_uuid)"
+    for one in EVENT_TABLES
 )
 _RECOUNT: Final = f"""
 WITH new AS MATERIALIZED (SELECT DISTINCT session_uuid FROM ({_NEW_ROWS})), found AS (
@@ -60,7 +60,7 @@ WITH new AS MATERIALIZED (SELECT DISTINCT session_uuid FROM ({_NEW_ROWS})), foun
 UPDATE sessions SET pageviews = found.pageviews, events = found.events FROM found
 WHERE sessions.session_uuid = found.session_uuid
     AND (sessions.pageviews <> found.pageviews OR sessions.events <> found.events)
-"""  # noqa: S608
+"""
 _RAISE_REVISION: Final = "UPDATE site_revision SET number = max(number, ?) + 1"
 
 

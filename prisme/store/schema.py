@@ -1,8 +1,13 @@
 """The migrations of both databases: `migrations/<database>/<number>_<name>.sql`, in the order of their names."""
 
 import importlib.resources
+from typing import Final
 
 from prisme.store.errors import StoreError
+
+# What users query: visits, and what happened in them.
+EVENT_TABLES: Final = ("pageviews", "events_custom", "file_downloads", "outbound_link_clicks")
+TABLES: Final = ("sessions", *EVENT_TABLES)
 
 
 def read_steps(database: str) -> list[str]:

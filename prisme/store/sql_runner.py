@@ -17,9 +17,9 @@ from prisme.store.connection import STAGED
 from prisme.store.database import Database
 from prisme.store.errors import BusySqlError, LateError, LateSqlError, SqlError, StoppedError
 from prisme.store.reader import Reader
+from prisme.store.schema import TABLES
 from prisme.store.sql_formats import Column, Encoder, Row
 from prisme.store.sql_guard import SqlGuard, first_line
-from prisme.store.sql_tree import TABLES
 
 # DuckDB's limit leaves out what functions make of texts and lists: once more its limit, and some for other threads.
 _MORE_BYTES = 256 << 20

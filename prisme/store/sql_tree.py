@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from prisme.store.errors import RefusedSqlError
+from prisme.store.schema import TABLES
 from prisme.store.sql_functions import FUNCTIONS, TABLE_FUNCTIONS, TYPES
 from prisme.store.sql_width import check_width
 
 Node = Mapping[str, Any]
 
-TABLES: Final = ("sessions", "pageviews", "events_custom", "file_downloads", "outbound_link_clicks")
 # A dashboard's largest query has some 200 nodes. DuckDB plans this many in a second, and cannot be interrupted there.
 _MOST_NODES = 5_000
 _MOST_DEPTH = 150

@@ -38,7 +38,7 @@ class RateLimiter:
         self.set_limit(limit)
 
     def set_limit(self, limit: int) -> None:
-        """Admit so many requests from now on, and count all clients anew."""
+        """Set the limit to this many requests, and reset the counts of all clients."""
         if WIDE * limit >= _TOO_MANY or WIDE * BUDGET + _LARGEST >= _TOO_LARGE:
             raise RuntimeError(f"a limit of {limit} requests, or its bytes, does not fit in the counters' bits")
         self._limit = limit

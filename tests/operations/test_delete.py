@@ -21,7 +21,7 @@ from prisme.operations.registry import Operations
 from prisme.runtime.cancellation import Cancellation
 from prisme.runtime.local_socket import Progress
 from prisme.store import deletion
-from prisme.store.deletion import EVENT_TABLES, TABLES
+from prisme.store.schema import EVENT_TABLES, TABLES
 from prisme.wiring.operating import offline_context
 from tests.faults.load import LONG
 from tests.operations.views import deleter_of, view
