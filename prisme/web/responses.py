@@ -84,6 +84,9 @@ def refuse(
     ]
     if why.retry_after:
         headers.append((b"retry-after", b"%d" % why.retry_after))
+    if why.status == 413:
+        # The rest of the body is not read, so that nothing else can come over this connection (RFC 9110, 15.5.14).
+        headers.append((b"connection", b"close"))
     if why.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="prisme"'))
     if instead is not None:

@@ -121,6 +121,8 @@ def test_nesting_of_100_000_levels_is_too_long_to_be_read(server: LiveServer, si
     view(server, f"https://{site}/a")
     answer = send(server, "custom", f"https://{site}/a", '{"a":' + "[" * 100_000 + "]" * 100_000 + "}")
     assert_refused(answer, TOO_LONG, 413)
+    # The rest of it is never read: a client that sent its next request here would find the connection closed.
+    assert answer.headers["connection"] == "close"
 
 
 @pytest.mark.parametrize(
