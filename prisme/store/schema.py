@@ -8,6 +8,8 @@ from prisme.store.errors import StoreError
 # What users query: visits, and what happened in them.
 EVENT_TABLES: Final = ("pageviews", "events_custom", "file_downloads", "outbound_link_clicks")
 TABLES: Final = ("sessions", *EVENT_TABLES)
+# What other programs counted, by day: no visit belongs to it.
+FIGURES: Final = "imported_figures"
 
 
 def read_steps(database: str) -> list[str]:

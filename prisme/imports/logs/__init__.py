@@ -1,0 +1,1 @@
+"""The access logs of web servers, of proxies and of content delivery networks."""
