@@ -32,7 +32,8 @@ class Tally:
         self.bad += 1
         if len(self.bad_lines) < _SHOWN:
             shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-            self.bad_lines.append(BadLine(file, number, why, "".join(c if c.isprintable() else "\ufffd" for c in shown)))
+            printable = "".join(character if character.isprintable() else "\ufffd" for character in shown)
+            self.bad_lines.append(BadLine(file, number, why, printable))
 
     def skip(self, why: str, count: int = 1) -> None:
         """Count rows that are read and are not wanted, such as those of bots; `why` is a plain phrase of few words."""

@@ -1,0 +1,24 @@
+"""The ids of imported visits, and of their visitors: the same whenever the same data are read."""
+
+from hashlib import blake2b
+from typing import Final
+
+from prisme.visit.sessions import new_id
+
+_NOISE_BITS: Final = 62
+
+
+def visit_id(entry: int, *parts: str) -> str:
+    """A UUIDv7 with the time of a visit's entry (microseconds), the same for the same parts; never give an address."""
+    return new_id(entry, _hash(parts) >> (64 - _NOISE_BITS))
+
+
+def visitor_id(*parts: str) -> str:
+    """An anonymous visitor id, the same for the same parts; never give an address."""
+    return f"prisme_{_hash(parts):016X}"
+
+
+def _hash(parts: tuple[str, ...]) -> int:
+    """64 bits of BLAKE2b (RFC 7693) of texts that are separated by their lengths."""
+    text = "".join(f"{len(part)},{part}" for part in parts)
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
