@@ -1,7 +1,8 @@
 """Connections to the DuckDB file: DuckDB's settings, in one place."""
 
+import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import duckdb
 
