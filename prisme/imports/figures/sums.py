@@ -94,14 +94,20 @@ class Sums:
 
 
 class Claims:
-    """Which table gives the figures of a topic on a day: where two do, such as files that overlap, the first counts."""
+    """Which table gives each count of a topic, such as the countries of a day: where several do, the first one."""
 
     def __init__(self) -> None:
-        self._tables: dict[Hashable, int] = {}
+        self._tables: dict[Hashable, list[int]] = {}
 
-    def claim(self, topic: Hashable, table: int) -> bool:
-        """Whether the figures of this topic, with its day in it, are this table's to give."""
-        return self._tables.setdefault(topic, table) == table
+    def keep(self, topic: Hashable, table: int, counts: Counts) -> Counts:
+        """The counts that are this table's to give; `table` is its number, from 1 on."""
+        owners = self._tables.setdefault(topic, [0] * len(counts))
+        kept: list[int | None] = []
+        for place, count in enumerate(counts):
+            if count is not None and not owners[place]:
+                owners[place] = table
+            kept.append(count if owners[place] == table else None)
+        return Counts(*kept)
 
 
 def _add(one: int | None, other: int | None) -> int | None:
