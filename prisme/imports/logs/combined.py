@@ -67,7 +67,7 @@ class Parser:
         Most lines are plain, and of assets: no regular expression is tried on these.
         """
         parts = line.split(b'"')
-        if self._escape in line or len(parts) not in self._plain_parts:
+        if self._escape in line or len(parts) not in self._plain_parts or not line.isascii():
             return self._parse_any(line)
         before, request, numbers = parts[:3]
         status = _STATUSES.get(numbers[:5])

@@ -92,11 +92,15 @@ def _judge_path(path: str) -> str | None:
     if why := _EXTENSIONS.get(extension):
         return FEED if why == ASSET and _FEED_NAMES & {name.removesuffix(".xml"), name.removesuffix(".json")} else why
     first = folders[0] if folders else name
-    if first in _PROGRAM_FOLDERS or first.startswith("_") or any(part.startswith(".") for part in (*folders, name)):
+    if first in _PROGRAM_FOLDERS or first.startswith("_") or any(_is_hidden(part) for part in (*folders, name)):
         return PROGRAM
     if _FEED_NAMES & {name or (folders[-1] if folders else "")}:
         return FEED
     return None
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith(".") and part not in (".", "..")
 
 
 # Some thousand paths are most of a site's traffic. Longer ones are judged each time.

@@ -10,7 +10,7 @@ SECOND: Final = 1_000_000
 # Servers write these names in every locale.
 _NAMES: Final = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 _MONTHS: Final = {name: number for number, month in enumerate(_NAMES, start=1) for name in (month, b"%02d" % number)}
-_DAY: Final = re.compile(rb"([0-9]{2})/([A-Z][a-z]{2})/([0-9]{4}) ([+-][0-9]{4})")
+_DAY: Final = re.compile(rb"([0-9]{2})/([A-Z][a-z]{2})/([0-9]{4}) ([+-][0-9]{2}-?[0-9]{2})")
 _LOCAL: Final = re.compile(rb"([0-9]{2})/([A-Z][a-z]{2})/([0-9]{4})[: ]([0-9]{2}):([0-9]{2}):([0-9]{2})")
 _ISO: Final = re.compile(rb"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})")
 _EPOCH: Final = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - only differences to other times without a zone are used
@@ -43,7 +43,7 @@ def read_moment(text: bytes, offset: bytes) -> int | None:
 
 
 def read_offset(text: bytes) -> int:
-    """How far `+0530` or `+05:30` is ahead of UTC; `Z` is 0."""
+    """How far `+0530` or `+05:30` is ahead of UTC; `Z` is 0. Squid writes `-03-30`."""
     if text == b"Z":
         return 0
     minutes = int(text[1:3]) * 60 + int(text[-2:])
