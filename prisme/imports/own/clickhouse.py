@@ -108,18 +108,19 @@ def stage(files: ForeignFiles, path: Path, target: Path, tally: Tally) -> tuple[
 
     Rows that are not wanted, or cannot be read, have no id in the new file, and are counted here.
     """
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start == PARQUET:
+        whole = read_part(files, path)
+        table, source, types = find_table(set(whole.columns)), whole.sql, whole.columns
     with naming(path):
-        with path.open("rb") as file:
-            start = file.read(4)
-        if start == PARQUET:
-            part = read_part(files, path)
-            table, source, types = find_table(set(part.columns)), part.sql, part.columns
-        else:
+        if start != PARQUET:
+            compression = name_compression(path, start)
             head = read_head(path)
             if not head.strip():
                 return None
             table = find_json_table(head)
-            source, types = _json_source(path, table, name_compression(path, start)), _json_types(table)
+            source, types = _json_source(path, table, compression), _json_types(table)
         if not table:
             raise InputError("it is no table of the Go program, as Parquet or as JSON with a row on each line")
         files.run(_statement(table, source, types, target))

@@ -13,7 +13,7 @@ _MONTH: Final = re.compile(r"\d{4}-\d\d\.parquet")
 # What is in no file: it is before or after all ids.
 _LEAST: Final = ""
 _GREATEST: Final = "g"
-_COLUMNS: Final = "DESCRIBE SELECT * FROM read_parquet({path}, binary_as_string = true)"
+_COLUMNS: Final = "DESCRIBE SELECT * FROM read_parquet({path})"
 _ROWS: Final = "SELECT coalesce(sum(num_rows), 0) FROM parquet_file_metadata({path})"
 _ABOUT: Final = """
 SELECT
@@ -38,7 +38,7 @@ class Part(NamedTuple):
     @property
     def sql(self) -> str:
         """What stands after FROM to read it alone."""
-        return f"read_parquet({quote(str(self.path))}, binary_as_string = true)"
+        return f"read_parquet({quote(str(self.path))})"
 
 
 def read_part(files: ForeignFiles, path: Path) -> Part:
@@ -67,7 +67,7 @@ class Columns:
 
     def number(self, name: str, absent: str = "0") -> str:
         """An expression for an integer; `absent` is SQL."""
-        return f'coalesce(CAST("{name}" AS BIGINT), {absent})' if name in self._names else absent
+        return f'coalesce(CAST("{name}" AS BIGINT), {absent})' if name in self._names else f"CAST({absent} AS BIGINT)"
 
     def id(self) -> str:
         """An expression for the id of the session."""
@@ -85,7 +85,7 @@ class Columns:
     def _source(self) -> str:
         if not self._paths:
             return "(SELECT 0) WHERE false"
-        return f"read_parquet([{self._paths}], union_by_name = true, binary_as_string = true)"
+        return f"read_parquet([{self._paths}], union_by_name = true)"
 
 
 def is_month(path: Path) -> bool:

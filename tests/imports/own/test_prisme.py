@@ -3,6 +3,7 @@
 import datetime
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prisme.base.errors import InputError
+from prisme.base.events import Utm
 from prisme.imports.items import Figure
 from prisme.imports.own import joining
 from prisme.imports.own.prisme import FORMAT, recognise
@@ -38,16 +40,15 @@ HOUR = 3600 * SECOND
 # Half an hour before midnight, 31 October 2026 (UTC).
 LATE = int(datetime.datetime(2026, 10, 31, 23, 30, tzinfo=datetime.UTC).timestamp()) * SECOND
 TEXTS = ("domain", "entry_path", "exit_path", "visitor_id", "operating_system", "browser_family", "device")
-MORE_TEXTS = (
-    "referrer_domain",
-    "region",
-    "city",
-    "utm_source",
-    "utm_medium",
-    "utm_campaign",
-    "utm_term",
-    "utm_content",
-)
+MORE_TEXTS = ("referrer_domain", "region", "city", *(f"utm_{name}" for name in Utm.__struct_fields__))
+# In no form that a program would write.
+JSON = '{ "a" : 1.50,"a":2,"\\u00e9\\/":"\\ud83d\\ude00é"}'
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "cut": lambda whole: whole[:-40],
+    "empty": lambda whole: b"",
+    "text": lambda whole: b"a,b\n1,2\n",
+    "middle": lambda whole: whole[:4] + b"\xff" * 200 + whole[204:],
+}
 
 texts = st.text(st.characters(codec="utf-8"), max_size=30) | st.sampled_from(
     ["\x00", "'\"\\", "\u2028\x7f\x1b", "/" + "é" * 8000, "\N{SNOWMAN}" * 4000, "{}", "null"]
