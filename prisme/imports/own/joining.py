@@ -1,8 +1,8 @@
 """Joins sessions with their rows, from Parquet files of any size in bounded memory.
 
-The id of a session, which its rows have too, is a UUIDv7: it begins with a time. So the files are read by ranges of ids,
-of some ten thousand rows each. Parquet files name the least and the greatest id of each row group, and those without
-any id of the range are not read.
+The id of a session, which its rows have too, is a UUIDv7: it begins with a time. So the files are read by ranges of
+ids, of some ten thousand rows each. Parquet files name the least and the greatest id of each row group, and those
+without any id of the range are not read.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,18 +12,25 @@ from typing import Final, NamedTuple
 import msgspec
 
 from prisme.base.events import Session
-from prisme.imports.items import Row, Visit
+from prisme.imports.items import CUSTOM, DOWNLOAD, OUTBOUND, PAGEVIEW, Row, Visit
 from prisme.imports.own.parts import Part
 from prisme.imports.reading import Reading
 from prisme.imports.tally import Tally
 from prisme.store.foreign import ForeignFiles
 
+# What the rows of a table are.
+KINDS: Final = {
+    "pageviews": PAGEVIEW,
+    "events_custom": CUSTOM,
+    "file_downloads": DOWNLOAD,
+    "outbound_link_clicks": OUTBOUND,
+}
 # Larger ranges are no faster.
 _MOST_ROWS: Final = 80_000
 _LEAST_ROWS: Final = 2_000
 _MOST_BYTES: Final = 48 << 20  # as they are before compression: DuckDB spills what does not fit
 _MINUTE: Final = 60_000  # milliseconds
-_NO_ID: Final = "its visit has no id with a time (UUIDv7)"
+_NO_TIME: Final = "a row without a time"
 _TWICE: Final = "an earlier state of a visit"
 
 _MINUTES: Final = """
@@ -33,10 +40,15 @@ SELECT
     count(*)
 FROM ({ids}) GROUP BY minute ORDER BY minute NULLS FIRST
 """
+_FOUND: Final = """
+SELECT count(*), count(*) - count(DISTINCT session_uuid), (SELECT count(*) FROM "row") FROM visit
+"""
 # Two rows of a session are no error where a source stores each state of a visit.
 _NEWEST: Final = """
 CREATE OR REPLACE TABLE visit AS SELECT * FROM visit
-QUALIFY row_number() OVER (PARTITION BY session_uuid ORDER BY pageviews + events DESC, "exit" DESC, exit_path, visitor) = 1
+QUALIFY row_number() OVER (
+    PARTITION BY session_uuid ORDER BY pageviews + events DESC, "exit" DESC, exit_path, status, visitor
+) = 1
 """
 # JSON, as the journal has it, is faster than 26 values.
 _VISITS: Final = """
@@ -59,7 +71,7 @@ SELECT
     kind, "at", path, "row".status, "name", properties, url,
     CASE WHEN "row".visitor = visit.visitor THEN '' ELSE "row".visitor END
 FROM "row" JOIN visit USING (session_uuid)
-ORDER BY session_uuid, "at", kind, path, "name", url, properties, "row".status, "row".visitor
+ORDER BY session_uuid, "at", kind <> 'pageview', kind, path, "name", url, properties, "row".status, "row".visitor
 """
 
 
@@ -68,7 +80,7 @@ class Source(NamedTuple):
 
     `sessions` and `rows` give the SELECT for files of sessions, or of another table. `adjust` is run after the tables
     `visit` and `row` of a range were made, for what the source needs. `orphan` says why rows without a visit are left
-    out.
+    out, `no_id` the same of rows without a UUIDv7; it is empty where these are counted already.
     """
 
     parts: dict[str, list[Part]]
@@ -76,6 +88,7 @@ class Source(NamedTuple):
     rows: Callable[[str, Sequence[Part]], str]
     adjust: Sequence[str]
     orphan: str
+    no_id: str
 
 
 class Progress:
@@ -122,7 +135,8 @@ def _plan(files: ForeignFiles, source: Source, tally: Tally) -> list[_Range]:
     for minute, found in files.rows(_MINUTES.format(minute=_MINUTE, ids=ids)):
         tally.rows += found
         if minute is None:
-            tally.skip(_NO_ID, found)
+            if source.no_id:
+                tally.skip(source.no_id, found)
             continue
         if count and count + found > most:
             ranges.append(_Range(_first_id(first), _first_id(minute), count))
@@ -163,9 +177,14 @@ def _make_tables(files: ForeignFiles, source: Source, tally: Tally, chosen: _Ran
     parts = {table: _overlapping(parts, chosen) for table, parts in source.parts.items()}
     sessions = source.sessions(parts.pop("sessions", []))
     rows = " UNION ALL ".join(source.rows(table, found) for table, found in (parts or {"pageviews": []}).items())
-    files.run(f"CREATE OR REPLACE TABLE visit AS SELECT * FROM ({sessions}) WHERE {within}")  # noqa: S608
-    files.run(f'CREATE OR REPLACE TABLE "row" AS SELECT * FROM ({rows}) WHERE {within}')  # noqa: S608
-    ((doubles,),) = files.rows("SELECT count(*) - count(DISTINCT session_uuid) FROM visit")
+    files.run(
+        f"CREATE OR REPLACE TABLE visit AS SELECT * FROM ({sessions}) "  # noqa: S608
+        f'WHERE {within} AND entry IS NOT NULL AND "exit" IS NOT NULL'
+    )
+    files.run(f'CREATE OR REPLACE TABLE "row" AS SELECT * FROM ({rows}) WHERE {within} AND "at" IS NOT NULL')  # noqa: S608
+    ((visits, doubles, found),) = files.rows(_FOUND)
+    if visits + found < chosen.rows:
+        tally.skip(_NO_TIME, chosen.rows - visits - found)
     if doubles:
         tally.skip(_TWICE, doubles)
         files.run(_NEWEST)

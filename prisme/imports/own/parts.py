@@ -1,6 +1,7 @@
 """Parquet files of one table each, and SQL that reads their columns by name, whatever is missing."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -8,9 +9,12 @@ from typing import Final, NamedTuple
 from prisme.base.errors import InputError
 from prisme.store.foreign import ForeignFiles
 
+_MONTH: Final = re.compile(r"\d{4}-\d\d\.parquet")
 # What is in no file: it is before or after all ids.
 _LEAST: Final = ""
 _GREATEST: Final = "g"
+_COLUMNS: Final = "DESCRIBE SELECT * FROM read_parquet({path})"
+_ROWS: Final = "SELECT coalesce(sum(num_rows), 0) FROM parquet_file_metadata({path})"
 _ABOUT: Final = """
 SELECT
     min(stats_min_value) FILTER (path_in_schema = 'session_uuid'),
@@ -34,18 +38,15 @@ class Part(NamedTuple):
     @property
     def sql(self) -> str:
         """What stands after FROM to read it alone."""
-        return f"read_parquet({quote(str(self.path))}, binary_as_string = true)"
+        return f"read_parquet({quote(str(self.path))})"
 
 
 def read_part(files: ForeignFiles, path: Path) -> Part:
     """What the end of a file says about it. Raises InputError, which names the file."""
     name = quote(str(path))
     with naming(path):
-        columns = {
-            str(row[0]): str(row[1])
-            for row in files.rows(f"DESCRIBE SELECT * FROM read_parquet({name}, binary_as_string = true)")
-        }
-        ((rows,),) = files.rows(f"SELECT coalesce(sum(num_rows), 0) FROM parquet_file_metadata({name})")  # noqa: S608
+        columns = {str(row[0]): str(row[1]) for row in files.rows(_COLUMNS.format(path=name))}
+        ((rows,),) = files.rows(_ROWS.format(path=name))
         ((low, high, unknown, size),) = files.rows(_ABOUT.format(path=name))
     is_known = low is not None and not unknown
     return Part(path, low if is_known else _LEAST, high if is_known else _GREATEST, int(rows), int(size), columns)
@@ -66,7 +67,7 @@ class Columns:
 
     def number(self, name: str, absent: str = "0") -> str:
         """An expression for an integer; `absent` is SQL."""
-        return f'coalesce(CAST("{name}" AS BIGINT), {absent})' if name in self._names else absent
+        return f'coalesce(CAST("{name}" AS BIGINT), {absent})' if name in self._names else f"CAST({absent} AS BIGINT)"
 
     def id(self) -> str:
         """An expression for the id of the session."""
@@ -84,7 +85,12 @@ class Columns:
     def _source(self) -> str:
         if not self._paths:
             return "(SELECT 0) WHERE false"
-        return f"read_parquet([{self._paths}], union_by_name = true, binary_as_string = true)"
+        return f"read_parquet([{self._paths}], union_by_name = true)"
+
+
+def is_month(path: Path) -> bool:
+    """Whether a file is named as those of an export."""
+    return bool(_MONTH.fullmatch(path.name))
 
 
 @contextlib.contextmanager

@@ -1,15 +1,14 @@
 """Reads what `prisme export` wrote: all columns of all tables, as they were."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from prisme.base.errors import InputError
-from prisme.imports.items import CUSTOM, DOWNLOAD, OUTBOUND, PAGEVIEW, Figure, Item
-from prisme.imports.own.joining import Progress, Source, join
-from prisme.imports.own.parts import Columns, Part, naming, quote, read_part
+from prisme.imports.items import Figure, Item
+from prisme.imports.own.joining import KINDS, Progress, Source, join
+from prisme.imports.own.parts import Columns, Part, is_month, naming, quote, read_part
 from prisme.imports.reading import Format, Reading
 from prisme.imports.tally import Tally
 from prisme.store.foreign import ForeignFiles
@@ -24,25 +23,19 @@ _TABLES: Final = {
     "outbound_link_clicks": {"session_uuid", "timestamp", "path", "link"},
     FIGURES: {"domain", "day", "dimension", "value"},
 }
-_KINDS: Final = {
-    "pageviews": PAGEVIEW,
-    "events_custom": CUSTOM,
-    "file_downloads": DOWNLOAD,
-    "outbound_link_clicks": OUTBOUND,
-}
 _TEXTS: Final = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "click_id", "region", "city")
 _COUNTS: Final = ("visitors", "sessions", "pageviews", "events", "bounces", "seconds")
-_MONTH: Final = re.compile(r"\d{4}-\d\d\.parquet")
 _INDEX: Final = "export.json"
 _PARQUET: Final = b"PAR1"
 _ORPHAN: Final = "its visit is not in these files"
+_NO_ID: Final = "the id of its visit is no UUIDv7"
 
 
 def recognise(name: str, head: bytes) -> bool:
     """Whether this is the folder of an export, or a file of one."""
     path = Path(name)
     if head:
-        return bool(_MONTH.fullmatch(path.name)) if head.startswith(_PARQUET) else path.name == _INDEX
+        return is_month(path) if head.startswith(_PARQUET) else path.name == _INDEX
     with suppress(OSError, ValueError):
         return (path / _INDEX).is_file() or any(path.glob("sessions/*.parquet"))
     return False
@@ -55,7 +48,7 @@ def read(files: Sequence[Path], reading: Reading) -> Iterator[Item]:
         size = sum(path.stat().st_size for path in paths)
         with ForeignFiles(reading.temporary) as database:
             parts, figures = _find_parts(database, paths, reading.tally)
-            source = Source(parts, select_sessions, select_rows, (), _ORPHAN)
+            source = Source(parts, select_sessions, select_rows, (), _ORPHAN, _NO_ID)
             with naming(folder):
                 yield from join(database, source, reading.tally, Progress(reading, done, size))
                 yield from _read_figures(database, figures, reading.tally)
@@ -86,16 +79,19 @@ def _find_parts(
     for path in paths:
         part = read_part(database, path)
         table = next((table for table, names in _TABLES.items() if names <= part.columns.keys()), None)
-        if table is None and path.parent.name in _TABLES:
-            raise InputError(f"{path}: it has not the columns of {path.parent.name}")
+        if table is None and (path.parent.name in _TABLES or not _is_of_folder(path)):
+            raise InputError(f"{path}: it has not the columns of a table of Prisme")
         if table is None:
             tally.rows += part.rows
             tally.skip("a table that this version does not know", part.rows)
             continue
         parts.setdefault(table, []).append(part)
-    if not parts:
-        raise InputError("none of the files has a table of Prisme")
     return parts, parts.pop(FIGURES, [])
+
+
+def _is_of_folder(path: Path) -> bool:
+    """Whether a file is of an export: then it may have a table of a newer version."""
+    return (path.parent.parent / _INDEX).is_file()
 
 
 def select_sessions(parts: Sequence[Part]) -> str:
@@ -130,7 +126,7 @@ def select_rows(table: str, parts: Sequence[Part]) -> str:
     return columns.select(
         {
             "session_uuid": columns.id(),
-            "kind": quote(_KINDS[table]),
+            "kind": quote(KINDS[table]),
             "at": columns.time("timestamp"),
             "path": columns.text("path"),
             "status": columns.number("status"),
