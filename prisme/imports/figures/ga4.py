@@ -67,7 +67,9 @@ class _File:
                 self._read_comment(",".join(row.cells))
             else:
                 self._read_section(row)
-        if self._sections and not self._read:
+        if not self._sections:
+            self._collector.tally.skip("files without data")
+        elif not self._read:
             file = self._table.file
             if self._undated:
                 raise InputError(f"{file}: it does not say of which days its rows are: {_BY_DAY}")

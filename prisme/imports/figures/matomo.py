@@ -26,7 +26,7 @@ from prisme.imports.figures.tables import Row, Table, decode_head, open_tables
 from prisme.imports.items import Figure
 from prisme.imports.reading import Format, Reading
 
-_METHOD: Final = re.compile(r"\b([A-Z][A-Za-z]+[._]get[A-Za-z]*)")
+_METHOD: Final = re.compile(r"(?<![A-Za-z])([A-Z][A-Za-z]+[._]get[A-Za-z]*)")
 _TITLE: Final = re.compile(r"Export _ (.+?) _ ")
 _ISO_DAY: Final = re.compile(r"(?<![0-9])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
 _MONTHS: Final = (
@@ -34,6 +34,7 @@ _MONTHS: Final = (
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 _LONG_DAY: Final = re.compile(rf" _ (?:[A-Z][a-z]+, )?({'|'.join(_MONTHS)}) ([0-9]{{1,2}}), ([0-9]{{4}})")
+_COUNTS: Final = frozenset({"nb_visits", "nb_hits", "nb_events"})
 _NO_DATA: Final = "no data available"
 _BY_DAY: Final = (
     "export by day: with period=day and date=2026-08-01,2026-08-31 in the URL of the API, or a file for each day with "
@@ -42,11 +43,12 @@ _BY_DAY: Final = (
 
 
 def recognise(_: str, head: bytes) -> bool:
-    """Whether this is a report of Matomo."""
-    columns = Columns(decode_head(head).partition("\n")[0].replace('"', "").split(",")).rename(ENGLISH)
-    return bool({"nb_visits", "nb_hits", "nb_events"} & columns.keys()) and bool(
-        {"label", "nb_uniq_visitors", "nb_actions"} & columns.keys()
-    )
+    """Whether this is a report of Matomo, by the names of its API or by English ones, which others have as well."""
+    columns = Columns(decode_head(head).partition("\n")[0].replace('"', "").split(","))
+    if columns.keys() & _COUNTS:
+        return True
+    columns = columns.rename(ENGLISH)
+    return bool(columns.keys() & _COUNTS and columns.keys() & {"label", "nb_uniq_visitors", "nb_actions"})
 
 
 def read(files: Sequence[Path], reading: Reading) -> Iterator[Figure]:
@@ -113,7 +115,7 @@ def _find_report(table: Table, columns: Columns) -> Report | None:
     title = _TITLE.search(table.name)
     if title and title[1].lower() in TITLES:
         return METHODS[TITLES[title[1].lower()]]
-    if "label" in columns and (title or columns.keys() & {"nb_visits", "nb_hits", "nb_events"}):
+    if "label" in columns and (title or columns.keys() & _COUNTS):
         raise InputError(
             f"{table.file}: which report is it? Name the file after its method, such as "
             "Actions.getPageUrls_2026-08.csv or UserCountry.getCountry_2026-08.csv"

@@ -92,7 +92,8 @@ def _open(path: Path, reading: Reading, done: int) -> Iterator[tuple[str, str, I
             yield from _open_members(path, file, reading, done)
     if not is_zip:
         with open_input(path) as found:
-            text = _decode(found.stream)
+            with _explaining(path.name):
+                text = _decode(found.stream)
             yield path.name, path.name, _read(path.name, text, reading, lambda: done + found.done)
 
 
