@@ -28,7 +28,6 @@ _ROWS = {
     "outbound_link_clicks": "entry_path AS path, 'https://example.org/' AS link",
 }
 START = 1_700_000_000_000_000  # microseconds
-# Of a day, of a path, and of a country.
 Figure = tuple[str, str, str, str]
 
 
