@@ -11,7 +11,7 @@ from prisme.imports.reading import Format
 
 # By name, the module that has it: read late, as some take a while to import.
 _MODULES: Final = {
-    "prisme": "prisme.imports.own.export",
+    "prisme": "prisme.imports.own.prisme",
     "prisme-go": "prisme.imports.own.go",
     "goatcounter": "prisme.imports.peers.goatcounter",
     "umami": "prisme.imports.peers.umami",
