@@ -7,7 +7,7 @@ from typing import Final
 
 from prisme.base.errors import InputError
 from prisme.imports.items import Request
-from prisme.imports.logs.access_log import NO_HOST, look, make_request, parse_line
+from prisme.imports.logs.access_log import NO_HOST, Log, look, make_request, parse_line
 from prisme.imports.logs.follow import follow
 from prisme.imports.logs.line import LogLine
 from prisme.imports.logs.merge import reorder
@@ -28,20 +28,21 @@ def follow_log(files: Sequence[Path], reading: Reading, stop: Callable[[], bool]
     if log is None:
         raise InputError(f"{files[0]} is empty: its format shows with its first lines")
 
-    def read() -> Iterator[LogLine | None]:
-        stored = time.monotonic()
-        for number, line in enumerate(follow(files[0], True, stop), start=1):
-            if line is None:
-                if time.monotonic() >= stored + _EVERY:
-                    stored = time.monotonic()
-                    yield None
-            elif line.strip(b"\0 ") and (found := parse_line(log, line, number, reading.tally)) is not None:
-                yield found
-
-    for line in reorder(read()):
+    for line in reorder(_read(log, reading, stop)):
         if line is None:
             yield None
         elif (request := make_request(line, reading.site, log.agents)) is None:
             reading.tally.skip(NO_HOST)
         else:
             yield request
+
+
+def _read(log: Log, reading: Reading, stop: Callable[[], bool]) -> Iterator[LogLine | None]:
+    stored = time.monotonic()
+    for number, line in enumerate(follow(log.path, True, stop), start=1):
+        if line is None:
+            if time.monotonic() >= stored + _EVERY:
+                stored = time.monotonic()
+                yield None
+        elif line.strip(b"\0 ") and (found := parse_line(log, line, number, reading.tally)) is not None:
+            yield found
