@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from prisme.imports.logs import asgi, combined, haproxy, squid
+from prisme.imports.logs import asgi, caddy, combined, haproxy, json_lines, squid
 from prisme.imports.logs.line import LogLine
 from prisme.imports.reading import Reading
 
@@ -34,6 +34,8 @@ class LogFormat(NamedTuple):
 
 # The first one that recognises a file reads it.
 PARSERS: Final = (
+    LogFormat("Caddy", caddy.recognise, caddy.make, caddy.has_agents),
+    LogFormat("JSON", json_lines.recognise, json_lines.make, json_lines.has_agents),
     LogFormat("HAProxy httplog", haproxy.recognise, haproxy.make, haproxy.has_agents),
     LogFormat("Granian", asgi.recognise_granian, asgi.make_granian, _never),
     LogFormat("Hypercorn", asgi.recognise_hypercorn, asgi.make_hypercorn),
