@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from prisme.base.errors import InputError
 from prisme.base.events import Client
-from prisme.imports.files import Input, open_input
+from prisme.imports.files import open_input
 from prisme.imports.items import Request
 from prisme.imports.logs import pages
 from prisme.imports.logs.line import LogLine
@@ -23,6 +23,8 @@ from prisme.imports.logs.starts import read_start
 from prisme.imports.reading import Format, Reading
 
 NO_HOST: Final = "the log names no host: give one with --site"
+_UNREADABLE: Final = "not a line of the log's format"
+_SHOWN: Final = 1000  # bytes
 _TELL_EVERY: Final = 4096  # lines
 # An absolute URL, of any scheme.
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -78,33 +80,23 @@ def _look(path: Path, reading: Reading) -> _Log | None:
 
 
 def _read_lines(log: _Log, reading: Reading, done: dict[Path, int]) -> Iterator[LogLine]:
-    tally, parse, name = reading.tally, log.parse, log.path.name
+    tally, parse = reading.tally, log.parse
     with open_input(log.path) as file:
-        for number, line in _number(file, name, reading):
+        for number, line in enumerate(file.lines(tally), start=1):
             if number % _TELL_EVERY == 0:
                 done[log.path] = file.done
                 reading.tell(sum(done.values()))
+            if not line:
+                continue
             tally.rows += 1
             result = parse(line)
             if result is None:
-                tally.refuse(name, number, "not a line of the log's format", line.decode(errors="replace"))
+                tally.refuse(log.path.name, number, _UNREADABLE, line[:_SHOWN].decode(errors="replace"))
             elif isinstance(result, str):
                 tally.skipped[result] += 1
             else:
                 yield result
         done[log.path] = file.done
-
-
-def _number(file: Input, name: str, reading: Reading) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not empty, with their numbers. Where a file is damaged, that counts as a line."""
-    number = 0
-    try:
-        for number, line in enumerate(file.lines(), start=1):
-            if line and line.strip(b"\0 "):
-                yield number, line
-    except InputError as error:
-        reading.tally.rows += 1
-        reading.tally.refuse(name, number + 1, str(error), "")
 
 
 def _host_of(line: LogLine) -> str:

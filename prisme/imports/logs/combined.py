@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from prisme.base.memo import Memo
 from prisme.imports.logs import pages
 from prisme.imports.logs.clients import choose_address
 from prisme.imports.logs.combined_fields import Fields, Layout, cut_fields, find_layout, find_time
@@ -55,6 +56,7 @@ class Parser:
     def __init__(self, layout: Layout, clock: LocalClock | None) -> None:
         self._layout = layout
         self._clock = clock
+        self._whos = Memo(self._read_who, 8192, 256)
         self._escape = b"#" if layout.dialect is Dialect.HASH else b"\\"
         # Where quotes are not escaped, their number says nothing.
         self._plain_parts = frozenset({3}) if layout.dialect in (Dialect.RAW, Dialect.HASH) else _PLAIN_PARTS
@@ -62,30 +64,29 @@ class Parser:
     def parse(self, line: bytes) -> LogLine | str | None:
         """A pageview, or why the line is none, or None where it cannot be read.
 
-        Most lines are of assets, and are plain: no regular expression is tried on these.
+        Most lines are plain, and of assets: no regular expression is tried on these.
         """
         parts = line.split(b'"')
-        if self._escape in line or len(parts) not in self._plain_parts or not parts[0].endswith(b"] "):
+        if self._escape in line or len(parts) not in self._plain_parts or not line.isascii():
             return self._parse_any(line)
-        numbers = parts[2]
+        before, request, numbers = parts[:3]
         status = _STATUSES.get(numbers[:5])
-        method, _, rest = parts[1].decode(errors="replace").partition(" ")
-        target, _, version = rest.rpartition(" ")
-        if status is None or not version.startswith("HTTP/") or not _METHOD.fullmatch(method):
+        target, why = _requests[request]
+        if status is None or not target or not before.endswith(b"] "):
             return self._parse_any(line)
-        if why := pages.why_not(method, status, target):
+        if why := (why == pages.METHOD and why) or pages.why_no_status(status) or why:
             return why
-        before = parts[0]
         at = read_clf(before[-28:-2])
         if at is None or before[-29:-28] != b"[" or parts[-1][:1] not in b" ":
             return self._parse_any(line)
         if len(parts) == 3:
-            return self._finish(at, before[:-29], target, status, "", "")
+            return self._finish(at, before[:-29], target, status)
         if parts[4] != b" " or (len(parts) == 9 and parts[6] != b" "):
             return self._parse_any(line)
-        referrer, agent = parts[3].decode(errors="replace"), parts[5].decode(errors="replace")
-        forwarded = parts[7] if len(parts) == 9 else b""
-        return self._finish(at, before[:-29], target, status, referrer, agent, forwarded)
+        who = before[:-29] if len(parts) == 7 else before[:-29] + b"\0" + parts[7]
+        return self._finish(
+            at, who, target, status, parts[3].decode(errors="replace"), parts[5].decode(errors="replace")
+        )
 
     def _parse_any(self, line: bytes) -> LogLine | str | None:
         line = cut_syslog(line.lstrip(b"\0"))
@@ -111,7 +112,8 @@ class Parser:
             return why
         referrer, agent = (unescape(value or b"", dialect) for value in (fields.referrer, fields.user_agent))
         forwarded = _FORWARDED.match(fields.rest)
-        return self._finish(at, before, target, status, referrer, agent, forwarded[1] if forwarded else b"")
+        who = before + b"\0" + forwarded[1] if forwarded else before
+        return self._finish(at, who, target, status, referrer, agent)
 
     def _read_time(self, found: re.Match[bytes]) -> int | None:
         reading, zone = found.groups()
@@ -120,9 +122,22 @@ class Parser:
         local = read_local(reading)
         return None if local is None or self._clock is None else self._clock.convert(local)
 
-    def _finish(
-        self, at: int, before: bytes, target: str, status: int, referrer: str, agent: str, forwarded: bytes = b""
-    ) -> LogLine:
+    def _finish(self, at: int, who: bytes, target: str, status: int, referrer: str = "", agent: str = "") -> LogLine:
+        host, address = self._whos[who]
+        return LogLine(
+            at,
+            address,
+            host,
+            "GET",
+            target,
+            status,
+            "" if referrer == "-" else referrer,
+            "" if agent == "-" else agent,
+        )
+
+    def _read_who(self, who: bytes) -> tuple[str, str]:
+        """The host and the client's address, from what stands before the time, and after a NUL, X-Forwarded-For."""
+        before, _, forwarded = who.partition(b"\0")
         words = before.split(b" ")
         host = b""
         if self._layout.vhost and len(words) > 1:
@@ -131,13 +146,19 @@ class Parser:
             words.pop(0)
         if len(words) > 1 and (b"." in words[1] or b":" in words[1]):  # lighttpd has the host in place of the identity
             host = words[1]
-        return LogLine(
-            at,
-            choose_address(words[0].decode(errors="replace"), forwarded.decode(errors="replace")),
-            "" if host == b"-" else host.decode(errors="replace"),
-            "GET",
-            target,
-            status,
-            "" if referrer == "-" else referrer,
-            "" if agent == "-" else agent,
-        )
+        peer = words[0].decode(errors="replace")
+        address = choose_address(peer, forwarded.decode(errors="replace"))
+        return "" if host == b"-" else host.decode(errors="replace"), address
+
+
+def _read_request(request: bytes) -> tuple[str, str | None]:
+    """The target of a plain request, and why it is of no page; no target where it is not plain."""
+    method, _, rest = request.decode(errors="replace").partition(" ")
+    target, _, version = rest.rpartition(" ")
+    if not version.startswith("HTTP/") or not _METHOD.fullmatch(method):
+        return "", None
+    return target, pages.why_not(method, 200, target)
+
+
+# The same requests are most of a log.
+_requests: Final = Memo(_read_request, 8192, 512)

@@ -9,7 +9,8 @@ from prisme.imports.logs.dialects import Dialect, sniff
 from prisme.imports.logs.heads import cut_syslog, lines_of, most
 
 _TIME: Final = re.compile(
-    rb"\[([0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}[: ][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?( [+-][0-9]{4})?\] (?=\")"
+    rb"\[([0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}[: ][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?"
+    rb"( [+-][0-9]{2}-?[0-9]{2})?\] (?=\")"
 )
 _NUMBERS: Final = rb" ([0-9]{1,3}|-) ([0-9]+|-)(?= |$)"
 _QUOTED: Final = {

@@ -38,7 +38,7 @@ _LETTERS: Final = {
 def sniff(text: bytes) -> Dialect | None:
     r"""The dialect of a text with backslashes, by what is in it; None where nothing tells.
 
-    `\x22` is never written by those that write `\"`. Gunicorn shows by a backslash that escapes nothing.
+    Those that write `\"` never write `\x22`, and but for Gunicorn, they write no backslash that escapes nothing.
     """
     doubles = quotes = codes = alone = 0
     for token in _TOKEN.finditer(text):
@@ -48,16 +48,16 @@ def sniff(text: bytes) -> Dialect | None:
         alone += token[4] is not None
     if codes > quotes:
         return Dialect.HEX
-    if quotes and alone > doubles:
-        return Dialect.QUOTE
-    return Dialect.FULL if quotes or doubles > alone else None
+    if quotes:
+        return Dialect.QUOTE if alone else Dialect.FULL
+    return Dialect.FULL if doubles and not alone else None
 
 
 def unescape(value: bytes, dialect: Dialect) -> str:
     """What a client sent, from what stands between the quotes. Bytes that are no UTF-8 are U+FFFD."""
     text = _UNESCAPE[dialect](value).decode(errors="replace")
     # Python's and Node's headers are Latin-1; what they log as UTF-8 was encoded twice. The others escape such bytes.
-    return _decode_twice(text) if dialect in _TWICE and not text.isascii() and b"\\x" not in value else text
+    return text if text.isascii() or dialect not in _TWICE or b"\\x" in value else _decode_twice(text)
 
 
 def _unescape_full(value: bytes) -> bytes:
@@ -85,7 +85,7 @@ def _decode_twice(text: str) -> str:
         return text
 
 
-_TWICE: Final = frozenset({Dialect.FULL, Dialect.QUOTE})
+_TWICE: Final = frozenset({Dialect.FULL, Dialect.QUOTE, Dialect.RAW})
 _UNESCAPE: Final[dict[Dialect, Callable[[bytes], bytes]]] = {
     Dialect.HEX: lambda value: _HEX.sub(_replace_code, value),
     Dialect.FULL: _unescape_full,

@@ -123,7 +123,8 @@ class _Parser:
             return pages.NO_REQUEST
         target, _, version = rest.rpartition(" ")
         target = target if version.startswith("HTTP/") else rest
-        values = {self._roles.get(position): value for position, value in enumerate(_captures(found.captures))}
+        captures = enumerate(_captures(found.captures))
+        values = {self._roles.get(position): value for position, value in captures if value != "-"}
         content_type = values.get(_TYPE, "")
         if why := pages.why_not(method, found.status, target, content_type):
             return why

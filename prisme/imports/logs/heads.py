@@ -7,8 +7,13 @@ from typing import Final
 # A few odd lines, as scanners cause them, decide nothing.
 _LINES: Final = 200
 _SHARE: Final = 2
-# Of syslog, when the lines went through it: `<190>Nov 28 22:46:45 host nginx[22726]: `.
-_SYSLOG: Final = re.compile(rb"(?:<[0-9]{1,3}>)?[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} (?:[^ ]+ )?[^ :]+: ")
+_ISO: Final = rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[0-9.]*(?:Z|[+-][0-9]{2}:?[0-9]{2}) "
+# What precedes a line that went through syslog: `<190>Nov 28 22:46:45 host nginx[22726]: `, the same with a time of
+# ISO 8601, which may stand alone, or RFC 5424's `<134>1 2026-11-28T22:46:45+05:30 host haproxy 22726 - - `.
+_SYSLOG: Final = re.compile(
+    rb"(?:<[0-9]{1,3}>)?(?:1 " + _ISO + rb"(?:[^ ]++ ){4}(?:-|\[[^\]]*+\]) (?:\xef\xbb\xbf)?"
+    rb"|(?:" + _ISO + rb"|[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} )(?:(?:[^ ]++ )?[^ :\[]++(?:\[[0-9]++\])?: )?)"
+)
 
 
 def lines_of(head: bytes) -> list[bytes]:

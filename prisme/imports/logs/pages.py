@@ -16,8 +16,8 @@ DOWNLOAD: Final = "not a page: download"
 FEED: Final = "not a page: feed"
 PROGRAM: Final = "not a page: API or background request"
 
-# No content, and parts of files.
-_EMPTY_STATUSES: Final = frozenset({204, 205, 206})
+# Without those that have no content, or a part of a file.
+_PAGE_STATUSES: Final = frozenset({*range(200, 300), 304} - {204, 205, 206})
 _PAGE_TYPES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _ASSETS: Final = """
 css js mjs cjs jsx ts tsx map wasm scss less vue htc
@@ -50,8 +50,8 @@ def why_not(method: str, status: int, target: str, content_type: str = "") -> st
     """Why a line is no pageview, or None if it is one. `target` is as it was sent: a path with its query, or a URL."""
     if method != "GET":
         return METHOD
-    if (not 200 <= status < 300 or status in _EMPTY_STATUSES) and status != 304:
-        return STATUS
+    if why := why_no_status(status):
+        return why
     if content_type and status != 304:
         media = content_type.partition(";")[0].strip().lower()
         return None if media in _PAGE_TYPES else TYPE
@@ -60,6 +60,11 @@ def why_not(method: str, status: int, target: str, content_type: str = "") -> st
     if query and why is None and any(parameter in query for parameter in _PROGRAM_PARAMETERS):
         return PROGRAM
     return why
+
+
+def why_no_status(status: int) -> str | None:
+    """Why a GET with this status is no pageview, or None."""
+    return None if status in _PAGE_STATUSES else STATUS
 
 
 def cut_authority(target: str) -> tuple[str, str]:
@@ -87,11 +92,15 @@ def _judge_path(path: str) -> str | None:
     if why := _EXTENSIONS.get(extension):
         return FEED if why == ASSET and _FEED_NAMES & {name.removesuffix(".xml"), name.removesuffix(".json")} else why
     first = folders[0] if folders else name
-    if first in _PROGRAM_FOLDERS or first.startswith("_") or any(part.startswith(".") for part in (*folders, name)):
+    if first in _PROGRAM_FOLDERS or first.startswith("_") or any(_is_hidden(part) for part in (*folders, name)):
         return PROGRAM
     if _FEED_NAMES & {name or (folders[-1] if folders else "")}:
         return FEED
     return None
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith(".") and part not in (".", "..")
 
 
 # Some thousand paths are most of a site's traffic. Longer ones are judged each time.

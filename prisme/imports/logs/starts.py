@@ -15,8 +15,8 @@ def read_start(path: Path) -> bytes:
     with open_input(path) as file:
         try:
             for line in file.lines():
-                if text := line.lstrip(b"\0"):
-                    found += text + b"\n"
+                if line:
+                    found += line + b"\n"
                 if len(found) >= HEAD_BYTES:
                     break
         except InputError:
