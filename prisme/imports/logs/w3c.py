@@ -167,7 +167,9 @@ def _read_time(text: str) -> int | None:
     """The moment of `2026-11-28 17:36:25`, with a fraction or without."""
     whole, _, fraction = text.partition(".")
     at = read_moment(whole.encode(), b"Z")
-    if at is None or not fraction:
+    if at is None or at < 0:
+        return None
+    if not fraction:
         return at
     return at + int(fraction[:6].ljust(6, "0")) if fraction.isascii() and fraction.isdigit() else None
 

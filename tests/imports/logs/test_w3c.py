@@ -115,6 +115,7 @@ ENCODED: Final = "Mozilla/5.0%20(Windows%20NT%2010.0;%20Win64;%20x64)%20Firefox/
         (cloudfront("203.0.113.7", "/", "-", "-", "image/png"), pages.TYPE),
         (cloudfront("203.0.113.7", "/", "-", "-", "-")[:90], None),
         (cloudfront("203.0.113.7", "/", "-", "-", "-").replace(b"17:36", b"25:36"), None),
+        (cloudfront("203.0.113.7", "/", "-", "-", "-").replace(b"2026-", b"0001-"), None),
         (b"", None),
     ],
 )
