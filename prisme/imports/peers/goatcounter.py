@@ -16,6 +16,7 @@ from prisme.base.events import Client
 from prisme.imports import names
 from prisme.imports.items import CUSTOM, PAGEVIEW, Item, Request
 from prisme.imports.peers.csv_rows import Row, find_columns, read_header, read_rows, require, size_of
+from prisme.imports.peers.in_time import sort_requests
 from prisme.imports.peers.times import read_time
 from prisme.imports.reading import Format, Reading
 
@@ -46,9 +47,16 @@ def recognise(_name: str, head: bytes) -> bool:
 
 
 def read(files: Sequence[Path], reading: Reading) -> Iterator[Item]:
-    """The rows that are no bots'. Raises InputError without `reading.site`, and where a file has another header."""
+    """Requests in the order of time, none of bots. Raises InputError without a site, and for other headers."""
     if not reading.site:
         raise InputError("GoatCounter's export does not say which site it is of: name it with --site example.com")
+    return sort_requests(_read_files(files, reading), reading.temporary)
+
+
+FORMAT: Final = Format("goatcounter", "GoatCounter (CSV export)", recognise, read)
+
+
+def _read_files(files: Sequence[Path], reading: Reading) -> Iterator[Request]:
     before = 0
     for path in files:
         columns = read_header(path)
@@ -64,9 +72,6 @@ def read(files: Sequence[Path], reading: Reading) -> Iterator[Item]:
                     yield request
         before += size_of(path)
         reading.tell(before)
-
-
-FORMAT: Final = Format("goatcounter", "GoatCounter (CSV export)", recognise, read)
 
 
 def _find_version(columns: list[str]) -> str:
