@@ -4,16 +4,17 @@ The tables are recognised by their columns. ClickHouse writes the same value in 
 settings: ids as texts, UUIDs or bytes, times as texts, numbers or timestamps, numbers as numbers or texts.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from prisme.base.errors import InputError
-from prisme.imports.files import open_input, read_head
+from prisme.imports.files import open_input
 from prisme.imports.own.compression import name_compression
-from prisme.imports.own.parts import Part, naming, quote, read_part
+from prisme.imports.own.parts import Part, naming, quote, quote_path, read_part
 from prisme.imports.tally import Tally
 from prisme.store.foreign import ForeignFiles
 
@@ -49,12 +50,16 @@ _NO_SITE: Final = "domain is empty"
 
 _JSON: Final = """read_json({path}, format = 'newline_delimited', ignore_errors = true, compression = '{compression}',
     maximum_object_size = {longest}, columns = {{{columns}}})"""
+# In two steps: what reads JSON and what sorts do not fit into the memory together.
 _STAGE: Final = """
 COPY (
     SELECT * EXCLUDE (id), CASE WHEN why IS NULL THEN id END AS session_uuid
     FROM (SELECT *, {why} AS why FROM (SELECT row_number() OVER () AS number, {id} AS id, {columns} FROM {source}))
-    ORDER BY session_uuid
-) TO {target} (FORMAT parquet, COMPRESSION zstd)
+) TO {target} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)
+"""
+_SORT: Final = """
+COPY (SELECT * FROM read_parquet({source}) ORDER BY session_uuid)
+TO {target} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)
 """
 _BAD: Final = "SELECT number, why FROM read_parquet({path}) WHERE why IN ({whys}) ORDER BY number"
 _SKIPPED: Final = "SELECT why, count(*) FROM read_parquet({path}) WHERE why IN ({whys}) GROUP BY why"
@@ -92,9 +97,9 @@ def find_table(names: set[str]) -> str:
     return next((table for table, (own, _) in _TABLES.items() if own <= names), "")
 
 
-def find_json_table(head: bytes) -> str:
+def find_json_table(lines: Iterable[bytes]) -> str:
     """The table of lines of JSON, by the first one that is whole; an empty text where there is none."""
-    for line in head.splitlines()[:_LINES]:
+    for line in islice(lines, _LINES):
         try:
             row = msgspec.json.decode(line)
         except ValueError:
@@ -103,30 +108,53 @@ def find_json_table(head: bytes) -> str:
     return ""
 
 
+class _Found(NamedTuple):
+    """A file's table, the SQL to read it, and the types of its columns; no table for a file without a row."""
+
+    table: str
+    sql: str
+    types: Mapping[str, str]
+    is_parquet: bool
+
+
 def stage(files: ForeignFiles, path: Path, target: Path, tally: Tally) -> tuple[str, Part] | None:
     """Write a file again; gives its table, and None for a file without rows. Raises InputError, which names the file.
 
     Rows that are not wanted, or cannot be read, have no id in the new file, and are counted here.
     """
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start == PARQUET:
-        whole = read_part(files, path)
-        table, source, types = find_table(set(whole.columns)), whole.sql, whole.columns
+    found = _look(files, path)
+    if not found.table:
+        return None
+    unsorted = target.with_suffix(".unsorted")
     with naming(path):
-        if start != PARQUET:
-            compression = name_compression(path, start)
-            head = read_head(path)
-            if not head.strip():
-                return None
-            table = find_json_table(head)
-            source, types = _json_source(path, table, compression), _json_types(table)
-        if not table:
-            raise InputError("it is no table of the Go program, as Parquet or as JSON with a row on each line")
-        files.run(_statement(table, source, types, target))
+        files.run(_statement(found, unsorted))
+        files.run(_SORT.format(source=quote_path(unsorted), target=quote(str(target))))
+    unsorted.unlink()
     part = read_part(files, target)
-    _count(files, path, part, tally, start == PARQUET)
-    return table, part
+    _count(files, path, part, tally, found.is_parquet)
+    return found.table, part
+
+
+def _look(files: ForeignFiles, path: Path) -> _Found:
+    with path.open("rb") as file:
+        start = file.read(len(PARQUET))
+    if start == PARQUET:
+        part = read_part(files, path)
+        found = _Found(find_table(set(part.columns)), part.sql, part.columns, True)
+    else:
+        with naming(path):
+            compression = name_compression(path, start)
+            with open_input(path) as opened:
+                lines = (line for line in opened.lines() if line.strip())
+                first = next(lines, b"")
+                table = find_json_table(chain([first], lines))
+        if not first:
+            return _Found("", "", {}, False)
+        types = _json_types(table)
+        found = _Found(table, _json_source(path, types, compression), types, False)
+    if not found.table:
+        raise InputError(f"{path}: it is no table of the Go program, as Parquet or as JSON with a row on each line")
+    return found
 
 
 def _json_types(table: str) -> dict[str, str]:
@@ -134,13 +162,13 @@ def _json_types(table: str) -> dict[str, str]:
     return {name: "VARCHAR[]" if name in ("keys", "values") else "VARCHAR" for name in names}
 
 
-def _json_source(path: Path, table: str, compression: str) -> str:
-    columns = ", ".join(f"\"{name}\": '{kind}'" for name, kind in _json_types(table).items())
-    return _JSON.format(path=quote(str(path)), compression=compression, longest=_LONGEST_LINE, columns=columns)
+def _json_source(path: Path, types: Mapping[str, str], compression: str) -> str:
+    columns = ", ".join(f"\"{name}\": '{kind}'" for name, kind in types.items())
+    return _JSON.format(path=quote_path(path), compression=compression, longest=_LONGEST_LINE, columns=columns)
 
 
-def _statement(table: str, source: str, types: Mapping[str, str], target: Path) -> str:
-    values = _Values(types)
+def _statement(found: _Found, target: Path) -> str:
+    table, values = found.table, _Values(found.types)
     columns = _session_columns(values) if table == "sessions" else _row_columns(table, values)
     time = '"exit"' if table == "sessions" else '"at"'
     rules = [
@@ -154,7 +182,7 @@ def _statement(table: str, source: str, types: Mapping[str, str], target: Path) 
     why = f"CASE {' '.join(f'WHEN {rule} THEN {quote(text)}' for rule, text in rules)} END"
     listed = ", ".join(f'{value} AS "{name}"' for name, value in columns.items())
     return _STAGE.format(
-        why=why, id=values.id("session_uuid"), columns=listed, source=source, target=quote(str(target))
+        why=why, id=values.id("session_uuid"), columns=listed, source=found.sql, target=quote(str(target))
     )
 
 
@@ -249,7 +277,7 @@ def _decode(kind: str) -> str:
 
 
 def _count(files: ForeignFiles, path: Path, part: Part, tally: Tally, is_parquet: bool) -> None:
-    target = quote(str(part.path))
+    target = quote_path(part.path)
     for why, count in files.rows(_SKIPPED.format(path=target, whys=f"{quote(OLD)}, {quote(CANCELLED)}")):
         tally.skip(why, count)
     whys = ", ".join(quote(why) for why in (_NO_ROW, _NO_ID, _NO_TIME, _NO_SITE))

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from prisme.base.errors import InputError
 from prisme.store.foreign import ForeignFiles
 
+_PATTERN: Final = re.compile(r"[*?\[]")
 _MONTH: Final = re.compile(r"\d{4}-\d\d\.parquet")
 # What is in no file: it is before or after all ids.
 _LEAST: Final = ""
@@ -38,12 +39,12 @@ class Part(NamedTuple):
     @property
     def sql(self) -> str:
         """What stands after FROM to read it alone."""
-        return f"read_parquet({quote(str(self.path))})"
+        return f"read_parquet({quote_path(self.path)})"
 
 
 def read_part(files: ForeignFiles, path: Path) -> Part:
     """What the end of a file says about it. Raises InputError, which names the file."""
-    name = quote(str(path))
+    name = quote_path(path)
     with naming(path):
         columns = {str(row[0]): str(row[1]) for row in files.rows(_COLUMNS.format(path=name))}
         ((rows,),) = files.rows(_ROWS.format(path=name))
@@ -57,7 +58,7 @@ class Columns:
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self._names = {name for part in parts for name in part.columns}
-        self._paths = ", ".join(quote(str(part.path)) for part in parts)
+        self._paths = ", ".join(quote_path(part.path) for part in parts)
 
     def text(self, name: str, absent: str = "") -> str:
         """An expression for a text, `absent` where a file, or the row, has none."""
@@ -100,6 +101,11 @@ def naming(path: Path) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def quote_path(path: Path) -> str:
+    """The name of one file, as DuckDB's functions that read files take it: they look for patterns in it."""
+    return quote(_PATTERN.sub(r"[\g<0>]", str(path)))
 
 
 def quote(text: str) -> str:

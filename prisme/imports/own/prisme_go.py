@@ -72,7 +72,7 @@ def recognise(name: str, head: bytes) -> bool:
     """Whether a file may be a table of the Go program; the head of a Parquet file does not name its columns."""
     if head.startswith(PARQUET):
         return not is_month(Path(name))
-    return bool(find_json_table(head))
+    return bool(find_json_table(head.splitlines()))
 
 
 def read(files: Sequence[Path], reading: Reading) -> Iterator[Item]:

@@ -239,6 +239,11 @@ def test_figures(tmp_path: Path) -> None:
     assert tally.rows == 8
 
 
+def test_names_of_folders_are_no_patterns(tmp_path: Path) -> None:
+    folder = export(tmp_path, make_rows([LATE])).rename(tmp_path / "it's [a]*?")
+    assert in_order(as_tables(visits_of(read(FORMAT, tmp_path, folder)))) == in_order(stored(tmp_path))
+
+
 def test_two_exports_are_read_one_after_the_other(tmp_path: Path) -> None:
     folder = export(tmp_path, make_rows([LATE]))
     shutil.copytree(folder, tmp_path / "copy")

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -10,12 +11,15 @@ from typing import Any, Final
 import duckdb
 import pytest
 import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from prisme.base.errors import InputError
 from prisme.base.events import Client, Session, Utm
 from prisme.imports.items import Row, Visit
 from prisme.imports.own.prisme_go import FORMAT, recognise
 from prisme.imports.tally import Tally
+from tests.faults.load import LONG
 from tests.imports.own.exports import read, visits_of
 
 SECOND: Final = 1_000_000
@@ -158,13 +162,15 @@ TURNED: dict[str, str] = {
 
 
 def write_parquet(path: Path, rows: list[dict[str, Any]], types: dict[str, str]) -> None:
-    path.with_suffix(".json").write_bytes(as_json(rows))
+    lines = path.parent.parent / "lines.json"
+    lines.write_bytes(as_json(rows))
     replaced = ", ".join(f'{types[name]} AS "{name}"' for name in rows[0] if name in types)
     columns = {name: "VARCHAR[]" if name in ("keys", "values") else "VARCHAR" for name in rows[0]}
-    source = f"read_json('{path.with_suffix('.json')}', format = 'newline_delimited', columns = {columns})"
+    source = f"read_json('{lines}', format = 'newline_delimited', columns = {columns})"
     what = f"* REPLACE ({replaced})" if replaced else "*"
-    duckdb.execute(f"COPY (SELECT {what} FROM {source}) TO '{path}' (FORMAT parquet)")
-    path.with_suffix(".json").unlink()
+    target = str(path).replace("'", "''")
+    duckdb.execute(f"COPY (SELECT {what} FROM {source}) TO '{target}' (FORMAT parquet)")
+    lines.unlink()
 
 
 def write_json(folder: Path, tables: Rows) -> list[Path]:
@@ -197,6 +203,29 @@ def test_parquet(tmp_path: Path, types: dict[str, str]) -> None:
     for path, rows in zip(paths, TABLES.values(), strict=True):
         write_parquet(path, rows, types)
     assert visits_of(read(FORMAT, tmp_path, *reversed(paths))) == VISITS
+
+
+def test_names_of_folders_are_no_patterns(tmp_path: Path) -> None:
+    strange = tmp_path / "it's [a]*?"
+    paths = write_json(strange, TABLES)
+    write_parquet(paths[0].with_suffix(".parquet"), TABLES["sessions"], NATIVE)
+    assert visits_of(read(FORMAT, tmp_path, paths[0].with_suffix(".parquet"), *paths[1:])) == VISITS
+
+
+@given(st.data())
+@settings(max_examples=100 if LONG else 10, deadline=None)
+def test_texts_come_as_they_are(data: st.DataObject) -> None:
+    texts = st.text(st.characters(codec="utf-8"), max_size=20) | st.just("/" + "é" * 9000)
+    keys = data.draw(st.lists(texts, max_size=4, unique=True))
+    values = data.draw(st.lists(texts, min_size=len(keys), max_size=len(keys)))
+    path, name, source = data.draw(texts.filter(bool)), data.draw(texts), data.draw(texts)
+    rows = event(FIRST, "17:01:49", path=path, name=name, keys=keys, values=list(map(json.dumps, values)))
+    tables: Rows = {"sessions": [session(FIRST, utm_source=source, entry_path=path)], "events_custom": [rows]}
+    with tempfile.TemporaryDirectory() as folder:
+        (visit,) = visits_of(read(FORMAT, Path(folder), *write_json(Path(folder, "dump"), tables)))
+    (row,) = visit.rows
+    assert (visit.session.utm.source, visit.session.entry_path) == (source, path)
+    assert (row.path, row.name, json.loads(row.properties)) == (path, name, dict(zip(keys, values, strict=True)))
 
 
 def test_the_same_again_in_any_order_of_files(tmp_path: Path) -> None:
