@@ -102,7 +102,7 @@ def read_counts(record: Record) -> Measured:
     """The counts of a row. Raises ValueError."""
     sessions = values.read_count(record.get(_SESSIONS))
     engaged = values.read_count(record.get(_ENGAGED))
-    rate, length = values.read_number(record.get(_BOUNCES)), values.read_number(record.get(_LENGTH))
+    rate, length = values.read_number(record.get(_BOUNCES)), values.read_length(record.get(_LENGTH))
     bounces = seconds = None
     if sessions is not None:
         if engaged is not None:

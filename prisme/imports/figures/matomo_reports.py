@@ -73,14 +73,14 @@ def read_counts(record: Record, report: Report) -> Counts:
         rate = values.read_number(record.get("bounce_rate"))
         found["bounces"] = None if rate is None else round(min(rate, 1) * sessions)
     if sessions is not None and "seconds" in found and found["seconds"] is None:
-        length = values.read_number(record.get("avg_time_on_site"))
+        length = values.read_length(record.get("avg_time_on_site"))
         found["seconds"] = None if length is None else round(length * sessions)
     return Counts(**found)
 
 
 def _label(record: Record) -> str:
     text = values.clean(record.get("label"))
-    return "" if text.lower() in _UNKNOWN else text
+    return "" if text.lower() in _UNKNOWN or text.endswith(" not defined") else text
 
 
 def _simple(dimension: str, read: Callable[[str], str]) -> Callable[[Record], Pairs]:
@@ -203,6 +203,7 @@ METHODS: Final = {
 }
 TITLES: Final = {title.lower(): method.lower() for method, title, _, _ in _REPORTS} | {
     "pages": "actions.getpageurls",
+    "visits summary": "visitssummary.get",
     "referrer type": "referrers.getreferrertype",
     "browser": "devicesdetection.getbrowsers",
 }

@@ -202,7 +202,7 @@ def _find_site(files: Sequence[Path], reading: Reading) -> str:
     if len(hosts) == 1:
         return hosts.pop()
     stems = {found[1].lower() for path in files if (found := _ZIP_NAME.fullmatch(path.name))}
-    named = [host for host in hosts if re.sub(r"[^a-z0-9]", "_", host) in stems]
+    named = [host for host in hosts if host.replace(".", "_") in stems]
     if len(named) == 1:
         return named[0]
     shown = ", ".join(sorted(hosts)[:_SHOWN_HOSTS])

@@ -18,6 +18,7 @@ from prisme.store.arrivals import Arrival
 _LONGEST: Final = 1000
 _COUNT: Final = re.compile(r"([0-9]{1,13})(?:\.0*)?")
 _NUMBER: Final = re.compile(r"[0-9]{1,13}(?:\.[0-9]*)?(?:[eE]-?[0-9]{1,2})?")
+_CLOCK: Final = re.compile(r"([0-9]{1,6}):([0-9]{2}):([0-9]{2})")
 _DAY: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 _ORIGIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 # How others call channels, where it is not ours in other letters.
@@ -61,6 +62,12 @@ def read_number(cell: str) -> float | None:
     if not _NUMBER.fullmatch(number):
         raise ValueError("no number")
     return float(number) / (100 if number != text else 1)
+
+
+def read_length(cell: str) -> float | None:
+    """Seconds, as a number or as `00:10:55`; None where the cell is empty. Raises ValueError."""
+    found = _CLOCK.fullmatch(cell.strip())
+    return int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3]) if found else read_number(cell)
 
 
 def read_day(cell: str) -> datetime.date:
