@@ -107,9 +107,9 @@ def read_counts(record: Record) -> Measured:
     if sessions is not None:
         if engaged is not None:
             bounces = max(sessions - engaged, 0)
-        elif rate is not None:
-            bounces = round(min(rate, 1) * sessions)
-        seconds = None if length is None else round(length * sessions)
+        else:
+            bounces = values.multiply(None if rate is None else min(rate, 1), sessions)
+        seconds = values.multiply(length, sessions)
     counts = Counts(
         visitors=values.read_count(record.first(_USERS)),
         sessions=sessions,

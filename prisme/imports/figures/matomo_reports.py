@@ -71,10 +71,9 @@ def read_counts(record: Record, report: Report) -> Counts:
     # Reports may have rates and averages in place of sums.
     if sessions is not None and "bounces" in found and found["bounces"] is None:
         rate = values.read_number(record.get("bounce_rate"))
-        found["bounces"] = None if rate is None else round(min(rate, 1) * sessions)
+        found["bounces"] = values.multiply(None if rate is None else min(rate, 1), sessions)
     if sessions is not None and "seconds" in found and found["seconds"] is None:
-        length = values.read_length(record.get("avg_time_on_site"))
-        found["seconds"] = None if length is None else round(length * sessions)
+        found["seconds"] = values.multiply(values.read_length(record.get("avg_time_on_site")), sessions)
     return Counts(**found)
 
 
