@@ -23,7 +23,7 @@ from prisme.imports.figures.matomo_reports import (
 )
 from prisme.imports.figures.records import TWICE, Collector, Columns, Record
 from prisme.imports.figures.sums import Key, Sums
-from prisme.imports.figures.tables import Row, Table, decode_head, open_tables
+from prisme.imports.figures.tables import ZIP, Row, Table, decode_head, list_members, open_tables
 from prisme.imports.items import Figure
 from prisme.imports.reading import Format, Reading
 
@@ -45,7 +45,12 @@ _BY_DAY: Final = (
 
 
 def recognise(_: str, head: bytes) -> bool:
-    """Whether this is a report of Matomo, by the names of its API or by English ones, which others have as well."""
+    """Whether this is a report of Matomo, by the names of its API or by English ones, which others have as well.
+
+    A zip is known by the names of methods in those of its files.
+    """
+    if head.startswith(ZIP):
+        return any(map(_METHOD.search, list_members(head)))
     columns = Columns(decode_head(head).partition("\n")[0].replace('"', "").split(","))
     if columns.keys() & _COUNTS:
         return True

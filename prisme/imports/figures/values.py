@@ -8,6 +8,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from prisme.base.domains import host_of
 from prisme.base.uri import normalise_host, normalise_path, parse
 from prisme.imports import names
 from prisme.imports.figures.sums import MOST_COUNT
@@ -118,8 +119,9 @@ def read_host(text: str) -> str:
 
 
 def is_host(text: str) -> bool:
-    """Whether a text is a host as people write them, with a dot."""
-    return "." in text and normalise_host(text) is not None
+    """Whether a text is a host, with or without its port, that others can reach: with a dot in its name."""
+    host = host_of(text)
+    return "." in host and normalise_host(host) is not None
 
 
 def read_link(text: str) -> str:

@@ -303,4 +303,6 @@ def test_recognise() -> None:
     assert not FORMAT.recognise("any.csv", b"date,visitors,visits,visit_duration,bounces,pageviews\n")
     assert not FORMAT.recognise("any.csv", b"Date,Views\n")
     assert not FORMAT.recognise("any.csv", bytes(range(256)))
+    assert FORMAT.recognise("any.zip", make_zip({"x/Actions.getPageUrls.csv": PAGES}))
+    assert not FORMAT.recognise("any.zip", make_zip({"getaway.csv": PAGES}))
     assert not FORMAT.recognise("any.csv", b"")
