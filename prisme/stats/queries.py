@@ -169,8 +169,15 @@ class Stats:
         return lambda domain: (chosen is None or domain in chosen) and (allowed is None or allows(allowed, domain))
 
     def domains(self) -> list[tuple[str, int]]:
-        """Return the allowed domains with sessions, the busiest first, each with its first entry in microseconds."""
-        return [(domain, first) for domain, first, _ in self.domain_spans()]
+        """Return the allowed domains with sessions, the busiest first, each with its first entry in microseconds.
+
+        Those with figures that imports brought follow, if they have no sessions; their first day counts as an entry.
+        """
+        found = {domain: first for domain, first, _ in self.domain_spans()}
+        for domain, day, _ in filter(lambda one: self.concerns({})(one.domain), self.reader.imported_days()):
+            began = int(datetime.datetime.combine(day, datetime.time(), datetime.UTC).timestamp()) * SECOND
+            found[domain] = min(found.get(domain, began), began)
+        return list(found.items())
 
     def domain_spans(self, filters: Filters | None = None) -> list[tuple[str, int, int]]:
         """Return the same with the latest activity of each domain, in microseconds.
