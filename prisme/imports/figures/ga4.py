@@ -130,6 +130,9 @@ class _File:
             self._collector.refuse(self._table, record.number, record.cells, str(error))
             return
         site = self._site or values.read_host(record.get(HOST))
+        if not self._site and not values.is_host(site):
+            self._collector.tally.skip("rows without a site")
+            return
         added = [
             self._collector.add(
                 self._table, dimension, Key(day, site, dimension, value), section.counts(measured, dimension)

@@ -102,14 +102,14 @@ def read_counts(record: Record) -> Measured:
     """The counts of a row. Raises ValueError."""
     sessions = values.read_count(record.get(_SESSIONS))
     engaged = values.read_count(record.get(_ENGAGED))
-    rate, length = values.read_number(record.get(_BOUNCES)), values.read_number(record.get(_LENGTH))
+    rate, length = values.read_number(record.get(_BOUNCES)), values.read_length(record.get(_LENGTH))
     bounces = seconds = None
     if sessions is not None:
         if engaged is not None:
             bounces = max(sessions - engaged, 0)
-        elif rate is not None:
-            bounces = round(min(rate, 1) * sessions)
-        seconds = None if length is None else round(length * sessions)
+        else:
+            bounces = values.multiply(None if rate is None else min(rate, 1), sessions)
+        seconds = values.multiply(length, sessions)
     counts = Counts(
         visitors=values.read_count(record.first(_USERS)),
         sessions=sessions,

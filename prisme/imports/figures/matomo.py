@@ -7,6 +7,7 @@ to have the name of the method or the English title in it; the day by a column, 
 import datetime
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ from prisme.imports.figures.matomo_reports import (
 )
 from prisme.imports.figures.records import TWICE, Collector, Columns, Record
 from prisme.imports.figures.sums import Key, Sums
-from prisme.imports.figures.tables import Row, Table, decode_head, open_tables
+from prisme.imports.figures.tables import ZIP, Row, Table, decode_head, list_members, open_tables
 from prisme.imports.items import Figure
 from prisme.imports.reading import Format, Reading
 
@@ -36,6 +37,7 @@ _MONTHS: Final = (
 _LONG_DAY: Final = re.compile(rf" _ (?:[A-Z][a-z]+, )?({'|'.join(_MONTHS)}) ([0-9]{{1,2}}), ([0-9]{{4}})")
 _COUNTS: Final = frozenset({"nb_visits", "nb_hits", "nb_events"})
 _NO_DATA: Final = "no data available"
+_NO_REPORT: Final = "no report of Matomo: there are no columns label and nb_visits, in English or as such"
 _BY_DAY: Final = (
     "export by day: with period=day and date=2026-08-01,2026-08-31 in the URL of the API, or a file for each day with "
     "the day in its name, such as Actions.getPageUrls_2026-08-01.csv"
@@ -43,7 +45,12 @@ _BY_DAY: Final = (
 
 
 def recognise(_: str, head: bytes) -> bool:
-    """Whether this is a report of Matomo, by the names of its API or by English ones, which others have as well."""
+    """Whether this is a report of Matomo, by the names of its API or by English ones, which others have as well.
+
+    A zip is known by the names of methods in those of its files.
+    """
+    if head.startswith(ZIP):
+        return any(map(_METHOD.search, list_members(head)))
     columns = Columns(decode_head(head).partition("\n")[0].replace('"', "").split(","))
     if columns.keys() & _COUNTS:
         return True
@@ -63,15 +70,30 @@ def read(files: Sequence[Path], reading: Reading) -> Iterator[Figure]:
 
 
 def _read_table(table: Table, site: str, collector: Collector) -> None:
-    cells = next(table.rows, Row(0, [])).cells
-    if not cells or cells[0].strip().lower() == _NO_DATA:
+    """A file: one report, or several of them, each below its title, as Matomo sends them by email."""
+    title = ""
+    is_read = False
+    for row in table.rows:
+        text = row.cells[0].strip() if len(row.cells) == 1 else ""
+        if text.startswith("Error: "):
+            raise InputError(f"{table.file}: Matomo had no report to export: {text.removeprefix('Error: ')}")
+        if text:
+            title = "" if text.lower() == _NO_DATA else text
+        elif any(row.cells):
+            rows = takewhile(lambda row: any(row.cells), table.rows) if title else table.rows
+            _read_report(table, title, Columns(row.cells).rename(ENGLISH), rows, site, collector)
+            title, is_read = "", True
+    if title:
+        raise InputError(f"{table.file}: {_NO_REPORT}")
+    if not is_read:
         collector.tally.skip("files without data")
-        return
-    if cells[0].startswith("Error: "):
-        raise InputError(f"{table.file}: Matomo had no report to export: {cells[0].removeprefix('Error: ')}")
-    columns = Columns(cells).rename(ENGLISH)
-    report = _find_report(table, columns)
-    records = collector.records(table, columns, table.rows)
+
+
+def _read_report(
+    table: Table, title: str, columns: Columns, rows: Iterator[Row], site: str, collector: Collector
+) -> None:
+    report = METHODS.get(TITLES.get(title.lower(), "")) if title else _find_report(table, columns)
+    records = collector.records(table, columns, rows)
     if report is None:
         collector.tally.skip("rows of reports that Prisme has no figures for", sum(1 for _ in records))
         return
@@ -120,9 +142,7 @@ def _find_report(table: Table, columns: Columns) -> Report | None:
             f"{table.file}: which report is it? Name the file after its method, such as "
             "Actions.getPageUrls_2026-08.csv or UserCountry.getCountry_2026-08.csv"
         )
-    raise InputError(
-        f"{table.file}: no report of Matomo: there are no columns label and nb_visits, in English or as such"
-    )
+    raise InputError(f"{table.file}: {_NO_REPORT}")
 
 
 def _find_day(table: Table, columns: Columns) -> Callable[[Record], datetime.date]:

@@ -71,16 +71,15 @@ def read_counts(record: Record, report: Report) -> Counts:
     # Reports may have rates and averages in place of sums.
     if sessions is not None and "bounces" in found and found["bounces"] is None:
         rate = values.read_number(record.get("bounce_rate"))
-        found["bounces"] = None if rate is None else round(min(rate, 1) * sessions)
+        found["bounces"] = values.multiply(None if rate is None else min(rate, 1), sessions)
     if sessions is not None and "seconds" in found and found["seconds"] is None:
-        length = values.read_number(record.get("avg_time_on_site"))
-        found["seconds"] = None if length is None else round(length * sessions)
+        found["seconds"] = values.multiply(values.read_length(record.get("avg_time_on_site")), sessions)
     return Counts(**found)
 
 
 def _label(record: Record) -> str:
     text = values.clean(record.get("label"))
-    return "" if text.lower() in _UNKNOWN else text
+    return "" if text.lower() in _UNKNOWN or text.endswith(" not defined") else text
 
 
 def _simple(dimension: str, read: Callable[[str], str]) -> Callable[[Record], Pairs]:
@@ -203,6 +202,7 @@ METHODS: Final = {
 }
 TITLES: Final = {title.lower(): method.lower() for method, title, _, _ in _REPORTS} | {
     "pages": "actions.getpageurls",
+    "visits summary": "visitssummary.get",
     "referrer type": "referrers.getreferrertype",
     "browser": "devicesdetection.getbrowsers",
 }

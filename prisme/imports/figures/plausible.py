@@ -194,15 +194,15 @@ def _find_site(files: Sequence[Path], reading: Reading) -> str:
         columns = Columns(next(table.rows, (0, []))[1])
         if "hostname" in columns and "page" in columns:
             place = columns["hostname"]
-            hosts.update(
-                values.read_host(cells[place]) for _, cells in table.rows if len(cells) > place and cells[place]
-            )
-            if len(hosts) > _MOST_HOSTS:
-                break
+            for row in table.rows:
+                if len(row.cells) > place and values.is_host(host := values.read_host(row.cells[place])):
+                    hosts.add(host)
+                    if len(hosts) > _MOST_HOSTS:
+                        break
     if len(hosts) == 1:
         return hosts.pop()
     stems = {found[1].lower() for path in files if (found := _ZIP_NAME.fullmatch(path.name))}
-    named = [host for host in hosts if re.sub(r"[^a-z0-9]", "_", host) in stems]
+    named = [host for host in hosts if host.replace(".", "_") in stems]
     if len(named) == 1:
         return named[0]
     shown = ", ".join(sorted(hosts)[:_SHOWN_HOSTS])

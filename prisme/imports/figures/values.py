@@ -5,8 +5,10 @@ Texts are empty where a cell says nothing of which there could be figures.
 
 import datetime
 import re
+from functools import lru_cache
 from typing import Final
 
+from prisme.base.domains import host_of
 from prisme.base.uri import normalise_host, normalise_path, parse
 from prisme.imports import names
 from prisme.imports.figures.sums import MOST_COUNT
@@ -16,9 +18,13 @@ from prisme.store.arrivals import Arrival
 
 # Characters; what is longer is cut.
 _LONGEST: Final = 1000
+# Of a count that is never above `MOST_COUNT`.
+_DIGITS: Final = 12
 _COUNT: Final = re.compile(r"([0-9]{1,13})(?:\.0*)?")
 _NUMBER: Final = re.compile(r"[0-9]{1,13}(?:\.[0-9]*)?(?:[eE]-?[0-9]{1,2})?")
+_CLOCK: Final = re.compile(r"([0-9]{1,6}):([0-9]{2}):([0-9]{2})")
 _DAY: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
+_QUERY: Final = re.compile(r"[?#].*", re.DOTALL)
 _ORIGIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 # How others call channels, where it is not ours in other letters.
 _CHANNELS: Final = {
@@ -43,6 +49,8 @@ _SPELLINGS: Final = {channel.lower(): channel for channel in CHANNELS} | _CHANNE
 
 def read_count(cell: str) -> int | None:
     """A count; None where the cell is empty. Raises ValueError."""
+    if len(cell) <= _DIGITS and cell.isascii() and cell.isdigit():  # most cells
+        return int(cell)
     text = cell.strip()
     if not text or text == r"\N":
         return None
@@ -63,6 +71,22 @@ def read_number(cell: str) -> float | None:
     return float(number) / (100 if number != text else 1)
 
 
+def multiply(average: float | None, count: int) -> int | None:
+    """The sum of as many values as are counted, by their average. Raises ValueError."""
+    if average is None:
+        return None
+    if average * count > MOST_COUNT:
+        raise ValueError("no average")
+    return round(average * count)
+
+
+def read_length(cell: str) -> float | None:
+    """Seconds, as a number or as `00:10:55`; None where the cell is empty. Raises ValueError."""
+    found = _CLOCK.fullmatch(cell.strip())
+    return int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3]) if found else read_number(cell)
+
+
+@lru_cache(1024)
 def read_day(cell: str) -> datetime.date:
     """A day, as `2026-08-01` or `20260801`. Raises ValueError."""
     found = _DAY.fullmatch(cell.strip())
@@ -79,8 +103,11 @@ def clean(text: str) -> str:
 
 def read_path(text: str) -> str:
     """The path of a page, by its path or URL, with a query or without: page parameters are not known."""
-    path = re.split(r"[?#]", _ORIGIN.sub("", clean(text), count=1), maxsplit=1)[0]
-    return normalise_path(path) if path or _ORIGIN.match(text) else ""
+    plain = clean(text)
+    if origin := _ORIGIN.match(plain):
+        plain = f"/{plain[origin.end() :].removeprefix('/')}"
+    path = _QUERY.sub("", plain)
+    return normalise_path(path) if path else ""
 
 
 def read_host(text: str) -> str:
@@ -92,8 +119,9 @@ def read_host(text: str) -> str:
 
 
 def is_host(text: str) -> bool:
-    """Whether a text is a host as people write them, with a dot."""
-    return "." in text and normalise_host(text) is not None
+    """Whether a text is a host, with or without its port, that others can reach: with a dot in its name."""
+    host = host_of(text)
+    return "." in host and normalise_host(host) is not None
 
 
 def read_link(text: str) -> str:

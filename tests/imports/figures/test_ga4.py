@@ -201,11 +201,14 @@ def test_several_files(tmp_path: Path) -> None:
 
 def test_hosts(tmp_path: Path) -> None:
     """The site is that of the rows, unless one is given."""
-    text = explore("Date,Hostname,Views", "20260801,Example.com,5", "20260801,blog.example.com,2")
+    text = explore(
+        "Date,Hostname,Views", "20260801,Example.com,5", "20260801,blog.example.com,2", "20260801,(not set),9"
+    )
     result = read_files(FORMAT, tmp_path, {"a.csv": text}, "")
     assert [(one.domain, one.pageviews) for one in result.figures] == [("blog.example.com", 2), ("example.com", 5)]
+    assert result.tally.skipped == {"rows without a site": 1}
     given = read_files(FORMAT, tmp_path, {"a.csv": text}, "a.example")
-    assert [(one.domain, one.pageviews) for one in given.figures] == [("a.example", 7)]
+    assert [(one.domain, one.pageviews) for one in given.figures] == [("a.example", 16)]
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,10 @@ def test_days(tmp_path: Path, content: str | bytes) -> None:
             "nb_visits,bounce_rate,avg_time_on_site\n4,50%,12.4\n", {"sessions": 4, "bounces": 2, "seconds": 50},
             id="rates",
         ),
+        pytest.param(
+            "nb_visits,avg_time_on_site,bounce_rate\n4,00:10:55,33%\n", {"sessions": 4, "bounces": 1, "seconds": 2620},
+            id="for people",
+        ),
         pytest.param("bounce_rate,nb_visits\n0.25,4\n", {"sessions": 4, "bounces": 1}, id="a fraction, another order"),
         pytest.param("nb_uniq_visitors,nb_visits\n0,0\n", {"visitors": 0, "sessions": 0}, id="nobody"),
     ],
@@ -220,6 +224,27 @@ def test_file_of_a_day(tmp_path: Path, name: str) -> None:
     assert result.short == [("2026-08-01", "path", "/a", {"sessions": 2, "pageviews": 3})]
 
 
+def test_reports_by_email(tmp_path: Path) -> None:
+    """A file with several reports, each below its title; those without data, and without figures, are passed over."""
+    text = (
+        "Visits Summary\nnb_uniq_visitors,nb_visits,nb_actions,avg_time_on_site,bounce_rate\n2,11,43,00:10:55,27%\n\n"
+        "Custom Variables\nNo data available\n\n"
+        "Device model\nlabel,nb_visits\nGeneric Desktop,3\nUnknown,8\n\n"
+        "Country\nlabel,nb_visits,avg_time_on_site,bounce_rate\nFrance,3,00:00:00,100%\n\n"
+        "Page URLs\nlabel,nb_visits,nb_hits\n/index.htm,9,9\nPage URL not defined,9,17\n"
+    )
+    result = read_files(FORMAT, tmp_path, {"report_2026-08-01.csv": text})
+    assert result.short == [
+        ("2026-08-01", "", "", {"visitors": 2, "sessions": 11, "pageviews": 43, "bounces": 3, "seconds": 7205}),
+        ("2026-08-01", "country", "FR", {"sessions": 3, "bounces": 3, "seconds": 0}),
+        ("2026-08-01", "path", "/index.htm", {"sessions": 9, "pageviews": 9}),
+    ]
+    assert result.tally.skipped == {
+        "rows of reports that Prisme has no figures for": 2,
+        "values that are not known, or summed up as others": 1,
+    }
+
+
 def test_zip(tmp_path: Path) -> None:
     result = read_files(FORMAT, tmp_path, {"a.zip": make_zip({"VisitsSummary.get.csv": SUMMARY})})
     assert [one.visitors for one in result.figures] == [10, 1]
@@ -233,6 +258,7 @@ def test_zip(tmp_path: Path) -> None:
         pytest.param("pages.csv", "date,label,nb_hits\n2026-08-01,/,1\n", "which report is it", id="no name"),
         pytest.param("pages.csv", "Datum,Bezeichnung,Besuche\n1,2,3\n", "in English or as such", id="German"),
         pytest.param("pages.csv", "a,b\n1,2\n", "no report of Matomo", id="other columns"),
+        pytest.param("pages.csv", "value\n57\n", "no report of Matomo", id="one column"),
         pytest.param("pages.csv", "Error: You can't access this\n", "had no report.*You can't access", id="an error"),
     ],
 )
@@ -277,4 +303,6 @@ def test_recognise() -> None:
     assert not FORMAT.recognise("any.csv", b"date,visitors,visits,visit_duration,bounces,pageviews\n")
     assert not FORMAT.recognise("any.csv", b"Date,Views\n")
     assert not FORMAT.recognise("any.csv", bytes(range(256)))
+    assert FORMAT.recognise("any.zip", make_zip({"x/Actions.getPageUrls.csv": PAGES}))
+    assert not FORMAT.recognise("any.zip", make_zip({"getaway.csv": PAGES}))
     assert not FORMAT.recognise("any.csv", b"")

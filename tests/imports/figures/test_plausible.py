@@ -278,7 +278,8 @@ def test_other_files(tmp_path: Path) -> None:
     [
         pytest.param("any.zip", ["www.example.com"], "www.example.com", id="one host"),
         pytest.param("example_com_20260901.zip", ["www.example.com", "example.com"], "example.com", id="named"),
-        pytest.param("My_Site_com_20260901 (1).zip", ["my-site.com", "a.example"], "my-site.com", id="hyphen, copy"),
+        pytest.param("My-Site_com_20260901 (1).zip", ["my-site.com", "a.example"], "my-site.com", id="hyphen, copy"),
+        pytest.param("any.zip", ["example.com:8443", "", "(not set)"], "example.com:8443", id="a port, and none"),
         pytest.param("any.zip", ["www.example.com", "example.com"], "", id="two hosts"),
         pytest.param("example_com_20260901.zip", [], "", id="no host"),
         pytest.param("other_20260901.zip", ["a.example", "b.example"], "", id="another name"),
