@@ -19,6 +19,7 @@ DAYS = [TODAY - datetime.timedelta(days=ago) for ago in range(400, 390, -1)]
 SPAN = {"from": str(DAYS[0]), "to": str(DAYS[-1])}
 PERIOD = SPAN | {"domain": SITE}
 SOURCE = "Plausible (plausible-1)"
+MCP = "application/json, text/event-stream"
 UNKNOWN = (None,) * 3
 
 
@@ -59,7 +60,7 @@ def ask(server: LiveServer, name: str, *domains: str, **given: str) -> Any:
 
 
 def test_the_stats_api_adds_them_and_says_so(server: LiveServer) -> None:
-    told = {"days": 10, "from": str(DAYS[0]), "to": str(DAYS[-1]), "names": ["plausible-1"]}
+    told = {"days": 10, "first-day": str(DAYS[0]), "last-day": str(DAYS[-1]), "names": ["plausible-1"]}
     series = ask(server, "visitors", interval="day")
     assert series["values"] == [10] * 10
     assert series["imported"] == told
@@ -83,6 +84,23 @@ def test_the_stats_api_adds_them_and_says_so(server: LiveServer) -> None:
     assert csv.text == "key,value\r\n/old,300\r\n/new,100\r\n"
 
 
+def test_assistants_are_told_as_well(server: LiveServer) -> None:
+    for tool, more in (
+        ("get_list", {"list": "top-pages"}),
+        ("get_timeseries", {"figure": "visitors", "interval": "day"}),
+        ("get_figures", {"compare-from": str(DAYS[0]), "compare-to": str(DAYS[4])}),
+    ):
+        params = {"name": tool, "arguments": SPAN | {"filters": {"domain": SITE}} | more}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        answer = server.http.post("/mcp", json=message, headers=server.make_token() | {"Accept": MCP}).json()["result"]
+        assert not answer["isError"], answer
+        told = answer["structuredContent"]
+        assert told["imported"] == {
+            "days": 10, "first-day": str(DAYS[0]), "last-day": str(DAYS[-1]), "names": ["plausible-1"],
+        }  # fmt: skip
+    assert told["compared-imported"]["days"] == 5
+
+
 @pytest.mark.parametrize("given", [{"country": "FR"}, {"imported": "no"}, {"imported": "!plausible-*"}])
 def test_filters_leave_them_out(server: LiveServer, given: dict[str, str]) -> None:
     page = ask(server, "dashboard", **given)
@@ -100,7 +118,7 @@ def test_visits_that_were_imported_can_be_chosen(server: LiveServer) -> None:
 def test_nobody_sees_those_of_other_sites(server: LiveServer) -> None:
     page = ask(server, "dashboard", OTHER, domain="")
     assert page["totals"]["pageviews"] == 7
-    assert page["imported"] == {"days": 1, "from": str(DAYS[0]), "to": str(DAYS[0]), "names": ["ga4-1"]}
+    assert page["imported"] == {"days": 1, "first-day": str(DAYS[0]), "last-day": str(DAYS[0]), "names": ["ga4-1"]}
     both = ask(server, "dashboard", domain="")
     assert both["totals"]["pageviews"] == 407
     assert both["imported"]["names"] == ["ga4-1", "plausible-1"]
