@@ -23,7 +23,7 @@ from prisme.stats.selection import Imported, Page, Span
 from prisme.stats.sql import load_sql
 
 _TABLE: Final = "imported_figures"
-_NARROWING: Final = frozenset((DOMAIN, IMPORTED))
+NARROWING: Final = frozenset((DOMAIN, IMPORTED))
 # The dimensions of lists: the filters on what they count.
 _DIMENSIONS: Final[dict[str, str]] = {
     name: dimension
@@ -59,7 +59,7 @@ class Days(NamedTuple):
 
 def can_narrow(filters: Filters) -> bool:
     """Whether filters can narrow figures of imports; by others, they are left out."""
-    return _NARROWING.issuperset(filters)
+    return NARROWING.issuperset(filters)
 
 
 def find_days(stats: Stats, filters: Filters, start: int, end: int, zone: datetime.tzinfo) -> Days | None:

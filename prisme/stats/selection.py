@@ -33,12 +33,12 @@ class Period(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"})
         return cls(span.start // SECOND, span.end // SECOND)
 
 
-class Imported(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"}):
+class Imported(msgspec.Struct, frozen=True, rename="kebab"):
     """Figures of imports in a response: of how many days, the first and the last one, and the names of the imports."""
 
     days: int
-    first: datetime.date
-    last: datetime.date
+    first_day: datetime.date
+    last_day: datetime.date
     names: list[str]
 
 

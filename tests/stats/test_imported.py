@@ -194,7 +194,7 @@ def test_responses_say_what_imports_brought(database: Database, stats: Stats) ->
         assert isinstance(page, Dashboard | Totals)
         assert page.imported == Imported(len(every), min(every), max(every), names)
         assert isinstance(page.compared_imported, Imported)
-        assert page.compared_imported.last < datetime.date(2026, 10, 5)
+        assert page.compared_imported.last_day < datetime.date(2026, 10, 5)
     of_day = days_of("", "visitors") & {row.day for row in ROWS if row.dimension == "" and row.visitors is not None}
     assert ask(database, stats, "visitors").imported.days == len(of_day)
     assert ask(database, stats, "top-pages").imported.days == len(days_of("path", "pageviews"))
