@@ -96,7 +96,7 @@ class IncrementalCache:
         entry = self._entries.get(key)
         if entry is None:
             return self._create(stats, selection, now)
-        if not self._is_valid(entry):
+        if not self._is_valid(entry, span.start):
             self._entries.remove(key)
             _drop(stats, entry)
             return self._create(stats, selection, now)
@@ -116,9 +116,9 @@ class IncrementalCache:
             return None
         return entry if is_cached else None
 
-    def _is_valid(self, entry: Entry) -> bool:
-        """Whether no later load has changed rows before the cut."""
-        lowest = self._loads.since(entry.loads)
+    def _is_valid(self, entry: Entry, start: int) -> bool:
+        """Whether no later load has changed rows between the start (microseconds) and the cut."""
+        lowest = self._loads.since(entry.loads, start)
         return lowest is None or lowest >= entry.cut
 
     def _is_large(self, key: Hashable) -> bool:
@@ -139,7 +139,7 @@ class IncrementalCache:
         counts = count(stats, part, earlier)
         key_counts = create_tables(stats, selection.names, part, earlier, tables)
         size = estimate_tables(entry.counts.visitors + counts.visitors, key_counts)
-        lowest = self._loads.since(stats.reader.loads)
+        lowest = self._loads.since(stats.reader.loads, selection.span.start)
         if lowest is not None and lowest < cut:
             stats.reader.drop(tables)  # they may include rows that the counts lack
             return False

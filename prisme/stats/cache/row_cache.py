@@ -95,7 +95,7 @@ class RowCache:
     ) -> _Entry | None:
         """The valid entry of a key, counted now if there is none; None if it cannot be cached."""
         entry = self._entries.get(key)
-        if entry is not None and self._is_valid(stats, entry):
+        if entry is not None and self._is_valid(stats, entry, selection.span.start):
             self.hits += 1
             return entry if entry.cut <= selection.span.end else None
         start, cut = selection.span.start, choose_cut(self._loads, selection.span.end, now)
@@ -104,13 +104,13 @@ class RowCache:
         rows = _count(stats, lists, selection, start, cut)
         entry = _Entry(cut, stats.reader.loads, rows, lists)
         self._entries.put(key, entry, entry.size + len(repr(key)))
-        return entry if self._is_valid(stats, entry) else None
+        return entry if self._is_valid(stats, entry, selection.span.start) else None
 
-    def _is_valid(self, stats: Stats, entry: _Entry) -> bool:
-        """Whether no load has changed rows before the cut since it was counted, or since the reader began."""
+    def _is_valid(self, stats: Stats, entry: _Entry, start: int) -> bool:
+        """Whether no load has changed rows from the start to the cut since it was counted, or the reader began."""
         if entry.rows is None:
             return time.monotonic() - entry.made_at < _RETRY_AFTER
-        lowest = self._loads.since(min(entry.loads, stats.reader.loads))
+        lowest = self._loads.since(min(entry.loads, stats.reader.loads), start)
         return lowest is None or lowest >= entry.cut
 
     def _read_later(
@@ -137,7 +137,7 @@ class RowCache:
             return entry
         rows = {name: _merge(by_key, added[name]) for name, by_key in entry.rows.items()}
         moved = _Entry(cut, stats.reader.loads, rows, lists)
-        return moved if self._is_valid(stats, moved) else entry
+        return moved if self._is_valid(stats, moved, selection.span.start) else entry
 
 
 def _count_actions(rows: dict[str, Figures]) -> int:
