@@ -3,9 +3,10 @@
 import contextlib
 import logging
 import queue
+import re
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -16,7 +17,6 @@ from prisme.access.grants import Grant
 from prisme.runtime import child
 from prisme.runtime.cancellation import Cancellation
 from prisme.store.control import Control
-from prisme.store.errors import StoreError
 from prisme.web.uploads.form import UploadedFile
 from prisme.web.uploads.receiving import Receiving
 from prisme.web.uploads.report import Report, read_report
@@ -28,6 +28,10 @@ _LONGEST_FAULT: Final = 1000
 # Where memory runs out, Linux kills.
 _KILLED: Final = -9
 
+OPTIONS: Final = ("format", "site", "zone")
+_LONGEST_OPTION: Final = 256
+_FORMAT: Final = re.compile(r"[a-z][a-z0-9-]*")
+
 State = Literal["receiving", "reading", "read", "importing", "imported", "removed"]
 Decision = Literal["read", "import", "discard"]
 
@@ -38,6 +42,13 @@ class Options(msgspec.Struct, frozen=True):
     format: str = "auto"
     site: str = ""
     zone: str = ""
+
+
+def read_options(fields: Mapping[str, str]) -> Options:
+    """The options of a form; what is wrong with them is said by the process that reads."""
+    texts = ("".join(filter(str.isprintable, fields.get(name, "")))[:_LONGEST_OPTION] for name in OPTIONS)
+    name, site, zone = texts
+    return Options(name if _FORMAT.fullmatch(name) else "auto", site, zone)
 
 
 class UploadDeps(msgspec.Struct, frozen=True):
@@ -160,8 +171,8 @@ class Upload:
 
     def _import(self) -> bool:
         """Import all; gives whether it came to its end. If not, what is whole is there, and it can be begun again."""
+        self._record()
         report, self.fault = self._perform("--yes")
-        self._record(report)
         if report is None:
             self.state = "read"
             return False
@@ -170,14 +181,11 @@ class Upload:
 
     def _perform(self, *more: str) -> tuple[Report | None, str]:
         """The report of a process that imports, or why there is none."""
-        options = {
-            "--data-dir": str(self._deps.data_dir),
-            "--site": self.options.site,
-            "--time-zone": self.options.zone,
-        }
-        words = [f"{name}={text}" for name, text in options.items() if text]
+        site, zone = self.options.site, self.options.zone
+        given = {"--data-dir": str(self._deps.data_dir), "--site": site, "--time-zone": zone}
+        words = [f"{name}={text}" for name, text in given.items() if text]
         files = [str(self.folder / "files" / file.name) for file in self.files if file.size]
-        command = [*self._deps.command, given.format, *files, "--json", *more, *words]
+        command = [*self._deps.command, self.options.format, *files, "--json", *more, *words]
         ended = child.run(command, self.folder, self._cancellation)
         report = read_report(ended.output) if ended.code == 0 else None
         if report is not None:
@@ -196,13 +204,8 @@ class Upload:
             return "the process was killed: there was probably not enough memory"
         return "an error of Prisme itself; the server's log has it"
 
-    def _record(self, report: Report | None) -> None:
-        """Write the import into the audit log."""
-        subject = report.name if report is not None and report.name else self.options.format
-        detail = f"{len(self.files)} files, "
-        detail += f"{report.visits} visits, {report.figures} figures" if report is not None else "not finished"
-        try:
-            with self._deps.control.change() as connection:
-                audit.record(connection, self._deps.clock(), self.by, "data.import", subject, detail)
-        except StoreError as error:
-            self._deps.log.error("the audit log lacks an import: %s", error)
+    def _record(self) -> None:
+        """Write into the audit log who imports what; the operation itself adds what came of it."""
+        names = ", ".join(file.name for file in self.files)
+        with self._deps.control.change() as connection:
+            audit.record(connection, self._deps.clock(), self.by, "data.import", self.options.format, names[:200])

@@ -14,11 +14,10 @@ from prisme.dashboard.words import explain, translate
 from prisme.web.body import Receive
 from prisme.web.uploads.form import UploadForm
 from prisme.web.uploads.receiving import Receiving
-from prisme.web.uploads.upload import Options, Upload, UploadDeps
+from prisme.web.uploads.upload import OPTIONS, Upload, UploadDeps, read_options
 from prisme.web.worker_pool import WorkerPool
 
 _PREFIX: Final = "upload-"
-_FIELDS: Final = ("format", "site", "zone")
 
 
 class Uploads:
@@ -55,10 +54,10 @@ class Uploads:
         self.current = upload = Upload(self._deps, folder, by, length, receiving)
         form: UploadForm | None = None
         try:
-            form = UploadForm(content_type, folder / "files", _FIELDS)
+            form = UploadForm(content_type, folder / "files", OPTIONS)
             fault = await receiving.run(form, self._pool)
             if fault is None:
-                upload.begin(form.files, Options(*(form.fields.get(name, "") for name in _FIELDS)))
+                upload.begin(form.files, read_options(form.fields))
         except InputError as error:
             fault = refusal.UPLOAD_INVALID.with_reason(explain(error))
         finally:
