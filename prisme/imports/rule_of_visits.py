@@ -13,7 +13,7 @@ from prisme.base.events import NO_UTM, Client, Location, Place
 from prisme.base.refusal import PAGE_UNKNOWN, Refusal
 from prisme.imports.ids import visit_id, visitor_id
 from prisme.imports.items import CUSTOM, OUTBOUND, PAGEVIEW, Request, Row, Visit
-from prisme.imports.tally import Tally
+from prisme.imports.tally import NOT_REGISTERED, Tally
 from prisme.ingest.action import Action
 from prisme.ingest.hit import Hit
 from prisme.ingest.links import read_link, strip_secrets
@@ -35,7 +35,6 @@ _DAY: Final = 24 * 3600 * 1_000_000  # microseconds
 _LATE: Final = 120 * 1_000_000
 _NO_HINTS: Final = (b"", b"", b"")
 _NOBODY: Final = Address("", "", 0)
-NOT_REGISTERED: Final = "the host is not a site of this Prisme"
 
 
 class _Open:
