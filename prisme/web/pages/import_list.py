@@ -9,23 +9,15 @@ from prisme.access.grants import Grant
 from prisme.base.errors import InputError
 from prisme.dashboard.number_format import format_exact
 from prisme.dashboard.words import mark, translate
+from prisme.operations import imports, undo
 from prisme.operations.background import Background, Work
+from prisme.operations.delete import Deleted
+from prisme.operations.imports import Import
+from prisme.store.schema import FIGURES
 from prisme.web.pages.import_values import format_days, list_names, name_format
 
 # The name under which the page finds what it began.
 _PAGE: Final = "/settings/imports"
-
-
-class _NoArguments(msgspec.Struct):
-    """None."""
-
-
-class _Undo(msgspec.Struct):
-    """Which import; `by` is whom the audit log names."""
-
-    name: str
-    dry_run: bool
-    by: str
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -56,21 +48,22 @@ class ImportList:
     def __init__(self, background: Background) -> None:
         self._background = background
 
-    def read(self) -> list[dict[str, Any]]:
+    def read(self) -> list[Import]:
         """All imports, the newest first. Raises InputError if they cannot be read."""
-        work = self._background.perform("imports", _NoArguments())
-        found = _finish(work)
-        imports: list[dict[str, Any]] = found["imports"] if isinstance(found, dict) else found
-        return imports
+        work = self._background.perform("imports", imports.Arguments())
+        _check(work)
+        found: list[Import] = work.result
+        return found
 
     def ask(self, name: str, by: Grant) -> Question:
         """What would be deleted. Raises InputError."""
-        found = _finish(self._background.perform("undo", _Undo(name, dry_run=True, by=by.actor)))
-        return Question(name, _list_deleted(found))
+        work = self._background.perform("undo", undo.Arguments(name, dry_run=True, by=by.actor))
+        _check(work)
+        return Question(name, _list_deleted(work.result))
 
     def undo(self, name: str, by: Grant) -> None:
         """Undo an import; `latest` tells how far it is."""
-        self._background.perform("undo", _Undo(name, dry_run=False, by=by.actor), _PAGE)
+        self._background.perform("undo", undo.Arguments(name, by=by.actor), _PAGE)
 
     @property
     def latest(self) -> Work | None:
@@ -78,23 +71,22 @@ class ImportList:
         return self._background.latest(_PAGE)
 
 
-def _finish(work: Work) -> Any:
-    """The result of an operation as plain values. Raises InputError without one."""
+def _check(work: Work) -> None:
+    """Raise InputError for an operation without a result."""
     if not work.has_ended:
         raise InputError("this takes too long: try again later")
     if work.fault:
         raise InputError(work.fault)
-    return msgspec.to_builtins(work.result)
 
 
-def make_rows(found: list[dict[str, Any]], root: str) -> list[Row]:
+def make_rows(found: list[Import], root: str, running: Import | None) -> list[Row]:
     """The rows of the list."""
-    return [_make_row(one, root) for one in found]
+    return [_make_row(one, root, one is running) for one in found]
 
 
-def find_running(found: list[dict[str, Any]]) -> dict[str, Any] | None:
+def find_running(found: list[Import]) -> Import | None:
     """The newest import that has not ended."""
-    return next((one for one in found if not one.get("ended")), None)
+    return next((one for one in found if one.ended is None), None)
 
 
 def undo_values(work: Work | None) -> dict[str, Any]:
@@ -103,34 +95,34 @@ def undo_values(work: Work | None) -> dict[str, Any]:
         return {"undoing": None, "undone": [], "undo_share": 0}
     progress = work.progress
     share = 0 if progress is None or not progress.total else 100 * progress.done // progress.total
-    done = [] if work.result is None else _list_deleted(msgspec.to_builtins(work.result))
+    done = _list_deleted(work.result) if isinstance(work.result, Deleted) else []
     return {"undoing": work, "undone": done, "undo_share": share}
 
 
-def _make_row(found: dict[str, Any], root: str) -> Row:
-    query = urlencode({"period": "all", "imported": found["name"]})
-    visits, pageviews, events, figures = (
-        format_exact(found[count]) for count in ("visits", "pageviews", "events", "figures")
-    )
+def _make_row(one: Import, root: str, is_running: bool) -> Row:
+    visits, pageviews, events, figures = map(format_exact, (one.visits, one.pageviews, one.events, one.figures))
+    state = mark("Complete") if one.ended else mark("Under way") if is_running else mark("Not complete")
     return Row(
-        found["name"],
-        name_format(found["format"]),
-        list_names(list(found["files"])),
-        format_days(found.get("first"), found.get("last")),
+        one.name,
+        name_format(one.format),
+        list_names(one.files),
+        format_days(one.first, one.last),
         visits,
         pageviews,
         events,
         figures,
-        translate("Complete") if found.get("ended") else translate("Not complete"),
-        f"{root}/dashboard?{query}",
+        translate(state),
+        f"{root}/dashboard?{urlencode({'period': 'all', 'imported': one.name})}",
     )
 
 
-def _list_deleted(found: dict[str, Any]) -> list[tuple[str, str]]:
-    names = {
-        "visits": mark("Sessions"),
-        "pageviews": mark("Pageviews"),
-        "events": mark("Events"),
-        "figures": mark("Figures of days"),
+def _list_deleted(deleted: Deleted) -> list[tuple[str, str]]:
+    """What is deleted, as names and values."""
+    rows = deleted.rows
+    counts = {
+        mark("Sessions"): rows["sessions"],
+        mark("Pageviews"): rows["pageviews"],
+        mark("Events"): rows["events_custom"] + rows["file_downloads"] + rows["outbound_link_clicks"],
+        mark("Figures of days"): rows.get(FIGURES, 0),
     }
-    return [(translate(title), format_exact(found[name])) for name, title in names.items() if name in found]
+    return [(translate(name), format_exact(count)) for name, count in counts.items()]

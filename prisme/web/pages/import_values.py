@@ -86,25 +86,19 @@ def list_counts(report: Report) -> list[tuple[str, str]]:
         found.append((translate("Figures of days"), format_exact(report.figures)))
     if report.already_there:
         found.append((translate("Already there"), format_exact(report.already_there)))
+    if report.grown:
+        found.append((translate("There, with more rows now"), format_exact(report.grown)))
     if report.overlap_days:
         found.append((translate("Days with other data"), format_exact(report.overlap_days)))
     return found
 
 
-def format_days(first: str | None, last: str | None) -> str:
-    """The first and the last day of ISO times; empty without any."""
-    days = [format_date(moment) for text in (first, last) if (moment := read_moment(text)) is not None]
+def format_days(first: datetime | None, last: datetime | None) -> str:
+    """The first and the last day; empty without any."""
+    days = [format_date(moment) for moment in (first, last) if moment is not None]
     if not days:
         return ""
     return days[0] if days[0] == days[-1] else translate("{first} to {last}", first=days[0], last=days[-1])
-
-
-def read_moment(text: str | None) -> datetime | None:
-    """An ISO time; None for none, or another text."""
-    try:
-        return datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
 
 
 def _list_sites(sites: dict[str, int]) -> str:

@@ -121,25 +121,27 @@ def _show(
     status: int = 200,
     headers: list[Header] | None = None,
 ) -> Response:
+    upload = deps.uploads.current
     own = {
         "question": None,
         "formats": [(name, translate(title)) for name, title in FORMATS.items()],
         "sites": [site.name for site in deps.sites.list() if not site.is_wildcard],
         "limit": deps.uploads.limit,
         "limit_text": format_size(deps.uploads.limit),
-        **upload_values(deps.uploads.current),
+        **upload_values(upload),
         **undo_values(deps.imports.latest),
-        **_list_values(deps, request.root),
+        **_list_values(deps, request.root, upload is not None and upload.state == "importing"),
     }
     own["is_waiting"] = own["step"] is not None or (own["undoing"] is not None and not own["undoing"].has_ended)
     frame = frame_values(_NAME, grant, request)
     return deps.page.templates.render("settings_imports", frame | own | dict(values or {}), status, headers)
 
 
-def _list_values(deps: ImportDeps, root: str) -> dict[str, Any]:
-    """The imports so far, or why they cannot be listed."""
+def _list_values(deps: ImportDeps, root: str, is_importing: bool) -> dict[str, Any]:
+    """The imports so far, or why they cannot be listed; `running` is the one that an upload is becoming."""
     try:
         found = deps.imports.read()
     except InputError as error:
         return {"imports": [], "list_fault": explain(error), "running": None}
-    return {"imports": make_rows(found, root), "list_fault": "", "running": find_running(found)}
+    running = find_running(found) if is_importing else None
+    return {"imports": make_rows(found, root, running), "list_fault": "", "running": running}

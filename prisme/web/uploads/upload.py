@@ -23,7 +23,7 @@ from prisme.web.uploads.report import Report, read_report
 
 # For so long an admin may look at what would be imported, then the files are removed.
 KEPT_SECONDS: Final = 3600.0
-_PREFIX: Final = "prisme: "
+_TOLD: Final = re.compile(r"prisme(?: import)?: (.+)")
 _LONGEST_FAULT: Final = 1000
 # Where memory runs out, Linux kills.
 _KILLED: Final = -9
@@ -196,9 +196,9 @@ class Upload:
 
     def _find_fault(self, ended: child.Ended) -> str:
         lines = ended.errors.decode("utf-8", "replace").splitlines()
-        told = [line.removeprefix(_PREFIX) for line in lines if line.startswith(_PREFIX)]
+        told = [found[1] for line in lines if (found := _TOLD.match(line))]
         if told:
-            return told[-1][:_LONGEST_FAULT]
+            return told[-1].replace(f"{self.folder / 'files'}/", "")[:_LONGEST_FAULT]
         self._deps.log.error("an import of uploaded files ended with code %d: %s", ended.code, "\n".join(lines[-50:]))
         if ended.code == _KILLED:
             return "the process was killed: there was probably not enough memory"
