@@ -6,6 +6,7 @@ waited for, until an interrupt. It tells a file beside the data how it was calle
 
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -22,6 +23,9 @@ def main(words: list[str]) -> int:
     name, *files = [word for word in words if not word.startswith("--")]
     folder = Path(options["data-dir"])
     said: list[dict[str, Any]] = [json.loads(Path(file).read_text().partition("\n")[0] or "{}") for file in files]
+    if any("ignores" in one for one in said):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     call = {"format": name, "files": files, "options": options, "pid": os.getpid(), "nice": os.nice(0)}
     with (folder / CALLS).open("a") as calls:
         calls.write(json.dumps(call) + "\n")
@@ -34,7 +38,7 @@ def main(words: list[str]) -> int:
         return 130
     faults = [one["fault"] for one in said if "fault" in one]
     if faults:
-        print(f"prisme: {faults[0]}", file=sys.stderr)
+        print(f"prisme: {faults[0].format(file=files[0])}", file=sys.stderr)
         return 1
     print(json.dumps(make_report(name, said, is_dry="dry-run" in options)))
     return 0
