@@ -25,6 +25,7 @@ _METHODS: Final = [
     ("imports/**.py", "ignore"),
     ("operations/**.py", "ignore"),
     ("store/backup.py", "ignore"),
+    ("store/foreign.py", "ignore"),
     ("store/restoration.py", "ignore"),
     ("web/api/**.py", "ignore"),
     ("web/figure_answers.py", "ignore"),
