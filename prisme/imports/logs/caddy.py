@@ -8,7 +8,7 @@ import msgspec
 from prisme.imports.logs import pages
 from prisme.imports.logs.clients import choose_address
 from prisme.imports.logs.heads import lines_of
-from prisme.imports.logs.json_repair import UNREADABLE, decode_object
+from prisme.imports.logs.json_repair import UNREADABLE, cut_prefix, decode_object
 from prisme.imports.logs.json_times import JsonTimes, has_zone
 from prisme.imports.logs.line import LogLine
 from prisme.imports.logs.times import LocalClock
@@ -54,7 +54,8 @@ _decode: Final = msgspec.json.Decoder(_Line).decode
 
 def recognise(head: bytes) -> bool:
     """Whether one of the first lines is of Caddy's access log: its other lines are in the same file by default."""
-    return any(_read(line) is not None for line in lines_of(head) if b'"request":{' in line)
+    found = (_read(line) for line in lines_of(head) if b'"request":' in line)
+    return any(line is not None and line.request is not None for line in found)
 
 
 def has_agents(head: bytes) -> bool:
@@ -77,7 +78,7 @@ def make(head: bytes, reading: Reading) -> Callable[[bytes], LogLine | str | Non
 def _parse(line: bytes, times: JsonTimes) -> LogLine | str | None:
     found = _read(line)
     if found is None:
-        return None if decode_object(line) is None or b'"request":' in line else NO_ACCESS
+        return None if decode_object(cut_prefix(line)) is None or b'"request":' in line else NO_ACCESS
     request = found.request
     if request is None or not found.logger.startswith(_LOGGER):
         return NO_ACCESS
@@ -103,6 +104,7 @@ def _parse(line: bytes, times: JsonTimes) -> LogLine | str | None:
 
 
 def _read(line: bytes) -> _Line | None:
+    line = cut_prefix(line)
     try:
         return _decode(line)
     except UNREADABLE:

@@ -9,7 +9,7 @@ from typing import Final
 from prisme.imports.logs import pages
 from prisme.imports.logs.clients import choose_address
 from prisme.imports.logs.heads import lines_of
-from prisme.imports.logs.json_repair import decode_object
+from prisme.imports.logs.json_repair import cut_prefix, decode_object
 from prisme.imports.logs.json_times import JsonTimes, has_zone
 from prisme.imports.logs.line import LogLine
 from prisme.imports.logs.times import LocalClock
@@ -81,7 +81,7 @@ class JsonParser:
 
     def parse(self, line: bytes) -> LogLine | str | None:
         """A pageview, or why the line is none, or None where it cannot be read."""
-        found = decode_object(line)
+        found = decode_object(cut_prefix(line))
         if found is None:
             return None
         status = _read_status(found.get(self._status))
@@ -126,7 +126,7 @@ class JsonParser:
 
 
 def _decode_lines(head: bytes) -> list[dict[str, object]]:
-    lines = (decode_object(line) for line in lines_of(head) if line.lstrip().startswith(b"{"))
+    lines = (decode_object(cut_prefix(line)) for line in lines_of(head) if b"{" in line)
     return [found for found in lines if found is not None]
 
 

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 _decode: Final = msgspec.json.decode
+_LONGEST_PREFIX: Final = 256
 # What decoding raises: for what is no JSON, no UTF-8, or nested too deeply.
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _ESCAPE: Final = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
@@ -18,6 +19,12 @@ _JSON_ESCAPES: Final = b'"\\/bfnrtu'
 # Texts, which stay as they are, and what is between them: zeros before a number, and values that are missing.
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|(?<=[:,\[\s])0+(?=[0-9])|(?<=:)(\s*-?\s*)(?=[,}])', re.DOTALL)
 _EMPTY: Final = re.compile(rb':\s*"{4}')
+
+
+def cut_prefix(line: bytes) -> bytes:
+    """The line from its first brace on: syslog, journals and containers write the time and more before it."""
+    start = line.find(b"{", 0, _LONGEST_PREFIX)
+    return line[start:] if start > 0 else line
 
 
 def decode_object(line: bytes) -> dict[str, object] | None:

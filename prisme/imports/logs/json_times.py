@@ -56,8 +56,8 @@ def _local_or_moment(text: str) -> tuple[int, bool] | None:
     if found := _CLF.fullmatch(text):
         reading, fraction, offset = found.groups("")
         parts = reading.encode()
-        moment = read_clf(parts[:11] + b":" + parts[12:] + b" " + offset.encode()) if offset else read_local(parts)
-        return None if moment is None else (moment + int(fraction[:6].ljust(6, "0")), not offset)
+        clf = read_clf(parts[:11] + b":" + parts[12:] + b" " + offset.encode()) if offset else read_local(parts)
+        return None if clf is None else (clf + int(fraction[:6].ljust(6, "0")), not offset)
     try:
         # Caddy's `wall` has slashes, and Python logging a comma.
         time = datetime.datetime.fromisoformat(text.replace("/", "-").replace(",", "."))
@@ -65,4 +65,5 @@ def _local_or_moment(text: str) -> tuple[int, bool] | None:
         return None
     local = time.tzinfo is None
     since = (time.replace(tzinfo=datetime.UTC) if local else time) - _EPOCH
-    return since // _MICROSECOND, local
+    moment = since // _MICROSECOND
+    return None if moment < 0 else (moment, local)

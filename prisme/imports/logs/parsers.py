@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from prisme.imports.logs import asgi, caddy, combined, haproxy, json_lines, squid
+from prisme.imports.logs import asgi, bunny, caddy, combined, haproxy, json_lines, squid, w3c
 from prisme.imports.logs.line import LogLine
 from prisme.imports.reading import Reading
 
@@ -36,6 +36,8 @@ class LogFormat(NamedTuple):
 PARSERS: Final = (
     LogFormat("Caddy", caddy.recognise, caddy.make, caddy.has_agents),
     LogFormat("JSON", json_lines.recognise, json_lines.make, json_lines.has_agents),
+    LogFormat("W3C extended", w3c.recognise, w3c.make, w3c.has_agents),
+    LogFormat("Bunny", bunny.recognise, bunny.make),
     LogFormat("HAProxy httplog", haproxy.recognise, haproxy.make, haproxy.has_agents),
     LogFormat("Granian", asgi.recognise_granian, asgi.make_granian, _never),
     LogFormat("Hypercorn", asgi.recognise_hypercorn, asgi.make_hypercorn),

@@ -15,7 +15,7 @@ from prisme.imports.logs.parsers import Parse, find_format
 from prisme.imports.reading import Reading
 from prisme.imports.tally import Tally
 
-DATA: Final = Path(__file__).parent.parent / "data"
+DATA: Final = Path(__file__).parent.parent / "data" / "logs"
 FROM: Final = "https://example.org/from?a=1"
 HTML: Final = "text/html; charset=utf-8"
 AT: Final = 1795887385_000000  # 2026-11-28T17:36:25Z
@@ -81,6 +81,26 @@ TYPED: Final = "Blog.Example.com:8443"
                 pages.NO_REQUEST,
             ],
         ),
+        (
+            "apache-json",
+            json_lines,
+            [
+                *expect([1795994269000000] * 2, NAMED, TYPED, "text/html", "203.0.113.7"),
+                *REST,
+                pages.NO_REQUEST,
+            ],
+        ),
+        (
+            "haproxy-json",  # it refuses bytes that are not of ASCII, and whole URLs of another host
+            json_lines,
+            [
+                *expect([1795994269000000] * 2, NAMED, TYPED, "", "203.0.113.7"),
+                *[pages.NO_REQUEST] * 3,
+                pages.METHOD,
+                pages.METHOD,
+                pages.NO_REQUEST,
+            ],
+        ),
     ],
 )
 def test_servers(file: str, module: ModuleType, lines: list[LogLine | str]) -> None:
@@ -120,6 +140,8 @@ def with_request(**request: object) -> dict[str, object]:
         ({**CADDY, "ts": AT / 1e3}, CADDY_PAGE),
         ({**CADDY, "ts": AT * 1000}, CADDY_PAGE),
         ({**CADDY, "ts": "yesterday"}, None),
+        ({**CADDY, "ts": "0001-01-01T00:00:00Z"}, None),
+        ({**CADDY, "ts": -1}, None),
         ({**CADDY, "logger": "http.log.error"}, caddy.NO_ACCESS),
         ({**CADDY, "status": 0}, pages.STATUS),
         ({**CADDY, "resp_headers": {"Content-Type": ["image/png"]}}, pages.TYPE),
@@ -139,6 +161,14 @@ def test_caddy(line: dict[str, object], expected: LogLine | str | None) -> None:
     head = json.dumps(CADDY).encode()
     found = parser(caddy, head)(json.dumps(line).encode())
     assert (found.address if isinstance(found, LogLine) and isinstance(expected, str) else found) == expected
+
+
+def test_prefix() -> None:
+    """The journal's, and that of containers."""
+    for prefix in (b"Nov 28 23:06:25 host caddy[7]: ", b"2026-11-28T23:06:25.123456789+05:30 stderr F "):
+        text = prefix + json.dumps(CADDY).encode()
+        assert caddy.recognise(text)
+        assert parser(caddy, text)(text) == CADDY_PAGE
 
 
 def test_caddy_wall() -> None:
