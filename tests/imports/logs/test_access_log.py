@@ -194,7 +194,7 @@ def test_bytes_that_are_done_are_told(tmp_path: Path) -> None:
     told: list[int] = []
     read(paths, make_reading(SITE)._replace(tell=told.append))
     assert told == sorted(told)
-    assert len(told) > 4
+    assert len(told) > 1
     assert told[-1] == sum(path.stat().st_size for path in paths)
 
 
