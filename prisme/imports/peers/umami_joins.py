@@ -75,8 +75,10 @@ class Joins:
         """The events by their visit's id, and by their time; those without a visit come first."""
         if self._by_session:
             self._join_sessions(self._by_session)
+            self._by_session.close()
         if self._by_event:
             self._join_properties(self._by_event)
+            self._by_event.close()
         for row in self._by_visit.take(3):
             yield _decode_joined(row[3])
 

@@ -1,6 +1,7 @@
 """Makes visits of Umami's rows: those of one visit and one host, in the order of time."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -24,7 +25,7 @@ from prisme.visit.utm import parse_utm
 # A visit with more goes on as another one, so that no id takes more than a bounded part of the memory.
 _MOST_ROWS: Final = 10_000
 # Of hosts that one visit was on at once.
-_MOST_HOSTS: Final = 100
+_MOST_HOSTS: Final = 10
 NO_HOST: Final = "rows without a host name: name it with --site"
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -164,6 +165,7 @@ def _write_properties(data: dict[str, str]) -> str:
     return msgspec.json.encode({name: msgspec.Raw(data[name].encode()) for name in sorted(data)}).decode()
 
 
+@lru_cache(1024)
 def _find_domain(host: str) -> str:
     """A host in normal form, with its port where it has one; empty for none."""
     page = uri.parse(f"https://{host}".encode("utf-8", "replace")) if host else None
