@@ -58,7 +58,7 @@ def _read_files(files: Sequence[Path], reading: Reading) -> Iterator[Request]:
             for row in read_table(database, "events", _COLUMNS, columns, before, size, reading):
                 if not (row["fqdn"] or reading.site):
                     reading.tally.skip(NO_HOST)
-                elif row["created_at"] is not None:
+                elif (row["created_at"] or -1) >= 0:
                     yield _read_row(row, reading.site)
         before += size
         reading.tell(before)
