@@ -13,7 +13,7 @@ from prisme.base.events import NO_UTM, Client, Location, Place
 from prisme.base.refusal import PAGE_UNKNOWN, Refusal
 from prisme.imports.ids import visit_id, visitor_id
 from prisme.imports.items import CUSTOM, OUTBOUND, PAGEVIEW, Request, Row, Visit
-from prisme.imports.tally import Tally
+from prisme.imports.tally import NOT_REGISTERED, Tally
 from prisme.ingest.action import Action
 from prisme.ingest.hit import Hit
 from prisme.ingest.links import read_link, strip_secrets
@@ -35,17 +35,17 @@ _DAY: Final = 24 * 3600 * 1_000_000  # microseconds
 _LATE: Final = 120 * 1_000_000
 _NO_HINTS: Final = (b"", b"", b"")
 _NOBODY: Final = Address("", "", 0)
-NOT_REGISTERED: Final = "the host is not a site of this Prisme"
 
 
 class _Open:
-    """An open visit and its rows. `state` has the rule's own view of it."""
+    """An open visit and its rows, of which so many were given before. `state` has the rule's own view of it."""
 
-    __slots__ = ("rows", "state")
+    __slots__ = ("given", "rows", "state")
 
     def __init__(self, state: OpenVisit, row: Row) -> None:
         self.state = state
         self.rows = [row]
+        self.given = 0
 
 
 class RuleOfVisits:
@@ -114,11 +114,13 @@ class RuleOfVisits:
         self._open.clear()
         self._count = 0
 
-    def peek(self) -> Iterator[Visit]:
-        """All open visits as they are now; they go on."""
+    def changed(self) -> Iterator[Visit]:
+        """The open visits that have more rows than when they were last given here; they go on."""
         for held in self._open.values():
             for one in held:
-                yield Visit(one.state.session, one.rows)
+                if len(one.rows) > one.given:
+                    one.given = len(one.rows)
+                    yield Visit(one.state.session, list(one.rows))
 
     def _read(self, request: Request, page: Page) -> tuple[Pageview | Action, Row] | None:
         """The event by the rule, and its row; None for a link that does not count."""

@@ -18,7 +18,7 @@ from prisme.store.database import Database
 from prisme.store.errors import StoreError
 from prisme.store.load_log import MOST_DOMAINS
 from prisme.store.loader import Loader
-from prisme.store.write_connection import Held
+from prisme.store.write_connection import Changed, Held
 
 
 def _read(name: str) -> list[str]:
@@ -37,7 +37,7 @@ FROM (
 )
 """
 _BOUNDS: Final = "SELECT epoch_us(min(entry_timestamp)), epoch_us(max(exit_timestamp)) FROM fresh"
-_DOMAINS: Final = f"SELECT DISTINCT domain FROM fresh LIMIT {MOST_DOMAINS + 1}"
+_DOMAINS: Final = "SELECT DISTINCT domain FROM fresh LIMIT ?"
 _FIGURE_COUNTS: Final = """
 SELECT
     (SELECT count(*) FROM figure), (SELECT count(*) FROM fresh), (SELECT count(*) FROM known WHERE has_changed)
@@ -74,6 +74,7 @@ SELECT count(*) FROM day WHERE (domain, "day") IN (
 """
 # Of a few thousand days of a few sites; with more, later ones are not compared.
 _MOST_DAYS: Final = 50_000
+_EPOCH: Final = datetime.datetime.fromtimestamp(0, datetime.UTC).replace(tzinfo=None)
 _DAY: Final = 24 * 3600 * 1_000_000  # microseconds
 
 
@@ -167,7 +168,7 @@ class Importer:
                     "source": self._begun.source,
                 },
             )
-            held.commit(now, 0, [])  # no row changes that is counted
+            held.commit(Changed(now, now, []))  # no row changes that is counted
 
     def count_overlap(self) -> int:
         """On how many of the days of what was merged, counted for each site, there is something of other origin."""
@@ -203,11 +204,11 @@ class Importer:
         if self._dry_run:
             return
         cursor = held.cursor
-        bounds = _find_bounds(cursor, merged)
+        changed = _find_bounds(cursor, merged)
         for statement in statements:
             cursor.execute(statement, {"name": name} if "$name" in statement else {})
         self._note(cursor, name, merged)
-        held.commit(*bounds)
+        held.commit(changed)
         self.name = name
 
     def _find_name(self, cursor: duckdb.DuckDBPyConnection) -> str:
@@ -227,7 +228,8 @@ class Importer:
         return f"{self._begun.format}-{max(numbers, default=0) + 1}"
 
     def _note(self, cursor: duckdb.DuckDBPyConnection, name: str, merged: Merged) -> None:
-        files = msgspec.json.encode(self._begun.files).decode()
+        begun = self._begun
+        files = msgspec.json.encode(begun.files).decode()
         cursor.execute(
             """
             INSERT INTO state.imports
@@ -269,13 +271,13 @@ def _count_figures(cursor: duckdb.DuckDBPyConnection) -> Merged:
     return Merged(figures=fresh, known=all_ - fresh - changed, grown=changed, first=first, last=last)
 
 
-def _find_bounds(cursor: duckdb.DuckDBPyConnection, merged: Merged) -> tuple[int, int, list[str] | None]:
+def _find_bounds(cursor: duckdb.DuckDBPyConnection, merged: Merged) -> Changed:
     """The times and domains of what changes, for the load log. A day begins earlier in some zones."""
-    domains = [domain for (domain,) in cursor.execute(_DOMAINS).fetchall()]
+    domains = [domain for (domain,) in cursor.execute(_DOMAINS, [MOST_DOMAINS + 1]).fetchall()]
     is_any = len(domains) > MOST_DOMAINS or merged.grown
     lowest = (merged.first or 0) - _DAY if merged.figures else merged.first or 0
-    return lowest, merged.last or 0, None if is_any else domains
+    return Changed(lowest, merged.last or 0, None if is_any else domains)
 
 
 def _timestamp(moment: int | None) -> datetime.datetime | None:
-    return None if moment is None else datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=moment)
+    return None if moment is None else _EPOCH + datetime.timedelta(microseconds=moment)
