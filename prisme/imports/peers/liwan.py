@@ -36,7 +36,7 @@ _COLUMNS: Final = {
 
 
 def recognise(name: str, head: bytes) -> bool:
-    """Whether a file is a database of DuckDB and has Liwan's name, or that of its column, in it."""
+    """Whether a file is a database of DuckDB, and its path or its first bytes say that it is Liwan's."""
     return is_duckdb(head) and ("liwan" in name.lower() or b"visitor_group_id" in head)
 
 
