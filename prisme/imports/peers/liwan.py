@@ -36,7 +36,7 @@ _COLUMNS: Final = {
 
 
 def recognise(name: str, head: bytes) -> bool:
-    """Whether a file is a database of DuckDB and has Liwan's name, or that of its column, in it."""
+    """Whether a file is a database of DuckDB, and its path or its first bytes say that it is Liwan's."""
     return is_duckdb(head) and ("liwan" in name.lower() or b"visitor_group_id" in head)
 
 
@@ -58,7 +58,7 @@ def _read_files(files: Sequence[Path], reading: Reading) -> Iterator[Request]:
             for row in read_table(database, "events", _COLUMNS, columns, before, size, reading):
                 if not (row["fqdn"] or reading.site):
                     reading.tally.skip(NO_HOST)
-                elif row["created_at"] is not None:
+                elif (row["created_at"] or -1) >= 0:
                     yield _read_row(row, reading.site)
         before += size
         reading.tell(before)

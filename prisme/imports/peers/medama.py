@@ -71,8 +71,9 @@ _decode_event: Final = msgspec.json.Decoder(_EventRow).decode
 
 
 def recognise(name: str, head: bytes) -> bool:
-    """Whether a file is a database of DuckDB and has Medama's name, or that of its column, in it."""
-    return is_duckdb(head) and ("medama" in name.lower() or name == "analytics.db" or b"is_unique_user" in head)
+    """Whether a file is a database of DuckDB, and its path or its first bytes say that it is Medama's."""
+    is_named = "medama" in name.lower() or Path(name).name == "analytics.db"
+    return is_duckdb(head) and (is_named or b"is_unique_user" in head)
 
 
 def read(files: Sequence[Path], reading: Reading) -> Iterator[Item]:

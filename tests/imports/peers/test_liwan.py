@@ -121,7 +121,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "head", "expected"),
     [
-        ("liwan-events.duckdb", b"12345678DUCK", True), ("x.db", b"12345678DUCK..visitor_group_id", True),
+        ("/srv/liwan-events.duckdb", b"12345678DUCK", True), ("x.db", b"12345678DUCK..visitor_group_id", True),
         ("x.db", b"12345678DUCK", False), ("liwan-events.duckdb", b"", False),
     ],
 )  # fmt: skip

@@ -170,7 +170,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "head", "expected"),
     [
-        ("analytics.db", b"12345678DUCK", True), ("my-medama.duckdb", b"12345678DUCK", True),
+        ("/srv/x/analytics.db", b"12345678DUCK", True), ("my-medama.duckdb", b"12345678DUCK", True),
         ("x.db", b"12345678DUCK...is_unique_user", True), ("x.db", b"12345678DUCK", False),
         ("analytics.db", b"", False),
         ("analytics.db", b"SQLite format 3\0", False),
