@@ -296,7 +296,11 @@ def test_site(tmp_path: Path, name: str, hosts: list[str], site: str) -> None:
             read_files(FORMAT, tmp_path, files, "")
 
 
-def test_recognise() -> None:
+def test_recognise(tmp_path: Path) -> None:
+    assert not FORMAT.recognise(str(tmp_path), b"")
+    (tmp_path / "imported_visitors_20260801_20260831.csv").touch()
+    assert FORMAT.recognise(str(tmp_path), b"")
+    assert FORMAT.recognise("/srv/a/pages_20260801_20260831.csv", PAGES.encode())
     archive = make_zip({"imported_visitors_20260801_20260831.csv": VISITORS})
     assert FORMAT.recognise("export.zip", archive)
     assert FORMAT.recognise("imported_visitors_20260801_20260831.csv", VISITORS.encode())
