@@ -159,7 +159,7 @@ def _read_table(table: Table, columns: Columns, kind: _Kind, site: str, collecto
             continue
         _add(table, kind, record, Key(day, site), counts, collector)
     if "city" in columns:
-        collector.tally.skip("cities: they are numbers of GeoNames, without names")
+        collector.tally.skip("columns of cities, which are numbers without names")
 
 
 def _add(table: Table, kind: _Kind, record: Record, key: Key, counts: Counts, collector: Collector) -> None:

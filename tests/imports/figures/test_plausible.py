@@ -101,7 +101,7 @@ def test_places(tmp_path: Path) -> None:
         "FR-IDF (FR)": 2,
     }
     assert result.dimensions == {"country", "region"}
-    assert "cities: they are numbers of GeoNames, without names" in result.tally.skipped
+    assert "columns of cities, which are numbers without names" in result.tally.skipped
 
 
 def test_events(tmp_path: Path) -> None:
