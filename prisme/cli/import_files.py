@@ -4,10 +4,14 @@ import argparse
 import contextlib
 import datetime
 import difflib
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -19,6 +23,7 @@ from prisme.cli.import_report import Report, make_report, print_report
 from prisme.cli.operate import Operator, UsageError, add_folder, confirm, run_command
 from prisme.cli.parser import Parser
 from prisme.cli.progress import progress_bar
+from prisme.runtime import local_socket
 from prisme.runtime.local_socket import Progress
 from prisme.runtime.priority import renice
 from prisme.stats.zones import list_zones, open_zone
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from prisme.imports.pipeline import Pipeline
     from prisme.imports.reading import Format, Reading
     from prisme.imports.tally import Tally
+    from prisme.operations.import_data import Imported
     from prisme.operations.import_rules import ImportRules
     from prisme.runtime.config import Config
 
@@ -69,6 +75,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--site", metavar="HOST", default="", help="count everything as this site's")
     parser.add_argument("--time-zone", metavar="ZONE", help="for times without a zone, such as Europe/Berlin")
     parser.add_argument("--dry-run", action="store_true", help="only show what would be imported")
+    parser.add_argument("--follow", action="store_true", help="of a log: go on with what is added, until Ctrl-C")
     parser.add_argument("--yes", action="store_true", help="do not ask, and do not read the files twice")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
@@ -86,19 +93,29 @@ def _do(flags: argparse.Namespace, config: "Config") -> None:
     if missing:
         raise InputError(f"{missing[0]}: No such file or directory")
     form = find_format(flags.format, files)
+    if flags.follow and form.follow is None:
+        raise UsageError(f"--follow is for logs, not for {form.name}")
+    if flags.follow:
+        _check_server(config.data_dir)
     operator = Operator(config, shows_progress=False)
     rules = operator.run("import-rules", import_rules.Arguments(), ImportRules)
     one = _Import(operator, form, files, flags, rules, config)
-    if not flags.yes:
+    if not (flags.yes or flags.follow):
         report = one.run(dry_run=True)
-        is_answer = flags.dry_run or not (report.visits or report.figures or report.grown)
-        print_report(
-            report, flags, rules.retention_days, False, sys.stdout if is_answer or not flags.json else sys.stderr
-        )
+        is_answer = flags.dry_run or report.is_nothing
+        is_for_people = flags.json and not is_answer
+        print_report(report, flags, rules.retention_days, False, sys.stderr if is_for_people else sys.stdout)
         if is_answer:
             return
         confirm("Import this?", yes=False)
     print_report(one.run(dry_run=False), flags, rules.retention_days, True, sys.stdout)
+
+
+def _check_server(folder: Path) -> None:
+    connection = local_socket.connect(folder)
+    if connection is None:
+        raise InputError(f"--follow needs a running server, and none uses {folder}")
+    connection.close()
 
 
 class _Import:
@@ -123,6 +140,7 @@ class _Import:
         self._rules = rules
         self._temporary = config.data_dir / "tmp"
         self._shows_progress = not flags.quiet
+        self._follows = flags.follow
         self._source = fingerprint(files, self._site, flags.time_zone or "")
 
     def run(self, dry_run: bool) -> Report:
@@ -130,6 +148,7 @@ class _Import:
         from prisme.access.grants import operator
         from prisme.imports.tally import Tally
         from prisme.operations.import_data import Arguments, Imported
+        from prisme.store.connection import READING
         from prisme.wiring.importing import make_pipeline
 
         tally = Tally()
@@ -138,17 +157,27 @@ class _Import:
         with contextlib.ExitStack() as closing:
             pipeline = make_pipeline(self._form, self._rules, self._site, tally, closing)
             tell = closing.enter_context(progress_bar(self._shows_progress))
-            items = self._form.read(self._files, self._reading(tally, tell))
+            temporary = closing.enter_context(TemporaryDirectory(prefix=READING, dir=self._temporary))
+            reading = self._reading(tally, tell, Path(temporary))
+            stop = threading.Event()
+            if self._follows and self._form.follow:
+                items = self._form.follow(self._files, reading, stop.is_set)
+            else:
+                items = self._form.read(self._files, reading)
             frames = _make_frames(pipeline, items, lambda: make_report(self._form.name, None, pipeline, tally))
+
+            def work() -> Imported:
+                return self._operator.run("import", arguments, Imported, upload=frames)
+
             try:
-                done = self._operator.run("import", arguments, Imported, upload=frames)
+                done = _run_until_stopped(work, stop) if self._follows else work()
             except KeyboardInterrupt:
                 if not dry_run:
                     print("\nprisme: what was stored stays; the same command goes on", file=sys.stderr)
                 raise
         return make_report(self._form.name, done, pipeline, tally)
 
-    def _reading(self, tally: "Tally", tell: Callable[[Progress], None]) -> "Reading":
+    def _reading(self, tally: "Tally", tell: Callable[[Progress], None], temporary: Path) -> "Reading":
         from prisme.imports.reading import Reading
 
         total = sum(one.stat().st_size for one in _list_files(self._files))
@@ -163,14 +192,34 @@ class _Import:
                 rate = int(tally.rows / max(now - started, _TELL_SECONDS))
                 tell(Progress(f"{tally.rows:,} rows, {rate:,} a second", min(done, total), total, "bytes"))
 
-        return Reading(tally, self._temporary, self._site, self._zone, show)
+        return Reading(tally, temporary, self._site, self._zone, show)
+
+
+def _run_until_stopped(work: "Callable[[], Imported]", stop: threading.Event) -> "Imported":
+    """The result of `work`, which ends soon after `stop` is set: by Ctrl-C, or by SIGTERM.
+
+    Signals come to the main thread alone, and so the work is done in another one.
+    """
+
+    def end(number: int, _: object) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with ThreadPoolExecutor(1) as worker:
+            return worker.submit(work).result()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _list_files(paths: Sequence[Path]) -> list[Path]:
     return [one for path in paths for one in (path.rglob("*") if path.is_dir() else [path]) if one.is_file()]
 
 
-def _make_frames(pipeline: "Pipeline", items: "Iterator[Item]", report: Callable[[], Report]) -> Iterator[bytes]:
+def _make_frames(pipeline: "Pipeline", items: "Iterator[Item | None]", report: Callable[[], Report]) -> Iterator[bytes]:
     """What the operation is sent: chunks, and the report when all of them were sent."""
     from prisme.imports.items import Visit
     from prisme.operations.import_data import END, FIGURES, FRAME, VISITS

@@ -39,6 +39,11 @@ class Report(msgspec.Struct):
     bad: int
     bad_lines: list[BadLine]
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing is new."""
+        return not (self.visits or self.figures or self.grown)
+
 
 def make_report(name: str, done: "Imported | None", pipeline: "Pipeline", tally: "Tally") -> Report:
     """What was found, and what came of it; without `done`, for what the import keeps of itself."""

@@ -11,8 +11,8 @@ from prisme.imports.reading import Format
 
 # By name, the module that has it: read late, as some take a while to import.
 _MODULES: Final = {
-    "prisme": "prisme.imports.own.export",
-    "prisme-go": "prisme.imports.own.go",
+    "prisme": "prisme.imports.own.prisme",
+    "prisme-go": "prisme.imports.own.prisme_go",
     "goatcounter": "prisme.imports.peers.goatcounter",
     "umami": "prisme.imports.peers.umami",
     "plausible": "prisme.imports.figures.plausible",

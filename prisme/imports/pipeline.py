@@ -66,8 +66,8 @@ class Pipeline:
         self._visits = VisitChunk()
         self._figures = FigureChunk()
 
-    def run(self, items: Iterable[Item]) -> Iterator[Chunk]:
-        """The chunks of all items."""
+    def run(self, items: Iterable[Item | None]) -> Iterator[Chunk]:
+        """The chunks of all items; at None, all that is there so far, also of visits that go on."""
         for item in items:
             if type(item) is Request:
                 if item.at > self._latest:
@@ -79,6 +79,10 @@ class Pipeline:
                 self._check_visit(item)
             elif type(item) is Figure:
                 self._check_figure(item)
+            elif item is None:
+                for visit in self._rule.changed():
+                    self._visits.add(visit)
+                yield from self.take_rest()
             yield from self.take_full()
         for visit in self._rule.flush():
             self._add_visit(visit)

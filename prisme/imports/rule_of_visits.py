@@ -38,13 +38,14 @@ _NOBODY: Final = Address("", "", 0)
 
 
 class _Open:
-    """An open visit and its rows. `state` has the rule's own view of it."""
+    """An open visit and its rows, of which so many were given before. `state` has the rule's own view of it."""
 
-    __slots__ = ("rows", "state")
+    __slots__ = ("given", "rows", "state")
 
     def __init__(self, state: OpenVisit, row: Row) -> None:
         self.state = state
         self.rows = [row]
+        self.given = 0
 
 
 class RuleOfVisits:
@@ -113,11 +114,13 @@ class RuleOfVisits:
         self._open.clear()
         self._count = 0
 
-    def peek(self) -> Iterator[Visit]:
-        """All open visits as they are now; they go on."""
+    def changed(self) -> Iterator[Visit]:
+        """The open visits that have more rows than when they were last given here; they go on."""
         for held in self._open.values():
             for one in held:
-                yield Visit(one.state.session, one.rows)
+                if len(one.rows) > one.given:
+                    one.given = len(one.rows)
+                    yield Visit(one.state.session, list(one.rows))
 
     def _read(self, request: Request, page: Page) -> tuple[Pageview | Action, Row] | None:
         """The event by the rule, and its row; None for a link that does not count."""

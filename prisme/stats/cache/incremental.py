@@ -23,6 +23,7 @@ from prisme.stats.cache.partials import Part, Tables, count
 from prisme.stats.cache.row_cache import RowCache
 from prisme.stats.cache.span_cache import SpanCache
 from prisme.stats.frames import Result
+from prisme.stats.imported import is_same
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Page, Selection
 from prisme.store.database import Database
@@ -173,7 +174,10 @@ class IncrementalCache:
         return make_result(span, entry.counts, remainder)
 
     def _is_current(self, remainder: Remainder, stats: Stats, selection: Selection) -> bool:
-        return still_holds(remainder.counted, stats, self._loads, selection.filters, selection.span.end)
+        counted, filters, end = remainder.counted, selection.filters, selection.span.end
+        return still_holds(counted, stats, self._loads, filters, end) and is_same(
+            stats, filters, counted.end, end, selection.zone
+        )
 
     def _move(self, stats: Stats, selection: Selection, entry: Entry, now: int) -> None:
         if entry.remainder is not None and entry.remainder.counts.rows > _WORTH_MOVING:
