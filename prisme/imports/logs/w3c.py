@@ -120,19 +120,17 @@ class W3CParser:
         return COMMENT
 
     def _parse_values(self, values: list[str], encoded: bool) -> LogLine | str | None:
-        found = self._columns.pick(values)
-        date, time, address, forwarded, host, method, target, stem, query, status, referrer, agent, content_type = (
-            picked
-        )
+        fields = self._columns.pick(values)
+        date, time, address, forwarded, host, method, target, stem, query, status, referrer, agent, kind = fields
         target = stem or target
         if query:
             target = f"{target}?{query}"
         if encoded:
             if "%25" in target:
                 target = _ENCODED_TWICE.sub("%", target)
-            content_type = _decoded[content_type]
+            kind = _decoded[kind]
         number = int(status) if status.isascii() and status.isdigit() else 0
-        if why := pages.why_not(method, number, target, content_type):
+        if why := pages.why_not(method, number, target, kind):
             return why
         at = self._read_time(date, time)
         if at is None:
@@ -142,7 +140,7 @@ class W3CParser:
         else:
             agent, forwarded = agent.replace("+", " "), forwarded.replace("+", " ")
         client = choose_address(address, forwarded)
-        return LogLine(at, client, host, method, target, number, referrer, agent, content_type)
+        return LogLine(at, client, host, method, target, number, referrer, agent, kind)
 
     def _read_time(self, date: str, time: str) -> int | None:
         """Lines without a date are of the day that a comment names, or of the next ones where the clock goes back."""
