@@ -16,6 +16,7 @@ from prisme.access import audit
 from prisme.access.grants import Grant
 from prisme.runtime import child
 from prisme.runtime.cancellation import Cancellation
+from prisme.runtime.freespace import FreeSpace
 from prisme.store.control import Control
 from prisme.web.uploads.form import UploadedFile
 from prisme.web.uploads.receiving import Receiving
@@ -52,16 +53,13 @@ def read_options(fields: Mapping[str, str]) -> Options:
 
 
 class UploadDeps(msgspec.Struct, frozen=True):
-    """What uploads need. `command` begins the words of the process that imports, `clock` gives Unix seconds.
-
-    `room` is how many bytes may be written before the disk is almost full.
-    """
+    """What uploads need. `command` begins the words of the process that imports, `clock` gives Unix seconds."""
 
     data_dir: Path
     command: Sequence[str]
     control: Control
+    disk: FreeSpace
     clock: Callable[[], int]
-    room: Callable[[], int]
     log: logging.Logger
 
 

@@ -18,6 +18,7 @@ from prisme.base.errors import InputError
 from prisme.base.events import Client, Session, Utm
 from prisme.imports.items import Row, Visit
 from prisme.imports.own.prisme_go import FORMAT, recognise
+from prisme.imports.reading import Reading
 from prisme.imports.tally import Tally
 from tests.faults.load import LONG
 from tests.imports.own.exports import read, visits_of
@@ -382,3 +383,23 @@ def test_recognised(table: str) -> None:
     assert not recognise("any", b"[]\n3\n\xff")
     assert recognise("dump.parquet", b"PAR1")
     assert not recognise("2026-11.parquet", b"PAR1"), "of an export of our own"
+
+
+@pytest.mark.skipif(not LONG, reason="takes a minute: PRISME_TEST_LONG=1")
+def test_files_larger_than_the_memory(tmp_path: Path) -> None:
+    """In no order, 300 bytes a row: sorting them takes more than DuckDB has."""
+    duckdb.execute(
+        f"""COPY (
+            SELECT
+                '2026-11-28 17:01:48' AS "timestamp", 'example.com' AS domain, concat('/', repeat('x', 100), n) AS path,
+                'prisme_AB' AS visitor_id, 200 AS status,
+                format('{{:08x}}-{{:04x}}-7000-8000-000000000000', id >> 16, id & 65535) AS session_uuid
+            FROM (SELECT n, {ENTRY // 1000} + hash(n // 3) % 10_000_000 AS id FROM range(900_000) AS made(n))
+            ORDER BY hash(n)
+        ) TO '{tmp_path}/large.json' (FORMAT json)"""
+    )
+    tally, rows = Tally(), 0
+    for item in FORMAT.read([tmp_path / "large.json"], Reading(tally, tmp_path)):
+        assert isinstance(item, Visit)
+        rows += len(item.rows)
+    assert (rows, tally.rows, tally.bad) == (900_000, 900_000, 0)
