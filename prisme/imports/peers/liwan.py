@@ -70,7 +70,7 @@ def _read_row(row: dict[str, Any], site: str) -> Request:
     is_page = row["event"] == _PAGEVIEW
     campaign = urlencode({name: row[name] for name in _UTM if row[name]})
     path = row["path"] or ""
-    url = f"https://{row['fqdn'] or site}{path if path.startswith('/') or not path else f'/{path}'}"
+    url = f"https://{site or row['fqdn']}{path if path.startswith('/') or not path else f'/{path}'}"
     return Request(
         at=row["created_at"],
         url=f"{url}?{campaign}" if campaign and is_page else url,

@@ -81,6 +81,7 @@ class Sorter:
             yield row[:-1].split(b"\t", keys)
 
     def _write(self, rows: Iterator[bytes]) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
         run = cast(BinaryIO, tempfile.TemporaryFile(buffering=_BUFFER, dir=self._folder))  # noqa: SIM115
         self._runs.append(run)
         run.writelines(rows)

@@ -53,7 +53,7 @@ def _make_unsorted(events: Iterable[Joined], reading: Reading) -> Iterator[Reque
     making: dict[str, _Making] = {}
     ids: set[str] = set()
     for one in events:
-        domain = _find_domain(one.seen.host or one.event.website or reading.site)
+        domain = _find_domain(reading.site or one.seen.host or one.event.website)
         if not domain:
             reading.tally.skip(NO_HOST)
             continue

@@ -108,6 +108,11 @@ def test_rows_without_a_host_are_of_the_site_that_is_named(tmp_path: Path, site:
     assert sum(tally.skipped.values()) == 4 - expected
 
 
+def test_the_option_counts_all_as_one_site(tmp_path: Path) -> None:
+    items, _ = read(make(tmp_path / "liwan-events.duckdb"), "b.example.com")
+    assert {item.url.split("/")[2] for item in items if isinstance(item, Request)} == {"b.example.com"}
+
+
 def test_an_empty_table_has_nothing(tmp_path: Path) -> None:
     assert read(make(tmp_path / "liwan-events.duckdb", rows=()))[0] == []
 

@@ -110,6 +110,11 @@ def test_views_and_events(tmp_path: Path) -> None:
     assert (tally.rows, tally.bad, tally.skipped) == (9, 0, {})
 
 
+def test_the_option_counts_all_as_one_site(tmp_path: Path) -> None:
+    items, _ = read_all(FORMAT, [make(tmp_path / "analytics.db", ROWS, PROPERTIES)], "b.example.com")
+    assert {item.url.split("/")[2] for item in items if isinstance(item, Request)} == {"b.example.com"}
+
+
 @pytest.mark.parametrize("end", [end for end in COMPRESS if end])
 def test_compressed(tmp_path: Path, end: str) -> None:
     plain = make(tmp_path / "analytics.db", ROWS, PROPERTIES)

@@ -139,9 +139,10 @@ def dump(folder: Path, hosts: tuple[str, str] = ("", "")) -> list[Path]:
 @pytest.mark.parametrize(
     ("hosts", "site", "domain"),
     [
-        (("www.example.com:8443", "a.example.com"), "b.example.com", "www.example.com:8443"),
-        (("", "A.example.com"), "b.example.com", "a.example.com"),
-        (("", ""), "b.example.com", "example.com"),
+        (("www.example.com:8443", "a.example.com"), "", "www.example.com:8443"),
+        (("", "A.example.com"), "", "a.example.com"),
+        (("", ""), "", "example.com"),
+        (("www.example.com", "a.example.com"), "b.example.com", "b.example.com"),
     ],
 )
 def test_tables_of_postgres(tmp_path: Path, hosts: tuple[str, str], site: str, domain: str) -> None:
