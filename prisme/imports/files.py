@@ -100,9 +100,15 @@ def open_input(path: Path) -> Iterator[Input]:
 
 
 def read_head(path: Path) -> bytes:
-    """The first bytes of a file, decompressed, at most `HEAD_BYTES`. Raises OSError and InputError."""
-    with open_input(path) as found, explaining_damage():
-        return found.stream.read(HEAD_BYTES)
+    """The first bytes of a file, decompressed, at most `HEAD_BYTES`; of one that is damaged, those before the damage.
+
+    Raises OSError.
+    """
+    head = b""
+    with open_input(path) as found, contextlib.suppress(InputError), explaining_damage():
+        while len(head) < HEAD_BYTES and (piece := cast(io.BufferedReader, found.stream).read1(HEAD_BYTES - len(head))):
+            head += piece
+    return head
 
 
 def skip_hole(file: BinaryIO) -> None:
