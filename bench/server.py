@@ -15,7 +15,7 @@ from bench import machine
 
 # The one that is registered.
 SITE = "example.com"
-_ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent
 _START_SECONDS = 30.0
 _CATCH_UP_SECONDS = 60.0
 _STOP_SECONDS = 120.0
@@ -36,7 +36,7 @@ class Server:
         port: int,
         folder: Path,
         caught_up: Callable[[], bool],
-        root: Path = _ROOT,
+        root: Path = ROOT,
     ) -> None:
         self.name = name
         self.port = port
@@ -137,7 +137,7 @@ def running(server: Server) -> Iterator[Server]:
 
 def start_bare(folder: Path, name: str = "bare", command: Sequence[str] = ("-m", "bench.bare")) -> Server:
     """Start the bare callable. `command` has the arguments of Python before the port."""
-    port = _free_port()
+    port = free_port()
     return Server(name, [*command, str(port)], port, folder, lambda: True)
 
 
@@ -152,12 +152,12 @@ def start_prisme(
     `more` are further options, `command` are Python's arguments, before the options. `root` is the checkout, this one
     where none is given.
     """
-    port = _free_port()
+    port = free_port()
     data = folder / "data"
     options = {
         "host": "127.0.0.1",
         "port": port,
-        "admin-hostport": f"127.0.0.1:{_free_port()}",
+        "admin-hostport": f"127.0.0.1:{free_port()}",
         "data-dir": data,
         "origins": SITE,
         "trust-proxy": "true",
@@ -170,7 +170,7 @@ def start_prisme(
         port,
         folder,
         lambda: not any(map(file_size, (data / "journal").glob("*.ndjson"))),
-        root or _ROOT,
+        root or ROOT,
     )
 
 
@@ -179,7 +179,7 @@ def database(folder: Path) -> Path:
     return folder / "data" / "prisme.duckdb"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -181,6 +181,7 @@ class Prisme:
                 self._sites,
                 self._registry,
                 self._background,
+                self._services.disk,
                 self._clock,
                 log,
             )

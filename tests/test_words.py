@@ -19,7 +19,7 @@ from prisme.dashboard.list_types import LIST_TYPES, PANEL_TYPES
 from prisme.dashboard.metrics import METRICS
 from prisme.dashboard.periods import PERIODS
 from prisme.dashboard.words import explain, explain_refusal, mark_count, translate, translate_count
-from prisme.web.pages.settings import _PAGES as SETTINGS
+from prisme.web.pages.settings_frame import _TABS as SETTINGS
 from tests.words import FOLDER, TABLE, make_table
 
 _PAGES: Final = FOLDER / "assets" / "pages"

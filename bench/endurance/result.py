@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-WHATS = ("tail", "growth", "memory", "sessions", "flood", "disk", "start", "upkeep")
+WHATS = ("tail", "growth", "memory", "sessions", "flood", "disk", "start", "upkeep", "imports")
 
 
 class Figure(msgspec.Struct, frozen=True):

@@ -80,6 +80,12 @@ NOT_ACCEPTABLE = Refusal(
 )
 # A message of the Model Context Protocol that is none: the body is a JSON-RPC error.
 MESSAGE_INVALID = Refusal("message_invalid", 400, "invalid message")
+UPLOAD_INVALID = Refusal("upload_invalid", 400, "the upload is not a form with files")
+UPLOAD_LATE = Refusal("upload_late", 408, "nothing more of the upload arrived for 30 seconds: try again")
+UPLOAD_STOPPED = Refusal("upload_stopped", 503, "the upload was stopped, or the server is stopping", retry_after=10)
+UPLOAD_BUSY = Refusal("upload_busy", 409, "another upload is under way: wait until it has ended, or discard it")
+UPLOAD_TOO_LARGE = Refusal("upload_too_large", 413, "the files are larger than half of the free space")
+UPLOAD_NO_ROOM = Refusal("upload_no_room", 507, "the disk is almost full: free up space, and try again")
 FIELDS_INVALID = Refusal("fields_invalid", 400, "invalid fields")
 STATS_LATE = Refusal("stats_late", 503, "the query took too long", retry_after=10)
 STATS_LOST = Refusal("stats_lost", 503, "the database failed and is being reopened", retry_after=10)

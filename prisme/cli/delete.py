@@ -63,12 +63,12 @@ def _do(flags: argparse.Namespace, config: "Config") -> None:
     if not (flags.yes or flags.dry_run):
         found = operator.run("delete", arguments, Deleted)
         if found.is_nothing:
-            _tell(found, flags)
+            tell(found, flags)
             return
-        _print(found, is_done=False, file=sys.stderr if flags.json else sys.stdout)
+        print_counts(found, is_done=False, file=sys.stderr if flags.json else sys.stdout)
         confirm("Delete them?", yes=False)
         before = found.before
-    _tell(operator.run("delete", _confirmed(arguments, before, flags), Deleted), flags)
+    tell(operator.run("delete", _confirmed(arguments, before, flags), Deleted), flags)
 
 
 def _confirmed(arguments: "Arguments", before: str | None, flags: argparse.Namespace) -> "Arguments":
@@ -83,7 +83,8 @@ def _confirmed(arguments: "Arguments", before: str | None, flags: argparse.Names
     )
 
 
-def _tell(deleted: "Deleted", flags: argparse.Namespace) -> None:
+def tell(deleted: "Deleted", flags: argparse.Namespace, nothing: str = "nothing matches") -> None:
+    """Print what was deleted, or would be; `nothing` where that is no row. The flags are `json`, `quiet`, `dry_run`."""
     if deleted.fault:
         print(f"prisme: the file is as large as before: {deleted.fault}", file=sys.stderr)
     if flags.json:
@@ -91,16 +92,18 @@ def _tell(deleted: "Deleted", flags: argparse.Namespace) -> None:
     elif flags.quiet:
         return
     elif deleted.is_nothing:
-        print("nothing matches")
+        print(nothing)
     else:
-        _print(deleted, not flags.dry_run, sys.stdout)
+        print_counts(deleted, not flags.dry_run, sys.stdout)
         if deleted.compaction is not None:
             print(describe(deleted.compaction))
 
 
-def _print(deleted: "Deleted", is_done: bool, file: TextIO) -> None:
+def print_counts(deleted: "Deleted", is_done: bool, file: TextIO) -> None:
+    """Print the rows of each table that were deleted, or would be."""
     for table, count in deleted.rows.items():
-        print(f"{table:<21} {count:>14,} rows{' deleted' if is_done else ''}", file=file)
+        if table != "imported_figures" or count:
+            print(f"{table:<21} {count:>14,} rows{' deleted' if is_done else ''}", file=file)
     if deleted.changed:
         part = f"{'lost' if is_done else 'lose'} a part of their events"
         print(f"{'other visits':<21} {deleted.changed:>14,} {part}", file=file)

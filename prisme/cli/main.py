@@ -15,6 +15,7 @@ from prisme.cli import (
     demo,
     export,
     geoip,
+    import_files,
     query,
     restore,
     serve,
@@ -32,6 +33,7 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "delete": delete.make_parser,
     "compact": compact.make_parser,
     "export": export.make_parser,
+    "import": import_files.make_parser,
     "backup": backup.make_parser,
     "restore": restore.make_parser,
     "site": site.make_site_parser,
@@ -50,6 +52,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "delete": delete.command,
     "compact": compact.command,
     "export": export.command,
+    "import": import_files.command,
     "backup": backup.command,
     "restore": restore.command,
     "site": site.command,
@@ -82,6 +85,7 @@ commands:
   delete          {delete.SUMMARY}
   compact         {compact.SUMMARY}
   export          {export.SUMMARY}
+  import          {import_files.SUMMARY}
   backup          {backup.SUMMARY}
   restore         {restore.SUMMARY}
   site            {site.SUMMARY}

@@ -129,10 +129,11 @@ def _ask(
     receive: Callable[[bytes], object],
     upload: Iterable[bytes],
 ) -> Result:
+    failures: list[Exception] = []
     try:
         local_socket.send(connection, local_socket.REQUEST, msgspec.json.encode(request))
         # The server may send while it is sent to.
-        threading.Thread(target=_upload, args=(connection, upload), daemon=True).start()
+        threading.Thread(target=_upload, args=(connection, upload, failures), daemon=True).start()
         with _cancelling(connection) as is_cancelled:
             while True:
                 kind, body = local_socket.receive(connection)
@@ -144,9 +145,13 @@ def _ask(
                     return msgspec.json.decode(body, type=result)
                 elif is_cancelled():
                     raise KeyboardInterrupt
+                elif failures:
+                    raise failures[0]
                 else:
                     raise InputError(body.decode())
     except (ConnectionClosedError, BrokenPipeError, ConnectionResetError) as error:
+        if failures:
+            raise failures[0] from error
         raise InputError("the server has ended before the operation did; nothing is left half done") from error
 
 
@@ -176,13 +181,23 @@ def _cancelling(connection: socket.socket) -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _upload(connection: socket.socket, upload: Iterable[bytes]) -> None:
-    """Send data while there is some, and the connection is open."""
+def _upload(connection: socket.socket, upload: Iterable[bytes], failures: list[Exception]) -> None:
+    """Send data while there is some, and the connection is open; cancel where there is an error instead."""
     with contextlib.suppress(OSError):  # of a connection that is closed
-        for part in upload:
+        for part in _noting_failures(upload, failures):
             for start in range(0, len(part), _UPLOAD_BYTES):
                 local_socket.send(connection, local_socket.DATA, part[start : start + _UPLOAD_BYTES])
-        local_socket.send(connection, local_socket.END)
+        if failures:
+            connection.shutdown(socket.SHUT_WR)
+        else:
+            local_socket.send(connection, local_socket.END)
+
+
+def _noting_failures(upload: Iterable[bytes], failures: list[Exception]) -> Iterator[bytes]:
+    try:
+        yield from upload
+    except Exception as error:
+        failures.append(error)
 
 
 def add_folder(parser: argparse.ArgumentParser) -> None:

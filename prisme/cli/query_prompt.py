@@ -24,8 +24,8 @@ End a query with a semicolon. Tab completes, the arrow keys bring earlier
 queries back, Ctrl-C stops a query, Ctrl-D or `exit` leaves.
   DESCRIBE sessions;    the columns of a table
   SUMMARIZE pageviews;  what is in them
-The tables are sessions, pageviews, events_custom, file_downloads and
-outbound_link_clicks."""
+The tables are sessions, pageviews, events_custom, file_downloads,
+outbound_link_clicks and imported_figures."""
 
 
 class SqlCompleter(Completer):

@@ -18,7 +18,7 @@ TITLES: Final = {
     "utm-source": mark("UTM source"), "utm-medium": mark("UTM medium"),
     "utm-campaign": mark("Campaign"), "utm-term": mark("UTM term"), "utm-content": mark("UTM content"),
     "event": mark("Event"), "status": mark("Status"), "outbound-link": mark("Outbound link"),
-    "file-download": mark("Download"), "goal": mark("Goal"),
+    "file-download": mark("Download"), "imported": mark("Imported"), "goal": mark("Goal"),
 }  # fmt: skip
 # Filters whose values are shown as in these lists: `Germany` for `DE`.
 _LABELLED_AS: Final = {

@@ -10,7 +10,7 @@ from prisme.dashboard.filter_chips import TITLES, name_field
 from prisme.dashboard.sites import choose_domains
 from prisme.dashboard.url_state import UrlState
 from prisme.dashboard.words import translate
-from prisme.stats.columns import PLACES
+from prisme.stats.columns import RARE
 from prisme.stats.filters import DOMAIN, GOAL, PROPERTY
 
 # The field that is chosen at first, and those that follow it.
@@ -36,14 +36,14 @@ class FilterForm(msgspec.Struct, frozen=True):
 
 
 def build_filter_form(
-    state: UrlState, domains: Sequence[str], properties: Iterable[object], places: Collection[str]
+    state: UrlState, domains: Sequence[str], properties: Iterable[object], rare: Collection[str]
 ) -> FilterForm:
     """The form of a page, with nothing entered. `domains` are the sites that the viewer may see.
 
-    `properties` are the names of custom events' properties, the most frequent ones first; `places` are those of
-    `PLACES` that there are.
+    `properties` are the names of custom events' properties, the most frequent ones first; `rare` are those of
+    `RARE` that there are.
     """
-    hidden = {name for name in PLACES if name not in places}
+    hidden = {name for name in RARE if name not in rare}
     if len(choose_domains(state, domains)) == 1:
         hidden.add(DOMAIN)
     rest = [name for name in TITLES if name not in _FIRST and name not in hidden]

@@ -14,8 +14,9 @@ from prisme.dashboard.lists import frame_rows
 from prisme.dashboard.row_labels import label_row
 from prisme.stats import filters
 from prisme.stats.columns import TOPS
-from prisme.stats.filters import DOMAIN, GOAL, PROPERTY, Filters
+from prisme.stats.filters import DOMAIN, GOAL, IMPORTED, PROPERTY, Filters
 from prisme.stats.frames import Frame
+from prisme.stats.imported import list_imports
 from prisme.stats.parameters import MOST_ROWS
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Page, Span
@@ -64,7 +65,7 @@ class FieldValues:
     @property
     def are_known(self) -> bool:
         """Whether there is a list of them."""
-        return self.name in (DOMAIN, GOAL) or self.name in _LISTS or self.name.startswith(PROPERTY)
+        return self.name in (DOMAIN, GOAL, IMPORTED) or self.name in _LISTS or self.name.startswith(PROPERTY)
 
     @cached_property
     def all(self) -> list[Value]:
@@ -118,6 +119,8 @@ class FieldValues:
         if self.name.startswith(PROPERTY):
             name = self.name.removeprefix(PROPERTY)
             return self._stats.properties(chosen, self._span, Page(most), name) if name else None
+        if self.name == IMPORTED:
+            return list_imports(self._stats, chosen, self._span, Page(most))
         if self.name not in _LISTS:
             return None
         listed = stats_name(_LISTS[self.name])

@@ -10,6 +10,7 @@ from prisme.dashboard.filter_chips import build_chips
 from prisme.dashboard.filter_menu import build_filter_form
 from prisme.dashboard.goals import build_goal_values
 from prisme.dashboard.heatmap import build_heatmap
+from prisme.dashboard.imported import build_imported_note
 from prisme.dashboard.intervals import name_interval
 from prisme.dashboard.list_query import COUNTRIES, Source, read_lists
 from prisme.dashboard.list_types import PANEL_TYPES
@@ -48,7 +49,7 @@ def build_page(
     stats.reader.check()  # the chart may have thousands of points
     data = _read_lists(Source(stats, cache.rows, query, now), state, dashboard)
     lists = {name: build_list(state, name, one) for name, one in data.items()}
-    places = stats.known_places(query.filters, query.span)
+    rare = stats.find_rare(query.filters, query.span)
     return {
         "state": state,
         "tz": query.zone.key,
@@ -56,7 +57,8 @@ def build_page(
         "interval": name_interval(query.interval),
         "live": format_exact(dashboard.live_visitors),
         "chips": build_chips(state),
-        "form": build_filter_form(state, domains, dashboard.custom_properties.keys, places),
+        "form": build_filter_form(state, domains, dashboard.custom_properties.keys, rare),
+        "imported": build_imported_note(stats, state, query, dashboard),
         "heatmap": build_heatmap(dashboard.weekday_hours),
         "property": state.get("property"),
         "all_properties_link": state.link({"property": None}),
@@ -66,7 +68,7 @@ def build_page(
         **_build_metric_values(stats, state, query, dashboard, now, cache),
         "countries": lists[COUNTRIES],
         **_build_country_values(state, data[COUNTRIES]),
-        "panels": {panel: build_panel(state, panel, lists[choose_list(state, panel)], places) for panel in PANEL_TYPES},
+        "panels": {panel: build_panel(state, panel, lists[choose_list(state, panel)], rare) for panel in PANEL_TYPES},
         **build_goal_values(stats, state, query, dashboard, cache.spans),
     }
 

@@ -46,7 +46,7 @@ def explain_peak(
     if number is None or metric not in ("visitors", "sessions", "pageviews"):
         return {}
     start, end = query.span.edges[number : number + 2]
-    bucket = Span(start, end, [start, end])
+    bucket = Span(start, end, [start, end], query.zone)
     sources, pages = cache.find(
         stats, ("peak", metric, end), query.filters, bucket, lambda: _count(stats, metric, query, bucket)
     )

@@ -15,6 +15,7 @@ from prisme.dashboard.url_state import LIST, UrlState
 from prisme.dashboard.words import translate
 from prisme.stats.breakdown import ListQuery, count_rows
 from prisme.stats.frames import write_csv
+from prisme.stats.imported import add_to_series
 from prisme.stats.list_metrics import LIST_METRICS, list_metrics
 from prisme.stats.parameters import MOST_ROWS, StatsQuery
 from prisme.stats.queries import Stats
@@ -81,7 +82,8 @@ class Table(msgspec.Struct, frozen=True):
 def read_table(stats: Stats, state: UrlState, query: StatsQuery, choice: Choice) -> Table:
     """Read a list, at most `MOST_ROWS` rows. Raises InputError for a column that it has not."""
     name = choice.name
-    visitors = stats.series(["visitors"], query.filters, query.span)["visitors"].total
+    counted = stats.series(["visitors"], query.filters, query.span)
+    visitors = add_to_series(stats, counted, query.filters, query.span)["visitors"].total
     columns = choose_columns(state, name, visitors)
     sort, order = _read_sort(choice, columns, list_metric(state, name))
     items = _read_items(stats, state, query, name, columns)

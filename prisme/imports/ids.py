@@ -19,6 +19,5 @@ def visitor_id(*parts: str) -> str:
 
 
 def _hash(parts: tuple[str, ...]) -> int:
-    """64 bits of BLAKE2b (RFC 7693) of texts that are separated by their lengths."""
-    text = "".join(f"{len(part)},{part}" for part in parts)
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+    """64 bits of BLAKE2b (RFC 7693); in the `repr` of a tuple, no two sequences of texts look alike."""
+    return int.from_bytes(blake2b(repr(parts).encode(), digest_size=8).digest(), "big")

@@ -27,10 +27,13 @@ class Reading(NamedTuple):
 class Format(NamedTuple):
     """A format: whether the files look like it (`recognise` never raises), and its items, roughly in order of time.
 
-    `recognise` gets a file's name and its first bytes (at most 64 KiB, decompressed).
+    `recognise` gets a file's name and its first bytes (at most 64 KiB, decompressed). `follow` is for files that grow:
+    it reads them to their end, and then what is added, until the last argument says that it is enough; it gives None
+    where nothing new has come for a moment.
     """
 
     name: str
     title: str
     recognise: Callable[[str, bytes], bool]
     read: Callable[[Sequence[Path], Reading], Iterator[Item]]
+    follow: Callable[[Sequence[Path], Reading, Callable[[], bool]], Iterator[Item | None]] | None = None

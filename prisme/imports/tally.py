@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+NOT_REGISTERED: Final = "the host is not a site of this Prisme"
 _SHOWN: Final = 10
 _LONGEST: Final = 200  # characters
 

@@ -53,11 +53,14 @@ class Work:
 
 
 class Background:
-    """The operations that pages asked for. `latest` has what was begun last for each page, by a name of its choice."""
+    """The operations that pages asked for. `latest` has what was begun last for each page, by a name of its choice.
+
+    `cancellation` is that of all, for other work that pages ask for.
+    """
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
-        self._cancellation = Cancellation()
+        self.cancellation = Cancellation()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._latest: tuple[str, Work] | None = None
@@ -65,7 +68,7 @@ class Background:
     def perform(self, name: str, arguments: msgspec.Struct, page: str = "") -> Work:
         """Begin an operation, and wait for a while; one for a `page` is found there until the next one begins."""
         work = Work()
-        thread = threading.Thread(target=work.run, args=(self._operations, name, arguments, self._cancellation))
+        thread = threading.Thread(target=work.run, args=(self._operations, name, arguments, self.cancellation))
         with self._lock:
             self._threads = [one for one in self._threads if one.is_alive()]
             self._threads.append(thread)
@@ -82,7 +85,7 @@ class Background:
 
     def cancel(self) -> None:
         """Cancel all, so that no page waits for them any more."""
-        self._cancellation.cancel()
+        self.cancellation.cancel()
 
     def close(self) -> None:
         """Cancel all, and wait until they have ended: not in the event loop's thread."""

@@ -1,4 +1,4 @@
-"""Deletes visits by site, visitor and time, or what happened on some paths."""
+"""Deletes visits and imported figures by site, visitor and time, or what happened on some paths."""
 
 import datetime
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from prisme.stats import filters
 from prisme.stats.conditions import allowed
 from prisme.store.deletion import Choice, Counts, Deletion
 from prisme.store.errors import StoreError, UnavailableError
-from prisme.store.schema import TABLES
+from prisme.store.schema import ALL_TABLES, FIGURES
 from prisme.visit.origins import OriginError, parse_entry
 from prisme.visit.sessions import LONGEST
 
@@ -27,14 +27,16 @@ _LONGEST_ID: Final = 1024
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 # Visits that are over by more than this cannot go on, even if the clock is set back a little.
 _MARGIN: Final = 600 * timexpr.SECOND
+# The dimensions of imported figures whose values are paths.
+_PATHS: Final = "dimension IN ('path', 'entry-path', 'exit-path')"
 
 
 class Arguments(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """At least one of the first four, as texts; visits are meant for which all of them hold.
 
     With `path`, a filter such as `/a,/b/*`, only what happened on these paths is meant. `before` is a moment as in the
-    statistics API, compared with the beginning of a visit. `compacts`: rewrite the file where that makes it smaller.
-    `by` is whom the audit log names.
+    statistics API, compared with the beginning of a visit, and the end of an imported day. `compacts`: rewrite the file
+    where that makes it smaller. `by` is whom the audit log names.
     """
 
     site: str | None = None
@@ -52,8 +54,8 @@ class Deleted(msgspec.Struct):
     `fault` is why the file could not be made smaller; the rows are deleted anyway.
     """
 
-    rows: dict[str, int]
-    changed: int
+    rows: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(ALL_TABLES, 0))
+    changed: int = 0
     before: str | None = None
     compaction: Compaction | None = None
     fault: str = ""
@@ -68,7 +70,7 @@ def run(context: Context, arguments: Arguments, job: Job) -> Deleted:
     """Delete, and make the file smaller where that gives something back. Raises InputError, StoreError and the like."""
     before = _read_moment(arguments.before, context.clock())
     choice = _choose(arguments, before)
-    deleted = Deleted(dict.fromkeys(TABLES, 0), 0)
+    deleted = Deleted()
     try:
         delete(context, choice, job, arguments.dry_run, deleted)
     finally:
@@ -133,7 +135,10 @@ def _audit(context: Context, arguments: Arguments, deleted: Deleted) -> None:
     parts = [f"{name} {value}" for name in ("path", "before") if (value := getattr(arguments, name)) is not None]
     if arguments.visitor is not None:
         parts.append("one visitor")
-    detail = ", ".join([*parts, f"{deleted.rows['sessions']} sessions", f"{deleted.changed} in part"])
+    parts += [f"{deleted.rows['sessions']} sessions", f"{deleted.changed} in part"]
+    if deleted.rows[FIGURES]:
+        parts.append(f"{deleted.rows[FIGURES]} imported figures")
+    detail = ", ".join(parts)
     by = Grant(arguments.by, "", frozenset(), ())
     with context.control.change() as connection:
         audit.record(connection, context.clock() // timexpr.SECOND, by, "data.delete", arguments.site or "*", detail)
@@ -148,20 +153,32 @@ def _choose(arguments: Arguments, before: int | None) -> Choice:
         parameters[name] = value
         return f"${name}"
 
-    of_visit, of_any_row, of_path = [], None, None
+    of_visit, of_any_row, of_path, of_figure = [], None, None, []
     if arguments.site is not None:
-        of_visit.append(f"({allowed([read_site(arguments.site)], bind)})")
+        of_site = f"({allowed([read_site(arguments.site)], bind)})"
+        of_visit.append(of_site)
+        of_figure.append(of_site)
     if before is not None:
-        of_visit.append(f"entry_timestamp < make_timestamp({bind(before)})")
+        moment = bind(before)
+        of_visit.append(f"entry_timestamp < make_timestamp({moment})")
+        of_figure.append(day_before(moment))
     if arguments.visitor is not None:
         if not 0 < len(arguments.visitor) <= _LONGEST_ID:
             raise InputError(f"a visitor id has 1 to {_LONGEST_ID} characters")
         of_any_row = f"visitor_id = {bind(arguments.visitor)}"
+        of_figure.append("false")  # none names a visitor
     if arguments.path is not None:
-        of_path = _match_path(arguments.path, bind)
+        chosen = _read_path(arguments.path)
+        of_path = filters.condition("path", chosen, bind)
+        of_figure += [_PATHS, filters.condition('"value"', chosen, bind)]
     if not parameters:
         raise InputError("say what to delete: a site, a path, a visitor's id or a date, or several of these")
-    return Choice(" AND ".join(of_visit) or None, of_any_row, of_path, parameters)
+    return Choice(" AND ".join(of_visit) or None, of_any_row, of_path, " AND ".join(of_figure), parameters)
+
+
+def day_before(moment: str) -> str:
+    """The condition of the imported figures of days that are over at a moment: SQL, microseconds (UTC)."""
+    return f'"day" < CAST(make_timestamp({moment}) AS DATE)'
 
 
 def read_site(text: str) -> str:
@@ -177,11 +194,11 @@ def read_site(text: str) -> str:
     return entry if is_wildcard(entry) else entry + port if port else any_port(entry)
 
 
-def _match_path(text: str, bind: filters.Bind) -> str:
+def _read_path(text: str) -> filters.Filter:
     found = filters.read({"path": text})
     if "path" not in found:
         raise InputError("the path is empty: write one such as /blog/old or /blog/*")
-    return filters.condition("path", found["path"], bind)
+    return found["path"]
 
 
 def _read_moment(text: str | None, now: int) -> int | None:

@@ -8,7 +8,20 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from prisme.base.errors import InputError
-from prisme.operations import backup, compact, delete, export, query, restore, retain, status
+from prisme.operations import (
+    backup,
+    compact,
+    delete,
+    export,
+    import_data,
+    import_rules,
+    imports,
+    query,
+    restore,
+    retain,
+    status,
+    undo,
+)
 from prisme.operations.context import ClosedContext, Context
 from prisme.operations.job import CancelledError, Job
 from prisme.runtime.local_socket import DATA, ERROR, PROGRESS, RESULT, ConnectionClosedError, Exchange
@@ -33,11 +46,15 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "compact": Operation(compact.Arguments, compact.run, is_alone=True),
     "delete": Operation(delete.Arguments, delete.run, is_alone=True),
     "export": Operation(export.Arguments, export.run, is_alone=True),
+    "import": Operation(import_data.Arguments, import_data.run),
+    "import-rules": Operation(import_rules.Arguments, import_rules.run),
+    "imports": Operation(imports.Arguments, imports.run),
     "query": Operation(query.Arguments, query.run),
     "restore": Operation(restore.Arguments, restore.run, is_alone=True, offline=restore.run_offline),
     "retain": Operation(retain.Arguments, retain.run, is_alone=True),
     "status": Operation(status.Arguments, status.run),
     "tables": Operation(query.NoArguments, query.describe_tables),
+    "undo": Operation(undo.Arguments, undo.run, is_alone=True),
 }
 
 # What runs daily mostly takes less.

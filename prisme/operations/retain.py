@@ -1,4 +1,4 @@
-"""Deletes the visits that are older than the options and the sites' rules say."""
+"""Deletes the visits and imported figures that are older than the options and the sites' rules say."""
 
 import datetime
 from collections import defaultdict
@@ -12,18 +12,19 @@ from prisme.base.domains import host_of
 from prisme.operations import compact
 from prisme.operations.compact import Compaction
 from prisme.operations.context import Context
-from prisme.operations.delete import Deleted, compact_after, delete
+from prisme.operations.delete import Deleted, compact_after, day_before, delete
 from prisme.operations.job import Job
 from prisme.store import compaction
 from prisme.store.deletion import Choice
 from prisme.store.reader import Reader
-from prisme.store.schema import TABLES
+from prisme.store.schema import FIGURES
 from prisme.visit.origins import Hosts
 
 # Of the file, above which it is rewritten.
 _FREE_SHARE: Final = 0.25
 _DAY: Final = 86_400 * timexpr.SECOND
 _DEADLINE: Final = 600.0  # seconds
+_DOMAINS: Final = f"SELECT domain FROM sessions UNION SELECT domain FROM {FIGURES}"  # noqa: S608  # names of ours
 
 
 class Arguments(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,7 +39,7 @@ def run(context: Context, arguments: Arguments, job: Job) -> Deleted:
     """Delete, and rewrite the file where a quarter of it is free. Raises StoreError, UnavailableError and the like."""
     choice = _choose(context, arguments, job)
     dry_run = arguments.dry_run or arguments.site is not None
-    deleted = Deleted(dict.fromkeys(TABLES, 0), 0)
+    deleted = Deleted()
     if choice is not None:
         delete(context, choice, job, dry_run, deleted)
     if not dry_run:
@@ -63,7 +64,7 @@ def _choose(context: Context, arguments: Arguments, job: Job) -> Choice | None:
         return None
     context.settle()  # it may have the first events of a domain
     with Reader(context.database, _DEADLINE, cancellation=job.cancellation) as reader:
-        domains = [domain for (domain,) in reader.ask("SELECT DISTINCT domain FROM sessions", {})]
+        domains = [domain for (domain,) in reader.ask(_DOMAINS, {})]
     by_days: dict[int, list[str]] = defaultdict(list)
     for domain in domains:
         if arguments.site is None or host_of(domain) in Hosts.of_normal([arguments.site]):
@@ -73,11 +74,11 @@ def _choose(context: Context, arguments: Arguments, job: Job) -> Choice | None:
 
 
 def _write(by_days: dict[int, list[str]], today: int) -> Choice:
-    """The condition of the visits that began more than so many days before the one that begins at `today`."""
-    conditions, parameters = [], dict[str, Any]()
+    """The conditions of what was more than so many days before the one that begins at `today`."""
+    of_visit, of_figure, parameters = [], [], dict[str, Any]()
     for number, (days, domains) in enumerate(by_days.items()):
         parameters |= {f"domains{number}": domains, f"before{number}": today - days * _DAY}
-        conditions.append(
-            f"(list_contains($domains{number}, domain) AND entry_timestamp < make_timestamp($before{number}))"
-        )
-    return Choice(" OR ".join(conditions), None, None, parameters)
+        of_site, before = f"list_contains($domains{number}, domain)", f"$before{number}"
+        of_visit.append(f"({of_site} AND entry_timestamp < make_timestamp({before}))")
+        of_figure.append(f"({of_site} AND {day_before(before)})")
+    return Choice(" OR ".join(of_visit), None, None, " OR ".join(of_figure), parameters)

@@ -11,10 +11,10 @@ import prisme
 from prisme.operations.context import Context
 from prisme.operations.job import Job
 from prisme.store.reader import Reader
-from prisme.store.schema import TABLES
+from prisme.store.schema import ALL_TABLES
 
 _DEADLINE = 30.0  # seconds
-_COUNTS = f"SELECT {', '.join(f'(SELECT count(*) FROM {table})' for table in TABLES)}"  # noqa: S608  # names of ours
+_COUNTS = f"SELECT {', '.join(f'(SELECT count(*) FROM {table})' for table in ALL_TABLES)}"  # noqa: S608  # names of ours
 
 
 class Arguments(msgspec.Struct, forbid_unknown_fields=True):
@@ -42,7 +42,7 @@ def run(context: Context, _: Arguments, job: Job) -> Status:
         str(context.folder),
         _size(path for path in context.folder.glob("prisme.duckdb*") if path.suffix in {".duckdb", ".wal"}),
         _size((context.folder / "journal").iterdir()),
-        dict(zip(TABLES, counts, strict=True)),
+        dict(zip(ALL_TABLES, counts, strict=True)),
     )
 
 

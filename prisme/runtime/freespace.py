@@ -2,6 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Final
+
+_ENOUGH: Final = 1 << 62  # bytes
 
 
 class FreeSpace:
@@ -28,6 +31,14 @@ class FreeSpace:
             f"disk: less than {self._least / 1e6:,.0f} MB are free (min_free_space) in {self._folder}, "
             "so events are rejected: free up disk space"
         )
+
+    def room(self) -> int:
+        """How many bytes may be written until it is short. As in `refresh`, a failure counts as enough."""
+        try:
+            stats = os.statvfs(self._folder)
+        except OSError:
+            return _ENOUGH
+        return max(0, stats.f_bavail * stats.f_frsize - self._least)
 
     def refresh(self) -> None:
         """Measure the free space. If that fails, assume that there is enough: a write would fail with its own error."""

@@ -1,7 +1,8 @@
 """The rows of lists with several figures each, counted for all lists that are asked for in one query."""
 # Only SQL made here is composed; values from requests are bound.
 
-from collections.abc import Iterator, Sequence
+import datetime
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -10,7 +11,9 @@ from prisme.stats.breakdown_parts import compose_parts
 from prisme.stats.columns import TOPS
 from prisme.stats.conditions import Conditions
 from prisme.stats.filters import Filters
-from prisme.stats.list_metrics import LIST_METRICS, Figures
+from prisme.stats.frames import Frame, make_list
+from prisme.stats.imported import Days, compose_rows, find_days, find_later_days
+from prisme.stats.list_metrics import LIST_METRICS, Figures, list_metrics
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Page, Span
 from prisme.stats.sql import load_sql
@@ -51,6 +54,7 @@ def count_rows(stats: Stats, lists: Sequence[ListQuery], filters: Filters, span:
     if span.start >= span.end:
         return {one.name: [] for one in lists}
     conditions = stats.conditions(filters, span.start, span.end)
+    days = find_days(stats, filters, span.start, span.end, span.zone)
 
     def by_list(values: Iterator[str]) -> str:
         return f"CASE which {' '.join(f'WHEN {number} THEN {value}' for number, value in enumerate(values))} END"
@@ -62,7 +66,7 @@ def count_rows(stats: Stats, lists: Sequence[ListQuery], filters: Filters, span:
         stats,
         lists,
         conditions,
-        parts=compose_parts({one.name: one.needs for one in lists}, conditions),
+        parts=_compose(lists, conditions, filters, days),
         rank=by_list(f"sum(parts.{one.rank})" for one in lists),
         chosen=by_list(_choose(one, conditions) for one in lists),
         limit=f"QUALIFY {place} BETWEEN {first} AND {last} ORDER BY which, rank DESC, key",
@@ -70,25 +74,54 @@ def count_rows(stats: Stats, lists: Sequence[ListQuery], filters: Filters, span:
 
 
 def count_later_rows(
-    stats: Stats, lists: Sequence[ListQuery], filters: Filters, start: int, cut: int, end: int, most: int
+    stats: Stats,
+    lists: Sequence[ListQuery],
+    filters: Filters,
+    start: int,
+    cut: int,
+    end: int,
+    most: int,
+    zone: datetime.tzinfo,
 ) -> dict[str, list[Figures]]:
     """What the part from `cut` up to `end` adds to the figures from `start` up to `cut`, all in microseconds.
 
     It is what is counted there, but visitors, and sessions by their pageviews, only where a row did not have them
     before. All rows are returned, in no order, even those that `is_row` is false for; but at most `most` + 1 together.
+    `zone` is that of the days of imports.
     """
     if cut >= end:
         return {one.name: [] for one in lists}
     conditions = stats.conditions(filters, start, end)
+    days = find_later_days(stats, filters, start, cut, end, zone)
     return _run(
         stats,
         lists,
         conditions,
-        parts=compose_parts({one.name: one.needs for one in lists}, conditions, None if cut == start else cut),
+        parts=_compose(lists, conditions, filters, days, None if cut == start else cut),
         rank="0",
         chosen="true",
         limit=f"LIMIT {most + 1}",
     )
+
+
+def read_lists(stats: Stats, names: Collection[str], filters: Filters, span: Span, page: Page) -> dict[str, Frame]:
+    """What `Stats.tops` returns, with what imports brought. Raises UnavailableError."""
+    if find_days(stats, filters, span.start, span.end, span.zone) is None:
+        return stats.tops(names, filters, span, page)
+    units = {name: LIST_METRICS[list_metrics(name)[0]] for name in names}
+    lists = [ListQuery(name, unit.rank, unit.needs, page) for name, unit in units.items()]
+    rows = count_rows(stats, lists, filters, span)
+    counts = {name: [(row.key, getattr(row, unit.rank)) for row in rows[name]] for name, unit in units.items()}
+    return {name: make_list(span, [pair for pair in some if pair[1]]) for name, some in counts.items()}
+
+
+def _compose(
+    lists: Sequence[ListQuery], conditions: Conditions, filters: Filters, days: Days | None, cut: int | None = None
+) -> str:
+    """The parts of the query: those of visits, and those of the `days` that imports brought."""
+    needs = {one.name: one.needs for one in lists}
+    imported = (f"({part})" for part in compose_rows(needs, conditions, filters, days))
+    return " UNION ALL ".join((compose_parts(needs, conditions, cut), *imported))
 
 
 def _run(stats: Stats, lists: Sequence[ListQuery], conditions: Conditions, **texts: str) -> dict[str, list[Figures]]:

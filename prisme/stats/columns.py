@@ -17,6 +17,8 @@ SERIES: Final[dict[str, tuple[str, ...]]] = {
 }
 # Filters on where in its country a visit came from, each on the column of that name.
 PLACES: Final = ("region", "city")
+# Filters for which many sites have no values.
+RARE: Final = (*PLACES, "imported")
 # As many places have one name, they have their country beside it, such as `Paris (FR)`. Empty where unknown.
 REGION, CITY = (f"CASE {name} WHEN '' THEN '' ELSE {name} || ' (' || country_code || ')' END" for name in PLACES)
 # The column, or expression, by which a list counts the rows of a table.

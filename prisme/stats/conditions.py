@@ -78,7 +78,11 @@ class Conditions:
 
     def rows_unfiltered(self, table: str) -> str:
         """Return the clauses of all rows within the span of the domains that match, whatever else the filters say."""
-        return f"FROM {table} WHERE {_all(self._everywhere)} AND {self._within_span(table)}"
+        return f"{self.rows_of_domains(table)} AND {self._within_span(table)}"
+
+    def rows_of_domains(self, table: str) -> str:
+        """Return the clauses of all rows at any time of the domains that match."""
+        return f"FROM {table} WHERE {_all(self._everywhere)}"
 
     def _within_span(self, table: str) -> str:
         time = time_column(table)

@@ -6,19 +6,24 @@ from typing import Final
 import msgspec
 
 from prisme.base.timexpr import Interval
+from prisme.stats.breakdown import read_lists
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.columns import HOURS, PROPERTIES, SERIES, TOPS
 from prisme.stats.frames import Frame, Result, Series, make_list
+from prisme.stats.imported import add_to_series, describe
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
-from prisme.stats.selection import Page, Period, Selection
+from prisme.stats.selection import Imported, Page, Period, Selection
 
 # All lists.
 EVERYTHING: Final = (*TOPS, PROPERTIES, HOURS)
 
 
 class Dashboard(msgspec.Struct, frozen=True, rename="kebab"):
-    """All figures of a page. Those of the compared span are None without a comparison."""
+    """All figures of a page. Those of the compared span are None without a comparison.
+
+    `imported` says which of them imports brought, if any.
+    """
 
     period: Period
     compared_period: Period | None
@@ -33,6 +38,8 @@ class Dashboard(msgspec.Struct, frozen=True, rename="kebab"):
     custom_properties: Frame
     weekday_hours: Frame
     compared_tops: dict[str, Frame] | msgspec.UnsetType = msgspec.UNSET
+    imported: Imported | msgspec.UnsetType = msgspec.UNSET
+    compared_imported: Imported | msgspec.UnsetType = msgspec.UNSET
 
 
 def build_dashboard(
@@ -64,6 +71,8 @@ def build_dashboard(
         custom_properties=shown.frames.get(PROPERTIES, make_list(query.span, [])),
         weekday_hours=shown.frames.get(HOURS, make_list(query.span, [])),
         compared_tops=compared.frames if compared is not None and compared_tops else msgspec.UNSET,
+        imported=describe(stats, query.filters, query.span) or msgspec.UNSET,
+        compared_imported=(query.compared and describe(stats, query.filters, query.compared)) or msgspec.UNSET,
     )
 
 
@@ -81,16 +90,21 @@ def _count_all(
         selections.append(Selection(compared_tops, query.filters, query.compared, query.zone))
     counted = cache.count(stats, selections, query.page, now)
     shown, *others = (
-        count_anew(stats, selection, query.page) if result is None else result
+        _add_imported(stats, selection, count_anew(stats, selection, query.page) if result is None else result)
         for selection, result in zip(selections, counted, strict=True)
     )
     return shown, others[0] if others else None
 
 
+def _add_imported(stats: Stats, selection: Selection, result: Result) -> Result:
+    """The result with the series of imports; its lists have them already."""
+    return Result(add_to_series(stats, result.series, selection.filters, selection.span), result.frames)
+
+
 def count_anew(stats: Stats, selection: Selection, page: Page) -> Result:
     """Return what `IncrementalCache.count` returns, without any cache."""
     names, filters, span, zone = selection
-    frames = stats.tops([name for name in names if name in TOPS], filters, span, page)
+    frames = read_lists(stats, [name for name in names if name in TOPS], filters, span, page)
     if PROPERTIES in names:
         frames[PROPERTIES] = stats.properties(filters, span, page)
     if HOURS in names:

@@ -3,15 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from prisme.base.goals import Goal
 from prisme.stats import parameters
-from prisme.stats.breakdown import count_rows, query_list
+from prisme.stats.breakdown import count_rows, query_list, read_lists
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.columns import HOURS, LIVE, PROPERTIES, SERIES, TOPS
 from prisme.stats.dashboard import Dashboard, build_dashboard
 from prisme.stats.frames import Frame, make_list
 from prisme.stats.funnels import FunnelFigures, build_funnel_figures
 from prisme.stats.goals import GoalFigures, build_goal_figures
+from prisme.stats.imported import add_to_series, describe
 from prisme.stats.list_metrics import LIST_METRICS, check_metric, list_metrics
 from prisme.stats.parameters import StatsQuery, read_query
 from prisme.stats.queries import Stats
@@ -31,17 +34,32 @@ _Compute = Callable[[Stats, StatsQuery, int], Frame]
 
 
 def _series(name: str) -> _Compute:
-    return lambda stats, query, _: stats.series([name], query.filters, query.span)[name].frame
+    return lambda stats, query, _: _count_series(stats, name, query)
+
+
+def _count_series(stats: Stats, name: str, query: StatsQuery) -> Frame:
+    # Average durations are weighted by sessions, which are counted with them.
+    names = (name, "sessions") if name == "sessions-duration" else (name,)
+    found = stats.series(names, query.filters, query.span)
+    frame = add_to_series(stats, found, query.filters, query.span)[name].frame
+    # Of days, buckets that are shorter have nothing.
+    return frame if query.interval in ("minute", "hour") else _mark(stats, name, query, frame)
+
+
+def _mark(stats: Stats, name: str, query: StatsQuery, frame: Frame) -> Frame:
+    """The frame, with a note if figures of imports are in it."""
+    imported = describe(stats, query.filters, query.span, name, query.metric)
+    return frame if imported is None else msgspec.structs.replace(frame, imported=imported)
 
 
 def _top(name: str) -> _Compute:
-    return lambda stats, query, _: _count_list(stats, name, query)
+    return lambda stats, query, _: _mark(stats, name, query, _count_list(stats, name, query))
 
 
 def _count_list(stats: Stats, name: str, query: StatsQuery) -> Frame:
     """The list by its own unit, or by the metric of the query: rows that have a value."""
     if query.metric in ("", list_metrics(name)[0]):
-        return stats.tops([name], query.filters, query.span, query.page)[name]
+        return read_lists(stats, [name], query.filters, query.span, query.page)[name]
     metric = LIST_METRICS[query.metric]
     rows = count_rows(stats, [query_list(name, query.metric, query.page)], query.filters, query.span)[name]
     values = ((row.key, metric.compute(row)) for row in rows if getattr(row, metric.rank))

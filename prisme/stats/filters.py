@@ -21,6 +21,9 @@ from prisme.stats.sources import CHANNEL, SOURCE
 
 # A column of every table, with the same value in all rows of a session.
 DOMAIN: Final = "domain"
+# The import that brought a session, such as `plausible-1`; `SEEN` for those that Prisme saw itself.
+IMPORTED: Final = "imported"
+SEEN: Final = "no"
 # The table of a filter that is about the rows of every table.
 EVERY_TABLE: Final = ""
 
@@ -60,6 +63,7 @@ FIELDS: Final[dict[str, Field]] = {
     "event": Field("events_custom", "name"),
     "outbound-link": Field("outbound_link_clicks", "link"),
     "file-download": Field("file_downloads", "url"),
+    IMPORTED: Field("sessions", f"CASE imported WHEN '' THEN '{SEEN}' ELSE imported END"),
 }
 # Goals by their names: a session matches if it reached one (`goal_conditions.py`).
 GOAL: Final = "goal"

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from prisme.base.timexpr import SECOND
-from prisme.stats.selection import Span
+from prisme.stats.selection import Imported, Span
 
 Key = int | str
 # What spreadsheets treat as a formula, also after white space and control characters; some take full-width signs too.
@@ -19,12 +19,16 @@ _NEGATIVE: Final = re.compile(r"-[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 class Frame(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
-    """`from` and `to` are Unix seconds. The keys of a series are the Unix seconds at which its buckets start."""
+    """`from` and `to` are Unix seconds. The keys of a series are the Unix seconds at which its buckets start.
+
+    `imported` says which of its figures imports brought, if any are in it and this is a response of its own.
+    """
 
     start: int
     end: int
     keys: list[Key]
     values: list[int | float]
+    imported: Imported | msgspec.UnsetType = msgspec.UNSET
 
     def to_csv(self, spreadsheet: bool = False) -> str:
         """Return the frame as CSV (RFC 4180) with a header.

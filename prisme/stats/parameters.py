@@ -120,7 +120,7 @@ def _check_names(given: Mapping[str, str], known: Sequence[str]) -> None:
 
 def _make_span(name: str, start: int, end: int, interval: Interval, zone: ZoneInfo) -> Span:
     try:
-        return Span(start, end, timexpr.edges(start, end, interval, zone, MOST_BUCKETS))
+        return Span(start, end, timexpr.edges(start, end, interval, zone, MOST_BUCKETS), zone)
     except InputError as error:
         longer = INTERVALS[min(INTERVALS.index(interval) + 1, len(INTERVALS) - 1)]
         raise InputError("{name}: {why}, such as interval={longer}", name=name, why=error, longer=longer) from None

@@ -12,9 +12,9 @@ from prisme.base.domains import allows
 from prisme.base.goals import Definitions
 from prisme.base.timexpr import SECOND
 from prisme.stats.buckets import WEEK, bucket_number, hour_of_week
-from prisme.stats.columns import DURATION, EVENTS, PLACES, SERIES, TOPS, time_column
+from prisme.stats.columns import DURATION, EVENTS, RARE, SERIES, TOPS, time_column
 from prisme.stats.conditions import Conditions
-from prisme.stats.filters import DOMAIN, Filters, domains_in_full
+from prisme.stats.filters import DOMAIN, IMPORTED, Filters, domains_in_full
 from prisme.stats.frames import Frame, Series, make_frame, make_list, make_series
 from prisme.stats.grouping import GroupingSets
 from prisme.stats.properties import property_value
@@ -38,7 +38,7 @@ _VALUES: Final = load_sql("property_values") + _MOST_FREQUENT
 _HOURS: Final = load_sql("weekday_hours")
 _LIVE_VISITORS: Final = load_sql("live_visitors")
 _DOMAINS: Final = load_sql("domains")
-_PLACES: Final = load_sql("places")
+_RARE: Final = load_sql("rare_fields")
 _NEXT_ROW: Final = load_sql("next_row")
 _FIRST_EVENT: Final = load_sql("first_event")
 
@@ -169,8 +169,15 @@ class Stats:
         return lambda domain: (chosen is None or domain in chosen) and (allowed is None or allows(allowed, domain))
 
     def domains(self) -> list[tuple[str, int]]:
-        """Return the allowed domains with sessions, the busiest first, each with its first entry in microseconds."""
-        return [(domain, first) for domain, first, _ in self.domain_spans()]
+        """Return the allowed domains with sessions, the busiest first, each with its first entry in microseconds.
+
+        Those with figures that imports brought follow, if they have no sessions; their first day counts as an entry.
+        """
+        found = {domain: first for domain, first, _ in self.domain_spans()}
+        for domain, day, _ in filter(lambda one: self.concerns({})(one.domain), self.reader.imported_days()):
+            began = int(datetime.datetime.combine(day, datetime.time(), datetime.UTC).timestamp()) * SECOND
+            found[domain] = min(found.get(domain, began), began)
+        return list(found.items())
 
     def domain_spans(self, filters: Filters | None = None) -> list[tuple[str, int, int]]:
         """Return the same with the latest activity of each domain, in microseconds.
@@ -182,11 +189,18 @@ class Stats:
         query = _DOMAINS.format(rows=conditions.rows_ever("sessions"), limit=conditions.bind(MOST_DOMAINS))
         return [(domain, first, last) for domain, first, last in self.run(query, conditions)]
 
-    def known_places(self, filters: Filters, span: Span) -> set[str]:
-        """Return those of `PLACES` that any session of the span has; of the filters, only that on `domain` counts."""
+    def find_rare(self, filters: Filters, span: Span) -> set[str]:
+        """Return those of `RARE` that any session of the span has; of the filters, only that on `domain` counts.
+
+        Also `imported` if there are figures that imports brought, of any time.
+        """
         conditions = self.conditions(filters, span.start, span.end)
-        (found,) = self.run(_PLACES.format(rows=conditions.rows_unfiltered("sessions")), conditions)
-        return {name for name, is_known in zip(PLACES, found, strict=True) if is_known}
+        (found,) = self.run(_RARE.format(rows=conditions.rows_unfiltered("sessions")), conditions)
+        is_meant = self.concerns(filters)
+        has_figures = any(is_meant(one.domain) for one in self.reader.imported_days())
+        return {name for name, is_known in zip(RARE, found, strict=True) if is_known} | (
+            {IMPORTED} if has_figures else set()
+        )
 
     def first_event(self, domains: Collection[str]) -> int | None:
         """Return the time of the first event of some domains that is no pageview, in microseconds; None for none."""

@@ -10,11 +10,15 @@ from prisme.stats.filters import Filters
 
 
 class Span(msgspec.Struct, frozen=True):
-    """From `start` up to `end`, excluded, in microseconds; `edges` are the starts of its buckets, and the last end."""
+    """From `start` up to `end`, excluded, in microseconds; `edges` are the starts of its buckets, and the last end.
+
+    `zone` is that of its days.
+    """
 
     start: int
     end: int
     edges: list[int]
+    zone: datetime.tzinfo = datetime.UTC
 
 
 class Period(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
@@ -27,6 +31,15 @@ class Period(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"})
     def of(cls, span: Span) -> "Period":
         """The seconds of a span."""
         return cls(span.start // SECOND, span.end // SECOND)
+
+
+class Imported(msgspec.Struct, frozen=True, rename="kebab"):
+    """Figures of imports in a response: of how many days, the first and the last one, and the names of the imports."""
+
+    days: int
+    first_day: datetime.date
+    last_day: datetime.date
+    names: list[str]
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from prisme.store import arrivals, snapshot
 from prisme.store.arrivals import Arrivals
 from prisme.store.connection import Limits, clear, connect
 from prisme.store.errors import WAY_BACK, StoreError
+from prisme.store.imported_days import ImportedDays
 from prisme.store.load_log import LoadLog
 from prisme.store.upgrade import create, upgrade
 
@@ -43,8 +44,8 @@ class Database:
     """The events' file, in the newest schema. Only one process can have it open.
 
     `read_cursors` are those of queries under way, which `stopping` ends; `load_log` says what loads changed,
-    `arrivals` how visits came. Tables in the attached databases `cache` and `names` exist in memory only. Raises
-    StoreError.
+    `arrivals` how visits came, `imported_days` of which days imports brought figures. Tables in the attached databases
+    `cache` and `names` exist in memory only. Raises StoreError.
     """
 
     def __init__(self, path: Path, limits: Limits, temporary: Path, log: logging.Logger = _LOG) -> None:
@@ -54,6 +55,7 @@ class Database:
         self._lock = threading.Lock()  # DuckDB rejects a second call on a connection that is busy
         self.read_cursors: set[duckdb.DuckDBPyConnection] = set()
         self.stopping = Cancellation()
+        self.imported_days = ImportedDays()
         self.limits = limits
         self._memory_lock = threading.Lock()
         self._is_shrunk = self._may_shrink = False

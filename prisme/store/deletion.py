@@ -1,4 +1,5 @@
-"""Deletes visits, or their events on some paths, in steps of whole visits. For one thread at a time.
+"""Deletes visits, or their events on some paths, in steps of whole visits; then imported figures. For one thread at a
+time.
 
 `choose` notes the visits in a table in memory, so that none is meant that comes later. Raises StoreError and
 UnavailableError.
@@ -19,11 +20,12 @@ from prisme.store.database import Database
 from prisme.store.errors import StoreError
 from prisme.store.loader import Loader
 from prisme.store.reader import Reader
-from prisme.store.schema import EVENT_TABLES, TABLES
-from prisme.store.write_connection import Held
+from prisme.store.schema import ALL_TABLES, EVENT_TABLES, FIGURES, TABLES
+from prisme.store.write_connection import Changed, Held
 
 # A transaction keeps 10 bytes for each row that it deletes, beside DuckDB's memory limit.
 STEP_VISITS: Final = 250_000
+STEP_FIGURES: Final = 1_000_000
 _DEADLINE = 24 * 3600.0  # seconds
 _PARAMETER = re.compile(r"\$(\w+)")
 _CHOSEN = "cache.deletion"
@@ -33,6 +35,13 @@ _REMAINDER, *_RENEW = (
     if text.strip()
 )
 _OF_STEP = f"session_uuid IN (SELECT session_uuid FROM {_CHOSEN} WHERE step = $step)"
+_OF_IMPORT = "session_uuid IN (SELECT session_uuid FROM sessions WHERE imported = $name)"
+_IS_LEFT = f"""
+(SELECT 1 FROM sessions WHERE imported = $name LIMIT 1)
+UNION ALL (SELECT 1 FROM {FIGURES} WHERE imported = $name LIMIT 1)
+"""
+# No row that is counted.
+_NOTHING: Final = Changed(0, 0, ())
 _OPEN = f"""
 SELECT CAST(session_uuid AS VARCHAR) FROM sessions SEMI JOIN {_CHOSEN} USING (session_uuid)
 WHERE (exit_timestamp > make_timestamp($active) AND entry_timestamp > make_timestamp($entry))
@@ -44,17 +53,24 @@ class Choice(NamedTuple):
     """SQL conditions, with their `parameters`; None for any.
 
     `of_visit` is on the rows of `sessions`. `of_any_row` has to hold for one row of a visit in any table. With
-    `of_path`, only the rows of `EVENT_TABLES` are meant for which it holds, without it whole visits.
+    `of_path`, only the rows of `EVENT_TABLES` are meant for which it holds, without it whole visits. `of_figure` is on
+    the rows of imported figures, none of which is meant without it.
     """
 
     of_visit: str | None
     of_any_row: str | None
     of_path: str | None
+    of_figure: str | None
     parameters: Mapping[str, Any]
 
 
+def of_import(name: str) -> Choice:
+    """All that an import has brought."""
+    return Choice("imported = $name", None, None, "imported = $name", {"name": name})
+
+
 class Counts(NamedTuple):
-    """Rows deleted, by table, and visits of which something is left."""
+    """Rows deleted, by table of `ALL_TABLES`, and visits of which something is left."""
 
     rows: dict[str, int]
     changed: int
@@ -81,6 +97,7 @@ class Deletion:
             with self._read() as reader:
                 reader.keep(query, self._used_by(query))
                 self.visits = int(reader.keep(f"SELECT count(*) FROM {_CHOSEN}", {})[0][0])
+                self._figures = self._count_figures(reader)
         except BaseException:
             self._drop()
             raise
@@ -103,7 +120,7 @@ class Deletion:
                 left = _union(f"{chosen} AND NOT ({path})")
                 query = f"SELECT count(DISTINCT session_uuid) FROM ({left})"
                 changed = int(reader.ask(query, self._used_by(query))[0][0])
-        return Counts({"sessions": self.visits - changed, **rows}, changed)
+        return Counts({"sessions": self.visits - changed, **rows, FIGURES: self._figures}, changed)
 
     def open_visits(self, active: int, entry: int) -> list[str]:
         """The uuids of those that may be open: with an event after `active`, and begun after `entry` (microseconds)."""
@@ -116,11 +133,30 @@ class Deletion:
             with _explaining(), self._loader.hold() as held, _interruptible(held, self._cancellation):
                 counts = self._delete(held, step)
             yield min(STEP_VISITS, self.visits - step * STEP_VISITS), counts
+        for _ in range(-(-self._figures // STEP_FIGURES)):
+            yield 0, Counts(dict.fromkeys(TABLES, 0) | {FIGURES: self._delete_figures()}, 0)
+
+    def _count_figures(self, reader: Reader) -> int:
+        query = f"SELECT count(*) FROM {FIGURES} WHERE {self._choice.of_figure or 'false'}"
+        return int(reader.ask(query, self._used_by(query))[0][0])
+
+    def _delete_figures(self) -> int:
+        """One step."""
+        query = f"""
+            DELETE FROM {FIGURES} WHERE rowid IN (
+                SELECT rowid FROM {FIGURES} WHERE {self._choice.of_figure} LIMIT {STEP_FIGURES}
+            )
+        """
+        with (
+            _explaining(),
+            self._loader.hold() as held,
+            _interruptible(held, self._cancellation),
+            _transaction(held) as cursor,
+        ):
+            return _count(cursor, query, self._used_by(query))
 
     def _delete(self, held: Held, step: int) -> Counts:
-        cursor = held.cursor
-        cursor.begin()
-        try:
+        with _transaction(held) as cursor:
             rows = {table: self._delete_from(cursor, table, self._choice.of_path, step) for table in EVENT_TABLES}
             changed = 0
             if self._choice.of_path:
@@ -131,13 +167,7 @@ class Deletion:
             else:
                 rows["sessions"] = self._delete_from(cursor, "sessions", None, step)
             cursor.execute(f"DELETE FROM state.open_sessions WHERE {_OF_STEP}", {"step": step})
-            held.commit()
-        except BaseException:
-            # After a failed commit or a fatal error nothing can be rolled back; the first error is the one to tell.
-            with contextlib.suppress(duckdb.Error):
-                cursor.rollback()
-            raise
-        return Counts({table: rows[table] for table in TABLES}, changed)
+        return Counts({table: rows.get(table, 0) for table in ALL_TABLES}, changed)
 
     def _delete_from(self, cursor: duckdb.DuckDBPyConnection, table: str, condition: str | None, step: int) -> int:
         query = f"DELETE FROM {table} WHERE {_OF_STEP} AND ({condition or 'true'})"
@@ -166,6 +196,19 @@ class Deletion:
             cursor.execute(f"DROP TABLE IF EXISTS {_CHOSEN}")
 
 
+def forget_import(loader: Loader, name: str) -> None:
+    """Delete the row of an import, once its visits and figures are deleted, and what came of them since."""
+    with _explaining(), loader.hold() as held:
+        is_left = held.cursor.execute(_IS_LEFT, {"name": name}).fetchall()
+        with _transaction(held, None if is_left else _NOTHING) as cursor:
+            if is_left:
+                for table in EVENT_TABLES:
+                    cursor.execute(f"DELETE FROM {table} WHERE {_OF_IMPORT}", {"name": name})
+                for table in ("sessions", FIGURES):
+                    cursor.execute(f"DELETE FROM {table} WHERE imported = $name", {"name": name})
+            cursor.execute("DELETE FROM state.imports WHERE name = $name", {"name": name})
+
+
 def _union(condition: str, tables: tuple[str, ...] = EVENT_TABLES) -> str:
     return " UNION ALL ".join(f"SELECT session_uuid FROM {table} WHERE {condition}" for table in tables)
 
@@ -174,6 +217,21 @@ def _count(cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[st
     """The number of rows that a statement changes."""
     row = cursor.execute(query, parameters or {}).fetchone()
     return int(row[0]) if row else 0
+
+
+@contextlib.contextmanager
+def _transaction(held: Held, changed: Changed | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """One that is committed at the end of the block; `changed` is as for `Held.commit`."""
+    cursor = held.cursor
+    cursor.begin()
+    try:
+        yield cursor
+        held.commit(changed)
+    except BaseException:
+        # After a failed commit or a fatal error nothing can be rolled back; the first error is the one to tell.
+        with contextlib.suppress(duckdb.Error):
+            cursor.rollback()
+        raise
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Collection
+from math import inf
 from time import monotonic
 from typing import Final, NamedTuple
 
@@ -12,13 +13,16 @@ MOST_DOMAINS: Final = 1000
 
 
 class _Load(NamedTuple):
+    """`at` is None for a load that does not say how far back the next ones reach."""
+
     number: int
-    at: float
+    at: float | None
     lowest: int
+    highest: float
 
 
 class LoadLog:
-    """Loads, numbered from 1, each with the lowest time (microseconds) of any row that it may have changed.
+    """Loads, numbered from 1, each with the bounds of the times (microseconds) of the rows that it may have changed.
 
     `begin` is called before a load's transaction is committed, `end` afterwards, and one load ends before the next one
     begins. So a transaction that starts now sees all loads up to `done`, perhaps the one that has begun, none later.
@@ -35,9 +39,12 @@ class LoadLog:
         self._begun = 0
         self.done = 0
 
-    def begin(self, lowest: int, highest: int, domains: Collection[str] | None = None) -> None:
+    def begin(
+        self, lowest: int, highest: int, domains: Collection[str] | None = None, is_bounded: bool = False
+    ) -> None:
         """Before the commit; the lowest and highest time of the rows, and their domains, None for any.
 
+        `is_bounded`: what was counted after `highest` still holds, and the next loads need not reach as far back.
         RuntimeError if the last load has not ended.
         """
         with self._lock:
@@ -45,7 +52,8 @@ class LoadLog:
                 raise RuntimeError(f"load {self._begun + 1} begins before load {self._begun} has ended")
             self._begun += 1
             self.highest = max(self.highest, highest)
-            self._loads.append(_Load(self._begun, monotonic(), lowest))
+            at, latest = (None, highest) if is_bounded else (monotonic(), inf)
+            self._loads.append(_Load(self._begun, at, lowest, latest))
             self._note_domains(domains)
 
     def end(self) -> None:
@@ -55,12 +63,16 @@ class LoadLog:
                 raise RuntimeError(f"load {self.done + 1} ends, but has not begun")
             self.done = self._begun
 
-    def since(self, number: int) -> int | None:
-        """The lowest time that loads after this number changed; None if there were none, 0 if it is not known."""
+    def since(self, number: int, start: int = 0) -> int | None:
+        """The lowest time that loads after this number changed; None if there were none, 0 if it is not known.
+
+        Loads that changed nothing at `start` (microseconds) or later are left out.
+        """
         with self._lock:
             if number < self._begun - len(self._loads):
                 return 0
-            return min((load.lowest for load in self._loads if load.number > number), default=None)
+            later = (load for load in self._loads if load.number > number and load.highest >= start)
+            return min((load.lowest for load in later), default=None)
 
     def latest(self, is_meant: Callable[[str], bool]) -> int:
         """The number of the latest load with rows of a domain that is meant, as far as domains are logged; or 0."""
@@ -82,4 +94,5 @@ class LoadLog:
         """The lowest time that the loads of the last `seconds` changed, as far as they are logged; None without any."""
         oldest = monotonic() - seconds
         with self._lock:
-            return min((load.lowest for load in self._loads if load.at >= oldest), default=None)
+            recent = (load for load in self._loads if load.at is not None and load.at >= oldest)
+            return min((load.lowest for load in recent), default=None)

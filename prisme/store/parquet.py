@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import duckdb
 
 from prisme.store.reader import Reader
+from prisme.store.schema import FIGURES
 
 # The time that decides which month a row belongs to.
 TIMES: Final = {
@@ -15,6 +16,7 @@ TIMES: Final = {
     "events_custom": "timestamp",
     "file_downloads": "timestamp",
     "outbound_link_clicks": "timestamp",
+    FIGURES: "day",
 }
 _COLUMNS = """
 SELECT column_name FROM duckdb_columns()

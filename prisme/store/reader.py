@@ -12,6 +12,7 @@ from prisme.runtime.cancellation import Cancellation
 from prisme.store.arrivals import Describe
 from prisme.store.database import Database
 from prisme.store.errors import DiskError, FullError, LateError, LostError, StoppedError, UnavailableError
+from prisme.store.imported_days import DomainDays
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -85,6 +86,10 @@ class Reader:
     def update_arrivals(self, describe: Describe) -> None:
         """What `Arrivals.update` does. Raises UnavailableError."""
         self._database.arrivals.update(self, describe)
+
+    def imported_days(self) -> list[DomainDays]:
+        """What `ImportedDays.find` returns. Raises UnavailableError."""
+        return self._database.imported_days.find(self)
 
     def keep(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run a statement on tables of `cache`, outside the transaction. Raises UnavailableError."""

@@ -10,6 +10,7 @@ EVENT_TABLES: Final = ("pageviews", "events_custom", "file_downloads", "outbound
 TABLES: Final = ("sessions", *EVENT_TABLES)
 # What other programs counted, by day: no visit belongs to it.
 FIGURES: Final = "imported_figures"
+ALL_TABLES: Final = (*TABLES, FIGURES)
 
 
 def read_steps(database: str) -> list[str]:

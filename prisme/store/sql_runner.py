@@ -17,7 +17,7 @@ from prisme.store.connection import STAGED
 from prisme.store.database import Database
 from prisme.store.errors import BusySqlError, LateError, LateSqlError, SqlError, StoppedError
 from prisme.store.reader import Reader
-from prisme.store.schema import TABLES
+from prisme.store.schema import ALL_TABLES
 from prisme.store.sql_formats import Column, Encoder, Row
 from prisme.store.sql_guard import SqlGuard, first_line
 
@@ -86,8 +86,8 @@ class SqlRunner:
     def columns(self) -> list[TableColumn]:
         """All columns of all tables that queries may name, in their order. Raises UnavailableError."""
         with Reader(self._database, _COLUMNS_SECONDS) as reader:
-            found = [TableColumn(*row) for row in reader.ask(_COLUMNS, {"tables": list(TABLES)})]
-        return sorted(found, key=lambda column: TABLES.index(column.table))
+            found = [TableColumn(*row) for row in reader.ask(_COLUMNS, {"tables": list(ALL_TABLES)})]
+        return sorted(found, key=lambda column: ALL_TABLES.index(column.table))
 
     def fetch(self, text: str, limits: Limits, cancellation: Cancellation | None = None) -> Result:
         """The result of a query. Raises SqlError and UnavailableError."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from prisme.store.errors import RefusedSqlError
-from prisme.store.schema import TABLES
+from prisme.store.schema import ALL_TABLES
 from prisme.store.sql_functions import FUNCTIONS, TABLE_FUNCTIONS, TYPES
 from prisme.store.sql_width import check_width
 
@@ -144,7 +144,7 @@ class _Walk:
         self._tables += 1
         if self._tables > _MOST_TABLES:
             raise RefusedSqlError(f"a query may name at most {_MOST_TABLES} tables")
-        is_known = name.lower() in TABLES and [part.lower() for part in schema] in ([], ["main"])
+        is_known = name.lower() in ALL_TABLES and [part.lower() for part in schema] in ([], ["main"])
         if not is_known and (schema or name.lower() not in scope.names):
             raise RefusedSqlError(_unknown_table(".".join((*schema, name)), scope))
         self._children(node, scope.within())
@@ -208,7 +208,7 @@ def _readable(kind: str) -> str:
     return kind.removesuffix("_QUERY_NODE").removesuffix("_NODE").replace("_", " ")
 
 
-_THE_TABLES = f"the tables are {', '.join(TABLES[:-1])} and {TABLES[-1]}"
+_THE_TABLES = f"the tables are {', '.join(ALL_TABLES[:-1])} and {ALL_TABLES[-1]}"
 
 
 def _suggest(name: str, names: Sequence[str]) -> str:
@@ -224,7 +224,7 @@ def _unknown(what: str, name: str, names: frozenset[str]) -> str:
 def _unknown_table(name: str, scope: Scope) -> str:
     if re.search(r"[./:*\\]", name):
         return f'"{name[:60]}" cannot be read, no files, addresses or other schemas can: {_THE_TABLES}'
-    return f'there is no table "{name[:60]}"{_suggest(name, (*TABLES, *sorted(scope.names)))}; {_THE_TABLES}'
+    return f'there is no table "{name[:60]}"{_suggest(name, (*ALL_TABLES, *sorted(scope.names)))}; {_THE_TABLES}'
 
 
 def _check_arguments(name: str, node: Node) -> None:

@@ -9,7 +9,12 @@ import msgspec
 # What is not in a backup: devices of open visits. Without the key of their day they find nobody, and with it, they
 # would tell whose visit it is.
 LEFT_OUT: Final = frozenset(("state.open_sessions",))
-_TIMES: Final = {"sessions": ("entry_timestamp", "exit_timestamp"), "state.segments": ("loaded_at", "loaded_at")}
+_TIMES: Final = {
+    "sessions": ("entry_timestamp", "exit_timestamp"),
+    "imported_figures": ("day", "day"),
+    "state.segments": ("loaded_at", "loaded_at"),
+    "state.imports": ("started_at", "started_at"),
+}
 _TIME: Final = ("timestamp", "timestamp")
 _COLUMNS: Final = """
 SELECT schema_name, table_name, list(column_name ORDER BY column_index)

@@ -2,12 +2,24 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
 from prisme.store.database import Database
+
+
+class Changed(NamedTuple):
+    """What a transaction changes: rows from the lowest to the highest time (microseconds), of domains; None for any.
+
+    The row of a session counts at the session's entry.
+    """
+
+    lowest: int
+    highest: int
+    domains: Collection[str] | None = None
 
 
 class WriteConnection:
@@ -66,10 +78,13 @@ class Held:
         """Its cursor, another one after `replace`."""
         return self._connection._cursor
 
-    def commit(self) -> None:
-        """Commit a transaction that may have changed any rows: no count of before is used any more."""
+    def commit(self, changed: Changed | None = None) -> None:
+        """Commit a transaction: no count of what it changed is used any more; None is for any rows."""
         load_log = self._connection._database.load_log
-        load_log.begin(0, 0)
+        if changed is None:
+            load_log.begin(0, 0)
+        else:
+            load_log.begin(*changed, is_bounded=True)
         try:
             self.cursor.commit()
         finally:

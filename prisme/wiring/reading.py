@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from prisme.access.views import Views
 from prisme.operations.background import Background
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
+from prisme.runtime.freespace import FreeSpace
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.cache.responses import ResponseCache
 from prisme.stats.cache.sites import SiteCache
@@ -44,6 +46,7 @@ from prisme.web.pages import (
     dashboard,
     dashboard_forms,
     filters,
+    imports,
     live,
     login,
     public,
@@ -60,6 +63,8 @@ from prisme.web.pages import setup as setup_page
 from prisme.web.pages import sql as sql_page
 from prisme.web.pages.endpoints import PageDeps
 from prisme.web.pages.health import Intake
+from prisme.web.pages.import_list import ImportList
+from prisme.web.pages.imports import ImportDeps
 from prisme.web.pages.login import LoginDeps
 from prisme.web.pages.settings_changes import SettingsDeps
 from prisme.web.pages.setup import SetupDeps
@@ -76,6 +81,8 @@ from prisme.web.script_requests import ScriptRequests
 from prisme.web.site_registry import SiteRegistry
 from prisme.web.static import DASHBOARD_JS
 from prisme.web.stats_source import ReadingOptions, ShortageLog, StatsSource
+from prisme.web.uploads.upload import UploadDeps
+from prisme.web.uploads.uploads import Uploads
 from prisme.web.worker_pool import WorkerPool
 
 # A query uses all of DuckDB's threads: two at a time are no faster, and delay events twice as long. But users who are
@@ -86,6 +93,8 @@ _MAX_QUEUED = 64
 _MAX_SQL = 8
 # To look credentials up takes some 0.3 ms.
 _MAX_IDENTIFIED = 256
+# What reads and imports uploaded files, in a process of its own.
+IMPORT_COMMAND = (sys.executable, "-m", "prisme", "import")
 
 
 class ReadingDeps(NamedTuple):
@@ -105,6 +114,7 @@ class ReadingDeps(NamedTuple):
     urls: Sites
     sites: SiteRegistry
     background: Background
+    disk: FreeSpace
     clock: Clock
     log: logging.Logger
 
@@ -150,6 +160,8 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
         control, authenticator, identifier, access_pool, passwords, deps.sites, annotations, config.base_path
     )
     browsers = Browsers(control)
+    uploads = _make_uploads(deps, closing)
+    waiting_page = PageDeps(templates, waiting_pool, identifier)
     limit = RequestLimit(deps.limiter, clock.steady, identifier)
     figure_deps = FigureDeps(source, goals, responses)
     queries = QueryDeps(deps.queries, source, identifier, sql_pool)
@@ -170,7 +182,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
             **site_goals.routes(dashboard_deps),
             **site_data.routes(
                 SiteDataDeps(
-                    msgspec.structs.replace(dashboard_deps, page=PageDeps(templates, waiting_pool, identifier)),
+                    msgspec.structs.replace(dashboard_deps, page=waiting_page),
                     Retention(control, deps.sites.list),
                     deps.background,
                     config.retention_days,
@@ -180,6 +192,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
             **query_api.routes(queries),
             **sql_page.routes(SqlDeps(PageDeps(templates, sql_pool, identifier), deps.queries, source)),
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
+            **imports.routes(ImportDeps(waiting_page, uploads, ImportList(deps.background), deps.sites.list)),
             **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),
             **public.routes(access_page),
             **badge.routes(
@@ -192,6 +205,23 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     limited_figures = limit.guard(figures, lambda request: allow_origin(request, deps.options.origins))
     notes = static.routes(lambda referer: scripts.note(referer, clock.wall() / 1e9))
     return {**notes, **others, **limited_figures}
+
+
+def _make_uploads(deps: ReadingDeps, closing: contextlib.AsyncExitStack) -> Uploads:
+    control, clock = deps.control, deps.clock
+    uploads = Uploads(
+        UploadDeps(
+            deps.config.data_dir,
+            IMPORT_COMMAND,
+            control,
+            lambda: clock.wall() // 1_000_000_000,
+            deps.disk.room,
+            deps.log,
+        )
+    )
+    deps.background.cancellation.attach(uploads.stop)
+    closing.callback(uploads.close)
+    return uploads
 
 
 def make_templates(config: Config) -> Templates:

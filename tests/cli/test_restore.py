@@ -258,11 +258,15 @@ def of_older(folder: Path) -> None:
             "INSERT INTO pageviews BY NAME SELECT now()::TIMESTAMP AS \"timestamp\", 'example.com' AS domain, "
             "'/old' AS path, 'v' AS visitor_id, uuidv7() AS session_uuid, 200 AS status"
         )
+    describe_anew(folder, 1)
+
+
+def describe_anew(folder: Path, version: int) -> None:
+    """Have the manifest say what is in the tables, as one of an earlier schema and of an earlier DuckDB."""
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["duckdb"] = "1.0.0"  # whose hashes are others
-    manifest["schemas"]["events"] = 1
-    for name in ("sessions", "schema_version", "state.segments"):
-        del manifest["tables"][name]
+    manifest["schemas"]["events"] = version
+    manifest["tables"] = {}
     with duckdb.connect(str(folder / "prisme.duckdb")) as tables:
         for table in list_tables(tables, "prisme"):
             sums = sum_table(tables, "prisme", table)

@@ -1,6 +1,7 @@
 """Deletion against plain Python, for any sites, paths, visitors and dates, and while events come in."""
 
 import datetime
+import itertools
 import logging
 import shutil
 import threading
@@ -21,13 +22,14 @@ from prisme.operations.registry import Operations
 from prisme.runtime.cancellation import Cancellation
 from prisme.runtime.local_socket import Progress
 from prisme.store import deletion
-from prisme.store.schema import EVENT_TABLES, TABLES
+from prisme.store.schema import ALL_TABLES, EVENT_TABLES, FIGURES
 from prisme.wiring.operating import offline_context
 from tests.faults.load import LONG
+from tests.operations.imported import add_import
 from tests.operations.views import deleter_of, view
 from tests.server import LiveServer, config_for
 from tests.stats.conftest import fill_database
-from tests.stats.lines import FIRST, LAST, LINES, PATHS
+from tests.stats.lines import DOMAINS, FIRST, LAST, LINES, PATHS
 from tests.stats.oracle import Term, as_stored, passes
 from tests.stats.strategies import terms
 
@@ -56,10 +58,20 @@ choices = st.fixed_dictionaries(
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with visits."""
+    """A data folder with visits, and with figures of the same days."""
     folder = tmp_path_factory.mktemp("stored")
     fill_database(folder, LINES[:400]).close()
+    folder.chmod(0o700)
+    with offline_context(config_for(folder, 1), logging.getLogger("prisme")) as context:
+        add_import(context, "plausible-1", figures=[*make_figures()])
     return folder
+
+
+def make_figures() -> Iterator[tuple[str, str, str, str]]:
+    """Of each site and of every fourth day, for all paths."""
+    values = [("", ""), ("country", "/a"), *itertools.product(("path", "entry-path", "exit-path"), PATHS)]
+    for domain, number, (dimension, value) in itertools.product(DOMAINS, range(0, 40, 4), values):
+        yield domain, str(datetime.date(2026, 10, 1) + datetime.timedelta(number)), dimension, value
 
 
 @pytest.fixture
@@ -82,10 +94,11 @@ def test_what_is_left_is_as_in_python(
 ) -> None:
     with open_copy(stored, tmp_path / "data") as context, pytest.MonkeyPatch.context() as patch:
         patch.setattr(deletion, "STEP_VISITS", visits_a_step)
+        patch.setattr(deletion, "STEP_FIGURES", visits_a_step)
         for one in chosen:
             before = read_tables(context)
             wanted = delete_in_python(before, one)
-            counts = {table: len(before[table]) - len(wanted[table]) for table in TABLES}
+            counts = {table: len(before[table]) - len(wanted[table]) for table in ALL_TABLES}
             arguments = as_arguments(one)
             told = delete(context, **arguments, dry_run=True)
             assert read_tables(context) == before
@@ -181,8 +194,8 @@ def test_cancelled_between_two_steps_leaves_whole_visits(opened: Context, monkey
     left = read_tables(opened)
     gone = {row["session_uuid"] for row in before["sessions"]} - {row["session_uuid"] for row in left["sessions"]}
     assert len(gone) == 10
-    for table in TABLES:
-        assert left[table] == [row for row in before[table] if row["session_uuid"] not in gone]
+    for table in ALL_TABLES:
+        assert left[table] == [row for row in before[table] if row.get("session_uuid") not in gone]
     with pytest.raises(CancelledError):
         Operations(opened).perform("delete", {"path": "/a"}, Job(cancellation))
     assert read_tables(opened) == left
@@ -231,7 +244,7 @@ def read_tables(context: Context) -> Tables:
     """All rows of all tables, in an order."""
     tables: Tables = {}
     with context.database.cursor() as cursor:
-        for table in (*TABLES, "state.open_sessions"):
+        for table in (*ALL_TABLES, "state.open_sessions"):
             found = cursor.execute(f"SELECT * FROM {table}")
             names = [column[0] for column in found.description or ()]
             rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
@@ -268,8 +281,21 @@ def delete_in_python(tables: Tables, one: dict[str, Any]) -> Tables:
                 left["sessions"].append(visit | summarise(rows))
         else:
             left["sessions"].append(visit)
+    left[FIGURES] = [row for row in tables[FIGURES] if not is_meant(row, one)]
     left["state.open_sessions"] = [row for row in tables["state.open_sessions"] if row["session_uuid"] not in chosen]
     return {table: sorted(rows, key=lambda row: str(row.values())) for table, rows in left.items()}
+
+
+def is_meant(figure: dict[str, Any], one: dict[str, Any]) -> bool:
+    """Whether what is chosen has a row of figures: of its days, those that were over."""
+    if "visitor" in one:
+        return False
+    end = datetime.datetime.combine(figure["day"], datetime.time()) + datetime.timedelta(days=1)
+    return (
+        ("site" not in one or SITES[one["site"]](figure["domain"]))
+        and ("before" not in one or end <= EPOCH + datetime.timedelta(microseconds=one["before"]))
+        and ("path" not in one or ("path" in figure["dimension"] and make_path_check(one["path"])(figure["value"])))
+    )
 
 
 def make_path_check(made: list[Term] | None) -> Callable[[str], bool]:

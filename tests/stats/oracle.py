@@ -118,6 +118,7 @@ FIELDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "utm-campaign": lambda state: state["utm"].get("campaign", ""),
     "utm-term": lambda state: state["utm"].get("term", ""),
     "utm-content": lambda state: state["utm"].get("content", ""),
+    "imported": lambda state: str(state.get("imported", "no")),  # which no journal has
 }
 
 

@@ -60,6 +60,7 @@ VALUES = {
     "goal": sorted({goal.name for goal in GOALS}),
     "outbound-link": URLS,
     "file-download": URLS,
+    "imported": ["no", "goatcounter-1"],
 }
 # Of properties, those that `lines.py` sends, and one that it does not.
 PROPERTY_VALUES = {
@@ -97,4 +98,4 @@ def read(made: Made) -> filters.Filters:
 
 
 def span_of(start: int, end: int, interval: Interval, zone: datetime.tzinfo) -> Span:
-    return Span(start, end, edges(start, end, interval, zone, 100_000))
+    return Span(start, end, edges(start, end, interval, zone, 100_000), zone)

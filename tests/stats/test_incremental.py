@@ -32,6 +32,7 @@ from prisme.store.database import Database
 from prisme.store.errors import LateError
 from prisme.store.loader import Loader
 from prisme.store.reader import Reader
+from prisme.store.write_connection import Changed
 from tests.faults.load import LONG
 from tests.server import PATIENCE
 from tests.stats.lines import DAY, DOMAINS, FIRST, HOUR, LAST, UTC, ZONES, make_lines
@@ -47,7 +48,7 @@ class Instance:
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.database = Database(folder / "prisme.duckdb", Limits(256 << 20, 2), folder / "tmp")
         self.cache = IncrementalCache(self.database)
-        self._loader = Loader(self.database, 1_000)
+        self.loader = Loader(self.database, 1_000)
         self._folder, self._number, self._time = folder / "journal", 0, time.monotonic()
         patch.setattr(load_log, "monotonic", lambda: self._time)
         self._folder.mkdir()
@@ -57,7 +58,7 @@ class Instance:
         self._number += 1
         segment = Segment(self._number, segment_path(self._folder, self._number))
         segment.path.write_bytes(b"".join(lines))
-        self._loader.load(segment, FIRST)
+        self.loader.load(segment, FIRST)
 
     def count(self, selection: Selection, page: Page, domains: list[str] | None = None) -> tuple[Result, bool]:
         """Return the figures, checked against those counted anew; and whether a part of them was cached before."""
@@ -84,7 +85,7 @@ class Instance:
         return int(count)
 
     def close(self) -> None:
-        self._loader.close()
+        self.loader.close()
         self.database.close()
 
 
@@ -179,6 +180,32 @@ def test_what_lies_before_the_cut_is_kept_until_it_changes(instance: Instance) -
     assert not instance.count(select(FIRST + DAY, end), Page())[1]
     assert not instance.count(select(FIRST + DAY, end - DAY), Page())[1], "an end before the cut is counted anew"
     assert instance.count(select(FIRST + DAY, end), Page())[1]
+
+
+def test_rows_of_before_the_span_change_nothing(instance: Instance) -> None:
+    instance.load(sorted(make_lines(3, 60), key=when))
+    instance._time += 1000  # so that no load is recent, and all is cached
+    selection = select(FIRST, LAST + DAY)
+    before, _ = instance.count(selection, Page())
+
+    def add(at: int, changed: Changed | None) -> bool:
+        """Whether the figures are still cached once there is another pageview, at a time in microseconds."""
+        with instance.loader.hold() as held:
+            held.cursor.begin()
+            held.cursor.execute(
+                "INSERT INTO pageviews BY NAME SELECT * EXCLUDE (is_anon, session_timestamp) "
+                'REPLACE (make_timestamp(?) AS "timestamp") FROM pageviews LIMIT 1',
+                [at],
+            )
+            held.commit(changed)
+        return instance.count(selection, Page())[1]
+
+    assert add(FIRST - 1, Changed(FIRST - DAY, FIRST - 1, [DOMAINS[0]]))
+    assert not add(FIRST, Changed(FIRST - DAY, FIRST, [DOMAINS[0]]))
+    assert instance.count(selection, Page())[1], "old days do not say that recent ones may change"
+    assert not add(FIRST - 1, None)
+    after, _ = instance.count(selection, Page())
+    assert after.series["pageviews"].total == before.series["pageviews"].total + 1
 
 
 def test_a_clock_that_was_set_back_ends_it(instance: Instance) -> None:

@@ -21,6 +21,17 @@ def test_a_load_is_in_the_log_before_it_is_done() -> None:
     assert (log.done, log.since(0), log.latest(lambda _: True)) == (0, 5, 1)
 
 
+def test_what_was_counted_after_the_rows_of_an_import_still_holds() -> None:
+    log = LoadLog(0)
+    log.begin(100, 100)
+    log.end()
+    log.begin(10, 20, ["a.example"], is_bounded=True)
+    log.end()
+    assert [log.since(1, start) for start in (0, 20, 21)] == [10, 10, None]
+    assert [log.since(0, start) for start in (0, 21, 101)] == [10, 100, 100], "a load of events may have any end"
+    assert log.lately(1000) == 100, "the next load of events will not reach as far back"
+
+
 def test_old_loads_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prisme.store.load_log._MAX_LOADS", 2)
     log = LoadLog(0)

@@ -9,4 +9,5 @@ import "./dashboard/chart";
 import "./dashboard/details";
 import "./dashboard/keys";
 import "./dashboard/suggest";
+import "./dashboard/upload";
 import "./dashboard/zone";

@@ -6,7 +6,7 @@ applied to them later.
 
 import re
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -21,6 +21,7 @@ from prisme.imports.logs.parsers import Parse, find_format
 from prisme.imports.logs.rotation import order_files
 from prisme.imports.logs.starts import read_start
 from prisme.imports.reading import Format, Reading
+from prisme.imports.tally import Tally
 
 NO_HOST: Final = "the log names no host: give one with --site"
 _UNREADABLE: Final = "not a line of the log's format"
@@ -33,7 +34,9 @@ _CONTROL: Final = re.compile(r"[\x00-\x20\x7f]")
 _UNKNOWN: Final = Client("Other", "Other", "Other", "other")
 
 
-class _Log(NamedTuple):
+class Log(NamedTuple):
+    """A log: what parses its lines, whether they name User-Agents, and the time of the first one."""
+
     path: Path
     parse: Parse
     agents: bool
@@ -47,14 +50,14 @@ def recognise(_name: str, head: bytes) -> bool:
 
 def read(files: Sequence[Path], reading: Reading) -> Iterator[Request]:
     """The pageviews in all files, in the order of time. Raises InputError, at the start, where an option is missing."""
-    logs = [log for path in order_files(files, reading.tally) if (log := _look(path, reading))]
+    logs = [log for path in order_files(files, reading.tally) if (log := look(path, reading))]
     done = dict.fromkeys(files, 0)
 
-    def read_lines(log: _Log) -> Iterator[LogLine]:
+    def read_lines(log: Log) -> Iterator[LogLine]:
         return reorder(_read_lines(log, reading, done))
 
     for log, line in merge(logs, [log.first for log in logs], read_lines):
-        request = _make_request(line, reading.site, log.agents)
+        request = make_request(line, reading.site, log.agents)
         if request is None:
             reading.tally.skip(NO_HOST)
         else:
@@ -62,7 +65,7 @@ def read(files: Sequence[Path], reading: Reading) -> Iterator[Request]:
     reading.tell(sum(done.values()))
 
 
-def _look(path: Path, reading: Reading) -> _Log | None:
+def look(path: Path, reading: Reading) -> Log | None:
     """What is known of a file by its first lines; None for one without any."""
     head = read_start(path)
     if not head.strip(b"\0\r\n "):
@@ -76,34 +79,38 @@ def _look(path: Path, reading: Reading) -> _Log | None:
         raise InputError(f"{path.name} does not say which site it is of: name it with --site www.example.com")
     first = min((line.at for line in lines), default=0)
     # Times without a zone are converted in the order of lines: from the first one again.
-    return _Log(path, found.make(head, reading), found.has_agents(head), first)
+    return Log(path, found.make(head, reading), found.has_agents(head), first)
 
 
-def _read_lines(log: _Log, reading: Reading, done: dict[Path, int]) -> Iterator[LogLine]:
-    tally, parse = reading.tally, log.parse
+def _read_lines(log: Log, reading: Reading, done: dict[Path, int]) -> Iterator[LogLine]:
     with open_input(log.path) as file:
-        for number, line in enumerate(file.lines(tally), start=1):
+        for number, line in enumerate(file.lines(reading.tally), start=1):
             if number % _TELL_EVERY == 0:
                 done[log.path] = file.done
                 reading.tell(sum(done.values()))
-            if not line:
-                continue
-            tally.rows += 1
-            result = parse(line)
-            if result is None:
-                tally.refuse(log.path.name, number, _UNREADABLE, line[:_SHOWN].decode(errors="replace"))
-            elif isinstance(result, str):
-                tally.skipped[result] += 1
-            else:
-                yield result
+            if line and (found := parse_line(log, line, number, reading.tally)) is not None:
+                yield found
         done[log.path] = file.done
+
+
+def parse_line(log: Log, line: bytes, number: int, tally: Tally) -> LogLine | None:
+    """The pageview of a line, or None, and then it is counted why."""
+    tally.rows += 1
+    result = log.parse(line)
+    if isinstance(result, LogLine):
+        return result
+    if result is None:
+        tally.refuse(log.path.name, number, _UNREADABLE, line[:_SHOWN].decode(errors="replace"))
+    else:
+        tally.skipped[result] += 1
+    return None
 
 
 def _host_of(line: LogLine) -> str:
     return pages.cut_authority(line.target)[0] or line.host
 
 
-def _make_request(line: LogLine, site: str, agents: bool) -> Request | None:
+def make_request(line: LogLine, site: str, agents: bool) -> Request | None:
     """The pageview of a line; None where neither the line nor the option names a host."""
     authority, target = pages.cut_authority(line.target)
     host = site or line.host
@@ -127,4 +134,10 @@ def _quote(found: re.Match[str]) -> str:
     return urllib.parse.quote(found[0])
 
 
-FORMAT: Final = Format("access-log", "Access logs", recognise, read)
+def _follow(files: Sequence[Path], reading: Reading, stop: Callable[[], bool]) -> Iterator[Request | None]:
+    from prisme.imports.logs.following import follow_log
+
+    return follow_log(files, reading, stop)
+
+
+FORMAT: Final = Format("access-log", "Access logs", recognise, read, _follow)

@@ -83,13 +83,12 @@ class Parser:
             return self._finish(at, before[:-29], target, status)
         if parts[4] != b" " or (len(parts) == 9 and parts[6] != b" "):
             return self._parse_any(line)
-        who = before[:-29] if len(parts) == 7 else before[:-29] + b"\0" + parts[7]
+        who = before[:-29] if len(parts) == 7 else before[:-29] + b"\n" + parts[7]
         return self._finish(
             at, who, target, status, parts[3].decode(errors="replace"), parts[5].decode(errors="replace")
         )
 
     def _parse_any(self, line: bytes) -> LogLine | str | None:
-        line = cut_syslog(line.lstrip(b"\0"))
         found = find_time(line)
         if found is None:
             return None
@@ -97,10 +96,11 @@ class Parser:
         fields = cut_fields(line, found.end(), dialect)
         if fields is None:
             return None
-        at = self._read_time(found)
-        return None if at is None else self._parse_fields(at, line[: found.start()], fields, dialect)
+        return self._parse_fields(line, found, fields, dialect)
 
-    def _parse_fields(self, at: int, before: bytes, fields: Fields, dialect: Dialect) -> LogLine | str:
+    def _parse_fields(
+        self, line: bytes, time: re.Match[bytes], fields: Fields, dialect: Dialect
+    ) -> LogLine | str | None:
         method, _, target = unescape(fields.request, dialect).partition(" ")
         if not _METHOD.fullmatch(method):
             return pages.NO_REQUEST
@@ -110,9 +110,13 @@ class Parser:
         status = int(fields.status) if fields.status.isdigit() else 0
         if why := pages.why_not(method, status, target):
             return why
+        at = self._read_time(time)
+        if at is None:
+            return None
+        before = line[: time.start()]
         referrer, agent = (unescape(value or b"", dialect) for value in (fields.referrer, fields.user_agent))
         forwarded = _FORWARDED.match(fields.rest)
-        who = before + b"\0" + forwarded[1] if forwarded else before
+        who = before + b"\n" + forwarded[1] if forwarded else before
         return self._finish(at, who, target, status, referrer, agent)
 
     def _read_time(self, found: re.Match[bytes]) -> int | None:
@@ -136,9 +140,9 @@ class Parser:
         )
 
     def _read_who(self, who: bytes) -> tuple[str, str]:
-        """The host and the client's address, from what stands before the time, and after a NUL, X-Forwarded-For."""
-        before, _, forwarded = who.partition(b"\0")
-        words = before.split(b" ")
+        """The host and the client's address, from what stands before the time; a second line is X-Forwarded-For."""
+        before, _, forwarded = who.partition(b"\n")
+        words = cut_syslog(before.lstrip(b"\0")).split(b" ")
         host = b""
         if self._layout.vhost and len(words) > 1:
             host = _PORT.sub(b"", words.pop(0))

@@ -22,6 +22,7 @@ _FIELDS: Final = {
     dialect: re.compile(rb"%b%b(?: %b %b(?= |$))?" % (quoted, _NUMBERS, quoted, quoted), re.DOTALL)
     for dialect, quoted in _QUOTED.items()
 }
+_BALANCED: Final = re.compile(rb'(?:[^"]|"(?:[^"\\]|\\.)*+")*+', re.DOTALL)
 # In the dialects that are ambiguous, fields are found by what stands between them.
 _REQUEST_END: Final = re.compile(rb'"' + _NUMBERS)
 _ESCAPED_REQUEST_END: Final = re.compile(rb'(?<!\\)"' + _NUMBERS)
@@ -75,7 +76,10 @@ def cut_fields(line: bytes, start: int, dialect: Dialect) -> Fields | None:
         if found is None:
             return None
         request, status, _, referrer, user_agent = found.groups()
-        return Fields(request, status, referrer, user_agent, line[found.end() :])
+        rest = line[found.end() :]
+        if user_agent is None and not _BALANCED.fullmatch(rest):  # the line is cut
+            return None
+        return Fields(request, status, referrer, user_agent, rest)
     found = (dialect is Dialect.QUOTE and _ESCAPED_REQUEST_END.search(line, start)) or _REQUEST_END.search(line, start)
     if not found:
         return None
@@ -116,6 +120,6 @@ def _find_dialect(values: list[bytes]) -> Dialect | None:
 
 def _has_vhost(before: bytes) -> bool:
     words = [word[:_LONGEST] for word in before.split()]
-    if len(words) < 4 or IP.fullmatch(words[0]):
+    if len(words) < 4 or IP.fullmatch(words[0].rstrip(b",")):
         return False
     return IP.fullmatch(words[1]) is not None or _DOMAIN_PORT.fullmatch(words[0]) is not None

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, TypeVar
+from typing import Final, TypeVar, overload
 
 from prisme.imports.logs.line import LogLine
 
@@ -13,11 +13,29 @@ WINDOW: Final = 120 * 1_000_000  # microseconds
 MOST_WAITING: Final = 50_000
 
 
-def reorder(lines: Iterable[LogLine], window: int = WINDOW, most: int = MOST_WAITING) -> Iterator[LogLine]:
-    """The lines in the order of time, where none is late by more than `window`, or by more than `most` lines."""
+@overload
+def reorder(lines: Iterable[LogLine], window: int = WINDOW, most: int = MOST_WAITING) -> Iterator[LogLine]: ...
+
+
+@overload
+def reorder(
+    lines: Iterable[LogLine | None], window: int = WINDOW, most: int = MOST_WAITING
+) -> Iterator[LogLine | None]: ...
+
+
+def reorder(
+    lines: Iterable[LogLine | None], window: int = WINDOW, most: int = MOST_WAITING
+) -> Iterator[LogLine | None]:
+    """The lines in the order of time, where none is late by more than `window`, or by more than `most` lines.
+
+    None is passed on.
+    """
     waiting: list[tuple[int, int, LogLine]] = []
     latest = 0
     for number, line in enumerate(lines):
+        if line is None:
+            yield None
+            continue
         heapq.heappush(waiting, (line.at, number, line))
         latest = max(latest, line.at)
         while waiting[0][0] < latest - window or len(waiting) > most:

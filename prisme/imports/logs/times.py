@@ -15,8 +15,8 @@ _LOCAL: Final = re.compile(rb"([0-9]{2})/([A-Z][a-z]{2})/([0-9]{4})[: ]([0-9]{2}
 _ISO: Final = re.compile(rb"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})")
 _EPOCH: Final = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - only differences to other times without a zone are used
 _MICROSECOND: Final = datetime.timedelta(microseconds=1)
-# Lines with the start of requests are out of order by the longest request; a clock is set back by half an hour or more.
-_LATE: Final = 15 * 60 * SECOND
+# Lines with the start of requests are late by the time that a page takes; a clock is set back by half an hour or more.
+_LATE: Final = 5 * 60 * SECOND
 
 
 def read_clf(text: bytes) -> int | None:

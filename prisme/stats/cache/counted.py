@@ -13,12 +13,15 @@ _SPARSE: Final = 2 * SECOND
 
 
 class Counted(NamedTuple):
-    """What was counted after so many loads, up to `end`: no row was after `latest`, or from `end` up to `following`.
+    """What was counted after so many loads, from `start` to `end`.
+
+    No row was after `latest`, or from `end` up to `following`.
 
     All times are in microseconds.
     """
 
     loads: int
+    start: int
     end: int
     latest: int
     following: int
@@ -31,14 +34,14 @@ def note_counted(stats: Stats, loads: LoadLog, filters: Filters, start: int, end
     # A span that is compared ends in the past, and moves on with each request.
     if end <= latest and rows * _SPARSE <= max(end - start, _SPARSE):
         following = stats.next_row(filters, end, end + _AHEAD)
-    return Counted(stats.reader.loads, end, latest, following)
+    return Counted(stats.reader.loads, start, end, latest, following)
 
 
 def still_holds(counted: Counted, stats: Stats, loads: LoadLog, filters: Filters, end: int) -> bool:
     """Whether the same would be counted up to this end (microseconds)."""
     number = min(counted.loads, stats.reader.loads)
     if loads.latest(stats.concerns(filters)) > number:
-        lowest = loads.since(number)
+        lowest = loads.since(number, counted.start)
         if lowest is not None and lowest < max(counted.end, end):
             return False
     is_over = counted.latest < min(counted.end, end)

@@ -23,6 +23,7 @@ from prisme.stats.cache.partials import Part, Tables, count
 from prisme.stats.cache.row_cache import RowCache
 from prisme.stats.cache.span_cache import SpanCache
 from prisme.stats.frames import Result
+from prisme.stats.imported import is_same
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Page, Selection
 from prisme.store.database import Database
@@ -96,7 +97,7 @@ class IncrementalCache:
         entry = self._entries.get(key)
         if entry is None:
             return self._create(stats, selection, now)
-        if not self._is_valid(entry):
+        if not self._is_valid(entry, span.start):
             self._entries.remove(key)
             _drop(stats, entry)
             return self._create(stats, selection, now)
@@ -116,9 +117,9 @@ class IncrementalCache:
             return None
         return entry if is_cached else None
 
-    def _is_valid(self, entry: Entry) -> bool:
-        """Whether no later load has changed rows before the cut."""
-        lowest = self._loads.since(entry.loads)
+    def _is_valid(self, entry: Entry, start: int) -> bool:
+        """Whether no later load has changed rows between the start (microseconds) and the cut."""
+        lowest = self._loads.since(entry.loads, start)
         return lowest is None or lowest >= entry.cut
 
     def _is_large(self, key: Hashable) -> bool:
@@ -139,7 +140,7 @@ class IncrementalCache:
         counts = count(stats, part, earlier)
         key_counts = create_tables(stats, selection.names, part, earlier, tables)
         size = estimate_tables(entry.counts.visitors + counts.visitors, key_counts)
-        lowest = self._loads.since(stats.reader.loads)
+        lowest = self._loads.since(stats.reader.loads, selection.span.start)
         if lowest is not None and lowest < cut:
             stats.reader.drop(tables)  # they may include rows that the counts lack
             return False
@@ -173,7 +174,10 @@ class IncrementalCache:
         return make_result(span, entry.counts, remainder)
 
     def _is_current(self, remainder: Remainder, stats: Stats, selection: Selection) -> bool:
-        return still_holds(remainder.counted, stats, self._loads, selection.filters, selection.span.end)
+        counted, filters, end = remainder.counted, selection.filters, selection.span.end
+        return still_holds(counted, stats, self._loads, filters, end) and is_same(
+            stats, filters, counted.end, end, selection.zone
+        )
 
     def _move(self, stats: Stats, selection: Selection, entry: Entry, now: int) -> None:
         if entry.remainder is not None and entry.remainder.counts.rows > _WORTH_MOVING:

@@ -2,14 +2,16 @@
 # Only SQL made here is composed; values from requests are bound.
 # ruff: noqa: S608
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from prisme.base.timexpr import floor
 from prisme.stats.buckets import hour_of_week
 from prisme.stats.cache.partials import Counts, Part, Tables, part_bucket
 from prisme.stats.columns import HOURS, PROPERTIES, TOPS
 from prisme.stats.conditions import Conditions
 from prisme.stats.grouping import GroupingSets
+from prisme.stats.imported import compose_keys, find_days
 from prisme.stats.queries import Stats
 from prisme.stats.sql import load_sql
 
@@ -55,8 +57,11 @@ def rank(
         return found
     conditions = stats.conditions(part.filters, part.start, part.end)
     some = names if earlier is None else [name for name in names if _has_rows(name, counts)]
-    counting = _compose(some, part, conditions, earlier, _count_few if counts.rows < _FEW else _count_many)
-    query = counting + _having(least) + f" LIMIT {MOST_KEYS + 1}"
+    lists = [
+        *_compose_lists(some, part, conditions, earlier, _count_few if counts.rows < _FEW else _count_many),
+        *_compose_imported(stats, names, part, conditions),
+    ]
+    query = _join(lists) + _having(least) + f" LIMIT {MOST_KEYS + 1}"
     rows = stats.run(query, conditions)
     if len(rows) > MOST_KEYS:
         raise ManyKeysError
@@ -100,8 +105,11 @@ def _create_keys(stats: Stats, names: Collection[str], part: Part, earlier: Tabl
     conditions = stats.conditions(part.filters, part.start, part.end)
     query = f"CREATE TABLE {table} (which INTEGER, key VARCHAR, count BIGINT)"
     if names:
-        counting = _compose(names, part, conditions, earlier, _count_many)
-        query = f"CREATE TABLE {table} AS {counting} LIMIT {MOST_KEYS + 1}"
+        lists = [
+            *_compose_lists(names, part, conditions, earlier, _count_many),
+            *_compose_imported(stats, names, part, conditions),
+        ]
+        query = f"CREATE TABLE {table} AS {_join(lists)} LIMIT {MOST_KEYS + 1}"
     stats.reader.keep(query, conditions.used_by(query))
 
 
@@ -110,12 +118,16 @@ def _having(least: Mapping[str, int]) -> str:
     return f" HAVING sum(counted.count) >= CASE which {cases} ELSE 0 END" if cases else ""
 
 
-def _compose(
-    names: Collection[str], part: Part, conditions: Conditions, earlier: Tables | None, count: _CountColumns
-) -> str:
+def _join(lists: Iterable[str]) -> str:
     """Return a query: number of the list, key and count."""
-    counted = " UNION ALL ".join(f"({one})" for one in _compose_lists(names, part, conditions, earlier, count))
-    return _KEYS.format(counted=counted, properties=_NUMBERS[PROPERTIES])
+    return _KEYS.format(counted=" UNION ALL ".join(f"({one})" for one in lists), properties=_NUMBERS[PROPERTIES])
+
+
+def _compose_imported(stats: Stats, names: Collection[str], part: Part, conditions: Conditions) -> Iterator[str]:
+    # A day in which the part begins was not over before it.
+    start = floor(part.start, "d", part.zone)
+    days = find_days(stats, part.filters, start, part.end, part.zone)
+    return compose_keys(names, _NUMBERS, conditions, part.filters, days)
 
 
 def _compose_lists(

@@ -15,6 +15,7 @@ from prisme.stats.breakdown import ListQuery, count_later_rows, count_rows, is_r
 from prisme.stats.cache.counted import Counted, note_counted, still_holds
 from prisme.stats.cache.cut import choose_cut
 from prisme.stats.cache.lru import LruCache
+from prisme.stats.imported import is_same
 from prisme.stats.list_metrics import Figures
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Selection
@@ -95,7 +96,7 @@ class RowCache:
     ) -> _Entry | None:
         """The valid entry of a key, counted now if there is none; None if it cannot be cached."""
         entry = self._entries.get(key)
-        if entry is not None and self._is_valid(stats, entry):
+        if entry is not None and self._is_valid(stats, entry, selection.span.start):
             self.hits += 1
             return entry if entry.cut <= selection.span.end else None
         start, cut = selection.span.start, choose_cut(self._loads, selection.span.end, now)
@@ -104,13 +105,13 @@ class RowCache:
         rows = _count(stats, lists, selection, start, cut)
         entry = _Entry(cut, stats.reader.loads, rows, lists)
         self._entries.put(key, entry, entry.size + len(repr(key)))
-        return entry if self._is_valid(stats, entry) else None
+        return entry if self._is_valid(stats, entry, selection.span.start) else None
 
-    def _is_valid(self, stats: Stats, entry: _Entry) -> bool:
-        """Whether no load has changed rows before the cut since it was counted, or since the reader began."""
+    def _is_valid(self, stats: Stats, entry: _Entry, start: int) -> bool:
+        """Whether no load has changed rows from the start to the cut since it was counted, or the reader began."""
         if entry.rows is None:
             return time.monotonic() - entry.made_at < _RETRY_AFTER
-        lowest = self._loads.since(min(entry.loads, stats.reader.loads))
+        lowest = self._loads.since(min(entry.loads, stats.reader.loads), start)
         return lowest is None or lowest >= entry.cut
 
     def _read_later(
@@ -118,13 +119,19 @@ class RowCache:
     ) -> _Rows | None:
         """What comes after the cut; None if it is too much."""
         end, filters = selection.span.end, selection.filters
-        if entry.later is not None and still_holds(entry.later[0], stats, self._loads, filters, end):
+        if entry.later is not None and self._is_current(entry.later[0], stats, selection):
             return entry.later[1]
         found = _count(stats, lists, selection, entry.cut, end)
         if found is not None:
             rows = max(map(_count_actions, found.values()), default=0)
             entry.later = note_counted(stats, self._loads, filters, entry.cut, end, rows), found
         return found
+
+    def _is_current(self, counted: Counted, stats: Stats, selection: Selection) -> bool:
+        filters, end = selection.filters, selection.span.end
+        return still_holds(counted, stats, self._loads, filters, end) and is_same(
+            stats, filters, counted.end, end, selection.zone
+        )
 
     def _move(self, stats: Stats, lists: Sequence[ListQuery], selection: Selection, entry: _Entry, now: int) -> _Entry:
         """The entry with a later cut, if much came after the old one; otherwise itself."""
@@ -137,7 +144,7 @@ class RowCache:
             return entry
         rows = {name: _merge(by_key, added[name]) for name, by_key in entry.rows.items()}
         moved = _Entry(cut, stats.reader.loads, rows, lists)
-        return moved if self._is_valid(stats, moved) else entry
+        return moved if self._is_valid(stats, moved, selection.span.start) else entry
 
 
 def _count_actions(rows: dict[str, Figures]) -> int:
@@ -146,12 +153,14 @@ def _count_actions(rows: dict[str, Figures]) -> int:
 
 def _key(stats: Stats, lists: Sequence[ListQuery], selection: Selection) -> Hashable:
     filters = tuple(sorted(selection.filters.items(), key=itemgetter(0)))
-    return tuple((one.name, one.rank, one.needs) for one in lists), filters, stats.allowed, selection.span.start
+    what = tuple((one.name, one.rank, one.needs) for one in lists)
+    return what, filters, stats.allowed, selection.span.start, selection.zone
 
 
 def _count(stats: Stats, lists: Sequence[ListQuery], selection: Selection, cut: int, end: int) -> _Rows | None:
     """What the part from `cut` to `end` adds to the span before; None if it has too many rows."""
-    found = count_later_rows(stats, lists, selection.filters, selection.span.start, cut, end, _MOST_ROWS)
+    start, zone = selection.span.start, selection.zone
+    found = count_later_rows(stats, lists, selection.filters, start, cut, end, _MOST_ROWS, zone)
     if sum(map(len, found.values())) > _MOST_ROWS:
         return None
     return {name: {row.key: row for row in rows} for name, rows in found.items()}

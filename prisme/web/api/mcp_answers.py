@@ -9,6 +9,7 @@ import msgspec
 from prisme.base.errors import InputError
 from prisme.base.offsets import localise
 from prisme.base.timexpr import SECOND
+from prisme.stats.selection import Imported
 
 # Members that are moments, in Unix seconds.
 TIMES: Final = frozenset({"from", "to", "first", "last"})
@@ -31,6 +32,7 @@ class TimeSeries(msgspec.Struct, frozen=True, rename={"start": "from", "end": "t
     start: str
     end: str
     rows: list[TimeRow]
+    imported: Imported | msgspec.UnsetType = msgspec.UNSET
 
 
 class ListRow(msgspec.Struct, frozen=True):
@@ -46,6 +48,7 @@ class RowList(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}
     start: str
     end: str
     rows: list[ListRow]
+    imported: Imported | msgspec.UnsetType = msgspec.UNSET
 
 
 def tell(told: Told, zone: ZoneInfo, _: Mapping[str, Any]) -> Told:
@@ -81,7 +84,8 @@ def tell_funnels(told: Told, zone: ZoneInfo, arguments: Mapping[str, Any]) -> To
 
 def _tell_frame(told: Told, zone: ZoneInfo, key: str, keys: list[Any]) -> Told:
     rows = [{key: name, "value": value} for name, value in zip(keys, told["values"], strict=True)]
-    return {"from": _tell_time(told["from"], zone), "to": _tell_time(told["to"], zone), "rows": rows}
+    imported = {"imported": told["imported"]} if "imported" in told else {}
+    return {"from": _tell_time(told["from"], zone), "to": _tell_time(told["to"], zone), "rows": rows} | imported
 
 
 def _tell_times(told: Any, zone: ZoneInfo) -> Any:

@@ -32,6 +32,7 @@ _FILTER: Final[dict[str, str]] = {
     "channel": "such as Organic search",
     "device-type": "desktop, mobile, tablet, tv, console or other",
     "status": "the HTTP status of a page",
+    "imported": "names of imports, such as plausible-1; no stands for what Prisme saw itself",
     "goal": "names of goals: sessions that reached one",
 }
 

@@ -146,9 +146,9 @@ def _page_values(viewer: Viewer, selection: _Selection, values: FieldValues, ent
     state, query = selection.state, selection.query
     of_site = {name: one for name, one in query.filters.items() if name == DOMAIN}
     properties = selection.stats.properties(of_site, query.span, Page(MOST_PROPERTIES)).keys
-    places = selection.stats.known_places(query.filters, query.span)
+    rare = selection.stats.find_rare(query.filters, query.span)
     return {
-        "form": keep_entry(build_filter_form(state, selection.domains, properties, places), *entry),
+        "form": keep_entry(build_filter_form(state, selection.domains, properties, rare), *entry),
         "period_text": describe_period(query),
         "chips": build_chips(state, with_site=True),
         **_describe_fault(state, values, entry),

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from prisme.access import keys
 from prisme.access.audit import read as read_audit
-from prisme.access.grants import ADMIN, SCOPES, Grant
+from prisme.access.grants import SCOPES, Grant
 from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
@@ -15,13 +15,13 @@ from prisme.dashboard.words import explain, explain_refusal, mark, translate
 from prisme.web.pages import settings_changes as changes
 from prisme.web.pages.endpoints import Fields, PageRequest, async_form_endpoint, page_endpoint, run_in_pool
 from prisme.web.pages.settings_changes import Outcome, SettingsDeps, token_owner
-from prisme.web.pages.templates import format_time, see_other
+from prisme.web.pages.settings_frame import SETTINGS, authorize, frame_values, turn_away
+from prisme.web.pages.templates import see_other
 from prisme.web.parsed_request import ParsedRequest
 from prisme.web.password_check import retry_after_header
 from prisme.web.responses import Header, Response
 from prisme.web.routing import Methods
 
-SETTINGS: Final = "/settings"
 # What a page may show after a change.
 _NOTICES: Final = {
     "password": mark("Password changed."),
@@ -41,10 +41,8 @@ class _Page(NamedTuple):
     `confirmation` gives the user's own password from a form whose change needs it, None for other forms.
     """
 
-    title: str
     read_values: ReadValues
     change: Change | None
-    for_admins: bool = False
     confirmation: Callable[[Fields], str | None] = lambda _: None
 
 
@@ -64,11 +62,9 @@ def _go_to_account(_: PageRequest) -> Response:
 
 
 def _show(deps: SettingsDeps, name: str, request: PageRequest) -> Response | Refusal:
-    grant = _authorize(name, request)
-    if grant is refusal.NOT_LOGGED_IN:
-        return see_other(f"/login?{urlencode({'next': f'{SETTINGS}/{name}'})}")
+    grant = authorize(name, request.grant)
     if isinstance(grant, Refusal):
-        return grant
+        return turn_away(name, grant)
     notice = translate(_NOTICES.get(request.parsed.query.get("done", ""), ""))
     return _render(deps, name, grant, request, {"notice": notice})
 
@@ -76,7 +72,7 @@ def _show(deps: SettingsDeps, name: str, request: PageRequest) -> Response | Ref
 async def _confirm_and_change(
     deps: SettingsDeps, name: str, change: Change, request: PageRequest
 ) -> Response | Refusal:
-    grant, password = _authorize(name, request), _PAGES[name].confirmation(request.fields)
+    grant, password = authorize(name, request.grant), _PAGES[name].confirmation(request.fields)
     if isinstance(grant, Refusal):
         return grant
     if password is not None:
@@ -104,16 +100,6 @@ def _change(deps: SettingsDeps, name: str, change: Change, grant: Grant, request
     return see_other(f"{SETTINGS}/{name}?{urlencode({'done': outcome})}")
 
 
-def _authorize(name: str, request: PageRequest) -> Grant | Refusal:
-    """The grant of a user who is logged in and may see the page: programs, with tokens, use the API instead."""
-    grant = request.grant
-    if isinstance(grant, Refusal):
-        return grant
-    if not grant.is_login or (_PAGES[name].for_admins and ADMIN not in grant.scopes):
-        return refusal.NOT_ALLOWED
-    return grant
-
-
 def _render(
     deps: SettingsDeps,
     name: str,
@@ -123,22 +109,7 @@ def _render(
     status: int = 200,
     headers: list[Header] | None = None,
 ) -> Response:
-    is_admin = ADMIN in grant.scopes
-    common = {
-        "page": name,
-        "title": translate(_PAGES[name].title),
-        "pages": [(one, translate(page.title)) for one, page in _PAGES.items() if is_admin or not page.for_admins],
-        "account": grant.account,
-        "is_admin": is_admin,
-        "fault": "",
-        "notice": "",
-        "made": "",
-        "made_for": "",
-        "base": request.base,
-        "typed": {},
-        "day": format_time,
-        "shortest": keys.MIN_PASSWORD,
-    }
+    common = frame_values(name, grant, request) | {"made": "", "made_for": "", "shortest": keys.MIN_PASSWORD}
     own = _PAGES[name].read_values(deps, grant, request.parsed)
     return deps.page.templates.render(f"settings_{name}", common | own | values, status, headers)
 
@@ -170,13 +141,9 @@ def _audit_values(deps: SettingsDeps, _: Grant, parsed: ParsedRequest) -> dict[s
 
 
 _PAGES: Final = {
-    "account": _Page(
-        mark("Your account"), _account_values, changes.change_password, confirmation=changes.account_confirmation
-    ),
-    "users": _Page(
-        mark("Accounts"), _user_values, changes.change_users, for_admins=True, confirmation=changes.users_confirmation
-    ),
-    "tokens": _Page(mark("API tokens"), _token_values, changes.change_tokens),
-    "shares": _Page(mark("Share links"), _share_values, changes.change_shares, for_admins=True),
-    "audit": _Page(mark("Audit log"), _audit_values, None, for_admins=True),
+    "account": _Page(_account_values, changes.change_password, changes.account_confirmation),
+    "users": _Page(_user_values, changes.change_users, changes.users_confirmation),
+    "tokens": _Page(_token_values, changes.change_tokens),
+    "shares": _Page(_share_values, changes.change_shares),
+    "audit": _Page(_audit_values, None),
 }

@@ -112,11 +112,14 @@ def _put_header_below(root: bytes, name: bytes, value: bytes) -> Header:
 
 def error_page(templates: Templates, request: Request, why: Refusal, home: str = "/dashboard") -> Response:
     """A refusal as a page; `home` is the path below the root that it leads on to."""
+    values = {"title": translate("Error"), "text": explain_refusal(why), "home": home}
+    return templates.render("message", values, why.status, refusal_headers(request, why))
+
+
+def refusal_headers(request: Request, why: Refusal) -> list[Header]:
+    """The headers of a page that shows a refusal, which is set on the request."""
     start, _ = refuse(request, why, of_events=False)
-    headers = [(name, value) for name, value in start["headers"] if name.startswith((b"x-prisme", b"retry"))]
-    return templates.render(
-        "message", {"title": translate("Error"), "text": explain_refusal(why), "home": home}, why.status, headers
-    )
+    return [(name, value) for name, value in start["headers"] if name.startswith((b"x-prisme", b"retry"))]
 
 
 def _minify(style: str) -> str:

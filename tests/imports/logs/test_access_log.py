@@ -115,11 +115,11 @@ def test_compressed_files(tmp_path: Path, compress: Callable[[bytes], bytes]) ->
 
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, ZstdCompressor().compress], ids=["gz", "bz2", "zst"])
 def test_a_cut_file_is_read_as_far_as_it_is_there(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
-    whole = compress(b"".join(make_line(second % 3600, f"/{second * 7919 % 9973}") for second in range(60_000)))
+    whole = compress(b"".join(make_line(second % 3600, f"/{second * 7919 % 9973}") for second in range(20_000)))
     path = tmp_path / "access.log"
     path.write_bytes(whole[: len(whole) // 2])
     reading = make_reading(SITE)
-    assert 1000 < len(read(path, reading)) < 60_000
+    assert 1000 < len(read(path, reading)) < 20_000
     assert reading.tally.bad >= 1
     assert any("damaged" in line.why for line in reading.tally.bad_lines)
 
@@ -194,7 +194,7 @@ def test_bytes_that_are_done_are_told(tmp_path: Path) -> None:
     told: list[int] = []
     read(paths, make_reading(SITE)._replace(tell=told.append))
     assert told == sorted(told)
-    assert len(told) > 4
+    assert len(told) > 1
     assert told[-1] == sum(path.stat().st_size for path in paths)
 
 

@@ -1,0 +1,1 @@
+"""Readers of what other analytics programs export, or of their databases: GoatCounter, Umami, Medama and Liwan."""

@@ -1,0 +1,249 @@
+"""Makes visits of requests, by the rule by which events are recorded (`ingest`), with the times of the source.
+
+Clients are known by their address and User-Agent, or by the source's own id, as long as a visit of theirs is open.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final, NoReturn
+
+from msgspec.structs import astuple
+
+from prisme.base.events import NO_UTM, Client, Location, Place
+from prisme.base.refusal import PAGE_UNKNOWN, Refusal
+from prisme.imports.ids import visit_id, visitor_id
+from prisme.imports.items import CUSTOM, OUTBOUND, PAGEVIEW, Request, Row, Visit
+from prisme.imports.tally import NOT_REGISTERED, Tally
+from prisme.ingest.action import Action
+from prisme.ingest.hit import Hit
+from prisme.ingest.links import read_link, strip_secrets
+from prisme.ingest.pageview import Pageview
+from prisme.visit import address
+from prisme.visit.address import Address
+from prisme.visit.geo import UNKNOWN, Geo
+from prisme.visit.sessions import CAPACITY, LONGEST, begin
+from prisme.visit.sessions import Visit as OpenVisit
+from prisme.visit.sites import Page, Sites
+from prisme.visit.useragent import UserAgents
+
+# A visit with more is over, so that a client that never stops takes a bounded part of the memory.
+_MOST_ROWS: Final = 10_000
+# Of a day; those who came first are forgotten beyond that, and get another id with their next visit.
+_MOST_VISITORS: Final = 131_072
+_DAY: Final = 24 * 3600 * 1_000_000  # microseconds
+# Logs of servers that note when a request began are out of order by the longest request.
+_LATE: Final = 120 * 1_000_000
+_NO_HINTS: Final = (b"", b"", b"")
+_NOBODY: Final = Address("", "", 0)
+
+
+class _Open:
+    """An open visit and its rows, of which so many were given before. `state` has the rule's own view of it."""
+
+    __slots__ = ("given", "rows", "state")
+
+    def __init__(self, state: OpenVisit, row: Row) -> None:
+        self.state = state
+        self.rows = [row]
+        self.given = 0
+
+
+class RuleOfVisits:
+    """Takes requests roughly in the order of time, and gives visits once they are over.
+
+    `inactive_ttl` is in microseconds, `namespace` tells the ids of one source from those of others.
+    """
+
+    def __init__(
+        self,
+        namespace: str,
+        sites: Sites,
+        user_agents: UserAgents,
+        geo: Geo,
+        tally: Tally,
+        inactive_ttl: int,
+        most_visits: int,
+    ) -> None:
+        self._namespace = namespace
+        self._sites = sites
+        self._user_agents = user_agents
+        self._geo = geo
+        self._tally = tally
+        self._ttl = inactive_ttl
+        self._most_visits = most_visits
+        # By client, in the order of their last activity.
+        self._open: dict[int, list[_Open]] = {}
+        self._count = 0
+        # By day, of the latest two days.
+        self._visitors: dict[int, dict[int, str]] = {}
+        self._latest = 0
+        # How many visits began alike at one moment.
+        self._alike: dict[tuple[str, ...], int] = {}
+        self._alike_at = 0
+
+    def take(self, request: Request) -> list[Visit]:
+        """Take a request; gives visits that are over now."""
+        page = self._sites.pages[request.url.encode("utf-8", "replace")]
+        if isinstance(page, Refusal):
+            self._tally.skip(NOT_REGISTERED if page is PAGE_UNKNOWN else "the URL is not valid")
+            return []
+        read = self._read(request, page)
+        if read is None:
+            self._tally.skip("the link is not valid, or within the site")
+            return []
+        event, row = read
+        at = request.at
+        client = hash((request.visitor or (request.address, request.user_agent), page.domain))
+        ended: list[Visit] = []
+        held = self._find(client, at, ended)
+        chosen = event.choose(tuple(one.state for one in held)) if held else None
+        if chosen is None:
+            self._begin(client, held, event, row, request, page, ended)
+        else:
+            self._continue(client, held, chosen, event, row)
+        if at >= self._latest:
+            self._latest = at
+            self._end_inactive(at, ended)
+        return ended
+
+    def flush(self) -> Iterator[Visit]:
+        """All open visits, which are over then."""
+        for held in self._open.values():
+            for one in held:
+                yield Visit(one.state.session, one.rows)
+        self._open.clear()
+        self._count = 0
+
+    def changed(self) -> Iterator[Visit]:
+        """The open visits that have more rows than when they were last given here; they go on."""
+        for held in self._open.values():
+            for one in held:
+                if len(one.rows) > one.given:
+                    one.given = len(one.rows)
+                    yield Visit(one.state.session, list(one.rows))
+
+    def _read(self, request: Request, page: Page) -> tuple[Pageview | Action, Row] | None:
+        """The event by the rule, and its row; None for a link that does not count."""
+        hit = Hit(_NOBODY, page, b"", _NO_HINTS)
+        if request.kind == PAGEVIEW:
+            referrer = self._sites.referrers[request.referrer.encode("utf-8", "replace")] if request.referrer else None
+            view = Pageview(hit, None if isinstance(referrer, Refusal) else referrer, request.status, "")
+            return view, Row(PAGEVIEW, request.at, page.path, request.status)
+        if request.kind == CUSTOM:
+            return Action(hit, _no_line), Row(CUSTOM, request.at, page.path, 0, request.name, request.properties)
+        link = read_link(request.name.encode("utf-8", "replace"))
+        if isinstance(link, Refusal) or (request.kind == OUTBOUND and self._sites.canonical(link.host) == page.host):
+            return None
+        return Action(hit, _no_line), Row(request.kind, request.at, page.path, url=strip_secrets(link))
+
+    def _find(self, client: int, at: int, ended: list[Visit]) -> list[_Open]:
+        """The client's open visits, the latest one last; those that are over go to `ended`."""
+        held = self._open.get(client)
+        if held is None:
+            return []
+        alive = []
+        for one in held:
+            session = one.state.session
+            if session.exit > at - self._ttl and session.entry > at - LONGEST and len(one.rows) < _MOST_ROWS:
+                alive.append(one)
+            else:
+                ended.append(Visit(session, one.rows))
+        if len(alive) < len(held):
+            self._count -= len(held) - len(alive)
+            if alive:
+                self._open[client] = alive
+            else:
+                del self._open[client]
+        return alive
+
+    def _begin(
+        self,
+        client: int,
+        held: list[_Open],
+        event: Pageview | Action,
+        row: Row,
+        request: Request,
+        page: Page,
+        ended: list[Visit],
+    ) -> None:
+        software = self._find_software(request)
+        if software is None:
+            return
+        at, location = request.at, self._find_location(request)
+        campaign = "" if page.utm is NO_UTM else repr(page.utm)
+        parts = (page.domain, page.path, request.referrer, campaign, *astuple(software), location.country)
+        uuid = visit_id(at, self._namespace, *parts, self._number(at, parts))
+        session = event.begin(uuid, at, self._find_visitor(client, at, uuid), software, location)
+        opened = _Open(begin(session), row)
+        if len(held) >= self._most_visits:
+            ended.append(Visit(session, opened.rows))
+            return
+        self._open.pop(client, None)
+        self._open[client] = [*held, opened]
+        self._count += 1
+
+    def _continue(self, client: int, held: list[_Open], chosen: OpenVisit, event: Pageview | Action, row: Row) -> None:
+        one = next(one for one in held if one.state is chosen)
+        # A line that comes late does not set the visit back.
+        session = event.continue_(chosen.session, max(row.at, chosen.session.exit))
+        one.state = chosen.go_on(session)
+        one.rows.append(row)
+        self._open.pop(client)
+        self._open[client] = held if held[-1] is one else [*(other for other in held if other is not one), one]
+
+    def _find_software(self, request: Request) -> Client | None:
+        """What the client runs; None for a bot."""
+        if request.client is not None:
+            return request.client
+        reading = self._user_agents.read(request.user_agent.encode("utf-8", "replace"), *_NO_HINTS)
+        if reading.is_bot:
+            self._tally.skip("a bot, by its User-Agent")
+            return None
+        return reading.client
+
+    def _find_location(self, request: Request) -> Location:
+        if request.country or not request.address:
+            place = Place(request.region, request.city) if request.region or request.city else None
+            return Location(request.country or UNKNOWN, place)
+        return self._geo.locate(address.parse(request.address))
+
+    def _number(self, at: int, parts: tuple[str, ...]) -> str:
+        """Tells visits apart that began alike at one moment."""
+        if at != self._alike_at:
+            self._alike.clear()
+            self._alike_at = at
+        number = self._alike[parts] = self._alike.get(parts, -1) + 1
+        return str(number)
+
+    def _find_visitor(self, client: int, at: int, uuid: str) -> str:
+        """The client's id of that day (UTC), made of its first visit."""
+        day = at // _DAY
+        known = self._visitors.get(day)
+        if known is None:
+            known = self._visitors[day] = {}
+            for old in [one for one in self._visitors if one < self._latest // _DAY - 1]:
+                del self._visitors[old]
+        visitor = known.get(client)
+        if visitor is None:
+            if len(known) >= _MOST_VISITORS:
+                for oldest in list(islice(known, _MOST_VISITORS // 8)):
+                    del known[oldest]
+            visitor = known[client] = visitor_id(uuid)
+        return visitor
+
+    def _end_inactive(self, at: int, ended: list[Visit]) -> None:
+        """End the visits of clients that did nothing for long, and the oldest where there are too many."""
+        before = at - self._ttl - _LATE
+        while self._open:
+            client = next(iter(self._open))
+            held = self._open[client]
+            if self._count <= CAPACITY and held[-1].state.session.exit > before:
+                return
+            del self._open[client]
+            self._count -= len(held)
+            ended += [Visit(one.state.session, one.rows) for one in held]
+
+
+def _no_line(*_: object) -> NoReturn:
+    """What is imported never stands in the journal."""
+    raise NotImplementedError

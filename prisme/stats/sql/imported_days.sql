@@ -1,0 +1,7 @@
+-- The figures of days that imports brought, each day's sums over all domains. An unknown figure adds nothing; `timed` are
+-- the sessions whose durations are known.
+SELECT "day", coalesce(sum(visitors), 0), coalesce(sum(sessions), 0), coalesce(sum(pageviews), 0),
+       coalesce(sum(events), 0), coalesce(sum(bounces), 0), coalesce(sum(seconds), 0),
+       coalesce(sum(sessions) FILTER (seconds IS NOT NULL), 0) AS timed
+{rows} AND dimension = ''
+GROUP BY "day"
