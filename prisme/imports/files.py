@@ -2,6 +2,7 @@
 
 import bz2
 import contextlib
+import errno
 import gzip
 import io
 import os
@@ -113,10 +114,14 @@ def read_head(path: Path) -> bytes:
 
 def skip_hole(file: BinaryIO) -> None:
     """Go on to the first byte that is stored, where the system can say which: a hole may be as large as a disk."""
-    if (whence := getattr(os, "SEEK_DATA", None)) is not None:
-        # ENXIO: there is nothing but a hole. EINVAL: the file system cannot say.
-        with contextlib.suppress(OSError):
-            file.seek(file.tell(), whence)
+    if (whence := getattr(os, "SEEK_DATA", None)) is None:
+        return
+    size = os.fstat(file.fileno()).st_size
+    try:
+        file.seek(file.tell(), whence)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # there is nothing but the hole; anything else: the file system cannot say
+            file.seek(size)
 
 
 @contextlib.contextmanager

@@ -190,7 +190,7 @@ def test_files_are_merged_by_time(tmp_path: Path) -> None:
 def test_bytes_that_are_done_are_told(tmp_path: Path) -> None:
     paths = [tmp_path / "a.log", tmp_path / "b.log"]
     for path in paths:
-        path.write_bytes(b"".join(make_line(second) for second in range(10_000)))
+        path.write_bytes(b"".join(make_line(second, f"/{path.stem}") for second in range(10_000)))
     told: list[int] = []
     read(paths, make_reading(SITE)._replace(tell=told.append))
     assert told == sorted(told)
