@@ -45,7 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
                 (day, "country", "FR", 10, 20, 40, None, 4, 600),
             ]
         tables.execute(
-            f"INSERT INTO imported_figures VALUES ('ga4-1', '{OTHER}', ?, '', '', 3, 4, 7, 0, 1, 60)", [DAYS[0]]
+            f"INSERT INTO imported_figures VALUES ('ga4-1', '{OTHER}', ?, '', '', 3, 4, 7, 0, NULL, 60)", [DAYS[0]]
         )
         tables.executemany(f"INSERT INTO imported_figures VALUES ('plausible-1', '{SITE}', {', '.join('?' * 9)})", rows)
     with LiveServer(folder) as live:
@@ -118,9 +118,11 @@ def test_visits_that_were_imported_can_be_chosen(server: LiveServer) -> None:
 def test_nobody_sees_those_of_other_sites(server: LiveServer) -> None:
     page = ask(server, "dashboard", OTHER, domain="")
     assert page["totals"]["pageviews"] == 7
+    assert page["totals"]["rated-sessions"] == 0
     assert page["imported"] == {"days": 1, "first-day": str(DAYS[0]), "last-day": str(DAYS[0]), "names": ["ga4-1"]}
     both = ask(server, "dashboard", domain="")
     assert both["totals"]["pageviews"] == 407
+    assert (both["totals"]["bounces"], both["totals"]["rated-sessions"]) == (40, 200)
     assert both["imported"]["names"] == ["ga4-1", "plausible-1"]
 
 
@@ -133,6 +135,11 @@ def note(page: httpx.Response) -> tuple[str, str]:
     return re.sub(r"<[^>]+>", "", found[1]).strip(), html.unescape(link)
 
 
+def tile(page: httpx.Response, title: str) -> str:
+    (value,) = re.findall(rf'<span class="what">{title}</span>\s*<span class="figure"[^>]*>([^<]*)</span>', page.text)
+    return str(value)
+
+
 def test_the_dashboard_says_so_and_can_leave_them_out(server: LiveServer) -> None:
     with logged_in(server, "ada") as client:
         page = client.get("/dashboard", params=PERIOD)
@@ -142,6 +149,7 @@ def test_the_dashboard_says_so_and_can_leave_them_out(server: LiveServer) -> Non
             text == f"Includes 10 days of figures imported from {SOURCE}, which filters cannot narrow. Leave them out"
         )
         assert "/old" in page.text
+        assert tile(page, "Bounce rate") == "20%"
         without = client.get(link)
         assert note(without) == ("", "")
         assert "/old" not in without.text
@@ -166,6 +174,8 @@ def test_a_site_without_visits_of_its_own_has_a_dashboard(server: LiveServer) ->
         text, _ = note(page)
         assert text.startswith("Includes 1 day of figures imported from Google Analytics (ga4-1), which")
         assert "plausible" not in page.text
+        assert tile(page, "Bounce rate") == "\N{EN DASH}"
+        assert tile(page, "Session duration") == "15s"
 
 
 def test_imports_are_suggested_as_a_filter(server: LiveServer) -> None:
