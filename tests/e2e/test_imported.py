@@ -9,6 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from prisme.access.goals import GoalList
+from prisme.access.grants import operator
+from prisme.base.goals import Goal
+from prisme.store.control import Control
 from tests.e2e.dashboard import add_people, logged_in
 from tests.server import LiveServer, browser, config_for, free_port, open_tables
 
@@ -176,6 +180,18 @@ def test_a_site_without_visits_of_its_own_has_a_dashboard(server: LiveServer) ->
         assert "plausible" not in page.text
         assert tile(page, "Bounce rate") == "\N{EN DASH}"
         assert tile(page, "Session duration") == "15s"
+
+
+def test_rates_of_goals_are_of_visits_alone(server: LiveServer) -> None:
+    GoalList(Control(server.folder)).save_goal(operator("test"), Goal(0, SITE, "Novelty", "page", "/new"), 0)
+    given = {"from": str(DAYS[0]), "to": "now", "domain": SITE}
+    told = ask(server, "goals", **given)
+    assert (told["visitors"], told["goals"][0]["visitors"], told["goals"][0]["rate"]) == (2, 2, 1)
+    with logged_in(server, "ada") as client:
+        page = client.get("/dashboard", params=given)
+        assert note(page)[0].startswith("Includes 10 days")
+        assert tile(page, "Visitors") == "102"
+        assert "100%" in page.text.partition('id="goals"')[2].partition("</section>")[0]
 
 
 def test_imports_are_suggested_as_a_filter(server: LiveServer) -> None:
