@@ -14,7 +14,7 @@ from prisme.base.timexpr import SECOND, Interval, floor
 from prisme.stats import filters
 from prisme.stats.breakdown import ListQuery, count_rows, query_list
 from prisme.stats.cache.incremental import IncrementalCache
-from prisme.stats.columns import SERIES, TOPS
+from prisme.stats.columns import RATED, SERIES, TOPS
 from prisme.stats.dashboard import Dashboard
 from prisme.stats.figures import compute, read_figure_query
 from prisme.stats.frames import Frame
@@ -94,6 +94,11 @@ def test_series_have_the_sums_of_whole_days(
             expected = [value + total(some, name) for value, some in zip(own, days, strict=True)]
             expected.append(everything + total(whole, name))
         assert [*found[name].frame.values, found[name].total] == pytest.approx(expected), name
+    rated = [[row for row in some if row.bounces is not None] for some in (*days, whole)]
+    sessions = [*counts, oracle.total("sessions", span)]
+    if total(rated[-1], "sessions") != total(whole, "sessions"):
+        known = [own + total(some, "sessions") for own, some in zip(sessions, rated, strict=True)]
+        assert [*found[RATED].frame.values, found[RATED].total] == known
 
 
 @given(made_filters, spans, st.sampled_from(ZONES))
