@@ -227,7 +227,7 @@ def test_deletions_leave_nothing(start: Callable[..., LiveServer], deletion: str
     visit("new", "member-18")
     server.settle()
     assert main([*shlex.split(deletion), "--yes", "--data-dir", str(server.folder)]) == 0
-    for table in re.findall(r"^## `(\w+)`$", TABLES, re.MULTILINE):
+    for table in set(re.findall(r"^## `(\w+)`$", TABLES, re.MULTILINE)) - {"imported_figures"}:
         assert server.rows(f"SELECT visitor_id FROM {table}") == [("member-18",)], table
 
 

@@ -30,6 +30,7 @@ from prisme.visit import ratelimit, refused_hosts, sessions
 from prisme.web import body, parsed_request, request, request_limit, routing, unread
 from prisme.web.api import query
 from prisme.web.pages import filters as filter_page
+from prisme.web.uploads import form, receiving, upload
 from prisme.wiring import reading
 from tests.checkout import ROOT
 
@@ -123,6 +124,9 @@ VALUES: Final = {
         f"{goals.MOST_FUNNELS} of 2 to {goals.MOST_STEPS} steps, and {goals.MOST_FUNNELS_OF_ALL} of all sites"
     ),
     "aliases of a site whose pages may embed its dashboard": f"{sharing.MOST_ALIASES}, the first",
+    "files of an upload to be imported": f"{form.MOST_FILES:,}, together half of the free space above `min_free_space`",
+    "silence within an upload": f"{receiving._SILENT_SECONDS:.0f} seconds",
+    "time to look at an upload before it is imported": f"{upload.KEPT_SECONDS / 60:.0f} minutes",
     "audit log": (
         f"{audit._MAX_ENTRIES['change']:,} changes, {audit._MAX_ENTRIES['login']:,} log-ins and log-outs, "
         f"{audit._MAX_ENTRIES['attempt']:,} entries of attempts"

@@ -22,8 +22,10 @@ _KEYWORDS: Final[dict[str, tuple[int, ...] | None]] = {
 # Commands, what they ask the server for, and the API speak to programs as well, which compare texts.
 _METHODS: Final = [
     ("cli/**.py", "ignore"),
+    ("imports/**.py", "ignore"),
     ("operations/**.py", "ignore"),
     ("store/backup.py", "ignore"),
+    ("store/foreign.py", "ignore"),
     ("store/restoration.py", "ignore"),
     ("web/api/**.py", "ignore"),
     ("web/figure_answers.py", "ignore"),

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -23,6 +22,7 @@ from prisme.cli.import_report import Report, make_report, print_report
 from prisme.cli.operate import Operator, UsageError, add_folder, confirm, run_command
 from prisme.cli.parser import Parser
 from prisme.cli.progress import progress_bar
+from prisme.cli.scratch import scratch_folder
 from prisme.runtime import local_socket
 from prisme.runtime.local_socket import Progress
 from prisme.runtime.priority import renice
@@ -148,7 +148,6 @@ class _Import:
         from prisme.access.grants import operator
         from prisme.imports.tally import Tally
         from prisme.operations.import_data import Arguments, Imported
-        from prisme.store.connection import READING
         from prisme.wiring.importing import make_pipeline
 
         tally = Tally()
@@ -157,8 +156,7 @@ class _Import:
         with contextlib.ExitStack() as closing:
             pipeline = make_pipeline(self._form, self._rules, self._site, tally, closing)
             tell = closing.enter_context(progress_bar(self._shows_progress))
-            temporary = closing.enter_context(TemporaryDirectory(prefix=READING, dir=self._temporary))
-            reading = self._reading(tally, tell, Path(temporary))
+            reading = self._reading(tally, tell, closing.enter_context(scratch_folder(self._temporary)))
             stop = threading.Event()
             if self._follows and self._form.follow:
                 items = self._form.follow(self._files, reading, stop.is_set)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from prisme.base.timexpr import SECOND
 from prisme.dashboard.chart import Chart, Options, Series, draw_chart
-from prisme.dashboard.metrics import Metric
+from prisme.dashboard.metrics import Metric, choose_values
 from prisme.dashboard.url_state import UrlState
 from prisme.stats.dashboard import Dashboard
 from prisme.stats.frames import Frame
@@ -44,4 +44,5 @@ def build_chart(
 
 def compute_values(metric: Metric, series: Mapping[str, Frame]) -> list[float]:
     """The values of a metric by bucket."""
-    return [metric.compute(values) for values in zip(*(series[name].values for name in metric.series), strict=True)]
+    chosen = (frame.values for frame in choose_values(metric, series))
+    return [metric.compute(values) for values in zip(*chosen, strict=True)]

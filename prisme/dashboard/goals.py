@@ -73,9 +73,10 @@ def build_goal_values(
     if not stats.definitions.goals:
         return {"goals": [], "funnels": [], **links}
     compared = dashboard.compared_totals
-    found = build_goal_figures(
-        stats, query, dashboard.totals["visitors"], None if compared is None else compared["visitors"], cache
-    )
+    # Imports tell nothing of goals: rates are of the visitors of sessions, which are then counted.
+    visitors = None if dashboard.imported else dashboard.totals["visitors"]
+    before = None if compared is None or dashboard.compared_imported else compared["visitors"]
+    found = build_goal_figures(stats, query, visitors, before, cache)
     stats.reader.check()
     funnels = build_funnel_figures(stats, query, cache).funnels if stats.definitions.funnels else []
     highest = max((row.visitors for row in found.goals), default=0)

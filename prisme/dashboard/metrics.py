@@ -1,7 +1,7 @@
 """The metrics of tiles and chart: the series of the stats that each is made of, and how its values are written."""
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -17,7 +17,9 @@ from prisme.dashboard.number_format import (
 )
 from prisme.dashboard.url_state import UrlState
 from prisme.dashboard.words import mark, translate
+from prisme.stats.columns import RATED
 
+Value = TypeVar("Value")
 DEFAULT: Final = "visitors"
 # Shown in the panel of events, and not among the tiles, which fill their rows without it.
 EVENTS: Final = "events"
@@ -81,6 +83,12 @@ def compare_values(metric: Metric, value: float, before: float | None) -> Change
         return Change("", translate("new"), translate("no sessions before"), "same")
     describe = describe_points if metric.is_fraction else describe_change
     return describe(value, before, metric.format_short(before), less_is_better=metric.less_is_better)
+
+
+def choose_values(metric: Metric, values: Mapping[str, Value]) -> list[Value]:
+    """What a metric is made of, of the values of series: bounces are of sessions whose bounces are known."""
+    names = (RATED if metric.is_fraction and name == "sessions" and RATED in values else name for name in metric.series)
+    return [values[name] for name in names]
 
 
 def choose_tile(state: UrlState) -> str:

@@ -58,7 +58,7 @@ class VisitChunk:
 
 
 class FigureChunk:
-    """Collects figures."""
+    """Collects figures, which come in the order of days: those of one day are never in two chunks."""
 
     def __init__(self) -> None:
         self._figures: list[Figure] = []
@@ -67,10 +67,9 @@ class FigureChunk:
         """Add a figure."""
         self._figures.append(figure)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether it is time to `take` it."""
-        return len(self._figures) >= _MOST_FIGURES
+    def is_full_before(self, figure: Figure) -> bool:
+        """Whether it is time to `take` it before this one is added."""
+        return len(self._figures) >= _MOST_FIGURES and figure.day != self._figures[-1].day
 
     def take(self) -> bytes:
         """What was added, which is forgotten; empty if that is nothing."""

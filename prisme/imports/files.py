@@ -2,6 +2,7 @@
 
 import bz2
 import contextlib
+import errno
 import gzip
 import io
 import os
@@ -100,17 +101,27 @@ def open_input(path: Path) -> Iterator[Input]:
 
 
 def read_head(path: Path) -> bytes:
-    """The first bytes of a file, decompressed, at most `HEAD_BYTES`. Raises OSError and InputError."""
-    with open_input(path) as found, explaining_damage():
-        return found.stream.read(HEAD_BYTES)
+    """The first bytes of a file, decompressed, at most `HEAD_BYTES`; of one that is damaged, those before the damage.
+
+    Raises OSError.
+    """
+    head = b""
+    with open_input(path) as found, contextlib.suppress(InputError), explaining_damage():
+        while len(head) < HEAD_BYTES and (piece := cast(io.BufferedReader, found.stream).read1(HEAD_BYTES - len(head))):
+            head += piece
+    return head
 
 
 def skip_hole(file: BinaryIO) -> None:
     """Go on to the first byte that is stored, where the system can say which: a hole may be as large as a disk."""
-    if (whence := getattr(os, "SEEK_DATA", None)) is not None:
-        # ENXIO: there is nothing but a hole. EINVAL: the file system cannot say.
-        with contextlib.suppress(OSError):
-            file.seek(file.tell(), whence)
+    if (whence := getattr(os, "SEEK_DATA", None)) is None:
+        return
+    size = os.fstat(file.fileno()).st_size
+    try:
+        file.seek(file.tell(), whence)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # there is nothing but the hole; anything else: the file system cannot say
+            file.seek(size)
 
 
 @contextlib.contextmanager

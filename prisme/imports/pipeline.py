@@ -69,34 +69,34 @@ class Pipeline:
     def run(self, items: Iterable[Item | None]) -> Iterator[Chunk]:
         """The chunks of all items; at None, all that is there so far, also of visits that go on."""
         for item in items:
-            if type(item) is Request:
-                if item.at > self._latest:
-                    self._tally.skip(IN_FUTURE)
-                    continue
-                for visit in self._rule.take(item):
-                    self._add_visit(visit)
-            elif type(item) is Visit:
-                self._check_visit(item)
-            elif type(item) is Figure:
-                self._check_figure(item)
-            elif item is None:
+            if item is None:
                 for visit in self._rule.changed():
                     self._visits.add(visit)
-                yield from self.take_rest()
-            yield from self.take_full()
+                yield from self._take_rest()
+            elif isinstance(item, Figure):
+                if self._figures.is_full_before(item):
+                    yield Figure, self._figures.take()
+                self._check_figure(item)
+            else:
+                self._take(item)
+                if self._visits.is_full:
+                    yield Visit, self._visits.take()
         for visit in self._rule.flush():
             self._add_visit(visit)
-            yield from self.take_full()
-        yield from self.take_rest()
+            if self._visits.is_full:
+                yield Visit, self._visits.take()
+        yield from self._take_rest()
 
-    def take_full(self) -> Iterator[Chunk]:
-        """The chunks that are full."""
-        if self._visits.is_full:
-            yield Visit, self._visits.take()
-        if self._figures.is_full:
-            yield Figure, self._figures.take()
+    def _take(self, item: Request | Visit) -> None:
+        if isinstance(item, Visit):
+            self._check_visit(item)
+        elif item.at > self._latest:
+            self._tally.skip(IN_FUTURE)
+        else:
+            for visit in self._rule.take(item):
+                self._add_visit(visit)
 
-    def take_rest(self) -> Iterator[Chunk]:
+    def _take_rest(self) -> Iterator[Chunk]:
         """All chunks that have anything."""
         if chunk := self._visits.take():
             yield Visit, chunk

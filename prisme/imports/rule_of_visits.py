@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final, NoReturn
 
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from prisme.base.events import NO_UTM, Client, Location, Place
 from prisme.base.refusal import PAGE_UNKNOWN, Refusal
@@ -33,6 +33,7 @@ _MOST_VISITORS: Final = 131_072
 _DAY: Final = 24 * 3600 * 1_000_000  # microseconds
 # Logs of servers that note when a request began are out of order by the longest request.
 _LATE: Final = 120 * 1_000_000
+_SLASHES_OF_HOST: Final = 2  # in https://example.com
 _NO_HINTS: Final = (b"", b"", b"")
 _NOBODY: Final = Address("", "", 0)
 
@@ -123,8 +124,11 @@ class RuleOfVisits:
                     yield Visit(one.state.session, list(one.rows))
 
     def _read(self, request: Request, page: Page) -> tuple[Pageview | Action, Row] | None:
-        """The event by the rule, and its row; None for a link that does not count."""
-        hit = Hit(_NOBODY, page, b"", _NO_HINTS)
+        """The event by the rule, and its row; None for a link that does not count.
+
+        A URL without any path is that of an event of which the page is not known.
+        """
+        hit = Hit(_NOBODY, page, b"", _NO_HINTS, request.url.count("/") > _SLASHES_OF_HOST)
         if request.kind == PAGEVIEW:
             referrer = self._sites.referrers[request.referrer.encode("utf-8", "replace")] if request.referrer else None
             view = Pageview(hit, None if isinstance(referrer, Refusal) else referrer, request.status, "")
@@ -187,7 +191,8 @@ class RuleOfVisits:
         # A line that comes late does not set the visit back.
         session = event.continue_(chosen.session, max(row.at, chosen.session.exit))
         one.state = chosen.go_on(session)
-        one.rows.append(row)
+        is_known = isinstance(event, Pageview) or event.hit.page_known
+        one.rows.append(row if is_known else replace(row, path=session.exit_path))
         self._open.pop(client)
         self._open[client] = held if held[-1] is one else [*(other for other in held if other is not one), one]
 

@@ -10,8 +10,8 @@ from zstandard import ZstdDecompressor
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-# Four bytes can be a block of 128 KiB: at worst 32 MiB come at once.
-_PIECE: Final = 1024
+# Four bytes can be a block of 128 KiB: at worst 8 MiB come at once, and are copied once.
+_PIECE: Final = 256
 _BUFFER: Final = 1 << 16
 
 

@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Iterator
 from tempfile import NamedTemporaryFile
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -54,7 +54,7 @@ def run(context: Context, arguments: Arguments, job: Job) -> Imported:
     try:
         for kind, body in _read_frames(job):
             if kind == END:
-                importer.end(body, context.clock())
+                importer.end(_without_texts(body), context.clock())
             else:
                 total.add(_merge(context, importer, kind, body))
                 job.check()
@@ -84,6 +84,14 @@ def _read_frames(job: Job) -> Iterator[tuple[bytes, bytes]]:
                 break
             yield kind, bytes(received[FRAME.size : FRAME.size + length])
             del received[: FRAME.size + length]
+
+
+def _without_texts(report: bytes) -> bytes:
+    """A report as it is kept: lines that could not be read may have addresses."""
+    told = msgspec.json.decode(report, type=dict[str, Any])
+    for line in told.get("bad_lines", ()):
+        line.pop("text", None)
+    return msgspec.json.encode(told)
 
 
 def _audit(context: Context, arguments: Arguments, name: str, total: Merged) -> None:

@@ -1,5 +1,7 @@
 """Takes an import back: deletes all that it has added, and nothing else."""
 
+from typing import Final
+
 import msgspec
 
 from prisme.access import audit
@@ -12,6 +14,8 @@ from prisme.operations.delete import Deleted, compact_after, delete
 from prisme.operations.job import Job
 from prisme.store.deletion import forget_import, of_import
 from prisme.store.schema import FIGURES
+
+_SHOWN: Final = 20
 
 
 class Arguments(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,7 +51,8 @@ def run(context: Context, arguments: Arguments, job: Job) -> Deleted:
 def _unknown(name: str, names: list[str]) -> InputError:
     if not names:
         return InputError("there is no import {name}: nothing was imported, or all of it was undone", name=name)
-    return InputError("there is no import {name}; there are: {names}", name=name, names=", ".join(names))
+    shown = ", ".join(names[:_SHOWN]) + (" and older ones" if len(names) > _SHOWN else "")
+    return InputError("there is no import {name}; there are: {names}", name=name, names=shown)
 
 
 def _audit(context: Context, arguments: Arguments, deleted: Deleted, is_done: bool) -> None:

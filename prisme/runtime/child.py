@@ -52,13 +52,17 @@ class _Stopping:
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
+        self._has_begun = False
         self._timers = [
             threading.Timer(step * _STEP_SECONDS, process.send_signal, (number,))
             for step, number in enumerate((signal.SIGTERM, signal.SIGKILL), start=1)
         ]
 
     def begin(self) -> None:
-        """Interrupt it."""
+        """Interrupt it; a second time does nothing."""
+        if self._has_begun:
+            return
+        self._has_begun = True
         self._process.send_signal(signal.SIGINT)
         for timer in self._timers:
             timer.daemon = True

@@ -15,6 +15,8 @@ SERIES: Final[dict[str, tuple[str, ...]]] = {
     "bounces": ("sessions",),
     "sessions-duration": ("sessions",),  # in seconds, on average
 }
+# The sessions that bounces are of, where imports do not know the bounces of all sessions.
+RATED: Final = "rated-sessions"
 # Filters on where in its country a visit came from, each on the column of that name.
 PLACES: Final = ("region", "city")
 # Filters for which many sites have no values.

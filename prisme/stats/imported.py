@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from prisme.base.offsets import localise
 from prisme.base.timexpr import floor
-from prisme.stats.columns import TOPS
+from prisme.stats.columns import RATED, TOPS
 from prisme.stats.conditions import Conditions
 from prisme.stats.filters import DOMAIN, FIELDS, IMPORTED, Field, Filters, condition
 from prisme.stats.frames import Frame, Series, make_list, make_series
@@ -38,7 +38,7 @@ _KEYS: Final = load_sql("imported_keys")
 _SUMMARY: Final = load_sql("imported_summary")
 _IMPORTS: Final = load_sql("imports")
 _SUMS: Final = ("visitors", "sessions", "pageviews", "events", "bounces")
-_COLUMNS: Final = (*_SUMS, "seconds", "timed")
+_COLUMNS: Final = (*_SUMS, "seconds", "timed", RATED)
 _DURATION: Final = "sessions-duration"
 # The column that a metric needs, where it has another name.
 _NEEDS: Final = {"views-per-session": "sessions", "bounce-rate": "bounces", "duration": "seconds", _DURATION: "seconds"}
@@ -119,7 +119,8 @@ def _choose_kind(name: str, metric: str) -> str:
 def add_to_series(stats: Stats, found: Mapping[str, Series], filters: Filters, span: Span) -> dict[str, Series]:
     """Series with the figures of imports; average durations need `sessions` beside them. Raises UnavailableError.
 
-    A bucket that is shorter than a day gets nothing. Visitors of several days are added up.
+    A bucket that is shorter than a day gets nothing. Visitors of several days are added up. `RATED` is added to bounces
+    and sessions if imports do not know the bounces of all sessions.
     """
     days = find_days(stats, filters, span.start, span.end, span.zone)
     if days is None or not found:
@@ -134,9 +135,12 @@ def add_to_series(stats: Stats, found: Mapping[str, Series], filters: Filters, s
             sums[name][_WHOLE] += value
             if bucket is not None:
                 sums[name][bucket] += value
+    own = dict(found)
+    if {"bounces", "sessions"} <= own.keys() and sums[RATED] != sums["sessions"]:
+        own[RATED] = own["sessions"]
     return {
         name: _average(span, one, found["sessions"], sums) if name == _DURATION else _add(span, one, sums[name])
-        for name, one in found.items()
+        for name, one in own.items()
     }
 
 

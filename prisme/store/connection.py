@@ -1,8 +1,7 @@
 """Connections to the DuckDB file: DuckDB's settings, in one place."""
 
-import shutil
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import duckdb
 
@@ -11,8 +10,6 @@ import duckdb
 LOG_BYTES = 64 << 20
 # How the names of files begin that operations write in the folder of temporary files, and remove.
 STAGED = "staged-"
-# Folders of commands that read the files of other programs.
-READING: Final = "import-"
 # The settings that change while the file is open (`database.py`).
 _CHANGED = ("memory_limit", "threads")
 
@@ -71,5 +68,3 @@ def clear(temporary: Path) -> None:
     for pattern in ("duckdb_temp*", f"{STAGED}*"):
         for path in temporary.glob(pattern):
             path.unlink()
-    for folder in temporary.glob(f"{READING}*"):
-        shutil.rmtree(folder)

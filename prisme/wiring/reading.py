@@ -208,14 +208,13 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
 
 
 def _make_uploads(deps: ReadingDeps, closing: contextlib.AsyncExitStack) -> Uploads:
-    control, clock = deps.control, deps.clock
     uploads = Uploads(
         UploadDeps(
             deps.config.data_dir,
             IMPORT_COMMAND,
-            control,
-            lambda: clock.wall() // 1_000_000_000,
-            deps.disk.room,
+            deps.control,
+            deps.disk,
+            lambda: deps.clock.wall() // 1_000_000_000,
             deps.log,
         )
     )

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from prisme.cli.imports import list_command, undo_command
+from prisme.cli.main import main
 from tests.operations.conftest import open_folder
 from tests.operations.imported import add_import
 from tests.server import LiveServer
 
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:124.0) Gecko/20100101 Firefox/124.0"
+LINE = f'203.0.113.77 - - [10/Oct/2025:13:55:36 +0000] "GET /a HTTP/1.1" 200 23 "-" "{AGENT}"\n'
+BAD = "203.0.113.78 - - a line that cannot be read\n"
 FIGURES = [("example.com", "2023-11-14", "path", "/in")]
 
 
@@ -123,3 +127,28 @@ def test_with_a_server(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert undo_command(["goatcounter-1", "--yes", *at]) == 0
         assert "goatcounter-1 is undone" in capsys.readouterr().out
         assert server.rows("SELECT imported, count(*) FROM sessions GROUP BY ALL") == [("umami-1", 1)]
+
+
+def test_nothing_of_a_log_is_kept_but_its_visits_and_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No address and no User-Agent, wherever the import notes what it has read."""
+    (tmp_path / "access.log").write_text(LINE + BAD)
+    data, at = tmp_path / "data", ["--data-dir", str(tmp_path / "data")]
+    data.mkdir(mode=0o700)
+    with open_folder(data):
+        pass
+    assert main(["import", "access-log", str(tmp_path / "access.log"), "--site", "example.com", "--yes", *at]) == 0
+    assert "203.0.113.78" in capsys.readouterr().out, "it is shown once"
+    assert main(["import", "list", "--json", *at]) == 0
+    (listed,) = json.loads(capsys.readouterr().out)
+    assert (listed["name"], listed["files"], listed["visits"]) == ("access-log-1", ["access.log"], 1)
+    assert [sorted(line) for line in listed["report"]["bad_lines"]] == [["file", "number", "why"]]
+
+    def has(text: bytes) -> bool:
+        return any(text in path.read_bytes() for path in data.rglob("*") if path.is_file())
+
+    assert has(b"access.log")
+    for secret in (b"203.0.113.7", b"rv:124.0", b"cannot be read"):
+        assert not has(secret), secret
+    assert main(["import", "undo", "access-log-1", "--yes", *at]) == 0
+    assert main(["import", "list", "--json", *at]) == 0
+    assert capsys.readouterr().out.endswith("[]\n")

@@ -27,7 +27,7 @@ OPEN = re.compile(
     r"|/(?:public|badge)/:name"  # tests/e2e/test_sharing.py
 )
 # Pages that lead whoever is nobody to a log-in.
-SETTINGS = tuple(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit"))
+SETTINGS = tuple(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "imports", "audit"))
 DASHBOARDS = (
     "/dashboard",
     "/dashboard/list",

@@ -131,7 +131,7 @@ KINDS_OF_PAGES = [
     f"/site/goals?host={ONE}",
     f"/dashboard/share?domain={ONE}",
     f"/dashboard?public={ONE}&embed=1&period=today&metric=bounce-rate&compare=none",
-    *(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "audit")),
+    *(f"/settings/{name}" for name in ("account", "users", "tokens", "shares", "imports", "audit")),
     "/sql",
 ]
 OTHER_STATES = [

@@ -9,6 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from prisme.access.goals import GoalList
+from prisme.access.grants import operator
+from prisme.base.goals import Goal
+from prisme.store.control import Control
 from tests.e2e.dashboard import add_people, logged_in
 from tests.server import LiveServer, browser, config_for, free_port, open_tables
 
@@ -45,7 +49,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
                 (day, "country", "FR", 10, 20, 40, None, 4, 600),
             ]
         tables.execute(
-            f"INSERT INTO imported_figures VALUES ('ga4-1', '{OTHER}', ?, '', '', 3, 4, 7, 0, 1, 60)", [DAYS[0]]
+            f"INSERT INTO imported_figures VALUES ('ga4-1', '{OTHER}', ?, '', '', 3, 4, 7, 0, NULL, 60)", [DAYS[0]]
         )
         tables.executemany(f"INSERT INTO imported_figures VALUES ('plausible-1', '{SITE}', {', '.join('?' * 9)})", rows)
     with LiveServer(folder) as live:
@@ -118,9 +122,11 @@ def test_visits_that_were_imported_can_be_chosen(server: LiveServer) -> None:
 def test_nobody_sees_those_of_other_sites(server: LiveServer) -> None:
     page = ask(server, "dashboard", OTHER, domain="")
     assert page["totals"]["pageviews"] == 7
+    assert page["totals"]["rated-sessions"] == 0
     assert page["imported"] == {"days": 1, "first-day": str(DAYS[0]), "last-day": str(DAYS[0]), "names": ["ga4-1"]}
     both = ask(server, "dashboard", domain="")
     assert both["totals"]["pageviews"] == 407
+    assert (both["totals"]["bounces"], both["totals"]["rated-sessions"]) == (40, 200)
     assert both["imported"]["names"] == ["ga4-1", "plausible-1"]
 
 
@@ -133,6 +139,11 @@ def note(page: httpx.Response) -> tuple[str, str]:
     return re.sub(r"<[^>]+>", "", found[1]).strip(), html.unescape(link)
 
 
+def tile(page: httpx.Response, title: str) -> str:
+    (value,) = re.findall(rf'<span class="what">{title}</span>\s*<span class="figure"[^>]*>([^<]*)</span>', page.text)
+    return str(value)
+
+
 def test_the_dashboard_says_so_and_can_leave_them_out(server: LiveServer) -> None:
     with logged_in(server, "ada") as client:
         page = client.get("/dashboard", params=PERIOD)
@@ -142,6 +153,7 @@ def test_the_dashboard_says_so_and_can_leave_them_out(server: LiveServer) -> Non
             text == f"Includes 10 days of figures imported from {SOURCE}, which filters cannot narrow. Leave them out"
         )
         assert "/old" in page.text
+        assert tile(page, "Bounce rate") == "20%"
         without = client.get(link)
         assert note(without) == ("", "")
         assert "/old" not in without.text
@@ -166,6 +178,20 @@ def test_a_site_without_visits_of_its_own_has_a_dashboard(server: LiveServer) ->
         text, _ = note(page)
         assert text.startswith("Includes 1 day of figures imported from Google Analytics (ga4-1), which")
         assert "plausible" not in page.text
+        assert tile(page, "Bounce rate") == "\N{EN DASH}"
+        assert tile(page, "Session duration") == "15s"
+
+
+def test_rates_of_goals_are_of_visits_alone(server: LiveServer) -> None:
+    GoalList(Control(server.folder)).save_goal(operator("test"), Goal(0, SITE, "Novelty", "page", "/new"), 0)
+    given = {"from": str(DAYS[0]), "to": "now", "domain": SITE}
+    told = ask(server, "goals", **given)
+    assert (told["visitors"], told["goals"][0]["visitors"], told["goals"][0]["rate"]) == (2, 2, 1)
+    with logged_in(server, "ada") as client:
+        page = client.get("/dashboard", params=given)
+        assert note(page)[0].startswith("Includes 10 days")
+        assert tile(page, "Visitors") == "102"
+        assert "100%" in page.text.partition('id="goals"')[2].partition("</section>")[0]
 
 
 def test_imports_are_suggested_as_a_filter(server: LiveServer) -> None:

@@ -28,7 +28,7 @@ def program() -> Iterator[None]:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[LiveServer]:
+def server(program: None, tmp_path: Path) -> Iterator[LiveServer]:
     with LiveServer(tmp_path) as live:
         add_people(live, "example.com")
         yield live

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from prisme.dashboard.query_examples import EXAMPLES
 from prisme.store.control import Control
+from prisme.store.schema import ALL_TABLES
 from tests.e2e.callers import SECRET, Callers, call, send_visit
 from tests.server import LiveServer
 
@@ -40,7 +41,7 @@ def run(server: LiveServer, who: dict[str, Any], sql: str, as_: str = "page") ->
 
 def test_the_page_has_tables_and_examples(server: LiveServer, ada: dict[str, Any]) -> None:
     page = call(server, "GET", "/sql", ada).text
-    for name in ("sessions", "pageviews", "events_custom", "file_downloads", "outbound_link_clicks", "utm_campaign"):
+    for name in (*ALL_TABLES, "utm_campaign"):
         assert f"<code>{name}</code>" in page
     assert len(re.findall(r'href="/sql\?sql=', page)) == len(EXAMPLES)
     prefilled = call(server, "GET", "/sql", ada, params={"sql": "SELECT '</textarea><b>'"}).text

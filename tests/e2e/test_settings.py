@@ -18,8 +18,14 @@ from prisme.store.control import Control
 from tests.e2e.dashboard import PASSWORD, add_people, logged_in
 from tests.server import LiveServer
 
-PAGES = ("account", "users", "tokens", "shares", "audit")
-EMPTY = {"users": "", "tokens": "No tokens yet", "shares": "No share links yet", "audit": ""}
+PAGES = ("account", "users", "tokens", "shares", "imports", "audit")
+EMPTY = {
+    "users": "",
+    "tokens": "No tokens yet",
+    "shares": "No share links yet",
+    "imports": "No imports yet",
+    "audit": "",
+}
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """The page of a site's data: admins are asked before anything is deleted, also without JavaScript."""
 
+import datetime
 import re
 from collections.abc import Iterator
 from html import unescape
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,6 +14,8 @@ from prisme.access.retention import read_rules
 from prisme.operations import background
 from prisme.store.control import Control
 from tests.e2e.dashboard import add_people, logged_in
+from tests.operations.conftest import open_folder
+from tests.operations.imported import add_import
 from tests.operations.views import view
 from tests.server import LiveServer, wait_until
 
@@ -155,3 +159,24 @@ def test_viewers_see_nothing_of_it(server: LiveServer) -> None:
     with logged_in(server, "vic") as vic:
         assert vic.get(page("example.com")).status_code == 403
         assert vic.post(page("example.com"), data={"do": "delete", "sure": "1"}).status_code == 403
+
+
+def test_imported_figures_are_counted_where_there_are_any(tmp_path: Path) -> None:
+    days = [("example.com", f"2023-11-{day:02}", "path", "/old") for day in range(1, 4)]
+    with open_folder(tmp_path) as context:
+        add_import(context, "plausible-1", figures=days)
+    with LiveServer(tmp_path) as server:
+        add_people(server, "example.com")
+        with logged_in(server, "ada") as ada:
+            view(server, "http://example.com/", "")
+            asked = ada.post(page("example.com"), data={"do": "delete", "path": "/old", "before": "2023-11-03"})
+            assert "Imported figures: 2" in asked.text
+            assert ada.post(page("example.com"), data=fields_of(asked.text)).status_code == 303
+            assert "Imported figures: 2" in ada.get(page("example.com")).text
+            assert server.rows('SELECT "day" FROM imported_figures') == [(datetime.date(2023, 11, 3),)]
+            assert audited(server)[3].endswith("0 sessions, 0 in part, 2 imported figures")
+            kept = ask(ada, "example.com", do="keep", days="30")
+            assert "Imported figures: 1" in kept.text
+            asked = ada.post(page("example.com"), data={"do": "delete", "path": "/", "before": ""})
+            assert "Pageviews: 1" in asked.text
+            assert "Imported figures" not in asked.text

@@ -127,5 +127,10 @@ def test_the_screen_tells_tablets_from_phones(width: int, expected: str) -> None
     assert names.client("Firefox 140", "Linux", "", width).type == "desktop"
 
 
+@pytest.mark.parametrize("name", ["Ubuntu", "CentOS", "openSUSE", "Arch Linux", "FreeBSD", "Chrome OS", "Linux Mint"])
+def test_systems_of_desktops_are_themselves(name: str) -> None:
+    assert names.client("Firefox", name) == Client(name, "Firefox", "Other", "desktop")
+
+
 def test_nothing_known() -> None:
     assert names.client("", "") == Client("Other", "Other", "Other", "other")

@@ -180,6 +180,14 @@ def test_links_and_downloads_are_rows_without_secrets() -> None:
     assert (visit.session.pageviews, visit.session.events) == (1, 3)
 
 
+def test_an_event_whose_page_is_not_known_is_of_the_latest_page() -> None:
+    event = Request(
+        NOON + MINUTE, f"https://{SITE}", address="8.8.8.8", user_agent=UA.decode(), kind=CUSTOM, name="buy"
+    )
+    (visit,) = read([view(0, "/a"), event])
+    assert [(row.kind, row.path) for row in visit.rows] == [("pageview", "/a"), ("custom", "/a")]
+
+
 def test_names_of_the_source_are_kept() -> None:
     client = Client("macOS", "Safari", "Mac", "desktop")
     (visit,) = read(

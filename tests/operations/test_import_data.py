@@ -246,6 +246,12 @@ def test_figures_are_stored_once_and_replaced_where_they_differ(context: Context
     assert (done.name, done.merged.figures, done.merged.grown) == ("plausible-2", 1, 1)
     assert ask(context, "SELECT imported, visitors FROM imported_figures WHERE dimension = ''") == [("plausible-1", 11)]
     assert ask(context, "SELECT count(*) FROM imported_figures") == [(4,)]
+    # Figures of hosts that are one site are one.
+    twice = [Figure("example.com", day, "path", "/c", visitors=2), Figure("example.com", day, "path", "/c", visitors=3)]
+    for figures_ in (1, 0):
+        done = run(context, figure_chunk(twice), DONE, arguments=arguments)
+        assert (done.merged.figures, done.merged.grown) == (figures_, 0)
+    assert ask(context, "SELECT visitors, pageviews FROM imported_figures WHERE value = '/c'") == [(5, None)]
     # Another program's figures of the same day are others.
     other = run(context, figure_chunk(figures), DONE, arguments=Arguments("matomo", "m", ("b.csv",), dry_run=True))
     assert (other.merged.figures, other.overlap_days) == (3, 1)

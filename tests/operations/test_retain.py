@@ -1,6 +1,7 @@
 """Visits are deleted once they are older than the options and the sites' rules say."""
 
 import contextlib
+import datetime
 import logging
 import shutil
 from pathlib import Path
@@ -19,9 +20,11 @@ from prisme.operations.job import Job
 from prisme.operations.registry import Operations
 from prisme.operations.retain import Arguments
 from prisme.store.control import Control
+from prisme.wiring.operating import offline_context
 from tests.operations.conftest import open_folder
+from tests.operations.imported import add_import
 from tests.operations.views import view
-from tests.server import LiveServer, wait_until
+from tests.server import LiveServer, config_for, wait_until
 
 DAY = 86_400.0
 SITES = ("example.com", "short.example.com", "kept.example.com")
@@ -52,6 +55,26 @@ def test_a_server_deletes_old_visits_day_by_day(tmp_path: Path) -> None:
         assert len(left()) == 3, "counting deletes nothing"
         server.time.move(28 * DAY)
         wait_until(lambda: left() == ["kept.example.com"], "all others to be deleted")
+
+
+def test_imported_figures_are_deleted_by_the_same_rules(tmp_path: Path) -> None:
+    """Of days that were over so many days before today; also of a site that has no visits."""
+    today = datetime.datetime.now(datetime.UTC).date()
+    days = [str(today - datetime.timedelta(days=age)) for age in (1, 2, 3, 30, 31, 400)]
+    with offline_context(config_for(tmp_path, 1, retention_days="30"), logging.getLogger("prisme")) as context:
+        figures = [(site, day, "path", "/") for site in SITES for day in days]
+        add_import(context, "plausible-1", figures=figures)
+        rules = Retention(context.control, SiteList(context.control, (*SITES,), []))
+        rules.save(BY, "short.example.com", 2, 1)
+        rules.save(BY, "kept.example.com", 0, 1)
+        operations = Operations(context)
+        assert operations.perform("retain", {"dry_run": True}, Job()).rows["imported_figures"] == 2 + 4
+        assert operations.perform("retain", {"site": "example.com", "days": 1}, Job()).rows["imported_figures"] == 5
+        assert operations.perform("retain", {}, Job()).rows["imported_figures"] == 2 + 4
+        assert operations.perform("retain", {}, Job()).is_nothing
+        with context.database.cursor() as cursor:
+            left = cursor.execute("SELECT domain, count(*) FROM imported_figures GROUP BY ALL ORDER BY ALL").fetchall()
+        assert left == [("example.com", 4), ("kept.example.com", 6), ("short.example.com", 2)]
 
 
 def test_a_file_that_is_free_by_a_quarter_is_compacted(filled: Path, tmp_path: Path) -> None:

@@ -145,6 +145,15 @@ def test_one_of_which_nothing_is_left(opened: Context) -> None:
     assert list_names(opened) == []
 
 
+def test_a_wrong_name_shows_the_newest(opened: Context) -> None:
+    for number in range(30):
+        add_import(opened, f"umami-{number}", start=START + number)
+    with pytest.raises(InputError) as raised:
+        undo_import(opened, "umami")
+    assert str(raised.value).count("umami-") == 20
+    assert str(raised.value).endswith(" and older ones")
+
+
 def test_the_list(opened: Context) -> None:
     newest, _, oldest = Operations(opened).perform("imports", {}, Job())
     assert isinstance(oldest, Import)

@@ -3,6 +3,7 @@
 import datetime
 import random
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from prisme.base.timexpr import SECOND, Interval, floor
 from prisme.stats import filters
 from prisme.stats.breakdown import ListQuery, count_rows, query_list
 from prisme.stats.cache.incremental import IncrementalCache
-from prisme.stats.columns import SERIES, TOPS
+from prisme.stats.columns import RATED, SERIES, TOPS
 from prisme.stats.dashboard import Dashboard
 from prisme.stats.figures import compute, read_figure_query
 from prisme.stats.frames import Frame
@@ -93,6 +94,11 @@ def test_series_have_the_sums_of_whole_days(
             expected = [value + total(some, name) for value, some in zip(own, days, strict=True)]
             expected.append(everything + total(whole, name))
         assert [*found[name].frame.values, found[name].total] == pytest.approx(expected), name
+    rated = [[row for row in some if row.bounces is not None] for some in (*days, whole)]
+    sessions = [*counts, oracle.total("sessions", span)]
+    if total(rated[-1], "sessions") != total(whole, "sessions"):
+        known = [own + total(some, "sessions") for own, some in zip(sessions, rated, strict=True)]
+        assert [*found[RATED].frame.values, found[RATED].total] == known
 
 
 @given(made_filters, spans, st.sampled_from(ZONES))
@@ -168,6 +174,26 @@ def test_what_is_cached_equals_what_is_counted_anew(
                 cached += count_cached_rows(instance, lists, selection, domains)[1]
         instance.close()
     assert cached
+
+
+def test_a_day_is_added_once_it_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = Instance(tmp_path, monkeypatch)
+    instance.load([line for line in LINES if when(line) < FIRST + 5 * DAY])
+    today = datetime.date(2026, 10, 6)
+    days = [today - datetime.timedelta(days=1), today]
+    insert(instance.database, [Row("ga4-1", DOMAINS[0], day, "path", "/old", 1, 1, 9, 0, 0, 0) for day in days])
+    instance._time += 1000
+    midnight = at_midnight(today, UTC) + DAY
+    for end, pageviews in ((midnight - HOUR // 2, 9), (midnight - HOUR // 4, 9), (midnight + HOUR // 4, 18)):
+        selection = select(FIRST, end)
+        found, _ = instance.count(selection, Page(1000))
+        pages = found.frames["top-pages"]
+        assert dict(zip(pages.keys, pages.values, strict=True))["/old"] == pageviews
+        rows, _ = count_cached_rows(instance, [query_list("top-pages", "pageviews", Page(1000))], selection)
+        assert {row.key: row.actions for row in rows["top-pages"]}["/old"] == pageviews
+    assert instance.cache.hits == 2
+    assert instance.cache.rows.hits == 2
+    instance.close()
 
 
 def ask(database: Database, stats: Stats, name: str, **given: str) -> Any:

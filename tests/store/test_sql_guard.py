@@ -121,6 +121,7 @@ FROM histogram_values(sessions, domain)
 FROM test_all_types()
 FROM state.segments
 FROM state.open_sessions
+FROM state.imports
 FROM prisme.state.segments
 FROM schema_version
 FROM main.schema_version
@@ -247,6 +248,8 @@ VALUES (1, 2), (3, 4)
 DESCRIBE sessions
 DESCRIBE SELECT 1
 SUMMARIZE outbound_link_clicks
+DESCRIBE imported_figures
+SELECT "day", sum(visitors) FROM main.imported_figures JOIN sessions USING (domain) GROUP BY ALL
 WITH a AS (SELECT 1 AS x), b AS (FROM a) FROM b, a
 WITH sessions AS (SELECT 1 AS a) FROM sessions
 WITH "/etc/passwd" AS (SELECT 1 AS a) FROM "/etc/passwd"

@@ -23,7 +23,7 @@ from prisme.imports.figures.matomo_reports import (
 )
 from prisme.imports.figures.records import TWICE, Collector, Columns, Record
 from prisme.imports.figures.sums import Key, Sums
-from prisme.imports.figures.tables import ZIP, Row, Table, decode_head, list_members, open_tables
+from prisme.imports.figures.tables import Row, Table, decode_head, list_names, open_tables
 from prisme.imports.items import Figure
 from prisme.imports.reading import Format, Reading
 
@@ -44,13 +44,13 @@ _BY_DAY: Final = (
 )
 
 
-def recognise(_: str, head: bytes) -> bool:
+def recognise(name: str, head: bytes) -> bool:
     """Whether this is a report of Matomo, by the names of its API or by English ones, which others have as well.
 
-    A zip is known by the names of methods in those of its files.
+    Folders and zips are known by the names of methods in those of their files.
     """
-    if head.startswith(ZIP):
-        return any(map(_METHOD.search, list_members(head)))
+    if names := list_names(name, head):
+        return any(map(_METHOD.search, names))
     columns = Columns(decode_head(head).partition("\n")[0].replace('"', "").split(","))
     if columns.keys() & _COUNTS:
         return True

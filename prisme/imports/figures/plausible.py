@@ -14,7 +14,7 @@ from prisme.imports import names
 from prisme.imports.figures import values
 from prisme.imports.figures.records import TWICE, Collector, Columns, Record
 from prisme.imports.figures.sums import Counts, Key, Sums
-from prisme.imports.figures.tables import ZIP, Table, decode_head, list_members, open_tables
+from prisme.imports.figures.tables import Table, decode_head, list_names, open_tables
 from prisme.imports.items import Figure
 from prisme.imports.reading import Format, Reading
 from prisme.imports.tally import Tally
@@ -120,12 +120,10 @@ _KINDS: Final = (
 
 def recognise(name: str, head: bytes) -> bool:
     """Whether this is an export of Plausible, or one of its tables."""
-    if head.startswith(ZIP):
-        return any(map(_TABLES.search, list_members(head)))
+    if names_within := list_names(name, head):
+        return any(map(_TABLES.search, names_within))
     columns = Columns(decode_head(head).partition("\n")[0].replace('"', "").split(","))
-    return _find_kind(columns) is not None and (
-        _TABLES.fullmatch(name) is not None or "visit_duration" in columns or "imported_" in name
-    )
+    return _find_kind(columns) is not None and (_TABLES.search(name) is not None or "visit_duration" in columns)
 
 
 def read(files: Sequence[Path], reading: Reading) -> Iterator[Figure]:
@@ -161,7 +159,7 @@ def _read_table(table: Table, columns: Columns, kind: _Kind, site: str, collecto
             continue
         _add(table, kind, record, Key(day, site), counts, collector)
     if "city" in columns:
-        collector.tally.skip("cities: they are numbers of GeoNames, without names")
+        collector.tally.skip("columns of cities, which are numbers without names")
 
 
 def _add(table: Table, kind: _Kind, record: Record, key: Key, counts: Counts, collector: Collector) -> None:

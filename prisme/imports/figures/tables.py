@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 ZIP: Final = b"PK\x03\x04"
+# Of a file in a zip; its name follows, whose length is at 26 (APPNOTE 4.3.7).
+_HEADER_BYTES: Final = 30
 _ENDINGS: Final = (".csv", ".csv.gz", ".csv.bz2", ".csv.zst", ".zip")
 # An export has some ten files for each span of time.
 _MOST_MEMBERS: Final = 10_000
@@ -66,14 +68,18 @@ def decode_head(head: bytes) -> str:
     return head.decode(_find_encoding(head), "replace").removeprefix("\ufeff")
 
 
-def list_members(head: bytes) -> list[str]:
-    """The names of the files at the beginning of a zip, as far as these bytes tell."""
+def list_names(name: str, head: bytes) -> list[str]:
+    """The names of the files in a folder, or at the beginning of a zip as far as these bytes tell; else none."""
+    if not head:
+        with contextlib.suppress(OSError, ValueError):
+            return [each.name for each in Path(name).iterdir()]
     names = []
-    at = 0
-    while (at := head.find(ZIP, at)) >= 0 and len(head) >= at + 30:
-        size = int.from_bytes(head[at + 26 : at + 28], "little")
-        names.append(head[at + 30 : at + 30 + size].decode("utf-8", "replace"))
-        at += 30 + size
+    at = 0 if head.startswith(ZIP) else -1
+    while 0 <= at <= len(head) - _HEADER_BYTES:
+        start = at + _HEADER_BYTES
+        end = start + int.from_bytes(head[at + 26 : at + 28], "little")
+        names.append(head[start:end].decode("utf-8", "replace"))
+        at = head.find(ZIP, end)
     return names
 
 

@@ -17,8 +17,8 @@ from prisme.imports.logs.zones import need_zone
 from prisme.imports.reading import Reading
 
 NO_REQUEST_LINE: Final = "not of the access log"
-# In this order of preference; upper case, `-` and `.` make no difference.
-_KEYS: Final = {
+# In this order of preference; upper case, `-` and `.` make no difference. `docs/import.md` has them.
+KEYS: Final = {
     "time": (
         "msec time_msec startutc time_iso8601 timestamp_iso8601 @timestamp timestamp time time_local ts datetime date "
         "date_time time_date accept_date request_time_iso startlocal start_time local_time t"
@@ -47,7 +47,7 @@ _KEYS: Final = {
         "content_type contenttype mime_type"
     ),
 }
-_ALIASES: Final = {field: names.split() for field, names in _KEYS.items()}
+_ALIASES: Final = {field: names.split() for field, names in KEYS.items()}
 
 
 def recognise(head: bytes) -> bool:

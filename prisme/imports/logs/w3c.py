@@ -7,6 +7,7 @@ tabs between fields, and percent-encodes values, of which some were encoded alre
 import re
 import urllib.parse
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Final
 
 from prisme.base.memo import Memo
@@ -51,19 +52,19 @@ class Columns:
         names = [name.lower() for name in line.removeprefix(_FIELDS).decode("utf-8", "replace").split()]
         self.count = len(names)
         self.local = "time-local" in names and "time" not in names
-        self._places = {
-            field: next((names.index(name) for name in aliases if name in names), -1)
+        known = {
+            field: names.index(found)
             for field, aliases in _ALIASES.items()
+            if (found := next((name for name in aliases if name in names), None))
         }
+        self.agents = "agent" in known
+        self.complete = known.keys() >= {"time", "method", "status"} and bool(known.keys() & {"target", "stem"})
+        self._pick = itemgetter(*(known.get(field, self.count) for field in _ALIASES))
 
-    def __getitem__(self, field: str) -> int:
-        """The place of a field from 0 on, or -1."""
-        return self._places[field]
-
-    @property
-    def complete(self) -> bool:
-        """Whether the fields are enough for a pageview."""
-        return min(self["time"], self["method"], self["status"], max(self["stem"], self["target"])) >= 0
+    def pick(self, values: list[str]) -> list[str]:
+        """The values of all fields, in the order of `_NAMES`, of a line with as many as `count`; empty for `-`."""
+        values.append("")
+        return ["" if value == "-" else value for value in self._pick(values)]
 
 
 def recognise(head: bytes) -> bool:
@@ -73,7 +74,7 @@ def recognise(head: bytes) -> bool:
 
 def has_agents(head: bytes) -> bool:
     """Whether one of the fields is the User-Agent."""
-    return any(columns["agent"] >= 0 for columns in _find_columns(head))
+    return any(columns.agents for columns in _find_columns(head))
 
 
 def make(head: bytes, reading: Reading) -> Callable[[bytes], LogLine | str | None]:
@@ -109,7 +110,7 @@ class W3CParser:
             values = [_unquote(value) for value in _PART.findall(text)]
         if len(values) != columns.count or not columns.complete:
             return None
-        return self._parse_values(values, _decode_percent if tabs else _decode_plus, tabs)
+        return self._parse_values(values, tabs)
 
     def _parse_directive(self, line: bytes) -> str:
         if line.startswith(_FIELDS):
@@ -118,38 +119,28 @@ class W3CParser:
             self._date, self._latest = found[1].decode(), 0
         return COMMENT
 
-    def _parse_values(self, values: list[str], decode: Callable[[str], str], encoded: bool) -> LogLine | str | None:
-        columns = self._columns
-
-        def value(field: str) -> str:
-            place = columns[field]
-            return "" if place < 0 or values[place] == "-" else values[place]
-
-        method, status = value("method"), value("status")
-        target = value("stem") or value("target")
-        if query := value("query"):
+    def _parse_values(self, values: list[str], encoded: bool) -> LogLine | str | None:
+        fields = self._columns.pick(values)
+        date, time, address, forwarded, host, method, target, stem, query, status, referrer, agent, kind = fields
+        target = stem or target
+        if query:
             target = f"{target}?{query}"
         if encoded:
-            target = _ENCODED_TWICE.sub("%", target)
-        content_type = decode(value("type"))
+            if "%25" in target:
+                target = _ENCODED_TWICE.sub("%", target)
+            kind = _decoded[kind]
         number = int(status) if status.isascii() and status.isdigit() else 0
-        if why := pages.why_not(method, number, target, content_type):
+        if why := pages.why_not(method, number, target, kind):
             return why
-        at = self._read_time(value("date"), value("time"))
+        at = self._read_time(date, time)
         if at is None:
             return None
-        referrer = value("referrer")
-        return LogLine(
-            at,
-            choose_address(value("address"), decode(value("forwarded"))),
-            value("host"),
-            method,
-            target,
-            number,
-            _ENCODED_TWICE.sub("%", referrer) if encoded else referrer,
-            decode(value("agent")),
-            content_type,
-        )
+        if encoded:
+            referrer, agent, forwarded = _ENCODED_TWICE.sub("%", referrer), _decoded[agent], _decoded[forwarded]
+        else:
+            agent, forwarded = agent.replace("+", " "), forwarded.replace("+", " ")
+        client = choose_address(address, forwarded)
+        return LogLine(at, client, host, method, target, number, referrer, agent, kind)
 
     def _read_time(self, date: str, time: str) -> int | None:
         """Lines without a date are of the day that a comment names, or of the next ones where the clock goes back."""
@@ -174,12 +165,12 @@ def _read_time(text: str) -> int | None:
     return at + int(fraction[:6].ljust(6, "0")) if fraction.isascii() and fraction.isdigit() else None
 
 
-def _decode_plus(value: str) -> str:
-    return value.replace("+", " ")
-
-
 def _decode_percent(value: str) -> str:
     return urllib.parse.unquote(_ENCODED_TWICE.sub("%", value)) if "%" in value else value
+
+
+# Decoding a User-Agent takes as long as all the rest of a line.
+_decoded: Final = Memo(_decode_percent, 4096, 512)
 
 
 def _unquote(value: str) -> str:

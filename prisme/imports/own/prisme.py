@@ -145,8 +145,11 @@ def _read_figures(database: ForeignFiles, parts: Sequence[Part], tally: Tally) -
     listed = {name: columns.text(name) for name in ("domain", "dimension", "value")}
     counts = {name: columns.number(name, "NULL") for name in _COUNTS}
     query = columns.select({"domain": listed.pop("domain"), "day": 'CAST("day" AS DATE)', **listed, **counts})
-    for row in database.rows(f"{query} ORDER BY ALL"):
-        tally.rows += 1
+    # Several imports may have brought figures of one value: here they become one.
+    sums = ", ".join(f"CAST(sum({name}) AS UBIGINT)" for name in _COUNTS)
+    rows = f'SELECT domain, "day", dimension, "value", {sums}, count(*) FROM ({query}) GROUP BY ALL ORDER BY ALL'  # noqa: S608
+    for *row, count in database.rows(rows):
+        tally.rows += count
         if row[1] is None:
             tally.skip("a figure without a day")
             continue

@@ -28,6 +28,7 @@ def attach(path: Path, reading: Reading, program: str) -> Iterator[ForeignFiles]
 
     Raises InputError where it is none, or is locked by the program.
     """
+    reading.temporary.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=reading.temporary) as folder, ForeignFiles(reading.temporary) as files:
         with path.open("rb") as file:
             found = is_duckdb(file.read(_MAGIC.stop))

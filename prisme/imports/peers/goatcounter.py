@@ -82,7 +82,7 @@ def _find_version(columns: list[str]) -> str:
 
 def _read_row(row: Row, version: str, file: str, reading: Reading) -> Request | None:
     at = read_time(row.get("date"))
-    if at is None:
+    if at is None or at < 0:
         reading.tally.refuse(file, row.number, "no date, or not one of RFC 3339", str(row))
         return None
     if row.get("bot") not in ("", "0"):

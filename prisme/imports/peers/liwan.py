@@ -36,7 +36,7 @@ _COLUMNS: Final = {
 
 
 def recognise(name: str, head: bytes) -> bool:
-    """Whether a file is a database of DuckDB and has Liwan's name, or that of its column, in it."""
+    """Whether a file is a database of DuckDB, and its path or its first bytes say that it is Liwan's."""
     return is_duckdb(head) and ("liwan" in name.lower() or b"visitor_group_id" in head)
 
 
@@ -58,7 +58,7 @@ def _read_files(files: Sequence[Path], reading: Reading) -> Iterator[Request]:
             for row in read_table(database, "events", _COLUMNS, columns, before, size, reading):
                 if not (row["fqdn"] or reading.site):
                     reading.tally.skip(NO_HOST)
-                elif row["created_at"] is not None:
+                elif (row["created_at"] or -1) >= 0:
                     yield _read_row(row, reading.site)
         before += size
         reading.tell(before)
@@ -70,7 +70,7 @@ def _read_row(row: dict[str, Any], site: str) -> Request:
     is_page = row["event"] == _PAGEVIEW
     campaign = urlencode({name: row[name] for name in _UTM if row[name]})
     path = row["path"] or ""
-    url = f"https://{row['fqdn'] or site}{path if path.startswith('/') or not path else f'/{path}'}"
+    url = f"https://{site or row['fqdn']}{path if path.startswith('/') or not path else f'/{path}'}"
     return Request(
         at=row["created_at"],
         url=f"{url}?{campaign}" if campaign and is_page else url,

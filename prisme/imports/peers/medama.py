@@ -71,8 +71,9 @@ _decode_event: Final = msgspec.json.Decoder(_EventRow).decode
 
 
 def recognise(name: str, head: bytes) -> bool:
-    """Whether a file is a database of DuckDB and has Medama's name, or that of its column, in it."""
-    return is_duckdb(head) and ("medama" in name.lower() or name == "analytics.db" or b"is_unique_user" in head)
+    """Whether a file is a database of DuckDB, and its path or its first bytes say that it is Medama's."""
+    is_named = "medama" in name.lower() or Path(name).name == "analytics.db"
+    return is_duckdb(head) and (is_named or b"is_unique_user" in head)
 
 
 def read(files: Sequence[Path], reading: Reading) -> Iterator[Item]:
@@ -99,21 +100,21 @@ def _read_file(path: Path, by_view: Sorter, before: int, reading: Reading) -> No
         columns = find_columns(database, "views")
         require(path, "Medama", "its table of views", columns, _NEEDED)
         for row in read_table(database, "views", _VIEWS, columns, before, size_of(path), reading):
-            by_view.add((text_key(row["bid"] or ""), _VIEW, b""), _encode(_read_view(row)))
+            by_view.add((text_key(row["bid"] or ""), _VIEW, b""), _encode(_read_view(row, reading.site)))
         columns = find_columns(database, "events")
         if not columns.issuperset(_EVENTS):
             return
         for row in read_table(database, "events", _EVENTS, columns, before, 0, reading):
-            batch, host = row["batch_id"] or "", row["group_name"] or ""
+            batch, host = row["batch_id"] or "", reading.site or row["group_name"] or ""
             event = _EventRow(row["date_created"] or 0, batch, host, row["name"] or "", row["value"] or "")
             by_view.add((text_key(row["bid"] or ""), _EVENT, text_key(batch)), _encode(event))
 
 
-def _read_view(row: dict[str, Any]) -> _View:
+def _read_view(row: dict[str, Any], site: str) -> _View:
     campaign = urlencode({name: row[name] for name in _UTM if row[name]})
     # Paths are decoded there.
     path = quote(row["pathname"] or "/", safe="/!$&'()*+,;=:@")
-    url = f"https://{row['hostname']}{path if path.startswith('/') else f'/{path}'}"
+    url = f"https://{site or row['hostname']}{path if path.startswith('/') else f'/{path}'}"
     referrer = f"https://{row['referrer_host']}/" if row["referrer_host"] else ""
     traits = (
         row["hostname"], row["ua_browser"] or "", row["ua_os"] or "", row["ua_device_type"] or "",

@@ -31,7 +31,7 @@ def read(files: Sequence[Path], reading: Reading) -> Iterator[Item]:
     """Requests, then visits in the order of their entry. Raises InputError for files that are none of its tables."""
     tables = [(path, _choose_table(path)) for path in files]
     kinds = {table for _, table in tables}
-    with Joins(reading.temporary, "session" in kinds, "data" in kinds) as joins:
+    with Joins(reading.temporary, reading.tally, "session" in kinds, "data" in kinds) as joins:
         websites: dict[str, str] = {}
         before = 0
         # Websites first: events name them.
@@ -106,5 +106,4 @@ def _take_event(row: Row, joins: Joins, websites: dict[str, str], file: str, rea
     at, event = read
     visit, id_ = umami_rows.find_visit(row), umami_rows.find_event(row)
     seen = umami_rows.read_seen(row)
-    if not joins.add_event(Joined(visit, id_, row.get("session_id"), at, reading.tally.rows, event, seen)):
-        reading.tally.refuse(file, row.number, "the row is too long", str(row))
+    joins.add_event(Joined(visit, id_, row.get("session_id"), at, reading.tally.rows, event, seen))

@@ -3,7 +3,7 @@
 A table that is not there takes no sorting.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -12,9 +12,11 @@ import msgspec
 
 from prisme.imports.peers.sorting import Sorter, number_key, text_key
 from prisme.imports.peers.umami_rows import Event, Seen
+from prisme.imports.tally import Tally
 
-# Of one event: more are no properties of an event.
-_MOST_PROPERTIES: Final = 1000
+# Of the properties of one event: the body of an event that Prisme records is no longer.
+_MOST_CHARACTERS: Final = 65_536
+TOO_LONG: Final = "rows that are too long"
 _TABLE, _EVENT = b"0", b"1"
 
 
@@ -43,7 +45,8 @@ _decode_property: Final = msgspec.json.Decoder(tuple[str, str]).decode
 class Joins:
     """Takes rows in any order, and gives them joined. Close it at the end."""
 
-    def __init__(self, folder: Path, has_sessions: bool, has_properties: bool) -> None:
+    def __init__(self, folder: Path, tally: Tally, has_sessions: bool, has_properties: bool) -> None:
+        self._tally = tally
         self._stack = ExitStack()
         self._by_session = self._stack.enter_context(Sorter(folder)) if has_sessions else None
         self._by_event = self._stack.enter_context(Sorter(folder)) if has_properties else None
@@ -65,18 +68,21 @@ class Joins:
         if self._by_event and event:
             self._by_event.add((text_key(event), _TABLE), _encode((name, value)))
 
-    def add_event(self, one: Joined) -> bool:
-        """Add an event; false if it is too long."""
+    def add_event(self, one: Joined) -> None:
+        """Add an event."""
         if self._by_session:
-            return self._by_session.add((text_key(one.session), _EVENT), _encode(one))
-        return self._add_to_event(one)
+            self._add(self._by_session, (text_key(one.session), _EVENT), one)
+        else:
+            self._add_to_event(one)
 
     def take(self) -> Iterator[Joined]:
         """The events by their visit's id, and by their time; those without a visit come first."""
         if self._by_session:
             self._join_sessions(self._by_session)
+            self._by_session.close()
         if self._by_event:
             self._join_properties(self._by_event)
+            self._by_event.close()
         for row in self._by_visit.take(3):
             yield _decode_joined(row[3])
 
@@ -94,24 +100,29 @@ class Joins:
 
     def _join_properties(self, rows: Sorter) -> None:
         data: dict[str, str] = {}
-        of = b""
+        of, left = b"", _MOST_CHARACTERS
         for event, kind, payload in rows.take(2):
             if event != of:
-                data, of = {}, event
+                data, of, left = {}, event, _MOST_CHARACTERS
             if kind == _TABLE:
                 name, value = _decode_property(payload)
-                if len(data) < _MOST_PROPERTIES:
+                left -= len(name) + len(value)
+                if left >= 0:
                     data[name] = value
             else:
                 one = _decode_joined(payload)
                 one.data = data
                 self._add_to_visit(one)
 
-    def _add_to_event(self, one: Joined) -> bool:
+    def _add_to_event(self, one: Joined) -> None:
         if self._by_event:
-            return self._by_event.add((text_key(one.id), _EVENT), _encode(one))
-        return self._add_to_visit(one)
+            self._add(self._by_event, (text_key(one.id), _EVENT), one)
+        else:
+            self._add_to_visit(one)
 
-    def _add_to_visit(self, one: Joined) -> bool:
-        keys = text_key(one.visit), number_key(one.at), number_key(one.number)
-        return self._by_visit.add(keys, _encode(one))
+    def _add_to_visit(self, one: Joined) -> None:
+        self._add(self._by_visit, (text_key(one.visit), number_key(one.at), number_key(one.number)), one)
+
+    def _add(self, sorter: Sorter, keys: Sequence[bytes], one: Joined) -> None:
+        if not sorter.add(keys, _encode(one)):
+            self._tally.skip(TOO_LONG)

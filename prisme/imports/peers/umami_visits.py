@@ -1,6 +1,7 @@
 """Makes visits of Umami's rows: those of one visit and one host, in the order of time."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ from prisme.imports.ids import visit_id, visitor_id
 from prisme.imports.items import CUSTOM, PAGEVIEW, Item, Request, Visit
 from prisme.imports.items import Row as VisitRow
 from prisme.imports.peers.sorting import Sorter, number_key
-from prisme.imports.peers.umami_joins import Joined
+from prisme.imports.peers.umami_joins import TOO_LONG, Joined
 from prisme.imports.peers.umami_rows import Event
 from prisme.imports.reading import Reading
 from prisme.ingest.pageview import DEFAULT_STATUS, begin_visit
@@ -23,8 +24,10 @@ from prisme.visit.utm import parse_utm
 
 # A visit with more goes on as another one, so that no id takes more than a bounded part of the memory.
 _MOST_ROWS: Final = 10_000
+# Of their paths and properties.
+_MOST_CHARACTERS: Final = 1 << 20
 # Of hosts that one visit was on at once.
-_MOST_HOSTS: Final = 100
+_MOST_HOSTS: Final = 10
 NO_HOST: Final = "rows without a host name: name it with --site"
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -37,7 +40,8 @@ def make_items(events: Iterable[Joined], reading: Reading) -> Iterator[Item]:
         for item in _make_unsorted(events, reading):
             if isinstance(item, Visit):
                 session = item.session
-                by_entry.add((number_key(session.entry), session.uuid.encode()), _encode(item))
+                if not by_entry.add((number_key(session.entry), session.uuid.encode()), _encode(item)):
+                    reading.tally.skip(TOO_LONG, len(item.rows))
             else:
                 yield item
         for row in by_entry.take(2):
@@ -49,7 +53,7 @@ def _make_unsorted(events: Iterable[Joined], reading: Reading) -> Iterator[Reque
     making: dict[str, _Making] = {}
     ids: set[str] = set()
     for one in events:
-        domain = _find_domain(one.seen.host or one.event.website or reading.site)
+        domain = _find_domain(reading.site or one.seen.host or one.event.website)
         if not domain:
             reading.tally.skip(NO_HOST)
             continue
@@ -72,7 +76,7 @@ def _make_unsorted(events: Iterable[Joined], reading: Reading) -> Iterator[Reque
             continue
         if held or len(making) >= _MOST_HOSTS:
             yield making.pop(domain if held else next(iter(making))).finish()
-        making[domain] = _Making(domain, one)
+        making[domain] = _Making(domain, one, held.part + 1 if held else 0)
     yield from (made.finish() for made in making.values())
 
 
@@ -98,26 +102,32 @@ def _make_request(one: Joined, domain: str) -> Request:
 
 
 class _Making:
-    """A visit in the making: its state by our own rules, and its rows."""
+    """A visit in the making: its state by our own rules, and its rows. `part` counts where one is cut."""
 
-    def __init__(self, domain: str, first: Joined) -> None:
+    def __init__(self, domain: str, first: Joined, part: int) -> None:
+        self.part = part
         self._domain = domain
         self._host = uri.parse(f"https://{domain}".encode()).host  # type: ignore[union-attr]
         self._anonymous = visitor_id("umami", first.session)
         event = first.event
         page = self._read_page(event)
-        uuid = visit_id(first.at, "umami", domain, first.visit)
+        uuid = visit_id(first.at, "umami", domain, first.visit, *([str(part)] if part else []))
         visitor = first.seen.distinct or self._anonymous
         source = self._find_source(event) if event.kind == PAGEVIEW else DIRECT
         self._session: Session = begin_visit(
             page, uuid, first.at, visitor, first.seen.find_client(), first.seen.find_location(), DEFAULT_STATUS,
             source, 1 if event.kind == PAGEVIEW else 0,
         )  # fmt: skip
+        self._characters = 0
         self._rows = [self._make_row(first, page)]
 
     def fits(self, one: Joined) -> bool:
         """Whether the visit can go on with an event."""
-        return len(self._rows) < _MOST_ROWS and one.at < self._session.entry + LONGEST
+        return (
+            len(self._rows) < _MOST_ROWS
+            and self._characters < _MOST_CHARACTERS
+            and one.at < self._session.entry + LONGEST
+        )
 
     def add(self, one: Joined) -> None:
         """Go on with the next event."""
@@ -143,6 +153,7 @@ class _Making:
 
     def _make_row(self, one: Joined, page: Page) -> VisitRow:
         visitor = self._session.visitor
+        self._characters += len(page.path) + sum(map(len, one.data.values()))
         if one.event.kind == PAGEVIEW:
             return VisitRow(PAGEVIEW, one.at, page.path, DEFAULT_STATUS, visitor=visitor)
         return VisitRow(CUSTOM, one.at, page.path, 0, one.event.name, _write_properties(one.data), visitor=visitor)
@@ -164,6 +175,7 @@ def _write_properties(data: dict[str, str]) -> str:
     return msgspec.json.encode({name: msgspec.Raw(data[name].encode()) for name in sorted(data)}).decode()
 
 
+@lru_cache(1024)
 def _find_domain(host: str) -> str:
     """A host in normal form, with its port where it has one; empty for none."""
     page = uri.parse(f"https://{host}".encode("utf-8", "replace")) if host else None

@@ -20,7 +20,7 @@ from prisme.web.parsed_request import is_same_origin, is_secure, parse_request
 from prisme.web.request import Request
 from prisme.web.responses import Header, Response
 from prisme.web.routing import Endpoint, Methods
-from prisme.web.uploads.receiving import drain
+from prisme.web.uploads.receiving import Pieces
 from prisme.web.uploads.upload import read_options
 from prisme.web.uploads.uploads import Uploads, format_size
 
@@ -98,11 +98,12 @@ def _upload_endpoint(deps: ImportDeps) -> Endpoint:
         if isinstance(grant, Refusal):
             return error_page(deps.page.templates, request, grant)
         length = int(text) if (text := parsed.content_length).isdigit() and len(text) < 19 else 0
-        why = await deps.uploads.receive(request.receive, parsed.headers.get("content-type", ""), length, grant)
+        pieces = Pieces(request.receive)
+        why = await deps.uploads.receive(pieces, parsed.headers.get("content-type", ""), length, grant)
         root = deps.page.templates.root
         if why is None:
             return put_below(root, see_other(_PATH))
-        await drain(request.receive)
+        await pieces.drain()
         page_request = PageRequest(parsed, {}, request.client, is_secure(request, parsed), grant, request.sender, root)
         values, headers = {"fault": explain_refusal(why)}, [*refusal_headers(request, why), (b"connection", b"close")]
         page = await run_in_pool(

@@ -15,6 +15,7 @@ from prisme.dashboard.words import mark, translate
 from prisme.operations import delete, retain
 from prisme.operations.background import Background, Work
 from prisme.operations.delete import Deleted
+from prisme.store.schema import FIGURES
 from prisme.web.pages.site_rows import site_link
 from prisme.web.pages.templates import see_other
 from prisme.web.pages.viewer import DashboardDeps, Viewer, admin_form, frame_values, viewer_endpoint
@@ -162,6 +163,8 @@ def list_counts(deleted: Deleted) -> list[str]:
         translate("Pageviews: {count}", count=format_exact(rows["pageviews"])),
         translate("Events: {count}", count=format_exact(events)),
     ]
+    if rows[FIGURES]:
+        texts.append(translate("Imported figures: {count}", count=format_exact(rows[FIGURES])))
     if deleted.changed:
         texts.append(translate("Other sessions that lose a part: {count}", count=format_exact(deleted.changed)))
     return texts

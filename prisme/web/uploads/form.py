@@ -1,8 +1,8 @@
 """The body of a form with files (multipart/form-data, RFC 7578), written into a folder as it arrives."""
 
 import re
+from collections import Counter
 from collections.abc import Collection
-from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -44,6 +44,7 @@ class UploadForm:
         self.files: list[UploadedFile] = []
         self._folder = folder
         self._wanted = wanted
+        self._names: Counter[str] = Counter()
         self._parts = 0
         self._is_whole = False
         self._header = [b"", b""]
@@ -115,11 +116,17 @@ class UploadForm:
     def _open_file(self, given: str) -> None:
         if len(self.files) >= MOST_FILES:
             raise InputError("at most {most} files can be uploaded at once", most=MOST_FILES)
-        clean = clean_name(given)
-        names = chain([clean], (f"{number}-{clean}" for number in count(2)))
-        name = next(one for one in names if not (self._folder / one).exists())
+        name = self._choose_name(clean_name(given))
         self._file = (self._folder / name).open("xb", buffering=0)
         self.files.append(UploadedFile(name))
+
+    def _choose_name(self, clean: str) -> str:
+        """A name that no file has yet."""
+        while True:
+            self._names[clean] += 1
+            name = clean if self._names[clean] == 1 else f"{self._names[clean]}-{clean}"
+            if not (self._folder / name).exists():
+                return name
 
     def _take_data(self, data: bytes, start: int, end: int) -> None:
         if self._file is not None:

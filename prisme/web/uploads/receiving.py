@@ -1,8 +1,8 @@
 """Receives the body of an upload: one piece in memory at a time, written in a thread, with limits on size and time."""
 
 import asyncio
+import contextlib
 import errno
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.dashboard.words import explain
+from prisme.runtime.freespace import FreeSpace
 from prisme.web.body import Receive
 from prisme.web.uploads.form import UploadForm
 from prisme.web.worker_pool import WorkerPool
@@ -19,20 +20,49 @@ _PIECE: Final = 1 << 20
 _SILENT_SECONDS: Final = 30.0
 # What a client still sends after a refusal is read for a while: else a browser would not show why.
 _MOST_DRAINED: Final = 256 << 20
-_DRAIN_SECONDS: Final = 5.0
+_DRAIN_SECONDS: Final = 2.0
+
+
+class Pieces:
+    """The pieces of a body, of which the rest can be read in vain."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._has_more = True
+
+    async def next(self) -> tuple[bytes, bool] | Refusal:
+        """The next piece, and whether more follow; a refusal if none comes, or the client has gone."""
+        try:
+            async with asyncio.timeout(_SILENT_SECONDS):
+                message = await self._receive()
+        except TimeoutError:
+            self._has_more = False
+            return refusal.UPLOAD_LATE
+        is_piece = message["type"] == "http.request"
+        self._has_more = is_piece and message["more_body"]
+        return (message["body"], self._has_more) if is_piece else refusal.BODY_CUT
+
+    async def drain(self) -> None:
+        """Read what the client still sends, for a while."""
+        read = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while self._has_more and read < _MOST_DRAINED:
+                    piece = await self.next()
+                    read += 0 if isinstance(piece, Refusal) else len(piece[0])
 
 
 class Receiving:
-    """The receipt of one body. `received` is the number of bytes so far, `room` gives those that may be written.
+    """The receipt of one body. `received` is the number of bytes so far, `limit` of those that there may be.
 
     `stop` ends it, from any thread.
     """
 
-    def __init__(self, receive: Receive, limit: int, room: Callable[[], int]) -> None:
+    def __init__(self, pieces: Pieces, limit: int, disk: FreeSpace) -> None:
         self.received = 0
-        self._receive = receive
+        self._pieces = pieces
         self._limit = limit
-        self._room = room
+        self._disk = disk
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[Any] | None = None
         self._is_stopped = False
@@ -60,44 +90,26 @@ class Receiving:
         self._loop.call_soon_threadsafe(self._stop)
 
     def _stop(self) -> None:
-        self._is_stopped = True
-        if self._task is not None:
+        if self._task is not None and not self._is_stopped:
             self._task.cancel()
+        self._is_stopped = True
 
     async def _receive_all(self, form: UploadForm, pool: WorkerPool) -> Refusal | None:
         piece, has_more = bytearray(), True
         while has_more:
-            try:
-                async with asyncio.timeout(_SILENT_SECONDS):
-                    message = await self._receive()
-            except TimeoutError:
-                return refusal.UPLOAD_LATE
-            if message["type"] != "http.request":
-                return refusal.BODY_CUT
-            has_more = message["more_body"]
-            piece += message["body"]
-            self.received += len(message["body"])
+            came = await self._pieces.next()
+            if isinstance(came, Refusal):
+                return came
+            data, has_more = came
+            piece += data
+            self.received += len(data)
             if self.received > self._limit:
                 return refusal.UPLOAD_TOO_LARGE
             if len(piece) >= _PIECE or not has_more:
-                if not self._room():
+                if not self._disk.room():
                     return refusal.UPLOAD_NO_ROOM
-                data, piece = bytes(piece), bytearray()
-                if (busy := await pool.run(partial(form.write, data))) is not None:
+                whole, piece = bytes(piece), bytearray()
+                if (busy := await pool.run(partial(form.write, whole))) is not None:
                     return busy
         form.finish()
         return None
-
-
-async def drain(receive: Receive) -> None:
-    """Read what a refused client still sends, for a while."""
-    read = 0
-    try:
-        async with asyncio.timeout(_DRAIN_SECONDS):
-            while read < _MOST_DRAINED:
-                message = await receive()
-                if message["type"] != "http.request" or not message["more_body"]:
-                    return
-                read += len(message["body"])
-    except TimeoutError:
-        pass

@@ -16,6 +16,7 @@ from prisme.access import audit
 from prisme.access.grants import Grant
 from prisme.runtime import child
 from prisme.runtime.cancellation import Cancellation
+from prisme.runtime.freespace import FreeSpace
 from prisme.store.control import Control
 from prisme.web.uploads.form import UploadedFile
 from prisme.web.uploads.receiving import Receiving
@@ -35,6 +36,8 @@ _FORMAT: Final = re.compile(r"[a-z][a-z0-9-]*")
 State = Literal["receiving", "reading", "read", "importing", "imported", "removed"]
 Decision = Literal["read", "import", "discard"]
 
+_NEXT: Final[Mapping[Decision, State]] = {"read": "reading", "import": "importing", "discard": "removed"}
+
 
 class Options(msgspec.Struct, frozen=True):
     """How to read the files: empty texts are for what the files say."""
@@ -52,16 +55,13 @@ def read_options(fields: Mapping[str, str]) -> Options:
 
 
 class UploadDeps(msgspec.Struct, frozen=True):
-    """What uploads need. `command` begins the words of the process that imports, `clock` gives Unix seconds.
-
-    `room` is how many bytes may be written before the disk is almost full.
-    """
+    """What uploads need. `command` begins the words of the process that imports, `clock` gives Unix seconds."""
 
     data_dir: Path
     command: Sequence[str]
     control: Control
+    disk: FreeSpace
     clock: Callable[[], int]
-    room: Callable[[], int]
     log: logging.Logger
 
 
@@ -95,18 +95,19 @@ class Upload:
         return self.state not in {"imported", "removed"}
 
     def begin(self, files: list[UploadedFile], options: Options) -> None:
-        """It is received: have it read."""
-        self.files, self.options, self.state = files, options, "reading"
-        self._thread.start()
+        """It is received: have it read, unless it was stopped meanwhile."""
+        with self._lock:
+            if not self._is_discarded:
+                self.files, self.options, self.state = files, options, "reading"
+                self._thread.start()
 
     def decide(self, decision: Decision, options: Options | None = None) -> None:
         """Have it read again, with other options, imported or discarded; nothing, if it does not wait for that."""
         with self._lock:
             if self.state == "read":
                 self.options = options or self.options
-                if decision != "discard" and not self._is_discarded:
-                    self._cancellation = Cancellation()
-                    self.state = "reading" if decision == "read" else "importing"
+                self._cancellation = Cancellation()
+                self.state = _NEXT[decision]
                 self._decisions.put(decision)
             elif decision == "discard" and self.state in {"receiving", "reading"}:
                 self._leave()
@@ -146,9 +147,9 @@ class Upload:
             self._deps.log.exception("an upload failed")
             self.fault = "an error of Prisme itself; the server's log has it"
         finally:
-            self.remove()
             if self.state != "imported":
                 self.state = "removed"
+            self.remove()
 
     def _is_to_go_on(self) -> bool:
         """Do what is decided next."""
@@ -167,17 +168,25 @@ class Upload:
         """A dry run."""
         self.report = None
         self.report, self.fault = self._perform("--dry-run")
-        self.state = "read"
+        self._end_step()
 
     def _import(self) -> bool:
         """Import all; gives whether it came to its end. If not, what is whole is there, and it can be begun again."""
         self._record()
         report, self.fault = self._perform("--yes")
         if report is None:
-            self.state = "read"
+            self._end_step()
             return False
         self.report, self.state = report, "imported"
         return True
+
+    def _end_step(self) -> None:
+        """Let an admin decide what is next."""
+        with self._lock:
+            if not self._is_discarded:
+                self.state = "read"
+            else:
+                self.state, self.fault = "removed", ""
 
     def _perform(self, *more: str) -> tuple[Report | None, str]:
         """The report of a process that imports, or why there is none."""

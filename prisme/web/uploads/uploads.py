@@ -11,9 +11,8 @@ from prisme.base import refusal
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.dashboard.words import explain, translate
-from prisme.web.body import Receive
 from prisme.web.uploads.form import UploadForm
-from prisme.web.uploads.receiving import Receiving
+from prisme.web.uploads.receiving import Pieces, Receiving
 from prisme.web.uploads.upload import OPTIONS, Upload, UploadDeps, read_options
 from prisme.web.worker_pool import WorkerPool
 
@@ -35,9 +34,9 @@ class Uploads:
     @property
     def limit(self) -> int:
         """How many bytes an upload may have now: reading and importing them takes room as well."""
-        return self._deps.room() // 2
+        return self._deps.disk.room() // 2
 
-    async def receive(self, receive: Receive, content_type: str, length: int, by: Grant) -> Refusal | None:
+    async def receive(self, pieces: Pieces, content_type: str, length: int, by: Grant) -> Refusal | None:
         """Receive a body of so many bytes, 0 for unknown, and have it read; in the event loop.
 
         Gives a refusal if it is no such form, or does not come to its end.
@@ -50,7 +49,7 @@ class Uploads:
         if length > limit:
             return _too_large(limit)
         folder = self._make_folder()
-        receiving = Receiving(receive, limit, self._deps.room)
+        receiving = Receiving(pieces, limit, self._deps.disk)
         self.current = upload = Upload(self._deps, folder, by, length, receiving)
         form: UploadForm | None = None
         try:

@@ -93,6 +93,6 @@ def test_recognised_once(name: str) -> None:
     """A header is of one format at most."""
     for header in HEADERS[name]:
         found = [
-            one.name for one in FORMATS if one.recognise("imported_x_20260801_20260831.csv", f"{header}\n".encode())
+            one.name for one in FORMATS if one.recognise("imported_pages_20260801_20260831.csv", f"{header}\n".encode())
         ]
         assert found == [name]

@@ -101,7 +101,7 @@ def test_places(tmp_path: Path) -> None:
         "FR-IDF (FR)": 2,
     }
     assert result.dimensions == {"country", "region"}
-    assert "cities: they are numbers of GeoNames, without names" in result.tally.skipped
+    assert "columns of cities, which are numbers without names" in result.tally.skipped
 
 
 def test_events(tmp_path: Path) -> None:
@@ -296,7 +296,11 @@ def test_site(tmp_path: Path, name: str, hosts: list[str], site: str) -> None:
             read_files(FORMAT, tmp_path, files, "")
 
 
-def test_recognise() -> None:
+def test_recognise(tmp_path: Path) -> None:
+    assert not FORMAT.recognise(str(tmp_path), b"")
+    (tmp_path / "imported_visitors_20260801_20260831.csv").touch()
+    assert FORMAT.recognise(str(tmp_path), b"")
+    assert FORMAT.recognise("/srv/a/pages_20260801_20260831.csv", PAGES.encode())
     archive = make_zip({"imported_visitors_20260801_20260831.csv": VISITORS})
     assert FORMAT.recognise("export.zip", archive)
     assert FORMAT.recognise("imported_visitors_20260801_20260831.csv", VISITORS.encode())

@@ -11,7 +11,7 @@ import pytest
 from zstandard import ZstdCompressor
 
 from prisme.base.errors import InputError
-from prisme.imports.figures.tables import decode_head, list_members, open_tables
+from prisme.imports.figures.tables import decode_head, list_names, open_tables
 from prisme.imports.reading import Reading
 from prisme.imports.tally import Tally
 from tests.imports.figures.reading import make_zip
@@ -64,7 +64,7 @@ def test_zip(tmp_path: Path) -> None:
     told: list[int] = []
     assert read(path, told=told) == {"export.zip/a.csv": ROWS, "export.zip/folder/b.CSV": ROWS}
     assert told == [path.stat().st_size]
-    assert list_members(path.read_bytes()[:200])[:2] == ["a.csv", "folder/b.CSV"]
+    assert list_names("export.zip", path.read_bytes()[:250])[:2] == ["a.csv", "folder/b.CSV"]
 
 
 def test_folder(tmp_path: Path) -> None:
@@ -150,4 +150,13 @@ def test_heads() -> None:
     assert decode_head(b"\xef\xbb\xbfdate,a") == "date,a"
     assert decode_head(b"\xff\xfed\x00a\x00") == "da"
     assert decode_head(b"") == ""
-    assert list_members(b"PK\x03\x04") == []
+
+
+def test_names(tmp_path: Path) -> None:
+    """Of the files in a folder, or in as much of a zip as there is."""
+    (tmp_path / "a.csv").touch()
+    assert list_names(str(tmp_path), b"") == ["a.csv"]
+    assert list_names(str(tmp_path / "a.csv"), b"") == list_names(str(tmp_path / "b.csv"), b"") == []
+    assert list_names("a.csv", b"date,visitors") == []
+    assert list_names("a.zip", b"PK\x03\x04") == []
+    assert list_names("a.zip", make_zip({"a.csv": ""})) == ["a.csv"]

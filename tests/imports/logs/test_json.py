@@ -1,6 +1,7 @@
 """Logs of JSON: lines of real servers, and those that they write in other settings."""
 
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -14,6 +15,7 @@ from prisme.imports.logs.line import LogLine
 from prisme.imports.logs.parsers import Parse, find_format
 from prisme.imports.reading import Reading
 from prisme.imports.tally import Tally
+from tests.checkout import ROOT
 
 DATA: Final = Path(__file__).parent.parent / "data" / "logs"
 FROM: Final = "https://example.org/from?a=1"
@@ -268,6 +270,16 @@ def test_bad_lines(line: bytes, expected: str | None) -> None:
     """Where a text is expected of a page, it is the target."""
     found = parser(json_lines, json.dumps(NGINX).encode())(line)
     assert (found.target if isinstance(found, LogLine) else found) == expected
+
+
+def test_docs() -> None:
+    """The page of imports has all keys, in their order."""
+    documents = [ROOT / "docs" / "import.md", *(ROOT / "docs" / "import-parts").glob("*.md")]
+    text = "".join(page.read_text() for page in documents if page.exists())
+    table = text.partition("| field | keys;")[2].partition("\n\n")[0]
+    rows = [re.findall("`([^`]*)`", row) for row in table.splitlines()[2:]]
+    found = [[key.lower().replace("-", "_") for key in row] for row in rows]
+    assert found == [names.split() for names in json_lines.KEYS.values()]
 
 
 def test_no_zone() -> None:

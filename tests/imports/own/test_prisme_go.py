@@ -4,9 +4,8 @@ import bz2
 import gzip
 import json
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import duckdb
 import pytest
@@ -16,170 +15,31 @@ from hypothesis import strategies as st
 
 from prisme.base.errors import InputError
 from prisme.base.events import Client, Session, Utm
-from prisme.imports.items import Row, Visit
+from prisme.imports.items import Visit
 from prisme.imports.own.prisme_go import FORMAT, recognise
+from prisme.imports.reading import Reading
 from prisme.imports.tally import Tally
 from tests.faults.load import LONG
-from tests.imports.own.exports import read, visits_of
-
-SECOND: Final = 1_000_000
-# 2026-11-28 17:01:48.123 (UTC)
-ENTRY: Final = 1_795_885_308_123_000
-FIRST, SECOND_ID, THIRD = (
-    f"{ENTRY // 1000 + number:012x}"[:8] + "-" + f"{ENTRY // 1000 + number:012x}"[8:] + "-7abc-8def-0123456789ab"
-    for number in range(3)
+from tests.imports.own.dumps import (
+    BYTES,
+    COMPRESSIONS,
+    ENTRY,
+    FIRST,
+    NATIVE,
+    SECOND,
+    SECOND_ID,
+    TABLES,
+    THIRD,
+    TURNED,
+    VISITS,
+    Rows,
+    as_json,
+    event,
+    session,
+    write_json,
+    write_parquet,
 )
-Rows = dict[str, list[dict[str, Any]]]
-
-
-def session(uuid: str, version: int = 1, sign: int = 1, **values: Any) -> dict[str, Any]:
-    return {
-        "domain": "example.com",
-        "entry_path": "/",
-        "exit_timestamp": "2026-11-28 17:02:10",
-        "exit_path": "/b/c",
-        "visitor_id": "prisme_AB",
-        "session_uuid": uuid,
-        "operating_system": "Mac OS X",
-        "browser_family": "Firefox",
-        "device": "Mac",
-        "referrer_domain": "www.example.org",
-        "country_code": "FR",
-        "utm_source": "news",
-        "utm_medium": "mail",
-        "utm_campaign": "é/\N{SNOWMAN}",
-        "utm_term": "",
-        "utm_content": "",
-        "exit_status": 404,
-        "version": version,
-        "sign": sign,
-        **values,
-    }
-
-
-def event(uuid: str, time: str, **values: Any) -> dict[str, Any]:
-    common = {"timestamp": f"2026-11-28 {time}", "domain": "example.com", "path": "/", "visitor_id": "prisme_AB"}
-    return {**common, "session_uuid": uuid, **values}
-
-
-TABLES: Final[Rows] = {
-    "sessions": [
-        session(FIRST, 1, exit_path="/", exit_timestamp="2026-11-28 17:01:48", exit_status=200),
-        # The cancelling row of the embedded engine: its status and its version are swapped.
-        session(FIRST, 200, -1, exit_status=1, exit_timestamp="2026-11-28 17:01:48"),
-        session(FIRST, 2),
-        # Of this one, no pageview is there.
-        session(SECOND_ID, 3, domain="shop.example.com:81", referrer_domain="shop.example.com", exit_path="/x"),
-    ],
-    "pageviews": [
-        event(FIRST, "17:02:10", path="/b/c", status=404),
-        event(FIRST, "17:01:48", status=200),
-    ],
-    "events_custom": [
-        event(
-            FIRST,
-            "17:02:11",
-            domain="",
-            name="buy \N{SNOWMAN}",
-            keys=['a"b', "price", "none", "price", "bad"],
-            values=['"x\\u00e9\\/"', "1.50", "[1, {}]", "1.500", "not JSON"],
-        ),
-        event(SECOND_ID, "17:01:50", domain="", path="", name="empty", keys=[], values=[]),
-    ],
-    "outbound_link_clicks": [event(FIRST, "17:02:12", link="https://example.org/?a=b", visitor_id="anon_Z")],
-    "file_downloads": [event(FIRST, "17:02:13", url="https://example.com/a.zip")],
-}
-VISITS: Final = [
-    Visit(
-        Session(
-            FIRST, "example.com", ENTRY, "/", ENTRY // SECOND * SECOND + 25 * SECOND, "/b/c", 404, "prisme_AB",
-            Client("macOS", "Firefox", "Mac", "desktop"), "FR", "www.example.org",
-            Utm("news", "mail", "é/\N{SNOWMAN}"), 2, 3,
-        ),
-        [
-            Row("pageview", ENTRY, "/", 200),
-            Row("pageview", ENTRY // SECOND * SECOND + 22 * SECOND, "/b/c", 404),
-            Row(
-                "custom", ENTRY // SECOND * SECOND + 23 * SECOND, "/", 0, "buy \N{SNOWMAN}",
-                '{"a\\"b":"x\\u00e9\\/","none":[1, {}],"price":1.500,"bad":"not JSON"}',
-            ),
-            Row(
-                "outbound", ENTRY // SECOND * SECOND + 24 * SECOND, "/",
-                url="https://example.org/?a=b", visitor="anon_Z",
-            ),
-            Row("download", ENTRY // SECOND * SECOND + 25 * SECOND, "/", url="https://example.com/a.zip"),
-        ],
-    ),
-    Visit(
-        Session(
-            SECOND_ID, "shop.example.com:81", ENTRY + 1000, "/", ENTRY // SECOND * SECOND + 22 * SECOND, "/x", 404,
-            "prisme_AB", Client("macOS", "Firefox", "Mac", "desktop"), "FR", "direct",
-            Utm("news", "mail", "é/\N{SNOWMAN}"), 3, 1,
-        ),
-        [Row("custom", ENTRY // SECOND * SECOND + 2 * SECOND, "/", 0, "empty", "{}")],
-    ),
-]  # fmt: skip
-
-
-def as_json(rows: list[dict[str, Any]], are_texts: bool = False) -> bytes:
-    """JSONEachRow, in which ClickHouse escapes slashes, and writes numbers as texts where it is told to."""
-    if are_texts:
-        rows = [{name: str(one) if isinstance(one, int) else one for name, one in row.items()} for row in rows]
-    return b"".join(json.dumps(row, ensure_ascii=False).replace("/", "\\/").encode() + b"\n" for row in rows)
-
-
-COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
-    "": bytes,
-    ".gz": gzip.compress,
-    ".zst": zstandard.compress,
-}
-# How a column may come in a Parquet file: SQL by its name.
-NATIVE: dict[str, str] = {
-    "timestamp": 'CAST("timestamp" AS TIMESTAMPTZ)',
-    "exit_timestamp": "CAST(exit_timestamp AS TIMESTAMP_S)",
-    "session_uuid": "CAST(session_uuid AS UUID)",
-    "exit_status": "CAST(exit_status AS USMALLINT)",
-    "status": "CAST(status AS USMALLINT)",
-    "version": "CAST(version AS USMALLINT)",
-    "sign": "CAST(sign AS TINYINT)",
-}
-# As older versions write them: times as numbers, UUIDs and texts as bytes.
-BYTES: dict[str, str] = {
-    "timestamp": 'CAST(epoch(CAST("timestamp" AS TIMESTAMP)) AS UINTEGER)',
-    "exit_timestamp": "CAST(epoch(CAST(exit_timestamp AS TIMESTAMP)) AS UINTEGER)",
-    "session_uuid": "unhex(replace(session_uuid, '-', ''))",
-    "path": "encode(path)",
-    "name": "encode(name)",
-    "utm_campaign": "encode(utm_campaign)",
-    "keys": "list_transform(keys, lambda x: encode(x))",
-    "values": "list_transform(values, lambda x: encode(x))",
-}
-TURNED: dict[str, str] = {
-    "session_uuid": "unhex(array_to_string(list_concat("
-    "list_reverse(regexp_extract_all(replace(session_uuid, '-', '')[:16], '..')), "
-    "list_reverse(regexp_extract_all(replace(session_uuid, '-', '')[17:], '..'))), ''))",
-}
-
-
-def write_parquet(path: Path, rows: list[dict[str, Any]], types: dict[str, str]) -> None:
-    lines = path.parent.parent / "lines.json"
-    lines.write_bytes(as_json(rows))
-    replaced = ", ".join(f'{types[name]} AS "{name}"' for name in rows[0] if name in types)
-    columns = {name: "VARCHAR[]" if name in ("keys", "values") else "VARCHAR" for name in rows[0]}
-    source = f"read_json('{lines}', format = 'newline_delimited', columns = {columns})"
-    what = f"* REPLACE ({replaced})" if replaced else "*"
-    target = str(path).replace("'", "''")
-    duckdb.execute(f"COPY (SELECT {what} FROM {source}) TO '{target}' (FORMAT parquet)")
-    lines.unlink()
-
-
-def write_json(folder: Path, tables: Rows) -> list[Path]:
-    folder.mkdir(exist_ok=True)
-    paths = []
-    for number, rows in enumerate(tables.values()):
-        paths.append(folder / f"dump-{number}")
-        paths[-1].write_bytes(as_json(rows))
-    return paths
+from tests.imports.own.exports import read, visits_of
 
 
 @pytest.mark.parametrize("suffix", COMPRESSIONS)
@@ -382,3 +242,23 @@ def test_recognised(table: str) -> None:
     assert not recognise("any", b"[]\n3\n\xff")
     assert recognise("dump.parquet", b"PAR1")
     assert not recognise("2026-11.parquet", b"PAR1"), "of an export of our own"
+
+
+@pytest.mark.skipif(not LONG, reason="takes a minute: PRISME_TEST_LONG=1")
+def test_files_larger_than_the_memory(tmp_path: Path) -> None:
+    """In no order, 300 bytes a row: sorting them takes more than DuckDB has."""
+    duckdb.execute(
+        f"""COPY (
+            SELECT
+                '2026-11-28 17:01:48' AS "timestamp", 'example.com' AS domain, concat('/', repeat('x', 100), n) AS path,
+                'prisme_AB' AS visitor_id, 200 AS status,
+                format('{{:08x}}-{{:04x}}-7000-8000-000000000000', id >> 16, id & 65535) AS session_uuid
+            FROM (SELECT n, {ENTRY // 1000} + hash(n // 3) % 10_000_000 AS id FROM range(900_000) AS made(n))
+            ORDER BY hash(n)
+        ) TO '{tmp_path}/large.json' (FORMAT json)"""
+    )
+    tally, rows = Tally(), 0
+    for item in FORMAT.read([tmp_path / "large.json"], Reading(tally, tmp_path)):
+        assert isinstance(item, Visit)
+        rows += len(item.rows)
+    assert (rows, tally.rows, tally.bad) == (900_000, 900_000, 0)

@@ -35,7 +35,6 @@ def read_all(form: Format, files: Sequence[Path], site: str = "") -> tuple[list[
         assert not head or form.recognise(path.name, head)
     tally = Tally()
     temporary = files[0].parent / "temporary"
-    temporary.mkdir(exist_ok=True)
     items = list(form.read(files, Reading(tally, temporary, site)))
-    assert list(temporary.iterdir()) == []
+    assert not temporary.exists() or list(temporary.iterdir()) == []
     return items, tally

@@ -193,3 +193,10 @@ def test_other_headers(tmp_path: Path, header: str, why: str) -> None:
 @pytest.mark.parametrize("head", [b"", b"\0\0\0\0", b"x,y\n1,2\n", b"Path,Session\n", b'"', b"\xff\xfe2Path,Session"])
 def test_other_files_are_not_recognised(head: bytes) -> None:
     assert not FORMAT.recognise("export.csv", head)
+
+
+def test_requests_come_in_the_order_of_time(tmp_path: Path) -> None:
+    text = f"2Path,Session,Referrer,Date\n/2,{SESSION},,2026-11-27T11:00:02Z\n/1,{SESSION},,2026-11-27T11:00:01Z\n"
+    older = write(tmp_path, "older.csv", f"2Path,Session,Referrer,Date\n/0,{SESSION},,2026-11-27T11:00:00Z\n")
+    items, _ = read_all(FORMAT, [write(tmp_path, "export.csv", text), older], "www.example.com")
+    assert [item.url[-1] for item in items if isinstance(item, Request)] == ["0", "1", "2"]

@@ -108,6 +108,11 @@ def test_rows_without_a_host_are_of_the_site_that_is_named(tmp_path: Path, site:
     assert sum(tally.skipped.values()) == 4 - expected
 
 
+def test_the_option_counts_all_as_one_site(tmp_path: Path) -> None:
+    items, _ = read(make(tmp_path / "liwan-events.duckdb"), "b.example.com")
+    assert {item.url.split("/")[2] for item in items if isinstance(item, Request)} == {"b.example.com"}
+
+
 def test_an_empty_table_has_nothing(tmp_path: Path) -> None:
     assert read(make(tmp_path / "liwan-events.duckdb", rows=()))[0] == []
 
@@ -121,7 +126,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "head", "expected"),
     [
-        ("liwan-events.duckdb", b"12345678DUCK", True), ("x.db", b"12345678DUCK..visitor_group_id", True),
+        ("/srv/liwan-events.duckdb", b"12345678DUCK", True), ("x.db", b"12345678DUCK..visitor_group_id", True),
         ("x.db", b"12345678DUCK", False), ("liwan-events.duckdb", b"", False),
     ],
 )  # fmt: skip

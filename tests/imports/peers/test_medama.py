@@ -110,6 +110,11 @@ def test_views_and_events(tmp_path: Path) -> None:
     assert (tally.rows, tally.bad, tally.skipped) == (9, 0, {})
 
 
+def test_the_option_counts_all_as_one_site(tmp_path: Path) -> None:
+    items, _ = read_all(FORMAT, [make(tmp_path / "analytics.db", ROWS, PROPERTIES)], "b.example.com")
+    assert {item.url.split("/")[2] for item in items if isinstance(item, Request)} == {"b.example.com"}
+
+
 @pytest.mark.parametrize("end", [end for end in COMPRESS if end])
 def test_compressed(tmp_path: Path, end: str) -> None:
     plain = make(tmp_path / "analytics.db", ROWS, PROPERTIES)
@@ -170,7 +175,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "head", "expected"),
     [
-        ("analytics.db", b"12345678DUCK", True), ("my-medama.duckdb", b"12345678DUCK", True),
+        ("/srv/x/analytics.db", b"12345678DUCK", True), ("my-medama.duckdb", b"12345678DUCK", True),
         ("x.db", b"12345678DUCK...is_unique_user", True), ("x.db", b"12345678DUCK", False),
         ("analytics.db", b"", False),
         ("analytics.db", b"SQLite format 3\0", False),

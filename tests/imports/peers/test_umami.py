@@ -139,9 +139,10 @@ def dump(folder: Path, hosts: tuple[str, str] = ("", "")) -> list[Path]:
 @pytest.mark.parametrize(
     ("hosts", "site", "domain"),
     [
-        (("www.example.com:8443", "a.example.com"), "b.example.com", "www.example.com:8443"),
-        (("", "A.example.com"), "b.example.com", "a.example.com"),
-        (("", ""), "b.example.com", "example.com"),
+        (("www.example.com:8443", "a.example.com"), "", "www.example.com:8443"),
+        (("", "A.example.com"), "", "a.example.com"),
+        (("", ""), "", "example.com"),
+        (("www.example.com", "a.example.com"), "b.example.com", "b.example.com"),
     ],
 )
 def test_tables_of_postgres(tmp_path: Path, hosts: tuple[str, str], site: str, domain: str) -> None:
@@ -293,3 +294,23 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("head", [b"", b"\0", b"a,b\n", b"PK\x03\x04imported_visitors.csv pages.csv", b'{"a":1}'])
 def test_other_files_are_not_recognised(head: bytes) -> None:
     assert not FORMAT.recognise("website_event.csv", head)
+
+
+def test_visits_are_bounded(tmp_path: Path) -> None:
+    rows = [f"{S1},{V1},e{number},www.example.com,/{number},,,1,,2026-03-29 00:00:00" for number in range(10_001)]
+    items, _ = read([write(tmp_path, "website_event.csv", "\n".join([EVENTS, *rows]))])
+    assert sorted(item.session.pageviews for item in items if isinstance(item, Visit)) == [1, 10_000]
+    assert len({item.session.uuid for item in items if isinstance(item, Visit)}) == 2
+
+
+def test_properties_are_bounded(tmp_path: Path) -> None:
+    event = f"{S1},{V1},{E1},www.example.com,/,,,2,go,2026-03-29 00:00:00"
+    data = [f"{E1},{name},{name * 40_000},,,1" for name in ("a", "b")]
+    header = "event_id,data_key,string_value,number_value,date_value,data_type"
+    files = [
+        write(tmp_path, "website_event.csv", f"{EVENTS}\n{event}\n"),
+        write(tmp_path, "event_data.csv", "\n".join([header, *data])),
+    ]
+    items, _ = read(files)
+    assert isinstance(items[0], Visit)
+    assert items[0].rows[0].properties == f'{{"a":"{"a" * 40_000}"}}'
