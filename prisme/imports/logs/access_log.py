@@ -51,7 +51,8 @@ def recognise(_name: str, head: bytes) -> bool:
 def read(files: Sequence[Path], reading: Reading) -> Iterator[Request]:
     """The pageviews in all files, in the order of time. Raises InputError, at the start, where an option is missing."""
     logs = [log for path in order_files(files, reading.tally) if (log := look(path, reading))]
-    done = dict.fromkeys(files, 0)
+    # Copies and empty files are done at once.
+    done = {path: path.stat().st_size for path in files} | {log.path: 0 for log in logs}
 
     def read_lines(log: Log) -> Iterator[LogLine]:
         return reorder(_read_lines(log, reading, done))

@@ -188,9 +188,10 @@ def test_files_are_merged_by_time(tmp_path: Path) -> None:
 
 
 def test_bytes_that_are_done_are_told(tmp_path: Path) -> None:
-    paths = [tmp_path / "a.log", tmp_path / "b.log"]
-    for path in paths:
-        path.write_bytes(b"".join(make_line(second, f"/{path.stem}") for second in range(10_000)))
+    paths = [tmp_path / name for name in ("a.log", "b.log", "copy.log", "empty.log")]
+    for path, start in zip(paths, (0, 1, 1, None), strict=True):
+        lines = range(start, 10_000) if start is not None else range(0)
+        path.write_bytes(b"".join(map(make_line, lines)))
     told: list[int] = []
     read(paths, make_reading(SITE)._replace(tell=told.append))
     assert told == sorted(told)
