@@ -15,6 +15,8 @@ from prisme.base.events import Client
 from prisme.imports.items import Request
 from prisme.imports.logs.access_log import FORMAT, NO_HOST
 from prisme.imports.reading import Reading
+from prisme.imports.tally import Tally
+from tests.imports.log_lines import text
 from tests.imports.logs.reading import make_reading
 from tests.imports.logs.sent import DATA, FIREFOX, FROM, SENT, SITE
 
@@ -217,3 +219,15 @@ def test_the_repeated_hour_of_a_log_without_a_zone(tmp_path: Path) -> None:
 def test_numbers_of_sent_requests_come_over() -> None:
     requests = read(DATA / "nginx-combined.log")
     assert {request.url for request in requests} >= {f"https://{SITE}{SENT[number].target}" for number in (1, 2, 3, 4)}
+
+
+def test_one_file_that_is_no_log_spoils_no_others(tmp_path: Path) -> None:
+    (tmp_path / "access.log").write_text(text(range(4)))
+    (tmp_path / "access.log.note").write_text("a note\n")
+    (tmp_path / "access.log.1.gz").write_bytes(b"\x1f\x8bno gzip")
+    tally = Tally()
+    files = sorted(tmp_path.iterdir())
+    assert len(list(FORMAT.read(files, Reading(tally, tmp_path, "example.com")))) == 4
+    assert sorted(line.file for line in tally.bad_lines) == ["access.log.1.gz", "access.log.note"]
+    with pytest.raises(InputError, match="is not an access log|damaged"):
+        list(FORMAT.read(files[1:], Reading(Tally(), tmp_path, "example.com")))
