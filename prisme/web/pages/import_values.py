@@ -1,5 +1,6 @@
 """What the page of imports shows of an upload and of what was read: short texts for its template."""
 
+import time
 from datetime import datetime
 from typing import Any, Final
 
@@ -7,7 +8,7 @@ import msgspec
 
 from prisme.dashboard.dates import format_date
 from prisme.dashboard.display import decode_host
-from prisme.dashboard.number_format import format_exact
+from prisme.dashboard.number_format import format_duration, format_exact
 from prisme.dashboard.words import mark, mark_count, translate, translate_count
 from prisme.web.uploads.report import Report
 from prisme.web.uploads.upload import Upload
@@ -111,15 +112,18 @@ def _list_sites(sites: dict[str, int]) -> str:
 
 
 def _describe_step(upload: Upload) -> Step | None:
-    who = upload.by.account
-    files = translate_count(_FILES, len(upload.files))
+    who, files = upload.by.account, translate_count(_FILES, len(upload.files))
+    size = format_size(sum(file.size for file in upload.files))
+    lasted = format_duration(time.monotonic() - upload.since)
     match upload.state:
         case "receiving":
-            received, size = upload.receiving.received, upload.size
-            share = 100 * received // size if size else None
+            received = upload.receiving.received
+            share = 100 * received // upload.size if upload.size else None
             return Step(translate("{who} uploads files: {size} so far.", who=who, size=format_size(received)), share)
         case "reading":
-            return Step(translate("Reading {files}. Nothing is imported yet.", files=files))
+            text = mark("Reading {files} ({size}), for {time} so far. Nothing is imported yet.")
         case "importing":
-            return Step(translate("Importing {files}.", files=files))
-    return None
+            text = mark("Importing {files} ({size}), for {time} so far.")
+        case _:
+            return None
+    return Step(translate(text, files=files, size=size, time=lasted))
