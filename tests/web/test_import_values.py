@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from prisme.imports.formats import NAMES
-from prisme.web.pages.import_values import AUTO, FORMATS, format_days, list_names, name_format
-from prisme.web.uploads.report import read_report
+from prisme.imports.tally import NOT_REGISTERED
+from prisme.web.pages.import_values import AUTO, FORMATS, format_days, list_advice, list_names, name_format
+from prisme.web.uploads.report import Report, read_report
 from prisme.web.uploads.upload import Options, read_options
 from prisme.web.uploads.uploads import format_size
 
@@ -37,7 +38,8 @@ def test_days() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "shown"), [(0, "0.0 MB"), (1_250_000, "1.2 MB"), (999_900_000, "999.9 MB"), (1_500_000_000, "1.5 GB")]
+    ("size", "shown"),
+    [(0, "0.0 kB"), (500, "0.5 kB"), (1_250_000, "1.2 MB"), (999_900_000, "999.9 MB"), (1_500_000_000, "1.5 GB")],
 )
 def test_sizes(size: int, shown: str) -> None:
     assert format_size(size) == shown
@@ -72,3 +74,26 @@ def test_options_of_a_form(fields: dict[str, str], options: Options) -> None:
 def test_reports(output: bytes, rows: int | None) -> None:
     found = read_report(output)
     assert (found and found.rows) == rows
+
+
+@pytest.mark.parametrize(
+    ("first", "days", "is_told"),
+    [
+        (None, 30, False),
+        (datetime(2026, 1, 1, tzinfo=UTC), 0, False),
+        (datetime(2026, 1, 1, tzinfo=UTC), 30, True),
+        (datetime(2026, 2, 1, tzinfo=UTC), 30, False),
+    ],
+)
+def test_what_is_too_old_to_be_kept(first: datetime | None, days: int, is_told: bool) -> None:
+    now = datetime(2026, 2, 15, tzinfo=UTC)
+    assert list_advice(Report(first=first), days, now) == (
+        ["Sessions that began more than 30 days ago are deleted again within a day, as the option retention_days says."]
+        if is_told
+        else []
+    )
+
+
+def test_sites_that_are_missing() -> None:
+    (advice,) = list_advice(Report(skipped={NOT_REGISTERED: 3}), 0, datetime(2026, 2, 15, tzinfo=UTC))
+    assert "add them on the page of sites" in advice
