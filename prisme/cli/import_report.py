@@ -65,7 +65,7 @@ def make_report(name: str, done: "Imported | None", pipeline: "Pipeline", tally:
         overlap_days=done.overlap_days if done else 0,
         skipped=dict(tally.skipped.most_common()),
         bad=tally.bad,
-        bad_lines=tally.bad_lines if done else [],  # they have addresses, which are not stored
+        bad_lines=tally.bad_lines,
     )
 
 

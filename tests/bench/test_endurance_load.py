@@ -5,11 +5,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import msgspec
 import pytest
 
-from bench.endurance import flood, memory, pulse, sessions, tail, upkeep
+from bench.endurance import access_log, flood, imports, memory, pulse, sessions, tail, upkeep
 from bench.result import percentile
+from bench.server import SITE
+from prisme.cli.main import main
 from tests.bench.outcomes import REPORT, by_name, make_round
 from tests.faults.load import LONG
 from tests.requirements import need
@@ -208,3 +211,40 @@ def test_upkeep_targets() -> None:
     assert by_name(outcome, "backup: room").met
     assert not by_name(outcome, "delete: room").met
     assert by_name(outcome, "the file after it all").ratio == 0.3
+
+
+# ----- imports
+
+
+def test_the_log_has_as_many_pageviews_as_its_writer_says(tmp_path: Path) -> None:
+    written = access_log.write(tmp_path / "a.log", 20_000)
+    assert written.lines == 20_000
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    words = ["import", "access-log", str(tmp_path / "a.log"), "--site", SITE, "--yes", "--quiet"]
+    assert main([*words, "--data-dir", str(folder)]) == 0
+    with duckdb.connect(str(folder / "prisme.duckdb")) as tables:
+        assert tables.execute("SELECT count(*) FROM pageviews").fetchall() == [(written.pageviews,)]
+    assert 5000 < written.pageviews < 7000
+    access_log.write(tmp_path / "b.log", 20_000)
+    assert (tmp_path / "a.log").read_bytes() == (tmp_path / "b.log").read_bytes()
+
+
+@slow
+def test_imports() -> None:
+    outcome = imports.run(imports.QUICK, lambda _: None)
+    assert outcome.failures == []
+    assert by_name(outcome, "peak memory of the command").met
+
+
+def test_import_targets() -> None:
+    ours, theirs = imports.Import(10.0, 500, 120.0, 310.0), imports.Import(35.0, 900, 60.0, 400.0)
+    written = access_log.Written(1000, 500)
+    outcome = imports.conclude(written, 1_000_000, ours, theirs)
+    assert outcome.failures == []
+    assert by_name(outcome, "time until all is stored").met
+    assert by_name(outcome, "peak memory of the command").met
+    assert not by_name(outcome, "peak memory of the server").met
+    alone = imports.conclude(written, 1_000_000, ours, None)
+    assert by_name(alone, "time until all is stored").most is None
+    assert len(imports.conclude(access_log.Written(1000, 501), 1, ours, None).failures) == 1

@@ -50,8 +50,9 @@ def recognise(_name: str, head: bytes) -> bool:
 
 def read(files: Sequence[Path], reading: Reading) -> Iterator[Request]:
     """The pageviews in all files, in the order of time. Raises InputError, at the start, where an option is missing."""
-    logs = [log for path in order_files(files, reading.tally) if (log := look(path, reading))]
-    done = dict.fromkeys(files, 0)
+    logs = _look_at_all(order_files(files, reading.tally), reading)
+    # Copies and empty files are done at once.
+    done = {path: path.stat().st_size for path in files} | {log.path: 0 for log in logs}
 
     def read_lines(log: Log) -> Iterator[LogLine]:
         return reorder(_read_lines(log, reading, done))
@@ -65,14 +66,37 @@ def read(files: Sequence[Path], reading: Reading) -> Iterator[Request]:
     reading.tell(sum(done.values()))
 
 
+class NoLogError(InputError):
+    """A file is no log, or none that can be read."""
+
+
+def _look_at_all(files: Sequence[Path], reading: Reading) -> list[Log]:
+    """Those that are not empty. What is no log counts as a bad line beside others; raises InputError if all are none."""
+    logs: list[Log] = []
+    failures: list[NoLogError] = []
+    for path in files:
+        try:
+            if log := look(path, reading):
+                logs.append(log)
+        except NoLogError as error:
+            failures.append(error)
+            reading.tally.refuse(path.name, 1, str(error), "")
+    if failures and not logs:
+        raise failures[0]
+    return logs
+
+
 def look(path: Path, reading: Reading) -> Log | None:
-    """What is known of a file by its first lines; None for one without any."""
-    head = read_start(path)
+    """What is known of a file by its first lines; None for one without any. Raises InputError and NoLogError."""
+    try:
+        head = read_start(path)
+    except InputError as error:
+        raise NoLogError(f"{path.name}: {error}") from error
     if not head.strip(b"\0\r\n "):
         return None
     found = find_format(head)
     if found is None:
-        raise InputError(f"{path.name} is not an access log of a known format")
+        raise NoLogError(f"{path.name} is not an access log of a known format")
     parse = found.make(head, reading)
     lines = [line for line in map(parse, head.splitlines()) if isinstance(line, LogLine)]
     if not reading.site and sum(bool(_host_of(line)) for line in lines) * 2 < len(lines):

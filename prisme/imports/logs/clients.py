@@ -3,7 +3,6 @@
 import re
 from typing import Final
 
-from prisme.base.memo import Memo
 from prisme.visit import address
 
 IP: Final = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%\w+)?")
@@ -16,15 +15,8 @@ def choose_address(peer: str, forwarded: str = "") -> str:
     the value of X-Forwarded-For. Others could have written anything there.
     """
     found = address.parse(peer)
-    if forwarded and _privates[peer]:
+    if forwarded and address.is_private(found.text):
         behind = address.forwarded(forwarded, 1)
         if behind is not None and behind.version:
             return behind.text
     return found.text if found.version else ""
-
-
-def _is_private(peer: str) -> bool:
-    return address.is_private(address.parse(peer).text)
-
-
-_privates: Final = Memo(_is_private, 4096, 64)

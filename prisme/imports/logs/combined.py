@@ -56,6 +56,8 @@ class Parser:
     def __init__(self, layout: Layout, clock: LocalClock | None) -> None:
         self._layout = layout
         self._clock = clock
+        # Most of a log is the same requests, of few clients at a time. With the parser, both are forgotten.
+        self._requests = Memo(_read_request, 8192, 512)
         self._whos = Memo(self._read_who, 8192, 256)
         self._escape = b"#" if layout.dialect is Dialect.HASH else b"\\"
         # Where quotes are not escaped, their number says nothing.
@@ -71,7 +73,7 @@ class Parser:
             return self._parse_any(line)
         before, request, numbers = parts[:3]
         status = _STATUSES.get(numbers[:5])
-        target, why = _requests[request]
+        target, why = self._requests[request]
         if status is None or not target or not before.endswith(b"] "):
             return self._parse_any(line)
         if why := (why == pages.METHOD and why) or pages.why_no_status(status) or why:
@@ -162,7 +164,3 @@ def _read_request(request: bytes) -> tuple[str, str | None]:
     if not version.startswith("HTTP/") or not _METHOD.fullmatch(method):
         return "", None
     return target, pages.why_not(method, 200, target)
-
-
-# The same requests are most of a log.
-_requests: Final = Memo(_read_request, 8192, 512)

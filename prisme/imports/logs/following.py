@@ -38,11 +38,12 @@ def follow_log(files: Sequence[Path], reading: Reading, stop: Callable[[], bool]
 
 
 def _read(log: Log, reading: Reading, stop: Callable[[], bool]) -> Iterator[LogLine | None]:
-    stored = time.monotonic()
-    for number, line in enumerate(follow(log.path, True, stop), start=1):
-        if line is None:
-            if time.monotonic() >= stored + _EVERY:
-                stored = time.monotonic()
-                yield None
-        elif line.strip(b"\0 ") and (found := parse_line(log, line, number, reading.tally)) is not None:
-            yield found
+    stored, number = time.monotonic(), 0
+    for line in follow(log.path, True, stop):
+        if line is not None:
+            number += 1
+            if line and (found := parse_line(log, line, number, reading.tally)) is not None:
+                yield found
+        elif time.monotonic() >= stored + _EVERY:
+            stored = time.monotonic()
+            yield None

@@ -15,6 +15,8 @@ from prisme.base.events import Client
 from prisme.imports.items import Request
 from prisme.imports.logs.access_log import FORMAT, NO_HOST
 from prisme.imports.reading import Reading
+from prisme.imports.tally import Tally
+from tests.imports.log_lines import text
 from tests.imports.logs.reading import make_reading
 from tests.imports.logs.sent import DATA, FIREFOX, FROM, SENT, SITE
 
@@ -188,9 +190,10 @@ def test_files_are_merged_by_time(tmp_path: Path) -> None:
 
 
 def test_bytes_that_are_done_are_told(tmp_path: Path) -> None:
-    paths = [tmp_path / "a.log", tmp_path / "b.log"]
-    for path in paths:
-        path.write_bytes(b"".join(make_line(second, f"/{path.stem}") for second in range(10_000)))
+    paths = [tmp_path / name for name in ("a.log", "b.log", "copy.log", "empty.log")]
+    for path, start in zip(paths, (0, 1, 1, None), strict=True):
+        lines = range(start, 10_000) if start is not None else range(0)
+        path.write_bytes(b"".join(map(make_line, lines)))
     told: list[int] = []
     read(paths, make_reading(SITE)._replace(tell=told.append))
     assert told == sorted(told)
@@ -216,3 +219,15 @@ def test_the_repeated_hour_of_a_log_without_a_zone(tmp_path: Path) -> None:
 def test_numbers_of_sent_requests_come_over() -> None:
     requests = read(DATA / "nginx-combined.log")
     assert {request.url for request in requests} >= {f"https://{SITE}{SENT[number].target}" for number in (1, 2, 3, 4)}
+
+
+def test_one_file_that_is_no_log_spoils_no_others(tmp_path: Path) -> None:
+    (tmp_path / "access.log").write_text(text(range(4)))
+    (tmp_path / "access.log.note").write_text("a note\n")
+    (tmp_path / "access.log.1.gz").write_bytes(b"\x1f\x8bno gzip")
+    tally = Tally()
+    files = sorted(tmp_path.iterdir())
+    assert len(list(FORMAT.read(files, Reading(tally, tmp_path, "example.com")))) == 4
+    assert sorted(line.file for line in tally.bad_lines) == ["access.log.1.gz", "access.log.note"]
+    with pytest.raises(InputError, match="is not an access log|damaged"):
+        list(FORMAT.read(files[1:], Reading(Tally(), tmp_path, "example.com")))

@@ -219,3 +219,15 @@ def test_a_log_without_a_zone_asks_for_it(log: str) -> None:
     assert found is not None
     with pytest.raises(InputError, match="--time-zone"):
         found.make(text, make_reading())
+
+
+def test_the_repeated_hour_without_a_zone_is_that_with_one() -> None:
+    """HAProxy and nginx in Paris, as the clock was set back: each request was sent to both."""
+    without, with_zone = (
+        [line.at for line in parse_text((DATA / f"{server}-autumn.log").read_bytes(), ZoneInfo("Europe/Paris"))
+         if isinstance(line, LogLine)]
+        for server in ("haproxy", "nginx")
+    )  # fmt: skip
+    assert len(without) == len(with_zone) == 18
+    assert all(abs(one - other) < 2e6 for one, other in zip(without, with_zone, strict=True))
+    assert with_zone[-1] - with_zone[0] == 3604e6
