@@ -192,7 +192,9 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
             **query_api.routes(queries),
             **sql_page.routes(SqlDeps(PageDeps(templates, sql_pool, identifier), deps.queries, source)),
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
-            **imports.routes(ImportDeps(waiting_page, uploads, ImportList(deps.background), deps.sites.list)),
+            **imports.routes(
+                ImportDeps(waiting_page, uploads, ImportList(deps.background), deps.sites.list, config.retention_days)
+            ),
             **login.routes(LoginDeps(access_page, authenticator, passwords, browsers)),
             **public.routes(access_page),
             **badge.routes(

@@ -84,7 +84,7 @@ def test_what_is_under_way_can_be_stopped(page: Page, server: LiveServer) -> Non
     choose(page, WAITS.format("yes"))
     send(page)
     page.get_by_role("button", name="Import", exact=True).click()
-    page.get_by_text("Importing 1 file.").wait_for()
+    page.get_by_text("Importing 1 file (").wait_for()
     page.get_by_role("button", name="Cancel").click()
     page.get_by_text("The import stopped: it was cancelled.").wait_for()
 
@@ -197,5 +197,5 @@ def test_axe_finds_nothing_in_any_state(scripted: Page, tmp_path: Path) -> None:
     scripted.get_by_text("Read the files in another way").click()
     check()
     scripted.get_by_role("button", name="Import", exact=True).click()
-    scripted.get_by_text("Importing 1 file.").wait_for()
+    scripted.get_by_text("Importing 1 file (").wait_for()
     check()

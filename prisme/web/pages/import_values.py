@@ -1,14 +1,16 @@
 """What the page of imports shows of an upload and of what was read: short texts for its template."""
 
-from datetime import datetime
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
 from prisme.dashboard.dates import format_date
 from prisme.dashboard.display import decode_host
-from prisme.dashboard.number_format import format_exact
+from prisme.dashboard.number_format import format_duration, format_exact
 from prisme.dashboard.words import mark, mark_count, translate, translate_count
+from prisme.imports.tally import NOT_REGISTERED
 from prisme.web.uploads.report import Report
 from prisme.web.uploads.upload import Upload
 from prisme.web.uploads.uploads import format_size
@@ -41,7 +43,7 @@ class Step(msgspec.Struct, frozen=True):
     share: int | None = None
 
 
-def upload_values(upload: Upload | None) -> dict[str, Any]:
+def upload_values(upload: Upload | None, retention_days: int) -> dict[str, Any]:
     """The values of the latest upload; `is_open` is whether another one can begin."""
     if upload is None:
         return {"upload": None, "is_open": True, "step": None, "report": None, "upload_fault": ""}
@@ -52,6 +54,7 @@ def upload_values(upload: Upload | None) -> dict[str, Any]:
         "report": upload.report,
         "files": list_names([file.name for file in upload.files]),
         "counts": [] if upload.report is None else list_counts(upload.report),
+        "advice": [] if upload.report is None else list_advice(upload.report, retention_days, datetime.now(UTC)),
         "read_as": "" if upload.report is None else name_format(upload.report.format or upload.options.format),
         "upload_fault": upload.fault,
     }
@@ -93,6 +96,21 @@ def list_counts(report: Report) -> list[tuple[str, str]]:
     return found
 
 
+def list_advice(report: Report, retention_days: int, now: datetime) -> list[str]:
+    """What an admin should know before the import; days are 0 where everything is kept."""
+    advice = []
+    if NOT_REGISTERED in report.skipped:
+        text = mark("Some sites are not registered: add them on the page of sites, or name one; then read again.")
+        advice.append(translate(text))
+    if retention_days and report.first is not None and report.first < now - timedelta(days=retention_days):
+        text = mark(
+            "Sessions that began more than {days} days ago are deleted again within a day, "
+            "as the option retention_days says."
+        )
+        advice.append(translate(text, days=retention_days))
+    return advice
+
+
 def format_days(first: datetime | None, last: datetime | None) -> str:
     """The first and the last day; empty without any."""
     days = [format_date(moment) for moment in (first, last) if moment is not None]
@@ -111,15 +129,18 @@ def _list_sites(sites: dict[str, int]) -> str:
 
 
 def _describe_step(upload: Upload) -> Step | None:
-    who = upload.by.account
-    files = translate_count(_FILES, len(upload.files))
+    who, files = upload.by.account, translate_count(_FILES, len(upload.files))
+    size = format_size(sum(file.size for file in upload.files))
+    lasted = format_duration(time.monotonic() - upload.since)
     match upload.state:
         case "receiving":
-            received, size = upload.receiving.received, upload.size
-            share = 100 * received // size if size else None
+            received = upload.receiving.received
+            share = 100 * received // upload.size if upload.size else None
             return Step(translate("{who} uploads files: {size} so far.", who=who, size=format_size(received)), share)
         case "reading":
-            return Step(translate("Reading {files}. Nothing is imported yet.", files=files))
+            text = mark("Reading {files} ({size}), for {time} so far. Nothing is imported yet.")
         case "importing":
-            return Step(translate("Importing {files}.", files=files))
-    return None
+            text = mark("Importing {files} ({size}), for {time} so far.")
+        case _:
+            return None
+    return Step(translate(text, files=files, size=size, time=lasted))

@@ -30,12 +30,13 @@ _UPLOAD: Final = f"{_PATH}/upload"
 
 
 class ImportDeps(msgspec.Struct, frozen=True):
-    """What the page needs; `page` has threads that may wait."""
+    """What the page needs; `page` has threads that may wait. `retention_days` is the option."""
 
     page: PageDeps
     uploads: Uploads
     imports: ImportList
     sites: SiteList
+    retention_days: int
 
 
 def routes(deps: ImportDeps) -> dict[str, Methods]:
@@ -129,7 +130,7 @@ def _show(
         "sites": [site.name for site in deps.sites.list() if not site.is_wildcard],
         "limit": deps.uploads.limit,
         "limit_text": format_size(deps.uploads.limit),
-        **upload_values(upload),
+        **upload_values(upload, deps.retention_days),
         **undo_values(deps.imports.latest),
         **_list_values(deps, request.root, upload is not None and upload.state == "importing"),
     }

@@ -6,6 +6,7 @@ import queue
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -70,10 +71,12 @@ class Upload:
 
     `report` is of the latest reading or import that came to an end, `fault` why the latest did not. It is `read`, with
     or without a fault, until an admin decides; in the end it is `imported` or `removed`, and its files are gone.
+    `since` is when what is under way began (monotonic, seconds).
     """
 
     def __init__(self, deps: UploadDeps, folder: Path, by: Grant, size: int, receiving: Receiving) -> None:
         self.state: State = "receiving"
+        self.since = time.monotonic()
         self.by = by
         self.size = size  # bytes of the body, 0 if it is unknown
         self.receiving = receiving
@@ -98,7 +101,7 @@ class Upload:
         """It is received: have it read, unless it was stopped meanwhile."""
         with self._lock:
             if not self._is_discarded:
-                self.files, self.options, self.state = files, options, "reading"
+                self.files, self.options, self.state, self.since = files, options, "reading", time.monotonic()
                 self._thread.start()
 
     def decide(self, decision: Decision, options: Options | None = None) -> None:
@@ -107,7 +110,7 @@ class Upload:
             if self.state == "read":
                 self.options = options or self.options
                 self._cancellation = Cancellation()
-                self.state = _NEXT[decision]
+                self.state, self.since = _NEXT[decision], time.monotonic()
                 self._decisions.put(decision)
             elif decision == "discard" and self.state in {"receiving", "reading"}:
                 self._leave()

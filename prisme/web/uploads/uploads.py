@@ -97,5 +97,7 @@ def _too_large(limit: int) -> Refusal:
 
 
 def format_size(count: int) -> str:
-    """`12.3 MB`, `4.5 GB`, of bytes."""
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+    """`0.5 kB`, `12.3 MB`, `4.5 GB`, of bytes."""
+    if count < 1e6:
+        return f"{count / 1e3:.1f} kB"
+    return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:,.1f} GB"
