@@ -9,7 +9,7 @@ from prisme.base.events import Session
 from prisme.imports.items import Figure, Row, Visit
 
 # Storing one takes a fraction of a second, in which events wait in the journal.
-_MOST_BYTES: Final = 8 << 20
+_MOST_BYTES: Final = 4 << 20
 _MOST_FIGURES: Final = 50_000
 
 

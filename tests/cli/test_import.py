@@ -198,20 +198,20 @@ def command(live: LiveServer, *words: object) -> list[str]:
 
 def test_a_person_is_asked_and_sees_a_bar(server: LiveServer, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
-    log.write_text(text(range(60_000)))
+    log.write_text(text(range(30_000)))
     terminal = Terminal(command(server, "access-log", log, "--site", SITE), {})
     terminal.read_until(r"rows, [\d,]+ a second", 60)
-    terminal.read_until(r"new: 30,000 visits, 60,000 pageviews", 60)
+    terminal.read_until(r"new: 15,000 visits, 30,000 pageviews", 60)
     terminal.read_until(r"Import this\? \[y/N\]")
     os.write(terminal._screen, b"y\n")
     terminal.read_until("its name is access-log-1", 60)
     assert terminal.process.wait(30) == 0
-    assert server.rows("SELECT count(*) FROM sessions") == [(30_000,)]
+    assert server.rows("SELECT count(*) FROM sessions") == [(15_000,)]
 
 
 def test_ctrl_c_keeps_what_is_whole_and_goes_on(server: LiveServer, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
-    log.write_text(text(range(200_000)))
+    log.write_text(text(range(100_000)))
     words = command(server, "access-log", log, "--site", SITE, "--yes", "--json")
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
     wait_until(lambda: server.rows("SELECT count(*) > 0 FROM sessions") == [(True,)], "the first chunk", 60)
@@ -220,12 +220,12 @@ def test_ctrl_c_keeps_what_is_whole_and_goes_on(server: LiveServer, tmp_path: Pa
     assert process.returncode == 130
     assert b"what was stored stays" in errors
     ((some,),) = server.rows("SELECT count(*) FROM sessions")
-    assert 0 < some < 100_000
+    assert 0 < some < 50_000
     done = subprocess.run(words, capture_output=True, cwd=ROOT, timeout=120, check=True)
     told = json.loads(done.stdout)
-    assert (told["name"], told["visits"], told["already_there"]) == ("access-log-1", 100_000 - some, some)
+    assert (told["name"], told["visits"], told["already_there"]) == ("access-log-1", 50_000 - some, some)
     assert server.rows("SELECT count(*), sum(pageviews), (SELECT count(*) FROM pageviews) FROM sessions") == [
-        (100_000, 200_000, 200_000)
+        (50_000, 100_000, 100_000)
     ]
 
 

@@ -71,10 +71,11 @@ def make_rows(noise: random.Random, days: int = 50) -> list[Row]:
 
 
 def insert(database: Database, rows: Iterable[Row]) -> None:
-    """Insert them as an import does, which is a load."""
+    """Insert them as an import does, which is a load: of days that begin and end at other times in other zones."""
     rows = list(rows)
     first, last = (pick(row.day for row in rows) for pick in (min, max))
-    database.load_log.begin(at_midnight(first, datetime.UTC), at_midnight(last, datetime.UTC) + DAY)
+    lowest, highest = at_midnight(first, datetime.UTC) - DAY, at_midnight(last, datetime.UTC) + 2 * DAY
+    database.load_log.begin(lowest, highest, {row.domain for row in rows}, is_bounded=True)
     with database.cursor() as cursor:
         cursor.executemany(f"INSERT INTO imported_figures VALUES ({', '.join('?' * len(Row._fields))})", rows)
     database.load_log.end()

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -164,7 +165,6 @@ def test_what_is_cached_equals_what_is_counted_anew(
             instance.load(segment)
             if noise.random() < 0.7:
                 insert(instance.database, some)
-                instance._time += 1000  # a load that changed old rows is no reason to cache less
             latest = max(map(when, segment))
             for end in (latest + 1, latest + noise.randrange(1, 3 * HOUR), latest + noise.randrange(DAY, 3 * DAY)):
                 page = Page(noise.randrange(1, 12), noise.randrange(4))
@@ -193,6 +193,28 @@ def test_a_day_is_added_once_it_is_over(tmp_path: Path, monkeypatch: pytest.Monk
         assert {row.key: row.actions for row in rows["top-pages"]}["/old"] == pageviews
     assert instance.cache.hits == 2
     assert instance.cache.rows.hits == 2
+    instance.close()
+
+
+@pytest.mark.parametrize("zone", ["Etc/GMT+12", "America/New_York", "UTC", "Pacific/Kiritimati"])
+def test_an_import_changes_what_is_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    instance, here = Instance(tmp_path, monkeypatch), ZoneInfo(zone)
+    today = datetime.date(2026, 10, 6)
+    start, end = at_midnight(today, here), at_midnight(today + datetime.timedelta(days=2), here)
+    instance.load([line for line in LINES if when(line) < end])
+    instance._time += 1000
+
+    def count(start: int, end: int) -> float:
+        selection = select(start, end, "day", None, here)
+        rows, _ = count_cached_rows(instance, [query_list("top-pages", "pageviews", Page(1000))], selection)
+        return instance.count(selection, Page(1000))[0].series["pageviews"].total + len(rows["top-pages"])
+
+    # The first one ends within a day, whose end comes after the cut.
+    spans = [(start - 3 * DAY, start + 20 * HOUR), (start, end), (start, start + DAY)]
+    before = [count(*span) for span in spans]
+    insert(instance.database, [Row("ga4-1", DOMAINS[0], today, "path", "/old", 1, 1, 9, 0, 0, 0)])
+    assert [count(*span) for span in spans[1:]] == [value + 1 for value in before[1:]]
+    count(start - 3 * DAY, start + DAY + 1)  # which compares with what is counted anew
     instance.close()
 
 

@@ -71,7 +71,7 @@ class NoLogError(InputError):
 
 
 def _look_at_all(files: Sequence[Path], reading: Reading) -> list[Log]:
-    """Those that are not empty. What is no log counts as a bad line beside others; raises InputError if all are none."""
+    """The logs that are not empty. A file that is none counts as a bad line. Raises InputError if all are none."""
     logs: list[Log] = []
     failures: list[NoLogError] = []
     for path in files:

@@ -229,5 +229,5 @@ def test_one_file_that_is_no_log_spoils_no_others(tmp_path: Path) -> None:
     files = sorted(tmp_path.iterdir())
     assert len(list(FORMAT.read(files, Reading(tally, tmp_path, "example.com")))) == 4
     assert sorted(line.file for line in tally.bad_lines) == ["access.log.1.gz", "access.log.note"]
-    with pytest.raises(InputError, match="is not an access log|damaged"):
+    with pytest.raises(InputError, match=r"is not an access log|damaged"):
         list(FORMAT.read(files[1:], Reading(Tally(), tmp_path, "example.com")))
