@@ -100,7 +100,7 @@ def test_files_are_read_again_in_another_way(server: LiveServer, ada: httpx.Clie
 def test_files_that_cannot_be_read(server: LiveServer, ada: httpx.Client) -> None:
     upload(ada, ("a.csv", {"fault": "a.csv is <odd>"}))
     page = wait_for(ada, "The files cannot be read")
-    assert "A.csv is <odd>" in page
+    assert "a.csv is <odd>" in page
     assert "What would be imported" not in page
     assert 'value="import"' not in ada.get(PAGE).text
     do(ada, "discard")
@@ -111,13 +111,13 @@ def test_files_that_cannot_be_read(server: LiveServer, ada: httpx.Client) -> Non
 def test_a_fault_names_files_without_folders(server: LiveServer, ada: httpx.Client) -> None:
     upload(ada, ("a.csv", {"fault": "{file} is odd"}))
     page = wait_for(ada, "The files cannot be read")
-    assert "A.csv is odd" in page
+    assert "a.csv is odd" in page
     assert "upload-" not in page
 
 
 def test_a_defect_of_the_command_is_told_without_details(ada: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
     upload(ada, ("a.csv", b"no JSON"))
-    assert "An error of Prisme itself" in wait_for(ada, "The files cannot be read")
+    assert "an error of Prisme itself" in wait_for(ada, "The files cannot be read")
     assert "JSONDecodeError" in caplog.text
 
 
