@@ -184,6 +184,8 @@ class _Import:
 
         def show(done: int) -> None:
             nonlocal next_at
+            if self._operator.is_cancelled.is_set():
+                raise InputError("cancelled")
             now = time.monotonic()
             if now >= next_at:
                 next_at = now + _TELL_SECONDS

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -44,6 +45,8 @@ class Operator:
     def __init__(self, config: "Config", shows_progress: bool = True) -> None:
         self._config = config
         self._shows_progress = shows_progress
+        # Set by Ctrl-C, for whoever makes an upload: the operation waits for it.
+        self.is_cancelled = threading.Event()
 
     def run(
         self,
@@ -89,7 +92,8 @@ class Operator:
         log = logging.getLogger("prisme")
         job = Job(tell=tell, send=lambda data: (receive(data), None)[1], received=lambda: iter(upload))
         try:
-            done = _run_in_thread(lambda: perform_offline(self._config, name, arguments, job, log), job)
+            work = functools.partial(perform_offline, self._config, name, arguments, job, log)
+            done = _run_in_thread(work, job, self.is_cancelled)
             return msgspec.to_builtins(done)
         except CancelledError:
             raise KeyboardInterrupt from None
@@ -97,7 +101,7 @@ class Operator:
             raise InputError(str(error)) from error
 
 
-def _run_in_thread(work: Callable[[], Result], job: "Job") -> Result:
+def _run_in_thread(work: Callable[[], Result], job: "Job", is_cancelled: threading.Event) -> Result:
     """The result of `work`, which Ctrl-C cancels: DuckDB does not notice it in the main thread."""
     results: list[Result] = []
     errors: list[BaseException] = []
@@ -113,8 +117,10 @@ def _run_in_thread(work: Callable[[], Result], job: "Job") -> Result:
     try:
         thread.join()
     except KeyboardInterrupt:
+        is_cancelled.set()
         job.cancellation.cancel()
         thread.join()
+        errors.clear()  # or DuckDB would complain, at the end of the process, of what their frames hold
         raise
     if errors:
         raise errors[0]

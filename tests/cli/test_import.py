@@ -250,3 +250,18 @@ def test_a_log_is_followed(server: LiveServer, tmp_path: Path, number: signal.Si
     assert server.rows("SELECT count(*), sum(pageviews), (SELECT count(*) FROM pageviews) FROM sessions") == [
         (55, 110, 110)
     ]
+
+
+def test_ctrl_c_without_a_server_does_not_wait_for_the_end(tmp_path: Path) -> None:
+    """No chunk is ready for long where nothing of a log counts."""
+    log, folder = tmp_path / "access.log", tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    log.write_bytes((line(1, "/site.css") + "\n").encode() * 3_000_000)
+    words = [sys.executable, "-m", "prisme", "import", "access-log", str(log), "--site", SITE, "--yes"]
+    process = subprocess.Popen([*words, "--data-dir", str(folder)], stderr=subprocess.PIPE, cwd=ROOT)
+    wait_until(lambda: any((folder / "tmp").glob("import-*")), "it to read", 60)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == b"\nprisme: what was stored stays; the same command goes on\n\nprisme: cancelled\n"
+    assert list((folder / "tmp").iterdir()) == []
