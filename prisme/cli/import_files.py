@@ -22,10 +22,10 @@ from prisme.cli.import_report import Report, make_report, print_report
 from prisme.cli.operate import Operator, UsageError, add_folder, confirm, run_command
 from prisme.cli.parser import Parser
 from prisme.cli.progress import progress_bar
-from prisme.cli.scratch import scratch_folder
 from prisme.runtime import local_socket
 from prisme.runtime.local_socket import Progress
 from prisme.runtime.priority import renice
+from prisme.runtime.scratch import scratch_folder
 from prisme.stats.zones import list_zones, open_zone
 from prisme.visit.origins import OriginError, parse_entry
 
