@@ -1,9 +1,11 @@
 """Visits and figures as they are sent to the database, in chunks of NDJSON (`store/import_visits.sql` reads them)."""
 
+import datetime
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from prisme.base.events import Session
 from prisme.imports.items import Figure, Row, Visit
@@ -58,22 +60,28 @@ class VisitChunk:
 
 
 class FigureChunk:
-    """Collects figures."""
+    """Collects figures; of two for the same value of a day, the latter counts."""
 
     def __init__(self) -> None:
-        self._figures: list[Figure] = []
+        self._figures: dict[tuple[str, datetime.date, str, str], Figure] = {}
+        self._characters = 0
 
     def add(self, figure: Figure) -> None:
-        """Add a figure."""
-        self._figures.append(figure)
+        """Add a figure, with U+FFFD for what no encoding of Unicode has."""
+        value = figure.value.encode("utf-8", "replace").decode() if figure.value else ""
+        if value != figure.value:
+            figure = replace(figure, value=value)
+        self._figures[figure.domain, figure.day, figure.dimension, value] = figure
+        self._characters += len(value)
 
     @property
     def is_full(self) -> bool:
         """Whether it is time to `take` it."""
-        return len(self._figures) >= _MOST_FIGURES
+        return len(self._figures) >= _MOST_FIGURES or self._characters >= _MOST_BYTES
 
     def take(self) -> bytes:
         """What was added, which is forgotten; empty if that is nothing."""
-        chunk = _encode(self._figures) if self._figures else b""
+        chunk = _encode(list(self._figures.values())) if self._figures else b""
         self._figures.clear()
+        self._characters = 0
         return chunk
