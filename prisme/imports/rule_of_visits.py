@@ -42,6 +42,7 @@ _ROW_BYTES: Final = 150
 _MOST_ALIKE: Final = 65_536
 # Of a day; those who came first are forgotten beyond that, and get another id with their next visit.
 _MOST_VISITORS: Final = 131_072
+_MOST_DAYS: Final = 2
 _DAY: Final = 24 * 3600 * 1_000_000  # microseconds
 # Logs of servers that note when a request began are out of order by the longest request.
 _LATE: Final = 120 * 1_000_000
@@ -92,8 +93,8 @@ class RuleOfVisits:
         self._open: OrderedDict[int, list[_Open]] = OrderedDict()
         self._count = 0
         self._weight = 0
-        # By day, of the latest two days.
-        self._visitors: dict[int, dict[int, str]] = {}
+        # By day, of the two days that lines were of last.
+        self._visitors: OrderedDict[int, dict[int, str]] = OrderedDict()
         self._latest = 0
         # How many visits began alike at one moment, by a hash of how and when.
         self._alike: OrderedDict[int, int] = OrderedDict()
@@ -259,8 +260,9 @@ class RuleOfVisits:
         known = self._visitors.get(day)
         if known is None:
             known = self._visitors[day] = {}
-            for old in [one for one in self._visitors if one < self._latest // _DAY - 1]:
-                del self._visitors[old]
+            if len(self._visitors) > _MOST_DAYS:
+                self._visitors.popitem(last=False)
+        self._visitors.move_to_end(day)
         visitor = known.get(client)
         if visitor is None:
             if len(known) >= _MOST_VISITORS:

@@ -220,10 +220,16 @@ def test_lines_of_other_moments_in_between_make_no_two_visits_alike() -> None:
 
 
 def test_a_line_that_comes_hours_late_is_another_visit() -> None:
-    first, second = read([view(300), view(0, "/early"), view(301, "/b"), view(10, "/early2")])
+    first, second = read([view(300), view(0, "/early"), view(10, "/early2"), view(301, "/b")])
     assert [row.path for row in first.rows] == ["/early", "/early2"]
     assert (first.session.entry, first.session.exit) == (NOON, NOON + 10 * MINUTE)
     assert [row.path for row in second.rows] == ["/", "/b"]
+
+
+def test_days_in_the_wrong_order_have_as_many_visitors() -> None:
+    days = [[view(day * 1440 + hour * 60) for hour in range(0, 8, 2)] for day in range(4)]
+    visits = read([one for day in reversed(days) for one in day])
+    assert len({visit.session.visitor for visit in visits}) == 4
 
 
 def test_no_row_is_before_its_visit() -> None:
