@@ -34,7 +34,10 @@ _MOST_DAYS: Final = 100_000
 _DAY: Final = 24 * 3600 * 1_000_000  # microseconds
 _EPOCH: Final = datetime.date(1970, 1, 1)
 _FIRST_LINES: Final = 8
-_ADDRESS: Final = re.compile(rb"\d+\.\d+\.\d+\.\d+|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}")
+# Also as the end of an IPv6 address, and with dashes, as in the names that providers give to addresses. Times, too.
+_ADDRESS: Final = re.compile(
+    rb"(?:[0-9a-fA-F]{0,4}:){0,7}\d{1,3}(?:[.-]\d{1,3}){3}|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}"
+)
 IN_FUTURE: Final = "it is in the future"
 
 
