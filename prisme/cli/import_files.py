@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from prisme.base.domains import is_wildcard
 from prisme.base.errors import InputError
 from prisme.cli import imports
 from prisme.cli.access import system_user
@@ -236,6 +237,8 @@ def _read_site(text: str) -> str:
     """The host, normalised. Raises InputError."""
     if not text:
         return ""
+    if is_wildcard(text.strip()):
+        raise InputError(f"--site: {text!r} is many sites: name one host, such as www{text.strip()[1:]}")
     try:
         return parse_entry(text)
     except OriginError as error:

@@ -37,6 +37,8 @@ FROM (
 )
 """
 _BOUNDS: Final = "SELECT epoch_us(min(entry_timestamp)), epoch_us(max(exit_timestamp)) FROM fresh"
+# Rows may be before the entry of their visit.
+_EARLIEST: Final = 'SELECT min("row"."at") FROM line JOIN fresh USING ("of")'
 _DOMAINS: Final = "SELECT DISTINCT domain FROM fresh LIMIT ?"
 _FIGURE_COUNTS: Final = """
 SELECT
@@ -278,6 +280,8 @@ def _find_bounds(cursor: duckdb.DuckDBPyConnection, merged: Merged, *, are_days:
     first, last = merged.first or 0, merged.last or 0
     if are_days:
         first, last = first - _DAY, last + 2 * _DAY
+    elif earliest := cursor.execute(_EARLIEST).fetchall()[0][0]:
+        first = min(first, earliest)
     return Changed(first, last, None if is_any else domains)
 
 
