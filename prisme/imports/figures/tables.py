@@ -117,6 +117,8 @@ def _open_members(path: Path, file: BinaryIO, reading: Reading, done: int) -> It
             if not name.lower().endswith(".csv") or name.startswith("."):
                 continue
             full = f"{path.name}/{member.filename}"
+            if not 0 <= member.header_offset < path.stat().st_size:
+                raise InputError(f"{full}: the archive is damaged: it says that this file is outside of it")
             with _explaining(full), archive.open(member) as stream:
                 bounded = cast(BinaryIO, _Bounded(stream, max(member.compress_size * _MOST_RATIO, _SMALL)))
                 yield full, name, _read(full, _decode(bounded), reading, lambda: done + file.tell())

@@ -105,6 +105,7 @@ LONG = {"a.csv": "".join(f"2026-08-01,{number * 7919 % 10007}\n" for number in r
     ("name", "content", "why"),
     [
         pytest.param("a.zip", make_zip(LONG)[:-40], "damaged, or cut", id="cut zip"),
+        pytest.param("a.zip", make_zip(LONG)[:20] + make_zip(LONG)[30:], "damaged", id="a zip with a part missing"),
         pytest.param("a.zip", make_zip(LONG)[:30], "damaged, or cut", id="beginning of a zip"),
         pytest.param("a.zip", _changed(make_zip(LONG)), "a.zip/a.csv: ", id="changed zip"),
         pytest.param("a.zip", _changed(make_zip(LONG, zipfile.ZIP_STORED)), "a.zip/a.csv: ", id="changed stored zip"),
