@@ -85,6 +85,8 @@ class Pipeline:
             if item is None:
                 for visit in self._rule.changed():
                     self._put(visit)
+                    if self._visits.is_full:
+                        yield Visit, self._visits.take()
                 yield from self._take_rest()
             elif isinstance(item, Figure):
                 if self._figures.is_full_before(item):

@@ -136,10 +136,13 @@ class RuleOfVisits:
         self._count = self._weight = 0
 
     def changed(self) -> Iterator[Visit]:
-        """The open visits that have more rows than when they were last given here; they go on."""
+        """The open visits that have more rows than when they were last given here; they go on.
+
+        Long ones only where they have a sixteenth more: each is stored again as a whole.
+        """
         for held in self._open.values():
             for one in held:
-                if len(one.rows) > one.given:
+                if len(one.rows) > one.given + one.given // 16:
                     one.given = len(one.rows)
                     yield Visit(one.state.session, list(one.rows))
 

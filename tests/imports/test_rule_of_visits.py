@@ -271,3 +271,16 @@ def test_logs_of_two_servers_are_told_apart_by_their_clients() -> None:
     first, second = (read([view(0, user_agent=agent)])[0].session for agent in agents)
     assert first.uuid != second.uuid
     assert first.client == second.client
+
+
+def test_long_visits_that_go_on_are_not_given_again_for_each_row() -> None:
+    rule = RuleOfVisits("test", SITES, AGENTS, COUNTRIES, Tally(), TTL, 64)
+    given = 0
+    for number in range(1000):
+        assert not rule.take(view(number / 100))
+        for visit in rule.changed():
+            given += len(visit.rows)
+            assert len(visit.rows) == number + 1
+        assert number >= 16 or given == (number + 1) * (number + 2) // 2
+    assert given < 20 * 1000
+    assert [len(visit.rows) for visit in rule.flush()] == [1000]

@@ -190,3 +190,16 @@ def test_figures_that_change_count_a_day_earlier_in_other_zones(context: Context
     midnight = int(datetime.datetime(2026, 9, 1, tzinfo=datetime.UTC).timestamp()) * 1_000_000
     assert since is not None
     assert since <= midnight - 14 * 3600 * 1_000_000
+
+
+def test_visits_that_go_on_are_sent_in_chunks_too() -> None:
+    rule = RuleOfVisits("test", SITES, AGENTS, COUNTRIES, Tally(), TTL, 64)
+    pipeline = Pipeline(rule, SITES, Tally(), NOW, is_own=False)
+    path = "x" * 7000
+    requests = [
+        Request(START + number, f"https://example.com/{path}", "", f"8.8.{number >> 8}.{number & 255}", UA.decode())
+        for number in range(1000)
+    ]
+    sizes = [len(chunk) for _, chunk in pipeline.run([*requests, None])]
+    assert len(sizes) > 3
+    assert max(sizes) < 10_000_000
