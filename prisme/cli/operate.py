@@ -99,7 +99,7 @@ class Operator:
         except CancelledError:
             raise KeyboardInterrupt from None
         except (*EXPECTED, FolderError, StoreError) as error:
-            raise InputError(str(error)) from error
+            raise InputError(describe(error)) from error
 
 
 def _run_in_thread(work: Callable[[], Result], job: "Job", is_cancelled: threading.Event) -> Result:

@@ -202,7 +202,8 @@ class RuleOfVisits:
             return
         at, location = request.at, self._find_location(request)
         campaign = "" if page.utm is NO_UTM else repr(page.utm)
-        parts = (page.domain, page.path, request.referrer, campaign, *astuple(software), location.country)
+        agent = request.user_agent  # tells more visits apart than what is stored of it
+        parts = (page.domain, page.path, request.referrer, campaign, agent, *astuple(software), location.country)
         uuid = visit_id(at, self._namespace, *parts, self._number(at, parts))
         session = event.begin(uuid, at, self._find_visitor(client, at, uuid), software, location)
         opened = _Open(begin(session), row)

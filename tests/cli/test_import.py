@@ -252,7 +252,8 @@ def test_a_log_is_followed(server: LiveServer, tmp_path: Path, number: signal.Si
     ]
 
 
-def test_ctrl_c_without_a_server_does_not_wait_for_the_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_without_a_server_does_not_wait_for_the_end(number: signal.Signals, tmp_path: Path) -> None:
     """No chunk is ready for long where nothing of a log counts."""
     log, folder = tmp_path / "access.log", tmp_path / "data"
     folder.mkdir(mode=0o700)
@@ -260,7 +261,7 @@ def test_ctrl_c_without_a_server_does_not_wait_for_the_end(tmp_path: Path) -> No
     words = [sys.executable, "-m", "prisme", "import", "access-log", str(log), "--site", SITE, "--yes"]
     process = subprocess.Popen([*words, "--data-dir", str(folder)], stderr=subprocess.PIPE, cwd=ROOT)
     wait_until(lambda: any((folder / "tmp").glob("import-*")), "it to read", 60)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors.endswith(b"\nprisme: cancelled\n")
@@ -270,3 +271,50 @@ def test_ctrl_c_without_a_server_does_not_wait_for_the_end(tmp_path: Path) -> No
         b"prisme: what was stored stays; the same command goes on",
     }
     assert list((folder / "tmp").iterdir()) == []
+
+
+def test_sigterm_leaves_nothing_of_it(server: LiveServer, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.write_text(text(range(200_000)))
+    process = subprocess.Popen(
+        command(server, "access-log", log, "--site", SITE, "--yes"), stderr=subprocess.PIPE, cwd=ROOT
+    )
+    wait_until(lambda: any((server.folder / "tmp").glob("import-*")), "it to read", 60)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"the same command goes on" in errors
+    wait_until(lambda: list((server.folder / "tmp").iterdir()) == [], "the server to leave it")
+
+
+def test_a_dry_run_changes_nothing_also_without_a_question(
+    server: LiveServer, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(server, "access-log", log, "--site", SITE, "--dry-run", "--yes", "--json") == 0
+    assert report(capsys)["name"] is None
+    assert server.rows("SELECT count(*), (SELECT count(*) FROM state.imports) FROM sessions") == [(0, 0)]
+    assert run(server, "access-log", log, "--site", SITE, "--dry-run", "--follow") == 2
+    assert "--follow stores what comes" in capsys.readouterr().err
+
+
+def test_what_is_read_twice_is_a_file(server: LiveServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pipe would be empty the second time, and nobody writes to one that waits."""
+    os.mkfifo(pipe := tmp_path / "pipe")
+    for path in (pipe, Path("/dev/zero")):
+        assert run(server, "access-log", path, "--site", SITE) == 1
+        assert capsys.readouterr().err.startswith(f"prisme: {path} is no file: ")
+    assert run(server, "access-log", tmp_path, "--site", "*.example.com") == 1
+    assert "is many sites: name one host, such as www.example.com" in capsys.readouterr().err
+
+
+def test_a_server_that_stops_says_how_to_go_on(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.write_text(text(range(200_000)))
+    with LiveServer(tmp_path / "data") as live:
+        words = command(live, "access-log", log, "--site", SITE, "--yes")
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT)
+        wait_until(lambda: live.rows("SELECT count(*) > 0 FROM sessions") == [(True,)], "the first chunk", 60)
+        live.stop()
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.endswith(b". The same command goes on with the rest\n")

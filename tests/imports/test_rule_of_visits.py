@@ -263,3 +263,11 @@ def test_how_many_visits_began_alike_is_bounded(monkeypatch: pytest.MonkeyPatch)
     assert (
         len({visit.session.uuid for visit in read([view(n, f"/{n % 4}", address=f"9.9.9.{n}") for n in range(9)])}) == 9
     )
+
+
+def test_logs_of_two_servers_are_told_apart_by_their_clients() -> None:
+    """They are imported one after the other, and so nothing else tells these visits apart."""
+    agents = [UA.decode(), UA.decode() + " "]
+    first, second = (read([view(0, user_agent=agent)])[0].session for agent in agents)
+    assert first.uuid != second.uuid
+    assert first.client == second.client
