@@ -57,7 +57,7 @@ def test_files_are_read_looked_at_and_imported(server: LiveServer, ada: httpx.Cl
     answer = upload(ada, ("log.csv", {"rows": 12}), ("more.csv", {}), format="goatcounter", site="example.com")
     assert (answer.status_code, answer.headers["location"]) == (303, PAGE)
     page = wait_for(ada, "What would be imported")
-    for text in ("log.csv, more.csv", "Rows read 13", "1 Jan 2026 to 3 Feb 2026", "example.com (1)", "bots: 7"):
+    for text in ("log.csv, more.csv", "Rows read 13", "1 Jan to 3 Feb 2026", "example.com (1)", "bots: 7"):
         assert text in page
     assert "Already there 2" in page
     assert "Days with other data 4" in page

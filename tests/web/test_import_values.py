@@ -6,7 +6,17 @@ import pytest
 
 from prisme.imports.formats import NAMES
 from prisme.imports.tally import NOT_REGISTERED
-from prisme.web.pages.import_values import AUTO, FORMATS, format_days, list_advice, list_names, name_format
+from prisme.web.pages.import_values import (
+    AUTO,
+    FORMATS,
+    begin_sentence,
+    explain_fault,
+    format_days,
+    list_advice,
+    list_names,
+    list_unknown,
+    name_format,
+)
 from prisme.web.uploads.report import Report, read_report
 from prisme.web.uploads.upload import Options, read_options
 from prisme.web.uploads.uploads import format_size
@@ -34,7 +44,8 @@ def test_days() -> None:
     first, last = datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 3, 4, 23, tzinfo=UTC)
     assert format_days(None, None) == ""
     assert format_days(first, first) == "2 Jan 2026"
-    assert format_days(first, last) == "2 Jan 2026 to 4 Mar 2026"
+    assert format_days(first, last) == "2 Jan to 4 Mar 2026"
+    assert format_days(last, last.replace(day=5)) == "4 to 5 Mar 2026"
 
 
 @pytest.mark.parametrize(
@@ -97,3 +108,28 @@ def test_what_is_too_old_to_be_kept(first: datetime | None, days: int, is_told: 
 def test_sites_that_are_missing() -> None:
     (advice,) = list_advice(Report(skipped={NOT_REGISTERED: 3}), 0, datetime(2026, 2, 15, tzinfo=UTC))
     assert "add them on the page of sites" in advice
+
+
+def test_sites_that_are_imported_without_being_registered() -> None:
+    assert list_unknown({"example.com": 1}, lambda _: True) == []
+    (advice,) = list_unknown({"example.com": 1, "exmaple.com": 2}, lambda site: site == "example.com")
+    assert advice.startswith("Not registered: exmaple.com. ")
+
+
+@pytest.mark.parametrize(
+    ("fault", "shown"),
+    [
+        ("it is odd", "It is odd"),
+        ("a.csv is odd", "a.csv is odd"),
+        ("the log is of no site: name it with --site example.com", "The log is of no site: fill in the field Site"),
+        ("it is of no site: add --site example.com (or not)", "It is of no site: fill in the field Site (or not)"),
+        ("--site: 'a b' is not a host", "Site: 'a b' is not a host"),
+        (
+            "times have no zone: name the server's with --time-zone Europe/Paris",
+            "Times have no zone: fill in the field Time zone",
+        ),
+        ("a.csv looks like no format: name it, one of prisme, ga4", "a.csv looks like no format: choose the format"),
+    ],
+)
+def test_faults_speak_of_fields(fault: str, shown: str) -> None:
+    assert begin_sentence(explain_fault(fault), ["a.csv", "b.csv"]) == shown

@@ -38,6 +38,9 @@ _LINK_EVENTS: Final = {
 }
 # The click id that a visit came with, where its link had no `utm_medium`.
 _CLICK_ID: Final = re.compile(r"\(([a-z]+)\)")
+_NO_TABLE: Final = (
+    "there is no table of Plausible in it: give the zip of its export, or files such as imported_pages_*.csv"
+)
 _MOST_HOSTS: Final = 1000
 _SHOWN_HOSTS: Final = 3
 _COUNTS: Final = {"visits": "sessions", "visit_duration": "seconds"}
@@ -141,9 +144,7 @@ def read(files: Sequence[Path], reading: Reading) -> Iterator[Figure]:
             found += 1
             _read_table(table, columns, kind, site, collector)
         if not found:
-            raise InputError(
-                "there is no table of Plausible in it: give the zip of its export, such as imported_pages_*.csv"
-            )
+            raise InputError(_NO_TABLE)
         yield from sums.figures()
 
 
@@ -188,8 +189,10 @@ def _find_kind(columns: Columns) -> _Kind | None:
 def _find_site(files: Sequence[Path], reading: Reading) -> str:
     """The site: the host of all pages, or the one that the zip is named after. Raises InputError."""
     hosts: set[str] = set()
+    found = 0
     for table in open_tables(files, reading._replace(tally=Tally(), tell=lambda _: None)):
         columns = Columns(next(table.rows, (0, []))[1])
+        found += _find_kind(columns) is not None
         if "hostname" in columns and "page" in columns:
             place = columns["hostname"]
             for row in table.rows:
@@ -197,6 +200,8 @@ def _find_site(files: Sequence[Path], reading: Reading) -> str:
                     hosts.add(host)
                     if len(hosts) > _MOST_HOSTS:
                         break
+    if not found:
+        raise InputError(_NO_TABLE)
     if len(hosts) == 1:
         return hosts.pop()
     stems = {found[1].lower() for path in files if (found := _ZIP_NAME.fullmatch(path.name))}

@@ -1,14 +1,17 @@
 """What the page of imports shows of an upload and of what was read: short texts for its template."""
 
+import re
 import time
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from prisme.dashboard.dates import format_date
 from prisme.dashboard.display import decode_host
 from prisme.dashboard.number_format import format_duration, format_exact
+from prisme.dashboard.periods import describe
 from prisme.dashboard.words import mark, mark_count, translate, translate_count
 from prisme.imports.tally import NOT_REGISTERED
 from prisme.web.uploads.report import Report
@@ -29,6 +32,15 @@ FORMATS: Final = {
     "medama": mark("Medama (database)"),
     "liwan": mark("Liwan (database)"),
 }
+# What the command says of its flags, and what that is on the page, which has fields.
+_FLAGS: Final = (
+    (re.compile(r"(?:name it with|add) --site \S+"), "fill in the field Site"),
+    (re.compile(r"name the server's with --time-zone \S+"), "fill in the field Time zone"),
+    (re.compile(r"name it, one of .*"), "choose the format"),
+    (re.compile(r"^--site: "), "Site: "),
+)
+_UTC: Final = ZoneInfo("UTC")
+_DAY: Final = timedelta(days=1)
 _MOST_SITES: Final = 20
 _MOST_FILES: Final = 5
 _FILES: Final = mark_count("{count} file", "{count} files")
@@ -43,21 +55,35 @@ class Step(msgspec.Struct, frozen=True):
     share: int | None = None
 
 
-def upload_values(upload: Upload | None, retention_days: int) -> dict[str, Any]:
+def upload_values(upload: Upload | None, retention_days: int, is_registered: Callable[[str], bool]) -> dict[str, Any]:
     """The values of the latest upload; `is_open` is whether another one can begin."""
     if upload is None:
-        return {"upload": None, "is_open": True, "step": None, "report": None, "upload_fault": ""}
+        return {"upload": None, "is_open": True, "step": None, "report": None, "upload_fault": "", "fault_sentence": ""}
+    names, fault = [file.name for file in upload.files], explain_fault(upload.fault)
     return {
         "upload": upload,
         "is_open": not upload.is_under_way,
         "step": _describe_step(upload),
         "report": upload.report,
-        "files": list_names([file.name for file in upload.files]),
+        "files": list_names(names),
         "counts": [] if upload.report is None else list_counts(upload.report),
-        "advice": [] if upload.report is None else list_advice(upload.report, retention_days, datetime.now(UTC)),
+        "advice": _list_all_advice(upload.report, retention_days, is_registered),
         "read_as": "" if upload.report is None else name_format(upload.report.format or upload.options.format),
-        "upload_fault": upload.fault,
+        "upload_fault": fault,
+        "fault_sentence": begin_sentence(fault, names),
     }
+
+
+def explain_fault(fault: str) -> str:
+    """What the command says of its flags, as the page says it of its fields."""
+    for flag, field in _FLAGS:
+        fault = flag.sub(field, fault)
+    return fault
+
+
+def begin_sentence(text: str, names: list[str]) -> str:
+    """With a capital letter, unless it begins with one of these names of files."""
+    return text if text.startswith(tuple(names)) else text[:1].upper() + text[1:]
 
 
 def name_format(name: str) -> str:
@@ -111,12 +137,30 @@ def list_advice(report: Report, retention_days: int, now: datetime) -> list[str]
     return advice
 
 
+def list_unknown(sites: Iterable[str], is_registered: Callable[[str], bool]) -> list[str]:
+    """What an admin should know of sites that are imported though they are not registered."""
+    unknown = [decode_host(site) for site in sites if not is_registered(site)]
+    if not unknown:
+        return []
+    text = mark(
+        "Not registered: {sites}. What the files have of them is imported, but events from their pages are refused "
+        "until you add them on the page of sites."
+    )
+    return [translate(text, sites=", ".join(unknown[:_MOST_SITES]))]
+
+
+def _list_all_advice(report: Report | None, days: int, is_registered: Callable[[str], bool]) -> list[str]:
+    if report is None:
+        return []
+    return list_unknown(report.sites, is_registered) + list_advice(report, days, datetime.now(UTC))
+
+
 def format_days(first: datetime | None, last: datetime | None) -> str:
     """The first and the last day; empty without any."""
-    days = [format_date(moment) for moment in (first, last) if moment is not None]
-    if not days:
+    if first is None or last is None:
         return ""
-    return days[0] if days[0] == days[-1] else translate("{first} to {last}", first=days[0], last=days[-1])
+    start, end = (datetime(moment.year, moment.month, moment.day, tzinfo=UTC) for moment in (first, last))
+    return describe(int(start.timestamp()) * 1_000_000, int((end + _DAY).timestamp()) * 1_000_000, _UTC)
 
 
 def _list_sites(sites: dict[str, int]) -> str:

@@ -8,9 +8,11 @@ import msgspec
 from prisme.access.grants import Grant
 from prisme.access.sites import SiteList
 from prisme.base import refusal
+from prisme.base.domains import host_of, is_wildcard
 from prisme.base.errors import InputError
 from prisme.base.refusal import Refusal
 from prisme.dashboard.words import explain, explain_refusal, translate
+from prisme.visit.origins import Hosts
 from prisme.web.pages.endpoints import Fields, PageDeps, PageRequest, form_endpoint, page_endpoint, run_in_pool
 from prisme.web.pages.import_list import ImportList, Question, find_running, make_rows, undo_values
 from prisme.web.pages.import_values import FORMATS, upload_values
@@ -123,14 +125,15 @@ def _show(
     status: int = 200,
     headers: list[Header] | None = None,
 ) -> Response:
-    upload = deps.uploads.current
+    upload, sites = deps.uploads.current, [site.name for site in deps.sites.list()]
+    hosts = Hosts(sites)
     own = {
         "question": None,
         "formats": [(name, translate(title)) for name, title in FORMATS.items()],
-        "sites": [site.name for site in deps.sites.list() if not site.is_wildcard],
+        "sites": [site for site in sites if not is_wildcard(site)],
         "limit": deps.uploads.limit,
         "limit_text": format_size(deps.uploads.limit),
-        **upload_values(upload, deps.retention_days),
+        **upload_values(upload, deps.retention_days, lambda domain: host_of(domain) in hosts),
         **undo_values(deps.imports.latest),
         **_list_values(deps, request.root, upload is not None and upload.state == "importing"),
     }
