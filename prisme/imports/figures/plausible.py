@@ -144,7 +144,7 @@ def read(files: Sequence[Path], reading: Reading) -> Iterator[Figure]:
             found += 1
             _read_table(table, columns, kind, site, collector)
         if not found:
-            raise InputError(_NO_TABLE)
+            raise InputError(f"{files[0].name}: {_NO_TABLE}")
         yield from sums.figures()
 
 
@@ -201,10 +201,10 @@ def _find_site(files: Sequence[Path], reading: Reading) -> str:
                     if len(hosts) > _MOST_HOSTS:
                         break
     if not found:
-        raise InputError(_NO_TABLE)
+        raise InputError(f"{files[0].name}: {_NO_TABLE}")
     if len(hosts) == 1:
         return hosts.pop()
-    stems = {found[1].lower() for path in files if (found := _ZIP_NAME.fullmatch(path.name))}
+    stems = {name[1].lower() for path in files if (name := _ZIP_NAME.fullmatch(path.name))}
     named = [host for host in hosts if host.replace(".", "_") in stems]
     if len(named) == 1:
         return named[0]
