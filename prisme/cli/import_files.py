@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from prisme.base.domains import is_wildcard
 from prisme.base.errors import InputError
 from prisme.cli import imports
 from prisme.cli.access import system_user
@@ -22,10 +23,10 @@ from prisme.cli.import_report import Report, make_report, print_report
 from prisme.cli.operate import Operator, UsageError, add_folder, confirm, run_command
 from prisme.cli.parser import Parser
 from prisme.cli.progress import progress_bar
-from prisme.cli.scratch import scratch_folder
 from prisme.runtime import local_socket
 from prisme.runtime.local_socket import Progress
 from prisme.runtime.priority import renice
+from prisme.runtime.scratch import scratch_folder
 from prisme.stats.zones import list_zones, open_zone
 from prisme.visit.origins import OriginError, parse_entry
 
@@ -92,6 +93,10 @@ def _do(flags: argparse.Namespace, config: "Config") -> None:
     missing = [path for path in files if not path.exists()]
     if missing:
         raise InputError(f"{missing[0]}: No such file or directory")
+    if others := [path for path in files if not (path.is_file() or path.is_dir())]:
+        raise InputError(f"{others[0]} is no file: what comes from a pipe has to be saved first, as it is read twice")
+    if flags.follow and flags.dry_run:
+        raise UsageError("--follow stores what comes: there is no --dry-run of it")
     form = find_format(flags.format, files)
     if flags.follow and form.follow is None:
         raise UsageError(f"--follow is for logs, not for {form.name}")
@@ -100,7 +105,7 @@ def _do(flags: argparse.Namespace, config: "Config") -> None:
     operator = Operator(config, shows_progress=False)
     rules = operator.run("import-rules", import_rules.Arguments(), ImportRules)
     one = _Import(operator, form, files, flags, rules, config)
-    if not (flags.yes or flags.follow):
+    if flags.dry_run or not (flags.yes or flags.follow):
         report = one.run(dry_run=True)
         is_answer = flags.dry_run or report.is_nothing
         is_for_people = flags.json and not is_answer
@@ -156,6 +161,7 @@ class _Import:
         with contextlib.ExitStack() as closing:
             pipeline = make_pipeline(self._form, self._rules, self._site, tally, closing)
             tell = closing.enter_context(progress_bar(self._shows_progress))
+            closing.enter_context(_ending_at_sigterm())
             reading = self._reading(tally, tell, closing.enter_context(scratch_folder(self._temporary)))
             stop = threading.Event()
             if self._follows and self._form.follow:
@@ -173,6 +179,10 @@ class _Import:
                 if not dry_run:
                     print("\nprisme: what was stored stays; the same command goes on", file=sys.stderr)
                 raise
+            except InputError as error:
+                if dry_run or not (pipeline.found.visits or pipeline.found.figures):
+                    raise
+                raise InputError(f"{error}. The same command goes on with the rest") from error
         return make_report(self._form.name, done, pipeline, tally)
 
     def _reading(self, tally: "Tally", tell: Callable[[Progress], None], temporary: Path) -> "Reading":
@@ -184,6 +194,8 @@ class _Import:
 
         def show(done: int) -> None:
             nonlocal next_at
+            if self._operator.is_cancelled.is_set():
+                raise InputError("cancelled")
             now = time.monotonic()
             if now >= next_at:
                 next_at = now + _TELL_SECONDS
@@ -191,6 +203,19 @@ class _Import:
                 tell(Progress(f"{tally.rows:,} rows, {rate:,} a second", min(done, total), total, "bytes"))
 
         return Reading(tally, temporary, self._site, self._zone, show)
+
+
+@contextlib.contextmanager
+def _ending_at_sigterm() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does, so that nothing is left in the data folder."""
+    if threading.current_thread() is not threading.main_thread():  # which alone gets signals
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run_until_stopped(work: "Callable[[], Imported]", stop: threading.Event) -> "Imported":
@@ -234,6 +259,8 @@ def _read_site(text: str) -> str:
     """The host, normalised. Raises InputError."""
     if not text:
         return ""
+    if is_wildcard(text.strip()):
+        raise InputError(f"--site: {text!r} is many sites: name one host, such as www{text.strip()[1:]}")
     try:
         return parse_entry(text)
     except OriginError as error:

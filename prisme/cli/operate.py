@@ -2,6 +2,8 @@
 
 import argparse
 import contextlib
+import functools
+import gc
 import logging
 import os
 import signal
@@ -44,6 +46,8 @@ class Operator:
     def __init__(self, config: "Config", shows_progress: bool = True) -> None:
         self._config = config
         self._shows_progress = shows_progress
+        # Set by Ctrl-C, for whoever makes an upload: the operation waits for it.
+        self.is_cancelled = threading.Event()
 
     def run(
         self,
@@ -89,15 +93,16 @@ class Operator:
         log = logging.getLogger("prisme")
         job = Job(tell=tell, send=lambda data: (receive(data), None)[1], received=lambda: iter(upload))
         try:
-            done = _run_in_thread(lambda: perform_offline(self._config, name, arguments, job, log), job)
+            work = functools.partial(perform_offline, self._config, name, arguments, job, log)
+            done = _run_in_thread(work, job, self.is_cancelled)
             return msgspec.to_builtins(done)
         except CancelledError:
             raise KeyboardInterrupt from None
         except (*EXPECTED, FolderError, StoreError) as error:
-            raise InputError(str(error)) from error
+            raise InputError(describe(error)) from error
 
 
-def _run_in_thread(work: Callable[[], Result], job: "Job") -> Result:
+def _run_in_thread(work: Callable[[], Result], job: "Job", is_cancelled: threading.Event) -> Result:
     """The result of `work`, which Ctrl-C cancels: DuckDB does not notice it in the main thread."""
     results: list[Result] = []
     errors: list[BaseException] = []
@@ -108,14 +113,18 @@ def _run_in_thread(work: Callable[[], Result], job: "Job") -> Result:
         except BaseException as error:
             errors.append(error)
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        thread.join()
-    except KeyboardInterrupt:
+    def cancel() -> None:
+        is_cancelled.set()
         job.cancellation.cancel()
+
+    thread = threading.Thread(target=run)
+    with _on_interrupt(cancel) as is_interrupted:
+        thread.start()
         thread.join()
-        raise
+    if is_interrupted() and not results:
+        errors.clear()
+        gc.collect()  # at the end of the process, DuckDB would complain of what the frames of errors hold
+        raise KeyboardInterrupt
     if errors:
         raise errors[0]
     return results[0]
@@ -134,7 +143,7 @@ def _ask(
         local_socket.send(connection, local_socket.REQUEST, msgspec.json.encode(request))
         # The server may send while it is sent to.
         threading.Thread(target=_upload, args=(connection, upload, failures), daemon=True).start()
-        with _cancelling(connection) as is_cancelled:
+        with _on_interrupt(functools.partial(_leave, connection)) as is_cancelled:
             while True:
                 kind, body = local_socket.receive(connection)
                 if kind == local_socket.PROGRESS:
@@ -156,29 +165,34 @@ def _ask(
 
 
 @contextlib.contextmanager
-def _cancelling(connection: socket.socket) -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C cancel the operation, and wait for what the server says: it may have ended just before.
+def _on_interrupt(cancel: Callable[[], object]) -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C cancel what is under way, which then ends by itself: it may have ended just before.
 
-    A second one raises KeyboardInterrupt at once. Gives whether it was cancelled. Outside the main thread, which alone
+    A second one raises KeyboardInterrupt at once. Gives whether it was pressed. Outside the main thread, which alone
     gets signals, it does nothing.
     """
     pressed: list[int] = []
 
-    def cancel(number: int, _: object) -> None:
+    def note(number: int, _: object) -> None:
         if pressed:
             raise KeyboardInterrupt
         pressed.append(number)
-        with contextlib.suppress(OSError):  # the server has left
-            connection.shutdown(socket.SHUT_WR)
+        cancel()
 
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = signal.signal(signal.SIGINT, cancel)
+    before = signal.signal(signal.SIGINT, note)
     try:
         yield lambda: bool(pressed)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _leave(connection: socket.socket) -> None:
+    """Send no more, by which the server knows that nobody waits."""
+    with contextlib.suppress(OSError):  # the server has left
+        connection.shutdown(socket.SHUT_WR)
 
 
 def _upload(connection: socket.socket, upload: Iterable[bytes], failures: list[Exception]) -> None:

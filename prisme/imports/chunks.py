@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from prisme.base.events import Session
 from prisme.imports.items import Figure, Row, Visit
 
 # Storing one takes a fraction of a second, in which events wait in the journal.
-_MOST_BYTES: Final = 8 << 20
+_MOST_BYTES: Final = 4 << 20
 _MOST_FIGURES: Final = 50_000
 
 
@@ -62,17 +63,24 @@ class FigureChunk:
 
     def __init__(self) -> None:
         self._figures: list[Figure] = []
+        self._characters = 0
 
     def add(self, figure: Figure) -> None:
-        """Add a figure."""
+        """Add a figure, with U+FFFD for what no encoding of Unicode has."""
+        value = figure.value.encode("utf-8", "replace").decode() if figure.value else ""
+        if value != figure.value:
+            figure = replace(figure, value=value)
         self._figures.append(figure)
+        self._characters += len(value)
 
     def is_full_before(self, figure: Figure) -> bool:
         """Whether it is time to `take` it before this one is added."""
-        return len(self._figures) >= _MOST_FIGURES and figure.day != self._figures[-1].day
+        is_large = len(self._figures) >= _MOST_FIGURES or self._characters >= _MOST_BYTES
+        return is_large and figure.day != self._figures[-1].day
 
     def take(self) -> bytes:
         """What was added, which is forgotten; empty if that is nothing."""
         chunk = _encode(self._figures) if self._figures else b""
         self._figures.clear()
+        self._characters = 0
         return chunk

@@ -11,10 +11,19 @@ from typing import Final
 import msgspec
 
 from prisme.base.domains import host_of
+from prisme.base.uri import normalise_host
 from prisme.imports.chunks import FigureChunk, VisitChunk
 from prisme.imports.files import read_head
 from prisme.imports.items import Figure, Item, Request, Visit
 from prisme.imports.rule_of_visits import RuleOfVisits
+from prisme.imports.storable import (
+    BAD_TIME,
+    NO_OBJECT,
+    fault_of_figure,
+    fault_of_visit,
+    repair_row,
+    without_surrogates,
+)
 from prisme.imports.tally import NOT_REGISTERED, Tally
 from prisme.visit.sites import Sites
 
@@ -25,7 +34,10 @@ _MOST_DAYS: Final = 100_000
 _DAY: Final = 24 * 3600 * 1_000_000  # microseconds
 _EPOCH: Final = datetime.date(1970, 1, 1)
 _FIRST_LINES: Final = 8
-_ADDRESS: Final = re.compile(rb"\d+\.\d+\.\d+\.\d+|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}")
+# Also as the end of an IPv6 address, and with dashes, as in the names that providers give to addresses. Times, too.
+_ADDRESS: Final = re.compile(
+    rb"(?:[0-9a-fA-F]{0,4}:){0,7}\d{1,3}(?:[.-]\d{1,3}){3}|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}"
+)
 IN_FUTURE: Final = "it is in the future"
 
 
@@ -62,6 +74,7 @@ class Pipeline:
         self._sites = sites
         self._tally = tally
         self._latest = now + _AHEAD
+        self._latest_day = _EPOCH + datetime.timedelta(microseconds=self._latest)
         self._is_own = is_own
         self._visits = VisitChunk()
         self._figures = FigureChunk()
@@ -71,7 +84,7 @@ class Pipeline:
         for item in items:
             if item is None:
                 for visit in self._rule.changed():
-                    self._visits.add(visit)
+                    self._put(visit)
                 yield from self._take_rest()
             elif isinstance(item, Figure):
                 if self._figures.is_full_before(item):
@@ -90,8 +103,8 @@ class Pipeline:
     def _take(self, item: Request | Visit) -> None:
         if isinstance(item, Visit):
             self._check_visit(item)
-        elif item.at > self._latest:
-            self._tally.skip(IN_FUTURE)
+        elif not 0 <= item.at <= self._latest:
+            self._tally.skip(IN_FUTURE if item.at > 0 else BAD_TIME)
         else:
             for visit in self._rule.take(item):
                 self._add_visit(visit)
@@ -105,20 +118,30 @@ class Pipeline:
 
     def _check_visit(self, visit: Visit) -> None:
         session = visit.session
+        domain = session.domain if self._is_own else self._find_domain(session.domain)
         if session.exit > self._latest:
             self._tally.skip(IN_FUTURE)
-        elif self._is_own:
-            self._add_visit(visit)
-        elif (domain := self._find_domain(session.domain)) is None:
+        elif domain is None:
             self._tally.skip(NOT_REGISTERED)
+        elif fault := fault_of_visit(visit, self._latest):
+            self._tally.skip(fault)
         else:
-            moved = domain == session.domain
-            self._add_visit(visit if moved else Visit(msgspec.structs.replace(session, domain=domain), visit.rows))
+            rows = [repair_row(row) for row in visit.rows]
+            if faults := sum(new is not old for new, old in zip(rows, visit.rows, strict=True)):
+                self._tally.skip(NO_OBJECT, faults)
+            moved = session if domain == session.domain else msgspec.structs.replace(session, domain=domain)
+            self._add_visit(Visit(moved, rows))
 
     def _check_figure(self, figure: Figure) -> None:
         domain = figure.domain if self._is_own else self._find_domain(figure.domain)
         if domain is None:
             self._tally.skip(NOT_REGISTERED)
+            return
+        if figure.day > self._latest_day:
+            self._tally.skip(IN_FUTURE)
+            return
+        if fault := fault_of_figure(figure, self._latest_day):
+            self._tally.skip(fault)
             return
         if domain != figure.domain:
             figure = msgspec.structs.replace(figure, domain=domain)
@@ -134,8 +157,11 @@ class Pipeline:
 
     def _find_domain(self, domain: str) -> str | None:
         """The domain of the site; None where it is not registered."""
-        host = host_of(domain)
-        return self._sites.canonical(host) + domain[len(host) :] if self._sites.is_registered(host) else None
+        written = host_of(domain)
+        host = normalise_host(written)
+        if host is None or not self._sites.is_registered(host):
+            return None
+        return self._sites.canonical(host) + domain[len(written) :]
 
     def _add_visit(self, visit: Visit) -> None:
         session, found = visit.session, self.found
@@ -146,7 +172,13 @@ class Pipeline:
         found.last = session.exit if found.last is None else max(found.last, session.exit)
         self._note_site(session.domain)
         self._note_day(session.entry // _DAY)
-        self._visits.add(visit)
+        self._put(visit)
+
+    def _put(self, visit: Visit) -> None:
+        try:
+            self._visits.add(visit)
+        except UnicodeEncodeError:
+            self._visits.add(without_surrogates(visit))
 
     def _note_site(self, domain: str) -> None:
         sites = self.found.sites

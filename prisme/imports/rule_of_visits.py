@@ -3,6 +3,7 @@
 Clients are known by their address and User-Agent, or by the source's own id, as long as a visit of theirs is open.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import islice
 from typing import Final, NoReturn
@@ -13,8 +14,11 @@ from prisme.base.events import NO_UTM, Client, Location, Place
 from prisme.base.refusal import PAGE_UNKNOWN, Refusal
 from prisme.imports.ids import visit_id, visitor_id
 from prisme.imports.items import CUSTOM, OUTBOUND, PAGEVIEW, Request, Row, Visit
+from prisme.imports.storable import LONGEST as LONGEST_TEXT
+from prisme.imports.storable import NO_OBJECT, is_object
 from prisme.imports.tally import NOT_REGISTERED, Tally
 from prisme.ingest.action import Action
+from prisme.ingest.custom import NO_PROPERTIES
 from prisme.ingest.hit import Hit
 from prisme.ingest.links import read_link, strip_secrets
 from prisme.ingest.pageview import Pageview
@@ -28,8 +32,17 @@ from prisme.visit.useragent import UserAgents
 
 # A visit with more is over, so that a client that never stops takes a bounded part of the memory.
 _MOST_ROWS: Final = 10_000
+_MOST_WEIGHT: Final = 4 << 20  # bytes
+# Of all open visits: those of the clients that were inactive the longest are over beyond that.
+_MOST_BYTES: Final = 100 << 20
+# What a visit, and a row, take in memory beside their texts.
+_VISIT_BYTES: Final = 1000
+_ROW_BYTES: Final = 150
+# Of the latest visits, how many began alike.
+_MOST_ALIKE: Final = 65_536
 # Of a day; those who came first are forgotten beyond that, and get another id with their next visit.
 _MOST_VISITORS: Final = 131_072
+_MOST_DAYS: Final = 2
 _DAY: Final = 24 * 3600 * 1_000_000  # microseconds
 # Logs of servers that note when a request began are out of order by the longest request.
 _LATE: Final = 120 * 1_000_000
@@ -39,14 +52,18 @@ _NOBODY: Final = Address("", "", 0)
 
 
 class _Open:
-    """An open visit and its rows, of which so many were given before. `state` has the rule's own view of it."""
+    """An open visit and its rows, of which so many were given before. `state` has the rule's own view of it.
 
-    __slots__ = ("given", "rows", "state")
+    `weight` is about how many bytes it takes.
+    """
+
+    __slots__ = ("given", "rows", "state", "weight")
 
     def __init__(self, state: OpenVisit, row: Row) -> None:
         self.state = state
         self.rows = [row]
         self.given = 0
+        self.weight = _VISIT_BYTES + _weigh(row)
 
 
 class RuleOfVisits:
@@ -73,14 +90,15 @@ class RuleOfVisits:
         self._ttl = inactive_ttl
         self._most_visits = most_visits
         # By client, in the order of their last activity.
-        self._open: dict[int, list[_Open]] = {}
+        # A plain dict would look at all that was deleted at its front, each time.
+        self._open: OrderedDict[int, list[_Open]] = OrderedDict()
         self._count = 0
-        # By day, of the latest two days.
-        self._visitors: dict[int, dict[int, str]] = {}
+        self._weight = 0
+        # By day, of the two days that lines were of last.
+        self._visitors: OrderedDict[int, dict[int, str]] = OrderedDict()
         self._latest = 0
-        # How many visits began alike at one moment.
-        self._alike: dict[tuple[str, ...], int] = {}
-        self._alike_at = 0
+        # How many visits began alike at one moment, by a hash of how and when.
+        self._alike: OrderedDict[int, int] = OrderedDict()
 
     def take(self, request: Request) -> list[Visit]:
         """Take a request; gives visits that are over now."""
@@ -97,7 +115,9 @@ class RuleOfVisits:
         client = hash((request.visitor or (request.address, request.user_agent), page.domain))
         ended: list[Visit] = []
         held = self._find(client, at, ended)
-        chosen = event.choose(tuple(one.state for one in held)) if held else None
+        # A visit that begins later than a line that comes late is another one.
+        near = tuple(one.state for one in held if one.state.session.entry < at + self._ttl)
+        chosen = event.choose(near) if near else None
         if chosen is None:
             self._begin(client, held, event, row, request, page, ended)
         else:
@@ -113,7 +133,7 @@ class RuleOfVisits:
             for one in held:
                 yield Visit(one.state.session, one.rows)
         self._open.clear()
-        self._count = 0
+        self._count = self._weight = 0
 
     def changed(self) -> Iterator[Visit]:
         """The open visits that have more rows than when they were last given here; they go on."""
@@ -131,10 +151,15 @@ class RuleOfVisits:
         hit = Hit(_NOBODY, page, b"", _NO_HINTS, request.url.count("/") > _SLASHES_OF_HOST)
         if request.kind == PAGEVIEW:
             referrer = self._sites.referrers[request.referrer.encode("utf-8", "replace")] if request.referrer else None
-            view = Pageview(hit, None if isinstance(referrer, Refusal) else referrer, request.status, "")
-            return view, Row(PAGEVIEW, request.at, page.path, request.status)
+            status = request.status if 100 <= request.status <= 599 else 200
+            view = Pageview(hit, None if isinstance(referrer, Refusal) else referrer, status, "")
+            return view, Row(PAGEVIEW, request.at, page.path, status)
         if request.kind == CUSTOM:
-            return Action(hit, _no_line), Row(CUSTOM, request.at, page.path, 0, request.name, request.properties)
+            properties, name = request.properties, request.name[:LONGEST_TEXT]
+            if not is_object(properties):
+                self._tally.skip(NO_OBJECT)
+                properties = NO_PROPERTIES
+            return Action(hit, _no_line), Row(CUSTOM, request.at, page.path, 0, name, properties)
         link = read_link(request.name.encode("utf-8", "replace"))
         if isinstance(link, Refusal) or (request.kind == OUTBOUND and self._sites.canonical(link.host) == page.host):
             return None
@@ -148,10 +173,12 @@ class RuleOfVisits:
         alive = []
         for one in held:
             session = one.state.session
-            if session.exit > at - self._ttl and session.entry > at - LONGEST and len(one.rows) < _MOST_ROWS:
+            is_small = len(one.rows) < _MOST_ROWS and one.weight < _MOST_WEIGHT
+            if session.exit > at - self._ttl and session.entry > at - LONGEST and is_small:
                 alive.append(one)
             else:
                 ended.append(Visit(session, one.rows))
+                self._weight -= one.weight
         if len(alive) < len(held):
             self._count -= len(held) - len(alive)
             if alive:
@@ -175,26 +202,38 @@ class RuleOfVisits:
             return
         at, location = request.at, self._find_location(request)
         campaign = "" if page.utm is NO_UTM else repr(page.utm)
-        parts = (page.domain, page.path, request.referrer, campaign, *astuple(software), location.country)
+        agent = request.user_agent  # tells more visits apart than what is stored of it
+        parts = (page.domain, page.path, request.referrer, campaign, agent, *astuple(software), location.country)
         uuid = visit_id(at, self._namespace, *parts, self._number(at, parts))
         session = event.begin(uuid, at, self._find_visitor(client, at, uuid), software, location)
         opened = _Open(begin(session), row)
         if len(held) >= self._most_visits:
             ended.append(Visit(session, opened.rows))
             return
-        self._open.pop(client, None)
-        self._open[client] = [*held, opened]
+        self._put(client, [*held, opened])
         self._count += 1
+        self._weight += opened.weight
 
     def _continue(self, client: int, held: list[_Open], chosen: OpenVisit, event: Pageview | Action, row: Row) -> None:
         one = next(one for one in held if one.state is chosen)
-        # A line that comes late does not set the visit back.
+        # A line that comes late does not set the visit back, and is not before its entry.
+        if row.at < chosen.session.entry:
+            row = replace(row, at=chosen.session.entry)
         session = event.continue_(chosen.session, max(row.at, chosen.session.exit))
         one.state = chosen.go_on(session)
         is_known = isinstance(event, Pageview) or event.hit.page_known
         one.rows.append(row if is_known else replace(row, path=session.exit_path))
-        self._open.pop(client)
-        self._open[client] = held if held[-1] is one else [*(other for other in held if other is not one), one]
+        weight = _weigh(row)
+        one.weight += weight
+        self._weight += weight
+        self._put(client, held if held[-1] is one else [*(other for other in held if other is not one), one])
+
+    def _put(self, client: int, held: list[_Open]) -> None:
+        """Keep a client's visits, the one that was active latest last, as those of the latest client."""
+        if len(held) > 1 and held[-2].state.session.exit > held[-1].state.session.exit:
+            held.sort(key=_exit_of)
+        self._open[client] = held
+        self._open.move_to_end(client)
 
     def _find_software(self, request: Request) -> Client | None:
         """What the client runs; None for a bot."""
@@ -213,11 +252,12 @@ class RuleOfVisits:
         return self._geo.locate(address.parse(request.address))
 
     def _number(self, at: int, parts: tuple[str, ...]) -> str:
-        """Tells visits apart that began alike at one moment."""
-        if at != self._alike_at:
-            self._alike.clear()
-            self._alike_at = at
-        number = self._alike[parts] = self._alike.get(parts, -1) + 1
+        """Tells visits apart that began alike at one moment, also where lines of other moments came in between."""
+        key = hash((at, parts))
+        number = self._alike.pop(key, -1) + 1
+        self._alike[key] = number
+        if len(self._alike) > _MOST_ALIKE:
+            self._alike.popitem(last=False)
         return str(number)
 
     def _find_visitor(self, client: int, at: int, uuid: str) -> str:
@@ -226,8 +266,9 @@ class RuleOfVisits:
         known = self._visitors.get(day)
         if known is None:
             known = self._visitors[day] = {}
-            for old in [one for one in self._visitors if one < self._latest // _DAY - 1]:
-                del self._visitors[old]
+            if len(self._visitors) > _MOST_DAYS:
+                self._visitors.popitem(last=False)
+        self._visitors.move_to_end(day)
         visitor = known.get(client)
         if visitor is None:
             if len(known) >= _MOST_VISITORS:
@@ -242,11 +283,22 @@ class RuleOfVisits:
         while self._open:
             client = next(iter(self._open))
             held = self._open[client]
-            if self._count <= CAPACITY and held[-1].state.session.exit > before:
+            is_room = self._count <= CAPACITY and self._weight <= _MOST_BYTES
+            if is_room and held[-1].state.session.exit > before:
                 return
             del self._open[client]
             self._count -= len(held)
+            self._weight -= sum(one.weight for one in held)
             ended += [Visit(one.state.session, one.rows) for one in held]
+
+
+def _weigh(row: Row) -> int:
+    """About how many bytes a row takes."""
+    return _ROW_BYTES + len(row.path) + len(row.name) + len(row.properties) + len(row.url)
+
+
+def _exit_of(one: _Open) -> int:
+    return one.state.session.exit
 
 
 def _no_line(*_: object) -> NoReturn:

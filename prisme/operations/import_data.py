@@ -82,8 +82,10 @@ def _read_frames(job: Job) -> Iterator[tuple[bytes, bytes]]:
                 raise InputError("one visit is too large to be imported: it has {bytes} bytes", bytes=length)
             if len(received) < FRAME.size + length:
                 break
-            yield kind, bytes(received[FRAME.size : FRAME.size + length])
+            with memoryview(received) as view:
+                body = bytes(view[FRAME.size : FRAME.size + length])
             del received[: FRAME.size + length]
+            yield kind, body
 
 
 def _without_texts(report: bytes) -> bytes:

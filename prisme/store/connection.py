@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import duckdb
 
+from prisme.runtime.scratch import remove_left
+
 # At each checkpoint DuckDB rewrites the last, partly filled block of every column. With its own threshold of 16 MB that
 # was a third of the cost of a load. Replaying a write-ahead log of this size at the start takes at most half a second.
 LOG_BYTES = 64 << 20
@@ -68,3 +70,4 @@ def clear(temporary: Path) -> None:
     for pattern in ("duckdb_temp*", f"{STAGED}*"):
         for path in temporary.glob(pattern):
             path.unlink()
+    remove_left(temporary)

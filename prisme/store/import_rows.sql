@@ -17,7 +17,8 @@ CREATE OR REPLACE TEMP TABLE happened AS
 SELECT
     entry_timestamp, "row".kind AS kind, make_timestamp("row"."at") AS "timestamp", domain, "row".path AS path,
     coalesce("row".visitor, visitor_id) AS visitor_id, session_uuid, coalesce("row".status, 0) AS status,
-    coalesce("row".name, '') AS name, "row".properties AS properties, "row".url AS url
+    coalesce("row".name, '') AS name, coalesce("row".properties, '{}') AS properties,
+    coalesce("row".url, '') AS url
 FROM line JOIN fresh USING ("of") WHERE "row" IS NOT NULL;
 
 INSERT INTO pageviews BY NAME

@@ -37,6 +37,8 @@ FROM (
 )
 """
 _BOUNDS: Final = "SELECT epoch_us(min(entry_timestamp)), epoch_us(max(exit_timestamp)) FROM fresh"
+# Rows may be before the entry of their visit.
+_EARLIEST: Final = 'SELECT min("row"."at") FROM line JOIN fresh USING ("of")'
 _DOMAINS: Final = "SELECT DISTINCT domain FROM fresh LIMIT ?"
 _FIGURE_COUNTS: Final = """
 SELECT
@@ -204,7 +206,7 @@ class Importer:
         if self._dry_run:
             return
         cursor = held.cursor
-        changed = _find_bounds(cursor, merged)
+        changed = _find_bounds(cursor, merged, are_days=statements is _STORE_FIGURES)
         for statement in statements:
             cursor.execute(statement, {"name": name} if "$name" in statement else {})
         self._note(cursor, name, merged)
@@ -271,12 +273,16 @@ def _count_figures(cursor: duckdb.DuckDBPyConnection) -> Merged:
     return Merged(figures=fresh, known=all_ - fresh - changed, grown=changed, first=first, last=last)
 
 
-def _find_bounds(cursor: duckdb.DuckDBPyConnection, merged: Merged) -> Changed:
-    """The times and domains of what changes, for the load log. A day begins earlier in some zones."""
+def _find_bounds(cursor: duckdb.DuckDBPyConnection, merged: Merged, *, are_days: bool) -> Changed:
+    """The times and domains of what changes, for the load log. A day begins earlier, or ends later, in some zones."""
     domains = [domain for (domain,) in cursor.execute(_DOMAINS, [MOST_DOMAINS + 1]).fetchall()]
     is_any = len(domains) > MOST_DOMAINS or merged.grown
-    lowest = (merged.first or 0) - _DAY if merged.figures else merged.first or 0
-    return Changed(lowest, merged.last or 0, None if is_any else domains)
+    first, last = merged.first or 0, merged.last or 0
+    if are_days:
+        first, last = first - _DAY, last + 2 * _DAY
+    elif earliest := cursor.execute(_EARLIEST).fetchall()[0][0]:
+        first = min(first, earliest)
+    return Changed(first, last, None if is_any else domains)
 
 
 def _timestamp(moment: int | None) -> datetime.datetime | None:

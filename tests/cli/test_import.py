@@ -198,20 +198,20 @@ def command(live: LiveServer, *words: object) -> list[str]:
 
 def test_a_person_is_asked_and_sees_a_bar(server: LiveServer, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
-    log.write_text(text(range(60_000)))
+    log.write_text(text(range(30_000)))
     terminal = Terminal(command(server, "access-log", log, "--site", SITE), {})
     terminal.read_until(r"rows, [\d,]+ a second", 60)
-    terminal.read_until(r"new: 30,000 visits, 60,000 pageviews", 60)
+    terminal.read_until(r"new: 15,000 visits, 30,000 pageviews", 60)
     terminal.read_until(r"Import this\? \[y/N\]")
     os.write(terminal._screen, b"y\n")
     terminal.read_until("its name is access-log-1", 60)
     assert terminal.process.wait(30) == 0
-    assert server.rows("SELECT count(*) FROM sessions") == [(30_000,)]
+    assert server.rows("SELECT count(*) FROM sessions") == [(15_000,)]
 
 
 def test_ctrl_c_keeps_what_is_whole_and_goes_on(server: LiveServer, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
-    log.write_text(text(range(200_000)))
+    log.write_text(text(range(100_000)))
     words = command(server, "access-log", log, "--site", SITE, "--yes", "--json")
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
     wait_until(lambda: server.rows("SELECT count(*) > 0 FROM sessions") == [(True,)], "the first chunk", 60)
@@ -220,12 +220,12 @@ def test_ctrl_c_keeps_what_is_whole_and_goes_on(server: LiveServer, tmp_path: Pa
     assert process.returncode == 130
     assert b"what was stored stays" in errors
     ((some,),) = server.rows("SELECT count(*) FROM sessions")
-    assert 0 < some < 100_000
+    assert 0 < some < 50_000
     done = subprocess.run(words, capture_output=True, cwd=ROOT, timeout=120, check=True)
     told = json.loads(done.stdout)
-    assert (told["name"], told["visits"], told["already_there"]) == ("access-log-1", 100_000 - some, some)
+    assert (told["name"], told["visits"], told["already_there"]) == ("access-log-1", 50_000 - some, some)
     assert server.rows("SELECT count(*), sum(pageviews), (SELECT count(*) FROM pageviews) FROM sessions") == [
-        (100_000, 200_000, 200_000)
+        (50_000, 100_000, 100_000)
     ]
 
 
@@ -250,3 +250,71 @@ def test_a_log_is_followed(server: LiveServer, tmp_path: Path, number: signal.Si
     assert server.rows("SELECT count(*), sum(pageviews), (SELECT count(*) FROM pageviews) FROM sessions") == [
         (55, 110, 110)
     ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_without_a_server_does_not_wait_for_the_end(number: signal.Signals, tmp_path: Path) -> None:
+    """No chunk is ready for long where nothing of a log counts."""
+    log, folder = tmp_path / "access.log", tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    log.write_bytes((line(1, "/site.css") + "\n").encode() * 3_000_000)
+    words = [sys.executable, "-m", "prisme", "import", "access-log", str(log), "--site", SITE, "--yes"]
+    process = subprocess.Popen([*words, "--data-dir", str(folder)], stderr=subprocess.PIPE, cwd=ROOT)
+    wait_until(lambda: any((folder / "tmp").glob("import-*")), "it to read", 60)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.endswith(b"\nprisme: cancelled\n")
+    assert set(errors.splitlines()) <= {
+        b"",
+        b"prisme: cancelled",
+        b"prisme: what was stored stays; the same command goes on",
+    }
+    assert list((folder / "tmp").iterdir()) == []
+
+
+def test_sigterm_leaves_nothing_of_it(server: LiveServer, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.write_text(text(range(200_000)))
+    process = subprocess.Popen(
+        command(server, "access-log", log, "--site", SITE, "--yes"), stderr=subprocess.PIPE, cwd=ROOT
+    )
+    wait_until(lambda: any((server.folder / "tmp").glob("import-*")), "it to read", 60)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"the same command goes on" in errors
+    wait_until(lambda: list((server.folder / "tmp").iterdir()) == [], "the server to leave it")
+
+
+def test_a_dry_run_changes_nothing_also_without_a_question(
+    server: LiveServer, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(server, "access-log", log, "--site", SITE, "--dry-run", "--yes", "--json") == 0
+    assert report(capsys)["name"] is None
+    assert server.rows("SELECT count(*), (SELECT count(*) FROM state.imports) FROM sessions") == [(0, 0)]
+    assert run(server, "access-log", log, "--site", SITE, "--dry-run", "--follow") == 2
+    assert "--follow stores what comes" in capsys.readouterr().err
+
+
+def test_what_is_read_twice_is_a_file(server: LiveServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pipe would be empty the second time, and nobody writes to one that waits."""
+    os.mkfifo(pipe := tmp_path / "pipe")
+    for path in (pipe, Path("/dev/zero")):
+        assert run(server, "access-log", path, "--site", SITE) == 1
+        assert capsys.readouterr().err.startswith(f"prisme: {path} is no file: ")
+    assert run(server, "access-log", tmp_path, "--site", "*.example.com") == 1
+    assert "is many sites: name one host, such as www.example.com" in capsys.readouterr().err
+
+
+def test_a_server_that_stops_says_how_to_go_on(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.write_text(text(range(200_000)))
+    with LiveServer(tmp_path / "data") as live:
+        words = command(live, "access-log", log, "--site", SITE, "--yes")
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT)
+        wait_until(lambda: live.rows("SELECT count(*) > 0 FROM sessions") == [(True,)], "the first chunk", 60)
+        live.stop()
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.endswith(b". The same command goes on with the rest\n")

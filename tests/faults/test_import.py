@@ -16,7 +16,7 @@ from tests.server import LiveServer, config_for, open_tables, wait_until
 
 SITE = "example.com"
 FULL: Final[dict[str, Any]] = {"trust_proxy": "true", "min_free_space": "0", "eventstore_max_batch_timeout": "200ms"}
-LINES = 60_000
+LINES = 40_000
 IMPORTED = "SELECT count(*), sum(pageviews) FROM sessions WHERE imported <> ''"
 ROWS = "SELECT count(*) FROM pageviews SEMI JOIN (FROM sessions WHERE imported <> '') USING (session_uuid)"
 

@@ -220,3 +220,54 @@ def test_memory_is_bounded(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_visits_of_one_client_at_once_are_bounded() -> None:
     campaigns = [view(number / 100, f"/?utm_source=s{number}") for number in range(6)]
     assert len(read(campaigns, most_visits=3)) == 6
+
+
+def test_lines_of_other_moments_in_between_make_no_two_visits_alike() -> None:
+    late = [view(1), view(0, "/late", address="9.9.9.8"), view(1, address="9.9.9.9")]
+    assert len({visit.session.uuid for visit in read(late)}) == 3
+
+
+def test_a_line_that_comes_hours_late_is_another_visit() -> None:
+    first, second = read([view(300), view(0, "/early"), view(10, "/early2"), view(301, "/b")])
+    assert [row.path for row in first.rows] == ["/early", "/early2"]
+    assert (first.session.entry, first.session.exit) == (NOON, NOON + 10 * MINUTE)
+    assert [row.path for row in second.rows] == ["/", "/b"]
+
+
+def test_days_in_the_wrong_order_have_as_many_visitors() -> None:
+    days = [[view(day * 1440 + hour * 60) for hour in range(0, 8, 2)] for day in range(4)]
+    visits = read([one for day in reversed(days) for one in day])
+    assert len({visit.session.visitor for visit in visits}) == 4
+
+
+def test_no_row_is_before_its_visit() -> None:
+    (visit,) = read([view(10), view(8, "/late")])
+    assert [row.at for row in visit.rows] == [visit.session.entry] * 2
+    assert visit.session.exit == visit.session.entry
+
+
+@pytest.mark.parametrize("limit", ["_MOST_WEIGHT", "_MOST_BYTES"])
+def test_memory_is_bounded_by_what_texts_take(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rule_of_visits, limit, 100_000)
+    rule = RuleOfVisits("test", SITES, AGENTS, COUNTRIES, Tally(), TTL, 64)
+    found: list[Visit] = []
+    for number in range(100):
+        path = f"/{'x' * 5000}{number}"
+        found += rule.take(view(number / 100, path, address=f"8.8.8.{number % (5 if limit == '_MOST_BYTES' else 1)}"))
+    assert sum(len(visit.rows) for visit in found) >= 75
+    assert sum(len(visit.rows) for visit in [*found, *rule.flush()]) == 100
+
+
+def test_how_many_visits_began_alike_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rule_of_visits, "_MOST_ALIKE", 3)
+    assert (
+        len({visit.session.uuid for visit in read([view(n, f"/{n % 4}", address=f"9.9.9.{n}") for n in range(9)])}) == 9
+    )
+
+
+def test_logs_of_two_servers_are_told_apart_by_their_clients() -> None:
+    """They are imported one after the other, and so nothing else tells these visits apart."""
+    agents = [UA.decode(), UA.decode() + " "]
+    first, second = (read([view(0, user_agent=agent)])[0].session for agent in agents)
+    assert first.uuid != second.uuid
+    assert first.client == second.client

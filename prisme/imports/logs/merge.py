@@ -11,6 +11,8 @@ Source = TypeVar("Source")
 WINDOW: Final = 120 * 1_000_000  # microseconds
 # A page's line takes some 600 bytes in memory.
 MOST_WAITING: Final = 50_000
+# Lines of attacks are longer.
+_MOST_CHARACTERS: Final = 24 << 20
 
 
 @overload
@@ -31,15 +33,18 @@ def reorder(
     None is passed on.
     """
     waiting: list[tuple[int, int, LogLine]] = []
-    latest = 0
+    latest = characters = 0
     for number, line in enumerate(lines):
         if line is None:
             yield None
             continue
         heapq.heappush(waiting, (line.at, number, line))
+        characters += _count_characters(line)
         latest = max(latest, line.at)
-        while waiting[0][0] < latest - window or len(waiting) > most:
-            yield heapq.heappop(waiting)[2]
+        while waiting and (waiting[0][0] < latest - window or len(waiting) > most or characters > _MOST_CHARACTERS):
+            first = heapq.heappop(waiting)[2]
+            characters -= _count_characters(first)
+            yield first
     while waiting:
         yield heapq.heappop(waiting)[2]
 
@@ -66,3 +71,7 @@ def merge(
             heapq.heappop(heap)
         else:
             heapq.heapreplace(heap, (following.at, number, following, lines))
+
+
+def _count_characters(line: LogLine) -> int:
+    return len(line.target) + len(line.referrer) + len(line.user_agent)

@@ -219,5 +219,6 @@ class Upload:
     def _record(self) -> None:
         """Write into the audit log who imports what; the operation itself adds what came of it."""
         names = ", ".join(file.name for file in self.files)
+        format_ = self.report.format if self.report is not None else self.options.format
         with self._deps.control.change() as connection:
-            audit.record(connection, self._deps.clock(), self.by, "data.import", self.options.format, names[:200])
+            audit.record(connection, self._deps.clock(), self.by, "data.import", format_, names[:200])

@@ -54,3 +54,15 @@ def test_files_are_opened_when_their_time_has_come() -> None:
     assert len(seen) == 96
     assert opened == [0, 1, 2, 3]
     assert all(count <= source + 2 for source, _, count in seen)
+
+
+def test_few_long_lines_wait() -> None:
+    read = 0
+
+    def count() -> Iterator[LogLine]:
+        nonlocal read
+        for at in range(200):
+            read += 1
+            yield make_line(at, "/" * 1_000_000)
+
+    assert max(read - line.at for line in reorder(count(), 10**9)) <= 30

@@ -9,19 +9,22 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final
 
+# A folder is in use as long as somebody holds a lock on it.
 _PREFIX: Final = "import-"
 
 
-@contextlib.contextmanager
-def scratch_folder(parent: Path) -> Iterator[Path]:
-    """An empty folder for the time of the block; those of commands that were killed are removed. Raises OSError.
-
-    A folder is in use as long as somebody holds a lock on it.
-    """
+def remove_left(parent: Path) -> None:
+    """Remove the folders of commands that were killed."""
     for left in parent.glob(f"{_PREFIX}*"):
         with _locked(left) as is_locked:
             if is_locked:
                 shutil.rmtree(left, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """An empty folder for the time of the block. Raises OSError."""
+    remove_left(parent)
     folder = Path(mkdtemp(prefix=_PREFIX, dir=parent))
     with _locked(folder):
         try:
