@@ -189,10 +189,10 @@ def _find_kind(columns: Columns) -> _Kind | None:
 def _find_site(files: Sequence[Path], reading: Reading) -> str:
     """The site: the host of all pages, or the one that the zip is named after. Raises InputError."""
     hosts: set[str] = set()
-    found = 0
+    tables = 0
     for table in open_tables(files, reading._replace(tally=Tally(), tell=lambda _: None)):
         columns = Columns(next(table.rows, (0, []))[1])
-        found += _find_kind(columns) is not None
+        tables += _find_kind(columns) is not None
         if "hostname" in columns and "page" in columns:
             place = columns["hostname"]
             for row in table.rows:
@@ -200,7 +200,7 @@ def _find_site(files: Sequence[Path], reading: Reading) -> str:
                     hosts.add(host)
                     if len(hosts) > _MOST_HOSTS:
                         break
-    if not found:
+    if not tables:
         raise InputError(_NO_TABLE)
     if len(hosts) == 1:
         return hosts.pop()
