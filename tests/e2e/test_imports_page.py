@@ -117,7 +117,7 @@ def test_a_fault_names_files_without_folders(server: LiveServer, ada: httpx.Clie
 
 def test_a_defect_of_the_command_is_told_without_details(ada: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
     upload(ada, ("a.csv", b"no JSON"))
-    assert "an error of Prisme itself" in wait_for(ada, "The files cannot be read")
+    assert "error of Prisme itself" in wait_for(ada, "The files cannot be read")
     assert "JSONDecodeError" in caplog.text
 
 

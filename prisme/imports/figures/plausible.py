@@ -144,7 +144,7 @@ def read(files: Sequence[Path], reading: Reading) -> Iterator[Figure]:
             found += 1
             _read_table(table, columns, kind, site, collector)
         if not found:
-            raise InputError(_NO_TABLE)
+            raise InputError(f"{files[0].name}: {_NO_TABLE}")
         yield from sums.figures()
 
 
@@ -189,10 +189,10 @@ def _find_kind(columns: Columns) -> _Kind | None:
 def _find_site(files: Sequence[Path], reading: Reading) -> str:
     """The site: the host of all pages, or the one that the zip is named after. Raises InputError."""
     hosts: set[str] = set()
-    tables = 0
+    found = 0
     for table in open_tables(files, reading._replace(tally=Tally(), tell=lambda _: None)):
         columns = Columns(next(table.rows, (0, []))[1])
-        tables += _find_kind(columns) is not None
+        found += _find_kind(columns) is not None
         if "hostname" in columns and "page" in columns:
             place = columns["hostname"]
             for row in table.rows:
@@ -200,11 +200,11 @@ def _find_site(files: Sequence[Path], reading: Reading) -> str:
                     hosts.add(host)
                     if len(hosts) > _MOST_HOSTS:
                         break
-    if not tables:
-        raise InputError(_NO_TABLE)
+    if not found:
+        raise InputError(f"{files[0].name}: {_NO_TABLE}")
     if len(hosts) == 1:
         return hosts.pop()
-    stems = {found[1].lower() for path in files if (found := _ZIP_NAME.fullmatch(path.name))}
+    stems = {name[1].lower() for path in files if (name := _ZIP_NAME.fullmatch(path.name))}
     named = [host for host in hosts if host.replace(".", "_") in stems]
     if len(named) == 1:
         return named[0]
