@@ -41,7 +41,7 @@ _TABLES: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "pageviews": ({"timestamp", "path"}, (*_OF_ALL, "status")),
 }  # fmt: skip
 # Rows that are no error: the program had them before its visits had ids with their time.
-OLD: Final = "it is older than the ids of visits"
+OLD: Final = "it is older than the ids of sessions"
 CANCELLED: Final = "a cancelling row"
 _NO_ROW: Final = "it is no JSON object of this table"
 _NO_ID: Final = "session_uuid is no UUID"

@@ -27,7 +27,7 @@ _TEXTS: Final = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_co
 _COUNTS: Final = ("visitors", "sessions", "pageviews", "events", "bounces", "seconds")
 _INDEX: Final = "export.json"
 _PARQUET: Final = b"PAR1"
-_ORPHAN: Final = "its visit is not in these files"
+_ORPHAN: Final = "its session is not in these files"
 _NO_ID: Final = "the id of its visit is no UUIDv7"
 
 

@@ -20,6 +20,7 @@ _UNUSABLE: Final = (
     "{} has sums without dates, as Umami's own export by its API does; dump its tables instead: "
     "\\copy website_event to 'website_event.csv' csv header, and the same for session, event_data and website"
 )
+_NO_EVENTS: Final = "there are no events in {}: give website_event.csv in the same command"
 
 
 def recognise(_name: str, head: bytes) -> bool:
@@ -31,6 +32,8 @@ def read(files: Sequence[Path], reading: Reading) -> Iterator[Item]:
     """Requests, then visits in the order of their entry. Raises InputError for files that are none of its tables."""
     tables = [(path, _choose_table(path)) for path in files]
     kinds = {table for _, table in tables}
+    if "event" not in kinds and not kinds <= {"other"}:
+        raise InputError(_NO_EVENTS.format(", ".join(path.name for path in files)))
     with Joins(reading.temporary, reading.tally, "session" in kinds, "data" in kinds) as joins:
         websites: dict[str, str] = {}
         before = 0

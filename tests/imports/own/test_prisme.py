@@ -191,7 +191,7 @@ def test_rows_of_a_visit_of_a_month_that_was_left_out(tmp_path: Path) -> None:
     (visit,) = visits_of(read(FORMAT, tmp_path, folder, tally=tally))
     assert visit.session.entry == LATE + HOUR
     assert len(visit.rows) == visit.session.pageviews + visit.session.events
-    assert tally.skipped == {"its visit is not in these files": 2}
+    assert tally.skipped == {"its session is not in these files": 2}
     assert tally.rows == 8
 
 
@@ -217,7 +217,7 @@ def test_files_of_an_older_schema(tmp_path: Path) -> None:
     second.unlink()
     tally = Tally()
     assert visits_of(read(FORMAT, tmp_path, folder, tally=tally)) == both[:1]
-    assert tally.skipped == {"its visit is not in these files": 5}
+    assert tally.skipped == {"its session is not in these files": 5}
 
 
 def test_figures(tmp_path: Path) -> None:

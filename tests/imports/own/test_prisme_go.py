@@ -170,7 +170,7 @@ def test_bad_lines_are_counted_and_shown(tmp_path: Path) -> None:
     ]
     assert tally.bad_lines[0].text == "not JSON"
     assert tally.bad_lines[0].file == "dump.json"
-    assert tally.skipped == {"it is older than the ids of visits": 2}
+    assert tally.skipped == {"it is older than the ids of sessions": 2}
     assert (tally.rows, tally.bad) == (9, 6)
 
 

@@ -314,3 +314,8 @@ def test_properties_are_bounded(tmp_path: Path) -> None:
     items, _ = read(files)
     assert isinstance(items[0], Visit)
     assert items[0].rows[0].properties == f'{{"a":"{"a" * 40_000}"}}'
+
+
+def test_tables_without_events_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no events in event_data\.csv.*website_event\.csv"):
+        read_all(FORMAT, [write(tmp_path, "event_data.csv", DATA)])
