@@ -109,11 +109,11 @@ def _do(flags: argparse.Namespace, config: "Config") -> None:
         report = one.run(dry_run=True)
         is_answer = flags.dry_run or report.is_nothing
         is_for_people = flags.json and not is_answer
-        print_report(report, flags, rules.retention_days, False, sys.stderr if is_for_people else sys.stdout)
+        print_report(report, flags, rules, False, sys.stderr if is_for_people else sys.stdout)
         if is_answer:
             return
         confirm("Import this?", yes=False)
-    print_report(one.run(dry_run=False), flags, rules.retention_days, True, sys.stdout)
+    print_report(one.run(dry_run=False), flags, rules, True, sys.stdout)
 
 
 def _check_server(folder: Path) -> None:

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 import msgspec
 
+from prisme.base.domains import host_of
 from prisme.imports.tally import NOT_REGISTERED, BadLine
 from prisme.runtime.terminal import escape
+from prisme.visit.origins import Hosts
 
 if TYPE_CHECKING:
     from prisme.imports.pipeline import Pipeline
     from prisme.imports.tally import Tally
     from prisme.operations.import_data import Imported
+    from prisme.operations.import_rules import ImportRules
 
 _SITES_SHOWN: Final = 20
 
@@ -75,14 +78,17 @@ def _show(moment: int | None) -> str | None:
     return datetime.datetime.fromtimestamp(moment // 1_000_000, datetime.UTC).isoformat().replace("+00:00", "Z")
 
 
-def print_report(report: Report, flags: argparse.Namespace, retention_days: int, is_done: bool, file: TextIO) -> None:
+def print_report(report: Report, flags: argparse.Namespace, rules: "ImportRules", is_done: bool, file: TextIO) -> None:
     """The report for people, or as JSON with `--json`, or nothing with `--quiet`."""
     if flags.json:
         file.write(msgspec.json.format(msgspec.json.encode(report)).decode() + "\n")
     elif not flags.quiet:
         lines = [*_describe_files(report), *_describe_rows(report, is_done), *_describe_rest(report)]
-        if retention_days and report.first and report.first[:10] < _oldest_kept(retention_days):
-            lines.append(f"retention_days is {retention_days}: what is older is deleted again within a day")
+        if flags.site and host_of(flags.site.lower()) not in Hosts([*rules.sites, *rules.aliases]):
+            lines.append(f"{flags.site} is not a site of this Prisme yet: `prisme site add {flags.site}`")
+        days = rules.retention_days
+        if days and report.first and report.first[:10] < _oldest_kept(days):
+            lines.append(f"retention_days is {days}: what is older is deleted again within a day")
         if is_done and report.name:
             lines.append(f"its name is {report.name}: `prisme import undo {report.name}` deletes it again")
         print("\n".join(lines), file=file)
@@ -91,7 +97,8 @@ def print_report(report: Report, flags: argparse.Namespace, retention_days: int,
 def _describe_files(report: Report) -> Iterator[str]:
     yield f"{report.format}: {_count(report.rows, 'row')}"
     if report.first and report.last:
-        yield f"from {report.first[:10]} to {report.last[:10]}, {_count(report.days, 'day')} with visits"
+        of_what = " with visits" if report.visits or not report.figures else ""
+        yield f"from {report.first[:10]} to {report.last[:10]}, {_count(report.days, 'day')}{of_what}"
     for site, visits in list(report.sites.items())[:_SITES_SHOWN]:
         yield f"  {visits:>12,}  {site}"
     if len(report.sites) > _SITES_SHOWN:
@@ -109,7 +116,9 @@ def _describe_rows(report: Report, is_done: bool) -> Iterator[str]:
     if report.grown:
         yield f"there already, with more rows now: {report.grown:,}"
     if report.overlap_days:
-        yield f"{_count(report.overlap_days, 'day')} of these already have visits or figures of other origin"
+        days = _count(report.overlap_days, "day")
+        has = "has" if report.overlap_days == 1 else "have"
+        yield f"{days} of these {has} visits or figures of other origin already: both are counted"
 
 
 def _describe_rest(report: Report) -> Iterator[str]:

@@ -47,6 +47,8 @@ def load_format(name: str) -> Format:
 
 def _recognise(path: Path) -> Format:
     head = b"" if path.is_dir() else read_head(path)
+    if not head and not path.is_dir():
+        raise InputError(f"{path} is empty")
     for name in NAMES:
         one = load_format(name)
         if one.recognise(str(path), head):

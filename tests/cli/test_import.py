@@ -151,6 +151,8 @@ def test_sites_that_are_not_registered(server: LiveServer, tmp_path: Path, capsy
     assert "6  the host is not a site of this Prisme" in told
     assert "prisme site add HOST" in told
     assert "new: 3 visits, 6 pageviews" in told
+    assert run(server, "access-log", log, "--dry-run", "--site", "exmaple.com") == 0
+    assert "exmaple.com is not a site of this Prisme yet: `prisme site add exmaple.com`" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -164,6 +166,7 @@ def test_sites_that_are_not_registered(server: LiveServer, tmp_path: Path, capsy
         ),
         pytest.param(["clicky", "{log}"], 2, "invalid choice: 'clicky'", id="no format"),
         pytest.param(["auto", "{other}"], 1, "looks like no format", id="not recognised"),
+        pytest.param(["auto", "/dev/null"], 1, "/dev/null is empty", id="empty"),
         pytest.param(["auto", "{other}", "{log}"], 1, "looks like no format", id="one not recognised"),
         pytest.param(["plausible", "{log}", "--follow"], 2, "--follow is for logs", id="nothing to follow"),
         pytest.param(["plausible", "{log}", "--site", "example.com"], 1, "access.log", id="another format"),
