@@ -166,7 +166,7 @@ def test_sites_that_are_not_registered(server: LiveServer, tmp_path: Path, capsy
         ),
         pytest.param(["clicky", "{log}"], 2, "invalid choice: 'clicky'", id="no format"),
         pytest.param(["auto", "{other}"], 1, "looks like no format", id="not recognised"),
-        pytest.param(["auto", "/dev/null"], 1, "/dev/null is empty", id="empty"),
+        pytest.param(["auto", "{empty}"], 1, "empty is empty", id="empty"),
         pytest.param(["auto", "{other}", "{log}"], 1, "looks like no format", id="one not recognised"),
         pytest.param(["plausible", "{log}", "--follow"], 2, "--follow is for logs", id="nothing to follow"),
         pytest.param(["plausible", "{log}", "--site", "example.com"], 1, "access.log", id="another format"),
@@ -178,7 +178,8 @@ def test_mistakes(
 ) -> None:
     other = log.with_name("other")
     other.write_text("a text\n" * 5)
-    texts = [word.format(log=log, missing=log.with_name("missing"), other=other) for word in words]
+    (empty := log.with_name("empty")).touch()
+    texts = [word.format(log=log, missing=log.with_name("missing"), other=other, empty=empty) for word in words]
     assert run(server, *texts) == code
     told = capsys.readouterr()
     assert message in told.err
