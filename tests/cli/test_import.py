@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -265,6 +266,7 @@ def test_ctrl_c_without_a_server_does_not_wait_for_the_end(number: signal.Signal
     words = [sys.executable, "-m", "prisme", "import", "access-log", str(log), "--site", SITE, "--yes"]
     process = subprocess.Popen([*words, "--data-dir", str(folder)], stderr=subprocess.PIPE, cwd=ROOT)
     wait_until(lambda: any((folder / "tmp").glob("import-*")), "it to read", 60)
+    time.sleep(0.5)  # it makes the folder just before it begins
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -284,6 +286,7 @@ def test_sigterm_leaves_nothing_of_it(server: LiveServer, tmp_path: Path) -> Non
         command(server, "access-log", log, "--site", SITE, "--yes"), stderr=subprocess.PIPE, cwd=ROOT
     )
     wait_until(lambda: any((server.folder / "tmp").glob("import-*")), "it to read", 60)
+    time.sleep(0.5)
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
