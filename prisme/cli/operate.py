@@ -58,13 +58,15 @@ class Operator:
         upload: Iterable[bytes] = (),
     ) -> Result:
         """The result of an operation."""
+        if self.is_cancelled.is_set():  # just as the one before had ended
+            raise KeyboardInterrupt
         known = msgspec.to_builtins(arguments)
         with progress_bar(self._shows_progress) as tell:
             connection = self._connect()
             if connection is None:
                 return msgspec.convert(self._run_here(name, known, tell, receive, upload), result)
             with contextlib.closing(connection):
-                return _ask(connection, Request(name, known), result, tell, receive, upload)
+                return _ask(connection, Request(name, known), result, tell, receive, upload, self.is_cancelled)
 
     def _connect(self) -> socket.socket | None:
         folder = self._config.data_dir
@@ -137,13 +139,19 @@ def _ask(
     tell: Callable[[Progress], None],
     receive: Callable[[bytes], object],
     upload: Iterable[bytes],
+    is_cancelled: threading.Event,
 ) -> Result:
     failures: list[Exception] = []
+
+    def cancel() -> None:
+        is_cancelled.set()
+        _leave(connection)
+
     try:
         local_socket.send(connection, local_socket.REQUEST, msgspec.json.encode(request))
         # The server may send while it is sent to.
         threading.Thread(target=_upload, args=(connection, upload, failures), daemon=True).start()
-        with _on_interrupt(functools.partial(_leave, connection)) as is_cancelled:
+        with _on_interrupt(cancel) as is_interrupted:
             while True:
                 kind, body = local_socket.receive(connection)
                 if kind == local_socket.PROGRESS:
@@ -152,7 +160,7 @@ def _ask(
                     receive(body)
                 elif kind == local_socket.RESULT:
                     return msgspec.json.decode(body, type=result)
-                elif is_cancelled():
+                elif is_interrupted():
                     raise KeyboardInterrupt
                 elif failures:
                     raise failures[0]
