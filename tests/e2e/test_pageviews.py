@@ -27,12 +27,12 @@ def test_first_pageview_fills_every_column(live: LiveServer, site: str) -> None:
         "domain, entry_timestamp, entry_path, exit_timestamp, exit_path, exit_status, visitor_id, is_anon, "
         "session_uuid, session_timestamp, operating_system, browser_family, device, device_type, referrer_domain, "
         "country_code, region, city, utm_source, utm_medium, utm_campaign, utm_term, utm_content, click_id, "
-        "pageviews, events, is_bounce"
+        "pageviews, events, imported, is_bounce"
     )
     when = (timestamp, "/pricing")
     who = (visitor, True, uuid, session_timestamp)
     client = ("Linux", "Chrome", "Other", "desktop", "direct", "XX")
-    assert sessions(live, site, columns) == [(site, *when, *when, 200, *who, *client, *([""] * 8), 1, 0, True)]
+    assert sessions(live, site, columns) == [(site, *when, *when, 200, *who, *client, *([""] * 8), 1, 0, "", True)]
     # All that there is.
     names = live.rows("SELECT column_name FROM (DESCRIBE sessions)")
     assert ", ".join(name for (name,) in names) == columns

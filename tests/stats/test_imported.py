@@ -140,7 +140,7 @@ def test_the_api_has_the_same_lists_by_each_metric_and_page(database: Database, 
     st.sampled_from([None, DOMAINS[:1]]),
     st.sampled_from([1, 1_000_000]),
 )
-@settings(max_examples=30 if LONG else 3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30 if LONG else 2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_is_cached_equals_what_is_counted_anew(
     tmp_path_factory: pytest.TempPathFactory,
     seed: int,

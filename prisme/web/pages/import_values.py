@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -14,6 +13,7 @@ from prisme.dashboard.number_format import format_duration, format_exact
 from prisme.dashboard.periods import describe
 from prisme.dashboard.words import mark, mark_count, translate, translate_count
 from prisme.imports.tally import NOT_REGISTERED
+from prisme.stats.zones import open_zone
 from prisme.web.uploads.report import Report
 from prisme.web.uploads.upload import Upload
 from prisme.web.uploads.uploads import format_size
@@ -39,7 +39,7 @@ _FLAGS: Final = (
     (re.compile(r"name it, one of .*"), "choose the format"),
     (re.compile(r"^--site: "), "Site: "),
 )
-_UTC: Final = ZoneInfo("UTC")
+_UTC: Final = open_zone("UTC")
 _DAY: Final = timedelta(days=1)
 _MOST_SITES: Final = 20
 _MOST_FILES: Final = 5
