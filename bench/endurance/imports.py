@@ -81,7 +81,8 @@ def conclude(written: Written, size: int, ours: Import, theirs: Import | None) -
     ]
     notes = [f"The log has {written.lines:,} lines, {written.pageviews:,} of them pageviews, and {size / 1e6:,.0f} MB."]
     if theirs is not None:
-        notes.append(f"GoatCounter stored {theirs.pageviews:,} hits: it does not count each reload, and other bots.")
+        what = "it counts some of the bots and assets, and not each reload"
+        notes.append(f"GoatCounter stored {theirs.pageviews:,} hits: {what}.")
         if not theirs.pageviews:
             failures.append("GoatCounter stored nothing")
     return Outcome(("GoatCounter", "Prisme"), figures, notes, failures)
