@@ -33,7 +33,6 @@ class Format(NamedTuple):
     """
 
     name: str
-    title: str
     recognise: Callable[[str, bytes], bool]
     read: Callable[[Sequence[Path], Reading], Iterator[Item]]
     follow: Callable[[Sequence[Path], Reading, Callable[[], bool]], Iterator[Item | None]] | None = None

@@ -230,8 +230,7 @@ class Importer:
         return f"{self._begun.format}-{max(numbers, default=0) + 1}"
 
     def _note(self, cursor: duckdb.DuckDBPyConnection, name: str, merged: Merged) -> None:
-        begun = self._begun
-        files = msgspec.json.encode(begun.files).decode()
+        files = msgspec.json.encode(self._begun.files).decode()
         cursor.execute(
             """
             INSERT INTO state.imports
@@ -268,7 +267,7 @@ def _count_visits(cursor: duckdb.DuckDBPyConnection) -> Merged:
 
 def _count_figures(cursor: duckdb.DuckDBPyConnection) -> Merged:
     ((all_, fresh, changed),) = cursor.execute(_FIGURE_COUNTS).fetchall()
-    query = f"SELECT epoch_us(min(day)::TIMESTAMP), epoch_us(max(day)::TIMESTAMP) FROM ({_CHANGED_FIGURES})"  # noqa: S608
+    query = f"SELECT epoch_us(min(day)::TIMESTAMP), epoch_us(max(day)::TIMESTAMP) FROM ({_CHANGED_FIGURES})"  # noqa: S608  # ours
     ((first, last),) = cursor.execute(query).fetchall()
     return Merged(figures=fresh, known=all_ - fresh - changed, grown=changed, first=first, last=last)
 

@@ -156,4 +156,4 @@ class _File:
         return self._start
 
 
-FORMAT: Final = Format("ga4", "Google Analytics 4's reports as CSV", recognise, read)
+FORMAT: Final = Format("ga4", recognise, read)

@@ -165,4 +165,4 @@ def read_name_day(name: str) -> datetime.date | None:
     return days.pop() if len(days) == 1 else None
 
 
-FORMAT: Final = Format("matomo", "Matomo's reports as CSV", recognise, read)
+FORMAT: Final = Format("matomo", recognise, read)

@@ -215,4 +215,4 @@ def _find_site(files: Sequence[Path], reading: Reading) -> str:
     )
 
 
-FORMAT: Final = Format("plausible", "Plausible's export", recognise, read)
+FORMAT: Final = Format("plausible", recognise, read)

@@ -164,4 +164,4 @@ def _follow(files: Sequence[Path], reading: Reading, stop: Callable[[], bool]) -
     return follow_log(files, reading, stop)
 
 
-FORMAT: Final = Format("access-log", "Access logs", recognise, read, _follow)
+FORMAT: Final = Format("access-log", recognise, read, _follow)

@@ -12,7 +12,8 @@ _EVERY: Final = 0.25  # seconds
 _PIECE: Final = 1 << 18
 # By its first bytes a file is known: truncated and written again, it may have grown beyond where it was read.
 _KNOWN_BY: Final = 64
-# A server writes to a renamed file until it is told: it is done after so many looks without anything new.
+# A server goes on writing to a renamed file until it reopens its log: the file is done after so many looks at which
+# nothing new was there.
 _LOOKS: Final = 4
 
 
@@ -86,7 +87,7 @@ class _Followed:
         self._file.seek(start + self._file.read(end - start).rfind(b"\n") + 1)
 
     def _is_truncated(self) -> bool:
-        """Whether the file was written anew: it is shorter than what was read, or begins otherwise."""
+        """Whether the file was written anew: it is shorter than what was read, or begins differently."""
         descriptor = self._file.fileno()
         if os.fstat(descriptor).st_size < self._file.tell():
             return True

@@ -147,7 +147,7 @@ def _read_figures(database: ForeignFiles, parts: Sequence[Part], tally: Tally) -
     query = columns.select({"domain": listed.pop("domain"), "day": 'CAST("day" AS DATE)', **listed, **counts})
     # Several imports may have brought figures of one value: here they become one.
     sums = ", ".join(f"CAST(sum({name}) AS UBIGINT)" for name in _COUNTS)
-    rows = f'SELECT domain, "day", dimension, "value", {sums}, count(*) FROM ({query}) GROUP BY ALL ORDER BY ALL'  # noqa: S608
+    rows = f'SELECT domain, "day", dimension, "value", {sums}, count(*) FROM ({query}) GROUP BY ALL ORDER BY ALL'  # noqa: S608  # no text of a file's rows
     for *row, count in database.rows(rows):
         tally.rows += count
         if row[1] is None:
@@ -156,4 +156,4 @@ def _read_figures(database: ForeignFiles, parts: Sequence[Part], tally: Tally) -
         yield Figure(*row)
 
 
-FORMAT: Final = Format("prisme", "an export of Prisme", recognise, read)
+FORMAT: Final = Format("prisme", recognise, read)

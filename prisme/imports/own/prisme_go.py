@@ -152,4 +152,4 @@ def _complete(client: Client) -> Client:
     return replace(client, type=kind)
 
 
-FORMAT: Final = Format("prisme-go", "the ClickHouse tables of Prisme in Go", recognise, read)
+FORMAT: Final = Format("prisme-go", recognise, read)

@@ -53,7 +53,7 @@ def read(files: Sequence[Path], reading: Reading) -> Iterator[Item]:
     return sort_requests(_read_files(files, reading), reading.temporary)
 
 
-FORMAT: Final = Format("goatcounter", "GoatCounter (CSV export)", recognise, read)
+FORMAT: Final = Format("goatcounter", recognise, read)
 
 
 def _read_files(files: Sequence[Path], reading: Reading) -> Iterator[Request]:

@@ -45,7 +45,7 @@ def read(files: Sequence[Path], reading: Reading) -> Iterator[Item]:
     return sort_requests(_read_files(files, reading), reading.temporary)
 
 
-FORMAT: Final = Format("liwan", "Liwan (DuckDB file)", recognise, read)
+FORMAT: Final = Format("liwan", recognise, read)
 
 
 def _read_files(files: Sequence[Path], reading: Reading) -> Iterator[Request]:

@@ -92,7 +92,7 @@ def read(files: Sequence[Path], reading: Reading) -> Iterator[Item]:
             yield _make_request(_decode_view(row[2]), visitors)
 
 
-FORMAT: Final = Format("medama", "Medama (DuckDB file)", recognise, read)
+FORMAT: Final = Format("medama", recognise, read)
 
 
 def _read_file(path: Path, by_view: Sorter, before: int, reading: Reading) -> None:

@@ -46,7 +46,7 @@ def read(files: Sequence[Path], reading: Reading) -> Iterator[Item]:
         yield from make_items(joins.take(), reading)
 
 
-FORMAT: Final = Format("umami", "Umami (rows of its events, or tables of its Postgres, as CSV)", recognise, read)
+FORMAT: Final = Format("umami", recognise, read)
 
 
 def _find_table(columns: list[str]) -> str:
