@@ -7,6 +7,7 @@ session that started with an event may have no pageview, and then no filter on p
 # Only SQL made here is composed; values from requests are bound.
 # ruff: noqa: S608
 
+import copy
 import re
 from collections.abc import Collection
 from typing import Any, Final
@@ -47,6 +48,12 @@ class Conditions:
             self._everywhere.append(allowed(domains, self.bind))
         self._start = f"make_timestamp({self.bind(start)})"
         self._end = f"make_timestamp({self.bind(end)})"
+
+    def within(self, start: int, end: int) -> "Conditions":
+        """The same conditions on rows of another span, with parameters that go into the same query."""
+        other = copy.copy(self)
+        other._start, other._end = (f"make_timestamp({self.bind(moment)})" for moment in (start, end))
+        return other
 
     def bind(self, value: Any) -> str:
         """Bind a value to a new parameter, and return the parameter's name in SQL."""

@@ -18,6 +18,7 @@ from prisme.store.connection import Limits, clear, connect
 from prisme.store.errors import WAY_BACK, StoreError
 from prisme.store.imported_days import ImportedDays
 from prisme.store.load_log import LoadLog
+from prisme.store.rollups import Rollups
 from prisme.store.upgrade import create, upgrade
 
 _LOG = logging.getLogger("prisme")
@@ -44,8 +45,8 @@ class Database:
     """The events' file, in the newest schema. Only one process can have it open.
 
     `read_cursors` are those of queries under way, which `stopping` ends; `load_log` says what loads changed,
-    `arrivals` how visits came, `imported_days` of which days imports brought figures. Tables in the attached databases
-    `cache` and `names` exist in memory only. Raises StoreError.
+    `arrivals` how visits came, `imported_days` of which days imports brought figures, `rollups` what was counted.
+    Tables in the attached databases `cache` and `names` exist in memory only. Raises StoreError.
     """
 
     def __init__(self, path: Path, limits: Limits, temporary: Path, log: logging.Logger = _LOG) -> None:
@@ -71,6 +72,7 @@ class Database:
             if upgrade(self._connection, path, limits, temporary, log):
                 self._connection = self._connect()
             self.load_log = LoadLog(_find_latest(self._connection))
+            self.rollups = Rollups(self._connection)
             self.arrivals = self._attach_cache()
         except OSError as error:
             raise StoreError(f"{error.filename} cannot be made or removed: {error.strerror}") from error
@@ -187,6 +189,7 @@ class Database:
                 self._connection = self._connect()
                 raise
             finally:
+                self.rollups.refresh(self._connection)
                 self.arrivals = self._attach_cache()
         finally:
             self.load_log.end()

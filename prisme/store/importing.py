@@ -16,9 +16,10 @@ import msgspec
 from prisme.base.errors import InputError
 from prisme.store.database import Database
 from prisme.store.errors import StoreError
-from prisme.store.load_log import MOST_DOMAINS
+from prisme.store.load_log import MOST_DOMAINS, Changed
 from prisme.store.loader import Loader
-from prisme.store.write_connection import Changed, Held
+from prisme.store.rollups import days_of_sessions
+from prisme.store.write_connection import Held
 
 
 def _read(name: str) -> list[str]:
@@ -61,6 +62,10 @@ UPDATE state.imports SET
     visits = visits + $visits, pageviews = pageviews + $pageviews, events = events + $events,
     figures = figures + $figures, first_at = least(first_at, $first), last_at = greatest(last_at, $last)
 WHERE name = $name
+"""
+_GROWN: Final = "session_uuid IN (SELECT session_uuid FROM known WHERE has_grown)"
+_STORED_DAYS: Final = """
+SELECT CAST(entry_timestamp AS DATE) AS day FROM fresh UNION SELECT CAST("timestamp" AS DATE) FROM happened
 """
 _DAYS: Final = "SELECT DISTINCT domain, CAST(entry_timestamp AS DATE) FROM visit"
 _FIGURE_DAYS: Final = "SELECT DISTINCT domain, day FROM figure"
@@ -207,8 +212,13 @@ class Importer:
             return
         cursor = held.cursor
         changed = _find_bounds(cursor, merged, are_days=statements is _STORE_FIGURES)
+        if merged.grown and statements is _STORE_VISITS:
+            self._database.rollups.drop_changed(cursor, days_of_sessions(_GROWN))
         for statement in statements:
             cursor.execute(statement, {"name": name} if "$name" in statement else {})
+        if statements is _STORE_VISITS:
+            self._database.rollups.drop_changed(cursor, _STORED_DAYS)
+            self._database.rollups.note_import(cursor, ("fresh", "happened"))
         self._note(cursor, name, merged)
         held.commit(changed)
         self.name = name

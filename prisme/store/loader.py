@@ -16,6 +16,7 @@ from prisme.store.database import Database
 from prisme.store.load_log import MOST_DOMAINS
 from prisme.store.open_sessions import OpenSession
 from prisme.store.reader import Row
+from prisme.store.rollups import DAYS_OF_LINES
 from prisme.store.write_connection import Held, WriteConnection
 
 _HERE = importlib.resources.files("prisme.store")
@@ -184,8 +185,11 @@ class Loader:
             _run_statements(cursor, found)
             self._must_tidy |= open_sessions.trim(cursor, self._most_open)
             domains = [domain for (domain,) in cursor.execute(_DOMAINS, [MOST_DOMAINS + 1]).fetchall()]
+            lowest, highest = self._find_bounds(found, now)
+            if lowest < self._database.rollups.until:
+                self._database.rollups.drop_changed(cursor, DAYS_OF_LINES)
             cursor.execute("DROP TABLE line")
-            self._commit(cursor, domains, *self._find_bounds(found, now))
+            self._commit(cursor, domains, lowest, highest)
         except BaseException:
             # A failed commit has rolled back already, and after a fatal error nothing can be rolled back. Whatever
             # the rollback says, the first error is the one to tell.

@@ -30,9 +30,9 @@ from prisme.store import load_log
 from prisme.store.connection import Limits
 from prisme.store.database import Database
 from prisme.store.errors import LateError
+from prisme.store.load_log import Changed
 from prisme.store.loader import Loader
 from prisme.store.reader import Reader
-from prisme.store.write_connection import Changed
 from tests.faults.load import LONG
 from tests.server import PATIENCE
 from tests.stats.lines import DAY, DOMAINS, FIRST, HOUR, LAST, UTC, ZONES, make_lines

@@ -25,6 +25,8 @@ from prisme.stats.cache.span_cache import SpanCache
 from prisme.stats.frames import Result
 from prisme.stats.imported import is_same
 from prisme.stats.queries import Stats
+from prisme.stats.rollups.counts import count_rolled
+from prisme.stats.rollups.cover import find_cover
 from prisme.stats.selection import Page, Selection
 from prisme.store.database import Database
 from prisme.store.errors import DiskError, FullError, LateError
@@ -135,10 +137,14 @@ class IncrementalCache:
         """Count an entry up to a new cut, and store it. Returns False, with nothing changed, if that is impossible."""
         if cut <= entry.cut:
             return False
+        cover = None
+        if entry.tables is None:
+            cover = find_cover(stats, selection.filters, entry.cut, cut, selection.span.edges)
+            cut = cut if cover is None else cover.end
         part, earlier, number = _part(selection, entry.cut, cut), entry.tables, next(self._numbers)
         tables = Tables(f"cache.visitors_{number}", f"cache.keys_{number}")
-        counts = count(stats, part, earlier)
-        key_counts = create_tables(stats, selection.names, part, earlier, tables)
+        counts = count(stats, part, earlier) if cover is None else count_rolled(stats, part, cover)
+        key_counts = create_tables(stats, selection.names, part, earlier, tables, cover)
         size = estimate_tables(entry.counts.visitors + counts.visitors, key_counts)
         lowest = self._loads.since(stats.reader.loads, selection.span.start)
         if lowest is not None and lowest < cut:

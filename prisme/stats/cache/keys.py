@@ -13,6 +13,9 @@ from prisme.stats.conditions import Conditions
 from prisme.stats.grouping import GroupingSets
 from prisme.stats.imported import compose_keys, find_days
 from prisme.stats.queries import Stats
+from prisme.stats.rollups.counts import compose_keys as compose_rolled_keys
+from prisme.stats.rollups.counts import compose_visitors as compose_rolled_visitors
+from prisme.stats.rollups.cover import Cover
 from prisme.stats.sql import load_sql
 
 # Lists by their numbers in tables.
@@ -72,15 +75,21 @@ def rank(
 
 
 def create_tables(
-    stats: Stats, names: Collection[str], part: Part, earlier: Tables | None, tables: Tables
+    stats: Stats,
+    names: Collection[str],
+    part: Part,
+    earlier: Tables | None,
+    tables: Tables,
+    cover: Cover | None = None,
 ) -> KeyCounts:
     """Create the tables of the earlier parts and this one. Returns what they count.
 
-    Raises ManyKeysError, and what `Reader.keep` raises; the tables are then dropped.
+    With a cover, rollups have the part. Raises ManyKeysError, and what `Reader.keep` raises; the tables are then
+    dropped.
     """
     try:
-        _create_visitors(stats, part, earlier, tables.visitors)
-        _create_keys(stats, names, part, earlier, tables.keys)
+        _create_visitors(stats, part, earlier, tables.visitors, cover)
+        _create_keys(stats, names, part, earlier, tables.keys, cover)
         rows = stats.reader.keep(_CACHED_COUNTS.format(table=tables.keys), {})
         found = {_NAMES[number]: counts for number, counts, _ in rows}
         if sum(map(len, found.values())) > MOST_KEYS:
@@ -91,22 +100,31 @@ def create_tables(
         raise
 
 
-def _create_visitors(stats: Stats, part: Part, earlier: Tables | None, table: str) -> None:
+def _create_visitors(stats: Stats, part: Part, earlier: Tables | None, table: str, cover: Cover | None) -> None:
     conditions = stats.conditions(part.filters, part.start, part.end)
-    bucket = part_bucket(part, "pageviews", conditions)
-    rows = f"SELECT hash(visitor_id) AS id, {bucket} AS bucket {conditions.rows('pageviews')}"
+    if cover is None:
+        bucket = part_bucket(part, "pageviews", conditions)
+        rows = f"SELECT hash(visitor_id) AS id, {bucket} AS bucket {conditions.rows('pageviews')}"
+    else:
+        rows = compose_rolled_visitors(part, cover, conditions)
     if earlier is not None:
         rows = f"SELECT id, bucket FROM {earlier.visitors} UNION ALL {rows}"
     query = _CACHED_VISITORS.format(table=table, rows=rows)
     stats.reader.keep(query, conditions.used_by(query))
 
 
-def _create_keys(stats: Stats, names: Collection[str], part: Part, earlier: Tables | None, table: str) -> None:
+def _create_keys(
+    stats: Stats, names: Collection[str], part: Part, earlier: Tables | None, table: str, cover: Cover | None
+) -> None:
     conditions = stats.conditions(part.filters, part.start, part.end)
     query = f"CREATE TABLE {table} (which INTEGER, key VARCHAR, count BIGINT)"
     if names:
         lists = [
-            *_compose_lists(names, part, conditions, earlier, _count_many),
+            *(
+                _compose_lists(names, part, conditions, earlier, _count_many)
+                if cover is None
+                else _compose_covered(names, part, conditions, cover)
+            ),
             *_compose_imported(stats, names, part, conditions),
         ]
         query = f"CREATE TABLE {table} AS {_join(lists)} LIMIT {MOST_KEYS + 1}"
@@ -128,6 +146,14 @@ def _compose_imported(stats: Stats, names: Collection[str], part: Part, conditio
     start = floor(part.start, "d", part.zone)
     days = find_days(stats, part.filters, start, part.end, part.zone)
     return compose_keys(names, _NUMBERS, conditions, part.filters, days)
+
+
+def _compose_covered(names: Collection[str], part: Part, conditions: Conditions, cover: Cover) -> Iterator[str]:
+    yield from compose_rolled_keys(names, _NUMBERS, cover, part, conditions)
+    some = [name for name in names if name != HOURS]
+    if cover.start < cover.edge:
+        ends = conditions.within(cover.start, cover.edge)
+        yield from _compose_lists(some, part._replace(end=cover.edge), ends, None, _count_many)
 
 
 def _compose_lists(

@@ -11,13 +11,16 @@ from operator import attrgetter, itemgetter
 from typing import Final
 
 from prisme.base.timexpr import floor
-from prisme.stats.breakdown import ListQuery, count_later_rows, count_rows, is_row
+from prisme.stats.breakdown import ListQuery, count_covered_rows, count_later_rows, count_rows, is_row
 from prisme.stats.cache.counted import Counted, note_counted, still_holds
 from prisme.stats.cache.cut import choose_cut
 from prisme.stats.cache.lru import LruCache
+from prisme.stats.filters import Filters
 from prisme.stats.imported import is_same
 from prisme.stats.list_metrics import Figures
 from prisme.stats.queries import Stats
+from prisme.stats.rollups.cover import Cover, find_cover
+from prisme.stats.rollups.rows import is_rolled
 from prisme.stats.selection import Selection
 from prisme.store.load_log import LoadLog
 
@@ -102,7 +105,11 @@ class RowCache:
         start, cut = selection.span.start, choose_cut(self._loads, selection.span.end, now)
         if cut <= start:
             return None
-        rows = _count(stats, lists, selection, start, cut)
+        cover = _find_cover(stats, lists, selection.filters, start, cut)
+        if cover is None:
+            rows = _count(stats, lists, selection, start, cut)
+        else:
+            rows, cut = _count_covered(stats, lists, selection, cover), cover.end
         entry = _Entry(cut, stats.reader.loads, rows, lists)
         self._entries.put(key, entry, entry.size + len(repr(key)))
         return entry if self._is_valid(stats, entry, selection.span.start) else None
@@ -157,10 +164,25 @@ def _key(stats: Stats, lists: Sequence[ListQuery], selection: Selection) -> Hash
     return what, filters, stats.allowed, selection.span.start, selection.zone
 
 
+def _find_cover(stats: Stats, lists: Sequence[ListQuery], filters: Filters, start: int, end: int) -> Cover | None:
+    """The cover of a part of a span that has all that the lists need; None if there is none."""
+    is_covered = is_rolled({one.name: one.needs for one in lists})
+    return find_cover(stats, filters, start, end) if is_covered else None
+
+
+def _count_covered(stats: Stats, lists: Sequence[ListQuery], selection: Selection, cover: Cover) -> _Rows | None:
+    """The rows of the time of a cover; None if they are too many."""
+    return _by_key(count_covered_rows(stats, lists, selection.filters, cover, _MOST_ROWS, selection.zone))
+
+
 def _count(stats: Stats, lists: Sequence[ListQuery], selection: Selection, cut: int, end: int) -> _Rows | None:
     """What the part from `cut` to `end` adds to the span before; None if it has too many rows."""
     start, zone = selection.span.start, selection.zone
     found = count_later_rows(stats, lists, selection.filters, start, cut, end, _MOST_ROWS, zone)
+    return _by_key(found)
+
+
+def _by_key(found: dict[str, list[Figures]]) -> _Rows | None:
     if sum(map(len, found.values())) > _MOST_ROWS:
         return None
     return {name: {row.key: row for row in rows} for name, rows in found.items()}

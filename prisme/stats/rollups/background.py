@@ -1,0 +1,56 @@
+"""The thread that makes rollups."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from prisme.runtime.priority import renice
+from prisme.stats.rollups.builder import RollupBuilder
+from prisme.store.errors import StoppedError, StoreError, UnavailableError
+
+_IDLE: Final = 60.0  # seconds between two looks
+# Events and queries come first: so many times as long as a unit takes, none is made.
+_REST: Final = 3.0
+_LEAST_REST: Final = 0.2  # seconds
+
+
+class BackgroundBuilder:
+    """Lets a builder work until `close`. `clock` gives microseconds."""
+
+    def __init__(self, builder: RollupBuilder, clock: Callable[[], int], log: logging.Logger) -> None:
+        self._builder = builder
+        self._clock = clock
+        self._log = log
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="rollups")
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Wait until it has ended, which whoever stops all queries speeds up."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        renice()
+        pause = 0.0
+        while not self._stopping.wait(pause):
+            began = time.monotonic()
+            has_built = self._build()
+            pause = max(_LEAST_REST, _REST * (time.monotonic() - began)) if has_built else _IDLE
+
+    def _build(self) -> bool:
+        try:
+            return self._builder.build(self._clock())
+        except StoppedError:
+            pass
+        except (StoreError, UnavailableError) as error:
+            if not self._stopping.is_set():
+                self._log.warning("figures are not kept for now: %s", error)
+        except Exception:
+            self._log.exception("figures are not kept for now")
+        return False

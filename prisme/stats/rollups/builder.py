@@ -1,0 +1,96 @@
+"""Makes the units of rollups, one after the other, while events and queries go on."""
+
+import contextlib
+import logging
+import time
+from typing import Final
+
+from prisme.base.timexpr import SECOND
+from prisme.stats.rollups.plan import next_unit
+from prisme.stats.rollups.unit_sql import VERSION, UnitCounter, find_recurring
+from prisme.stats.sources import update_arrivals
+from prisme.store.database import Database
+from prisme.store.errors import StoreError
+from prisme.store.loader import Loader
+from prisme.store.maintenance import Maintenance, maintaining
+from prisme.store.reader import Reader
+from prisme.store.rollup_writer import RollupWriter
+from prisme.store.rollups import Unit, list_units, read_state
+
+# Visits mostly end within half an hour after midnight; one that goes on drops the unit again.
+_AFTER_MIDNIGHT: Final = 2 * 3600 * SECOND
+# A day is quiet once no load of so many seconds has reached back to it.
+_QUIET: Final = 900.0
+# Where a unit was dropped, more may follow, as with an import: so many seconds are waited.
+_AFTER_DROP: Final = 60.0
+_ARRIVALS_DEADLINE: Final = 600.0  # seconds
+_RECURRING: Final = "cache.rollup_recurring"
+
+
+class RollupBuilder:
+    """Makes units up to what is over. For one thread. `is_complete`: at the last look, nothing was left to make."""
+
+    def __init__(self, database: Database, loader: Loader, log: logging.Logger) -> None:
+        self._database = database
+        self._writer = RollupWriter(database, loader)
+        self._log = log
+        self.is_complete = False
+
+    def build(self, now: int) -> bool:
+        """Make what comes next. Gives whether there was anything to make; `now` is in microseconds.
+
+        Raises StoreError and UnavailableError, with nothing stored.
+        """
+        dropped_at = self._database.rollups.dropped_at
+        if dropped_at and time.monotonic() - dropped_at < _AFTER_DROP:
+            return False
+        with maintaining(self._database) as cursor:
+            version, knows_recurring = read_state(cursor.run)
+            if version != VERSION:
+                self._writer.drop_all(VERSION)
+            elif not knows_recurring:
+                self._find_recurring(cursor)
+            else:
+                return self._build_next(cursor, now)
+        return True
+
+    def _build_next(self, cursor: Maintenance, now: int) -> bool:
+        lately = self._database.load_log.lately(_QUIET)
+        until = now - _AFTER_MIDNIGHT if lately is None else min(now - _AFTER_MIDNIGHT, lately)
+        units = list_units(cursor.run)
+        unit = next_unit(cursor.run, units, until)
+        self.is_complete = unit is None
+        if unit is None:
+            return False
+        counter = UnitCounter(cursor.run)
+        began = time.monotonic()
+        try:
+            if self._count(counter, unit, units):
+                seconds = round(time.monotonic() - began, 3)
+                self._log.debug("figures of %s to %s are kept", unit.first, unit.end, extra={"seconds": seconds})
+        finally:
+            with contextlib.suppress(StoreError):
+                counter.drop()
+        return True
+
+    def _count(self, counter: UnitCounter, unit: Unit, units: list[Unit]) -> bool:
+        """Count a unit, and store it. Gives false if a load changed it meanwhile."""
+        if not unit.is_month:
+            with Reader(self._database, _ARRIVALS_DEADLINE) as reader:
+                update_arrivals(reader)
+        loads = self._database.load_log.done
+        counter.create()
+        if unit.is_month:
+            counter.count_month([one for one in units if unit.first <= one.first < unit.end])
+        else:
+            unit = unit._replace(has_named=counter.count(unit))
+        return self._writer.add(unit, counter.tables, loads)
+
+    def _find_recurring(self, cursor: Maintenance) -> None:
+        imports = self._database.rollups.imports
+        try:
+            find_recurring(cursor.run, _RECURRING)
+            self._writer.set_recurring(_RECURRING, imports)
+        finally:
+            with contextlib.suppress(StoreError):
+                cursor.run(f"DROP TABLE IF EXISTS {_RECURRING}")

@@ -1,0 +1,52 @@
+"""Queries of work in the background, for as long as nothing else needs the file to itself."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import duckdb
+
+from prisme.store.database import Database
+from prisme.store.errors import StoppedError, StoreError
+from prisme.store.reader import Row
+
+
+class Maintenance:
+    """A cursor for one thread. Each statement is a transaction of its own; there is no deadline."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, database: Database) -> None:
+        self._cursor = cursor
+        self._stopping = database.stopping
+
+    def run(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """The rows of a statement, whose parameters are named `$name`. Raises StoreError, or StoppedError."""
+        with explaining():
+            if self._stopping.is_cancelled:
+                raise StoppedError
+            return self._cursor.execute(query, dict(parameters or {})).fetchall()
+
+
+@contextlib.contextmanager
+def maintaining(database: Database) -> Iterator[Maintenance]:
+    """Have a cursor, which is interrupted when the server stops. Raises StoreError."""
+    database.admit()
+    with explaining():
+        cursor = database.query_cursor()
+    stop = cursor.interrupt
+    database.stopping.attach(stop)
+    try:
+        yield Maintenance(cursor, database)
+    finally:
+        database.stopping.detach(stop)
+        database.close_query(cursor)
+
+
+@contextlib.contextmanager
+def explaining() -> Iterator[None]:
+    """Raise StoreError in the place of DuckDB's errors, and StoppedError for what was interrupted."""
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise StoppedError from error
+    except duckdb.Error as error:
+        raise StoreError(str(error).partition("\n")[0]) from error
