@@ -69,7 +69,7 @@ def make_lines(seed: int, sessions: int = 400) -> Iterator[bytes]:
 
 
 def make_visit(noise: random.Random, device: int, start: int, steps: list[str]) -> Iterator[bytes]:
-    path, visitor = noise.choice(PATHS), f"prisme_{noise.randrange(150):016X}"
+    path, visitor = noise.choice(PATHS), choose_visitor(noise, start)
     visit = Session(
         new_id(start, noise.getrandbits(62)),
         noise.choice(DOMAINS),
@@ -101,6 +101,13 @@ def make_visit(noise: random.Random, device: int, start: int, steps: list[str]) 
                 visit = visit.arrive(path, now, status, visitor, *came)
             yield encode([PageviewLine(device, visit)])
         now += noise.randrange(1, HOUR)
+
+
+def choose_visitor(noise: random.Random, start: int) -> str:
+    """A visitor of few: with a generated id, which is of one day, or with one that the site gave."""
+    if noise.random() < 0.6:
+        return f"prisme_{(start // DAY << 8) + noise.randrange(6):016X}"
+    return f"reader-{noise.randrange(60)}"
 
 
 def make_event(noise: random.Random, device: int, visit: Session, path: str) -> Line:

@@ -9,7 +9,7 @@ from prisme.dashboard.page import build_page
 from prisme.dashboard.url_state import UrlState
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.cache.keys import rank
-from prisme.stats.cache.partials import Counts, Part, count
+from prisme.stats.cache.partials import Counts, Part, count, open_part
 from prisme.stats.columns import SERIES, TOPS
 from prisme.stats.figures import FRAMES
 from prisme.stats.parameters import read_query
@@ -60,13 +60,19 @@ def test_no_figure_is_returned_late(database: Database, name: str) -> None:
 @pytest.mark.parametrize("last", [1, 2, 4])
 def test_no_part_is_counted_late(database: Database, last: int) -> None:
     """Sessions, events and visitors; the third query returns nothing."""
-    with LateReader(database, last) as reader, pytest.raises(LateError):
-        count(Stats(reader, None), PART, None)
+    with LateReader(database, last) as reader:
+        stats = Stats(reader, None)
+        conditions = open_part(stats, PART)
+        with pytest.raises(LateError):
+            count(stats, PART, conditions, None)
 
 
 def test_no_part_of_a_list_is_counted_late(database: Database) -> None:
-    with LateReader(database, 1) as reader, pytest.raises(LateError):
-        rank(Stats(reader, None), TOPS, PART, None, {}, Counts())
+    with LateReader(database, 1) as reader:
+        stats = Stats(reader, None)
+        conditions = open_part(stats, PART)
+        with pytest.raises(LateError):
+            rank(stats, TOPS, PART, conditions, None, {}, Counts())
 
 
 def test_no_page_is_built_late(database: Database) -> None:

@@ -5,15 +5,17 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from prisme.base.timexpr import floor
+from prisme.base.timexpr import SECOND, floor
 from prisme.stats.buckets import hour_of_week
 from prisme.stats.cache.partials import Counts, Part, Tables, part_bucket
+from prisme.stats.cache.session_keys import compose_session_lists
 from prisme.stats.columns import HOURS, PROPERTIES, TOPS
 from prisme.stats.conditions import Conditions
 from prisme.stats.grouping import GroupingSets
 from prisme.stats.imported import compose_keys, find_days
 from prisme.stats.queries import Stats
 from prisme.stats.sql import load_sql
+from prisme.stats.visitor_ids import GENERATED, IS_GENERATED, VISITOR
 
 # Lists by their numbers in tables.
 _NAMES: Final = (*TOPS, PROPERTIES, HOURS)
@@ -24,6 +26,7 @@ _KEYS: Final = load_sql("partial_keys")
 _PROPERTIES: Final = load_sql("custom_properties")
 _CACHED_VISITORS: Final = load_sql("cached_visitors")
 _CACHED_COUNTS: Final = load_sql("cached_counts")
+_DAY: Final = 86_400 * SECOND
 
 # DuckDB plans 15 grouping sets in some 15 ms. Below so many rows, it is faster to make a row of each value.
 _FEW: Final = 30_000
@@ -34,31 +37,43 @@ Rows = list[tuple[str, int]]
 
 
 class KeyCounts(NamedTuple):
-    """The counts of each list, the highest first, and the bytes of all keys together."""
+    """What `Tables` hold: how many visitors, the counts of each list, the highest first, and the bytes of all keys."""
 
+    visitors: int
     by_list: dict[str, list[int]]
     key_bytes: int
 
 
-class ManyKeysError(Exception):
+class LargeError(Exception):
+    """The counts of a selection are too large to be cached."""
+
+
+class ManyKeysError(LargeError):
     """The lists have more than `MOST_KEYS` keys."""
 
 
 def rank(
-    stats: Stats, names: Collection[str], part: Part, earlier: Tables | None, least: Mapping[str, int], counts: Counts
+    stats: Stats,
+    names: Collection[str],
+    part: Part,
+    conditions: Conditions,
+    earlier: Tables | None,
+    least: Mapping[str, int],
+    counts: Counts,
 ) -> dict[str, Rows]:
     """Return the keys of some lists with their counts, in no order; those of earlier parts are included.
 
-    For a list in `least`, only keys with at least that count are returned, except for `HOURS`. `counts` are those of
-    the part. Raises ManyKeysError.
+    For a list in `least`, only keys with at least that count are returned, except for `HOURS`. `conditions` and
+    `counts` are those of the part. Raises ManyKeysError.
     """
     found: dict[str, Rows] = {name: [] for name in names}
     if not names:
         return found
-    conditions = stats.conditions(part.filters, part.start, part.end)
     some = names if earlier is None else [name for name in names if _has_rows(name, counts)]
     lists = [
-        *_compose_lists(some, part, conditions, earlier, _count_few if counts.rows < _FEW else _count_many),
+        *_compose_lists(some, part, conditions, _count_few if counts.rows < _FEW else _count_many),
+        *_compose_events(some, conditions),
+        *_compose_earlier(earlier),
         *_compose_imported(stats, names, part, conditions),
     ]
     query = _join(lists) + _having(least) + f" LIMIT {MOST_KEYS + 1}"
@@ -71,46 +86,56 @@ def rank(
     return found
 
 
+def list_columns(names: Collection[str], part: Part) -> dict[int, str]:
+    """Return the columns of `pageviews` by which `count` has to count a part for `create_tables`, by their numbers."""
+    return {_NUMBERS[name]: column for name, column in _columns_of("pageviews", names, part).items()}
+
+
 def create_tables(
-    stats: Stats, names: Collection[str], part: Part, earlier: Tables | None, tables: Tables
+    stats: Stats, names: Collection[str], part: Part, conditions: Conditions, earlier: Tables | None, tables: Tables
 ) -> KeyCounts:
-    """Create the tables of the earlier parts and this one. Returns what they count.
+    """Create the tables of the earlier parts and this one, which `count` has just counted. Returns what they hold.
 
-    Raises ManyKeysError, and what `Reader.keep` raises; the tables are then dropped.
+    In `Reader.storing`. Raises ManyKeysError and UnavailableError.
     """
-    try:
-        _create_visitors(stats, part, earlier, tables.visitors)
-        _create_keys(stats, names, part, earlier, tables.keys)
-        rows = stats.reader.keep(_CACHED_COUNTS.format(table=tables.keys), {})
-        found = {_NAMES[number]: counts for number, counts, _ in rows}
-        if sum(map(len, found.values())) > MOST_KEYS:
-            raise ManyKeysError
-        return KeyCounts(found, sum(int(size) for *_, size in rows))
-    except BaseException:
-        stats.reader.drop(tables)
-        raise
+    _create_visitors(stats, part, conditions, earlier, tables.visitors)
+    _create_keys(stats, names, part, conditions, earlier, tables.keys)
+    rows = stats.run(_CACHED_COUNTS.format(table=tables.keys), conditions)
+    found = {_NAMES[number]: counts for number, counts, _ in rows}
+    if sum(map(len, found.values())) > MOST_KEYS:
+        raise ManyKeysError
+    ((visitors,),) = stats.run(f"SELECT count(*) FROM {tables.visitors}", conditions)
+    return KeyCounts(visitors, found, sum(int(size) for *_, size in rows))
 
 
-def _create_visitors(stats: Stats, part: Part, earlier: Tables | None, table: str) -> None:
-    conditions = stats.conditions(part.filters, part.start, part.end)
-    bucket = part_bucket(part, "pageviews", conditions)
-    rows = f"SELECT hash(visitor_id) AS id, {bucket} AS bucket {conditions.rows('pageviews')}"
+def _create_visitors(stats: Stats, part: Part, conditions: Conditions, earlier: Tables | None, table: str) -> None:
+    # Those who were seen on the day before that of the cut, or later, may be seen after it.
+    day = part.end // _DAY - 1
+    bucket, since = part_bucket(part, "pageviews", conditions), conditions.bind(day * _DAY)
+    rows = (
+        f"SELECT id, bucket, 0 AS day FROM came WHERE which IS NULL AND NOT {IS_GENERATED} "
+        f'UNION ALL SELECT {VISITOR}, {bucket}, epoch_us("timestamp") // {_DAY} {conditions.rows("pageviews")} '
+        f'AND "timestamp" >= make_timestamp({since}) AND {GENERATED}'
+    )
     if earlier is not None:
-        rows = f"SELECT id, bucket FROM {earlier.visitors} UNION ALL {rows}"
-    query = _CACHED_VISITORS.format(table=table, rows=rows)
-    stats.reader.keep(query, conditions.used_by(query))
+        rows += f" UNION ALL SELECT id, bucket, day FROM {earlier.visitors} WHERE day >= {day} OR NOT {IS_GENERATED}"
+    stats.run(_CACHED_VISITORS.format(table=table, rows=rows), conditions)
 
 
-def _create_keys(stats: Stats, names: Collection[str], part: Part, earlier: Tables | None, table: str) -> None:
-    conditions = stats.conditions(part.filters, part.start, part.end)
+def _create_keys(
+    stats: Stats, names: Collection[str], part: Part, conditions: Conditions, earlier: Tables | None, table: str
+) -> None:
     query = f"CREATE TABLE {table} (which INTEGER, key VARCHAR, count BIGINT)"
     if names:
         lists = [
-            *_compose_lists(names, part, conditions, earlier, _count_many),
+            *compose_session_lists(stats, names, _NUMBERS, conditions),
+            "SELECT which, key, views AS count FROM came WHERE which IS NOT NULL",
+            *_compose_events(names, conditions),
+            *_compose_earlier(earlier),
             *_compose_imported(stats, names, part, conditions),
         ]
         query = f"CREATE TABLE {table} AS {_join(lists)} LIMIT {MOST_KEYS + 1}"
-    stats.reader.keep(query, conditions.used_by(query))
+    stats.run(query, conditions)
 
 
 def _having(least: Mapping[str, int]) -> str:
@@ -130,15 +155,22 @@ def _compose_imported(stats: Stats, names: Collection[str], part: Part, conditio
     return compose_keys(names, _NUMBERS, conditions, part.filters, days)
 
 
-def _compose_lists(
-    names: Collection[str], part: Part, conditions: Conditions, earlier: Tables | None, count: _CountColumns
-) -> Iterator[str]:
+def _compose_lists(names: Collection[str], part: Part, conditions: Conditions, count: _CountColumns) -> Iterator[str]:
+    """The lists of sessions and pageviews."""
     for table in ("sessions", "pageviews"):
-        columns = {name: TOPS[name][0] for name in names if _table(name) == table}
-        if table == "pageviews" and HOURS in names:
-            columns[HOURS] = hour_of_week(part.start, part.end, part.zone)
+        columns = _columns_of(table, names, part)
         if columns:
             yield count(columns, conditions.rows(table))
+
+
+def _columns_of(table: str, names: Collection[str], part: Part) -> dict[str, str]:
+    columns = {name: TOPS[name][0] for name in names if _table(name) == table}
+    if table == "pageviews" and HOURS in names:
+        columns[HOURS] = hour_of_week(part.start, part.end, part.zone)
+    return columns
+
+
+def _compose_events(names: Collection[str], conditions: Conditions) -> Iterator[str]:
     for name in names:
         if _table(name) not in ("", "sessions", "pageviews"):
             column, table = TOPS[name]
@@ -147,6 +179,9 @@ def _compose_lists(
     if PROPERTIES in names:
         counted = _PROPERTIES.format(rows=conditions.rows("events_custom"))
         yield f"SELECT {_NUMBERS[PROPERTIES]} AS which, key, count FROM ({counted})"
+
+
+def _compose_earlier(earlier: Tables | None) -> Iterator[str]:
     if earlier is not None:
         yield f"SELECT which, key, count FROM {earlier.keys}"
 

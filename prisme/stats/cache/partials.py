@@ -1,22 +1,26 @@
 """Counts that add up: parts of a span are counted at different times, and their sum is the count of the span.
 
 All figures of a dashboard are sums, except visitors: one who returns in a later part is not a new one. So the counts of
-earlier parts come with a table, in memory, of the visitors of these parts. A visitor is stored as a hash of 64 bits: a
-collision among a million has a probability below one in ten million.
+earlier parts come with a table, in memory, of those visitors of these parts who may come back (`visitor_ids.py`). A
+visitor is stored as a hash of 63 bits: a collision among a million has a probability below one in ten million.
 """
 # Only SQL made here is composed; values from requests are bound.
 
 import datetime
 from bisect import bisect_left, bisect_right
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from prisme.stats.buckets import bucket_number
 from prisme.stats.columns import DURATION, EVENTS
 from prisme.stats.conditions import Conditions
 from prisme.stats.filters import Filters
+from prisme.stats.grouping import GroupingSets
+from prisme.stats.matching_sessions import choose_sessions
 from prisme.stats.queries import Stats
 from prisme.stats.sql import load_sql
+from prisme.stats.visitor_ids import VISITOR
 
 # What is counted in each bucket; `durations` is the sum of all sessions' durations, in microseconds.
 FIGURES: Final = ("visitors", "pageviews", "events", "sessions", "bounces", "durations")
@@ -39,7 +43,8 @@ class Part(NamedTuple):
 class Tables(NamedTuple):
     """The names of two tables about earlier parts, both in memory.
 
-    `visitors` holds each visitor with the last bucket in which it was seen; `keys` the lists' keys with their counts.
+    `visitors` holds those who may come back, each with the last bucket in which it was seen; `keys` the lists' keys
+    with their counts.
     """
 
     visitors: str
@@ -70,13 +75,32 @@ class Counts:
         self.visitors += other.visitors
 
 
-def count(stats: Stats, part: Part, earlier: Tables | None) -> Counts:
-    """Count a part; its visitors without those of the earlier parts."""
-    counts, conditions = Counts(), stats.conditions(part.filters, part.start, part.end)
+def open_part(stats: Stats, part: Part) -> Conditions:
+    """Return the conditions of a part, for all its queries before those of the next one. Raises UnavailableError."""
+    conditions = stats.conditions(part.filters, part.start, part.end)
+    if part.start < part.end:
+        choose_sessions(stats.run, conditions, part.start, part.end)
+    return conditions
+
+
+def count(
+    stats: Stats,
+    part: Part,
+    conditions: Conditions,
+    earlier: Tables | None,
+    lists: Mapping[int, str] | None = None,
+) -> Counts:
+    """Count a part; its visitors without those of the earlier parts. `conditions` are those of `open_part`.
+
+    The temporary table `came` has what was counted of pageviews, also by the columns of `lists`, which are expressions
+    by number. Raises UnavailableError.
+    """
+    counts = Counts()
     if part.start < part.end:
         _count_sessions(stats, part, conditions, counts)
         _count_events(stats, part, conditions, counts)
-        _count_pageviews(stats, part, conditions, earlier, counts)
+        _count_pageviews(stats, part, conditions, lists or {})
+        _count_visitors(stats, conditions, earlier, counts)
     return counts
 
 
@@ -105,9 +129,21 @@ def _count_events(stats: Stats, part: Part, conditions: Conditions, counts: Coun
         counts.buckets["events"][number] = events
 
 
-def _count_pageviews(stats: Stats, part: Part, conditions: Conditions, earlier: Tables | None, counts: Counts) -> None:
-    bucket, rows = part_bucket(part, "pageviews", conditions), conditions.rows("pageviews")
-    stats.run(_PAGEVIEWS.format(bucket=bucket, rows=rows), conditions)
+def _count_pageviews(stats: Stats, part: Part, conditions: Conditions, lists: Mapping[int, str]) -> None:
+    grouping = GroupingSets({str(number): column for number, column in lists.items()})
+    query = _PAGEVIEWS.format(
+        which=grouping.number({str(number): number for number in lists}) if lists else "CAST(NULL AS INTEGER)",
+        key=grouping.key if lists else "CAST(NULL AS VARCHAR)",
+        bucket=part_bucket(part, "pageviews", conditions),
+        visitor=VISITOR,
+        columns=f", {grouping.columns}" if lists else "",
+        rows=conditions.rows("pageviews"),
+        sets="".join(f", {one}" for one in grouping.each),
+    )
+    stats.run(query, conditions)
+
+
+def _count_visitors(stats: Stats, conditions: Conditions, earlier: Tables | None, counts: Counts) -> None:
     last, known = "NULL", ""
     if earlier is not None:
         last, known = "known.bucket", f"LEFT JOIN {earlier.visitors} AS known ON known.id = came.id"
