@@ -20,7 +20,7 @@ from prisme.base.timexpr import floor
 from prisme.stats.cache.counted import note_counted, still_holds
 from prisme.stats.cache.cut import choose_cut
 from prisme.stats.cache.entry import Entry, Remainder, estimate_tables, make_result, select_rows
-from prisme.stats.cache.keys import KeyCounts, LargeError, ManyKeysError, create_tables, list_columns, rank
+from prisme.stats.cache.keys import KeyCounts, LargeError, ManyKeysError, create_tables, rank
 from prisme.stats.cache.lru import LruCache
 from prisme.stats.cache.partials import Counts, Part, Tables, count, open_part
 from prisme.stats.cache.passes import Passes
@@ -195,7 +195,7 @@ class IncrementalCache:
         if remainder is None or remainder.page != page or not self._is_current(remainder, stats, selection):
             part = _part(selection, entry.cut, span.end)
             conditions = open_part(stats, part)
-            counts = count(stats, part, conditions, entry.tables)
+            counts = count(stats, selection.names, part, conditions, entry.tables)
             try:
                 least = entry.least(page.offset + page.limit)
                 found = rank(stats, selection.names, part, conditions, entry.tables, least, counts)
@@ -228,8 +228,8 @@ def _count_part(
     try:
         with stats.reader.storing():
             conditions = open_part(stats, part)
-            counts = count(stats, part, conditions, earlier, list_columns(names, part))
-            return counts, create_tables(stats, names, part, conditions, earlier, tables)
+            counts = count(stats, names, part, conditions, earlier)
+            return counts, create_tables(stats, names, part, conditions, earlier, counts, tables)
     except BaseException:
         stats.reader.drop(tables)
         raise

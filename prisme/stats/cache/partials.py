@@ -9,11 +9,11 @@ visitor is stored as a hash of 63 bits: a collision among a million has a probab
 import datetime
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
-from prisme.stats.buckets import bucket_number
-from prisme.stats.columns import DURATION, EVENTS
+from prisme.stats.buckets import bucket_number, hour_of_week
+from prisme.stats.columns import DURATION, EVENTS, HOURS, PROPERTIES, TOPS
 from prisme.stats.conditions import Conditions
 from prisme.stats.filters import Filters
 from prisme.stats.grouping import GroupingSets
@@ -24,6 +24,12 @@ from prisme.stats.visitor_ids import VISITOR
 
 # What is counted in each bucket; `durations` is the sum of all sessions' durations, in microseconds.
 FIGURES: Final = ("visitors", "pageviews", "events", "sessions", "bounces", "durations")
+# Lists by their numbers in tables.
+NAMES: Final = (*TOPS, PROPERTIES, HOURS)
+NUMBERS: Final = {name: number for number, name in enumerate(NAMES)}
+# The lists of pageviews, and the columns that lists of events count.
+_OF_PAGEVIEWS: Final = tuple(name for name, (_, table) in TOPS.items() if table == "pageviews")
+_OF_EVENTS: Final = {table: column for column, table in TOPS.values() if table in EVENTS}
 _SESSIONS: Final = load_sql("partial_sessions")
 _EVENTS: Final = load_sql("partial_events")
 _PAGEVIEWS: Final = load_sql("partial_pageviews")
@@ -83,23 +89,17 @@ def open_part(stats: Stats, part: Part) -> Conditions:
     return conditions
 
 
-def count(
-    stats: Stats,
-    part: Part,
-    conditions: Conditions,
-    earlier: Tables | None,
-    lists: Mapping[int, str] | None = None,
-) -> Counts:
+def count(stats: Stats, names: Collection[str], part: Part, conditions: Conditions, earlier: Tables | None) -> Counts:
     """Count a part; its visitors without those of the earlier parts. `conditions` are those of `open_part`.
 
-    The temporary table `came` has what was counted of pageviews, also by the columns of `lists`, which are expressions
-    by number. Raises UnavailableError.
+    The temporary tables `came` and `happened` have what was counted of pageviews and of events, also what the lists in
+    `names` need. Raises UnavailableError.
     """
     counts = Counts()
     if part.start < part.end:
         _count_sessions(stats, part, conditions, counts)
-        _count_events(stats, part, conditions, counts)
-        _count_pageviews(stats, part, conditions, lists or {})
+        _count_events(stats, names, part, conditions, counts)
+        _count_pageviews(stats, names, part, conditions)
         _count_visitors(stats, conditions, earlier, counts)
     return counts
 
@@ -121,26 +121,42 @@ def _count_sessions(stats: Stats, part: Part, conditions: Conditions, counts: Co
         counts.buckets["durations"][number] = int(durations)
 
 
-def _count_events(stats: Stats, part: Part, conditions: Conditions, counts: Counts) -> None:
-    rows = (f"SELECT {part_bucket(part, table, conditions)} AS bucket {conditions.rows(table)}" for table in EVENTS)
-    query = _EVENTS.format(rows=" UNION ALL ".join(rows))
-    for number, events in stats.run(query, conditions):
+def _count_events(stats: Stats, names: Collection[str], part: Part, conditions: Conditions, counts: Counts) -> None:
+    rows = " UNION ALL ".join(
+        f"SELECT {part_bucket(part, table, conditions)} AS bucket, '{table}' AS \"table\", "
+        f"{column if names else 'NULL'} AS key, {_property_names(names, table)} AS names {conditions.rows(table)}"
+        for table, column in _OF_EVENTS.items()
+    )
+    stats.run(_EVENTS.format(rows=rows), conditions)
+    for number, events in stats.run("SELECT bucket, sum(events) FROM happened GROUP BY bucket", conditions):
         stats.reader.check()
-        counts.buckets["events"][number] = events
+        counts.buckets["events"][number] = int(events)
 
 
-def _count_pageviews(stats: Stats, part: Part, conditions: Conditions, lists: Mapping[int, str]) -> None:
-    grouping = GroupingSets({str(number): column for number, column in lists.items()})
+def _property_names(names: Collection[str], table: str) -> str:
+    return "json_keys(properties)" if PROPERTIES in names and table == "events_custom" else "CAST(NULL AS VARCHAR[])"
+
+
+def _count_pageviews(stats: Stats, names: Collection[str], part: Part, conditions: Conditions) -> None:
+    columns = dict(_list_columns(names, part))
+    grouping = GroupingSets(columns)
     query = _PAGEVIEWS.format(
-        which=grouping.number({str(number): number for number in lists}) if lists else "CAST(NULL AS INTEGER)",
-        key=grouping.key if lists else "CAST(NULL AS VARCHAR)",
+        which=grouping.number(NUMBERS) if columns else "CAST(NULL AS INTEGER)",
+        key=grouping.key if columns else "CAST(NULL AS VARCHAR)",
         bucket=part_bucket(part, "pageviews", conditions),
         visitor=VISITOR,
-        columns=f", {grouping.columns}" if lists else "",
+        columns=f", {grouping.columns}" if columns else "",
         rows=conditions.rows("pageviews"),
         sets="".join(f", {one}" for one in grouping.each),
     )
     stats.run(query, conditions)
+
+
+def _list_columns(names: Collection[str], part: Part) -> Iterator[tuple[str, str]]:
+    """The lists of pageviews with their columns."""
+    yield from ((name, TOPS[name][0]) for name in _OF_PAGEVIEWS if name in names)
+    if HOURS in names:
+        yield HOURS, hour_of_week(part.start, part.end, part.zone)
 
 
 def _count_visitors(stats: Stats, conditions: Conditions, earlier: Tables | None, counts: Counts) -> None:
