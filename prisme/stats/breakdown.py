@@ -14,6 +14,7 @@ from prisme.stats.filters import Filters
 from prisme.stats.frames import Frame, make_list
 from prisme.stats.imported import Days, compose_rows, find_days, find_later_days
 from prisme.stats.list_metrics import LIST_METRICS, Figures, list_metrics
+from prisme.stats.matching_sessions import choose_sessions
 from prisme.stats.queries import Stats
 from prisme.stats.rollups.cover import Cover
 from prisme.stats.rollups.rows import compose_rolled_parts
@@ -56,6 +57,7 @@ def count_rows(stats: Stats, lists: Sequence[ListQuery], filters: Filters, span:
     if span.start >= span.end:
         return {one.name: [] for one in lists}
     conditions = stats.conditions(filters, span.start, span.end)
+    choose_sessions(stats.run, conditions, span.start, span.end)
     days = find_days(stats, filters, span.start, span.end, span.zone)
 
     def by_list(values: Iterator[str]) -> str:
@@ -94,6 +96,7 @@ def count_later_rows(
     if cut >= end:
         return {one.name: [] for one in lists}
     conditions = stats.conditions(filters, start, end)
+    choose_sessions(stats.run, conditions, start, end)
     days = find_later_days(stats, filters, start, cut, end, zone)
     return _run(
         stats,

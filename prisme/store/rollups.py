@@ -16,7 +16,7 @@ import duckdb
 
 from prisme.base.timexpr import SECOND
 from prisme.store.schema import EVENT_TABLES
-from prisme.store.visitor_ids import GENERATED
+from prisme.store.visitor_ids import GENERATED_FORM
 
 # Runs a query with parameters, and returns its rows.
 Ask = Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]
@@ -37,7 +37,7 @@ UNION SELECT CAST(entry_timestamp AS DATE) FROM line WHERE kind IS NOT NULL
 _EPOCH: Final = datetime.date(1970, 1, 1)
 _UNITS: Final = 'SELECT id, "first", "end", is_month, has_named FROM rollup.units ORDER BY "first", "end"'
 _UNTIL: Final = 'SELECT max("end") FROM rollup.units'
-_HAS_GENERATED: Final = f"SELECT 1 FROM {{table}} WHERE {GENERATED} LIMIT 1"
+_HAS_GENERATED: Final = f"SELECT 1 FROM {{table}} WHERE {GENERATED_FORM} LIMIT 1"
 
 
 class Unit(NamedTuple):

@@ -11,6 +11,7 @@ from prisme.stats.conditions import Conditions
 from prisme.stats.queries import Stats
 from prisme.stats.rollups.cover import Cover
 from prisme.stats.sql import load_sql
+from prisme.stats.visitor_ids import GENERATED, VISITOR
 from prisme.store.rollups import DAY, SLOT
 
 _SUMS = load_sql("rolled_sums")
@@ -19,9 +20,9 @@ _KEYS = load_sql("rolled_keys")
 _TIME = f'make_timestamp(CAST(slot AS BIGINT) * {SLOT}) AS "timestamp"'
 
 
-def count_rolled(stats: Stats, part: Part, cover: Cover) -> Counts:
-    """What `partials.count` returns, of the whole part, which begins and ends as the cover does."""
-    counts, conditions = Counts(), stats.conditions(part.filters, part.start, part.end)
+def count_rolled(stats: Stats, part: Part, cover: Cover, conditions: Conditions) -> Counts:
+    """What `partials.count` returns, of a part that begins and ends as the cover does."""
+    counts = Counts()
     bucket = part_bucket(part, "pageviews", conditions)
     query = _SUMS.format(bucket=bucket, slot=SLOT, rows=_slots("rollup.slots", conditions, cover))
     for number, pageviews, events, sessions, bounces, durations in stats.run(query, conditions):
@@ -48,13 +49,14 @@ def count_rolled(stats: Stats, part: Part, cover: Cover) -> Counts:
 
 
 def compose_visitors(part: Part, cover: Cover, conditions: Conditions) -> str:
-    """A query of the visitors who may come again, as hashes, with their buckets."""
+    """A query of the visitors who may come again, with the columns of `cached_visitors.sql`."""
     bucket = part_bucket(part, "pageviews", conditions)
     recent = f"make_timestamp({conditions.bind(max(cover.end - DAY, cover.start))})"
     return (
-        f"SELECT visitor AS id, {bucket} AS bucket "
+        f"SELECT visitor AS id, {bucket} AS bucket, 0 AS day "
         f"FROM (SELECT visitor, {_TIME} {_slots('rollup.named_visitors', conditions, cover)}) "
-        f'UNION ALL SELECT hash(visitor_id), {bucket} {conditions.rows("pageviews")} AND "timestamp" >= {recent}'
+        f'UNION ALL SELECT {VISITOR}, {bucket}, epoch_us("timestamp") // {DAY} '
+        f'{conditions.rows("pageviews")} AND "timestamp" >= {recent} AND {GENERATED}'
     )
 
 

@@ -10,8 +10,8 @@ from prisme.stats.columns import TOPS, time_column
 from prisme.stats.conditions import Conditions
 from prisme.stats.grouping import GroupingSets
 from prisme.stats.rollups.cover import Cover
-from prisme.stats.rollups.unit_sql import IS_LOCAL
 from prisme.stats.sql import load_sql
+from prisme.stats.visitor_ids import GENERATED
 
 _ROWS: Final = load_sql("rolled_rows")
 _PAGES, _ENTRY_PAGES = "top-pages", "top-entry-pages"
@@ -103,10 +103,10 @@ def _compose_visitors(needs: Mapping[str, tuple[str, ...]], conditions: Conditio
         if not cover.has_named:
             rows = conditions.within(cover.start, cover.edge).rows(table)
         elif cover.start == cover.edge:
-            rows += f" AND NOT {IS_LOCAL}"
+            rows += f" AND NOT {GENERATED}"
         else:
             edge = f"make_timestamp({conditions.bind(cover.edge)})"
-            rows += f" AND ({time_column(table)} < {edge} OR NOT {IS_LOCAL})"
+            rows += f" AND ({time_column(table)} < {edge} OR NOT {GENERATED})"
         yield (
             f"SELECT {grouping.number(numbers)}, {grouping.key}, count(DISTINCT visitor), 0, 0, 0, 0, 0 FROM ("
             f"SELECT hash(visitor_id) AS visitor, {grouping.columns} {rows}) GROUP BY {grouping.sets}"

@@ -10,8 +10,9 @@ from typing import Any, Final
 from prisme import assets
 from prisme.stats.columns import DURATION, EVENTS, PROPERTIES, TOPS
 from prisme.stats.sql import load_sql
+from prisme.stats.visitor_ids import VISITOR
 from prisme.store.rollups import DAY, PARTS, SLOT, Ask, Unit
-from prisme.store.visitor_ids import GENERATED
+from prisme.store.visitor_ids import GENERATED_FORM
 
 # Increase it when units are made otherwise, by their SQL or by how Python names sources and channels.
 _FORMAT: Final = 1
@@ -19,8 +20,6 @@ _FORMAT: Final = 1
 VERSION: Final = blake2b(
     repr((_FORMAT, TOPS, assets.SOURCES.read_text(), assets.CHANNELS.read_text())).encode(), digest_size=8
 ).hexdigest()
-# A visitor who need not be known one by one.
-IS_LOCAL: Final = f"({GENERATED} AND hash(visitor_id) NOT IN (SELECT visitor FROM rollup.recurring_visitors))"
 _PARAMETER: Final = re.compile(r"\$(\w+)")
 _VISITS: Final = load_sql("rollup_visits")
 _VISIT_KEYS: Final = load_sql("rollup_visit_keys")
@@ -90,7 +89,7 @@ class UnitCounter:
         lists = {name: column for name, (column, table) in TOPS.items() if table == "sessions"}
         aliases = {name: f"c{number}" for number, name in enumerate(lists)}
         columns = ", ".join(f"{column} AS {aliases[name]}" for name, column in lists.items())
-        self._run(_VISITS, moments, is_local=IS_LOCAL, duration=DURATION, slot=SLOT, columns=columns)
+        self._run(_VISITS, moments, visitor=VISITOR, duration=DURATION, slot=SLOT, columns=columns)
         for name in lists:
             self._run(_VISIT_KEYS, {}, keys=self.tables["rollup.keys"], list=name, column=aliases[name])
 
@@ -98,8 +97,8 @@ class UnitCounter:
         """Count the rows of a table. Gives whether any is of a visitor with another id than a generated one."""
         lists = {name: column for name, (column, of_table) in TOPS.items() if of_table == table}
         columns = ", ".join(dict.fromkeys(lists.values()))
-        self._run(_ACTIONS, moments, is_local=IS_LOCAL, slot=SLOT, columns=columns, table=table)
-        self._run(_EARLIER_ACTIONS, moments, slot=SLOT, columns=columns, table=table)
+        self._run(_ACTIONS, moments, visitor=VISITOR, slot=SLOT, columns=columns, table=table)
+        self._run(_EARLIER_ACTIONS, moments, visitor=VISITOR, slot=SLOT, columns=columns, table=table)
         for name, column in lists.items():
             key = f"CAST({column} AS VARCHAR)"
             self._run(_ACTION_KEYS, {}, keys=self.tables["rollup.keys"], list=name, column=key)
@@ -107,7 +106,7 @@ class UnitCounter:
             self._run(_SLOTS, moments, slots=self.tables["rollup.slots"], events=_EVENT_SLOTS)
             self._run(_VISITORS, moments, visitors=self.tables["rollup.visitors"], slot=SLOT)
             self._run(_NAMED, {}, named=self.tables["rollup.named_visitors"])
-        return bool(self._ask("SELECT 1 FROM action WHERE NOT is_local LIMIT 1", {}))
+        return bool(self._ask("SELECT 1 FROM action WHERE NOT is_generated LIMIT 1", {}))
 
     def _run(self, query: str, moments: Mapping[str, Any], **texts: object) -> None:
         text = query.format(**texts)
@@ -121,4 +120,4 @@ def find_recurring(ask: Ask, table: str) -> None:
     ((sessions,),) = ask("SELECT count(*) FROM sessions", {})
     passes = 1 + sessions // _MOST_AT_ONCE
     for number in range(passes):
-        ask(_RECURRING.format(recurring=table, generated=GENERATED, passes=passes, number=number), {})
+        ask(_RECURRING.format(recurring=table, generated=GENERATED_FORM, passes=passes, number=number), {})

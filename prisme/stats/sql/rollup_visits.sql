@@ -6,7 +6,7 @@ WITH viewed AS (
     GROUP BY session_uuid
 )
 SELECT
-    domain, hash(visitor_id) AS visitor, {is_local} AS is_local, true AS begins, coalesce(views, 0) AS views,
+    domain, {visitor} AS visitor, (visitor & 1) = 1 AS is_generated, true AS begins, coalesce(views, 0) AS views,
     is_bounce, {duration} AS duration, epoch_us(entry_timestamp) // {slot} AS slot, {columns}
 FROM sessions LEFT JOIN viewed USING (session_uuid)
 WHERE entry_timestamp >= make_timestamp($start) AND entry_timestamp < make_timestamp($stop)
