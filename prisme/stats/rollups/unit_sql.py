@@ -106,7 +106,7 @@ class UnitCounter:
             self._run(_SLOTS, moments, slots=self.tables["rollup.slots"], events=_EVENT_SLOTS)
             self._run(_VISITORS, moments, visitors=self.tables["rollup.visitors"], slot=SLOT)
             self._run(_NAMED, {}, named=self.tables["rollup.named_visitors"])
-        return bool(self._ask("SELECT 1 FROM action WHERE NOT is_generated LIMIT 1", {}))
+        return bool(self._ask("SELECT 1 FROM action WHERE (visitor & 1) = 0 LIMIT 1", {}))
 
     def _run(self, query: str, moments: Mapping[str, Any], **texts: object) -> None:
         text = query.format(**texts)

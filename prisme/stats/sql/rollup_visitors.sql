@@ -4,7 +4,7 @@ SELECT domain, slot, since, count(*)
 FROM (
     SELECT domain, slot, coalesce(lag(slot) OVER (PARTITION BY domain, visitor ORDER BY slot), 0) AS since
     FROM (
-        SELECT DISTINCT domain, slot, visitor FROM action WHERE is_generated
+        SELECT DISTINCT domain, slot, visitor FROM action WHERE (visitor & 1) = 1
         UNION ALL SELECT DISTINCT domain, slot, visitor FROM earlier_action
     )
 )

@@ -6,11 +6,11 @@ WITH viewed AS (
     GROUP BY session_uuid
 )
 SELECT
-    domain, {visitor} AS visitor, (visitor & 1) = 1 AS is_generated, true AS begins, coalesce(views, 0) AS views,
+    domain, {visitor} AS visitor, true AS begins, coalesce(views, 0) AS views,
     is_bounce, {duration} AS duration, epoch_us(entry_timestamp) // {slot} AS slot, {columns}
 FROM sessions LEFT JOIN viewed USING (session_uuid)
 WHERE entry_timestamp >= make_timestamp($start) AND entry_timestamp < make_timestamp($stop)
 UNION ALL
-SELECT domain, 0, false, false, views, false, 0, 0, {columns}
+SELECT domain, 0, false, views, false, 0, 0, {columns}
 FROM sessions JOIN viewed USING (session_uuid)
 WHERE entry_timestamp < make_timestamp($start) OR entry_timestamp >= make_timestamp($stop)
