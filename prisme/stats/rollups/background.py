@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from prisme.runtime.metrics import Gauge, Metric
 from prisme.runtime.priority import renice
 from prisme.stats.rollups.builder import RollupBuilder
 from prisme.store.errors import StoppedError, StoreError, UnavailableError
@@ -24,16 +25,23 @@ class BackgroundBuilder:
         self._clock = clock
         self._log = log
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="rollups")
+        self._thread: threading.Thread | None = None
+
+    def metrics(self) -> list[Metric]:
+        """Whether all has been made."""
+        text = "Whether all days that are over were counted, for figures of long spans: 1 or 0."
+        return [Gauge("rollups_complete", text, lambda: int(self._builder.is_complete))]
 
     def start(self) -> None:
         """Begin."""
+        self._thread = threading.Thread(target=self._work, name="rollups")
         self._thread.start()
 
     def close(self) -> None:
-        """Wait until it has ended, which whoever stops all queries speeds up."""
+        """Wait until it has ended, which stopping all queries speeds up."""
         self._stopping.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def _work(self) -> None:
         renice()
