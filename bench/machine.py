@@ -50,6 +50,11 @@ def peak_memory(pid: int) -> int:
     return int(_field(Path(f"/proc/{pid}/status"), "VmHWM").split()[0]) * 1024
 
 
+def memory(pid: int) -> int:
+    """The memory of a process now (RSS), in bytes."""
+    return int(_field(Path(f"/proc/{pid}/status"), "VmRSS").split()[0]) * 1024
+
+
 def _field(path: Path, name: str) -> str:
     for line in path.read_text().splitlines():
         key, _, value = line.partition(":")
