@@ -41,6 +41,7 @@ class Server:
     ) -> None:
         self.name = name
         self.port = port
+        self.folder = folder
         self._caught_up = caught_up
         self._log = folder / f"{name}-{port}.log"
         with self._log.open("wb") as log:
