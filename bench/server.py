@@ -57,6 +57,11 @@ class Server:
                 start_new_session=True,
             )
 
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._process.pid
+
     def wait_ready(self) -> None:
         """Wait until its health check responds with 200."""
         self._wait(self._answers, _START_SECONDS, "did not answer its health check")

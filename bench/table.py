@@ -18,7 +18,8 @@ _BEGIN, _END = "<!-- results: made by `python -m bench table --write` -->\n", "<
 _NONE = "No result is kept yet.\n"
 # The target for each work: the lowest ratio that meets it.
 TARGETS = {"mixed": 0.75, "noscript": 0.75, "custom": 0.70, "outbound": 0.70, "download": 0.70, "preflight": 0.90}
-_NAMES = {"prisme": "Prisme", "bare": "bare", "bare too": "bare too"}
+# Another program is named as its tracker is.
+_NAMES = {"prisme": "Prisme", "goatcounter": "GoatCounter", "prisme-go": "Prisme in Go"}
 
 
 def render(result: Result) -> str:
@@ -31,10 +32,10 @@ def render(result: Result) -> str:
         _pair("CPU of all rounds, s", bare.cpu_seconds, other.cpu_seconds, "{:,.1f}"),
         _pair("peak memory, MB", bare.peak_memory / 1e6, other.peak_memory / 1e6, "{:,.0f}"),
     ]
-    table = grid(["", _NAMES[bare.name], _NAMES[other.name], "ratio"], rows, 0)
+    table = grid(["", _name(bare), _name(other), "ratio"], rows, 0)
     ratios = " ".join(f"{ratio:.3f}" for ratio in result.rate_ratios)
     lines = [f"Ratio of each round: {ratios}; the median is {median(result.rate_ratios):.3f}.", *_tell_stored(result)]
-    lines += [_tell_load(result), tell_place(result.machine, result.versions)]
+    lines += [*result.notes, _tell_load(result), tell_place(result.machine, result.versions)]
     return f"### {_title(result)}, {result.at}\n\n{table}\n" + "\n".join(f"- {line}" for line in lines) + "\n"
 
 
@@ -66,6 +67,10 @@ def fill(readme: str, results: list[Path]) -> str:
     return f"{before}{_BEGIN}\n{section(results)}\n{_END}{after}"
 
 
+def _name(side: Side) -> str:
+    return _NAMES.get(side.name, side.name)
+
+
 def _title(result: Result) -> str:
     return result.work if result.other.name == "prisme" else f"{result.work}, bare against bare"
 
@@ -90,7 +95,8 @@ def _row(result: Result, name: str, figure: Callable[[Round], float], shape: str
 
 
 def _pair(name: str, bare: float, other: float, shape: str) -> list[str]:
-    return [name, shape.format(bare), shape.format(other), f"{other / bare:.2f}" if bare else "-"]
+    """A figure that is 0 was not measured."""
+    return [name, shape.format(bare) if bare else "-", shape.format(other), f"{other / bare:.2f}" if bare else "-"]
 
 
 def _latency(name: str) -> Callable[[Round], float]:
@@ -123,8 +129,7 @@ def _tell_stored(result: Result) -> list[str]:
 def _tell_load(result: Result) -> str:
     options = result.options
     shares = " and ".join(
-        f"{middle(side, lambda one: one.wrk_cpu_share):.0%} ({_NAMES[side.name]})"
-        for side in (result.bare, result.other)
+        f"{middle(side, lambda one: one.wrk_cpu_share):.0%} ({_name(side)})" for side in (result.bare, result.other)
     )
     return (
         f"wrk with {options['connections']} connections (threads: {options['threads']}) and "

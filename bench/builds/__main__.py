@@ -47,7 +47,7 @@ def main(words: list[str]) -> int:
         print("bench: interrupted, all servers are stopped", file=sys.stderr)
         return 130
     names = ("latest-builds", f"{flags.keep}-builds" if flags.keep else None)
-    return command.finish(run, names, run.failures, table.render(run), run.missed)
+    return command.finish(run, names, run.failures, lambda: table.render(run), run.missed)
 
 
 def _run(flags: argparse.Namespace) -> Builds:

@@ -42,19 +42,20 @@ def run(
 
 def _measure(builds: tuple[Build, Build], load: Load, rounds: int, say: Callable[[str], None]) -> Part:
     with tempfile.TemporaryDirectory(prefix="prisme-bench-") as name, ExitStack() as stack:
-        sides = []
+        sides, stops = [], []
         for build in builds:
             folder = Path(name) / build.name
             folder.mkdir()
             servers = build.serve(folder), build.serve_bare(folder)
-            prisme, bare = (Tally(stack.enter_context(running(one))) for one in servers)
-            sides.append(Side(prisme, bare, folder))
+            prisme, bare = (stack.enter_context(running(one)) for one in servers)
+            sides.append(Side(Tally(prisme), Tally(bare), folder))
+            stops.append((prisme, bare))
         failures = _take_turns(sides, load, rounds, say)
         if failures:
             return Part([], [], failures)
-        for side in sides:
-            side.bare.server.stop()
-            stored = count_stored(database(side.folder), side.prisme, side.prisme.server.stop())
+        for side, (prisme, bare) in zip(sides, stops, strict=True):
+            bare.stop()
+            stored = count_stored(database(side.folder), side.prisme, prisme.stop())
             failures += [f"{side.prisme.server.name}: {fault}" for fault in check_stored(stored)]
     said = {
         f"{load.work}: {doubt}."

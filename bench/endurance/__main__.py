@@ -73,7 +73,7 @@ def main(words: list[str]) -> int:
 def finish(run: Endurance, keep: str | None) -> int:
     """Print and store the result; the exit code."""
     names = (f"latest-{run.what}", f"{keep}-{run.what}" if keep else None)
-    return command.finish(run, names, run.outcome.failures, table.render(run), run.missed)
+    return command.finish(run, names, run.outcome.failures, lambda: table.render(run), run.missed)
 
 
 def _parser() -> argparse.ArgumentParser:
