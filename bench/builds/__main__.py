@@ -16,6 +16,7 @@ from bench import command, machine
 from bench.builds import dashboards, journal, memory, rates, table
 from bench.builds.checkout import Build, CheckoutError, checkouts
 from bench.builds.result import Builds, Part
+from bench.seed import SeedError
 from bench.server import ServerError
 from bench.wrk import WrkError
 
@@ -40,7 +41,7 @@ def main(words: list[str]) -> int:
     except CheckoutError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    except (ServerError, WrkError) as error:
+    except (ServerError, SeedError, WrkError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

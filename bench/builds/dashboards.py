@@ -22,6 +22,7 @@ from bench.builds.checkout import Build
 from bench.builds.control_group import limited
 from bench.builds.quiet import wait_quiet
 from bench.builds.result import Figure, Part, Reach, compare
+from bench.seed import SeedError
 from bench.server import ServerError, database, running
 
 Say = Callable[[str], None]
@@ -70,12 +71,13 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 def run(builds: tuple[Build, Build], plan: Plan, say: Say) -> list[Part]:
-    """Seed, upgrade, ask. Raises ServerError; nothing is left but the seeded folder."""
+    """Seed, upgrade, ask. Raises ServerError or SeedError; nothing is left but the seeded folder."""
     if plan.folder is not None:
         plan.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="prisme-bench-", dir=plan.folder) as name:
         seeded = plan.folder or Path(name) / "seed"
         say(f"seeding {plan.pageviews:,} pageviews by the older build, where that is not done yet")
+        _check_seeded(builds[0], seeded)
         builds[0].run("-m", "bench.seed", str(seeded.resolve()), "--pageviews", str(plan.pageviews))
         asker = Asker({build.name: _prepare(build, seeded, Path(name), say) for build in builds}, builds, say)
         size = (seeded / "prisme.duckdb").stat().st_size / 1e6
@@ -162,6 +164,17 @@ def ask(port: int, path: str, token: str) -> Sample:
     if response.status != 200:
         return Sample(response.status, seconds, -1, f"{response.status} {body[:300].decode(errors='replace').strip()}")
     return Sample(200, seconds, json.loads(body)["totals"]["pageviews"], "")
+
+
+def _check_seeded(build: Build, folder: Path) -> None:
+    """Raise SeedError where `build` would seed a folder again that another build has seeded."""
+    marker = folder / "seed.json"
+    if not marker.exists():
+        return
+    found = msgspec.json.decode(marker.read_bytes())["generator"]
+    own = int(build.run("-c", "from bench.seed import GENERATOR; print(GENERATOR)"))
+    if found != own:
+        raise SeedError(f"{folder} was seeded by generator {found}, {build.version} has {own}: name another folder")
 
 
 def _prepare(build: Build, seeded: Path, folder: Path, say: Say) -> tuple[Path, str]:

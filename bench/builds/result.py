@@ -23,8 +23,8 @@ class Reach(msgspec.Struct, frozen=True):
 class Figure(msgspec.Struct, frozen=True):
     """One figure of both builds, in `unit`; `ratio` is the newer one's by the older one's.
 
-    `statuses` are those of each build's responses, where these are a part of the figure: then the newer one's have to
-    be all 200, beside what is to be reached.
+    `rounds` are what `older` and `newer` are the medians of. `statuses` are those of each build's responses, where
+    these are a part of the figure: then the newer one's have to be all 200, beside what is to be reached.
     """
 
     what: str
@@ -34,6 +34,7 @@ class Figure(msgspec.Struct, frozen=True):
     ratio: float | None
     reach: Reach | None = None
     statuses: tuple[list[int], list[int]] | None = None
+    rounds: tuple[list[float], list[float]] | None = None
 
     @property
     def met(self) -> bool | None:
@@ -77,10 +78,15 @@ def compare(
     reach: Reach | None = None,
     statuses: tuple[list[int], list[int]] | None = None,
 ) -> Figure:
-    """The medians of both builds' rounds, older first, and the median of the rounds' ratios."""
+    """The medians of both builds' rounds, older first, and the median of the rounds' ratios.
+
+    There is no ratio where a response was not 200: its time is of something else.
+    """
     older, newer = rounds
-    ratios = [two / one for one, two in zip(older, newer, strict=True) if one]
-    return Figure(what, unit, median(older), median(newer), median(ratios) if ratios else None, reach, statuses)
+    has_failed = statuses is not None and any(status != 200 for side in statuses for status in side)
+    ratios = [two / one for one, two in zip(older, newer, strict=True) if one and not has_failed]
+    ratio = median(ratios) if ratios else None
+    return Figure(what, unit, median(older), median(newer), ratio, reach, statuses, rounds)
 
 
 def read(path: Path) -> Builds:

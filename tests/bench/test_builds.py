@@ -11,6 +11,7 @@ from bench.builds.__main__ import main
 from bench.builds.checkout import Build, CheckoutError, checkouts, differing_pins, read_pins
 from bench.builds.result import Builds, Figure, Reach, compare, is_builds, read
 from bench.result import save
+from bench.seed import SeedError
 from tests.checkout import ROOT
 from tests.faults.load import LONG
 from tests.requirements import miss, need
@@ -38,9 +39,9 @@ def make_run(at: str, *figures: Figure) -> Builds:
         (compare("a", "s", ([0.0], [1.0]), Reach(0.25)), False,
          "| a, s | 0.00 | 1.00 | - | ratio at most 0.25: NOT MET |"),
         (compare("a", "s", ([9.0], [1.0]), None, ([500], [200])), True,
-         "| a, s | 9.00 [500] | 1.00 | 0.11 | all 200: met |"),
-        (compare("a", "s", ([9.0], [1.0]), Reach(0.25), ([200, 200], [200, 0])), False,
-         "| a, s | 9.00 | 1.00 [200 none] | 0.11 | ratio at most 0.25: NOT MET |"),
+         "| a, s | 9.00 [500] | 1.00 | - | all 200: met |"),
+        (compare("a", "s", ([9.0, 9.0], [1.0, 1.0]), Reach(0.25), ([200, 200], [200, 0])), False,
+         "| a, s | 9.00 | 1.00 [200 none] | - | ratio at most 0.25: NOT MET |"),
     ],
     ids=["ratio of rounds", "met", "missed", "at least", "of the newer", "by nothing", "statuses", "no response"],
 )  # fmt: skip
@@ -176,6 +177,14 @@ def test_disk_of_the_same_checkout() -> None:
     part = journal.run_disk(of_this_checkout(), 1_000, lambda _: None)
     assert part.failures == []
     assert [one.ratio for one in part.figures] == [pytest.approx(1, abs=0.2)] * 2
+
+
+def test_folder_that_another_build_has_seeded_stays_as_it_is(tmp_path: Path) -> None:
+    marker = tmp_path / "seed.json"
+    marker.write_text('{"generator": 1}')
+    with pytest.raises(SeedError, match="was seeded by generator 1"):
+        dashboards.run(of_this_checkout(), dashboards.Plan(20_000, tmp_path, 1, 1), print)
+    assert list(tmp_path.iterdir()) == [marker]
 
 
 @slow
