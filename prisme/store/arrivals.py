@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prisme.store.load_log import LoadLog
+from prisme.store.rollups import list_units, outside_of
 
 if TYPE_CHECKING:
     from prisme.store.reader import Reader
@@ -19,11 +20,15 @@ LONGEST: Final = 300
 # Most of them need not be remembered: unknown hosts.
 _MOST_READ: Final = 2 * MOST
 _ARRIVALS: Final = """
-SELECT referrer_domain, utm_source, utm_medium, click_id FROM sessions
-WHERE entry_timestamp >= make_timestamp($start)
-    AND strlen(referrer_domain) + strlen(utm_source) + strlen(utm_medium) <= $longest
-GROUP BY ALL ORDER BY count(*) DESC LIMIT $most
+SELECT referrer_domain, utm_source, utm_medium, click_id, count(*) AS sessions FROM sessions
+WHERE {condition} AND strlen(referrer_domain) + strlen(utm_source) + strlen(utm_medium) <= {longest}
+GROUP BY ALL
 """
+_MOST_FREQUENT: Final = """
+SELECT referrer_domain, utm_source, utm_medium, click_id FROM ({arrivals})
+GROUP BY ALL ORDER BY sum(sessions) DESC LIMIT {most}
+"""
+_ROLLED: Final = "SELECT * EXCLUDE (unit) FROM rollup.arrivals"
 # In a database of its own: a reader sees no tables of a database that are made after it first read one there, and those
 # of `cache` are made while figures are counted, perhaps by source.
 TABLE: Final = "names.arrivals"
@@ -80,7 +85,7 @@ class Arrivals:
     def _extend(self, reader: "Reader", describe: Describe, start: int) -> None:
         """Read what began at `start` (microseconds) or later. Other threads may do the same meanwhile."""
         found = {}
-        for row in reader.ask(_ARRIVALS, {"start": start, "longest": LONGEST, "most": _MOST_READ}):
+        for row in reader.ask(_MOST_FREQUENT.format(arrivals=_compose(reader, start), most=_MOST_READ), {}):
             reader.check()
             arrival = Arrival(*row)
             described = self._described.get(arrival) or describe(arrival)
@@ -95,6 +100,19 @@ class Arrivals:
                 reader.keep(_ADD, dict(zip(_PARAMETERS, _transpose(new), strict=True)))
                 self._described |= {Arrival(*row[:4]): row[4:] for row in new}
             self._loads = max(self._loads, reader.loads)
+
+
+def compose_arrivals(condition: str) -> str:
+    """A query of how sessions came that fulfil a condition, and how many."""
+    return _ARRIVALS.format(condition=condition, longest=LONGEST)
+
+
+def _compose(reader: "Reader", start: int) -> str:
+    """The same of all sessions that began at `start` (microseconds) or later; of 0, of rollups as far as there are."""
+    if start:
+        return compose_arrivals(f"entry_timestamp >= make_timestamp({start})")
+    others = compose_arrivals(outside_of(list_units(reader.ask), "entry_timestamp"))
+    return f"{_ROLLED} UNION ALL {others}"
 
 
 def _transpose(rows: Sequence[tuple[str, ...]]) -> list[list[str]]:

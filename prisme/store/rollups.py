@@ -27,7 +27,7 @@ Ask = Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]
 SLOT: Final = 1800 * SECOND
 DAY: Final = 86_400 * SECOND
 # What units consist of, each with the number of its unit as its first column.
-PARTS: Final = ("rollup.slots", "rollup.visitors", "rollup.named_visitors", "rollup.keys")
+PARTS: Final = ("rollup.slots", "rollup.visitors", "rollup.named_visitors", "rollup.keys", "rollup.arrivals")
 # What is derived from other tables, and is in no backup.
 TABLES: Final = (*PARTS, "rollup.units", "rollup.recurring_visitors", "rollup.state")
 # The days that a load changes: of its events, and of the entries of their sessions.
@@ -134,6 +134,22 @@ def read_state(ask: Ask) -> tuple[str, bool]:
     """The version of the units, and whether all recurring visitors are known."""
     ((version, knows_recurring),) = ask("SELECT version, knows_recurring FROM rollup.state", {})
     return version, knows_recurring
+
+
+def outside_of(units: Iterable[Unit], column: str) -> str:
+    """The condition that the time in a column is in none of the units."""
+    runs: list[list[int]] = []
+    for unit in units:
+        if runs and runs[-1][1] == unit.start:
+            runs[-1][1] = unit.stop
+        elif not unit.is_month:
+            runs.append([unit.start, unit.stop])
+    return (
+        " AND ".join(
+            f"({column} < make_timestamp({start}) OR {column} >= make_timestamp({stop}))" for start, stop in runs
+        )
+        or "true"
+    )
 
 
 def drop_units(cursor: duckdb.DuckDBPyConnection, numbers: Sequence[int]) -> None:

@@ -68,7 +68,8 @@ def test_no_part_is_counted_late(database: Database, last: int) -> None:
 
 
 def test_no_part_of_a_list_is_counted_late(database: Database) -> None:
-    with LateReader(database, 0) as reader:
+    reader = LateReader(database, 0)
+    with reader:
         stats = Stats(reader, None)
         conditions = open_part(stats, PART)
         counts = count(stats, TOPS, PART, conditions, None)

@@ -45,11 +45,12 @@ class Entry:
     """The counts of a selection from its start to the `cut`, in microseconds, and the tables of the same time.
 
     They include the rows of the first `loads` loads: later loads have changed nothing before the cut. `is_complete` is
-    false while passes are missing that were too late.
+    false while passes are missing that were too late. It `is_kept` for other requests, or for one only.
     """
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, *, is_kept: bool) -> None:
         self.cut = start
+        self.is_kept = is_kept
         self.is_complete = False
         self.loads = 0
         self.counts = Counts()

@@ -21,7 +21,7 @@ from prisme.stats.cache.counted import note_counted, still_holds
 from prisme.stats.cache.covered import count_covered
 from prisme.stats.cache.cut import choose_cut
 from prisme.stats.cache.entry import Entry, Remainder, estimate_tables, make_result, select_rows
-from prisme.stats.cache.keys import KeyCounts, LargeError, ManyKeysError, create_tables, rank
+from prisme.stats.cache.keys import KeyCounts, ManyKeysError, create_tables, rank
 from prisme.stats.cache.lru import LruCache
 from prisme.stats.cache.partials import Counts, Part, Tables, count, open_part
 from prisme.stats.cache.passes import Passes
@@ -69,9 +69,9 @@ class IncrementalCache:
         self.spans = SpanCache(database.load_log)
 
     def count(self, stats: Stats, selections: Sequence[Selection], page: Page, now: int) -> list[Result | None]:
-        """Return the figures of each selection, None for those that cannot be cached. `now` is in microseconds.
+        """Return the figures of each selection, None for those that cannot be counted so. `now` is in microseconds.
 
-        None is, while another thread takes long to count.
+        None can, while another thread takes long to count. Raises UnavailableError.
         """
         with self._entries.reserve(_ALL) as is_reserved:
             if stats.reader.has_read_cache or not is_reserved:
@@ -79,53 +79,63 @@ class IncrementalCache:
             stats.update_arrivals()
             stats.reader.has_read_cache = True
             # All tables first: a reader sees only tables that existed when it first read one.
-            entries = [self._prepare(stats, selection, now) for selection in selections]
-            results = [
-                None if entry is None else self._read(stats, selection, entry, page)
-                for selection, entry in zip(selections, entries, strict=True)
-            ]
-            for selection, entry, result in zip(selections, entries, results, strict=True):
-                if entry is not None and result is not None:
-                    self._move(stats, selection, entry, now)
-                    self._store(stats, selection, entry)  # its size has changed
-            for entry in self._entries.evict():
-                _drop(stats, entry)
+            entries: list[Entry] = []
+            try:
+                for selection in selections:
+                    entries.append(self._find(stats, selection))
+                    self._complete(stats, selection, entries[-1], now)
+                results = [
+                    self._read(stats, selection, entry, page) if entry.is_complete else None
+                    for selection, entry in zip(selections, entries, strict=True)
+                ]
+                for selection, entry, result in zip(selections, entries, results, strict=True):
+                    if result is not None and entry.is_kept:
+                        self._move(stats, selection, entry, now)
+                        self._store(stats, selection, entry)  # its size has changed
+            finally:
+                evicted = self._entries.evict()
+                for entry in (*evicted, *(entry for entry in entries if not entry.is_kept)):
+                    _drop(stats, entry)
             return results
 
-    def _prepare(self, stats: Stats, selection: Selection, now: int) -> Entry | None:
-        """Return the valid entry of a selection, counted now if there is none; None if it cannot be cached."""
+    def _find(self, stats: Stats, selection: Selection) -> Entry:
+        """The valid entry of a selection, or an empty one."""
         span = selection.span
         # A span that starts within a day mostly starts elsewhere the next time.
         if span.start >= span.end or floor(span.start, "d", selection.zone) != span.start:
-            return None
+            return Entry(span.start, is_kept=False)
         key = _key(stats, selection)
-        if self._is_large(key):
-            return None
         entry = self._entries.get(key)
         if entry is None:
-            return self._complete(stats, selection, Entry(span.start), now)
+            return Entry(span.start, is_kept=True)
         if not self._is_valid(entry, span.start):
             self._entries.remove(key)
             _drop(stats, entry)
-            return self._complete(stats, selection, Entry(span.start), now)
+            return Entry(span.start, is_kept=True)
         entry.loads = stats.reader.loads
         if entry.cut > span.end:
-            return None
+            return Entry(span.start, is_kept=False)
         self.hits += 1
-        return entry if entry.is_complete else self._complete(stats, selection, entry, now)
+        return entry
 
-    def _complete(self, stats: Stats, selection: Selection, entry: Entry, now: int) -> Entry | None:
-        """Count what is missing before the cut. Returns None if it cannot be cached."""
+    def _complete(self, stats: Stats, selection: Selection, entry: Entry, now: int) -> None:
+        """Count what is missing before the cut, if that is possible. Raises UnavailableError; passes are kept then."""
+        if entry.is_complete or selection.span.start >= selection.span.end:
+            return
         key = _key(stats, selection)
+        if self._is_large(key):
+            return
         try:
-            is_cached = self._extend(stats, selection, entry, choose_cut(self._loads, selection.span.end, now))
-        except (LargeError, FullError, DiskError):
+            self._extend(stats, selection, entry, choose_cut(self._loads, selection.span.end, now))
+        except ManyKeysError:
             self._large.put(key, time.monotonic(), _key_bytes(key))
             self._large.evict()
-            self._entries.remove(key)
-            _drop(stats, entry)
-            return None
-        return entry if is_cached else None
+            self._give_up(stats, selection, entry)
+
+    def _give_up(self, stats: Stats, selection: Selection, entry: Entry) -> None:
+        """Let an entry end with the request."""
+        self._entries.remove(_key(stats, selection))
+        entry.is_kept = False
 
     def _is_valid(self, entry: Entry, start: int) -> bool:
         """Whether no later load has changed rows between the start (microseconds) and the cut."""
@@ -141,13 +151,13 @@ class IncrementalCache:
         self._large.remove(key)
         return False
 
-    def _extend(self, stats: Stats, selection: Selection, entry: Entry, cut: int) -> bool:
-        """Count an entry up to a new cut, and store it after each pass. Returns False if a pass is impossible.
+    def _extend(self, stats: Stats, selection: Selection, entry: Entry, cut: int) -> None:
+        """Count an entry up to a new cut, and store it after each pass. It is complete then, unless loads changed rows.
 
-        Raises LargeError and UnavailableError; the passes before are stored then.
+        Raises ManyKeysError and UnavailableError; the passes before are stored then.
         """
         if cut <= entry.cut:
-            return False
+            return
         entry.is_complete = False
         passes = Passes(stats, selection, self._memory)
         while entry.cut < cut:
@@ -163,11 +173,10 @@ class IncrementalCache:
                     raise
                 continue
             if counts is None:
-                return False
+                return
             if cover is None:
                 passes.lengthen(end - start, time.monotonic() - began, counts.rows)
         entry.is_complete = True
-        return True
 
     def _extend_once(
         self, stats: Stats, selection: Selection, entry: Entry, cut: int, cover: Cover | None
@@ -184,20 +193,19 @@ class IncrementalCache:
         if lowest is not None and lowest < cut:
             stats.reader.drop(tables)  # they may include rows that the reader does not see
             return None
-        size = estimate_tables(key_counts)
-        if size > self._entries.max_bytes:
-            stats.reader.drop(tables)
-            raise LargeError
-        entry.extend(cut, counts, tables, key_counts, size)
+        entry.extend(cut, counts, tables, key_counts, estimate_tables(key_counts))
         entry.loads = stats.reader.loads
+        if entry.size > self._entries.max_bytes:
+            self._give_up(stats, selection, entry)
         self._store(stats, selection, entry)
         if earlier is not None:
             stats.reader.drop(earlier)
         return counts
 
     def _store(self, stats: Stats, selection: Selection, entry: Entry) -> None:
-        key = _key(stats, selection)
-        self._entries.put(key, entry, entry.size + _key_bytes(key))
+        if entry.is_kept:
+            key = _key(stats, selection)
+            self._entries.put(key, entry, entry.size + _key_bytes(key))
 
     def _read(self, stats: Stats, selection: Selection, entry: Entry, page: Page) -> Result | None:
         span, remainder = selection.span, entry.remainder
@@ -223,7 +231,7 @@ class IncrementalCache:
 
     def _move(self, stats: Stats, selection: Selection, entry: Entry, now: int) -> None:
         if entry.remainder is not None and entry.remainder.counts.rows > _WORTH_MOVING:
-            with contextlib.suppress(LargeError, FullError, DiskError, LateError):  # the figures are there already
+            with contextlib.suppress(ManyKeysError, FullError, DiskError, LateError):  # the figures are there already
                 self._extend(stats, selection, entry, choose_cut(self._loads, selection.span.end, now))
 
 

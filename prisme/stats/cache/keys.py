@@ -34,11 +34,7 @@ class KeyCounts(NamedTuple):
     key_bytes: int
 
 
-class LargeError(Exception):
-    """The counts of a selection are too large to be cached."""
-
-
-class ManyKeysError(LargeError):
+class ManyKeysError(Exception):
     """The lists have more than `MOST_KEYS` keys."""
 
 

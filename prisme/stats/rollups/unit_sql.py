@@ -11,6 +11,7 @@ from prisme import assets
 from prisme.stats.columns import DURATION, EVENTS, PROPERTIES, TOPS
 from prisme.stats.sql import load_sql
 from prisme.stats.visitor_ids import VISITOR
+from prisme.store.arrivals import compose_arrivals
 from prisme.store.rollups import DAY, PARTS, SLOT, Ask, Unit
 from prisme.store.visitor_ids import GENERATED_FORM
 
@@ -30,6 +31,9 @@ _PROPERTIES: Final = load_sql("rollup_properties")
 _SLOTS: Final = load_sql("rollup_slots")
 _VISITORS: Final = load_sql("rollup_visitors")
 _NAMED: Final = load_sql("rollup_named")
+_ARRIVALS: Final = "INSERT INTO {arrivals}" + compose_arrivals(
+    "entry_timestamp >= make_timestamp($start) AND entry_timestamp < make_timestamp($stop)"
+)
 _MONTH: Final = load_sql("rollup_month")
 _RECURRING: Final = load_sql("rollup_recurring")
 _EVENT_SLOTS: Final = " UNION ALL ".join(
@@ -75,6 +79,10 @@ class UnitCounter:
         has_named = False
         for table in ("pageviews", *EVENTS):
             has_named |= self._count_actions(table, moments)
+        within = "entry_timestamp >= make_timestamp($start) AND entry_timestamp < make_timestamp($stop)"
+        self._run(
+            f"INSERT INTO {{arrivals}} {compose_arrivals(within)}", moments, arrivals=self.tables["rollup.arrivals"]
+        )
         self._run(_PROPERTIES, moments, keys=self.tables["rollup.keys"], list=PROPERTIES)
         for table in ("visit", "action", "earlier_action"):
             self._ask(f"DROP TABLE temp.{table}", {})

@@ -55,6 +55,16 @@ CREATE TABLE rollup.keys (
     durations UBIGINT NOT NULL
 );
 
+-- How visits came, as `store/arrivals.py` reads it.
+CREATE TABLE rollup.arrivals (
+    unit UINTEGER NOT NULL,
+    referrer_domain VARCHAR NOT NULL,
+    utm_source VARCHAR NOT NULL,
+    utm_medium VARCHAR NOT NULL,
+    click_id VARCHAR NOT NULL,
+    sessions UBIGINT NOT NULL
+);
+
 -- Hashes of ids that look generated, but are those of visitors who come back.
 CREATE TABLE rollup.recurring_visitors (
     visitor UBIGINT NOT NULL
