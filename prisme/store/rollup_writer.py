@@ -31,7 +31,7 @@ class RollupWriter:
         log = self._database.load_log
         with explaining(), self._loader.hold() as held:
             lowest = log.since(loads, unit.start - DAY)
-            if lowest is not None and lowest < unit.stop or not _knows_recurring(held):
+            if (lowest is not None and lowest < unit.stop) or not _knows_recurring(held):
                 return False
             with held.transaction(NOTHING) as cursor:
                 ((number,),) = cursor.execute(_FOLLOWING).fetchall()
@@ -42,12 +42,12 @@ class RollupWriter:
         return True
 
     def drop_all(self, version: str) -> None:
-        """Drop all units, as those of another version are made from here on."""
+        """Drop all units, and what is known of visitors, as those of another version are made from here on."""
         with explaining(), self._loader.hold() as held:
             with held.transaction() as cursor:
-                for part in (*PARTS, "rollup.units"):
-                    cursor.execute(f"DELETE FROM {part}")
-                cursor.execute("UPDATE rollup.state SET version = ?", [version])
+                for table in (*PARTS, "rollup.units", "rollup.recurring_visitors"):
+                    cursor.execute(f"DELETE FROM {table}")
+                cursor.execute("UPDATE rollup.state SET version = ?, knows_recurring = false", [version])
             self._database.rollups.refresh(held.cursor)
 
     def set_recurring(self, table: str, imports: int) -> None:
