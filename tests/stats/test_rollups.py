@@ -40,10 +40,10 @@ def build_all(instance: Instance, now: int = LAST + 10 * DAY) -> list[Unit]:
         return list_units(cursor.run)
 
 
-def count_all(instance: Instance, noise: random.Random, made: Made, zone: datetime.tzinfo) -> int:
+def count_all(instance: Instance, noise: random.Random, made: Made, zone: datetime.tzinfo, spans: int = 4) -> int:
     """Check figures of random spans against the rows; gives how many of them rollups can have."""
     covered = 0
-    for _ in range(4):
+    for _ in range(spans):
         interval = noise.choice(INTERVALS)
         start = floor(FIRST + noise.randrange(30) * DAY, UNITS.get(interval, "d"), zone)
         ends = [LAST + DAY, start + noise.randrange(DAY, 20 * DAY), floor(LAST, "d", zone), floor(LAST, "M", zone)]
