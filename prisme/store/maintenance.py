@@ -6,24 +6,43 @@ from typing import Any
 
 import duckdb
 
+from prisme.store.arrivals import Describe
 from prisme.store.database import Database
 from prisme.store.errors import StoppedError, StoreError
 from prisme.store.reader import Row
 
 
 class Maintenance:
-    """A cursor for one thread. Each statement is a transaction of its own; there is no deadline."""
+    """A cursor for one thread. Each statement is a transaction of its own; there is no deadline.
+
+    It sees the first `loads` loads, and perhaps later ones. Unlike a reader, it does with the memory that loads need.
+    """
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, database: Database) -> None:
         self._cursor = cursor
-        self._stopping = database.stopping
+        self._database = database
+        self.loads = database.load_log.done
 
-    def run(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+    def ask(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         """The rows of a statement, whose parameters are named `$name`. Raises StoreError, or StoppedError."""
         with explaining():
-            if self._stopping.is_cancelled:
-                raise StoppedError
-            return self._cursor.execute(query, dict(parameters or {})).fetchall()
+            self.check()
+            try:
+                return self._cursor.execute(query, dict(parameters)).fetchall()
+            except duckdb.OutOfMemoryException:
+                self._database.restore_memory()  # for the next attempt
+                raise
+
+    keep = ask
+
+    def check(self) -> None:
+        """Raise StoppedError once the server stops."""
+        if self._database.stopping.is_cancelled:
+            raise StoppedError
+
+    def update_arrivals(self, describe: Describe) -> None:
+        """What `Arrivals.update` does. Raises StoreError."""
+        self._database.arrivals.update(self, describe)
 
 
 @contextlib.contextmanager
