@@ -22,9 +22,10 @@ from prisme.store.rollups import Rollups
 from prisme.store.upgrade import create, upgrade
 
 _LOG = logging.getLogger("prisme")
-# Enough for a load of a usual segment, and for a checkpoint, which merges row groups and, given more memory, uses more
-# of it the more rows there are. DuckDB evicts cached blocks, and spills rows to the folder of temporary files.
-IDLE_BYTES = 128 << 20
+# Enough for a load of a usual segment, of which DuckDB reserves 45 MB to read JSON, and for a checkpoint, which merges
+# row groups and, given more memory, uses more of it the more rows there are. DuckDB evicts cached blocks, and spills
+# rows to the folder of temporary files.
+IDLE_BYTES = 64 << 20
 _LATEST = """
 SELECT coalesce(epoch_us(max(latest)), 0) FROM (
     SELECT max(entry_timestamp) AS latest FROM sessions

@@ -44,7 +44,7 @@ _BATCH_BYTES = 128 << 20
 # A load takes up to four times its segments' bytes of memory, so a batch has at most this share of DuckDB's.
 _BATCH_SHARE = 8
 # Bytes per line, on average, beyond which a load needs more than the usual memory; a pageview has some 550.
-_LONG_LINE = 1024
+_LONG_LINE = 768
 
 
 class Loaded(NamedTuple):
