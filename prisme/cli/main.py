@@ -34,6 +34,7 @@ COMMANDS: dict[str, Command] = {
     "query": Command("query"),
     "delete": Command("delete"),
     "compact": Command("compact"),
+    "rollups": Command("rollups"),
     "export": Command("export"),
     "import": Command("import_files"),
     "backup": Command("backup"),

@@ -215,6 +215,7 @@ class Database:
                 for cursor in tuple(self.read_cursors):
                     cursor.interrupt()
                 self._connection = self._connect()
+                self.rollups.refresh(self._connection)  # a commit that failed may be in the write-ahead log
                 self.arrivals = self._attach_cache()
         finally:
             self.load_log.end()

@@ -211,14 +211,14 @@ class Importer:
         if self._dry_run:
             return
         cursor = held.cursor
-        changed = _find_bounds(cursor, merged, are_days=statements is _STORE_FIGURES)
+        changed: Changed | None = _find_bounds(cursor, merged, are_days=statements is _STORE_FIGURES)
         if merged.grown and statements is _STORE_VISITS:
             self._database.rollups.drop_changed(cursor, days_of_sessions(_GROWN))
         for statement in statements:
             cursor.execute(statement, {"name": name} if "$name" in statement else {})
         if statements is _STORE_VISITS:
             self._database.rollups.drop_changed(cursor, _STORED_DAYS)
-            self._database.rollups.note_import(cursor, ("fresh", "happened"))
+            changed = None if self._database.rollups.note_import(cursor, ("fresh", "happened")) else changed
         self._note(cursor, name, merged)
         held.commit(changed)
         self.name = name

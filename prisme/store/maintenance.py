@@ -1,15 +1,18 @@
 """Queries of work in the background, for as long as nothing else needs the file to itself."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import duckdb
 
+from prisme.runtime.cancellation import Cancellation
 from prisme.store.arrivals import Describe
 from prisme.store.database import Database
 from prisme.store.errors import StoppedError, StoreError
 from prisme.store.reader import Row
+
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class Maintenance:
@@ -18,12 +21,15 @@ class Maintenance:
     It sees the first `loads` loads, and perhaps later ones. Unlike a reader, it does with the memory that loads need.
     """
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, database: Database) -> None:
+    def __init__(
+        self, cursor: duckdb.DuckDBPyConnection, database: Database, cancellations: Sequence[Cancellation]
+    ) -> None:
         self._cursor = cursor
         self._database = database
+        self._cancellations = cancellations
         self.loads = database.load_log.done
 
-    def ask(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
+    def ask(self, query: str, parameters: Mapping[str, Any] = _NOTHING) -> list[Row]:
         """The rows of a statement, whose parameters are named `$name`. Raises StoreError, or StoppedError."""
         with explaining():
             self.check()
@@ -36,8 +42,8 @@ class Maintenance:
     keep = ask
 
     def check(self) -> None:
-        """Raise StoppedError once the server stops."""
-        if self._database.stopping.is_cancelled:
+        """Raise StoppedError once the server stops, or the work is cancelled."""
+        if any(cancellation.is_cancelled for cancellation in self._cancellations):
             raise StoppedError
 
     def update_arrivals(self, describe: Describe) -> None:
@@ -46,17 +52,19 @@ class Maintenance:
 
 
 @contextlib.contextmanager
-def maintaining(database: Database) -> Iterator[Maintenance]:
-    """Have a cursor, which is interrupted when the server stops. Raises StoreError."""
+def maintaining(database: Database, cancellation: Cancellation | None = None) -> Iterator[Maintenance]:
+    """Have a cursor, which is interrupted when the server stops, or by a cancellation. Raises StoreError."""
     database.admit()
     with explaining():
         cursor = database.query_cursor()
-    stop = cursor.interrupt
-    database.stopping.attach(stop)
+    stop, cancellations = cursor.interrupt, [database.stopping, *([cancellation] if cancellation else [])]
+    for one in cancellations:
+        one.attach(stop)
     try:
-        yield Maintenance(cursor, database)
+        yield Maintenance(cursor, database, cancellations)
     finally:
-        database.stopping.detach(stop)
+        for one in cancellations:
+            one.detach(stop)
         database.close_query(cursor)
 
 

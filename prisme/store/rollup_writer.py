@@ -10,6 +10,7 @@ from prisme.store.load_log import NOTHING
 from prisme.store.loader import Loader
 from prisme.store.maintenance import explaining
 from prisme.store.rollups import DAY, PARTS, Unit, days_of_sessions
+from prisme.store.write_connection import Held
 
 _FOLLOWING: Final = "SELECT coalesce(max(id), 0) + 1 FROM rollup.units"
 
@@ -24,12 +25,13 @@ class RollupWriter:
     def add(self, unit: Unit, sources: Mapping[str, str], loads: int) -> bool:
         """Store a unit with a new number; `sources` are tables with the columns of `PARTS` but the first.
 
-        Gives false, with nothing stored, if rows of its days were changed since so many `loads`.
+        Gives false, with nothing stored, if rows of its days were changed since so many `loads`, or if it is not known
+        any more which visitors come back.
         """
         log = self._database.load_log
         with explaining(), self._loader.hold() as held:
             lowest = log.since(loads, unit.start - DAY)
-            if lowest is not None and lowest < unit.stop:
+            if (lowest is not None and lowest < unit.stop) or not _knows_recurring(held):
                 return False
             with held.transaction(NOTHING) as cursor:
                 ((number,),) = cursor.execute(_FOLLOWING).fetchall()
@@ -40,12 +42,12 @@ class RollupWriter:
         return True
 
     def drop_all(self, version: str) -> None:
-        """Drop all units, as those of another version are made from here on."""
+        """Drop all units, and what is known of visitors, as those of another version are made from here on."""
         with explaining(), self._loader.hold() as held:
             with held.transaction() as cursor:
-                for part in (*PARTS, "rollup.units"):
-                    cursor.execute(f"DELETE FROM {part}")
-                cursor.execute("UPDATE rollup.state SET version = ?", [version])
+                for table in (*PARTS, "rollup.units", "rollup.recurring_visitors"):
+                    cursor.execute(f"DELETE FROM {table}")
+                cursor.execute("UPDATE rollup.state SET version = ?, knows_recurring = false", [version])
             self._database.rollups.refresh(held.cursor)
 
     def set_recurring(self, table: str, imports: int) -> None:
@@ -59,8 +61,14 @@ class RollupWriter:
             if rollups.imports != imports:
                 return
             has_new = held.cursor.execute(f"SELECT 1 FROM ({new}) LIMIT 1").fetchall()
-            with held.transaction(None if has_new else NOTHING) as cursor:
+            # Visitors have other numbers from here on: nothing that was counted by them holds.
+            with held.transaction() as cursor:
                 if has_new:
                     rollups.drop_changed(cursor, days_of_sessions(f"hash(visitor_id) IN ({new})"))
                     cursor.execute(f"INSERT INTO rollup.recurring_visitors {new}")
                 cursor.execute("UPDATE rollup.state SET knows_recurring = true")
+
+
+def _knows_recurring(held: Held) -> bool:
+    ((known,),) = held.cursor.execute("SELECT knows_recurring FROM rollup.state").fetchall()
+    return bool(known)

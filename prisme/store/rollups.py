@@ -8,6 +8,7 @@ It also looks at the rows of the day before its first one, whose visits may go o
 # ruff: noqa: S608
 
 import datetime
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -37,6 +38,8 @@ UNION SELECT CAST(entry_timestamp AS DATE) FROM line WHERE kind IS NOT NULL
 _EPOCH: Final = datetime.date(1970, 1, 1)
 _UNITS: Final = 'SELECT id, "first", "end", is_month, has_named FROM rollup.units ORDER BY "first", "end"'
 _UNTIL: Final = 'SELECT max("end") FROM rollup.units'
+# Backups have none of it. What visitors of theirs may come back has to be found out.
+_COMPLETE: Final = "INSERT INTO rollup.state SELECT '', false WHERE NOT EXISTS (FROM rollup.state)"
 _HAS_GENERATED: Final = f"SELECT 1 FROM {{table}} WHERE {GENERATED_FORM} LIMIT 1"
 
 
@@ -69,6 +72,9 @@ class Rollups:
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self.dropped_at = 0.0
         self.imports = 0
+        # Held by whoever makes units, from the look at those that there are.
+        self.building = threading.Lock()
+        cursor.execute(_COMPLETE)
         self.refresh(cursor)
 
     def refresh(self, cursor: duckdb.DuckDBPyConnection) -> None:
@@ -88,14 +94,19 @@ class Rollups:
         drop_units(cursor, [number for (number,) in found.fetchall()])
         self.dropped_at = time.monotonic()
 
-    def note_import(self, cursor: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
+    def note_import(self, cursor: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> bool:
         """Look for recurring visitors again, if any of the tables has generated ids: they are of another server.
 
-        To be called within the transaction that brings them. Until those are known, nobody uses any unit.
+        To be called within the transaction that brings them. Until those are known, nobody uses any unit. Gives whether
+        they were known: then visitors have other numbers from here on, and nothing that was counted by them holds.
         """
-        if any(cursor.execute(_HAS_GENERATED.format(table=table)).fetchall() for table in tables):
-            cursor.execute("UPDATE rollup.state SET knows_recurring = false WHERE knows_recurring")
-            self.imports += 1
+        if not any(cursor.execute(_HAS_GENERATED.format(table=table)).fetchall() for table in tables):
+            return False
+        self.imports += 1
+        ((changed,),) = cursor.execute(
+            "UPDATE rollup.state SET knows_recurring = false WHERE knows_recurring"
+        ).fetchall()
+        return bool(changed)
 
 
 def moment(day: datetime.date) -> int:

@@ -5,8 +5,8 @@ import logging
 import time
 from typing import Final
 
-from prisme.base.timexpr import SECOND
-from prisme.stats.rollups.plan import next_unit
+from prisme.runtime.cancellation import Cancellation
+from prisme.stats.rollups.plan import find_end, next_unit
 from prisme.stats.rollups.unit_sql import VERSION, UnitCounter, find_recurring
 from prisme.stats.sources import update_arrivals
 from prisme.store.database import Database
@@ -16,17 +16,16 @@ from prisme.store.maintenance import Maintenance, maintaining
 from prisme.store.rollup_writer import RollupWriter
 from prisme.store.rollups import Unit, list_units, read_state
 
-# Visits mostly end within half an hour after midnight; one that goes on drops the unit again.
-_AFTER_MIDNIGHT: Final = 2 * 3600 * SECOND
-# A day is quiet once no load of so many seconds has reached back to it.
-_QUIET: Final = 900.0
 # Where a unit was dropped, more may follow, as with an import: so many seconds are waited.
 _AFTER_DROP: Final = 60.0
 _RECURRING: Final = "cache.rollup_recurring"
 
 
 class RollupBuilder:
-    """Makes units up to what is over. For one thread. `is_complete`: at the last look, nothing was left to make."""
+    """Makes units up to what is over. Of several builders, one works at a time.
+
+    `is_complete`: at the last look, nothing was left to make.
+    """
 
     def __init__(self, database: Database, loader: Loader, log: logging.Logger) -> None:
         self._database = database
@@ -34,27 +33,33 @@ class RollupBuilder:
         self._log = log
         self.is_complete = False
 
-    def build(self, now: int) -> bool:
+    def build(self, now: int, at_once: bool = False, cancellation: Cancellation | None = None) -> bool:
         """Make what comes next. Gives whether there was anything to make; `now` is in microseconds.
 
-        Raises StoreError and StoppedError, with nothing stored.
+        `at_once`: also what has just changed, and may change again. Raises StoreError and StoppedError, with nothing
+        stored.
         """
-        dropped_at = self._database.rollups.dropped_at
-        if dropped_at and time.monotonic() - dropped_at < _AFTER_DROP:
-            return False
-        with maintaining(self._database) as cursor:
-            version, knows_recurring = read_state(cursor.ask)
-            if version != VERSION:
-                self._writer.drop_all(VERSION)
-            elif not knows_recurring:
-                self._find_recurring(cursor)
-            else:
-                return self._build_next(cursor, now)
+        rollups = self._database.rollups
+        with rollups.building:
+            if not at_once and rollups.dropped_at and time.monotonic() - rollups.dropped_at < _AFTER_DROP:
+                return False
+            with maintaining(self._database, cancellation) as cursor:
+                version, knows_recurring = read_state(cursor.ask)
+                if version != VERSION:
+                    self._writer.drop_all(VERSION)
+                elif not knows_recurring:
+                    self._find_recurring(cursor)
+                else:
+                    return self._build_next(cursor, find_end(self._database.load_log, now, at_once))
         return True
 
-    def _build_next(self, cursor: Maintenance, now: int) -> bool:
-        lately = self._database.load_log.lately(_QUIET)
-        until = now - _AFTER_MIDNIGHT if lately is None else min(now - _AFTER_MIDNIGHT, lately)
+    def drop(self) -> None:
+        """Drop all units. Raises StoreError."""
+        with self._database.rollups.building:
+            self._writer.drop_all(VERSION)
+
+    def _build_next(self, cursor: Maintenance, until: int) -> bool:
+        loads = self._database.load_log.done
         units = list_units(cursor.ask)
         unit = next_unit(cursor.ask, units, until)
         self.is_complete = unit is None
@@ -65,7 +70,7 @@ class RollupBuilder:
         try:
             if not unit.is_month:
                 update_arrivals(cursor)
-            if self._count(counter, unit, units):
+            if self._count(counter, unit, units, loads):
                 seconds = round(time.monotonic() - began, 3)
                 self._log.debug("figures of %s to %s are kept", unit.first, unit.end, extra={"seconds": seconds})
         finally:
@@ -73,9 +78,8 @@ class RollupBuilder:
                 counter.drop()
         return True
 
-    def _count(self, counter: UnitCounter, unit: Unit, units: list[Unit]) -> bool:
-        """Count a unit, and store it. Gives false if a load changed it meanwhile."""
-        loads = self._database.load_log.done
+    def _count(self, counter: UnitCounter, unit: Unit, units: list[Unit], loads: int) -> bool:
+        """Count a unit, and store it. Gives false if a load changed it since so many `loads`."""
         counter.create()
         if unit.is_month:
             counter.count_month([one for one in units if unit.first <= one.first < unit.end])

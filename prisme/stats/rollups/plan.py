@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from prisme.base.timexpr import SECOND
+from prisme.store.load_log import LoadLog
 from prisme.store.rollups import DAY, Ask, Unit, day_of, moment
 
-# A unit of fewer pageviews, or of few for each site, is worth making only where the month ends. What is in no unit is
-# counted from the rows: of a busy site, those of a day.
+# A unit of fewer pageviews, or of few for each site, is worth making only where the month ends, or other units follow.
+# What is in no unit is counted from the rows: of a busy site, those of a day.
 _FEWEST_PAGEVIEWS: Final = 30_000
 _FEWEST_OF_SITE: Final = 1_000
 _ONE_DAY: Final = datetime.timedelta(days=1)
@@ -27,11 +29,25 @@ WHERE "timestamp" >= make_timestamp($start) AND "timestamp" < make_timestamp($st
 """
 
 
+# Visits mostly end within half an hour after midnight; one that goes on drops the unit again.
+_AFTER_MIDNIGHT: Final = 2 * 3600 * SECOND
+# A day is quiet once no load of so many seconds has reached back to it.
+_QUIET: Final = 900.0
+
+
 class Gap(NamedTuple):
-    """Days in no unit, within one month: from `first` up to `end`, excluded."""
+    """Days in no unit, within one month: from `first` up to `end`, excluded. `is_closed`: no days come after them."""
 
     first: datetime.date
     end: datetime.date
+    is_closed: bool
+
+
+def find_end(load_log: LoadLog, now: int, at_once: bool = False) -> int:
+    """Up to when days are over and quiet, in microseconds as `now`; `at_once`: up to when they are over."""
+    over = now - _AFTER_MIDNIGHT
+    lately = None if at_once else load_log.lately(_QUIET)
+    return over if lately is None else min(over, lately)
 
 
 def next_unit(ask: Ask, units: Sequence[Unit], until: int) -> Unit | None:
@@ -42,14 +58,18 @@ def next_unit(ask: Ask, units: Sequence[Unit], until: int) -> Unit | None:
     days = [unit for unit in units if not unit.is_month]
     for month in _whole_months(days, {unit.first for unit in units if unit.is_month}):
         return month
-    ((first,),) = ask(_FIRST, {})
-    if first is None:
-        return None
-    for gap in _find_gaps(days, day_of(first), day_of(until)):
-        unit = _choose(ask, gap)
+    for gap in find_gaps(ask, units, until):
+        unit = choose_unit(ask, gap)
         if unit is not None:
             return unit
     return None
+
+
+def find_gaps(ask: Ask, units: Sequence[Unit], until: int) -> Iterator[Gap]:
+    """The days that no unit has, from that of the first row on, which end at `until` or earlier (microseconds)."""
+    ((first,),) = ask(_FIRST, {})
+    if first is not None:
+        yield from _list_gaps([unit for unit in units if not unit.is_month], day_of(first), day_of(until))
 
 
 def following_month(day: datetime.date) -> datetime.date:
@@ -71,17 +91,19 @@ def _whole_months(days: Sequence[Unit], known: set[datetime.date]) -> Iterator[U
             yield Unit(0, first, end, True, any(unit.has_named for unit in units))
 
 
-def _find_gaps(days: Sequence[Unit], first: datetime.date, end: datetime.date) -> Iterator[Gap]:
+def _list_gaps(days: Sequence[Unit], first: datetime.date, end: datetime.date) -> Iterator[Gap]:
     at = first
     for start, stop in [*((unit.first, unit.end) for unit in days), (end, end)]:
         while at < min(start, end):
-            gap = Gap(at, min(following_month(at), start, end))
+            last = following_month(at)
+            stop_at = min(last, start, end)
+            gap = Gap(at, stop_at, stop_at == last or stop_at < end)
             yield gap
             at = gap.end
         at = max(at, stop)
 
 
-def _choose(ask: Ask, gap: Gap) -> Unit | None:
+def choose_unit(ask: Ask, gap: Gap) -> Unit | None:
     """The first unit of a gap, if it is worth it."""
     pageviews, domains, day = 0, set[str](), gap.first
     while day < gap.end:
@@ -92,5 +114,4 @@ def _choose(ask: Ask, gap: Gap) -> Unit | None:
         domains.update(of_day or ())
         if pageviews >= max(_FEWEST_PAGEVIEWS, _FEWEST_OF_SITE * len(domains)):
             return Unit(0, gap.first, day, False, False)
-    is_last_of_month = gap.end == following_month(gap.first)
-    return Unit(0, gap.first, gap.end, False, False) if is_last_of_month else None
+    return Unit(0, gap.first, gap.end, False, False) if gap.is_closed else None
