@@ -6,27 +6,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import linear_regression
-from typing import NamedTuple
 
 from bench.builds.checkout import Build
 from bench.builds.result import Figure, Part, Reach, compare
 from bench.check import check_report, check_stored
 from bench.contest import Tally, count_stored, run_round
 from bench.server import Server, database, running
+from bench.trend import Sample, growth
 from bench.wrk import Load
 
 _IDLE_SECONDS = 5.0
 # The growth is that of the last three of five parts of the time; a megabyte a minute is flat.
 _FLAT = 1.0
 _SAMPLE = 0.5
-
-
-class Sample(NamedTuple):
-    """Seconds since the load began, and the memory then, in bytes."""
-
-    at: float
-    memory: int
 
 
 def run_idle(builds: tuple[Build, Build], rounds: int, say: Callable[[str], None]) -> Part:
@@ -70,14 +62,6 @@ def run_peak(builds: tuple[Build, Build], seconds: int, say: Callable[[str], Non
     ]
     note = f"Peak memory: {seconds} s at the top rate. Growth: the slope of the memory (RSS), sampled twice a second."
     return Part(figures, [note], failures)
-
-
-def growth(samples: list[Sample], seconds: float) -> float:
-    """Megabytes a minute in the last three fifths of so many seconds; 0 where there are too few samples."""
-    late = [one for one in samples if 0.4 * seconds <= one.at <= seconds]
-    if len(late) < 2:
-        return 0.0
-    return linear_regression([one.at for one in late], [one.memory for one in late]).slope * 60 / 1e6
 
 
 @contextmanager

@@ -3,9 +3,9 @@
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import accumulate
 from pathlib import Path
 from statistics import mean
@@ -21,6 +21,7 @@ from bench.figures.scan import MEMORY, THREADS, open_tables
 from bench.result import Report, percentile
 from bench.seed import seed
 from bench.server import Server, database, file_size, running, start_prisme
+from bench.trend import Sample, growth
 from bench.wrk import Load
 
 Say = Callable[[str], None]
@@ -69,6 +70,14 @@ class Part(msgspec.Struct, frozen=True):
     answers: list[Answer]
 
 
+class Soak(msgspec.Struct, frozen=True):
+    """All parts, the memory in the course of time, and the number of visits."""
+
+    parts: list[Part]
+    samples: list[Sample]
+    visits: int
+
+
 def run(plan: Plan, say: Say) -> Outcome:
     """Seed, serve, load and read, count. Raises ServerError, SeedError or WrkError; the files are gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="prisme-bench-") as name:
@@ -83,55 +92,54 @@ def run(plan: Plan, say: Say) -> Outcome:
         asked = [of_month[0], of_year[0], of_month[1]]
         options = {"duckdb-memory-limit": MEMORY, "duckdb-threads": str(THREADS)}
         with running(start_prisme(folder, options)) as server:
-            parts, failures, visits = _soak(plan, server, make_token(data), asked, say)
+            soak, failures = _soak(plan, server, make_token(data), asked, say)
             stopped = server.stop()
         before = seeded.rows["pageviews"], seeded.rows["sessions"]
-        stored = count_all(database(folder), sum(part.report.accepted for part in parts), visits, before, stopped)
+        stored = count_all(
+            database(folder), sum(part.report.accepted for part in soak.parts), soak.visits, before, stopped
+        )
         told = f"Stored {stored.pageviews:,} pageviews of {stored.accepted:,} accepted."
-        return conclude(plan, parts, told, failures + check_stored(stored))
+        return conclude(plan, soak, told, failures + check_stored(stored))
 
 
-def _soak(plan: Plan, server: Server, token: str, asked: list[Question], say: Say) -> tuple[list[Part], list[str], int]:
-    """All parts, until one has a failure; and the visits that were sent."""
+def _soak(plan: Plan, server: Server, token: str, asked: list[Question], say: Say) -> tuple[Soak, list[str]]:
+    """All parts, until one has a failure; and the failures."""
     parts: list[Part] = []
     failures: list[str] = []
-    visits, stop, answers = 0, threading.Event(), list[Answer]()
+    visits, stop, answers, watch = 0, threading.Event(), list[Answer](), Watch(server)
     load = Load("pageviews", max(plan.minutes * 60 // PARTS, 1), rate=plan.rate)
-    with ThreadPoolExecutor(len(asked)) as pool:
-        reading = [pool.submit(_read, server.port, token, one, stop, answers) for one in asked]
+    with ThreadPoolExecutor(len(asked) + 1) as pool:
+        beside = [pool.submit(watch.run, stop)]
+        beside += [pool.submit(_read, server.port, token, one, stop, answers) for one in asked]
         try:
             while len(parts) < PARTS and not failures:
                 cpu, began = server.cpu_seconds(), time.monotonic()
-                with _journal_watched(database(server.folder).parent / "journal") as most:
-                    report = wrk.drive(load, server.port, visits)
+                report = wrk.drive(load, server.port, visits)
                 server.check_alive()
                 visits += report.visits + 1
                 took = time.monotonic() - began
                 memory, peak, spent = server.memory(), server.peak_memory(), server.cpu_seconds() - cpu
                 answered = [one for one in list(answers) if one.asked >= began]
-                parts.append(Part(took, load.sending, report, memory, peak, most[0], spent, answered))
+                parts.append(Part(took, load.sending, report, memory, peak, watch.take(), spent, answered))
                 failures += check_report("prisme", report, 0)
                 say(f"part {len(parts)} of {PARTS}: {', '.join(_row(parts[-1]))}")
         finally:
             stop.set()
-        for one in reading:
-            one.result()
-    return parts, failures, visits
+        for waiting in beside:
+            waiting.result()
+    return Soak(parts, watch.samples, visits), failures
 
 
-def conclude(plan: Plan, parts: list[Part], told: str, failures: list[str]) -> Outcome:
+def conclude(plan: Plan, soak: Soak, told: str, failures: list[str]) -> Outcome:
     """The figures of the whole time, and a row for each part."""
+    parts = soak.parts
     answers = [one for part in parts for one in part.answers]
     faults = [one.fault for one in answers if one.fault]
-    late = parts[2 * PARTS // 5 - 1 :]
-    minutes = sum(part.seconds for part in late[1:]) / 60
+    seconds = sum(part.seconds for part in parts)
     figures = [
         Figure("peak memory", "MB", max(part.peak for part in parts) / 1e6),
         Figure(
-            "growth of the memory in the last three fifths",
-            "MB a minute",
-            (late[-1].memory - late[0].memory) / 1e6 / max(minutes, 1e-9),
-            most=GROWTH,
+            "growth of the memory in the last three fifths", "MB a minute", growth(soak.samples, seconds), most=GROWTH
         ),
         Figure("p99 of events, in the worst part", "ms", max(_p99(part) for part in parts)),
         Figure("p95 of dashboards", "ms", _p95(answers)),
@@ -161,22 +169,24 @@ def _read(port: int, token: str, question: Question, stop: threading.Event, answ
                 return
 
 
-@contextmanager
-def _journal_watched(journal: Path) -> Iterator[list[int]]:
-    """One number: the most bytes that the journal had during the block."""
-    most, stop = [0], threading.Event()
+class Watch:
+    """What a server's memory is once a second, and the most bytes in its journal since `take` was called."""
 
-    def watch() -> None:
+    def __init__(self, server: Server) -> None:
+        self.samples: list[Sample] = []
+        self._server, self._journal = server, database(server.folder).parent / "journal"
+        self._most, self._began = 0, time.monotonic()
+
+    def run(self, stop: threading.Event) -> None:
+        """Look until the stop."""
         while not stop.wait(_SAMPLE):
-            most[0] = max(most[0], sum(map(file_size, journal.iterdir())))
+            self.samples.append(Sample(time.monotonic() - self._began, self._server.memory()))
+            self._most = max(self._most, sum(map(file_size, self._journal.iterdir())))
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield most
-    finally:
-        stop.set()
-        thread.join()
+    def take(self) -> int:
+        """The most bytes in the journal since the last call."""
+        most, self._most = self._most, 0
+        return most
 
 
 def _row(part: Part) -> list[str]:

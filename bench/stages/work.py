@@ -217,20 +217,25 @@ def _identifying(wired: Wired) -> list[Stage]:
     identity = wired.services.identity
 
     def devices(user_agents: list[bytes], texts: list[str], hosts: list[str]) -> list[int]:
-        return identity.device_hashes(identity.parts(zip(user_agents, texts, hosts, strict=True)))
+        return identity.device_hashes(zip(user_agents, texts, hosts, strict=True))
 
     def agents(numbers: range) -> list[tuple[bytes, str, str]]:
         return [(fresh(make_user_agent(n)), fresh_text(make_address(n)), SITE) for n in numbers]
 
+    def known_agents(numbers: range) -> list[Call]:
+        identity.device_hashes(agents(numbers))
+        return [*agents(numbers)]
+
     def names(numbers: range) -> list[Call]:
-        parts = identity.parts(agents(numbers))
-        return [*zip(parts, identity.device_hashes(parts), strict=True)]
+        clients = agents(numbers)
+        return [*zip(clients, identity.device_hashes(clients), strict=True)]
 
     def are_hashes(outcome: list[int]) -> bool:
         return len(outcome) == BATCH and all(0 <= one < 1 << 64 for one in outcome)
 
     return [
-        Stage("identity, device", devices, lambda numbers: [*agents(numbers)], are_hashes, batch=BATCH),
+        Stage("identity, known device", devices, known_agents, are_hashes, batch=BATCH),
+        Stage("identity, new device", devices, lambda numbers: [*agents(numbers)], are_hashes, batch=BATCH),
         Stage("identity, visitor", identity.visitor, names, lambda visitor: len(visitor) == 23),
     ]
 

@@ -77,17 +77,16 @@ class Recorder:
 
 
 class _Batch:
-    """Events with what is known of them, by their place: `parts` are what the hashes of their devices are made of."""
+    """Events with what is known of them, by their place."""
 
     def __init__(self, services: Services, events: Sequence[Event], now: int) -> None:
         self._services = services
         self._events = events
         self._now = now
-        clients = [((hit := event.hit).user_agent, hit.address.text, hit.page.domain) for event in events]
+        self._clients = [((hit := event.hit).user_agent, hit.address.text, hit.page.domain) for event in events]
         identity = services.identity
         identity.expire(now)
-        self._parts = identity.parts(clients)
-        self.device_hashes = identity.device_hashes(self._parts)
+        self.device_hashes = identity.device_hashes(self._clients)
         self.outcomes: list[Outcome] = [None] * len(events)
 
     def prepare(self, places: Sequence[int]) -> _Prepared:
@@ -107,7 +106,7 @@ class _Batch:
             visits = find(device_hash, now)
             if has_previous:
                 # Visits go on over midnight. After a restart, a device may have some by either key.
-                previous = identity.previous_device_hash(self._parts[place])
+                previous = identity.previous_device_hash(self._clients[place])
                 if previous is not None:
                     visits = sessions.rekey(previous, device_hash, now) or visits
             old = event.choose(visits) if visits else None
@@ -137,7 +136,7 @@ class _Batch:
             location = services.geo.locate(hit.address)
             countries[location.country, hit.address.version] += 1
             services.concentration.add(hit.address.key)
-            visitor = event.visitor or services.identity.visitor(self._parts[place], self.device_hashes[place])
+            visitor = event.visitor or services.identity.visitor(self._clients[place], self.device_hashes[place])
             session = event.begin(new_id(now, services.noise()), now, visitor, reading.client, location)
             begun.append((device_hash, session))
             lines.append(event.line(device_hash, session))

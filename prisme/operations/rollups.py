@@ -80,13 +80,13 @@ class Checked(msgspec.Struct):
 def run(context: Context, _: Arguments, job: Job) -> Rollups:
     """Look at them. Raises StoreError."""
     with maintaining(context.database, job.cancellation) as cursor:
-        return _describe(survey_now(context, cursor), measure(cursor.run))
+        return _describe(survey_now(context, cursor), measure(cursor.ask))
 
 
 def survey_now(context: Context, cursor: Maintenance) -> Survey:
     """What there is of them at this moment. Raises StoreError."""
     now, log = context.clock(), context.database.load_log
-    return survey(cursor.run, find_end(log, now, at_once=True), find_end(log, now))
+    return survey(cursor.ask, find_end(log, now, at_once=True), find_end(log, now))
 
 
 def check(context: Context, _: Arguments, job: Job) -> Checked:
@@ -115,7 +115,7 @@ def rebuild(context: Context, _: Arguments, job: Job) -> Rollups:
             total = sum((one.end - one.first).days for one in survey_now(context, cursor).missing)
             now = context.clock()
             while builder.build(now, at_once=True, cancellation=job.cancellation):
-                job.tell("counting", _count_days(list_units(cursor.run)), total, "days")
+                job.tell("counting", _count_days(list_units(cursor.ask)), total, "days")
         return run(context, Arguments(), job)
     except (StoreError, UnavailableError):
         job.check()  # it may have failed because it was cancelled

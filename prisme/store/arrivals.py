@@ -5,14 +5,11 @@ Queries look them up in a table: as parameters of each query, thousands of texts
 """
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
 from prisme.store.load_log import LoadLog
 from prisme.store.rollups import list_units, outside_of
-
-if TYPE_CHECKING:
-    from prisme.store.reader import Reader
 
 # Far more than a busy site has. With texts of that length, they take some 40 MB; anybody may send random ones.
 MOST: Final = 50_000
@@ -59,6 +56,21 @@ class Arrival(NamedTuple):
     click_id: str
 
 
+class Asker(Protocol):
+    """What reads the tables, such as a reader. It sees the first `loads` loads; the methods raise UnavailableError."""
+
+    loads: int
+
+    def ask(self, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+
+    def keep(self, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run a statement on tables in memory."""
+
+    def check(self) -> None:
+        """Raise if it is too late."""
+
+
 # Gives the source and the channel of visits; None where they need not be remembered.
 Describe = Callable[[Arrival], tuple[str, str] | None]
 
@@ -73,7 +85,7 @@ class Arrivals:
         self._loads = -1
         self._described: dict[Arrival, tuple[str, str]] = {}
 
-    def update(self, reader: "Reader", describe: Describe) -> None:
+    def update(self, reader: Asker, describe: Describe) -> None:
         """Put into the table all that `describe` describes of what the reader sees.
 
         It is always the same function. Beyond `most` arrivals, new ones are left out. Raises UnavailableError.
@@ -82,7 +94,7 @@ class Arrivals:
         if lowest is not None:
             self._extend(reader, describe, lowest)
 
-    def _extend(self, reader: "Reader", describe: Describe, start: int) -> None:
+    def _extend(self, reader: Asker, describe: Describe, start: int) -> None:
         """Read what began at `start` (microseconds) or later. Other threads may do the same meanwhile."""
         found = {}
         for row in reader.ask(_MOST_FREQUENT.format(arrivals=_compose(reader, start), most=_MOST_READ), {}):
@@ -107,7 +119,7 @@ def compose_arrivals(condition: str) -> str:
     return _ARRIVALS.format(condition=condition, longest=LONGEST)
 
 
-def _compose(reader: "Reader", start: int) -> str:
+def _compose(reader: Asker, start: int) -> str:
     """The same of all sessions that began at `start` (microseconds) or later; of 0, of rollups as far as there are."""
     if start:
         return compose_arrivals(f"entry_timestamp >= make_timestamp({start})")

@@ -22,9 +22,14 @@ from prisme.store.rollups import Rollups
 from prisme.store.upgrade import create, upgrade
 
 _LOG = logging.getLogger("prisme")
-# Enough for a load of a usual segment, and for a checkpoint, which merges row groups and, given more memory, uses more
-# of it the more rows there are. DuckDB evicts cached blocks, and spills rows to the folder of temporary files.
-IDLE_BYTES = 128 << 20
+# Enough for a load of a usual segment, of which DuckDB reserves 45 MB to read JSON, and for a checkpoint, which merges
+# row groups and, given more memory, uses more of it the more rows there are. DuckDB evicts cached blocks, and spills
+# rows to the folder of temporary files.
+IDLE_BYTES = 64 << 20
+# Enough for the rest of a load, and for the checkpoint that may follow: what it is given, it fills.
+COMMIT_BYTES = 40 << 20
+# A chunk of an import has more rows than a segment.
+IMPORT_BYTES = 128 << 20
 _LATEST = """
 SELECT coalesce(epoch_us(max(latest)), 0) FROM (
     SELECT max(entry_timestamp) AS latest FROM sessions
@@ -59,7 +64,8 @@ class Database:
         self.imported_days = ImportedDays()
         self.limits = limits
         self._memory_lock = threading.Lock()
-        self._is_shrunk = self._may_shrink = False
+        self._limit = limits.memory
+        self._may_shrink = False
         self._is_open = threading.Event()  # not while the file is being replaced
         self._is_open.set()
         try:
@@ -85,28 +91,39 @@ class Database:
         with self._lock:
             return self._connection.cursor()
 
-    def shrink_memory(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Limit DuckDB to what loads need, unless `restore_memory` was ever called: nobody looks at the figures yet.
+    def shrink_memory(self, cursor: duckdb.DuckDBPyConnection, most: int) -> None:
+        """Limit DuckDB to so many bytes, which the caller's work needs, unless `restore_memory` was ever called.
 
-        To be called after the start, which replays the write-ahead log and reads the open sessions.
+        Nobody looks at the figures yet, then. To be called after the start, which replays the write-ahead log and reads the open sessions.
         """
         with self._memory_lock:
-            if not self._may_shrink or self._is_shrunk:
+            most = min(most, self.limits.memory)
+            if not self._may_shrink or self._limit == most:
                 return
             try:
-                cursor.execute(f"SET memory_limit = '{IDLE_BYTES}B'")
-                self._is_shrunk = True
+                self._limit_memory(cursor, most)
             except duckdb.OutOfMemoryException:
                 self._may_shrink = False  # more than that is in use, and cannot be evicted
+
+    def shrink_for_commit(self) -> None:
+        """Limit DuckDB further, where it is limited, until the next `shrink_memory`: a load has read its lines."""
+        with self._memory_lock:
+            if self._may_shrink and COMMIT_BYTES < self._limit < self.limits.memory:
+                # Another cursor than the load's: an error would end its transaction.
+                with contextlib.suppress(duckdb.OutOfMemoryException), self.cursor() as cursor:
+                    self._limit_memory(cursor, COMMIT_BYTES)
 
     def restore_memory(self) -> None:
         """Give DuckDB its full memory limit for good: a query or a large load needs it."""
         with self._memory_lock:
             self._may_shrink = False
-            if self._is_shrunk:
-                self._is_shrunk = False
+            if self._limit < self.limits.memory:
                 with self.cursor() as cursor:
-                    cursor.execute(f"SET memory_limit = '{self.limits.memory}B'")
+                    self._limit_memory(cursor, self.limits.memory)
+
+    def _limit_memory(self, cursor: duckdb.DuckDBPyConnection, most: int) -> None:
+        cursor.execute(f"SET memory_limit = '{most}B'")
+        self._limit = most
 
     @contextlib.contextmanager
     def on_one_thread(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
@@ -197,7 +214,7 @@ class Database:
         finally:
             self.load_log.end()
         with self._memory_lock:
-            self._is_shrunk = self._may_shrink = False
+            self._limit, self._may_shrink = self.limits.memory, False
 
     def reopen(self) -> None:
         """Open the file again: after a fatal error, such as a checkpoint on a full disk, DuckDB rejects everything.
@@ -207,7 +224,7 @@ class Database:
         # The tables in `cache` are lost: as if a load had changed every row.
         self.load_log.begin(0, 0)
         with self._memory_lock:
-            self._is_shrunk = self._may_shrink = False  # memory may have been the cause
+            self._limit, self._may_shrink = self.limits.memory, False  # memory may have been the cause
         try:
             with self._lock:
                 self._connection.close()

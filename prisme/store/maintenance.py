@@ -2,29 +2,53 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 
 from prisme.runtime.cancellation import Cancellation
+from prisme.store.arrivals import Describe
 from prisme.store.database import Database
 from prisme.store.errors import StoppedError, StoreError
 from prisme.store.reader import Row
 
+_NOTHING: Final[Mapping[str, Any]] = {}
+
 
 class Maintenance:
-    """A cursor for one thread. Each statement is a transaction of its own; there is no deadline."""
+    """A cursor for one thread. Each statement is a transaction of its own; there is no deadline.
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, cancellations: Sequence[Cancellation]) -> None:
+    It sees the first `loads` loads, and perhaps later ones. Unlike a reader, it does with the memory that loads need.
+    """
+
+    def __init__(
+        self, cursor: duckdb.DuckDBPyConnection, database: Database, cancellations: Sequence[Cancellation]
+    ) -> None:
         self._cursor = cursor
+        self._database = database
         self._cancellations = cancellations
+        self.loads = database.load_log.done
 
-    def run(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+    def ask(self, query: str, parameters: Mapping[str, Any] = _NOTHING) -> list[Row]:
         """The rows of a statement, whose parameters are named `$name`. Raises StoreError, or StoppedError."""
         with explaining():
-            if any(cancellation.is_cancelled for cancellation in self._cancellations):
-                raise StoppedError
-            return self._cursor.execute(query, dict(parameters or {})).fetchall()
+            self.check()
+            try:
+                return self._cursor.execute(query, dict(parameters)).fetchall()
+            except duckdb.OutOfMemoryException:
+                self._database.restore_memory()  # for the next attempt
+                raise
+
+    keep = ask
+
+    def check(self) -> None:
+        """Raise StoppedError once the server stops, or the work is cancelled."""
+        if any(cancellation.is_cancelled for cancellation in self._cancellations):
+            raise StoppedError
+
+    def update_arrivals(self, describe: Describe) -> None:
+        """What `Arrivals.update` does. Raises StoreError."""
+        self._database.arrivals.update(self, describe)
 
 
 @contextlib.contextmanager
@@ -37,7 +61,7 @@ def maintaining(database: Database, cancellation: Cancellation | None = None) ->
     for one in cancellations:
         one.attach(stop)
     try:
-        yield Maintenance(cursor, cancellations)
+        yield Maintenance(cursor, database, cancellations)
     finally:
         for one in cancellations:
             one.detach(stop)

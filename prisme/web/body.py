@@ -67,6 +67,24 @@ class Body:
         elif self._pieces == MAX_PIECES:
             self.refused = refusal.BODY_IN_PIECES
 
+    def take_next(self) -> None:
+        """Add the piece that `next` brought."""
+        piece, self.next = self.next, None
+        try:
+            self.take(piece.result())
+        except Exception:
+            self.refused = refusal.BODY_CUT
+
+    def has_arrived(self, receive: Receive) -> bool:
+        """Whether it has ended with what `next` brought, if it did; else `next` is what is still to come."""
+        if not self.next.done():
+            return False
+        self.take_next()
+        if self.has_ended():
+            return True
+        self.next = receive()
+        return False
+
     async def receive(self, receive: Receive) -> None:
         """Receive the rest, in a task."""
         while not self.has_ended():

@@ -12,6 +12,7 @@ from bench.builds.checkout import Build, CheckoutError, checkouts, differing_pin
 from bench.builds.result import Builds, Figure, Reach, compare, is_builds, read
 from bench.result import save
 from bench.seed import SeedError
+from bench.trend import Sample, growth
 from tests.checkout import ROOT
 from tests.faults.load import LONG
 from tests.requirements import miss, need
@@ -140,11 +141,11 @@ def test_environment_that_cannot_be_made_says_why(tmp_path: Path, monkeypatch: p
 
 
 def test_growth_is_of_the_last_three_fifths() -> None:
-    rising = [memory.Sample(float(second), 1_000_000 * second) for second in range(40)]
-    flat = [memory.Sample(float(second), 40_000_000) for second in range(40, 101)]
-    assert memory.growth(rising + flat, 100) == pytest.approx(0)
-    assert memory.growth(rising, 40) == pytest.approx(60)
-    assert memory.growth(rising[:1], 40) == 0
+    rising = [Sample(float(second), 1_000_000 * second) for second in range(40)]
+    flat = [Sample(float(second), 40_000_000) for second in range(40, 101)]
+    assert growth(rising + flat, 100) == pytest.approx(0)
+    assert growth(rising, 40) == pytest.approx(60)
+    assert growth(rising[:1], 40) == 0
 
 
 def test_program_in_a_control_group_has_no_more_memory() -> None:

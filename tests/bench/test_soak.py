@@ -8,6 +8,7 @@ import pytest
 from bench.endurance import soak, table
 from bench.endurance.result import Endurance, read
 from bench.figures.reader import Answer
+from bench.trend import Sample
 from tests.bench.outcomes import REPORT, by_name
 from tests.faults.load import LONG
 from tests.requirements import need
@@ -22,14 +23,15 @@ def make_parts(memories: list[int], fault: str = "") -> list[soak.Part]:
 
 
 def conclude(parts: list[soak.Part]) -> Endurance:
-    outcome = soak.conclude(soak.Plan(10), parts, "Stored all.", [])
+    samples = [Sample(60.0 * number, part.memory) for number, part in enumerate(parts, 1)]
+    outcome = soak.conclude(soak.Plan(10), soak.Soak(parts, samples, 1), "Stored all.", [])
     return Endurance("soak", "2026-11-30 06:00 UTC", MACHINE, {}, {}, outcome)
 
 
 @pytest.mark.parametrize(
     ("memories", "fault", "missed"),
     [
-        ([100, 150, 200, 210, 205, 200, 200, 200, 200, 204], "", []),
+        ([100, 150, 200, 204, 202, 200, 203, 204, 201, 203], "", []),
         ([100, 150, 200, 200, 202, 204, 206, 208, 210, 212], "", ["growth of the memory in the last three fifths"]),
         ([200] * 10, "status 503", ["dashboards"]),
     ],

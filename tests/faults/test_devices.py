@@ -10,7 +10,7 @@ from prisme.visit.identity import Identity
 from prisme.visit.salts import Salts
 from tests.faults.leak_search import A_DAY, PAGE, VIEWS, Needles, move_to_noon, read_folder, read_tables, search
 from tests.server import CHROME, LiveServer, browser, open_tables, wait_until
-from tests.visit.test_identity import device_of, parts_of
+from tests.visit.test_identity import device_of
 
 AN_HOUR = 3600
 
@@ -86,8 +86,8 @@ def compute_ids(keys: Iterable[bytes], address: str) -> set[str]:
     ids = set()
     for key in keys:
         identity = Identity(FixedKey(key))
-        parts = parts_of(identity, CHROME.encode(), address, "example.com")
-        ids.add(identity.visitor(parts, device_of(identity, parts)))
+        client = (CHROME.encode(), address, "example.com")
+        ids.add(identity.visitor(client, device_of(identity, client)))
     return ids
 
 

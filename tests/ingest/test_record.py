@@ -59,7 +59,7 @@ class Recording(NamedTuple):
     def visits(self, event: Event, now: int) -> tuple[Visit, ...]:
         """The open visits of an event's device."""
         who, hit = self.services.identity, event.hit
-        (device,) = who.device_hashes(who.parts([(hit.user_agent, hit.address.text, SITE)]))
+        (device,) = who.device_hashes([(hit.user_agent, hit.address.text, SITE)])
         return self.services.sessions.find(device, now)
 
 

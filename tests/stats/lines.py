@@ -1,6 +1,7 @@
 """A generated journal of visits, in weeks in which clocks are changed."""
 
 import datetime
+import json
 import random
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
@@ -123,3 +124,4 @@ def make_event(noise: random.Random, device: int, visit: Session, path: str) -> 
 
 
 LINES = list(make_lines(7))
+VISITORS = sorted({json.loads(line)["session"]["visitor"] for line in LINES})

@@ -37,7 +37,7 @@ def build_all(instance: Instance, now: int = LAST + 10 * DAY) -> list[Unit]:
         pass
     assert made.is_complete
     with maintaining(instance.database) as cursor:
-        return list_units(cursor.run)
+        return list_units(cursor.ask)
 
 
 def count_all(instance: Instance, noise: random.Random, made: Made, zone: datetime.tzinfo, spans: int = 4) -> int:

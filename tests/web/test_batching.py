@@ -14,6 +14,7 @@ import pytest
 from prisme.runtime.metrics import Distribution, Gauge
 from prisme.web import server
 from prisme.web.app import App
+from prisme.web.body import Body
 from prisme.web.request import Proxy, Request
 from prisme.web.responses import ACCEPTED
 from prisme.web.routing import BatchEndpoint, Outcome
@@ -21,6 +22,7 @@ from prisme.web.server import Batching, BatchingError, Server, answer_scope, mak
 from prisme.web.traffic import Traffic
 from tests.server import PATIENCE, free_port
 
+POST = b"POST /batch HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\nwhole"
 GET = b"GET /batch HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
@@ -31,8 +33,13 @@ def make_app(batches: list[int]) -> App:
         batches.append(len(requests))
         return [ACCEPTED for _ in requests]
 
+    def read(request: Request) -> list[bytes]:
+        length = dict(request.headers).get(b"content-length")
+        request.body = None if length is None else Body(length)
+        return [request.path]
+
     traffic = Traffic(None, lambda address: address.text)
-    routes = {"/batch": {"GET": BatchEndpoint(lambda request: [request.path], answer)}}
+    routes = {"/batch": {"GET": BatchEndpoint(read, answer), "POST": BatchEndpoint(read, answer)}}
     return App(routes, Proxy("false", "", 1, ""), traffic, time.monotonic_ns, logging.getLogger("prisme"))
 
 
@@ -78,6 +85,42 @@ def test_requests_that_arrive_while_the_loop_is_busy_are_one_batch() -> None:
     ((counts),) = [histogram.counts for histogram in sizes.read().values()]
     assert counts == [0, 0, 0, 0, 1, 0, 0, 0]  # at most 16
     assert [histogram.sum for histogram in sizes.read().values()] == [10]
+
+
+def test_a_body_that_does_not_come_delays_no_other_of_its_batch() -> None:
+    """Whether it is the last of the batch, which the others are waited for with, or another one."""
+    batches: list[int] = []
+    port = free_port()
+
+    async def play() -> None:
+        batching = Batching(make_app(batches))
+        async with serving(batching._app, port, lambda one: one.serve_batches(batching)):  # type: ignore[arg-type]
+            await batching.check("127.0.0.1", port, tls=False)
+            for late in range(3):
+                wires = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
+                for number, wire in enumerate(wires):
+                    wire.sendall(POST[:-3])
+                    deadline = time.monotonic() + PATIENCE
+                    while len(batching._received) <= number:  # the loop is busy
+                        assert time.monotonic() < deadline
+                        time.sleep(0.01)  # noqa: ASYNC251
+                streams = [await asyncio.open_connection(sock=wire) for wire in wires]
+                (late_reader, late_writer), others = streams[late], streams[:late] + streams[late + 1 :]
+                async with asyncio.timeout(PATIENCE):
+                    while batching.active < len(wires):  # noqa: ASYNC110  # there is no event to wait for
+                        await asyncio.sleep(0)
+                    for _, writer in others:
+                        writer.write(POST[-3:])
+                    assert [await reader.readline() for reader, _ in others] == [b"HTTP/1.1 200 OK\r\n"] * 2
+                    assert batching.active == 1
+                    late_writer.write(POST[-3:])
+                    assert await late_reader.readline() == b"HTTP/1.1 200 OK\r\n"
+                assert batching.active == 0
+                for _, writer in streams:
+                    writer.close()
+
+    asyncio.run(play())
+    assert sum(batches) == 9
 
 
 def test_a_start_finds_out_that_requests_are_not_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:

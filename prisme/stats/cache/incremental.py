@@ -160,16 +160,16 @@ class IncrementalCache:
             return
         entry.is_complete = False
         passes = Passes(stats, selection, self._memory)
+        may_cover = entry.tables is None
         while entry.cut < cut:
             start, began = entry.cut, time.monotonic()
-            cover = None
-            if entry.tables is None:
-                cover = find_cover(stats, selection.filters, start, cut, selection.span.edges)
+            cover = find_cover(stats, selection.filters, start, cut, selection.span.edges) if may_cover else None
             end = passes.end(start, cut) if cover is None else cover.end
+            may_cover = False
             try:
                 counts = self._extend_once(stats, selection, entry, end, cover)
             except FullError:
-                if not passes.shorten(end - start):
+                if cover is None and not passes.shorten(end - start):
                     raise
                 continue
             if counts is None:

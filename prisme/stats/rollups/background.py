@@ -12,8 +12,8 @@ from prisme.stats.rollups.builder import RollupBuilder
 from prisme.store.errors import StoppedError, StoreError, UnavailableError
 
 _IDLE: Final = 60.0  # seconds between two looks
-# Events and queries come first: so many times as long as a unit takes, none is made.
-_REST: Final = 3.0
+# Others come first: so many times as long as a unit takes, none is made.
+_REST: Final = 1.0
 _LEAST_REST: Final = 0.2  # seconds
 
 

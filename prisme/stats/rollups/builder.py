@@ -13,13 +13,11 @@ from prisme.store.database import Database
 from prisme.store.errors import StoreError
 from prisme.store.loader import Loader
 from prisme.store.maintenance import Maintenance, maintaining
-from prisme.store.reader import Reader
 from prisme.store.rollup_writer import RollupWriter
 from prisme.store.rollups import Unit, list_units, read_state
 
 # Where a unit was dropped, more may follow, as with an import: so many seconds are waited.
 _AFTER_DROP: Final = 60.0
-_ARRIVALS_DEADLINE: Final = 600.0  # seconds
 _RECURRING: Final = "cache.rollup_recurring"
 
 
@@ -38,15 +36,15 @@ class RollupBuilder:
     def build(self, now: int, at_once: bool = False, cancellation: Cancellation | None = None) -> bool:
         """Make what comes next. Gives whether there was anything to make; `now` is in microseconds.
 
-        `at_once`: also what has just changed, and may change again. Raises StoreError and UnavailableError, with
-        nothing stored.
+        `at_once`: also what has just changed, and may change again. Raises StoreError and StoppedError, with nothing
+        stored.
         """
         rollups = self._database.rollups
         with rollups.building:
             if not at_once and rollups.dropped_at and time.monotonic() - rollups.dropped_at < _AFTER_DROP:
                 return False
             with maintaining(self._database, cancellation) as cursor:
-                version, knows_recurring = read_state(cursor.run)
+                version, knows_recurring = read_state(cursor.ask)
                 if version != VERSION:
                     self._writer.drop_all(VERSION)
                 elif not knows_recurring:
@@ -62,14 +60,16 @@ class RollupBuilder:
 
     def _build_next(self, cursor: Maintenance, until: int) -> bool:
         loads = self._database.load_log.done
-        units = list_units(cursor.run)
-        unit = next_unit(cursor.run, units, until)
+        units = list_units(cursor.ask)
+        unit = next_unit(cursor.ask, units, until)
         self.is_complete = unit is None
         if unit is None:
             return False
-        counter = UnitCounter(cursor.run)
+        counter = UnitCounter(cursor.ask)
         began = time.monotonic()
         try:
+            if not unit.is_month:
+                update_arrivals(cursor)
             if self._count(counter, unit, units, loads):
                 seconds = round(time.monotonic() - began, 3)
                 self._log.debug("figures of %s to %s are kept", unit.first, unit.end, extra={"seconds": seconds})
@@ -80,9 +80,6 @@ class RollupBuilder:
 
     def _count(self, counter: UnitCounter, unit: Unit, units: list[Unit], loads: int) -> bool:
         """Count a unit, and store it. Gives false if a load changed it since so many `loads`."""
-        if not unit.is_month:
-            with Reader(self._database, _ARRIVALS_DEADLINE) as reader:
-                update_arrivals(reader)
         counter.create()
         if unit.is_month:
             counter.count_month([one for one in units if unit.first <= one.first < unit.end])
@@ -93,8 +90,8 @@ class RollupBuilder:
     def _find_recurring(self, cursor: Maintenance) -> None:
         imports = self._database.rollups.imports
         try:
-            find_recurring(cursor.run, _RECURRING)
+            find_recurring(cursor.ask, _RECURRING)
             self._writer.set_recurring(_RECURRING, imports)
         finally:
             with contextlib.suppress(StoreError):
-                cursor.run(f"DROP TABLE IF EXISTS {_RECURRING}")
+                cursor.ask(f"DROP TABLE IF EXISTS {_RECURRING}", {})

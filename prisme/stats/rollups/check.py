@@ -13,14 +13,12 @@ from prisme.stats.sources import update_arrivals
 from prisme.store.database import Database
 from prisme.store.errors import StoreError
 from prisme.store.maintenance import Maintenance, maintaining
-from prisme.store.reader import Reader
 from prisme.store.rollups import DAY, Ask, Unit, list_units, read_state
 
 _PREFIX: Final = "cache.rollup_check_"
 _RECURRING: Final = f"{_PREFIX}recurring"
 # A unit that changes meanwhile is counted again, so often.
 _TRIES: Final = 3
-_ARRIVALS_DEADLINE: Final = 600.0  # seconds
 _DIFFERENCES: Final = """
 SELECT 1 FROM (
     (SELECT * EXCLUDE (unit) FROM {part} WHERE unit = {number} EXCEPT ALL FROM {counted})
@@ -67,18 +65,19 @@ class UnitCheck:
     def run(self) -> Findings:
         """Check them. Raises StoreError and UnavailableError, and what `tell` raises."""
         with maintaining(self._database, self._cancellation) as cursor:
-            if not _is_used(cursor.run):
+            if not _is_used(cursor.ask):
                 return Findings(0, [], [], 0, [], is_used=False)
-            counter = UnitCounter(cursor.run, _PREFIX)
+            update_arrivals(cursor)
+            counter = UnitCounter(cursor.ask, _PREFIX)
             try:
                 return self._check_all(cursor, counter)
             finally:
                 with contextlib.suppress(StoreError):
                     counter.drop()
-                    cursor.run(f"DROP TABLE IF EXISTS {_RECURRING}")
+                    cursor.ask(f"DROP TABLE IF EXISTS {_RECURRING}")
 
     def _check_all(self, cursor: Maintenance, counter: UnitCounter) -> Findings:
-        units = list_units(cursor.run)
+        units = list_units(cursor.ask)
         changed: list[Unit] = []
         different: list[Difference] = []
         for done, unit in enumerate(units):
@@ -90,19 +89,19 @@ class UnitCheck:
                 different.append(Difference(unit.first, unit.end, parts))
         self._tell(len(units), len(units))
         unknown = self._count_unknown(cursor)
-        orphans = [part for part in counter.tables if cursor.run(_ORPHANS.format(part=part))]
+        orphans = [part for part in counter.tables if cursor.ask(_ORPHANS.format(part=part))]
         return Findings(len(units) - len(changed), changed, different, unknown, orphans)
 
     def _check(self, cursor: Maintenance, counter: UnitCounter, unit: Unit) -> list[str] | None:
         """The names of parts that differ; None if the unit is dropped, or changes again and again."""
         for _ in range(_TRIES):
             loads = self._database.load_log.done
-            units = list_units(cursor.run)
+            units = list_units(cursor.ask)
             if unit not in units:
                 return None
             counter.create()
-            found = _compare(cursor.run, counter, unit, self._count(counter, unit, units))
-            if unit in list_units(cursor.run) and not self._has_changed(cursor, unit, loads):
+            found = _compare(cursor.ask, counter, unit, self._count(counter, unit, units))
+            if unit in list_units(cursor.ask) and not self._has_changed(cursor, unit, loads):
                 return found
         return None
 
@@ -112,20 +111,18 @@ class UnitCheck:
         if unit.is_month:
             counter.count_month(within)
             return any(one.has_named for one in within)
-        with Reader(self._database, _ARRIVALS_DEADLINE, cancellation=self._cancellation) as reader:
-            update_arrivals(reader)
         return counter.count(unit)
 
     def _has_changed(self, cursor: Maintenance, unit: Unit, loads: int) -> bool:
         """Whether rows of its days were changed since so many loads, or other visitors are known to come back."""
         lowest = self._database.load_log.since(loads, unit.start - DAY)
-        return (lowest is not None and lowest < unit.stop) or not _is_used(cursor.run)
+        return (lowest is not None and lowest < unit.stop) or not _is_used(cursor.ask)
 
     def _count_unknown(self, cursor: Maintenance) -> int:
         """How many visitors come back who are not known to, unless an import came meanwhile: then they will be."""
-        find_recurring(cursor.run, _RECURRING)
-        ((count,),) = cursor.run(_UNKNOWN)
-        return int(count) if _is_used(cursor.run) else 0
+        find_recurring(cursor.ask, _RECURRING)
+        ((count,),) = cursor.ask(_UNKNOWN)
+        return int(count) if _is_used(cursor.ask) else 0
 
 
 def _compare(ask: Ask, counter: UnitCounter, unit: Unit, has_named: bool) -> list[str]:
