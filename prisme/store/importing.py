@@ -79,6 +79,8 @@ SELECT count(*) FROM day WHERE (domain, "day") IN (
     UNION SELECT domain, "day" FROM imported_figures WHERE regexp_replace(imported, '-\\d+$', '') <> $format
 )
 """
+# Formats whose visitors have ids that other servers generated. Those that readers make are of one site and one day.
+_OF_SERVERS: Final = frozenset(("prisme", "prisme-go"))
 # Of a few thousand days of a few sites; with more, later ones are not compared.
 _MOST_DAYS: Final = 50_000
 _EPOCH: Final = datetime.datetime.fromtimestamp(0, datetime.UTC).replace(tzinfo=None)
@@ -218,7 +220,9 @@ class Importer:
             cursor.execute(statement, {"name": name} if "$name" in statement else {})
         if statements is _STORE_VISITS:
             self._database.rollups.drop_changed(cursor, _STORED_DAYS)
-            changed = None if self._database.rollups.note_import(cursor, ("fresh", "happened")) else changed
+            is_foreign = self._begun.format in _OF_SERVERS
+            if is_foreign and self._database.rollups.note_import(cursor, ("fresh", "happened")):
+                changed = None
         self._note(cursor, name, merged)
         held.commit(changed)
         self.name = name

@@ -162,7 +162,8 @@ def test_a_unit_is_not_stored_if_an_import_came_while_it_was_counted(
 ) -> None:
     """Some of its visitors have the numbers of visitors who come back, and others not."""
     build_all(instance, FIRST + 10 * DAY)
-    whole, imported = UnitCounter._count_visits, []
+    whole = UnitCounter._count_visits
+    imported: list[Any] = []
 
     def count_visits(self: UnitCounter, moments: Any) -> None:
         whole(self, moments)
