@@ -45,15 +45,17 @@ class BackgroundBuilder:
 
     def _work(self) -> None:
         renice()
+        self._attempt(self._builder.warm_up)
         pause = 0.0
         while not self._stopping.wait(pause):
             began = time.monotonic()
-            has_built = self._build()
+            has_built = self._attempt(lambda: self._builder.build(self._clock()))
             pause = max(_LEAST_REST, _REST * (time.monotonic() - began)) if has_built else _IDLE
 
-    def _build(self) -> bool:
+    def _attempt(self, work: Callable[[], bool | None]) -> bool:
+        """Whether the work was done, and there may be more."""
         try:
-            return self._builder.build(self._clock())
+            return bool(work())
         except StoppedError:
             pass
         except (StoreError, UnavailableError) as error:

@@ -33,6 +33,11 @@ class RollupBuilder:
         self._log = log
         self.is_complete = False
 
+    def warm_up(self) -> None:
+        """Name the arrivals that there are, so that the first query need not. Raises StoreError and StoppedError."""
+        with maintaining(self._database) as cursor:
+            update_arrivals(cursor)
+
     def build(self, now: int, at_once: bool = False, cancellation: Cancellation | None = None) -> bool:
         """Make what comes next. Gives whether there was anything to make; `now` is in microseconds.
 

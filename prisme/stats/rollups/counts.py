@@ -16,12 +16,16 @@ from prisme.store.rollups import DAY, SLOT
 
 _SUMS = load_sql("rolled_sums")
 _VISITORS = load_sql("rolled_visitors")
+_NAMED = load_sql("rolled_named")
 _KEYS = load_sql("rolled_keys")
 _TIME = f'make_timestamp(CAST(slot AS BIGINT) * {SLOT}) AS "timestamp"'
 
 
 def count_rolled(stats: Stats, part: Part, cover: Cover, conditions: Conditions) -> Counts:
-    """What `partials.count` returns, of a part that begins and ends as the cover does."""
+    """What `partials.count` returns, of a part that begins and ends as the cover does.
+
+    The temporary table `named` has the visitors who may come back at any time. Raises UnavailableError.
+    """
     counts = Counts()
     bucket = part_bucket(part, "pageviews", conditions)
     query = _SUMS.format(bucket=bucket, slot=SLOT, rows=_slots("rollup.slots", conditions, cover))
@@ -33,30 +37,31 @@ def count_rolled(stats: Stats, part: Part, cover: Cover, conditions: Conditions)
         counts.buckets["bounces"][number] = int(bounces)
         counts.buckets["durations"][number] = int(durations)
     query = _VISITORS.format(
-        bucket=bucket,
-        slot=SLOT,
-        first=cover.start // SLOT,
-        rows=_slots("rollup.visitors", conditions, cover),
-        named_rows=_slots("rollup.named_visitors", conditions, cover),
+        bucket=bucket, slot=SLOT, first=cover.start // SLOT, rows=_slots("rollup.visitors", conditions, cover)
     )
-    for number, visitors in stats.run(query, conditions):
+    named = _NAMED.format(bucket=bucket, slot=SLOT, rows=_slots("rollup.named_visitors", conditions, cover))
+    stats.run(named, conditions)
+    rows = [
+        *stats.run(query, conditions),
+        *stats.run("SELECT bucket, count(*), 0 FROM named GROUP BY bucket", conditions),
+    ]
+    for number, came, began in rows:
         stats.reader.check()
-        if number is None:
-            counts.visitors += int(visitors or 0)
-        else:
-            counts.buckets["visitors"][number] += int(visitors)
+        counts.buckets["visitors"][number] += int(came)
+        counts.visitors += int(began)
+    ((all_named,),) = stats.run("SELECT count(DISTINCT visitor) FROM named", conditions)
+    counts.visitors += all_named
     return counts
 
 
 def compose_visitors(part: Part, cover: Cover, conditions: Conditions) -> str:
-    """A query of the visitors who may come again, with the columns of `cached_visitors.sql`."""
+    """A query of the visitors who may come again, with the columns of `cached_visitors.sql`, after `count_rolled`."""
     bucket = part_bucket(part, "pageviews", conditions)
     recent = f"make_timestamp({conditions.bind(max(cover.end - DAY, cover.start))})"
     return (
-        f"SELECT visitor AS id, {bucket} AS bucket, 0 AS day "
-        f"FROM (SELECT visitor, {_TIME} {_slots('rollup.named_visitors', conditions, cover)}) "
-        f'UNION ALL SELECT {VISITOR}, {bucket}, epoch_us("timestamp") // {DAY} '
-        f'{conditions.rows("pageviews")} AND "timestamp" >= {recent} AND {GENERATED}'
+        f"SELECT visitor AS id, bucket, 0 AS day FROM named UNION ALL "
+        f'SELECT {VISITOR}, {bucket}, epoch_us("timestamp") // {DAY} {conditions.rows("pageviews")} '
+        f'AND "timestamp" >= {recent} AND {GENERATED}'
     )
 
 
