@@ -92,7 +92,8 @@ class Database:
     def shrink_memory(self, cursor: duckdb.DuckDBPyConnection, most: int) -> None:
         """Limit DuckDB to so many bytes, which the caller's work needs, unless `restore_memory` was ever called.
 
-        Nobody looks at the figures yet, then. To be called after the start, which replays the write-ahead log and reads the open sessions.
+        Nobody looks at the figures yet, then. To be called after the start, which replays the write-ahead log and reads
+        the open sessions.
         """
         with self._memory_lock:
             most = min(most, self.limits.memory)
