@@ -28,8 +28,8 @@ _LOG = logging.getLogger("prisme")
 IDLE_BYTES = 64 << 20
 # Enough for the rest of a load, and for the checkpoint that may follow: what it is given, it fills.
 COMMIT_BYTES = 40 << 20
-# A chunk of an import has more rows than a segment.
-IMPORT_BYTES = 128 << 20
+# For work in the background, and a chunk of an import, which has more rows than a segment.
+WORK_BYTES = 128 << 20
 _LATEST = """
 SELECT coalesce(epoch_us(max(latest)), 0) FROM (
     SELECT max(entry_timestamp) AS latest FROM sessions
@@ -65,6 +65,7 @@ class Database:
         self.limits = limits
         self._memory_lock = threading.Lock()
         self._limit = limits.memory
+        self._least = [0]  # bytes that work under way needs
         self._may_shrink = False
         self._is_open = threading.Event()  # not while the file is being replaced
         self._is_open.set()
@@ -98,7 +99,7 @@ class Database:
         the open sessions.
         """
         with self._memory_lock:
-            most = min(most, self.limits.memory)
+            most = min(max(most, *self._least), self.limits.memory)
             if not self._may_shrink or self._limit == most:
                 return
             try:
@@ -109,10 +110,24 @@ class Database:
     def shrink_for_commit(self) -> None:
         """Limit DuckDB further, where it is limited, until the next `shrink_memory`: a load has read its lines."""
         with self._memory_lock:
-            if self._may_shrink and COMMIT_BYTES < self._limit < self.limits.memory:
+            if self._may_shrink and len(self._least) == 1 and COMMIT_BYTES < self._limit < self.limits.memory:
                 # Another cursor than the load's: an error would end its transaction.
                 with contextlib.suppress(duckdb.OutOfMemoryException), self.cursor() as cursor:
                     self._limit_memory(cursor, COMMIT_BYTES)
+
+    @contextlib.contextmanager
+    def at_least(self, memory: int) -> Iterator[None]:
+        """Let DuckDB have so many bytes for the time of the block, if it may have so many, whatever loads need."""
+        with self._memory_lock:
+            self._least.append(memory)
+            if self._limit < min(memory, self.limits.memory):
+                with self.cursor() as cursor:
+                    self._limit_memory(cursor, min(memory, self.limits.memory))
+        try:
+            yield
+        finally:
+            with self._memory_lock:
+                self._least.remove(memory)
 
     def restore_memory(self) -> None:
         """Give DuckDB its full memory limit for good: a query or a large load needs it."""

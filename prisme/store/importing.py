@@ -14,7 +14,7 @@ import duckdb
 import msgspec
 
 from prisme.base.errors import InputError
-from prisme.store.database import IMPORT_BYTES, Database
+from prisme.store.database import WORK_BYTES, Database
 from prisme.store.errors import StoreError
 from prisme.store.load_log import MOST_DOMAINS, Changed
 from prisme.store.loader import Loader
@@ -198,7 +198,7 @@ class Importer:
         """One that is rolled back unless the block has committed it."""
         try:
             with self._loader.hold() as held, self._database.on_one_thread(held.cursor):
-                self._database.shrink_memory(held.cursor, IMPORT_BYTES)
+                self._database.shrink_memory(held.cursor, WORK_BYTES)
                 held.cursor.begin()
                 try:
                     yield held

@@ -8,7 +8,7 @@ import duckdb
 
 from prisme.runtime.cancellation import Cancellation
 from prisme.store.arrivals import Describe
-from prisme.store.database import Database
+from prisme.store.database import WORK_BYTES, Database
 from prisme.store.errors import StoppedError, StoreError
 from prisme.store.reader import Row
 
@@ -18,7 +18,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 class Maintenance:
     """A cursor for one thread. Each statement is a transaction of its own; there is no deadline.
 
-    It sees the first `loads` loads, and perhaps later ones. Unlike a reader, it does with the memory that loads need.
+    It sees the first `loads` loads, and perhaps later ones. Unlike a reader, it does with `WORK_BYTES` of memory.
     """
 
     def __init__(
@@ -61,7 +61,8 @@ def maintaining(database: Database, cancellation: Cancellation | None = None) ->
     for one in cancellations:
         one.attach(stop)
     try:
-        yield Maintenance(cursor, database, cancellations)
+        with database.at_least(WORK_BYTES):
+            yield Maintenance(cursor, database, cancellations)
     finally:
         for one in cancellations:
             one.detach(stop)
