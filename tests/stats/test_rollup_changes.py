@@ -101,7 +101,7 @@ class History:
 
 @given(st.integers(0, 1 << 32))
 @settings(
-    max_examples=60 if LONG else 3,
+    max_examples=60 if LONG else 2,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     phases=(Phase.explicit, Phase.generate),
@@ -119,7 +119,7 @@ def test_figures_are_those_of_the_rows_whatever_changes(tmp_path_factory: pytest
         instance._time += 1000
         build_all(instance)
         history = History(instance, folder, noise, late)
-        for _ in range(8 if LONG else 4):
+        for _ in range(8 if LONG else 3):
             for _ in range(noise.randrange(1, 4)):
                 history.change()
             covered += count_all(instance, noise, {}, noise.choice(ZONES[:3]), 1)
