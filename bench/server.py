@@ -42,6 +42,7 @@ class Server:
         self.name = name
         self.port = port
         self.folder = folder
+        self.admin_port = 0  # of Prisme alone
         self._caught_up = caught_up
         self._log = folder / f"{name}-{port}.log"
         with self._log.open("wb") as log:
@@ -168,19 +169,19 @@ def start_prisme(
 
     `more` are further options, `command` are Python's arguments, before the options. `root` is the checkout.
     """
-    port = free_port()
+    port, admin_port = free_port(), free_port()
     data = folder / "data"
     options = {
         "host": "127.0.0.1",
         "port": port,
-        "admin-hostport": f"127.0.0.1:{free_port()}",
+        "admin-hostport": f"127.0.0.1:{admin_port}",
         "data-dir": data,
         "origins": SITE,
         "trust-proxy": "true",
         **(more or {}),
     }
     words = [*command, *(f"--{option}={value}" for option, value in options.items())]
-    return Server(
+    server = Server(
         name,
         words,
         port,
@@ -189,6 +190,8 @@ def start_prisme(
         root,
         python,
     )
+    server.admin_port = admin_port
+    return server
 
 
 def make_environment(root: Path) -> dict[str, str]:

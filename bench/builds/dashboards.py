@@ -20,7 +20,7 @@ import msgspec
 
 from bench.builds.checkout import Build
 from bench.builds.control_group import limited
-from bench.builds.quiet import wait_quiet
+from bench.builds.quiet import wait_prepared, wait_quiet
 from bench.builds.result import Figure, Part, Reach, compare
 from bench.seed import SeedError
 from bench.server import ServerError, database, running
@@ -87,7 +87,10 @@ def run(builds: tuple[Build, Build], plan: Plan, say: Say) -> list[Part]:
             f"by it {sizes[0]:,.0f} MB, by the newer one {sizes[1]:,.0f} MB); medians of {plan.rounds}, a new process "
             f"each time, DuckDB with {MEMORY} and 2 threads."
         ]
-        parts = [Part(asker.measure("", Machine(_ROOMY), plan.rounds), notes, asker.faults)]
+        rows = [[1e6 * one / plan.pageviews] for one in sizes]
+        figures = [compare("a pageview in the seeded year, prepared", "bytes", (rows[0], rows[1]))]
+        figures += asker.measure("", Machine(_ROOMY), plan.rounds)
+        parts = [Part(figures, notes, asker.faults)]
         with limited(GROUP_BYTES) as prefix:
             small = Machine({}, prefix) if prefix is not None else Machine(_DERIVED)
             where = "in 512 MB" if prefix is not None else "DuckDB with 128 MB"
@@ -108,14 +111,15 @@ class Asker:
         self._tokens, self._builds, self._say = tokens, builds, say
 
     def measure(self, where: str, machine: Machine, rounds: int) -> list[Figure]:
-        """Each question so many times of each build, after one of each that does not count."""
+        """Each question so many times of each build; where it is of time, after one of each that does not count."""
+        warm_up = 0 if where else 1
         figures = []
         for what, (words, reach) in QUESTIONS.items():
             samples: dict[str, list[Sample]] = {build.name: [] for build in self._builds}
-            for number in range(rounds + 1):
+            for number in range(rounds + warm_up):
                 for build in self._builds if number % 2 else self._builds[::-1]:
                     sample = self._ask(build, machine, words)
-                    if number:
+                    if number >= warm_up:
                         samples[build.name].append(sample)
             figures.append(self._conclude(f"{where}{what}", samples, None if where else reach))
         return figures
@@ -184,7 +188,7 @@ def _prepare(build: Build, seeded: Path, folder: Path, say: Say) -> tuple[Path, 
     data.parent.mkdir(mode=0o700, parents=True)
     shutil.copyfile(seeded / "prisme.duckdb", data)
     with running(build.serve(own)) as server:
-        seconds = wait_quiet(server)
+        seconds = wait_prepared(server)
         server.stop()
     say(f"{build.name}: the file was prepared after {seconds:.0f} s")
     return own, build.make_token(data.parent)

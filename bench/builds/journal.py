@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.builds.checkout import Build
-from bench.builds.quiet import wait_quiet
+from bench.builds.quiet import wait_prepared
 from bench.builds.result import Part, Reach, compare
 from bench.check import check_stored, count_all
 from bench.endurance.start import time_start
@@ -56,7 +56,7 @@ def run_disk(builds: tuple[Build, Build], pageviews: int, say: Callable[[str], N
                 # Its own loader, one segment after the other; then a server, should it have work left for later.
                 build.run("-m", "bench.endurance.loading", str(path.parent))
                 with running(build.serve(Path(name))) as server:
-                    wait_quiet(server)
+                    wait_prepared(server)
                     server.stop()
                 stored = count_all(path, count * events, visits)
                 failures += [f"{build.name}: {fault}" for fault in check_stored(stored)]

@@ -21,7 +21,7 @@ from prisme.store.errors import StoreError
 from prisme.store.load_log import NOTHING
 from prisme.store.loader import Loader
 from prisme.store.reader import Reader
-from prisme.store.rollups import days_of_sessions
+from prisme.store.rollups import days_of_sessions, forget_recurring, list_recurring
 from prisme.store.schema import ALL_TABLES, EVENT_TABLES, FIGURES, TABLES
 from prisme.store.write_connection import Held
 
@@ -158,6 +158,7 @@ class Deletion:
     def _delete(self, held: Held, step: int) -> Counts:
         with held.transaction() as cursor:
             self._database.rollups.drop_changed(cursor, days_of_sessions(_OF_STEP), {"step": step})
+            recurring = list_recurring(cursor, _OF_STEP, {"step": step})
             rows = {table: self._delete_from(cursor, table, self._choice.of_path, step) for table in EVENT_TABLES}
             changed = 0
             if self._choice.of_path:
@@ -168,6 +169,7 @@ class Deletion:
             else:
                 rows["sessions"] = self._delete_from(cursor, "sessions", None, step)
             cursor.execute(f"DELETE FROM state.open_sessions WHERE {_OF_STEP}", {"step": step})
+            forget_recurring(cursor, recurring)
         return Counts({table: rows.get(table, 0) for table in ALL_TABLES}, changed)
 
     def _delete_from(self, cursor: duckdb.DuckDBPyConnection, table: str, condition: str | None, step: int) -> int:

@@ -10,7 +10,6 @@ from prisme.store.load_log import NOTHING
 from prisme.store.loader import Loader
 from prisme.store.maintenance import explaining
 from prisme.store.rollups import DAY, PARTS, Unit, days_of_sessions
-from prisme.store.write_connection import Held
 
 _FOLLOWING: Final = "SELECT coalesce(max(id), 0) + 1 FROM rollup.units"
 
@@ -25,13 +24,13 @@ class RollupWriter:
     def add(self, unit: Unit, sources: Mapping[str, str], loads: int) -> bool:
         """Store a unit with a new number; `sources` are tables with the columns of `PARTS` but the first.
 
-        Gives false, with nothing stored, if rows of its days were changed since so many `loads`, or if it is not known
-        any more which visitors come back.
+        Gives false, with nothing stored, if rows of its days were changed since so many `loads`, or visitors have other
+        numbers since.
         """
         log = self._database.load_log
         with explaining(), self._loader.hold() as held:
             lowest = log.since(loads, unit.start - DAY)
-            if (lowest is not None and lowest < unit.stop) or not _knows_recurring(held):
+            if lowest is not None and lowest < unit.stop:
                 return False
             with held.transaction(NOTHING) as cursor:
                 ((number,),) = cursor.execute(_FOLLOWING).fetchall()
@@ -67,8 +66,3 @@ class RollupWriter:
                     rollups.drop_changed(cursor, days_of_sessions(f"hash(visitor_id) IN ({new})"))
                     cursor.execute(f"INSERT INTO rollup.recurring_visitors {new}")
                 cursor.execute("UPDATE rollup.state SET knows_recurring = true")
-
-
-def _knows_recurring(held: Held) -> bool:
-    ((known,),) = held.cursor.execute("SELECT knows_recurring FROM rollup.state").fetchall()
-    return bool(known)

@@ -17,6 +17,7 @@ import duckdb
 
 from prisme.base.timexpr import SECOND
 from prisme.store.schema import EVENT_TABLES
+from prisme.store.schema import TABLES as TABLES_OF_VISITS
 from prisme.store.visitor_ids import GENERATED_FORM
 
 # Runs a query with parameters, and returns its rows.
@@ -123,6 +124,24 @@ def days_of_sessions(condition: str) -> str:
     """A query for `drop_changed`: the days of all rows of some sessions; `condition` is one on `session_uuid`."""
     events = (f'SELECT CAST("timestamp" AS DATE) FROM {table} WHERE {condition}' for table in EVENT_TABLES)
     return " UNION ".join((f"SELECT CAST(entry_timestamp AS DATE) AS day FROM sessions WHERE {condition}", *events))
+
+
+def list_recurring(cursor: duckdb.DuckDBPyConnection, condition: str, parameters: Mapping[str, Any]) -> list[int]:
+    """Those of the recurring visitors who have rows in some sessions; `condition` is one on `session_uuid`."""
+    rows = " UNION ALL ".join(f"SELECT hash(visitor_id) FROM {table} WHERE {condition}" for table in TABLES_OF_VISITS)
+    found = cursor.execute(f"SELECT visitor FROM rollup.recurring_visitors WHERE visitor IN ({rows})", parameters)
+    return [visitor for (visitor,) in found.fetchall()]
+
+
+def forget_recurring(cursor: duckdb.DuckDBPyConnection, visitors: Sequence[int]) -> None:
+    """Forget recurring visitors who have no rows any more, of these; within the transaction that deleted rows."""
+    if visitors:
+        left = " UNION ALL ".join(f"SELECT hash(visitor_id) FROM {table}" for table in TABLES_OF_VISITS)
+        cursor.execute(
+            "DELETE FROM rollup.recurring_visitors "
+            f"WHERE visitor IN (SELECT unnest($visitors::UBIGINT[])) AND visitor NOT IN ({left})",
+            {"visitors": list(visitors)},
+        )
 
 
 def list_units(ask: Ask) -> list[Unit]:

@@ -198,8 +198,9 @@ def test_start_and_memory_of_the_same_checkout() -> None:
 
 
 @slow
-def test_dashboards_of_the_same_checkout() -> None:
+def test_dashboards_of_the_same_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboards, "QUESTIONS", {"a year": dashboards.QUESTIONS["a year"]})
     one, two = dashboards.run(of_this_checkout(), dashboards.Plan(20_000, None, 1, 1), print)
     assert one.failures == []
-    assert [figure.statuses for figure in one.figures + two.figures] == [([200], [200])] * 12
+    assert [figure.statuses for figure in one.figures + two.figures] == [None, *[([200], [200])] * 3]
     assert two.notes[1:] == []

@@ -150,3 +150,16 @@ def test_little_memory_is_enough_or_the_answer_says_how_to_have_more(tmp_path: P
             answer = source.refuse(error).reason
         assert answer == "" or "duckdb_memory_limit" in answer
     database.close()
+
+
+def test_the_few_rows_of_weeks_are_one_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million pageviews at their rate would take longer than there are dates."""
+    instance = Instance(tmp_path, monkeypatch)
+    lines = [line for line in sorted(make_lines(3, 60), key=when) if b'"pageview"' in line]
+    instance.load([lines[0], lines[-1]])
+    instance._time += 1000
+    found, _ = instance.count(
+        Selection(("top-pages",), read({}), span_of(FIRST, FIRST + 60 * DAY, "day", UTC), UTC), Page()
+    )
+    assert found.series["pageviews"].total == 2
+    instance.close()

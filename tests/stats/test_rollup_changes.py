@@ -1,5 +1,6 @@
 """Figures made of rollups equal those counted from the rows, whatever is deleted, imported and undone in the middle."""
 
+import json
 import logging
 import random
 from collections.abc import Iterator
@@ -19,9 +20,10 @@ from prisme.stats.rollups.unit_sql import UnitCounter
 from prisme.stats.selection import Page
 from prisme.store.deletion import Choice, Deletion, forget_import, of_import
 from prisme.store.rollups import Unit
+from prisme.visit.sessions import new_id
 from tests.faults.load import LONG
 from tests.stats.imported_visits import RECURRING, Visit, grow, make_visits, merge
-from tests.stats.lines import DAY, FIRST, LAST, PATHS, UTC, make_lines
+from tests.stats.lines import DAY, FIRST, HOUR, LAST, PATHS, UTC, ZONES, make_lines
 from tests.stats.test_incremental import Instance, select, when
 from tests.stats.test_rollups import build_all, count_all
 
@@ -99,7 +101,7 @@ class History:
 
 @given(st.integers(0, 1 << 32))
 @settings(
-    max_examples=60 if LONG else 3,
+    max_examples=60 if LONG else 2,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     phases=(Phase.explicit, Phase.generate),
@@ -117,19 +119,19 @@ def test_figures_are_those_of_the_rows_whatever_changes(tmp_path_factory: pytest
         instance._time += 1000
         build_all(instance)
         history = History(instance, folder, noise, late)
-        for _ in range(8 if LONG else 4):
+        for _ in range(8 if LONG else 3):
             for _ in range(noise.randrange(1, 4)):
                 history.change()
-            covered += count_all(instance, noise, {}, UTC, 1)
+            covered += count_all(instance, noise, {}, noise.choice(ZONES[:3]), 1)
             if noise.random() < 0.3:
                 RollupBuilder(instance.database, instance.loader, logging.getLogger("tests")).build(NOW)
-                covered += count_all(instance, noise, {}, UTC, 1)
+                covered += count_all(instance, noise, {}, noise.choice(ZONES[:3]), 1)
             days = [unit for unit in build_all(instance) if not unit.is_month]
             assert all(before.end == unit.first for before, unit in pairwise(days)), "no day is left out"
             found = check(instance)
             assert (found.different, found.unknown, found.orphans, found.changed) == ([], 0, [], [])
             assert found.is_used
-            covered += count_all(instance, noise, {}, UTC, 2)
+            covered += count_all(instance, noise, {}, noise.choice(ZONES[:3]), 2)
         instance.close()
     assert covered
 
@@ -146,10 +148,10 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instan
     instance.close()
 
 
-def far_import(instance: Instance, folder: Path) -> None:
+def far_import(instance: Instance, folder: Path, count: int = 4) -> None:
     """Import visits of a day long before all others."""
     noise = random.Random(3)
-    visits = make_visits(noise, 4)
+    visits = make_visits(noise, count)
     for visit in visits:
         shift = FIRST - 100 * DAY - visit["rows"][0]["at"]
         visit["visitor"] = RECURRING[0]
@@ -178,20 +180,34 @@ def test_a_unit_is_not_stored_if_an_import_came_while_it_was_counted(
     count_all(instance, random.Random(1), {}, UTC)
 
 
-def test_cached_visitors_are_told_apart_after_an_import(instance: Instance, tmp_path: Path) -> None:
-    """Their numbers change: those that were kept before are not those of the rows any more."""
-    lines = sorted(make_lines(4, 120), key=when)
+def view(at: int) -> bytes:
+    """The one pageview of a visit, of a visitor of the first day."""
+    line = json.loads(next(line for line in make_lines(4, 120) if b'"pageview"' in line))
+    line["session"] |= {"visitor": "prisme_FFFFFFFFFFFFFFFF", "entry": at, "exit": at, "uuid": new_id(at, 7)}
+    return json.dumps(line).encode() + b"\n"
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_visitors_that_are_kept_have_the_numbers_of_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_first: bool
+) -> None:
+    """An import changes the numbers of visitors who are told by them, and so does what is found out of it then."""
+    monkeypatch.setattr(builder, "_AFTER_DROP", 0)
+    instance = Instance(tmp_path, monkeypatch)
     build_all(instance)
-    instance.count(select(FIRST, LAST - 10 * DAY), Page())
-    instance.count(select(FIRST, LAST + DAY), Page())
-    again = lines[-1].replace(b'"pageviews":1', b'"pageviews":2')
-    instance.load([again])
-    far_import(instance, tmp_path)
-    instance.count(select(FIRST, LAST + DAY), Page())
-    instance.load([lines[-2]])
-    instance.count(select(FIRST, LAST + DAY), Page())
-    build_all(instance)
-    instance.count(select(FIRST, LAST + DAY), Page())
+    noon = FIRST + 12 * HOUR
+    if is_first:
+        far_import(instance, tmp_path, 1)
+    instance.load([view(noon - HOUR)])
+    instance._time += 1000
+    instance.count(select(FIRST, noon), Page())
+    if is_first:
+        build_all(instance)
+    else:
+        far_import(instance, tmp_path, 1)
+    instance.load([view(noon + HOUR)])
+    instance.count(select(FIRST, FIRST + DAY), Page())
+    instance.close()
 
 
 def test_a_commit_that_failed_may_have_stored_a_unit(instance: Instance) -> None:
@@ -212,6 +228,19 @@ def test_all_is_made_where_nothing_is_known(instance: Instance) -> None:
     instance.count(select(FIRST, LAST + DAY), Page())
     assert build_all(instance)
     assert check(instance).is_used
+
+
+def test_a_visitor_who_comes_back_is_forgotten_once_all_is_deleted(instance: Instance, tmp_path: Path) -> None:
+    far_import(instance, tmp_path)
+    build_all(instance)
+    known = f"SELECT count(*) FROM rollup.recurring_visitors WHERE visitor = hash('{RECURRING[0]}')"
+    assert ask(instance, known) == [(1,)]
+    own = "visitor_id = $visitor"
+    first = f"session_uuid = (SELECT min(session_uuid) FROM sessions WHERE visitor_id = '{RECURRING[0]}')"
+    for condition, left in ((first, 1), (None, 0)):
+        delete(instance, Choice(condition, own, None, None, {"visitor": RECURRING[0]}))
+        assert ask(instance, known) == [(left,)]
+        instance.count(select(FIRST - 200 * DAY, LAST + DAY), Page())
 
 
 @pytest.mark.parametrize(

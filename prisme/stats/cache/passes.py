@@ -31,7 +31,10 @@ class Passes:
 
     def end(self, start: int, cut: int) -> int:
         """The end of the pass that begins at `start`, in microseconds: the start of a day, or the cut."""
-        end = floor(start + max(int(self._days), 1) * _DAY, "d", self._zone)
+        end = start + max(int(self._days), 1) * _DAY
+        if end >= cut:  # of few rows, it may be after the last moment that there is
+            return cut
+        end = floor(end, "d", self._zone)
         if end <= start:  # a day of 25 hours
             end = step(floor(start, "d", self._zone), "d", 1, self._zone)
         return min(end, cut)

@@ -101,7 +101,7 @@ class UnitCheck:
                 return None
             counter.create()
             found = _compare(cursor.ask, counter, unit, self._count(counter, unit, units))
-            if unit in list_units(cursor.ask) and not self._has_changed(cursor, unit, loads):
+            if unit in list_units(cursor.ask) and not self._has_changed(unit, loads):
                 return found
         return None
 
@@ -113,10 +113,10 @@ class UnitCheck:
             return any(one.has_named for one in within)
         return counter.count(unit)
 
-    def _has_changed(self, cursor: Maintenance, unit: Unit, loads: int) -> bool:
-        """Whether rows of its days were changed since so many loads, or other visitors are known to come back."""
+    def _has_changed(self, unit: Unit, loads: int) -> bool:
+        """Whether rows of its days were changed since so many loads, or visitors have other numbers since."""
         lowest = self._database.load_log.since(loads, unit.start - DAY)
-        return (lowest is not None and lowest < unit.stop) or not _is_used(cursor.ask)
+        return lowest is not None and lowest < unit.stop
 
     def _count_unknown(self, cursor: Maintenance) -> int:
         """How many visitors come back who are not known to, unless an import came meanwhile: then they will be."""
