@@ -8,6 +8,7 @@ from pathlib import Path
 from bench import command, table
 from bench.contest import Contest, run
 from bench.figures import command as figures
+from bench.peers import command as peers
 from bench.result import Result, kept
 from bench.server import ServerError
 from bench.wrk import ADDRESSES, CONNECTIONS, Load, WrkError, works
@@ -26,6 +27,8 @@ def main(words: list[str]) -> int:
         return 2
     signal.signal(signal.SIGTERM, command.interrupt)
     try:
+        if flags.against:
+            return peers.measure(flags, *_size(flags, "mixed"))
         if flags.command == "figures":
             return figures.measure(flags)
         return max([_measure(flags, work) for work in (works() if flags.work == "all" else [flags.work])])
@@ -51,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     flag("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds of {QUICK_SECONDS} s: a check, not a measurement")
     flag("--noise", action="store_true", help="bare against bare: how far the ratio is off 1 by chance")
     flag("--keep", metavar="NAME", help="keep the result as bench/results/NAME.json (with --work all: NAME-WORK.json)")
+    peers.add_flags(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     tables = commands.add_parser("table", help="print the tables of kept results")
     tables.add_argument("files", nargs="*", type=Path, help="results (default: all kept ones)")
@@ -59,13 +63,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _measure(flags: argparse.Namespace, work: str) -> int:
+def _size(flags: argparse.Namespace, work: str) -> tuple[Load, int]:
+    """The load of a round, and the number of rounds. wrk needs as many connections for each thread."""
     rounds, seconds = (QUICK_ROUNDS, QUICK_SECONDS) if flags.quick else (flags.rounds, flags.seconds)
-    if flags.connections < flags.threads:
-        print("bench: wrk needs at least one connection a thread", file=sys.stderr)
-        return 2
-    load = Load(work, seconds, flags.connections - flags.connections % flags.threads, flags.threads, flags.addresses)
-    print(f"{work}: {rounds} rounds of {seconds} s, each server in turn", flush=True)
+    connections = max(flags.connections - flags.connections % flags.threads, flags.threads)
+    return Load(work, seconds, connections, flags.threads, flags.addresses), rounds
+
+
+def _measure(flags: argparse.Namespace, work: str) -> int:
+    load, rounds = _size(flags, work)
+    print(f"{work}: {rounds} rounds of {load.seconds} s, each server in turn", flush=True)
     try:
         result = run(Contest(load, rounds, flags.noise), lambda line: print(line, flush=True))
     except (ServerError, WrkError) as error:
@@ -78,7 +85,7 @@ def _finish(result: Result, flags: argparse.Namespace) -> int:
     """Print and store the result; the exit code."""
     name = f"{result.work}-noise" if flags.noise else result.work
     keep = f"{flags.keep}-{name}" if flags.keep and flags.work == "all" else flags.keep
-    return command.finish(result, (f"latest-{name}", keep), result.failures, table.render(result), None)
+    return command.finish(result, (f"latest-{name}", keep), result.failures, lambda: table.render(result), None)
 
 
 def _print_table(files: list[Path], write: bool) -> int:

@@ -3,6 +3,7 @@
 import argparse
 import shutil
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 import msgspec
@@ -33,18 +34,22 @@ def interrupt(number: int, _: object) -> NoReturn:
 
 
 def finish(
-    run: msgspec.Struct, names: tuple[str, str | None], failures: list[str], rendered: str, missed: list[str] | None
+    run: msgspec.Struct,
+    names: tuple[str, str | None],
+    failures: list[str],
+    render: Callable[[], str],
+    missed: list[str] | None,
 ) -> int:
     """Save a run by the first of its `names`, print it, and keep it by the second, if any; returns the exit code.
 
-    Figures of a failed run are stored, for a look, but neither printed nor kept. `missed` are the targets that were not
-    met, which is no failure; None where a run has no targets.
+    Figures of a failed run are stored, for a look, but neither rendered nor kept. `missed` are the targets that were
+    not met, which is no failure; None where a run has no targets.
     """
     path = save(run, names[0])
     if failures:
         print("\n".join(f"FAILED: {failure}" for failure in failures), file=sys.stderr)
         return 1
-    print(f"\n{rendered}\nwritten to {path}")
+    print(f"\n{render()}\nwritten to {path}")
     if missed is not None:
         print(f"targets NOT met: {'; '.join(missed)}" if missed else "all targets are met")
     if names[1]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 import msgspec
@@ -14,7 +15,7 @@ import msgspec
 from bench import machine, wrk
 from bench.check import check_report, check_stored, doubts
 from bench.result import Result, Round, Side, Stored
-from bench.server import SITE, Server, database, running, start_bare, start_prisme
+from bench.server import SITE, database, running, start_bare, start_prisme
 from bench.wrk import Load
 
 Say = Callable[[str], None]
@@ -30,10 +31,29 @@ class Contest(msgspec.Struct, frozen=True):
     noise: bool
 
 
+class UnderLoad(Protocol):
+    """A server, whoever started it."""
+
+    name: str
+    port: int
+
+    def check_alive(self) -> None:
+        """Raise ServerError if it is gone."""
+
+    def cpu_seconds(self) -> float:
+        """CPU seconds so far."""
+
+    def peak_memory(self) -> int:
+        """The peak memory so far, in bytes."""
+
+    def wait_caught_up(self) -> None:
+        """Wait until it has nothing left to store."""
+
+
 class Tally:
     """The rounds and rows of one server so far."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: UnderLoad) -> None:
         self.server = server
         self.rounds: list[Round] = []
         self.rows: Counter[str] = Counter()

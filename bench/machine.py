@@ -1,5 +1,6 @@
 """The machine and versions of a run, and how busy the machine and its processes are."""
 
+import contextlib
 import os
 import platform
 import shutil
@@ -45,9 +46,30 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def ended_cpu_seconds(pid: int) -> float:
+    """CPU seconds of a process's children that have ended and were waited for, and of theirs."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) / _TICKS
+
+
+def children() -> dict[int, list[int]]:
+    """The processes of the machine by their parents."""
+    found: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # one that has just ended
+            fields = path.read_text().rpartition(")")[2].split()
+            found.setdefault(int(fields[1]), []).append(int(path.parent.name))
+    return found
+
+
 def peak_memory(pid: int) -> int:
     """The peak memory of a process so far, in bytes."""
     return int(_field(Path(f"/proc/{pid}/status"), "VmHWM").split()[0]) * 1024
+
+
+def memory(pid: int) -> int:
+    """The memory of a process now (RSS), in bytes."""
+    return int(_field(Path(f"/proc/{pid}/status"), "VmRSS").split()[0]) * 1024
 
 
 def _field(path: Path, name: str) -> str:

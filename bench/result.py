@@ -14,7 +14,8 @@ PERCENTILES = ("p50", "p90", "p99", "p99.9")
 class Report(msgspec.Struct, frozen=True):
     """What wrk and its script counted in one round. Latencies in microseconds, by percentile.
 
-    `rows`, by table, is what is to be stored where all is answered as expected.
+    `rows`, by table, is what is to be stored where all is answered as expected. `wrong` is the first response that was
+    not, where the load looks at responses.
     """
 
     sent: int
@@ -26,6 +27,7 @@ class Report(msgspec.Struct, frozen=True):
     cpu_seconds: float
     latency_us: dict[str, float]
     rows: dict[str, int] = {}
+    wrong: str = ""
 
     @property
     def accepted(self) -> int:
@@ -88,7 +90,10 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """A whole run. `stored` is None where nothing stores (bare against bare)."""
+    """A whole run. `stored` is None where nothing stores (bare against bare).
+
+    `bare` is what Prisme is compared with: the bare callable, or another program, of which `notes` tell.
+    """
 
     work: str
     at: str
@@ -99,6 +104,7 @@ class Result(msgspec.Struct, frozen=True):
     other: Side
     stored: Stored | None
     failures: list[str]
+    notes: list[str] = []
 
     @property
     def rate_ratios(self) -> list[float]:

@@ -37,25 +37,31 @@ class Server:
         folder: Path,
         caught_up: Callable[[], bool],
         root: Path = ROOT,
+        python: Sequence[str] = (sys.executable,),
     ) -> None:
         self.name = name
         self.port = port
+        self.folder = folder
+        self.admin_port = 0  # of Prisme alone
         self._caught_up = caught_up
         self._log = folder / f"{name}-{port}.log"
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("PRISME_")}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), environment.get("PYTHONPATH", "")]))
         with self._log.open("wb") as log:
             # In a session of its own: Ctrl-C goes to the benchmark, which then stops its servers in order.
             # In an empty folder: a prisme.toml in the current folder must not be read.
             self._process = subprocess.Popen(
-                [sys.executable, *command],
+                [*python, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment,
+                env=make_environment(root),
                 cwd=folder,
                 start_new_session=True,
             )
+
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._process.pid
 
     def wait_ready(self) -> None:
         """Wait until its health check responds with 200."""
@@ -72,6 +78,10 @@ class Server:
     def peak_memory(self) -> int:
         """The peak memory so far, in bytes."""
         return machine.peak_memory(self._process.pid)
+
+    def memory(self) -> int:
+        """The memory now (RSS), in bytes."""
+        return machine.memory(self._process.pid)
 
     def check_alive(self) -> None:
         """Raise ServerError if it has exited by itself."""
@@ -135,43 +145,60 @@ def running(server: Server) -> Iterator[Server]:
         server.close()
 
 
-def start_bare(folder: Path, name: str = "bare", command: Sequence[str] = ("-m", "bench.bare")) -> Server:
-    """Start the bare callable. `command` has the arguments of Python before the port."""
+def start_bare(
+    folder: Path,
+    name: str = "bare",
+    command: Sequence[str] = ("-m", "bench.bare"),
+    root: Path = ROOT,
+    python: Sequence[str] = (sys.executable,),
+) -> Server:
+    """Start the bare callable of the checkout `root`. `command` has the arguments of Python before the port."""
     port = free_port()
-    return Server(name, [*command, str(port)], port, folder, lambda: True)
+    return Server(name, [*command, str(port)], port, folder, lambda: True, root, python)
 
 
 def start_prisme(
     folder: Path,
     more: Mapping[str, str] | None = None,
     command: Sequence[str] = ("-m", "prisme", "serve"),
-    root: Path | None = None,
+    root: Path = ROOT,
+    python: Sequence[str] = (sys.executable,),
+    name: str = "prisme",
 ) -> Server:
     """Start `prisme serve` with its defaults, except for what many visitors of one site from one machine need.
 
-    `more` are further options, `command` are Python's arguments, before the options. `root` is the checkout, this one
-    where none is given.
+    `more` are further options, `command` are Python's arguments, before the options. `root` is the checkout.
     """
-    port = free_port()
+    port, admin_port = free_port(), free_port()
     data = folder / "data"
     options = {
         "host": "127.0.0.1",
         "port": port,
-        "admin-hostport": f"127.0.0.1:{free_port()}",
+        "admin-hostport": f"127.0.0.1:{admin_port}",
         "data-dir": data,
         "origins": SITE,
         "trust-proxy": "true",
         **(more or {}),
     }
-    words = [*command, *(f"--{name}={value}" for name, value in options.items())]
-    return Server(
-        "prisme",
+    words = [*command, *(f"--{option}={value}" for option, value in options.items())]
+    server = Server(
+        name,
         words,
         port,
         folder,
         lambda: not any(map(file_size, (data / "journal").glob("*.ndjson"))),
-        root or ROOT,
+        root,
+        python,
     )
+    server.admin_port = admin_port
+    return server
+
+
+def make_environment(root: Path) -> dict[str, str]:
+    """The environment of a program of the checkout `root`: this one's, without options of Prisme."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PRISME_")}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), environment.get("PYTHONPATH", "")]))
+    return environment
 
 
 def database(folder: Path) -> Path:

@@ -27,7 +27,8 @@ class WrkError(Exception):
 class Load(msgspec.Struct, frozen=True):
     """The load of a round; `seconds` includes the time to drain, `addresses` is the number of client addresses.
 
-    `rate` is requests a second, 0 for as many as are answered.
+    `rate` is requests a second, 0 for as many as are answered. `host` is the server's, `site` its name of the site: for
+    the trackers of other programs.
     """
 
     work: str
@@ -37,6 +38,8 @@ class Load(msgspec.Struct, frozen=True):
     addresses: int = ADDRESSES
     rate: int = 0
     open_visits: int = OPEN_VISITS
+    host: str = "127.0.0.1"
+    site: str = "example.com"
 
     @property
     def sending(self) -> float:
@@ -52,9 +55,9 @@ def works() -> list[str]:
 def drive(load: Load, port: int, first_visit: int) -> Report:
     """Put one round of load on a server. Visits are numbered from `first_visit`, so that no two rounds share one."""
     command = ["wrk", f"-t{load.threads}", f"-c{load.connections}", f"-d{load.seconds}s"]
-    command += ["-s", str(LOADS / f"{load.work}.lua"), f"http://127.0.0.1:{port}/", "--"]
+    command += ["-s", str(LOADS / f"{load.work}.lua"), f"http://{load.host}:{port}/", "--"]
     numbers = (load.threads, first_visit, load.sending, load.addresses, load.rate, load.open_visits)
-    command += [str(number) for number in numbers]
+    command += [*map(str, numbers), load.site, f"{load.host}:{port}"]
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

@@ -25,6 +25,8 @@ from prisme.runtime.local_socket import LocalServer
 from prisme.runtime.log import open_log
 from prisme.runtime.metrics import Metrics
 from prisme.runtime.signals import call_on_hangup, stop_on_signal
+from prisme.stats.rollups.background import BackgroundBuilder
+from prisme.stats.rollups.builder import RollupBuilder
 from prisme.store import recovery
 from prisme.store.control import Control
 from prisme.store.errors import StoreError
@@ -166,6 +168,9 @@ class Prisme:
             )
         )
         self._background = Background(self._operations)
+        self._rollups = BackgroundBuilder(
+            RollupBuilder(self._stores.database, self._stores.loader, log), self._now, log
+        )
         routes, not_found = self._event_routes(), None
         if config.mode == "default":
             templates = make_templates(config)
@@ -234,6 +239,8 @@ class Prisme:
             serving += [asyncio.create_task(one.serve()) for one in servers[1:]]
             stopped = asyncio.create_task(stop.wait())
             operator = self._open_socket()
+            if config.mode == "default":
+                self._rollups.start()
             try:
                 await lifecycle.check_batching(config, self._batching)
                 self._announce(notices)
@@ -247,6 +254,7 @@ class Prisme:
                         await asyncio.to_thread(operator.close)
                     await asyncio.to_thread(daily.close)
                     await asyncio.to_thread(self._background.close)
+                    await asyncio.to_thread(self._rollups.close)
                     housekeeping.cancel()
                     self.writer.stop()
                     ended = await asyncio.gather(*serving, housekeeping, writing, return_exceptions=True)
@@ -323,6 +331,7 @@ class Prisme:
             healthcheck.metrics(self._failure),
             services.sessions.counts.metrics(),
             services.lookups.metrics(),
+            self._rollups.metrics(),
         )
         return Metrics(metric for metrics in parts for metric in metrics)
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bench import command, machine
-from bench.endurance import disk, flood, growth, imports, memory, sessions, start, table, tail, upkeep
+from bench.endurance import disk, flood, growth, imports, memory, sessions, soak, start, table, tail, upkeep
 from bench.endurance.result import Endurance, Outcome
 from bench.seed import SeedError
 from bench.server import ServerError
@@ -38,6 +38,7 @@ MEASURES = {
     "start": Measure(start.Plan(), start.QUICK, start.run, "the start with a full journal"),
     "imports": Measure(imports.Plan(), imports.QUICK, imports.run, "an access log, imported beside GoatCounter"),
     "upkeep": Measure(upkeep.Plan(), upkeep.QUICK, upkeep.run, "commands beside events"),
+    "soak": Measure(soak.Plan(), soak.QUICK, soak.run, "an hour of events, with dashboards open"),
 }
 
 
@@ -72,7 +73,7 @@ def main(words: list[str]) -> int:
 def finish(run: Endurance, keep: str | None) -> int:
     """Print and store the result; the exit code."""
     names = (f"latest-{run.what}", f"{keep}-{run.what}" if keep else None)
-    return command.finish(run, names, run.outcome.failures, table.render(run), run.missed)
+    return command.finish(run, names, run.outcome.failures, lambda: table.render(run), run.missed)
 
 
 def _parser() -> argparse.ArgumentParser:

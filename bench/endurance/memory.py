@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from bench.check import check_report, check_stored, doubts
-from bench.contest import Tally, count_stored, run_round
+from bench.contest import Tally, UnderLoad, count_stored, run_round
 from bench.endurance.result import Figure, Outcome, compare
 from bench.result import Round
-from bench.server import Server, database, running, start_bare, start_prisme
+from bench.server import database, running, start_bare, start_prisme
 from bench.wrk import CONNECTIONS, Load
 
 PEAK_MB = 350.0
@@ -88,6 +88,6 @@ def _drive(tally: Tally, seconds: int) -> Peak:
     return Peak(one, before, parts[: _PARTS - 1], server.peak_memory())
 
 
-def _watch(server: Server, every: float, parts: list[int], stop: threading.Event) -> None:
+def _watch(server: UnderLoad, every: float, parts: list[int], stop: threading.Event) -> None:
     while not stop.wait(every):
         parts.append(server.peak_memory())

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-WHATS = ("tail", "growth", "memory", "sessions", "flood", "disk", "start", "upkeep", "imports")
+WHATS = ("tail", "growth", "memory", "sessions", "flood", "disk", "start", "upkeep", "imports", "soak")
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -32,13 +32,24 @@ class Figure(msgspec.Struct, frozen=True):
         return measured is not None and measured <= self.most
 
 
+class Grid(msgspec.Struct, frozen=True):
+    """A table of its own, as text."""
+
+    head: list[str]
+    rows: list[list[str]]
+
+
 class Outcome(msgspec.Struct, frozen=True):
-    """What one measure found. `names` are of the base and of what is measured: the table's columns."""
+    """What one measure found. `names` are of the base and of what is measured: the table's columns.
+
+    `parts` are what happened in the course of time.
+    """
 
     names: tuple[str, str]
     figures: list[Figure]
     notes: list[str]
     failures: list[str]
+    parts: Grid | None = None
 
 
 class Endurance(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ import msgspec
 from bench.check import check_stored, count_all
 from bench.endurance.result import Outcome, compare
 from bench.endurance.traffic import AT_ONCE, Traffic
-from bench.server import database, running, start_prisme
+from bench.server import Server, database, running, start_prisme
 
 SECONDS = 5.0
 
@@ -47,8 +47,8 @@ def run(plan: Plan, say: Callable[[str], None]) -> Outcome:
         size = sum(path.stat().st_size for path in segments)
         for number in range(plan.rounds):
             folder = Path(name) / str(number)
-            empty.append(_start(folder / "empty", []))
-            full.append(_start(folder / "full", segments))
+            empty.append(time_start(folder / "empty", []))
+            full.append(time_start(folder / "full", segments))
             failures += check_stored(count_all(database(folder / "full"), lines, traffic.visits))
             say(f"round {number + 1} of {plan.rounds}: loaded after {full[-1].loaded:.2f} s")
     return conclude(empty, full, lines, size, failures)
@@ -67,13 +67,14 @@ def conclude(empty: list[Start], full: list[Start], lines: int, size: int, failu
     return Outcome(("empty journal", f"{lines:,} lines"), figures, notes, failures)
 
 
-def _start(folder: Path, segments: list[Path]) -> Start:
+def time_start(folder: Path, segments: list[Path], start: Callable[[Path], Server] = start_prisme) -> Start:
+    """Start a server in a new folder that has these segments in its journal, and stop it. Raises ServerError."""
     journal = database(folder).parent / "journal"
     journal.mkdir(mode=0o700, parents=True)
     for path in segments:
         os.link(path, journal / path.name)
     began = time.monotonic()
-    with running(start_prisme(folder)) as server:
+    with running(start(folder)) as server:
         answered = time.monotonic()
         server.wait_caught_up()
         loaded = time.monotonic()

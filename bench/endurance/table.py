@@ -8,6 +8,8 @@ def render(run: Endurance) -> str:
     """One measure: its figures side by side, its notes, and what it ran on."""
     outcome = run.outcome
     table = grid(["", *outcome.names, "ratio", "target"], map(_row, outcome.figures))
+    if outcome.parts is not None:
+        table += f"\n{grid(outcome.parts.head, outcome.parts.rows, 0)}"
     lines = [*outcome.notes, tell_place(run.machine, run.versions)]
     return f"### endurance: {run.what}, {run.at}\n\n{table}\n" + "\n".join(f"- {line}" for line in lines) + "\n"
 

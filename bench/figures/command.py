@@ -48,4 +48,4 @@ def measure(flags: argparse.Namespace) -> int:
 def finish(figures: Figures, keep: str | None) -> int:
     """Print and store the result; the exit code."""
     names = ("latest-figures", f"{keep}-figures" if keep else None)
-    return command.finish(figures, names, figures.failures, table.render(figures), table.missed(figures))
+    return command.finish(figures, names, figures.failures, lambda: table.render(figures), table.missed(figures))

@@ -2,8 +2,9 @@
 --
 -- wrk loads the work's file once for itself (there, `setup` and `done` are called) and once for each of its threads
 -- (there, `init` and `request`). Arguments after `--`: threads, first visit's number, seconds of load, addresses,
--- requests a second (0 for as many as are answered), open visits of each thread. One visitor's requests are as many
--- requests apart: with fewer connections than that, no request overtakes the one before it.
+-- requests a second (0 for as many as are answered), open visits of each thread, and, for the trackers, the name of the
+-- site and the value of `Host`. One visitor's requests are as many requests apart: with fewer connections than that, no
+-- request overtakes the one before it.
 --
 -- A visit is one device (an address and a User-Agent, together never used before), one to ten pages, no page twice.
 -- So each pageview is one of its own: no reload, no duplicated tab, nothing that is answered but not stored. Where the
@@ -31,6 +32,8 @@ local LEAST_EVENTS, MOST_EVENTS = 10, 30
 -- Where the work has requests to be refused, one in so many is.
 local REFUSED = 10
 local ORIGIN = "https://example.com"
+-- Bytes of a wrong response that are told.
+local MOST_WRONG = 1000
 
 local time = ffi.new("bench_time")
 local function clock(which)
@@ -105,6 +108,11 @@ function load.encode(text)
   return (text:gsub("[^%w%-%._~]", function(byte) return format("%%%02X", byte:byte()) end))
 end
 
+-- A text as it stands between the quotes of JSON.
+function load.quote(text)
+  return (text:gsub('[%c"\\\127-\255]', function(byte) return format("\\u%04x", byte:byte()) end))
+end
+
 local function encode_all(texts, encode)
   local encoded = {}
   for i, text in ipairs(texts) do encoded[i] = encode(text) end
@@ -117,7 +125,8 @@ local function keep(text) return text end
 -- `write(browser, address, page, referrer)` gives a pageview's text, the referrer is nil where the visit is direct;
 -- `encode` is applied to each part of a URL, once, before the load; `event(browser, address, page)` gives the text of an
 -- event; `refuse(browser, address, page)` that of a request that is not to be accepted; `stores` are the tables that the
--- pageviews and the events go to.
+-- pageviews and the events go to. `begin(site, host)` is called before the load; `accepts(status, headers, body)` says
+-- whether a response means that the event is counted, where its status alone does not.
 local function make_turn(work, id, threads, first, address_count, open_visits)
   local encode, write, event, refuse = work.encode or keep, work.write, work.event, work.refuse
   local origin, pages = encode(ORIGIN), encode_all(make_pages(), encode)
@@ -177,7 +186,9 @@ function load.drive(work)
   function init(arguments)
     -- Global, for `done` to get: counts of this thread, and the process's CPU seconds when its load began.
     sent, refused, events, visits, cpu = 0, 0, 0, 0, 0
+    denied, wrong = 0, ""
     local addresses, open_visits = tonumber(arguments[4]), tonumber(arguments[6])
+    if work.begin then work.begin(arguments[7], arguments[8]) end
     local turn = make_turn(work, id, tonumber(arguments[1]), tonumber(arguments[2]), addresses, open_visits)
     local seconds, stop = tonumber(arguments[3]), nil
     local rate, due = tonumber(arguments[5]) / tonumber(arguments[1]), nil
@@ -209,8 +220,21 @@ function load.drive(work)
     end
   end
 
+  -- wrk collects headers and bodies only where this function exists.
+  if work.accepts then
+    function response(status, headers, body)
+      if not work.accepts(status, headers, body) then
+        denied = denied + 1
+        if wrong == "" then
+          wrong = format("%d %s", status, body)
+          for name, value in pairs(headers) do wrong = format("%s\n%s: %s", wrong, name, value) end
+        end
+      end
+    end
+  end
+
   function done(summary, latency)
-    local total = { sent = 0, refused = 0, events = 0, visits = 0 }
+    local total = { sent = 0, refused = 0, events = 0, visits = 0, denied = 0 }
     for _, thread in ipairs(threads) do
       for name, count in pairs(total) do total[name] = count + thread:get(name) end
     end
@@ -219,13 +243,18 @@ function load.drive(work)
       local name = (work.stores or { "pageviews" })[i]
       if name then rows[#rows + 1] = format('"%s": %d', name, count) end
     end
-    local errors = summary.errors
+    local errors, first_wrong = summary.errors, ""
+    for _, thread in ipairs(threads) do
+      if first_wrong == "" then first_wrong = thread:get("wrong") end
+    end
     io.write(format(
       '\nreport: {"sent": %d, "refusals_expected": %d, "rows": {%s}, "visits": %d, "answered": %d, "refusals": %d, '
-        .. '"socket_errors": %d, "cpu_seconds": %.3f, '
+        .. '"socket_errors": %d, "cpu_seconds": %.3f, "wrong": "%s", '
         .. '"latency_us": {"p50": %d, "p90": %d, "p99": %d, "p99.9": %d, "max": %d}}\n',
-      total.sent, total.refused, table.concat(rows, ", "), total.visits, summary.requests, errors.status,
+      total.sent, total.refused, table.concat(rows, ", "), total.visits, summary.requests,
+      work.accepts and total.denied or errors.status,
       errors.connect + errors.read + errors.write + errors.timeout, clock(PROCESS_CPU) - threads[1]:get("cpu"),
+      load.quote(first_wrong:sub(1, MOST_WRONG)),
       latency:percentile(50), latency:percentile(90), latency:percentile(99), latency:percentile(99.9), latency.max))
   end
 end

@@ -1,67 +1,51 @@
 """The command line: runs the command that is named, or prints help."""
 
 import argparse
+import importlib
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from prisme import __version__
-from prisme.cli import (
-    access,
-    backup,
-    compact,
-    completion,
-    default_config,
-    delete,
-    demo,
-    export,
-    geoip,
-    import_files,
-    query,
-    restore,
-    serve,
-    site,
-    status,
-)
 from prisme.runtime.config import suggest
 from prisme.runtime.open_files import open_standard_streams
 
-PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
-    "serve": serve.make_parser,
-    "demo": demo.make_parser,
-    "status": status.make_parser,
-    "query": query.make_parser,
-    "delete": delete.make_parser,
-    "compact": compact.make_parser,
-    "export": export.make_parser,
-    "import": import_files.make_parser,
-    "backup": backup.make_parser,
-    "restore": restore.make_parser,
-    "site": site.make_site_parser,
-    "user": access.make_user_parser,
-    "token": access.make_token_parser,
-    "share": access.make_share_parser,
-    "geoip": geoip.make_geoip_parser,
-    "default-config": default_config.make_parser,
-    "completion": completion.make_parser,
-}
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    "serve": serve.command,
-    "demo": demo.command,
-    "status": status.command,
-    "query": query.command,
-    "delete": delete.command,
-    "compact": compact.command,
-    "export": export.command,
-    "import": import_files.command,
-    "backup": backup.command,
-    "restore": restore.command,
-    "site": site.command,
-    "user": access.user,
-    "token": access.token,
-    "share": access.share,
-    "geoip": geoip.command,
-    "default-config": default_config.command,
-    "completion": lambda words: completion.command(words, PARSERS),
+
+class Command(NamedTuple):
+    """Names in a module of this package, which is imported once it is needed: a server needs no other command's.
+
+    `summary` is a line for the help; `make_parser` makes the parser, and `run` takes the words after the command.
+    """
+
+    module: str
+    run: str = "command"
+    make_parser: str = "make_parser"
+    summary: str = "SUMMARY"
+
+    def get(self, name: str) -> Any:
+        """What the module has by this name."""
+        return getattr(importlib.import_module(f"{__package__}.{self.module}"), name)
+
+
+COMMANDS: dict[str, Command] = {
+    "serve": Command("serve"),
+    "demo": Command("demo"),
+    "status": Command("status"),
+    "query": Command("query"),
+    "delete": Command("delete"),
+    "compact": Command("compact"),
+    "rollups": Command("rollups"),
+    "export": Command("export"),
+    "import": Command("import_files"),
+    "backup": Command("backup"),
+    "restore": Command("restore"),
+    "site": Command("site", make_parser="make_site_parser"),
+    "user": Command("access", "user", "make_user_parser", "USERS"),
+    "token": Command("access", "token", "make_token_parser", "TOKENS"),
+    "share": Command("access", "share", "make_share_parser", "SHARES"),
+    "geoip": Command("geoip", make_parser="make_geoip_parser"),
+    "default-config": Command("default_config"),
+    "completion": Command("completion"),
 }
 
 _ABOUT = """\
@@ -76,25 +60,9 @@ addresses with visits, in one process and one folder.
   prisme share add example.com --expires 30d   show the figures to somebody
   prisme query "SELECT count(*) FROM sessions" ask in SQL
 """
-_COMMANDS = f"""\
+_COMMANDS = """\
 commands:
-  serve           {serve.SUMMARY}
-  demo            {demo.SUMMARY}
-  status          {status.SUMMARY}
-  query           {query.SUMMARY}
-  delete          {delete.SUMMARY}
-  compact         {compact.SUMMARY}
-  export          {export.SUMMARY}
-  import          {import_files.SUMMARY}
-  backup          {backup.SUMMARY}
-  restore         {restore.SUMMARY}
-  site            {site.SUMMARY}
-  user            {access.USERS}
-  token           {access.TOKENS}
-  share           {access.SHARES}
-  geoip           {geoip.SUMMARY}
-  default-config  {default_config.SUMMARY}
-  completion      {completion.SUMMARY}
+{}
 
 `prisme COMMAND --help` describes a command, `prisme serve --help` all options. The
 documentation is in the folder docs of the source distribution.
@@ -107,19 +75,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words and words[0] in COMMANDS:
-            return COMMANDS[words[0]](words[1:])
+            return _run(words[0], words[1:])
         return _run_without_command(words)
     except SystemExit as stop:  # by argparse, for example after --help
         return stop.code if isinstance(stop.code, int) else 0
 
 
+def _run(name: str, words: list[str]) -> int:
+    command = COMMANDS[name]
+    run: Callable[..., int] = command.get(command.run)
+    if name == "completion":
+        return run(words, {name: one.get(one.make_parser) for name, one in COMMANDS.items()})
+    return run(words)
+
+
 def _run_without_command(words: list[str]) -> int:
     """Print the help or the version, or suggest the closest command."""
+    summaries = "\n".join(f"  {name:14}  {one.get(one.summary)}" for name, one in COMMANDS.items())
     parser = argparse.ArgumentParser(
         "prisme",
         "prisme [--help] [--version] COMMAND ...",
         _ABOUT,
-        _COMMANDS,
+        _COMMANDS.format(summaries),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

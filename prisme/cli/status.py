@@ -42,3 +42,5 @@ def _do(flags: argparse.Namespace, config: "Config") -> None:
     print(f"journal   {found.journal_bytes / 1e6:,.1f} MB")
     for table, count in found.rows.items():
         print(f"{table:<21} {count:>14,} rows")
+    told = "complete" if found.rollups_complete else "not complete: `prisme rollups` shows what is missing"
+    print(f"rollups   {told}")

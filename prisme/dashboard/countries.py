@@ -2,8 +2,6 @@
 
 from typing import Final
 
-import iso3166
-
 UNKNOWN: Final = "XX"
 _SHORT: Final = {
     "BO": "Bolivia", "BQ": "Caribbean Netherlands", "CD": "DR Congo", "CG": "Congo", "CI": "Ivory Coast",
@@ -18,5 +16,7 @@ _SHORT: Final = {
 
 def find_name(code: str) -> str:
     """The name of a two-letter code; the code itself if there is no such country."""
+    import iso3166
+
     country = iso3166.countries_by_alpha2.get(code)
     return _SHORT.get(code) or (country.apolitical_name if country else code)

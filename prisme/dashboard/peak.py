@@ -1,7 +1,6 @@
 """Explains a peak of the chart: the source, or else the page, that more than half of it came from."""
 
 from collections.abc import Sequence
-from statistics import median
 from typing import Final
 
 from prisme.dashboard.list_types import SOURCES
@@ -31,6 +30,8 @@ def find_peak(values: Sequence[float]) -> int | None:
     """The number of the bucket that is the highest, and far above the others; None if there is none."""
     if len(values) < _FEWEST_BUCKETS:
         return None
+    from statistics import median
+
     highest = max(values)
     return values.index(highest) if highest >= max(_LEAST, _TIMES * median(values)) else None
 

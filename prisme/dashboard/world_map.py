@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from functools import cache
 
-import iso3166
 import msgspec
 
 from prisme import assets
@@ -60,6 +59,8 @@ class _Stored(msgspec.Struct):
 @cache
 def load_world() -> World:
     """The bundled map."""
+    import iso3166
+
     stored = msgspec.json.decode(assets.WORLD.read_bytes(), type=_Stored)
     by_number = iso3166.countries_by_numeric
     shapes = [Shape(by_number[number].alpha2 if number in by_number else "", path) for number, path in stored.countries]

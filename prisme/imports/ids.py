@@ -13,9 +13,17 @@ def visit_id(entry: int, *parts: str) -> str:
     return new_id(entry, _hash(parts) >> (64 - _NOISE_BITS))
 
 
-def visitor_id(*parts: str) -> str:
-    """An anonymous visitor id, the same for the same parts; never give an address."""
+def visitor_id_of_day(*parts: str) -> str:
+    """An anonymous id of a visitor of one site and one day (UTC), the same for the same parts; never give an address.
+
+    It looks like those that Prisme generates, which nobody has on another day.
+    """
     return f"prisme_{_hash(parts):016X}"
+
+
+def visitor_id(*parts: str) -> str:
+    """An anonymous id of a visitor who may come back, the same for the same parts; never give an address."""
+    return f"anon_{_hash(parts):016X}"
 
 
 def _hash(parts: tuple[str, ...]) -> int:

@@ -12,7 +12,7 @@ from msgspec.structs import astuple, replace
 
 from prisme.base.events import NO_UTM, Client, Location, Place
 from prisme.base.refusal import PAGE_UNKNOWN, Refusal
-from prisme.imports.ids import visit_id, visitor_id
+from prisme.imports.ids import visit_id, visitor_id_of_day
 from prisme.imports.items import CUSTOM, OUTBOUND, PAGEVIEW, Request, Row, Visit
 from prisme.imports.storable import LONGEST as LONGEST_TEXT
 from prisme.imports.storable import NO_OBJECT, is_object
@@ -277,7 +277,7 @@ class RuleOfVisits:
             if len(known) >= _MOST_VISITORS:
                 for oldest in list(islice(known, _MOST_VISITORS // 8)):
                     del known[oldest]
-            visitor = known[client] = visitor_id(uuid)
+            visitor = known[client] = visitor_id_of_day(uuid)
         return visitor
 
     def _end_inactive(self, at: int, ended: list[Visit]) -> None:

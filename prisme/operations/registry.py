@@ -19,6 +19,7 @@ from prisme.operations import (
     query,
     restore,
     retain,
+    rollups,
     status,
     undo,
 )
@@ -43,6 +44,7 @@ class Operation(NamedTuple):
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "backup": Operation(backup.Arguments, backup.run, is_alone=True),
+    "check-rollups": Operation(rollups.Arguments, rollups.check, is_alone=True),
     "compact": Operation(compact.Arguments, compact.run, is_alone=True),
     "delete": Operation(delete.Arguments, delete.run, is_alone=True),
     "export": Operation(export.Arguments, export.run, is_alone=True),
@@ -50,8 +52,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "import-rules": Operation(import_rules.Arguments, import_rules.run),
     "imports": Operation(imports.Arguments, imports.run),
     "query": Operation(query.Arguments, query.run),
+    "rebuild-rollups": Operation(rollups.Arguments, rollups.rebuild, is_alone=True),
     "restore": Operation(restore.Arguments, restore.run, is_alone=True, offline=restore.run_offline),
     "retain": Operation(retain.Arguments, retain.run, is_alone=True),
+    "rollups": Operation(rollups.Arguments, rollups.run),
     "status": Operation(status.Arguments, status.run),
     "tables": Operation(query.NoArguments, query.describe_tables),
     "undo": Operation(undo.Arguments, undo.run, is_alone=True),

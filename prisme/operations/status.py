@@ -10,6 +10,8 @@ import msgspec
 import prisme
 from prisme.operations.context import Context
 from prisme.operations.job import Job
+from prisme.operations.rollups import survey_now
+from prisme.store.maintenance import maintaining
 from prisme.store.reader import Reader
 from prisme.store.schema import ALL_TABLES
 
@@ -22,7 +24,10 @@ class Arguments(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Status(msgspec.Struct):
-    """`process` is the server's, 0 without one; sizes are in bytes, `rows` by table."""
+    """`process` is the server's, 0 without one; sizes are in bytes, `rows` by table.
+
+    `rollups_complete`: all days that can be are counted ahead.
+    """
 
     version: str
     process: int
@@ -30,12 +35,15 @@ class Status(msgspec.Struct):
     database_bytes: int
     journal_bytes: int
     rows: dict[str, int]
+    rollups_complete: bool
 
 
 def run(context: Context, _: Arguments, job: Job) -> Status:
-    """Count what is stored, and measure the files. Raises UnavailableError."""
+    """Count what is stored, and measure the files. Raises UnavailableError and StoreError."""
     with Reader(context.database, _DEADLINE, cancellation=job.cancellation) as reader:
         ((*counts,),) = reader.ask(_COUNTS, {})
+    with maintaining(context.database, job.cancellation) as cursor:
+        found = survey_now(context, cursor)
     return Status(
         prisme.__version__,
         os.getpid() if context.is_online else 0,
@@ -43,6 +51,7 @@ def run(context: Context, _: Arguments, job: Job) -> Status:
         _size(path for path in context.folder.glob("prisme.duckdb*") if path.suffix in {".duckdb", ".wal"}),
         _size((context.folder / "journal").iterdir()),
         dict(zip(ALL_TABLES, counts, strict=True)),
+        found.is_complete,
     )
 
 

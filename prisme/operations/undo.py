@@ -38,7 +38,7 @@ def run(context: Context, arguments: Arguments, job: Job) -> Deleted:
     try:
         delete(context, of_import(arguments.name), job, arguments.dry_run, deleted)
         if not arguments.dry_run:
-            forget_import(context.loader, arguments.name)
+            forget_import(context.database, context.loader, arguments.name)
             is_done = True
     finally:
         if is_done or not (arguments.dry_run or deleted.is_nothing):

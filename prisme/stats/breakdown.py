@@ -14,7 +14,10 @@ from prisme.stats.filters import Filters
 from prisme.stats.frames import Frame, make_list
 from prisme.stats.imported import Days, compose_rows, find_days, find_later_days
 from prisme.stats.list_metrics import LIST_METRICS, Figures, list_metrics
+from prisme.stats.matching_sessions import choose_sessions
 from prisme.stats.queries import Stats
+from prisme.stats.rollups.cover import Cover
+from prisme.stats.rollups.rows import compose_rolled_parts
 from prisme.stats.selection import Page, Span
 from prisme.stats.sql import load_sql
 
@@ -54,6 +57,7 @@ def count_rows(stats: Stats, lists: Sequence[ListQuery], filters: Filters, span:
     if span.start >= span.end:
         return {one.name: [] for one in lists}
     conditions = stats.conditions(filters, span.start, span.end)
+    choose_sessions(stats.run, conditions, span.start, span.end)
     days = find_days(stats, filters, span.start, span.end, span.zone)
 
     def by_list(values: Iterator[str]) -> str:
@@ -92,12 +96,32 @@ def count_later_rows(
     if cut >= end:
         return {one.name: [] for one in lists}
     conditions = stats.conditions(filters, start, end)
+    choose_sessions(stats.run, conditions, start, end)
     days = find_later_days(stats, filters, start, cut, end, zone)
     return _run(
         stats,
         lists,
         conditions,
         parts=_compose(lists, conditions, filters, days, None if cut == start else cut),
+        rank="0",
+        chosen="true",
+        limit=f"LIMIT {most + 1}",
+    )
+
+
+def count_covered_rows(
+    stats: Stats, lists: Sequence[ListQuery], filters: Filters, cover: Cover, most: int, zone: datetime.tzinfo
+) -> dict[str, list[Figures]]:
+    """What `count_later_rows` returns of the time of a cover; its units have to have the figures (`is_rolled`)."""
+    conditions = stats.conditions(filters, cover.start, cover.end)
+    needs = {one.name: one.needs for one in lists}
+    days = find_later_days(stats, filters, cover.start, cover.start, cover.end, zone)
+    imported = (f"({part})" for part in compose_rows(needs, conditions, filters, days))
+    return _run(
+        stats,
+        lists,
+        conditions,
+        parts=" UNION ALL ".join((compose_rolled_parts(needs, conditions, cover), *imported)),
         rank="0",
         chosen="true",
         limit=f"LIMIT {most + 1}",

@@ -7,6 +7,7 @@ session that started with an event may have no pageview, and then no filter on p
 # Only SQL made here is composed; values from requests are bound.
 # ruff: noqa: S608
 
+import copy
 import re
 from collections.abc import Collection
 from typing import Any, Final
@@ -14,7 +15,7 @@ from typing import Any, Final
 from prisme.base.domains import host_of, is_any_port, is_wildcard, suffix
 from prisme.stats.columns import time_column
 from prisme.stats.filters import EVERY_TABLE, GOAL, Bind, Filters, compose
-from prisme.stats.goal_conditions import session_condition
+from prisme.stats.goal_conditions import EVERY_SESSION, session_condition
 
 _PARAMETER: Final = re.compile(r"\$(\w+)")
 
@@ -34,10 +35,11 @@ class Conditions:
     ) -> None:
         self.parameters: dict[str, Any] = {}
         self._of_tables: dict[str, list[str]] = {EVERY_TABLE: []}
-        self._of_sessions: list[str] = []
+        self._goals = filters.get(GOAL)
+        # A table of the sessions that match; empty where they are found by subqueries.
+        self._sessions = ""
         for name, one in filters.items():
             if name == GOAL:
-                self._of_sessions.append(session_condition(one, self.bind))
                 continue
             table, condition = compose(name, one, self.bind)
             self._of_tables.setdefault(table, []).append(condition)
@@ -47,6 +49,12 @@ class Conditions:
             self._everywhere.append(allowed(domains, self.bind))
         self._start = f"make_timestamp({self.bind(start)})"
         self._end = f"make_timestamp({self.bind(end)})"
+
+    def within(self, start: int, end: int) -> "Conditions":
+        """The same conditions on rows of another span, with parameters that go into the same query."""
+        other = copy.copy(self)
+        other._start, other._end = (f"make_timestamp({self.bind(moment)})" for moment in (start, end))
+        return other
 
     def bind(self, value: Any) -> str:
         """Bind a value to a new parameter, and return the parameter's name in SQL."""
@@ -58,6 +66,22 @@ class Conditions:
         """Return the parameters that a query names: DuckDB refuses any other."""
         used = set(_PARAMETER.findall(query))
         return {name: value for name, value in self.parameters.items() if name in used}
+
+    @property
+    def needs_sessions(self) -> bool:
+        """Whether rows of a table count only if their session matches."""
+        return bool(self._of_tables or self._goals)
+
+    def matching_sessions(self, lowest: str, highest: str) -> str:
+        """Return a query: the ids of the sessions that match, of those between two ids; some of them more than once."""
+        table = next((table for table in ("sessions", *self._of_tables) if table in self._of_tables), "sessions")
+        within = f"session_uuid BETWEEN '{lowest}' AND '{highest}'"
+        conditions = [within, *self._everywhere, *self._list_conditions(table, within)]
+        return f"SELECT session_uuid FROM {table} WHERE {_all(conditions)}"
+
+    def use_sessions(self, table: str) -> None:
+        """Find the sessions that match in a table with all of those that have rows in the span."""
+        self._sessions = table
 
     def rows(self, table: str) -> str:
         """Return the FROM and WHERE clauses of a table's rows.
@@ -84,19 +108,28 @@ class Conditions:
         """Return the clauses of all rows at any time of the domains that match."""
         return f"FROM {table} WHERE {_all(self._everywhere)}"
 
+    def rows_of_span(self, table: str) -> str:
+        """Return the clauses of all rows within the span, of any domain."""
+        return f"FROM {table} WHERE {self._within_span(table)}"
+
     def _within_span(self, table: str) -> str:
         time = time_column(table)
         return f"{time} >= {self._start} AND {time} < {self._end}"
 
-    def _list_conditions(self, table: str) -> list[str]:
-        """Return the conditions on a row of a table: those on other tables are conditions on its session."""
-        parts = [*self._of_sessions]
-        for other, conditions in self._of_tables.items():
-            if other == table:
-                parts += conditions
-            else:
-                parts.append(f"session_uuid IN (SELECT session_uuid FROM {other} WHERE {_all(conditions)})")
-        return parts
+    def _list_conditions(self, table: str, within: str = EVERY_SESSION) -> list[str]:
+        """Return the conditions on a row of a table: those on other tables are conditions on its session.
+
+        Of other tables, only rows are looked at whose session is `within`.
+        """
+        own = self._of_tables.get(table, [])
+        others = {other: conditions for other, conditions in self._of_tables.items() if other != table}
+        if self._sessions and (others or self._goals):
+            return [*own, f"session_uuid IN (SELECT session_uuid FROM {self._sessions})"]
+        parts = [session_condition(self._goals, self.bind, within)] if self._goals else []
+        for other, conditions in others.items():
+            rows = _all([within, *conditions])
+            parts.append(f"session_uuid IN (SELECT session_uuid FROM {other} WHERE {rows})")
+        return [*own, *parts]
 
 
 def allowed(entries: Collection[str], bind: Bind) -> str:

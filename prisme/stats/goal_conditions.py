@@ -14,6 +14,8 @@ from prisme.stats.patterns import Pattern
 from prisme.stats.properties import property_value
 
 _LONGEST_SHOWN: Final = 128
+# A condition on ids of sessions that all fulfil.
+EVERY_SESSION: Final = "true"
 
 
 class GoalFilter(Filter, frozen=True):
@@ -53,13 +55,16 @@ def matches(pattern: Pattern, text: str) -> bool:
     return True
 
 
-def session_condition(one: Filter, bind: Bind) -> str:
-    """Return the condition of a filter from `resolve` on a row of any table: it is one of its session."""
+def session_condition(one: Filter, bind: Bind, within: str = EVERY_SESSION) -> str:
+    """Return the condition of a filter from `resolve` on a row of any table: it is one of its session.
+
+    Only rows are looked at whose session is `within`, which has to hold for the session of the row.
+    """
     if not isinstance(one, GoalFilter):
         raise TypeError("a filter on goals has to be resolved")
-    parts = [f"NOT ({reached})" for reached in _list_reached(one.excluded, bind)]
+    parts = [f"NOT ({reached})" for reached in _list_reached(one.excluded, bind, within)]
     if one.included:
-        parts.append(" OR ".join(_list_reached(one.included, bind)))
+        parts.append(" OR ".join(_list_reached(one.included, bind, within)))
     return " AND ".join(f"({part})" for part in parts)
 
 
@@ -78,7 +83,7 @@ def goal_condition(goal: Goal, bind: Bind) -> str:
     return " AND ".join(f"({part})" for part in parts)
 
 
-def _list_reached(goals: Sequence[Goal], bind: Bind) -> list[str]:
+def _list_reached(goals: Sequence[Goal], bind: Bind, within: str) -> list[str]:
     """Return the conditions of which one holds if a session reached one of the goals: one of each table.
 
     A subquery of each goal would take seconds to plan where there are many.
@@ -87,7 +92,7 @@ def _list_reached(goals: Sequence[Goal], bind: Bind) -> list[str]:
     for goal in goals:
         of_tables.setdefault(goal_table(goal), []).append(f"({goal_condition(goal, bind)})")
     return [
-        f"session_uuid IN (SELECT session_uuid FROM {table} WHERE {' OR '.join(conditions)})"
+        f"session_uuid IN (SELECT session_uuid FROM {table} WHERE {within} AND ({' OR '.join(conditions)}))"
         for table, conditions in of_tables.items()
     ]
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 class GroupingSets:
     """A grouping set for each of some columns, which are expressions by name.
 
-    `columns` belongs into an inner SELECT; `key` and `sets` into the outer SELECT and GROUP BY.
+    `columns` belongs into an inner SELECT; `key` and `sets` into the outer SELECT and GROUP BY. `each` has the sets one
+    by one.
     """
 
     def __init__(self, columns: Mapping[str, str]) -> None:
@@ -18,7 +19,8 @@ class GroupingSets:
         # In each set, all columns but its own are NULL, and GROUPING has a 1 for each of them.
         self._grouping = f"grouping({', '.join(self._aliases)})"
         self.key = f"coalesce({', '.join(f'CAST({alias} AS VARCHAR)' for alias in self._aliases)})"
-        self.sets = f"GROUPING SETS ({', '.join(f'({alias})' for alias in self._aliases)})"
+        self.each = [f"({alias})" for alias in self._aliases]
+        self.sets = f"GROUPING SETS ({', '.join(self.each)})"
 
     def sets_with(self, column: str) -> str:
         """Return the sets with another column in each of them."""

@@ -17,6 +17,7 @@ from prisme.stats.conditions import Conditions
 from prisme.stats.filters import DOMAIN, IMPORTED, Filters, domains_in_full
 from prisme.stats.frames import Frame, Series, make_frame, make_list, make_series
 from prisme.stats.grouping import GroupingSets
+from prisme.stats.matching_sessions import choose_sessions
 from prisme.stats.properties import property_value
 from prisme.stats.selection import Page, Span
 from prisme.stats.sources import update_arrivals
@@ -144,6 +145,7 @@ class Stats:
         """Return the visitors with a pageview or event in the 5 minutes up to `now`, in microseconds."""
         span = Span(now - _LIVE, now + 1, [])
         conditions = self.conditions(filters, span.start, span.end)
+        choose_sessions(self.run, conditions, span.start, span.end)
         tables = ("pageviews", *EVENTS)
         rows = " UNION ALL ".join(f"SELECT visitor_id {conditions.rows(table)}" for table in tables)
         ((count,),) = self.run(_LIVE_VISITORS.format(rows=rows), conditions)

@@ -9,6 +9,7 @@ from typing import Final
 from prisme.stats.channels import find_channel, find_source
 from prisme.stats.sql import load_sql
 from prisme.store.arrivals import TABLE, Arrival
+from prisme.store.maintenance import Maintenance
 from prisme.store.reader import Reader
 
 # The channel of arrivals that need not be known: from a host that is its own name.
@@ -21,8 +22,8 @@ SOURCE: Final = _EXPRESSION.format(what="source", default=_OTHER_SOURCE, table=T
 CHANNEL: Final = _EXPRESSION.format(what="channel", default=f"'{_OTHER_CHANNEL}'", table=TABLE)
 
 
-def update_arrivals(reader: Reader) -> None:
-    """Name all arrivals that the reader sees. Raises UnavailableError."""
+def update_arrivals(reader: Reader | Maintenance) -> None:
+    """Name all arrivals that the reader sees. Raises what its methods raise."""
     reader.update_arrivals(describe)
 
 

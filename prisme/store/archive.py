@@ -4,7 +4,6 @@ Only what is written here is read: `manifest.json`, then the files that it names
 """
 
 import hashlib
-import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -95,6 +94,8 @@ def write(manifest: Manifest, files: Mapping[str, Path], time: int, tell: Tell) 
 
 
 def _header(name: str, size: int, time: int) -> bytes:
+    import tarfile
+
     info = tarfile.TarInfo(name)
     info.size, info.mtime, info.mode = size, time, 0o600
     return info.tobuf(tarfile.GNU_FORMAT)
@@ -147,6 +148,8 @@ class ArchiveReader:
 
     def _read_header(self, name: str) -> int:
         """The size of the next file, which must have that name."""
+        import tarfile
+
         try:
             info = tarfile.TarInfo.frombuf(self._take(_BLOCK), "utf-8", "surrogateescape")
         except tarfile.HeaderError as error:

@@ -5,13 +5,11 @@ Queries look them up in a table: as parameters of each query, thousands of texts
 """
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
 from prisme.store.load_log import LoadLog
-
-if TYPE_CHECKING:
-    from prisme.store.reader import Reader
+from prisme.store.rollups import list_units, outside_of
 
 # Far more than a busy site has. With texts of that length, they take some 40 MB; anybody may send random ones.
 MOST: Final = 50_000
@@ -19,11 +17,15 @@ LONGEST: Final = 300
 # Most of them need not be remembered: unknown hosts.
 _MOST_READ: Final = 2 * MOST
 _ARRIVALS: Final = """
-SELECT referrer_domain, utm_source, utm_medium, click_id FROM sessions
-WHERE entry_timestamp >= make_timestamp($start)
-    AND strlen(referrer_domain) + strlen(utm_source) + strlen(utm_medium) <= $longest
-GROUP BY ALL ORDER BY count(*) DESC LIMIT $most
+SELECT referrer_domain, utm_source, utm_medium, click_id, count(*) AS sessions FROM sessions
+WHERE {condition} AND strlen(referrer_domain) + strlen(utm_source) + strlen(utm_medium) <= {longest}
+GROUP BY ALL
 """
+_MOST_FREQUENT: Final = """
+SELECT referrer_domain, utm_source, utm_medium, click_id FROM ({arrivals})
+GROUP BY ALL ORDER BY sum(sessions) DESC LIMIT {most}
+"""
+_ROLLED: Final = "SELECT * EXCLUDE (unit) FROM rollup.arrivals"
 # In a database of its own: a reader sees no tables of a database that are made after it first read one there, and those
 # of `cache` are made while figures are counted, perhaps by source.
 TABLE: Final = "names.arrivals"
@@ -54,6 +56,21 @@ class Arrival(NamedTuple):
     click_id: str
 
 
+class Asker(Protocol):
+    """What reads the tables, such as a reader. It sees the first `loads` loads; the methods raise UnavailableError."""
+
+    loads: int
+
+    def ask(self, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+
+    def keep(self, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run a statement on tables in memory."""
+
+    def check(self) -> None:
+        """Raise if it is too late."""
+
+
 # Gives the source and the channel of visits; None where they need not be remembered.
 Describe = Callable[[Arrival], tuple[str, str] | None]
 
@@ -68,7 +85,7 @@ class Arrivals:
         self._loads = -1
         self._described: dict[Arrival, tuple[str, str]] = {}
 
-    def update(self, reader: "Reader", describe: Describe) -> None:
+    def update(self, reader: Asker, describe: Describe) -> None:
         """Put into the table all that `describe` describes of what the reader sees.
 
         It is always the same function. Beyond `most` arrivals, new ones are left out. Raises UnavailableError.
@@ -77,10 +94,10 @@ class Arrivals:
         if lowest is not None:
             self._extend(reader, describe, lowest)
 
-    def _extend(self, reader: "Reader", describe: Describe, start: int) -> None:
+    def _extend(self, reader: Asker, describe: Describe, start: int) -> None:
         """Read what began at `start` (microseconds) or later. Other threads may do the same meanwhile."""
         found = {}
-        for row in reader.ask(_ARRIVALS, {"start": start, "longest": LONGEST, "most": _MOST_READ}):
+        for row in reader.ask(_MOST_FREQUENT.format(arrivals=_compose(reader, start), most=_MOST_READ), {}):
             reader.check()
             arrival = Arrival(*row)
             described = self._described.get(arrival) or describe(arrival)
@@ -95,6 +112,19 @@ class Arrivals:
                 reader.keep(_ADD, dict(zip(_PARAMETERS, _transpose(new), strict=True)))
                 self._described |= {Arrival(*row[:4]): row[4:] for row in new}
             self._loads = max(self._loads, reader.loads)
+
+
+def compose_arrivals(condition: str) -> str:
+    """A query of how sessions came that fulfil a condition, and how many."""
+    return _ARRIVALS.format(condition=condition, longest=LONGEST)
+
+
+def _compose(reader: Asker, start: int) -> str:
+    """The same of all sessions that began at `start` (microseconds) or later; of 0, of rollups as far as there are."""
+    if start:
+        return compose_arrivals(f"entry_timestamp >= make_timestamp({start})")
+    others = compose_arrivals(outside_of(list_units(reader.ask), "entry_timestamp"))
+    return f"{_ROLLED} UNION ALL {others}"
 
 
 def _transpose(rows: Sequence[tuple[str, ...]]) -> list[list[str]]:

@@ -13,7 +13,7 @@ from prisme.runtime.cancellation import Cancellation
 from prisme.store import control
 from prisme.store.archive import CONTROL, DATABASE, DamagedError, Manifest
 from prisme.store.connection import Limits, connect
-from prisme.store.database import IDLE_BYTES, Database
+from prisme.store.database import Database
 from prisme.store.errors import StoreError
 from prisme.store.schema import newest_version
 from prisme.store.table_sums import Table, TableSums, differences, list_tables, sum_table
@@ -21,7 +21,7 @@ from prisme.store.upgrade import find_version
 
 VERSION: Final = duckdb.__version__
 # A check needs little memory, whatever there is to read.
-LIMITS: Final = Limits(IDLE_BYTES, 2)
+LIMITS: Final = Limits(128 << 20, 2)
 _COPY: Final = "backup"
 _SIZE: Final = """
 SELECT used_blocks * block_size FROM pragma_database_size() WHERE database_name = current_database()

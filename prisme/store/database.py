@@ -11,19 +11,25 @@ from pathlib import Path
 import duckdb
 
 from prisme.runtime.cancellation import Cancellation
-from prisme.runtime.priority import renice
+from prisme.runtime.priority import renice_for_queries
 from prisme.store import arrivals, snapshot
 from prisme.store.arrivals import Arrivals
 from prisme.store.connection import Limits, clear, connect
 from prisme.store.errors import WAY_BACK, StoreError
 from prisme.store.imported_days import ImportedDays
 from prisme.store.load_log import LoadLog
+from prisme.store.rollups import Rollups
 from prisme.store.upgrade import create, upgrade
 
 _LOG = logging.getLogger("prisme")
-# Enough for a load of a usual segment, and for a checkpoint, which merges row groups and, given more memory, uses more
-# of it the more rows there are. DuckDB evicts cached blocks, and spills rows to the folder of temporary files.
-IDLE_BYTES = 128 << 20
+# Enough for a load of a usual segment, of which DuckDB reserves 45 MB to read JSON, and for a checkpoint, which merges
+# row groups and, given more memory, uses more of it the more rows there are. DuckDB evicts cached blocks, and spills
+# rows to the folder of temporary files.
+IDLE_BYTES = 64 << 20
+# Enough for the rest of a load, and for the checkpoint that may follow: what it is given, it fills.
+COMMIT_BYTES = 40 << 20
+# For work in the background, and a chunk of an import, which has more rows than a segment.
+WORK_BYTES = 128 << 20
 _LATEST = """
 SELECT coalesce(epoch_us(max(latest)), 0) FROM (
     SELECT max(entry_timestamp) AS latest FROM sessions
@@ -44,8 +50,8 @@ class Database:
     """The events' file, in the newest schema. Only one process can have it open.
 
     `read_cursors` are those of queries under way, which `stopping` ends; `load_log` says what loads changed,
-    `arrivals` how visits came, `imported_days` of which days imports brought figures. Tables in the attached databases
-    `cache` and `names` exist in memory only. Raises StoreError.
+    `arrivals` how visits came, `imported_days` of which days imports brought figures, `rollups` what was counted.
+    Tables in the attached databases `cache` and `names` exist in memory only. Raises StoreError.
     """
 
     def __init__(self, path: Path, limits: Limits, temporary: Path, log: logging.Logger = _LOG) -> None:
@@ -58,7 +64,9 @@ class Database:
         self.imported_days = ImportedDays()
         self.limits = limits
         self._memory_lock = threading.Lock()
-        self._is_shrunk = self._may_shrink = False
+        self._limit = limits.memory
+        self._least = [0]  # bytes that work under way needs
+        self._may_shrink = False
         self._is_open = threading.Event()  # not while the file is being replaced
         self._is_open.set()
         try:
@@ -71,6 +79,7 @@ class Database:
             if upgrade(self._connection, path, limits, temporary, log):
                 self._connection = self._connect()
             self.load_log = LoadLog(_find_latest(self._connection))
+            self.rollups = Rollups(self._connection)
             self.arrivals = self._attach_cache()
         except OSError as error:
             raise StoreError(f"{error.filename} cannot be made or removed: {error.strerror}") from error
@@ -83,28 +92,54 @@ class Database:
         with self._lock:
             return self._connection.cursor()
 
-    def shrink_memory(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Limit DuckDB to what loads need, unless `restore_memory` was ever called: nobody looks at the figures yet.
+    def shrink_memory(self, cursor: duckdb.DuckDBPyConnection, most: int) -> None:
+        """Limit DuckDB to so many bytes, which the caller's work needs, unless `restore_memory` was ever called.
 
-        To be called after the start, which replays the write-ahead log and reads the open sessions.
+        Nobody looks at the figures yet, then. To be called after the start, which replays the write-ahead log and reads
+        the open sessions.
         """
         with self._memory_lock:
-            if not self._may_shrink or self._is_shrunk:
+            most = min(max(most, *self._least), self.limits.memory)
+            if not self._may_shrink or self._limit == most:
                 return
             try:
-                cursor.execute(f"SET memory_limit = '{IDLE_BYTES}B'")
-                self._is_shrunk = True
+                self._limit_memory(cursor, most)
             except duckdb.OutOfMemoryException:
                 self._may_shrink = False  # more than that is in use, and cannot be evicted
+
+    def shrink_for_commit(self) -> None:
+        """Limit DuckDB further, where it is limited, until the next `shrink_memory`: a load has read its lines."""
+        with self._memory_lock:
+            if self._may_shrink and len(self._least) == 1 and COMMIT_BYTES < self._limit < self.limits.memory:
+                # Another cursor than the load's: an error would end its transaction.
+                with contextlib.suppress(duckdb.OutOfMemoryException), self.cursor() as cursor:
+                    self._limit_memory(cursor, COMMIT_BYTES)
+
+    @contextlib.contextmanager
+    def at_least(self, memory: int) -> Iterator[None]:
+        """Let DuckDB have so many bytes for the time of the block, if it may have so many, whatever loads need."""
+        with self._memory_lock:
+            self._least.append(memory)
+            if self._limit < min(memory, self.limits.memory):
+                with self.cursor() as cursor:
+                    self._limit_memory(cursor, min(memory, self.limits.memory))
+        try:
+            yield
+        finally:
+            with self._memory_lock:
+                self._least.remove(memory)
 
     def restore_memory(self) -> None:
         """Give DuckDB its full memory limit for good: a query or a large load needs it."""
         with self._memory_lock:
             self._may_shrink = False
-            if self._is_shrunk:
-                self._is_shrunk = False
+            if self._limit < self.limits.memory:
                 with self.cursor() as cursor:
-                    cursor.execute(f"SET memory_limit = '{self.limits.memory}B'")
+                    self._limit_memory(cursor, self.limits.memory)
+
+    def _limit_memory(self, cursor: duckdb.DuckDBPyConnection, most: int) -> None:
+        cursor.execute(f"SET memory_limit = '{most}B'")
+        self._limit = most
 
     @contextlib.contextmanager
     def on_one_thread(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
@@ -120,7 +155,10 @@ class Database:
             yield
         finally:
             # After a fatal error the file is reopened, with all its threads.
-            with contextlib.suppress(duckdb.FatalException), ThreadPoolExecutor(1, initializer=renice) as starter:
+            with (
+                contextlib.suppress(duckdb.FatalException),
+                ThreadPoolExecutor(1, initializer=renice_for_queries) as starter,
+            ):
                 starter.submit(cursor.execute, f"SET threads = {self.limits.threads}").result()
 
     def stop_reading(self) -> None:
@@ -187,11 +225,12 @@ class Database:
                 self._connection = self._connect()
                 raise
             finally:
+                self.rollups.refresh(self._connection)
                 self.arrivals = self._attach_cache()
         finally:
             self.load_log.end()
         with self._memory_lock:
-            self._is_shrunk = self._may_shrink = False
+            self._limit, self._may_shrink = self.limits.memory, False
 
     def reopen(self) -> None:
         """Open the file again: after a fatal error, such as a checkpoint on a full disk, DuckDB rejects everything.
@@ -201,13 +240,14 @@ class Database:
         # The tables in `cache` are lost: as if a load had changed every row.
         self.load_log.begin(0, 0)
         with self._memory_lock:
-            self._is_shrunk = self._may_shrink = False  # memory may have been the cause
+            self._limit, self._may_shrink = self.limits.memory, False  # memory may have been the cause
         try:
             with self._lock:
                 self._connection.close()
                 for cursor in tuple(self.read_cursors):
                     cursor.interrupt()
                 self._connection = self._connect()
+                self.rollups.refresh(self._connection)  # a commit that failed may be in the write-ahead log
                 self.arrivals = self._attach_cache()
         finally:
             self.load_log.end()
@@ -228,7 +268,7 @@ class Database:
 
     def _connect(self, is_alone: bool = False) -> duckdb.DuckDBPyConnection:
         # DuckDB's threads inherit the priority of the thread that starts them, and they work for queries.
-        with ThreadPoolExecutor(1, initializer=renice) as starter:
+        with ThreadPoolExecutor(1, initializer=renice_for_queries) as starter:
             return starter.submit(connect, self._path, self.limits, self._temporary, is_alone).result()
 
 

@@ -18,10 +18,12 @@ import duckdb
 from prisme.runtime.cancellation import Cancellation
 from prisme.store.database import Database
 from prisme.store.errors import StoreError
+from prisme.store.load_log import NOTHING
 from prisme.store.loader import Loader
 from prisme.store.reader import Reader
+from prisme.store.rollups import days_of_sessions, forget_recurring, list_recurring
 from prisme.store.schema import ALL_TABLES, EVENT_TABLES, FIGURES, TABLES
-from prisme.store.write_connection import Changed, Held
+from prisme.store.write_connection import Held
 
 # A transaction keeps 10 bytes for each row that it deletes, beside DuckDB's memory limit.
 STEP_VISITS: Final = 250_000
@@ -40,8 +42,6 @@ _IS_LEFT = f"""
 (SELECT 1 FROM sessions WHERE imported = $name LIMIT 1)
 UNION ALL (SELECT 1 FROM {FIGURES} WHERE imported = $name LIMIT 1)
 """
-# No row that is counted.
-_NOTHING: Final = Changed(0, 0, ())
 _OPEN = f"""
 SELECT CAST(session_uuid AS VARCHAR) FROM sessions SEMI JOIN {_CHOSEN} USING (session_uuid)
 WHERE (exit_timestamp > make_timestamp($active) AND entry_timestamp > make_timestamp($entry))
@@ -151,12 +151,14 @@ class Deletion:
             _explaining(),
             self._loader.hold() as held,
             _interruptible(held, self._cancellation),
-            _transaction(held) as cursor,
+            held.transaction() as cursor,
         ):
             return _count(cursor, query, self._used_by(query))
 
     def _delete(self, held: Held, step: int) -> Counts:
-        with _transaction(held) as cursor:
+        with held.transaction() as cursor:
+            self._database.rollups.drop_changed(cursor, days_of_sessions(_OF_STEP), {"step": step})
+            recurring = list_recurring(cursor, _OF_STEP, {"step": step})
             rows = {table: self._delete_from(cursor, table, self._choice.of_path, step) for table in EVENT_TABLES}
             changed = 0
             if self._choice.of_path:
@@ -167,6 +169,7 @@ class Deletion:
             else:
                 rows["sessions"] = self._delete_from(cursor, "sessions", None, step)
             cursor.execute(f"DELETE FROM state.open_sessions WHERE {_OF_STEP}", {"step": step})
+            forget_recurring(cursor, recurring)
         return Counts({table: rows.get(table, 0) for table in ALL_TABLES}, changed)
 
     def _delete_from(self, cursor: duckdb.DuckDBPyConnection, table: str, condition: str | None, step: int) -> int:
@@ -196,12 +199,13 @@ class Deletion:
             cursor.execute(f"DROP TABLE IF EXISTS {_CHOSEN}")
 
 
-def forget_import(loader: Loader, name: str) -> None:
+def forget_import(database: Database, loader: Loader, name: str) -> None:
     """Delete the row of an import, once its visits and figures are deleted, and what came of them since."""
     with _explaining(), loader.hold() as held:
         is_left = held.cursor.execute(_IS_LEFT, {"name": name}).fetchall()
-        with _transaction(held, None if is_left else _NOTHING) as cursor:
+        with held.transaction(None if is_left else NOTHING) as cursor:
             if is_left:
+                database.rollups.drop_changed(cursor, days_of_sessions(_OF_IMPORT), {"name": name})
                 for table in EVENT_TABLES:
                     cursor.execute(f"DELETE FROM {table} WHERE {_OF_IMPORT}", {"name": name})
                 for table in ("sessions", FIGURES):
@@ -217,21 +221,6 @@ def _count(cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[st
     """The number of rows that a statement changes."""
     row = cursor.execute(query, parameters or {}).fetchone()
     return int(row[0]) if row else 0
-
-
-@contextlib.contextmanager
-def _transaction(held: Held, changed: Changed | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """One that is committed at the end of the block; `changed` is as for `Held.commit`."""
-    cursor = held.cursor
-    cursor.begin()
-    try:
-        yield cursor
-        held.commit(changed)
-    except BaseException:
-        # After a failed commit or a fatal error nothing can be rolled back; the first error is the one to tell.
-        with contextlib.suppress(duckdb.Error):
-            cursor.rollback()
-        raise
 
 
 @contextlib.contextmanager

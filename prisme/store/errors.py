@@ -26,10 +26,12 @@ class UnavailableError(Exception):
 
 
 class LateError(UnavailableError):
-    """A query missed its deadline of `seconds`."""
+    """A query missed its deadline of `seconds`, which the option `api_stats_timeout` sets."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"the answer took over {seconds:g} s: ask for less time, or with fewer filters")
+        super().__init__(
+            f"the answer took over {seconds:g} s: ask for less time, try again, or raise api_stats_timeout"
+        )
 
 
 class StoppedError(LateError):

@@ -14,11 +14,12 @@ import duckdb
 import msgspec
 
 from prisme.base.errors import InputError
-from prisme.store.database import Database
+from prisme.store.database import WORK_BYTES, Database
 from prisme.store.errors import StoreError
-from prisme.store.load_log import MOST_DOMAINS
+from prisme.store.load_log import MOST_DOMAINS, Changed
 from prisme.store.loader import Loader
-from prisme.store.write_connection import Changed, Held
+from prisme.store.rollups import days_of_sessions
+from prisme.store.write_connection import Held
 
 
 def _read(name: str) -> list[str]:
@@ -62,6 +63,10 @@ UPDATE state.imports SET
     figures = figures + $figures, first_at = least(first_at, $first), last_at = greatest(last_at, $last)
 WHERE name = $name
 """
+_GROWN: Final = "session_uuid IN (SELECT session_uuid FROM known WHERE has_grown)"
+_STORED_DAYS: Final = """
+SELECT CAST(entry_timestamp AS DATE) AS day FROM fresh UNION SELECT CAST("timestamp" AS DATE) FROM happened
+"""
 _DAYS: Final = "SELECT DISTINCT domain, CAST(entry_timestamp AS DATE) FROM visit"
 _FIGURE_DAYS: Final = "SELECT DISTINCT domain, day FROM figure"
 # Days that have visits or figures of other origin.
@@ -74,6 +79,8 @@ SELECT count(*) FROM day WHERE (domain, "day") IN (
     UNION SELECT domain, "day" FROM imported_figures WHERE regexp_replace(imported, '-\\d+$', '') <> $format
 )
 """
+# Formats whose visitors have ids that other servers generated. Those that readers make are of one site and one day.
+_OF_SERVERS: Final = frozenset(("prisme", "prisme-go"))
 # Of a few thousand days of a few sites; with more, later ones are not compared.
 _MOST_DAYS: Final = 50_000
 _EPOCH: Final = datetime.datetime.fromtimestamp(0, datetime.UTC).replace(tzinfo=None)
@@ -191,7 +198,7 @@ class Importer:
         """One that is rolled back unless the block has committed it."""
         try:
             with self._loader.hold() as held, self._database.on_one_thread(held.cursor):
-                self._database.shrink_memory(held.cursor)
+                self._database.shrink_memory(held.cursor, WORK_BYTES)
                 held.cursor.begin()
                 try:
                     yield held
@@ -206,9 +213,16 @@ class Importer:
         if self._dry_run:
             return
         cursor = held.cursor
-        changed = _find_bounds(cursor, merged, are_days=statements is _STORE_FIGURES)
+        changed: Changed | None = _find_bounds(cursor, merged, are_days=statements is _STORE_FIGURES)
+        if merged.grown and statements is _STORE_VISITS:
+            self._database.rollups.drop_changed(cursor, days_of_sessions(_GROWN))
         for statement in statements:
             cursor.execute(statement, {"name": name} if "$name" in statement else {})
+        if statements is _STORE_VISITS:
+            self._database.rollups.drop_changed(cursor, _STORED_DAYS)
+            is_foreign = self._begun.format in _OF_SERVERS
+            if is_foreign and self._database.rollups.note_import(cursor, ("fresh", "happened")):
+                changed = None
         self._note(cursor, name, merged)
         held.commit(changed)
         self.name = name

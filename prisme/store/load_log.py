@@ -12,6 +12,21 @@ _MAX_LOADS: Final = 4096
 MOST_DOMAINS: Final = 1000
 
 
+class Changed(NamedTuple):
+    """What a transaction changes: rows from the lowest to the highest time (microseconds), of domains; None for any.
+
+    The row of a session counts at the session's entry.
+    """
+
+    lowest: int
+    highest: int
+    domains: Collection[str] | None = None
+
+
+# No row that is counted.
+NOTHING: Final = Changed(0, 0, ())
+
+
 class _Load(NamedTuple):
     """`at` is None for a load that does not say how far back the next ones reach."""
 

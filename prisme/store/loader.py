@@ -12,10 +12,11 @@ import duckdb
 from prisme.journal.segment import Segment
 from prisme.runtime.disk import DISK, Disk
 from prisme.store import open_sessions, segment_files
-from prisme.store.database import Database
+from prisme.store.database import IDLE_BYTES, Database
 from prisme.store.load_log import MOST_DOMAINS
 from prisme.store.open_sessions import OpenSession
 from prisme.store.reader import Row
+from prisme.store.rollups import DAYS_OF_LINES
 from prisme.store.write_connection import Held, WriteConnection
 
 _HERE = importlib.resources.files("prisme.store")
@@ -43,7 +44,7 @@ _BATCH_BYTES = 128 << 20
 # A load takes up to four times its segments' bytes of memory, so a batch has at most this share of DuckDB's.
 _BATCH_SHARE = 8
 # Bytes per line, on average, beyond which a load needs more than the usual memory; a pageview has some 550.
-_LONG_LINE = 1024
+_LONG_LINE = 768
 
 
 class Loaded(NamedTuple):
@@ -83,7 +84,7 @@ class Loader:
         Raises duckdb.Error or OSError, after a rollback.
         """
         with self._connection.use() as cursor, self._database.on_one_thread(cursor):
-            self._database.shrink_memory(cursor)
+            self._database.shrink_memory(cursor, IDLE_BYTES)
             ((loaded, rejected),) = self._load(cursor, [segment], now)
             segment_files.remove(segment, rejected, self._disk)
             return loaded
@@ -179,13 +180,17 @@ class Loader:
             if sum(segment.path.stat().st_size for segment in segments) > _LONG_LINE * sum(row[2] for row in found):
                 # A checkpoint then needs far more memory at once; without it, DuckDB fails with a fatal error.
                 self._database.restore_memory()
+            self._database.shrink_for_commit()
             loaded = {segment.number: _sum_up(segment, found) for segment in segments}
             _note_segments(cursor, loaded, now)
             _run_statements(cursor, found)
             self._must_tidy |= open_sessions.trim(cursor, self._most_open)
             domains = [domain for (domain,) in cursor.execute(_DOMAINS, [MOST_DOMAINS + 1]).fetchall()]
+            lowest, highest = self._find_bounds(found, now)
+            if lowest < self._database.rollups.until:
+                self._database.rollups.drop_changed(cursor, DAYS_OF_LINES)
             cursor.execute("DROP TABLE line")
-            self._commit(cursor, domains, *self._find_bounds(found, now))
+            self._commit(cursor, domains, lowest, highest)
         except BaseException:
             # A failed commit has rolled back already, and after a fatal error nothing can be rolled back. Whatever
             # the rollback says, the first error is the one to tell.

@@ -1,8 +1,9 @@
 """Queries of the tables, from any thread, with a deadline: none keeps the database busy for ever."""
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -41,13 +42,14 @@ class Reader:
         cancellation: Cancellation | None = None,
     ) -> None:
         self._database = database
-        self._deadline = deadline
+        self.deadline = deadline
         self._began = began
         self._cancellation = cancellation or Cancellation()
         self._late = False
         self._must_interrupt = threading.Event()
         self._has_ended = False
         self._keeper: duckdb.DuckDBPyConnection | None = None
+        self._is_storing = False
         self.loads = 0
         # Whether it has read tables of `cache`: it sees none that are created later.
         self.has_read_cache = False
@@ -63,7 +65,7 @@ class Reader:
             self._close(self._cursor)
             raise self._explain(error) from error
         waited = 0.0 if self._began is None else time.monotonic() - self._began
-        self._watcher = threading.Thread(target=self._watch, args=(max(self._deadline - waited, 0),), daemon=True)
+        self._watcher = threading.Thread(target=self._watch, args=(max(self.deadline - waited, 0),), daemon=True)
         self._watcher.start()
         for cancellation in (self._cancellation, self._database.stopping):
             cancellation.attach(self.cancel)
@@ -71,7 +73,8 @@ class Reader:
 
     def ask(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         """The rows of a query, whose parameters are named `$name`. Raises UnavailableError."""
-        return self._run(self._cursor, query, parameters)
+        cursor = self._open_keeper() if self._is_storing else self._cursor
+        return self._run(cursor, query, parameters)
 
     def call(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """The result of `work` with the transaction's cursor. Raises UnavailableError, and DuckDB's other errors."""
@@ -93,9 +96,27 @@ class Reader:
 
     def keep(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run a statement on tables of `cache`, outside the transaction. Raises UnavailableError."""
-        if self._keeper is None:
-            self._keeper = self._open()
-        return self._run(self._keeper, query, parameters)
+        return self._run(self._open_keeper(), query, parameters)
+
+    @contextlib.contextmanager
+    def storing(self) -> Iterator[None]:
+        """Within the block, `ask` may also create tables of `cache`: in a transaction of its own, committed at the end.
+
+        It may see later loads than the reader. Raises UnavailableError; if anything is raised, nothing is stored, or it
+        is to be dropped: a commit that is interrupted may have taken place.
+        """
+        keeper = self._open_keeper()
+        self._run(keeper, "BEGIN TRANSACTION", {})
+        self._is_storing = True
+        try:
+            yield
+            self._run(keeper, "COMMIT", {})
+        except BaseException:
+            with contextlib.suppress(duckdb.Error):
+                keeper.execute("ROLLBACK")
+            raise
+        finally:
+            self._is_storing = False
 
     def drop(self, tables: Iterable[str]) -> None:
         """Drop tables of `cache`, even after the deadline, as it takes no time. Raises LostError."""
@@ -129,7 +150,7 @@ class Reader:
             time.sleep(_INTERRUPT_EVERY)
 
     def _late_error(self) -> LateError:
-        return StoppedError() if self._database.stopping.is_cancelled else LateError(self._deadline)
+        return StoppedError() if self._database.stopping.is_cancelled else LateError(self.deadline)
 
     def _run(self, cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         self.check()
@@ -146,6 +167,11 @@ class Reader:
         cause = str(error).partition("\n")[0]
         is_memory = isinstance(error, duckdb.OutOfMemoryException) and _DISK_LIMIT not in str(error)
         return FullError(cause) if is_memory else DiskError(cause)
+
+    def _open_keeper(self) -> duckdb.DuckDBPyConnection:
+        if self._keeper is None:
+            self._keeper = self._open()
+        return self._keeper
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         try:

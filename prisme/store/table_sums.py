@@ -6,9 +6,11 @@ from typing import Final
 import duckdb
 import msgspec
 
-# What is not in a backup: devices of open visits. Without the key of their day they find nobody, and with it, they
-# would tell whose visit it is.
-LEFT_OUT: Final = frozenset(("state.open_sessions",))
+from prisme.store.rollups import TABLES as ROLLUPS
+
+# What is not in a backup: what is made of other tables, and devices of open visits. Without the key of their day these
+# find nobody, and with it, they would tell whose visit it is.
+LEFT_OUT: Final = frozenset(("state.open_sessions", *ROLLUPS))
 _TIMES: Final = {
     "sessions": ("entry_timestamp", "exit_timestamp"),
     "imported_figures": ("day", "day"),

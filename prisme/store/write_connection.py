@@ -2,24 +2,13 @@
 
 import contextlib
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import duckdb
 
 from prisme.store.database import Database
-
-
-class Changed(NamedTuple):
-    """What a transaction changes: rows from the lowest to the highest time (microseconds), of domains; None for any.
-
-    The row of a session counts at the session's entry.
-    """
-
-    lowest: int
-    highest: int
-    domains: Collection[str] | None = None
+from prisme.store.load_log import Changed
 
 
 class WriteConnection:
@@ -78,13 +67,24 @@ class Held:
         """Its cursor, another one after `replace`."""
         return self._connection._cursor
 
+    @contextlib.contextmanager
+    def transaction(self, changed: Changed | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """One that is committed at the end of the block; `changed` is as for `commit`."""
+        cursor = self.cursor
+        cursor.begin()
+        try:
+            yield cursor
+            self.commit(changed)
+        except BaseException:
+            # After a failed commit or a fatal error nothing can be rolled back; the first error is the one to tell.
+            with contextlib.suppress(duckdb.Error):
+                cursor.rollback()
+            raise
+
     def commit(self, changed: Changed | None = None) -> None:
         """Commit a transaction: no count of what it changed is used any more; None is for any rows."""
         load_log = self._connection._database.load_log
-        if changed is None:
-            load_log.begin(0, 0)
-        else:
-            load_log.begin(*changed, is_bounded=True)
+        load_log.begin(*(changed or Changed(0, load_log.highest)), is_bounded=True)
         try:
             self.cursor.commit()
         finally:

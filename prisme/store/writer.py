@@ -5,9 +5,10 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import duckdb
 
@@ -21,6 +22,7 @@ from prisme.store.loader import Loaded, Loader
 _LONGEST_PAUSE = 10.0  # seconds between two attempts at a load that fails
 # Loads that `settle` waits for: the one under way, one with all that was accepted before, and one in case of a failure.
 _SETTLE_ROUNDS = 4
+_Result = TypeVar("_Result")
 _EXPIRE_EVERY = 60_000_000  # microseconds
 _TIDY_EVERY = 60 * _EXPIRE_EVERY
 _SIZES = (1, 10, 100, 1_000, 10_000, 65_536, 100_000, 1_000_000)  # events
@@ -51,6 +53,8 @@ class Writer:
     ) -> None:
         self._journal = journal
         self._loader = loader
+        # Always the same one: DuckDB's allocator keeps some 10 MB for each thread that has ever loaded.
+        self._thread = ThreadPoolExecutor(1, "loader")
         self._pace = pace
         self._clock = clock
         self._log = log
@@ -111,6 +115,12 @@ class Writer:
 
     async def run(self) -> None:
         """Flush at intervals until `stop`, then once more. Segments of an earlier run are loaded at once."""
+        try:
+            await self._run()
+        finally:
+            self._thread.shutdown()
+
+    async def _run(self) -> None:
         self._journal.when_full = partial(asyncio.get_running_loop().call_soon_threadsafe, self._full.set)
         await self._expire()
         if self._pending:
@@ -215,11 +225,14 @@ class Writer:
         """
         if self._loader.is_lost:
             try:
-                await asyncio.to_thread(self._loader.reopen)
+                await self._in_thread(self._loader.reopen)
             except Exception as error:  # whatever it is, the segments still exist, and are tried again
                 self._note_failure(error)
                 return [f"the database cannot be reopened: {error}"]
         return []
+
+    def _in_thread(self, function: Callable[[], _Result]) -> Awaitable[_Result]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, function)
 
     def _note_failure(self, error: Exception) -> None:
         self.failure = f"store: {str(error).partition(chr(10))[0]}"
@@ -235,7 +248,7 @@ class Writer:
 
     async def _load_one(self, segment: Segment) -> None:
         started = time.perf_counter()
-        loaded = await asyncio.to_thread(self._loader.load, segment, self._clock())
+        loaded = await self._in_thread(partial(self._loader.load, segment, self._clock()))
         self._count(loaded, time.perf_counter() - started)
         if loaded.rejected:
             self._log.warning(
@@ -258,9 +271,9 @@ class Writer:
             return
         self._expired_at = now
         try:
-            await asyncio.to_thread(self._loader.expire, now - self._pace.ttl, now - self._pace.longest)
+            await self._in_thread(partial(self._loader.expire, now - self._pace.ttl, now - self._pace.longest))
             if abs(now - self._tidied_at) >= _TIDY_EVERY:
                 self._tidied_at = now  # also if it fails: on a full disk, the database then has to be reopened
-                await asyncio.to_thread(self._loader.tidy)
+                await self._in_thread(self._loader.tidy)
         except duckdb.Error as error:
             self._log.error("sessions that ended stay in the store for now: %s", error)

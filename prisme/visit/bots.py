@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Literal
 
 import msgspec
-from ua_parser_rs import UserAgentExtractor
 
 from prisme.assets import BOT_PATTERNS
 from prisme.base import refusal
@@ -34,7 +34,6 @@ class Bots:
     def __init__(self, bot_filter: BotFilter, allow: Sequence[str]) -> None:
         self._filter = bot_filter
         self._allow = [_compile(pattern) for pattern in allow]
-        self._patterns = BotPatterns(_load_patterns()) if bot_filter == "strict" else None
 
     def refuse(self, user_agent: str, browser: str, device: str) -> Refusal | None:
         """The refusal of a bot, None for any other client; `browser` and `device` are ua-parser's families."""
@@ -45,7 +44,7 @@ class Bots:
             return False
         if not user_agent.strip() or any(part in browser or part in device for part in _BOT_FAMILIES):
             return True
-        return self._patterns is not None and self._patterns.match(user_agent)
+        return self._filter == "strict" and _load_patterns().match(user_agent)
 
 
 class BotPatterns:
@@ -57,6 +56,8 @@ class BotPatterns:
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
+        from ua_parser_rs import UserAgentExtractor
+
         around = [pattern for pattern in patterns if "(?!" in pattern or "(?<" in pattern]
         plain = [pattern for pattern in patterns if pattern not in around]
         # One alternation takes half the time and half the memory of 200 separate patterns.
@@ -73,8 +74,10 @@ class BotPatterns:
         return any(word in lower for word in _LOOK_AROUND_WORDS) and self._around.search(text) is not None
 
 
-def _load_patterns() -> list[str]:
-    return msgspec.json.decode(BOT_PATTERNS.read_bytes(), type=list[str])
+@cache
+def _load_patterns() -> BotPatterns:
+    """The list in `prisme/assets`, loaded for the first visit."""
+    return BotPatterns(msgspec.json.decode(BOT_PATTERNS.read_bytes(), type=list[str]))
 
 
 def _any_of(patterns: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from bench import contest, table
+from bench.builds.result import Builds
 from bench.check import check_report, check_stored, doubts
 from bench.contest import Contest, run
 from bench.endurance.result import Endurance, Outcome
@@ -170,22 +171,19 @@ def test_requests_refused_as_expected_count_in_the_rate_and_are_told() -> None:
 @pytest.mark.parametrize(
     ("work", "name", "row"),
     [
-        ("preflight", "prisme", "| preflight | 0.500 | 0.250, 0.750 | 0.90 | NOT MET | 2026-11-23 12:00 UTC |"),
-        ("pageviews", "prisme", "| pageviews | 0.500 | 0.250, 0.750 | - | - | 2026-11-23 12:00 UTC |"),
-        (
-            "mixed",
-            "bare too",
-            "| mixed, bare against bare | 0.500 | 0.250, 0.750 | - | - | 2026-11-23 12:00 UTC |",
-        ),
+        ("preflight", "prisme", "| preflight | 0.500 | 0.250, 0.750 | 0.90: NOT MET | "),
+        ("pageviews", "prisme", "| pageviews | 0.500 | 0.250, 0.750 | - | "),
+        ("mixed", "bare too", "| mixed, bare against bare | 0.500 | 0.250, 0.750 | - | "),
     ],
 )
 def test_summary_has(work: str, name: str, row: str) -> None:
-    assert row in table.summary([msgspec.structs.replace(make_result(name=name), work=work)]).splitlines()
+    rest = "2,000 / 1,000 | 1.00 / 3.00 | 428.6 / 1,090.9 | 40 / 100 | 2026-11-23 12:00 UTC |"
+    assert row + rest in table.summary([msgspec.structs.replace(make_result(name=name), work=work)]).splitlines()
 
 
 def test_target_is_met_where_the_median_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(table.TARGETS, "pageviews", 0.5)
-    assert "| 0.50 | met |" in table.summary([make_result()])
+    assert "| 0.50: met |" in table.summary([make_result()])
 
 
 def test_each_target_is_of_a_work() -> None:
@@ -205,22 +203,57 @@ def test_readme_shows_the_kept_results() -> None:
 def test_section_has_summaries_first_then_runs_of_every_kind(tmp_path: Path) -> None:
     results = []
     lasting = Endurance("disk", "2026-11-24 10:00 UTC", MACHINE, {}, {}, Outcome(("a", "b"), [], [], []))
-    (figures,) = [path for path in kept() if path.stem.endswith("-figures")]
+    figures = next(path for path in kept() if path.stem.endswith("-figures"))
+    beside = msgspec.structs.replace(make_result().bare, name="umami")
     for name, content in (
         ("a-disk", msgspec.json.encode(lasting)),
         ("b-figures", figures.read_bytes()),
         ("c-pageviews", msgspec.json.encode(make_result())),
+        ("d-umami", msgspec.json.encode(msgspec.structs.replace(make_result(), work="against umami", bare=beside))),
+        ("e-builds", msgspec.json.encode(Builds("2026-11-24 10:00 UTC", ("a", "b"), MACHINE, {}, {}, [], [], []))),
     ):
         results.append(tmp_path / f"{name}.json")
         results[-1].write_bytes(content)
     titles = [line for line in table.section(results).splitlines() if line.startswith("### ")]
-    assert titles[:3] == [
+    assert titles[:4] == [
+        "### Builds side by side",
         "### Ratios of all contests",
+        "### Other programs",
         "### Targets of endurance",
-        "### pageviews, 2026-11-23 12:00 UTC",
     ]
-    assert titles[3].startswith("### figures, ")
-    assert titles[4:] == ["### endurance: disk, 2026-11-24 10:00 UTC"]
+    assert titles[4].startswith("### figures, ")
+    assert titles[5:] == ["### endurance: disk, 2026-11-24 10:00 UTC"]
+
+
+def test_latest_run_of_each_work_and_machine_counts(tmp_path: Path) -> None:
+    result = make_result()
+    other_machine = MACHINE | {"cpu": "Another CPU"}
+    runs = [
+        result,
+        msgspec.structs.replace(result, at="2026-11-25 12:00 UTC"),
+        msgspec.structs.replace(result, at="2026-11-24 12:00 UTC", machine=other_machine),
+        msgspec.structs.replace(result, at="2026-11-20 12:00 UTC", work="mixed"),
+    ]
+    paths = [tmp_path / f"{number}.json" for number in range(len(runs))]
+    for path, one in zip(paths, runs, strict=True):
+        path.write_bytes(msgspec.json.encode(one))
+    rows = [line.split(" | ") for line in table.section(paths).splitlines() if line.startswith(("| page", "| mixed"))]
+    assert [(row[0], row[-1]) for row in rows] == [
+        ("| mixed", "2026-11-20 12:00 UTC |"),
+        ("| pageviews", "2026-11-25 12:00 UTC |"),
+        ("| pageviews", "2026-11-24 12:00 UTC |"),
+    ]
+
+
+def test_program_that_was_not_measured_has_no_cpu() -> None:
+    result = make_result()
+    rounds = [msgspec.structs.replace(one, server_cpu=0) for one in result.bare.rounds]
+    notes = ["umami stored 9 of 9 accepted."]
+    result = msgspec.structs.replace(result, bare=Side("umami", rounds, 0), notes=notes)
+    told = table.beside([result]).splitlines()
+    assert any("| umami | 0.500 | " in line and "| - / 1,090.9 | - / 100 |" in line for line in told)
+    assert f"- {notes[0]}" in told
+    assert "| CPU per request, us | - | 1,090.9 | - |" in table.render(result).splitlines()
 
 
 def test_section_without_results_says_so() -> None:

@@ -252,7 +252,8 @@ def test_refused_questions_are_counted(tmp_path: Path, monkeypatch: pytest.Monke
         (text,) = answer.json()["result"]["content"]
         assert (answer.status_code, answer.json()["result"]["isError"]) == (200, True)
         assert text["text"] == (
-            "the answer took over 0.2 s: ask for less time, or with fewer filters; try again in 10 seconds"
+            "the answer took over 0.2 s: ask for less time, try again, or raise api_stats_timeout; "
+            "try again in 10 seconds"
         )
         wait_until(lambda: "the answer took over 0.2 s" in log.read_text(), "the log")
 

@@ -101,15 +101,15 @@ def test_who_is_logged_in_waits_for_no_count_of_others(
     server: LiveServer, callers: Callers, monkeypatch: pytest.MonkeyPatch, begun: threading.Event
 ) -> None:
     """While a link's dashboard is counted for ever."""
-    prepare = IncrementalCache._prepare
+    find = IncrementalCache._find
 
     def count(cache: IncrementalCache, stats: Any, *others: Any) -> Any:
         if stats.allowed is not None:
             begun.set()
             stats.reader.ask(SLOW, {})
-        return prepare(cache, stats, *others)
+        return find(cache, stats, *others)
 
-    monkeypatch.setattr(IncrementalCache, "_prepare", count)
+    monkeypatch.setattr(IncrementalCache, "_find", count)
     (key,) = callers.allowed["share link"]["params"].values()
     with socket.create_connection(("127.0.0.1", server.port)) as wire:
         wire.sendall(f"GET /dashboard?share={key} HTTP/1.1\r\nhost: x\r\n\r\n".encode())

@@ -110,7 +110,7 @@ def test_late_answers_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with LiveServer(tmp_path, api_stats_timeout="200ms") as server:
         answer = server.http.get("/api/v1/stats/pageviews", headers=server.make_token())
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
-        assert answer.text == "the answer took over 0.2 s: ask for less time, or with fewer filters\n"
+        assert answer.text == "the answer took over 0.2 s: ask for less time, try again, or raise api_stats_timeout\n"
         assert server.http.get("/api/v1/stats/sessions", headers=server.make_token()).status_code == 200
 
 

@@ -29,7 +29,7 @@ from tests.operations.imported import add_import
 from tests.operations.views import deleter_of, view
 from tests.server import LiveServer, config_for
 from tests.stats.conftest import fill_database
-from tests.stats.lines import DOMAINS, FIRST, LAST, LINES, PATHS
+from tests.stats.lines import DOMAINS, FIRST, LAST, LINES, PATHS, VISITORS
 from tests.stats.oracle import Term, as_stored, passes
 from tests.stats.strategies import terms
 
@@ -50,7 +50,7 @@ choices = st.fixed_dictionaries(
     optional={
         "site": st.sampled_from(sorted(SITES)),
         "path": terms(PATHS),
-        "visitor": st.integers(0, 150).map(lambda number: f"prisme_{number:016X}"),
+        "visitor": st.sampled_from(VISITORS),
         "before": st.integers(FIRST, LAST),
     },
 ).filter(bool)

@@ -1,6 +1,7 @@
 """A generated journal of visits, in weeks in which clocks are changed."""
 
 import datetime
+import json
 import random
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
@@ -69,10 +70,11 @@ def make_lines(seed: int, sessions: int = 400) -> Iterator[bytes]:
 
 
 def make_visit(noise: random.Random, device: int, start: int, steps: list[str]) -> Iterator[bytes]:
-    path, visitor = noise.choice(PATHS), f"prisme_{noise.randrange(150):016X}"
+    path, domain = noise.choice(PATHS), noise.choice(DOMAINS)
+    visitor = make_visitor(noise, start, domain)
     visit = Session(
         new_id(start, noise.getrandbits(62)),
-        noise.choice(DOMAINS),
+        domain,
         start,
         path,
         start,
@@ -103,6 +105,14 @@ def make_visit(noise: random.Random, device: int, start: int, steps: list[str]) 
         now += noise.randrange(1, HOUR)
 
 
+def make_visitor(noise: random.Random, start: int, domain: str) -> str:
+    """Generate the id of a visitor: a generated one, of the day and the site, or one that the site gave."""
+    if noise.random() < 0.25:
+        return f"reader-{noise.randrange(20)}"
+    seed = f"{start // DAY} {domain} {noise.randrange(4)}"
+    return f"prisme_{random.Random(seed).getrandbits(64):016X}"
+
+
 def make_event(noise: random.Random, device: int, visit: Session, path: str) -> Line:
     url = noise.choice(URLS)
     events: list[Line] = [
@@ -114,3 +124,4 @@ def make_event(noise: random.Random, device: int, visit: Session, path: str) -> 
 
 
 LINES = list(make_lines(7))
+VISITORS = sorted({json.loads(line)["session"]["visitor"] for line in LINES})

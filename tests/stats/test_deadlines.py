@@ -9,7 +9,7 @@ from prisme.dashboard.page import build_page
 from prisme.dashboard.url_state import UrlState
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.cache.keys import rank
-from prisme.stats.cache.partials import Counts, Part, count
+from prisme.stats.cache.partials import Part, count, open_part
 from prisme.stats.columns import SERIES, TOPS
 from prisme.stats.figures import FRAMES
 from prisme.stats.parameters import read_query
@@ -57,16 +57,25 @@ def test_no_figure_is_returned_late(database: Database, name: str) -> None:
         FRAMES[name](Stats(reader, None), QUERY, LAST)
 
 
-@pytest.mark.parametrize("last", [1, 2, 4])
+@pytest.mark.parametrize("last", [1, 3, 5])
 def test_no_part_is_counted_late(database: Database, last: int) -> None:
-    """Sessions, events and visitors; the third query returns nothing."""
-    with LateReader(database, last) as reader, pytest.raises(LateError):
-        count(Stats(reader, None), PART, None)
+    """Sessions, events and visitors; the other queries return nothing."""
+    with LateReader(database, last) as reader:
+        stats = Stats(reader, None)
+        conditions = open_part(stats, PART)
+        with pytest.raises(LateError):
+            count(stats, (), PART, conditions, None)
 
 
 def test_no_part_of_a_list_is_counted_late(database: Database) -> None:
-    with LateReader(database, 1) as reader, pytest.raises(LateError):
-        rank(Stats(reader, None), TOPS, PART, None, {}, Counts())
+    reader = LateReader(database, 0)
+    with reader:
+        stats = Stats(reader, None)
+        conditions = open_part(stats, PART)
+        counts = count(stats, TOPS, PART, conditions, None)
+        reader.last = reader.asked + 2  # the first one groups the sessions
+        with pytest.raises(LateError):
+            rank(stats, TOPS, PART, conditions, None, {}, counts)
 
 
 def test_no_page_is_built_late(database: Database) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from prisme.base.timexpr import SECOND, Interval, floor
 from prisme.journal.segment import Segment, segment_path
 from prisme.stats import filters
-from prisme.stats.cache import incremental, keys
+from prisme.stats.cache import incremental, keys, passes
 from prisme.stats.cache.entry import Entry
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.cache.keys import KeyCounts
@@ -30,9 +30,9 @@ from prisme.store import load_log
 from prisme.store.connection import Limits
 from prisme.store.database import Database
 from prisme.store.errors import LateError
+from prisme.store.load_log import Changed
 from prisme.store.loader import Loader
 from prisme.store.reader import Reader
-from prisme.store.write_connection import Changed
 from tests.faults.load import LONG
 from tests.server import PATIENCE
 from tests.stats.lines import DAY, DOMAINS, FIRST, HOUR, LAST, UTC, ZONES, make_lines
@@ -117,6 +117,7 @@ def select(
     st.sampled_from(["hour", "day", "week"]),
     st.sampled_from([None, DOMAINS[:1]]),
     st.sampled_from([1, 1_000_000]),
+    st.sampled_from([1, 1_000_000]),
 )
 @settings(max_examples=30 if LONG else 3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_figures_are_those_counted_anew(
@@ -127,7 +128,9 @@ def test_figures_are_those_counted_anew(
     interval: Interval,
     domains: list[str] | None,
     worth_moving: int,
+    first_pageviews: int,
 ) -> None:
+    """Also in passes of one day."""
     noise, cached, counted = random.Random(seed), 0, 0
     lines = sorted(make_lines(seed, 120), key=when)
     cuts = sorted(noise.sample(range(1, len(lines)), 8))
@@ -140,6 +143,8 @@ def test_figures_are_those_counted_anew(
             segments[number], segments[number + 1] = segments[number + 1], segments[number]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(incremental, "_WORTH_MOVING", worth_moving)
+        patch.setattr(passes, "_FIRST_PAGEVIEWS", first_pageviews)
+        patch.setattr(passes, "_GROWTH", 1.0)
         instance = Instance(tmp_path_factory.mktemp("kept"), patch)
         starts = [floor(FIRST + days * DAY, "w" if interval == "week" else "d", zone) for days in (-1, 3)]
         for segment in segments:

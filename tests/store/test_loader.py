@@ -150,7 +150,7 @@ def test_duckdb_has_all_its_memory_from_the_first_question_on(store: Store) -> N
     assert store.loader.load_batch([left], NOW) == [Loaded({"pageview": 1})]
     assert store.rows(MEMORY) == [("256.0 MiB",)]
     store.load(1, PageviewLine(1, session(1)))  # the start is over
-    assert store.rows(MEMORY) == [("128.0 MiB",)]
+    assert store.rows(MEMORY) == [("40.0 MiB",)]  # what a load leaves
     with Reader(store.database, 10) as reader:
         assert reader.ask(MEMORY, {}) == [("256.0 MiB",)]
     store.load(2, PageviewLine(2, session(2)))
@@ -159,8 +159,8 @@ def test_duckdb_has_all_its_memory_from_the_first_question_on(store: Store) -> N
 
 def test_long_lines_have_all_memory(store: Store) -> None:
     one = session(1)
-    store.load(1, PageviewLine(1, one), CustomLine(1, one, "/", "name", '{"a":"%s"}' % ("b" * 900)))
-    assert store.rows(MEMORY) == [("128.0 MiB",)]
+    store.load(1, PageviewLine(1, one), CustomLine(1, one, "/", "name", '{"a":"%s"}' % ("b" * 300)))
+    assert store.rows(MEMORY) == [("40.0 MiB",)]  # what a load leaves
     store.load(2, PageviewLine(1, one), CustomLine(1, one, "/", "name", '{"a":"%s"}' % ("b" * 3_000)))
     assert store.rows(MEMORY) == [("256.0 MiB",)]
     assert store.rows("SELECT count(*) FROM events_custom") == [(2,)]
@@ -169,7 +169,7 @@ def test_long_lines_have_all_memory(store: Store) -> None:
 def test_a_load_without_room_in_memory_is_tried_again_with_all_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prisme.store.database.IDLE_BYTES", 1 << 20)
+    monkeypatch.setattr("prisme.store.loader.IDLE_BYTES", 1 << 20)
     store = Store(tmp_path)
     segment = store.segment(1, *(PageviewLine(number, session(number)) for number in range(1, 11)))
     with pytest.raises(duckdb.OutOfMemoryException):
@@ -313,7 +313,7 @@ def test_a_second_thread_waits_for_the_first(store: Store, monkeypatch: pytest.M
     """They would share a transaction."""
     loading, go_on = threading.Event(), threading.Event()
 
-    def wait(cursor: object) -> None:
+    def wait(cursor: object, most: int) -> None:
         loading.set()
         go_on.wait()
 

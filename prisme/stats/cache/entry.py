@@ -44,11 +44,14 @@ class Remainder(NamedTuple):
 class Entry:
     """The counts of a selection from its start to the `cut`, in microseconds, and the tables of the same time.
 
-    They include the rows of the first `loads` loads: later loads have changed nothing before the cut.
+    They include the rows of the first `loads` loads: later loads have changed nothing before the cut. `is_complete` is
+    false while passes are missing that were too late. It `is_kept` for other requests, or for one only.
     """
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, *, is_kept: bool) -> None:
         self.cut = start
+        self.is_kept = is_kept
+        self.is_complete = False
         self.loads = 0
         self.counts = Counts()
         self.tables: Tables | None = None
@@ -75,10 +78,10 @@ class Entry:
         return _OBJECT_BYTES + self._tables_size + _NUMBER_BYTES * self.counts.numbers + lists + remainder
 
 
-def estimate_tables(visitors: int, key_counts: KeyCounts) -> int:
-    """About how many bytes `Tables` of so many visitors and of these keys take."""
-    keys = sum(map(len, key_counts.by_list.values()))
-    return _estimate_table(8 * visitors, 4 * visitors) + _estimate_table(
+def estimate_tables(key_counts: KeyCounts) -> int:
+    """About how many bytes the `Tables` that hold so much take."""
+    visitors, keys = key_counts.visitors, sum(map(len, key_counts.by_list.values()))
+    return _estimate_table(8 * visitors, 4 * visitors, 8 * visitors) + _estimate_table(
         4 * keys, 4 * keys + key_counts.key_bytes, 8 * keys
     )
 

@@ -4,27 +4,33 @@ A span is cut in two. The counts before the cut are cached, and stay valid until
 each load states the earliest time that it may have changed (`store/load_log.py`). The cut lies twice as far back as
 recent loads reached, so that few loads do. The rest is counted once after each load; when it has grown large, the cut
 moves, and it is cached as well.
+
+What is counted before a cut is counted in passes (`passes.py`), each of which is cached: a request that ends at its
+deadline leaves those that were done, and the next one goes on from there.
 """
 
 import contextlib
 import itertools
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from operator import itemgetter
 from typing import Final
 
 from prisme.base.timexpr import floor
 from prisme.stats.cache.counted import note_counted, still_holds
+from prisme.stats.cache.covered import count_covered
 from prisme.stats.cache.cut import choose_cut
 from prisme.stats.cache.entry import Entry, Remainder, estimate_tables, make_result, select_rows
-from prisme.stats.cache.keys import ManyKeysError, create_tables, rank
+from prisme.stats.cache.keys import KeyCounts, ManyKeysError, create_tables, rank
 from prisme.stats.cache.lru import LruCache
-from prisme.stats.cache.partials import Part, Tables, count
+from prisme.stats.cache.partials import Counts, Part, Tables, count, open_part
+from prisme.stats.cache.passes import Passes
 from prisme.stats.cache.row_cache import RowCache
 from prisme.stats.cache.span_cache import SpanCache
 from prisme.stats.frames import Result
 from prisme.stats.imported import is_same
 from prisme.stats.queries import Stats
+from prisme.stats.rollups.cover import Cover, find_cover
 from prisme.stats.selection import Page, Selection
 from prisme.store.database import Database
 from prisme.store.errors import DiskError, FullError, LateError
@@ -53,6 +59,7 @@ class IncrementalCache:
 
     def __init__(self, database: Database) -> None:
         self._loads = database.load_log
+        self._memory = database.limits.memory
         self._entries: LruCache[Entry] = LruCache(database.limits.memory // _MEMORY_SHARE, _MOST_ENTRIES)
         # When selections turned out to be too large (monotonic).
         self._large: LruCache[float] = LruCache(_LARGE_BYTES, _MOST_LARGE)
@@ -62,9 +69,9 @@ class IncrementalCache:
         self.spans = SpanCache(database.load_log)
 
     def count(self, stats: Stats, selections: Sequence[Selection], page: Page, now: int) -> list[Result | None]:
-        """Return the figures of each selection, None for those that cannot be cached. `now` is in microseconds.
+        """Return the figures of each selection, None for those that cannot be counted so. `now` is in microseconds.
 
-        None is, while another thread takes long to count.
+        None can, while another thread takes long to count. Raises UnavailableError.
         """
         with self._entries.reserve(_ALL) as is_reserved:
             if stats.reader.has_read_cache or not is_reserved:
@@ -72,50 +79,63 @@ class IncrementalCache:
             stats.update_arrivals()
             stats.reader.has_read_cache = True
             # All tables first: a reader sees only tables that existed when it first read one.
-            entries = [self._prepare(stats, selection, now) for selection in selections]
-            results = [
-                None if entry is None else self._read(stats, selection, entry, page)
-                for selection, entry in zip(selections, entries, strict=True)
-            ]
-            for selection, entry, result in zip(selections, entries, results, strict=True):
-                if entry is not None and result is not None:
-                    self._move(stats, selection, entry, now)
-                    self._store(stats, selection, entry)  # its size has changed
-            for entry in self._entries.evict():
-                _drop(stats, entry)
+            entries: list[Entry] = []
+            try:
+                for selection in selections:
+                    entries.append(self._find(stats, selection))
+                    self._complete(stats, selection, entries[-1], now)
+                results = [
+                    self._read(stats, selection, entry, page) if entry.is_complete else None
+                    for selection, entry in zip(selections, entries, strict=True)
+                ]
+                for selection, entry, result in zip(selections, entries, results, strict=True):
+                    if result is not None and entry.is_kept:
+                        self._move(stats, selection, entry, now)
+                        self._store(stats, selection, entry)  # its size has changed
+            finally:
+                evicted = self._entries.evict()
+                for entry in (*evicted, *(entry for entry in entries if not entry.is_kept)):
+                    _drop(stats, entry)
             return results
 
-    def _prepare(self, stats: Stats, selection: Selection, now: int) -> Entry | None:
-        """Return the valid entry of a selection, counted now if there is none; None if it cannot be cached."""
+    def _find(self, stats: Stats, selection: Selection) -> Entry:
+        """The valid entry of a selection, or an empty one."""
         span = selection.span
         # A span that starts within a day mostly starts elsewhere the next time.
         if span.start >= span.end or floor(span.start, "d", selection.zone) != span.start:
-            return None
+            return Entry(span.start, is_kept=False)
         key = _key(stats, selection)
-        if self._is_large(key):
-            return None
         entry = self._entries.get(key)
         if entry is None:
-            return self._create(stats, selection, now)
+            return Entry(span.start, is_kept=True)
         if not self._is_valid(entry, span.start):
             self._entries.remove(key)
             _drop(stats, entry)
-            return self._create(stats, selection, now)
+            return Entry(span.start, is_kept=True)
         entry.loads = stats.reader.loads
         if entry.cut > span.end:
-            return None
+            return Entry(span.start, is_kept=False)
         self.hits += 1
         return entry
 
-    def _create(self, stats: Stats, selection: Selection, now: int) -> Entry | None:
-        key, entry = _key(stats, selection), Entry(selection.span.start)
+    def _complete(self, stats: Stats, selection: Selection, entry: Entry, now: int) -> None:
+        """Count what is missing before the cut, if that is possible. Raises UnavailableError; passes are kept then."""
+        if entry.is_complete or selection.span.start >= selection.span.end:
+            return
+        key = _key(stats, selection)
+        if self._is_large(key):
+            return
         try:
-            is_cached = self._extend(stats, selection, entry, choose_cut(self._loads, selection.span.end, now))
-        except (ManyKeysError, FullError, DiskError):
+            self._extend(stats, selection, entry, choose_cut(self._loads, selection.span.end, now))
+        except ManyKeysError:
             self._large.put(key, time.monotonic(), _key_bytes(key))
             self._large.evict()
-            return None
-        return entry if is_cached else None
+            self._give_up(stats, selection, entry)
+
+    def _give_up(self, stats: Stats, selection: Selection, entry: Entry) -> None:
+        """Let an entry end with the request."""
+        self._entries.remove(_key(stats, selection))
+        entry.is_kept = False
 
     def _is_valid(self, entry: Entry, start: int) -> bool:
         """Whether no later load has changed rows between the start (microseconds) and the cut."""
@@ -131,41 +151,71 @@ class IncrementalCache:
         self._large.remove(key)
         return False
 
-    def _extend(self, stats: Stats, selection: Selection, entry: Entry, cut: int) -> bool:
-        """Count an entry up to a new cut, and store it. Returns False, with nothing changed, if that is impossible."""
+    def _extend(self, stats: Stats, selection: Selection, entry: Entry, cut: int) -> None:
+        """Count an entry up to a new cut, and store it after each pass. It is complete then, unless loads changed rows.
+
+        Raises ManyKeysError and UnavailableError; the passes before are stored then.
+        """
         if cut <= entry.cut:
-            return False
-        part, earlier, number = _part(selection, entry.cut, cut), entry.tables, next(self._numbers)
+            return
+        entry.is_complete = False
+        passes = Passes(stats, selection, self._memory)
+        may_cover = entry.tables is None
+        while entry.cut < cut:
+            start, began = entry.cut, time.monotonic()
+            cover = find_cover(stats, selection.filters, start, cut, selection.span.edges) if may_cover else None
+            end = passes.end(start, cut) if cover is None else cover.end
+            may_cover = False
+            try:
+                counts = self._extend_once(stats, selection, entry, end, cover)
+            except FullError:
+                if cover is None and not passes.shorten(end - start):
+                    raise
+                continue
+            if counts is None:
+                return
+            if cover is None:
+                passes.lengthen(end - start, time.monotonic() - began, counts.rows)
+        entry.is_complete = True
+
+    def _extend_once(
+        self, stats: Stats, selection: Selection, entry: Entry, cut: int, cover: Cover | None
+    ) -> Counts | None:
+        """Count an entry up to a new cut in one pass, or by rollups, and store it. Returns what was counted.
+
+        Returns None, with nothing changed, if a load has changed something meanwhile.
+        """
+        earlier, number = entry.tables, next(self._numbers)
         tables = Tables(f"cache.visitors_{number}", f"cache.keys_{number}")
-        counts = count(stats, part, earlier)
-        key_counts = create_tables(stats, selection.names, part, earlier, tables)
-        size = estimate_tables(entry.counts.visitors + counts.visitors, key_counts)
+        part = _part(selection, entry.cut, cut)
+        counts, key_counts = _count_part(stats, selection.names, part, earlier, cover, tables)
         lowest = self._loads.since(stats.reader.loads, selection.span.start)
         if lowest is not None and lowest < cut:
-            stats.reader.drop(tables)  # they may include rows that the counts lack
-            return False
-        if size > self._entries.max_bytes:
-            stats.reader.drop(tables)
-            raise FullError("the counts of one selection are larger than those of all may be")
-        entry.extend(cut, counts, tables, key_counts, size)
+            stats.reader.drop(tables)  # they may include rows that the reader does not see
+            return None
+        entry.extend(cut, counts, tables, key_counts, estimate_tables(key_counts))
         entry.loads = stats.reader.loads
+        if entry.size > self._entries.max_bytes:
+            self._give_up(stats, selection, entry)
         self._store(stats, selection, entry)
         if earlier is not None:
             stats.reader.drop(earlier)
-        return True
+        return counts
 
     def _store(self, stats: Stats, selection: Selection, entry: Entry) -> None:
-        key = _key(stats, selection)
-        self._entries.put(key, entry, entry.size + _key_bytes(key))
+        if entry.is_kept:
+            key = _key(stats, selection)
+            self._entries.put(key, entry, entry.size + _key_bytes(key))
 
     def _read(self, stats: Stats, selection: Selection, entry: Entry, page: Page) -> Result | None:
         span, remainder = selection.span, entry.remainder
         if remainder is None or remainder.page != page or not self._is_current(remainder, stats, selection):
             part = _part(selection, entry.cut, span.end)
-            counts = count(stats, part, entry.tables)
+            conditions = open_part(stats, part)
+            counts = count(stats, selection.names, part, conditions, entry.tables)
             try:
                 least = entry.least(page.offset + page.limit)
-                found = rank(stats, selection.names, part, entry.tables, least, counts)
+                found = rank(stats, selection.names, part, conditions, entry.tables, least, counts)
             except ManyKeysError:
                 return None
             rows = {name: select_rows(name, keys, page) for name, keys in found.items()}
@@ -183,6 +233,30 @@ class IncrementalCache:
         if entry.remainder is not None and entry.remainder.counts.rows > _WORTH_MOVING:
             with contextlib.suppress(ManyKeysError, FullError, DiskError, LateError):  # the figures are there already
                 self._extend(stats, selection, entry, choose_cut(self._loads, selection.span.end, now))
+
+
+def _count_part(
+    stats: Stats,
+    names: Collection[str],
+    part: Part,
+    earlier: Tables | None,
+    cover: Cover | None,
+    tables: Tables,
+) -> tuple[Counts, KeyCounts]:
+    """Count a part, and create the tables of the earlier parts and this one. Returns the counts, and what these hold.
+
+    With a `cover`, rollups have the part. Raises ManyKeysError and UnavailableError; the tables are dropped then.
+    """
+    try:
+        with stats.reader.storing():
+            if cover is not None:
+                return count_covered(stats, names, part, cover, tables)
+            conditions = open_part(stats, part)
+            counts = count(stats, names, part, conditions, earlier)
+            return counts, create_tables(stats, names, part, conditions, earlier, counts, tables)
+    except BaseException:
+        stats.reader.drop(tables)
+        raise
 
 
 def _key(stats: Stats, selection: Selection) -> Hashable:

@@ -2,40 +2,34 @@
 # Only SQL made here is composed; values from requests are bound.
 # ruff: noqa: S608
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from prisme.base.timexpr import floor
-from prisme.stats.buckets import hour_of_week
-from prisme.stats.cache.partials import Counts, Part, Tables, part_bucket
-from prisme.stats.columns import HOURS, PROPERTIES, TOPS
+from prisme.base.timexpr import SECOND, floor
+from prisme.stats.cache.partials import NAMES, NUMBERS, Counts, Part, Tables, part_bucket
+from prisme.stats.cache.session_keys import compose_session_lists
+from prisme.stats.columns import EVENTS, HOURS, PROPERTIES, TOPS
 from prisme.stats.conditions import Conditions
-from prisme.stats.grouping import GroupingSets
 from prisme.stats.imported import compose_keys, find_days
 from prisme.stats.queries import Stats
 from prisme.stats.sql import load_sql
+from prisme.stats.visitor_ids import GENERATED, IS_GENERATED, VISITOR
 
-# Lists by their numbers in tables.
-_NAMES: Final = (*TOPS, PROPERTIES, HOURS)
-_NUMBERS: Final = {name: number for number, name in enumerate(_NAMES)}
 # More keys are not cached: nobody reads that far, and they take memory.
 MOST_KEYS: Final = 50_000
 _KEYS: Final = load_sql("partial_keys")
-_PROPERTIES: Final = load_sql("custom_properties")
 _CACHED_VISITORS: Final = load_sql("cached_visitors")
 _CACHED_COUNTS: Final = load_sql("cached_counts")
-
-# DuckDB plans 15 grouping sets in some 15 ms. Below so many rows, it is faster to make a row of each value.
-_FEW: Final = 30_000
-# Composes a query that counts rows by the values of columns, which are expressions by the lists' names.
-_CountColumns = Callable[[Mapping[str, str], str], str]
+_NOTHING: Final = "SELECT 0 AS which, '' AS key, 0 AS count WHERE false"
+_DAY: Final = 86_400 * SECOND
 # Keys with their counts.
 Rows = list[tuple[str, int]]
 
 
 class KeyCounts(NamedTuple):
-    """The counts of each list, the highest first, and the bytes of all keys together."""
+    """What `Tables` hold: how many visitors, the counts of each list, the highest first, and the bytes of all keys."""
 
+    visitors: int
     by_list: dict[str, list[int]]
     key_bytes: int
 
@@ -45,135 +39,124 @@ class ManyKeysError(Exception):
 
 
 def rank(
-    stats: Stats, names: Collection[str], part: Part, earlier: Tables | None, least: Mapping[str, int], counts: Counts
+    stats: Stats,
+    names: Collection[str],
+    part: Part,
+    conditions: Conditions,
+    earlier: Tables | None,
+    least: Mapping[str, int],
+    counts: Counts,
 ) -> dict[str, Rows]:
     """Return the keys of some lists with their counts, in no order; those of earlier parts are included.
 
-    For a list in `least`, only keys with at least that count are returned, except for `HOURS`. `counts` are those of
-    the part. Raises ManyKeysError.
+    For a list in `least`, only keys with at least that count are returned, except for `HOURS`. `conditions` and
+    `counts` are those of the part. Raises ManyKeysError.
     """
     found: dict[str, Rows] = {name: [] for name in names}
     if not names:
         return found
-    conditions = stats.conditions(part.filters, part.start, part.end)
-    some = names if earlier is None else [name for name in names if _has_rows(name, counts)]
-    lists = [
-        *_compose_lists(some, part, conditions, earlier, _count_few if counts.rows < _FEW else _count_many),
-        *_compose_imported(stats, names, part, conditions),
-    ]
+    lists = (
+        *compose_imported(stats, names, part, conditions),
+        *compose_lists(stats, names, conditions, earlier, counts),
+    )
     query = _join(lists) + _having(least) + f" LIMIT {MOST_KEYS + 1}"
     rows = stats.run(query, conditions)
     if len(rows) > MOST_KEYS:
         raise ManyKeysError
     for number, key, total in rows:
         stats.reader.check()
-        found[_NAMES[number]].append((key, int(total)))
+        found[NAMES[number]].append((key, int(total)))
     return found
 
 
 def create_tables(
-    stats: Stats, names: Collection[str], part: Part, earlier: Tables | None, tables: Tables
+    stats: Stats,
+    names: Collection[str],
+    part: Part,
+    conditions: Conditions,
+    earlier: Tables | None,
+    counts: Counts,
+    tables: Tables,
 ) -> KeyCounts:
-    """Create the tables of the earlier parts and this one. Returns what they count.
+    """Create the tables of the earlier parts and this one, which `count` has just counted. Returns what they hold.
 
-    Raises ManyKeysError, and what `Reader.keep` raises; the tables are then dropped.
+    In `Reader.storing`. Raises ManyKeysError and UnavailableError.
     """
-    try:
-        _create_visitors(stats, part, earlier, tables.visitors)
-        _create_keys(stats, names, part, earlier, tables.keys)
-        rows = stats.reader.keep(_CACHED_COUNTS.format(table=tables.keys), {})
-        found = {_NAMES[number]: counts for number, counts, _ in rows}
-        if sum(map(len, found.values())) > MOST_KEYS:
-            raise ManyKeysError
-        return KeyCounts(found, sum(int(size) for *_, size in rows))
-    except BaseException:
-        stats.reader.drop(tables)
-        raise
+    lists = (
+        *compose_imported(stats, names, part, conditions),
+        *compose_lists(stats, names, conditions, earlier, counts),
+    )
+    return fill_tables(stats, _compose_visitors(part, conditions, earlier), lists, conditions, tables)
 
 
-def _create_visitors(stats: Stats, part: Part, earlier: Tables | None, table: str) -> None:
-    conditions = stats.conditions(part.filters, part.start, part.end)
-    bucket = part_bucket(part, "pageviews", conditions)
-    rows = f"SELECT hash(visitor_id) AS id, {bucket} AS bucket {conditions.rows('pageviews')}"
+def fill_tables(stats: Stats, visitors: str, lists: Iterable[str], conditions: Conditions, tables: Tables) -> KeyCounts:
+    """Create tables of the rows of queries: of visitors, and of keys. Returns what they hold.
+
+    In `Reader.storing`. Raises ManyKeysError and UnavailableError.
+    """
+    stats.run(_CACHED_VISITORS.format(table=tables.visitors, rows=visitors), conditions)
+    stats.run(f"CREATE TABLE {tables.keys} AS {_join(lists)} LIMIT {MOST_KEYS + 1}", conditions)
+    rows = stats.run(_CACHED_COUNTS.format(table=tables.keys), conditions)
+    found = {NAMES[number]: counts for number, counts, _ in rows}
+    if sum(map(len, found.values())) > MOST_KEYS:
+        raise ManyKeysError
+    ((count,),) = stats.run(f"SELECT count(*) FROM {tables.visitors}", conditions)
+    return KeyCounts(count, found, sum(int(size) for *_, size in rows))
+
+
+def _compose_visitors(part: Part, conditions: Conditions, earlier: Tables | None) -> str:
+    """The visitors of the earlier parts and this one who may come again."""
+    # Those who were seen on the day before that of the cut, or later, may be seen after it.
+    day = part.end // _DAY - 1
+    bucket, since = part_bucket(part, "pageviews", conditions), conditions.bind(day * _DAY)
+    rows = (
+        f"SELECT id, bucket, 0 AS day FROM came WHERE which IS NULL AND NOT {IS_GENERATED} "
+        f'UNION ALL SELECT {VISITOR}, {bucket}, epoch_us("timestamp") // {_DAY} {conditions.rows("pageviews")} '
+        f'AND "timestamp" >= make_timestamp({since}) AND {GENERATED}'
+    )
     if earlier is not None:
-        rows = f"SELECT id, bucket FROM {earlier.visitors} UNION ALL {rows}"
-    query = _CACHED_VISITORS.format(table=table, rows=rows)
-    stats.reader.keep(query, conditions.used_by(query))
-
-
-def _create_keys(stats: Stats, names: Collection[str], part: Part, earlier: Tables | None, table: str) -> None:
-    conditions = stats.conditions(part.filters, part.start, part.end)
-    query = f"CREATE TABLE {table} (which INTEGER, key VARCHAR, count BIGINT)"
-    if names:
-        lists = [
-            *_compose_lists(names, part, conditions, earlier, _count_many),
-            *_compose_imported(stats, names, part, conditions),
-        ]
-        query = f"CREATE TABLE {table} AS {_join(lists)} LIMIT {MOST_KEYS + 1}"
-    stats.reader.keep(query, conditions.used_by(query))
+        rows += f" UNION ALL SELECT id, bucket, day FROM {earlier.visitors} WHERE day >= {day} OR NOT {IS_GENERATED}"
+    return rows
 
 
 def _having(least: Mapping[str, int]) -> str:
-    cases = " ".join(f"WHEN {_NUMBERS[name]} THEN {number}" for name, number in least.items() if name != HOURS)
+    cases = " ".join(f"WHEN {NUMBERS[name]} THEN {number}" for name, number in least.items() if name != HOURS)
     return f" HAVING sum(counted.count) >= CASE which {cases} ELSE 0 END" if cases else ""
 
 
 def _join(lists: Iterable[str]) -> str:
     """Return a query: number of the list, key and count."""
-    return _KEYS.format(counted=" UNION ALL ".join(f"({one})" for one in lists), properties=_NUMBERS[PROPERTIES])
+    return _KEYS.format(counted=" UNION ALL ".join(f"({one})" for one in lists), properties=NUMBERS[PROPERTIES])
 
 
-def _compose_imported(stats: Stats, names: Collection[str], part: Part, conditions: Conditions) -> Iterator[str]:
+def compose_imported(stats: Stats, names: Collection[str], part: Part, conditions: Conditions) -> Iterator[str]:
+    """Return the queries of the lists' keys that imports brought for days of a part."""
     # A day in which the part begins was not over before it.
     start = floor(part.start, "d", part.zone)
     days = find_days(stats, part.filters, start, part.end, part.zone)
-    return compose_keys(names, _NUMBERS, conditions, part.filters, days)
+    return compose_keys(names, NUMBERS, conditions, part.filters, days)
 
 
-def _compose_lists(
-    names: Collection[str], part: Part, conditions: Conditions, earlier: Tables | None, count: _CountColumns
+def compose_lists(
+    stats: Stats, names: Collection[str], conditions: Conditions, earlier: Tables | None, counts: Counts
 ) -> Iterator[str]:
-    for table in ("sessions", "pageviews"):
-        columns = {name: TOPS[name][0] for name in names if _table(name) == table}
-        if table == "pageviews" and HOURS in names:
-            columns[HOURS] = hour_of_week(part.start, part.end, part.zone)
-        if columns:
-            yield count(columns, conditions.rows(table))
-    for name in names:
-        if _table(name) not in ("", "sessions", "pageviews"):
-            column, table = TOPS[name]
-            rows = conditions.rows(table)
-            yield f"SELECT {_NUMBERS[name]} AS which, {column} AS key, count(*) AS count {rows} GROUP BY key"
-    if PROPERTIES in names:
-        counted = _PROPERTIES.format(rows=conditions.rows("events_custom"))
-        yield f"SELECT {_NUMBERS[PROPERTIES]} AS which, key, count FROM ({counted})"
+    """Return the queries of some lists: those of the part, whose counts are `counts`, and of the earlier ones."""
+    yield _NOTHING
+    if counts.buckets["sessions"]:
+        yield from compose_session_lists(stats, names, NUMBERS, conditions)
+    if counts.buckets["pageviews"]:
+        yield "SELECT which, key, views AS count FROM came WHERE which IS NOT NULL"
+    if counts.buckets["events"]:
+        yield from _compose_event_lists(names)
     if earlier is not None:
         yield f"SELECT which, key, count FROM {earlier.keys}"
 
 
-def _count_many(columns: Mapping[str, str], rows: str) -> str:
-    grouping = GroupingSets(columns)
-    return (
-        f"SELECT {grouping.number(_NUMBERS)} AS which, {grouping.key} AS key, count(*) AS count "
-        f"FROM (SELECT {grouping.columns} {rows}) GROUP BY {grouping.sets}"
-    )
-
-
-def _count_few(columns: Mapping[str, str], rows: str) -> str:
-    numbers = ", ".join(str(_NUMBERS[name]) for name in columns)
-    keys = ", ".join(f"CAST({column} AS VARCHAR)" for column in columns.values())
-    return (
-        f"SELECT which, key, count(*) AS count FROM (SELECT unnest([{numbers}]) AS which, unnest(keys) AS key "
-        f"FROM (SELECT [{keys}] AS keys {rows})) GROUP BY which, key"
-    )
-
-
-def _has_rows(name: str, counts: Counts) -> bool:
-    """Whether a list has anything to count in a part."""
-    table = "pageviews" if name == HOURS else _table(name)
-    return bool(counts.buckets[table if table in ("sessions", "pageviews") else "events"].total())
-
-
-def _table(name: str) -> str:
-    """Return the table that a list counts, empty for those that count something else than a column."""
-    return TOPS[name][1] if name in TOPS else ""
+def _compose_event_lists(names: Collection[str]) -> Iterator[str]:
+    for name in names:
+        table = TOPS[name][1] if name in TOPS else ""
+        if table in EVENTS:
+            yield f"SELECT {NUMBERS[name]} AS which, key, events AS count FROM happened WHERE \"table\" = '{table}'"
+    if PROPERTIES in names:  # an event counts once for a name that it repeats
+        key = "unnest(list_distinct(names)) AS key"
+        yield f"SELECT {NUMBERS[PROPERTIES]} AS which, {key}, events AS count FROM happened"

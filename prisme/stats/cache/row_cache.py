@@ -11,15 +11,21 @@ from operator import attrgetter, itemgetter
 from typing import Final
 
 from prisme.base.timexpr import floor
-from prisme.stats.breakdown import ListQuery, count_later_rows, count_rows, is_row
+from prisme.stats.breakdown import ListQuery, count_covered_rows, count_later_rows, count_rows, is_row
 from prisme.stats.cache.counted import Counted, note_counted, still_holds
 from prisme.stats.cache.cut import choose_cut
 from prisme.stats.cache.lru import LruCache
+from prisme.stats.columns import EVENTS
+from prisme.stats.filters import Filters
 from prisme.stats.imported import is_same
 from prisme.stats.list_metrics import Figures
 from prisme.stats.queries import Stats
+from prisme.stats.rollups.cover import Cover, find_cover
+from prisme.stats.rollups.rows import is_rolled
 from prisme.stats.selection import Selection
+from prisme.stats.visitor_ids import GENERATED
 from prisme.store.load_log import LoadLog
+from prisme.store.rollups import DAY
 
 # A row takes about this much in addition to its key; an entry without rows, this much with its own key.
 _ROW_BYTES: Final = 400
@@ -40,10 +46,14 @@ class _Entry:
     """Rows from the start of a span to the `cut`, valid for the first `loads` loads; None if they are too many.
 
     `ordered` has the same rows, the highest rank first. `later` is what was counted after the cut, up to an end.
+    `is_local`: of whom had rows before the cut, only those of the day before can have more after it.
     """
 
-    def __init__(self, cut: int, loads: int, rows: _Rows | None, lists: Sequence[ListQuery]) -> None:
+    def __init__(
+        self, cut: int, loads: int, rows: _Rows | None, lists: Sequence[ListQuery], is_local: bool = False
+    ) -> None:
         self.cut = cut
+        self.is_local = is_local
         self.loads = loads
         self.rows = rows
         self.made_at = time.monotonic()
@@ -102,8 +112,12 @@ class RowCache:
         start, cut = selection.span.start, choose_cut(self._loads, selection.span.end, now)
         if cut <= start:
             return None
-        rows = _count(stats, lists, selection, start, cut)
-        entry = _Entry(cut, stats.reader.loads, rows, lists)
+        cover = _find_cover(stats, lists, selection.filters, start, cut)
+        if cover is None:
+            rows = _count(stats, lists, selection, start, cut)
+        else:
+            rows, cut = _count_covered(stats, lists, selection, cover), cover.end
+        entry = _Entry(cut, stats.reader.loads, rows, lists, cover is not None and not cover.has_named)
         self._entries.put(key, entry, entry.size + len(repr(key)))
         return entry if self._is_valid(stats, entry, selection.span.start) else None
 
@@ -121,7 +135,7 @@ class RowCache:
         end, filters = selection.span.end, selection.filters
         if entry.later is not None and self._is_current(entry.later[0], stats, selection):
             return entry.later[1]
-        found = _count(stats, lists, selection, entry.cut, end)
+        found = _count(stats, lists, selection, entry.cut, end, entry.is_local)
         if found is not None:
             rows = max(map(_count_actions, found.values()), default=0)
             entry.later = note_counted(stats, self._loads, filters, entry.cut, end, rows), found
@@ -135,15 +149,16 @@ class RowCache:
 
     def _move(self, stats: Stats, lists: Sequence[ListQuery], selection: Selection, entry: _Entry, now: int) -> _Entry:
         """The entry with a later cut, if much came after the old one; otherwise itself."""
-        later = entry.later[1] if entry.later else {}
+        later, filters = entry.later[1] if entry.later else {}, selection.filters
         if sum(map(_count_actions, later.values())) <= _WORTH_MOVING:
             return entry
         cut = choose_cut(self._loads, selection.span.end, now)
-        added = _count(stats, lists, selection, entry.cut, cut) if cut > entry.cut else None
+        added = _count(stats, lists, selection, entry.cut, cut, entry.is_local) if cut > entry.cut else None
         if entry.rows is None or added is None:
             return entry
         rows = {name: _merge(by_key, added[name]) for name, by_key in entry.rows.items()}
-        moved = _Entry(cut, stats.reader.loads, rows, lists)
+        is_local = entry.is_local and not _has_named(stats, filters, entry.cut, cut)
+        moved = _Entry(cut, stats.reader.loads, rows, lists, is_local)
         return moved if self._is_valid(stats, moved, selection.span.start) else entry
 
 
@@ -157,10 +172,40 @@ def _key(stats: Stats, lists: Sequence[ListQuery], selection: Selection) -> Hash
     return what, filters, stats.allowed, selection.span.start, selection.zone
 
 
-def _count(stats: Stats, lists: Sequence[ListQuery], selection: Selection, cut: int, end: int) -> _Rows | None:
-    """What the part from `cut` to `end` adds to the span before; None if it has too many rows."""
+def _find_cover(stats: Stats, lists: Sequence[ListQuery], filters: Filters, start: int, end: int) -> Cover | None:
+    """The cover of a part of a span that has all that the lists need; None if there is none."""
+    is_covered = is_rolled({one.name: one.needs for one in lists})
+    return find_cover(stats, filters, start, end) if is_covered else None
+
+
+def _count_covered(stats: Stats, lists: Sequence[ListQuery], selection: Selection, cover: Cover) -> _Rows | None:
+    """The rows of the time of a cover; None if they are too many."""
+    return _by_key(count_covered_rows(stats, lists, selection.filters, cover, _MOST_ROWS, selection.zone))
+
+
+def _has_named(stats: Stats, filters: Filters, start: int, end: int) -> bool:
+    """Whether somebody may come back who came between two times (microseconds). Raises UnavailableError."""
+    conditions = stats.conditions(filters, start, end)
+    tables = ("sessions", "pageviews", *EVENTS)
+    rows = " UNION ALL ".join(f"SELECT 1 {conditions.rows(table)} AND NOT {GENERATED}" for table in tables)
+    return bool(stats.run(f"SELECT 1 FROM ({rows}) LIMIT 1", conditions))  # noqa: S608  # composed here
+
+
+def _count(
+    stats: Stats, lists: Sequence[ListQuery], selection: Selection, cut: int, end: int, is_local: bool = False
+) -> _Rows | None:
+    """What the part from `cut` to `end` adds to the span before; None if it has too many rows.
+
+    With `is_local`, only those before are looked for who came at most two days before.
+    """
     start, zone = selection.span.start, selection.zone
+    if is_local:
+        start = max(start, (cut // DAY - 2) * DAY)
     found = count_later_rows(stats, lists, selection.filters, start, cut, end, _MOST_ROWS, zone)
+    return _by_key(found)
+
+
+def _by_key(found: dict[str, list[Figures]]) -> _Rows | None:
     if sum(map(len, found.values())) > _MOST_ROWS:
         return None
     return {name: {row.key: row for row in rows} for name, rows in found.items()}

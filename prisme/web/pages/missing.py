@@ -1,5 +1,6 @@
 """The response to requests for unknown paths: a page for browsers, text for programs."""
 
+from functools import cache
 from typing import Final
 
 from prisme.base import refusal
@@ -14,18 +15,21 @@ _API: Final = b"/api/"
 
 
 def endpoint(templates: Templates) -> Endpoint:
-    """The page is rendered once, as it is the same for everybody."""
-    values = {
-        "title": translate("Page not found"),
-        "text": translate("There is no page at this address."),
-        "home": DASHBOARD,
-    }
-    start, body = templates.render("message", values, refusal.NOT_FOUND.status)
+    """The page is rendered once, as it is the same for everybody, and for the first who needs it."""
+
+    @cache
+    def render() -> Response:
+        values = {
+            "title": translate("Page not found"),
+            "text": translate("There is no page at this address."),
+            "home": DASHBOARD,
+        }
+        return templates.render("message", values, refusal.NOT_FOUND.status)
 
     def answer(request: Request) -> Response:
         if not _is_from_browser(request) or _API in request.path:
             return refuse_unknown(request)
-        page = refuse(request, refusal.NOT_FOUND, of_events=False, instead=(start, body))
+        page = refuse(request, refusal.NOT_FOUND, of_events=False, instead=render())
         return cut_body(page) if request.method == "HEAD" else page
 
     return answer

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import segno
-
 from prisme.access.shares import SHARE
 from prisme.access.sites import Site
 from prisme.base.domains import host_of
@@ -140,6 +138,8 @@ def _opt_out_values(site: Site) -> dict[str, str]:
     if site.is_wildcard:
         return {"opt_out": "", "qr": ""}
     link = f"{'http' if is_local(site.name) else 'https'}://{site.name}/#prisme-off"
+    import segno  # a page that is rarely asked for
+
     svg = io.BytesIO()
     segno.make(link, micro=False).save(
         svg, kind="svg", xmldecl=False, svgns=False, omitsize=True, nl=False, svgclass="qr", lineclass=None

@@ -5,10 +5,9 @@ import hashlib
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib import resources
-from typing import Any, Final
-
-import jinja2
+from typing import TYPE_CHECKING, Any, Final
 
 from prisme import assets
 from prisme.base.refusal import Refusal
@@ -17,6 +16,9 @@ from prisme.dashboard.display import decode_host
 from prisme.dashboard.words import TRANSLATIONS, explain_refusal, translate
 from prisme.web.request import Request
 from prisme.web.responses import NOSNIFF, Header, Response, make_response, refuse
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _FOLDER: Final = resources.files(assets) / "pages"
 # The files of `style/` in their order: a later rule overrides an earlier one.
@@ -39,21 +41,7 @@ class Templates:
     def __init__(self, script_url: str, root: str = "") -> None:
         self.root = root
         style = _minify("".join((_FOLDER / "style" / f"{name}.css").read_text() for name in _STYLES))
-        self._environment = jinja2.Environment(
-            loader=jinja2.FunctionLoader(lambda name: (_FOLDER / name).read_text()),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            extensions=["jinja2.ext.i18n"],
-        )
-        self._environment.policies["ext.i18n.trimmed"] = True
-        # Only literals are marked in templates: what stands in their place is no user's text.
-        self._environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
-            TRANSLATIONS.gettext, TRANSLATIONS.ngettext, newstyle=True
-        )
-        self._environment.globals |= {"style": style, "script": root + script_url, "root": root}
-        self._environment.filters["host"] = decode_host
+        self._globals = {"style": style, "script": root + script_url, "root": root}
         style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
         own = "; ".join(f"{kind} 'self'" for kind in ("script-src", "img-src", "connect-src", "form-action"))
         policy = f"default-src 'none'; style-src 'sha256-{style_hash}'; {own}; base-uri 'none'; {_NO_FRAMES.decode()}"
@@ -71,6 +59,28 @@ class Templates:
         """The response with a page, by its template's name."""
         text = self._environment.get_template(f"{name}.html").render(values)
         return make_response(status, [*self._headers, *(headers or [])], text.encode("utf-8", "replace"))
+
+    @cached_property
+    def _environment(self) -> "Environment":
+        """Made for the first page: until then, a server needs no Jinja. Two threads may make one each."""
+        import jinja2
+
+        environment = jinja2.Environment(
+            loader=jinja2.FunctionLoader(lambda name: (_FOLDER / name).read_text()),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+        )
+        environment.policies["ext.i18n.trimmed"] = True
+        # Only literals are marked in templates: what stands in their place is no user's text.
+        environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
+            TRANSLATIONS.gettext, TRANSLATIONS.ngettext, newstyle=True
+        )
+        environment.globals |= self._globals
+        environment.filters["host"] = decode_host
+        return environment
 
 
 def format_time(seconds: int | None) -> str:

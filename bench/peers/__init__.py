@@ -1,0 +1,1 @@
+"""Prisme beside a running server of another program, which gets the requests of its own tracker."""

@@ -1,0 +1,1 @@
+"""Rollups (`store/rollups.py`): how their units are made, and figures of them."""
