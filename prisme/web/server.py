@@ -4,7 +4,7 @@ Granian hands each request to a scheduler. Its own makes a task of each; ours co
 the event loop is busy, and answers them in batches. What this needs beyond Granian's public interface, and what breaks
 without it:
 
-- `granian._granian.ASGIWorker`, its arguments, `serve_mtr`; `granian._granian.WorkerSignal.add_cb`: the start of a
+- `granian._granian.ASGIWorker`, its arguments, `serve_async`; `granian._granian.WorkerSignal.add_cb`: the start of a
   worker. Without them no server starts.
 - `granian._granian.CallbackScheduler`, its `_schedule_fn` and `_ctx`: where requests are handed over. Without them no
   request is answered; `Batching.check` finds that out at the start.
@@ -164,7 +164,7 @@ class Batching:
             number, sockets, None, threads, blocking_threads, python_threads, idle_timeout, backpressure,
             http, http1, http2, websockets, static_path, *tls, (None, None),
         )  # fmt: skip
-        worker.serve_mtr(self._make_scheduler(), self._loop, stop)  # `serve_async` has a system call more a response
+        worker.serve_async(self._make_scheduler(), self._loop, stop)
         await stopped.wait()
 
     async def check(self, host: str, port: int, *, tls: bool) -> None:

@@ -145,7 +145,7 @@ class WorkerThatStaysOn:
     def __init__(self, *_: object) -> None:
         """It needs no settings."""
 
-    def serve_mtr(self, *_: object) -> None:
+    def serve_async(self, *_: object) -> None:
         """It serves nobody."""
 
     def add_cb(self, ends: Callable[[], None]) -> None:
