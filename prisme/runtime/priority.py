@@ -6,9 +6,9 @@ import threading
 from typing import Final
 
 _LOWEST: Final = 19  # nice(2)
-# Beside programs that keep all cores busy, a thread gets a quarter of a core so; with the lowest priority, it was 1.5%.
+# Beside programs that keep all cores busy, a thread gets a tenth of a core so; with the lowest priority, it was 1.5%.
 # Whoever waits for an event is awake for so short a time that it comes first all the same.
-_QUERIES: Final = 5
+_QUERIES: Final = 10
 # With the default of 5 ms, most of an event's response time was waiting for a thread that ran a query. Without such a
 # thread, switching this often would slow the event loop down by a tenth.
 _SHORT_INTERVAL: Final = 0.0001  # seconds

@@ -25,7 +25,7 @@ _LOG = logging.getLogger("prisme")
 # Enough for a load of a usual segment, of which DuckDB reserves 45 MB to read JSON, and for a checkpoint, which merges
 # row groups and, given more memory, uses more of it the more rows there are. DuckDB evicts cached blocks, and spills
 # rows to the folder of temporary files.
-IDLE_BYTES = 64 << 20
+IDLE_BYTES = 128 << 20
 # Enough for the rest of a load, and for the checkpoint that may follow: what it is given, it fills.
 COMMIT_BYTES = 40 << 20
 # For work in the background, and a chunk of an import, which has more rows than a segment.

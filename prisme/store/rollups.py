@@ -88,8 +88,10 @@ class Rollups:
     ) -> None:
         """Drop the units that a transaction changes; `days` is a query of the changed ones, with the column `day`.
 
-        To be called within the transaction, where it changes rows before `until`.
+        To be called within the transaction, where it may change rows before `until`.
         """
+        if not self.until:
+            return
         query = f'SELECT DISTINCT id FROM rollup.units JOIN ({days}) ON day >= "first" - 1 AND day < "end"'
         found = cursor.execute(query, parameters or {})
         drop_units(cursor, [number for (number,) in found.fetchall()])
@@ -128,6 +130,8 @@ def days_of_sessions(condition: str) -> str:
 
 def list_recurring(cursor: duckdb.DuckDBPyConnection, condition: str, parameters: Mapping[str, Any]) -> list[int]:
     """Those of the recurring visitors who have rows in some sessions; `condition` is one on `session_uuid`."""
+    if not cursor.execute("SELECT 1 FROM rollup.recurring_visitors LIMIT 1").fetchall():
+        return []
     rows = " UNION ALL ".join(f"SELECT hash(visitor_id) FROM {table} WHERE {condition}" for table in TABLES_OF_VISITS)
     found = cursor.execute(f"SELECT visitor FROM rollup.recurring_visitors WHERE visitor IN ({rows})", parameters)
     return [visitor for (visitor,) in found.fetchall()]

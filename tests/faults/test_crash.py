@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.load import BATCH, CUSTOM, HOME, LONG, PAGEVIEWS, STORED, Load, Report, check_visits, count
 from tests.process import Process, copy_data
-from tests.server import browser
+from tests.server import browser, wait_until
 
 KILLS = 34 if LONG else 6
 
@@ -170,7 +170,7 @@ def test_stops_cleanly_when_asked(tmp_path: Path, number: signal.Signals) -> Non
     with Process(tmp_path / "data", trust_proxy="true", eventstore_max_batch_timeout="1m") as server:
         server.start()
         loads = [Load(server.port, str(name)) for name in range(2)]
-        time.sleep(0.5)
+        wait_until(lambda: sum(len(load.answered) for load in loads) > 2 * BATCH, "answers")
         assert server.stop(number) == 0
         for load in loads:
             load.join()

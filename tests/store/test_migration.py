@@ -377,8 +377,8 @@ def test_the_log_says_what_is_under_way(old: Old, caplog: pytest.LogCaptureFixtu
     with caplog.at_level(logging.INFO):
         old.upgrade()
     first, last = caplog.messages
-    assert first.startswith("the database (1 MB) has schema version 1, this Prisme needs 5: migrating a copy")
-    assert "now has schema version 5, after" in last
+    assert first.startswith("the database (1 MB) has schema version 1, this Prisme needs 6: migrating a copy")
+    assert "now has schema version 6, after" in last
 
 
 def test_what_is_kept_is_the_file_of_before(old: Old) -> None:
