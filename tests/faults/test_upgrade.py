@@ -137,7 +137,7 @@ def test_a_failed_upgrade_is_undone(
     [
         pytest.param(0, 12_000_000, "No space left", id="for the new"),
         pytest.param(500_000, 7_000_000, "the migration of a copy needs", id="for a copy and its change"),
-        pytest.param(1_000, 50_000, "checkpoint", id="for a checkpoint"),
+        pytest.param(60_000, 50_000, "checkpoint", id="for a checkpoint"),
     ],
 )
 def test_an_upgrade_without_room_is_undone(

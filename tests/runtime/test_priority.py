@@ -21,7 +21,7 @@ def nice() -> int:
 
 def test_a_low_priority_pool_is_reniced_and_its_caller_is_not() -> None:
     before = nice()
-    for low_priority, expected in ((True, 5), (False, before)):
+    for low_priority, expected in ((True, 10), (False, before)):
         pool = WorkerPool("test", 1, 1, low_priority=low_priority)
         assert pool._executor.submit(nice).result() == expected
         pool.close()
@@ -58,6 +58,6 @@ def test_the_threads_of_the_database_step_back(tmp_path: Path) -> None:
     started = threads() - before
     niceness = [os.getpriority(os.PRIO_PROCESS, one) for one in started]
     assert len(started) >= 2
-    assert set(niceness) == {5}
+    assert set(niceness) == {10}
     assert nice() == mine
     database.close()
