@@ -7,9 +7,11 @@ from typing import NamedTuple
 import duckdb
 import msgspec
 
-from prisme.base.events import Session
+from prisme.base.events import NO_UTM, Client, Place, Session, Utm
 
-_READ = (importlib.resources.files("prisme.store") / "open_sessions.sql").read_text()
+_CHOOSE, _READ = (importlib.resources.files("prisme.store") / "open_sessions.sql").read_text().split(";\n")
+# With their texts and paths, some 10 MB.
+_SLICE = 8192
 _COUNT = "SELECT count(*) FROM state.open_sessions"
 _EXPIRE = """
 DELETE FROM state.open_sessions WHERE session_uuid IN (
@@ -37,16 +39,54 @@ class OpenSession(NamedTuple):
     earlier: tuple[str, ...]
 
 
+class _Shared(NamedTuple):
+    """What sessions have in common, once in memory: that is half of what they take."""
+
+    texts: dict[str, str]
+    clients: dict[Client, Client]
+    campaigns: dict[Utm, Utm]
+    places: dict[Place, Place]
+
+
 def read(cursor: duckdb.DuckDBPyConnection, active: int, entry: int, at_most: int, pages: int) -> Iterator[OpenSession]:
-    """The `at_most` most recently active sessions, the least recently active first, each with its latest `pages` paths.
+    """The `at_most` most recently active sessions, in the order of their ids, each with its latest `pages` paths.
 
     Only those with an event after `active`, and with their first one after `entry`; both in microseconds.
     """
-    cursor.execute(_READ, {"active": active, "entry": entry, "at_most": at_most, "pages": pages})
-    while rows := cursor.fetchmany(1_000):
-        for device_hash, text, paths in rows:
-            session = _decode(text)
-            yield OpenSession(device_hash, session, tuple(path for path in paths if path != session.exit_path))
+    cursor.execute(_CHOOSE, {"active": active, "entry": entry, "at_most": at_most})
+    shared = _Shared({}, {}, {NO_UTM: NO_UTM}, {})
+    (chosen,) = cursor.execute("SELECT count(*) FROM restored").fetchall()[0]
+    for first in range(0, chosen, _SLICE):
+        cursor.execute(_READ, {"entry": entry, "pages": pages, "first": first, "count": _SLICE})
+        for device_hash, json, paths in cursor.fetchall():
+            session = _share(_decode(json), shared)
+            earlier = (shared.texts.setdefault(path, path) for path in paths if path != session.exit_path)
+            yield OpenSession(device_hash, session, tuple(earlier))
+    cursor.execute("DROP TABLE restored")
+
+
+def _share(session: Session, shared: _Shared) -> Session:
+    """The same, made of what is shared; each text that is read from JSON is one of its own."""
+    text, client, campaign = shared.texts.setdefault, session.client, session.utm
+    place = session.place
+    return Session(
+        session.uuid,
+        text(session.domain, session.domain),
+        session.entry,
+        text(session.entry_path, session.entry_path),
+        session.exit,
+        text(session.exit_path, session.exit_path),
+        session.status,
+        session.visitor,
+        shared.clients.setdefault(client, client),
+        text(session.country, session.country),
+        text(session.referrer, session.referrer),
+        shared.campaigns.setdefault(campaign, campaign),
+        session.pageviews,
+        session.events,
+        text(session.click_id, session.click_id),
+        None if place is None else shared.places.setdefault(place, place),
+    )
 
 
 def expire(cursor: duckdb.DuckDBPyConnection, active: int, entry: int) -> int:

@@ -1,12 +1,19 @@
--- The open sessions with their devices, the least recently active first: as JSON in the journal's form, with the paths
--- of their latest pages, the newest first.
--- The JSON is built after sorting: it takes ten times as much memory as the columns.
+-- The open sessions with their devices: as JSON in the journal's form, with the paths of their latest pages, the newest
+-- first. First which ones, by their ids, which is the order in which the tables have them; then a slice of them at a
+-- time, as a hundred thousand at once take hundreds of megabytes.
 
-WITH open AS MATERIALIZED (
-    SELECT open.device, sessions.* EXCLUDE (device), sessions.device AS client_device
+CREATE OR REPLACE TEMP TABLE restored AS
+SELECT device, session_uuid FROM (
+    SELECT open.device, session_uuid, exit_timestamp
     FROM state.open_sessions AS open JOIN sessions USING (session_uuid)
     WHERE exit_timestamp > make_timestamp($active) AND entry_timestamp > make_timestamp($entry)
     ORDER BY exit_timestamp DESC LIMIT $at_most
+) ORDER BY session_uuid;
+
+WITH open AS MATERIALIZED (
+    SELECT restored.device, sessions.* EXCLUDE (device), sessions.device AS client_device
+    FROM restored JOIN sessions USING (session_uuid)
+    WHERE restored.rowid >= $first AND restored.rowid < $first + $count
 ), page AS (
     SELECT session_uuid, path, max("timestamp") AS seen FROM pageviews
     WHERE "timestamp" > make_timestamp($entry)
@@ -39,4 +46,3 @@ SELECT device, CAST(to_json({
     'place': CASE WHEN region <> '' OR city <> '' THEN {'region': region, 'city': city} END
 }) AS VARCHAR) AS session, coalesce(paths, []) AS paths
 FROM open LEFT JOIN pages USING (session_uuid)
-ORDER BY exit_timestamp

@@ -40,7 +40,8 @@ class Store:
 
     def open(self, active: int = 0, entry: int = 0, at_most: int = 100) -> list[tuple[int, Session]]:
         """Open visits with their devices, the least recently active first."""
-        return [(device, session) for device, session, _ in self.loader.open_sessions(active, entry, at_most, 8)]
+        found = self.loader.open_sessions(active, entry, at_most, 8)
+        return sorted(((device, session) for device, session, _ in found), key=lambda one: one[1].exit)
 
     def close(self) -> None:
         self.loader.close()

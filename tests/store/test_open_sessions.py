@@ -34,6 +34,21 @@ def test_open_sessions_remember_their_latest_pages(store: Store) -> None:
     assert other == OpenSession(8, session(50), ())
 
 
+def test_open_sessions_come_back_in_slices_and_share_what_they_have_in_common(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prisme.store.open_sessions._SLICE", 2)
+    store.load(1, *(PageviewLine(number, session(number)) for number in range(1, 6)))
+    found = list(store.loader.open_sessions(0, 0, 10, 8))
+    assert [(one.device_hash, one.session) for one in found] == [(number, session(number)) for number in range(1, 6)]
+    for one in found[1:]:
+        first, other = found[0].session, one.session
+        assert other.client is first.client
+        assert other.utm is first.utm
+        assert other.domain is first.domain
+    assert len(list(store.loader.open_sessions(0, 0, 4, 8))) == 4
+
+
 def test_a_visit_that_is_not_remembered_is_not_open(store: Store) -> None:
     store.load(1, PageviewLine(1, session(1)), PageviewLine(None, session(2)), PageviewLine(3, session(3)))
     assert store.open() == [(1, session(1)), (3, session(3))]
