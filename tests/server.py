@@ -34,7 +34,7 @@ from prisme.web.routing import Methods
 # With all tests in it, a process has so many objects that it takes 0.3 s to collect them, which no server has to do.
 prisme.serve.rare_collections = contextlib.nullcontext  # type: ignore[attr-defined, assignment]
 
-PATIENCE = 20.0  # seconds until a test gives up on something that should take a moment
+PATIENCE = 60.0  # seconds until a test gives up on something that should take a moment
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 
 

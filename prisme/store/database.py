@@ -20,6 +20,7 @@ from prisme.store.imported_days import ImportedDays
 from prisme.store.load_log import LoadLog
 from prisme.store.rollups import Rollups
 from prisme.store.upgrade import create, upgrade
+from prisme.store.work_cursor import WorkCursor
 
 _LOG = logging.getLogger("prisme")
 # Enough for a load of a usual segment, of which DuckDB reserves 45 MB to read JSON, and for a checkpoint, which merges
@@ -60,6 +61,7 @@ class Database:
         self._log = log
         self._lock = threading.Lock()  # DuckDB rejects a second call on a connection that is busy
         self.read_cursors: set[duckdb.DuckDBPyConnection] = set()
+        self._works: set[WorkCursor] = set()
         self.stopping = Cancellation()
         self.imported_days = ImportedDays()
         self.limits = limits
@@ -177,6 +179,18 @@ class Database:
         cursor.close()
         self.read_cursors.discard(cursor)
 
+    def work_cursor(self) -> WorkCursor:
+        """A cursor of work in the background, until `close_work`, or until the file is replaced or opened again."""
+        with self._lock:
+            work = WorkCursor(self._connection.cursor())
+            self._works.add(work)
+        return work
+
+    def close_work(self, work: WorkCursor) -> None:
+        """Close it."""
+        work.close()
+        self._works.discard(work)
+
     def admit(self) -> None:
         """Wait while the file is being replaced: for whoever begins to read."""
         self._is_open.wait(_PATIENCE)
@@ -201,8 +215,9 @@ class Database:
         """Hold the lock at a moment without queries; those that do not end in time are interrupted."""
         began = time.monotonic()
         while True:
+            self._close_works()
             with self._lock:
-                if not self.read_cursors:
+                if not self.read_cursors and all(work.is_closed for work in self._works):
                     yield
                     return
                 waited = time.monotonic() - began
@@ -212,6 +227,10 @@ class Database:
                 if waited > _PATIENCE + _INTERRUPTING:
                     raise StoreError(f"{self._path} cannot be replaced: a query does not end. It is unchanged")
             time.sleep(_POLL)  # queries tell nobody that they end
+
+    def _close_works(self) -> None:
+        for work in tuple(self._works):
+            work.close()
 
     def _replace(self, new: Path, previous: Path | None) -> None:
         self._connection.execute("CHECKPOINT")
@@ -242,6 +261,7 @@ class Database:
         with self._memory_lock:
             self._limit, self._may_shrink = self.limits.memory, False  # memory may have been the cause
         try:
+            self._close_works()
             with self._lock:
                 self._connection.close()
                 for cursor in tuple(self.read_cursors):

@@ -11,6 +11,7 @@ from prisme.store.arrivals import Describe
 from prisme.store.database import WORK_BYTES, Database
 from prisme.store.errors import StoppedError, StoreError
 from prisme.store.reader import Row
+from prisme.store.work_cursor import WorkCursor
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 
@@ -21,9 +22,7 @@ class Maintenance:
     It sees the first `loads` loads, and perhaps later ones. Unlike a reader, it does with `WORK_BYTES` of memory.
     """
 
-    def __init__(
-        self, cursor: duckdb.DuckDBPyConnection, database: Database, cancellations: Sequence[Cancellation]
-    ) -> None:
+    def __init__(self, cursor: WorkCursor, database: Database, cancellations: Sequence[Cancellation]) -> None:
         self._cursor = cursor
         self._database = database
         self._cancellations = cancellations
@@ -34,7 +33,7 @@ class Maintenance:
         with explaining():
             self.check()
             try:
-                return self._cursor.execute(query, dict(parameters)).fetchall()
+                return self._cursor.execute(query, parameters)
             except duckdb.OutOfMemoryException:
                 self._database.restore_memory()  # for the next attempt
                 raise
@@ -56,7 +55,7 @@ def maintaining(database: Database, cancellation: Cancellation | None = None) ->
     """Have a cursor, which is interrupted when the server stops, or by a cancellation. Raises StoreError."""
     database.admit()
     with explaining():
-        cursor = database.query_cursor()
+        cursor = database.work_cursor()
     stop, cancellations = cursor.interrupt, [database.stopping, *([cancellation] if cancellation else [])]
     for one in cancellations:
         one.attach(stop)
@@ -66,15 +65,15 @@ def maintaining(database: Database, cancellation: Cancellation | None = None) ->
     finally:
         for one in cancellations:
             one.detach(stop)
-        database.close_query(cursor)
+        database.close_work(cursor)
 
 
 @contextlib.contextmanager
 def explaining() -> Iterator[None]:
-    """Raise StoreError in the place of DuckDB's errors, and StoppedError for what was interrupted."""
+    """Raise StoreError in the place of DuckDB's errors, and StoppedError where a cursor was interrupted or closed."""
     try:
         yield
-    except duckdb.InterruptException as error:
+    except (duckdb.InterruptException, duckdb.ConnectionException) as error:
         raise StoppedError from error
     except duckdb.Error as error:
         raise StoreError(str(error).partition("\n")[0]) from error
