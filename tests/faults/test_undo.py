@@ -69,7 +69,7 @@ class Undo:
         self._thread.start()
 
     def join(self) -> None:
-        self._thread.join(60)
+        self._thread.join(180)
         assert not self._thread.is_alive()
         assert self.done or "the server has ended" in self._fault or "there is no import" in self._fault, self._fault
 
