@@ -191,7 +191,7 @@ class _Handler(socketserver.BaseRequestHandler):
 
 
 class LocalServer(socketserver.ThreadingUnixStreamServer):
-    """Listens in a data folder that this process has locked; each client has a thread, of the lowest priority.
+    """Listens in a data folder that this process has locked; each client has a thread, of low priority.
 
     `run` does what a client asks, and ends the exchange. `close` cancels all and waits for them. Raises OSError.
     """

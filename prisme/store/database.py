@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from prisme.runtime.cancellation import Cancellation
-from prisme.runtime.priority import renice_for_queries
+from prisme.runtime.priority import renice
 from prisme.store import arrivals, snapshot
 from prisme.store.arrivals import Arrivals
 from prisme.store.connection import Limits, clear, connect
@@ -159,7 +159,7 @@ class Database:
             # After a fatal error the file is reopened, with all its threads.
             with (
                 contextlib.suppress(duckdb.FatalException),
-                ThreadPoolExecutor(1, initializer=renice_for_queries) as starter,
+                ThreadPoolExecutor(1, initializer=renice) as starter,
             ):
                 starter.submit(cursor.execute, f"SET threads = {self.limits.threads}").result()
 
@@ -288,7 +288,7 @@ class Database:
 
     def _connect(self, is_alone: bool = False) -> duckdb.DuckDBPyConnection:
         # DuckDB's threads inherit the priority of the thread that starts them, and they work for queries.
-        with ThreadPoolExecutor(1, initializer=renice_for_queries) as starter:
+        with ThreadPoolExecutor(1, initializer=renice) as starter:
             return starter.submit(connect, self._path, self.limits, self._temporary, is_alone).result()
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from prisme.base.refusal import CLIENT_GONE, STATS_BUSY, Refusal
 from prisme.runtime.cancellation import Cancellation
-from prisme.runtime.priority import renice_for_queries, shorten_switch_interval
+from prisme.runtime.priority import renice, shorten_switch_interval
 from prisme.web.quota import SERVER, Quota, Rank, Sender
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class WorkerPool:
         busy: Refusal = STATS_BUSY,
     ) -> None:
         most = threads * len(Rank) if per_rank else threads
-        initializer = renice_for_queries if low_priority else None
+        initializer = renice if low_priority else None
         self._executor = ThreadPoolExecutor(most, thread_name_prefix=name, initializer=initializer)
         self._threads = threads
         self._per_rank = per_rank

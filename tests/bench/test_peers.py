@@ -80,7 +80,7 @@ def serving(answer: Answer) -> Iterator[tuple[int, list[Sent]]]:
 def send(tracker: str, port: int) -> Report:
     need("wrk", "wrk")
     work = f"trackers/{TRACKERS[tracker].work}"
-    return drive(Load(work, 1, connections=4, addresses=1_000, open_visits=8, site=SITE), port, 0)
+    return drive(Load(work, 1, connections=4, addresses=20_000, open_visits=8, site=SITE), port, 0)
 
 
 def is_page(url: str) -> bool:
@@ -192,7 +192,7 @@ def test_wrong_answers_are_told(tracker: str, answer: Answer) -> None:
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "WARM_UP_SECONDS", 1)
+    monkeypatch.setattr(run_module, "WARM_UP_SECONDS", 3)  # beside other tests, the first answer may take long
     monkeypatch.setattr(peer_module, "_UNCHANGED_SECONDS", 1.5)
     monkeypatch.setattr(peer_module, "_QUIET_SECONDS", 0.2)
 
@@ -203,7 +203,7 @@ def test_beside_a_real_prisme(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     status = f"PYTHONPATH={ROOT} {sys.executable} -m prisme status --json --data-dir {tmp_path / 'data'}"
     count = f'{status} | {sys.executable} -c \'import json, sys; print(json.load(sys.stdin)["rows"]["pageviews"])\''
     with running(start_prisme(tmp_path)) as server:
-        words = ["--against", f"http://127.0.0.1:{server.port}", "--tracker", "prisme", "--rounds=1", "--seconds=1"]
+        words = ["--against", f"http://127.0.0.1:{server.port}", "--tracker", "prisme", "--rounds=1", "--seconds=3"]
         assert main([*words, "--pid", str(server.pid), "--stored", count]) == 0
         said = capsys.readouterr()
         assert "|  | other prisme | Prisme | ratio |" in said.out
@@ -216,7 +216,7 @@ def test_beside_a_real_prisme(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_wrong_answer_fails_the_run(capsys: pytest.CaptureFixture[str]) -> None:
     need("wrk", "wrk")
     with serving(Answer(200, {}, '{"beep":"boop"}')) as (port, _):
-        assert main(["--against", f"http://127.0.0.1:{port}", "--tracker", "umami", "--rounds=1", "--seconds=1"]) == 1
+        assert main(["--against", f"http://127.0.0.1:{port}", "--tracker", "umami", "--rounds=1", "--seconds=3"]) == 1
     said = capsys.readouterr().err
     assert "FAILED: umami: no request was accepted" in said
     assert 'the first response that is none of success: 200 {"beep":"boop"}' in said

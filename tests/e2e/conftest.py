@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from prisme.store.control import Control
 from tests.e2e.callers import Callers
@@ -17,6 +17,7 @@ from tests.e2e.sites import Sites
 from tests.requirements import need
 from tests.server import LiveServer
 
+expect.set_options(timeout=30_000)  # Playwright's 5 seconds are not enough beside other tests
 # As root, and without a screen or a way out.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 # And as a browser that nobody automates, in whose pages `navigator.webdriver` is false: the script sends nothing else.
