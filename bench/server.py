@@ -16,7 +16,7 @@ from bench import machine
 # The one that is registered.
 SITE = "example.com"
 ROOT = Path(__file__).parent.parent
-_START_SECONDS = 30.0
+START_SECONDS = 30.0
 _CATCH_UP_SECONDS = 60.0
 _STOP_SECONDS = 120.0
 _CLOSE_SECONDS = 5.0  # where nobody wants its data any more
@@ -63,9 +63,9 @@ class Server:
         """The id of its process."""
         return self._process.pid
 
-    def wait_ready(self) -> None:
+    def wait_ready(self, seconds: float = START_SECONDS) -> None:
         """Wait until its health check responds with 200."""
-        self._wait(self._answers, _START_SECONDS, "did not answer its health check")
+        self._wait(self._answers, seconds, "did not answer its health check")
 
     def wait_caught_up(self) -> None:
         """Wait until all accepted events are stored."""
@@ -136,10 +136,10 @@ class Server:
 
 
 @contextmanager
-def running(server: Server) -> Iterator[Server]:
-    """Wait until a server is ready, and end it after the block. Raises ServerError."""
+def running(server: Server, seconds: float = START_SECONDS) -> Iterator[Server]:
+    """Wait at most so many seconds until a server is ready, and end it after the block. Raises ServerError."""
     try:
-        server.wait_ready()
+        server.wait_ready(seconds)
         yield server
     finally:
         server.close()

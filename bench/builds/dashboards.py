@@ -20,7 +20,7 @@ import msgspec
 
 from bench.builds.checkout import Build
 from bench.builds.control_group import limited
-from bench.builds.quiet import wait_prepared, wait_quiet
+from bench.builds.quiet import PATIENCE, wait_prepared, wait_quiet
 from bench.builds.result import Figure, Part, Reach, compare
 from bench.seed import SeedError
 from bench.server import ServerError, database, running
@@ -187,7 +187,7 @@ def _prepare(build: Build, seeded: Path, folder: Path, say: Say) -> tuple[Path, 
     data = database(own)
     data.parent.mkdir(mode=0o700, parents=True)
     shutil.copyfile(seeded / "prisme.duckdb", data)
-    with running(build.serve(own)) as server:
+    with running(build.serve(own), PATIENCE) as server:  # an upgrade takes its time
         seconds = wait_prepared(server)
         server.stop()
     say(f"{build.name}: the file was prepared after {seconds:.0f} s")

@@ -86,6 +86,8 @@ class Reloaded(Process):
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reloaded]:
     with Reloaded(tmp_path_factory.mktemp("reload")) as server:
         server.start()
+        announced = "no account yet"  # the last line of a start
+        wait_until(lambda: any(line["msg"].startswith(announced) for line in server.log()), "the announcement")
         yield server
         assert server.stop() == 0
 
