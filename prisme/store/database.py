@@ -234,7 +234,7 @@ class Database:
 
     def _replace(self, new: Path, previous: Path | None) -> None:
         self._connection.execute("CHECKPOINT")
-        self.load_log.begin(0, 0)  # as if every row changed, and tables in `cache` are lost
+        self.load_log.begin_reopening()
         try:
             self._connection.close()
             try:
@@ -256,8 +256,7 @@ class Database:
 
         All cursors must be closed. Raises duckdb.Error while a query's cursor is open, or if the file cannot be opened.
         """
-        # The tables in `cache` are lost: as if a load had changed every row.
-        self.load_log.begin(0, 0)
+        self.load_log.begin_reopening()
         with self._memory_lock:
             self._limit, self._may_shrink = self.limits.memory, False  # memory may have been the cause
         try:

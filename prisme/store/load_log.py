@@ -62,14 +62,16 @@ class LoadLog:
         `is_bounded`: what was counted after `highest` still holds, and the next loads need not reach as far back.
         RuntimeError if the last load has not ended.
         """
-        with self._lock:
-            if self._begun != self.done:
-                raise RuntimeError(f"load {self._begun + 1} begins before load {self._begun} has ended")
-            self._begun += 1
-            self.highest = max(self.highest, highest)
-            at, latest = (None, highest) if is_bounded else (monotonic(), inf)
-            self._loads.append(_Load(self._begun, at, lowest, latest))
-            self._note_domains(domains)
+        at, latest = (None, highest) if is_bounded else (monotonic(), inf)
+        self._begin(at, lowest, latest, domains)
+        self.highest = max(self.highest, highest)
+
+    def begin_reopening(self) -> None:
+        """Before the file is opened again, perhaps another one: nothing that was counted holds, as tables are lost.
+
+        The next loads need not reach as far back. `end` is called afterwards. RuntimeError as for `begin`.
+        """
+        self._begin(None, 0, inf, None)
 
     def end(self) -> None:
         """After the commit, or after it failed: a load that changed nothing does no harm. RuntimeError without load."""
@@ -93,6 +95,14 @@ class LoadLog:
         """The number of the latest load with rows of a domain that is meant, as far as domains are logged; or 0."""
         with self._lock:
             return max(self._of_others, *(number for domain, number in self._by_domain.items() if is_meant(domain)), 0)
+
+    def _begin(self, at: float | None, lowest: int, latest: float, domains: Collection[str] | None) -> None:
+        with self._lock:
+            if self._begun != self.done:
+                raise RuntimeError(f"load {self._begun + 1} begins before load {self._begun} has ended")
+            self._begun += 1
+            self._loads.append(_Load(self._begun, at, lowest, latest))
+            self._note_domains(domains)
 
     def _note_domains(self, domains: Collection[str] | None) -> None:
         if domains is None or len(domains) > MOST_DOMAINS:

@@ -16,6 +16,7 @@ from prisme.operations.rollups import Checked, Rollups
 from prisme.runtime.cancellation import Cancellation
 from prisme.runtime.local_socket import Progress
 from prisme.stats.rollups import plan
+from prisme.stats.rollups.builder import RollupBuilder
 from prisme.store.errors import RefusedSqlError
 from prisme.store.rollups import TABLES
 from prisme.store.sql_formats import JsonEncoder
@@ -91,6 +92,21 @@ def test_all_days_are_listed(context: Context) -> None:
     assert after.months == 1, "September has several units, October one"
     assert after == look(context)
     assert check(context) == Checked(True, after.units + after.months, 0, [], 0, [])
+
+
+def test_days_with_recent_loads_wait_and_a_compaction_makes_none_wait(context: Context) -> None:
+    builder = RollupBuilder(context.database, context.loader, context.log)
+    Operations(context).perform("compact", {}, Job())
+    for _ in range(3):  # what recurs is found first
+        assert builder.build(context.clock())
+    assert look(context).days > 0
+    context.database.load_log.begin(0, 0)
+    context.database.load_log.end()
+    seen = [(builder.build(context.clock()), builder.is_complete)]
+    while builder.build(context.clock(), at_once=True):
+        pass
+    seen += [(builder.build(context.clock()), builder.is_complete)]
+    assert seen == [(False, False), (False, True)], "days that wait may be in units already"
 
 
 def test_a_wrong_count_is_told_and_mended(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

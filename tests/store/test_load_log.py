@@ -32,6 +32,17 @@ def test_what_was_counted_after_the_rows_of_an_import_still_holds() -> None:
     assert log.lately(1000) == 100, "the next load of events will not reach as far back"
 
 
+def test_nothing_holds_once_the_file_was_opened_again() -> None:
+    log = LoadLog(500)
+    log.begin(100, 100, ["a.example"])
+    log.end()
+    log.begin_reopening()
+    log.end()
+    assert [log.since(1, start) for start in (0, 1000)] == [0, 0]
+    assert latest(log, "b.example") == [2]
+    assert (log.lately(1000), log.highest) == (100, 500), "the next load of events will not reach as far back"
+
+
 def test_old_loads_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prisme.store.load_log._MAX_LOADS", 2)
     log = LoadLog(0)

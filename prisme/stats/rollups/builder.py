@@ -24,7 +24,7 @@ _RECURRING: Final = "cache.rollup_recurring"
 class RollupBuilder:
     """Makes units up to what is over. Of several builders, one works at a time.
 
-    `is_complete`: at the last look, nothing was left to make.
+    `is_complete`: at the last look, nothing was left to make, and no day waited for its loads to end.
     """
 
     def __init__(self, database: Database, loader: Loader, log: logging.Logger) -> None:
@@ -47,6 +47,7 @@ class RollupBuilder:
         rollups = self._database.rollups
         with rollups.building:
             if not at_once and rollups.dropped_at and time.monotonic() - rollups.dropped_at < _AFTER_DROP:
+                self.is_complete = False
                 return False
             with maintaining(self._database, cancellation) as cursor:
                 version, knows_recurring = read_state(cursor.ask)
@@ -55,7 +56,7 @@ class RollupBuilder:
                 elif not knows_recurring:
                     self._find_recurring(cursor)
                 else:
-                    return self._build_next(cursor, find_end(self._database.load_log, now, at_once))
+                    return self._build_next(cursor, now, at_once)
         return True
 
     def drop(self) -> None:
@@ -63,11 +64,12 @@ class RollupBuilder:
         with self._database.rollups.building:
             self._writer.drop_all(VERSION)
 
-    def _build_next(self, cursor: Maintenance, until: int) -> bool:
-        loads = self._database.load_log.done
-        units = list_units(cursor.ask)
-        unit = next_unit(cursor.ask, units, until)
-        self.is_complete = unit is None
+    def _build_next(self, cursor: Maintenance, now: int, at_once: bool) -> bool:
+        log = self._database.load_log
+        loads, units = log.done, list_units(cursor.ask)
+        quiet, over = (find_end(log, now, is_any) for is_any in (at_once, True))
+        unit = next_unit(cursor.ask, units, quiet)
+        self.is_complete = unit is None and (quiet == over or next_unit(cursor.ask, units, over) is None)
         if unit is None:
             return False
         counter = UnitCounter(cursor.ask)
