@@ -57,7 +57,14 @@ from prisme.wiring.access_log import LoggedTraffic
 from prisme.wiring.banner import announce_end, announce_start, browser_url
 from prisme.wiring.operating import online_context
 from prisme.wiring.reading import ReadingDeps, make_templates, reading_routes
-from prisme.wiring.recording import build_housekeeping, build_services, build_sites, inactive_ttl, open_stores
+from prisme.wiring.recording import (
+    build_housekeeping,
+    build_learner,
+    build_services,
+    build_sites,
+    inactive_ttl,
+    open_stores,
+)
 from prisme.wiring.reloading import Parts, Reloading, Reread
 
 
@@ -149,6 +156,8 @@ class Prisme:
         )
         self._refused, self._sites = RefusedHosts(), build_sites(config)
         self._control = Control(folder.path)
+        self._learner = build_learner(config, self._control, self._clock, log)
+        await asyncio.to_thread(self._learner.prepare)
         list_ = SiteList(self._control, config.origins, config.aliases)
         self._registry = SiteRegistry(list_, self._sites, self._refused)
         self._events = RateLimiter(config.api_events_rate_limit)
@@ -209,6 +218,7 @@ class Prisme:
             self._stores.countries,
             self._sites,
             self._registry,
+            self._learner,
             self._proxy,
             self._events,
             self._requests,
@@ -218,6 +228,7 @@ class Prisme:
 
         def on_hangup() -> None:
             self._logged.reopen(self._log)
+            self._learner.wake()
             if reloading is not None:
                 reloading.start()
 
@@ -241,6 +252,8 @@ class Prisme:
             operator = self._open_socket()
             if config.mode == "default":
                 self._rollups.start()
+            else:
+                self._learner.start()
             try:
                 await lifecycle.check_batching(config, self._batching)
                 self._announce(notices)
@@ -255,6 +268,7 @@ class Prisme:
                     await asyncio.to_thread(daily.close)
                     await asyncio.to_thread(self._background.close)
                     await asyncio.to_thread(self._rollups.close)
+                    await asyncio.to_thread(self._learner.close)
                     housekeeping.cancel()
                     self.writer.stop()
                     ended = await asyncio.gather(*serving, housekeeping, writing, return_exceptions=True)
@@ -332,6 +346,7 @@ class Prisme:
             services.sessions.counts.metrics(),
             services.lookups.metrics(),
             self._rollups.metrics(),
+            self._learner.metrics(),
         )
         return Metrics(metric for metrics in parts for metric in metrics)
 

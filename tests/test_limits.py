@@ -15,6 +15,7 @@ from prisme.access import (
     login_attempts,
     shares,
     sharing,
+    site_listing,
     sites,
     tokens,
     views,
@@ -27,7 +28,7 @@ from prisme.runtime.options import OPTIONS
 from prisme.stats import filters, parameters, queries
 from prisme.store import arrivals, sql_guard
 from prisme.visit import ratelimit, refused_hosts, sessions
-from prisme.web import body, parsed_request, request, request_limit, routing, unread
+from prisme.web import body, parsed_request, request, request_limit, routing, site_learner, unread
 from prisme.web.api import query
 from prisme.web.pages import filters as filter_page
 from prisme.web.uploads import form, receiving, upload
@@ -105,6 +106,9 @@ VALUES: Final = {
     "log-in": f"{accounts.LOGIN_SECONDS // 86_400} days",
     "log-ins of an account at the same time": f"{accounts._MAX_LOGINS}",
     "sites that are added, without those of `origins`": f"{sites._MAX_SITES:,}, and {sites._MAX_ALIASES:,} aliases",
+    "sites that an [ingestion node](sites.md#on-ingestion-nodes) learns of": (
+        f"{site_listing.MOST:,}, and {site_listing.MOST:,} aliases, in {site_learner.MOST_BYTES >> 20} MiB"
+    ),
     "sites with visits that the menu, the page of sites and the stats API know": (
         f"the {queries.MOST_DOMAINS:,} with the most visits"
     ),

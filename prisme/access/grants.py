@@ -9,13 +9,14 @@ from prisme.base import uri
 from prisme.base.domains import intersect, is_wildcard
 from prisme.base.errors import InputError
 
-# The scopes to read figures, to write notes on charts, to read all tables with SQL, and to manage accounts, tokens and
-# share links.
+# The scopes to read figures, to write notes on charts, to read all tables with SQL, to read the list of sites, and to
+# manage accounts, tokens and share links.
 STATS: Final = "stats"
 ANNOTATE: Final = "annotate"
 QUERY: Final = "query"
+SITES: Final = "sites"
 ADMIN: Final = "admin"
-SCOPES: Final = (STATS, ANNOTATE, QUERY, ADMIN)
+SCOPES: Final = (STATS, ANNOTATE, QUERY, SITES, ADMIN)
 # Each is a condition of its own in queries: 100 are planned in a few milliseconds.
 _MAX_WILDCARDS: Final = 100
 

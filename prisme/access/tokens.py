@@ -7,7 +7,18 @@ import msgspec
 
 from prisme.access import audit, keys
 from prisme.access.accounts import Account, Role
-from prisme.access.grants import ADMIN, QUERY, SCOPES, STATS, AccessError, Grant, NotFoundError, operator, parse_domains
+from prisme.access.grants import (
+    ADMIN,
+    QUERY,
+    SCOPES,
+    SITES,
+    STATS,
+    AccessError,
+    Grant,
+    NotFoundError,
+    operator,
+    parse_domains,
+)
 from prisme.base.domains import allows
 from prisme.store.control import Control
 
@@ -110,7 +121,7 @@ def _validate(
     beyond_owner = [scope for scope in scopes if scope not in by.scopes]
     if beyond_owner:
         raise AccessError("a token cannot do more than its owner: leave out the scope {scope}", scope=beyond_owner[0])
-    for scope in (ADMIN, QUERY):
+    for scope in (ADMIN, QUERY, SITES):
         if scope in scopes and domains is not None:
             raise AccessError("the scope {scope} includes all domains: leave out the scope or the domains", scope=scope)
     if domains is not None and not domains:

@@ -81,9 +81,10 @@ def make_token_parser() -> argparse.ArgumentParser:
         "--scope",
         dest="scopes",
         action="append",
-        choices=["stats", "annotate", "query", "admin"],
+        choices=["stats", "annotate", "query", "sites", "admin"],
         help="stats: read figures; annotate: add annotations to charts; query: read all tables with SQL; "
-        "admin: manage accounts, tokens and share links; may be repeated; default: stats",
+        "sites: read the list of sites, for ingestion nodes; admin: manage accounts, tokens and share links; "
+        "may be repeated; default: stats",
     )
     _add_domains(add, "a domain that the token may see, or *.example.com; may be repeated; default: all")
     _add_expiry(add)

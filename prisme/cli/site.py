@@ -70,14 +70,16 @@ def _do(flags: argparse.Namespace, control: "Control", by: "Grant", now: int, co
         site = sites.add(by, flags.host, now, flags.aliases)
         print(f"added {site.name}{_list_aliases(site)}; a running server counts it within about a second")
     elif flags.command == "remove":
-        sites.remove(by, flags.host, now)
+        learned_from = sites.remove(by, flags.host, now)
         print(f"removed {flags.host}; its figures stay")
+        if learned_from:
+            print(f"it is still counted, as {learned_from} has it")
     elif flags.command == "retention":
         _keep(Retention(control, sites), flags, by, now, config)
     elif flags.command == "alias":
         _change_aliases(sites, flags, by, now)
     else:
-        _print(sites.list())
+        _print(sites.list(), sites.learned_from())
 
 
 def _change_aliases(sites: "SiteList", flags: argparse.Namespace, by: "Grant", now: int) -> None:
@@ -110,11 +112,11 @@ def _list_aliases(site: "Site") -> str:
     return f" with {', '.join(alias.host for alias in site.aliases)}" if site.aliases else ""
 
 
-def _print(sites: "list[Site]") -> None:
+def _print(sites: "list[Site]", learned_from: str) -> None:
     rows = [
         (
             site.name,
-            site.source,
+            learned_from if site.source == "learned" else site.source,
             " ".join(alias.host for alias in site.aliases) or "-",
             "-" if site.created is None else show_day(site.created),
             site.creator or "-",

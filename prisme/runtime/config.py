@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from prisme.runtime import tls
+from prisme.runtime import node, tls
 from prisme.runtime.machine import Machine, this_machine
 from prisme.runtime.options import CONFIG, OPTIONS, REMOVED, Option, flag, key, variable
 
@@ -22,6 +22,8 @@ class Config(msgspec.Struct, frozen=True):
     origins: tuple[str, ...]
     aliases: tuple[tuple[str, str], ...]  # alias and site, normalised; no alias twice, no site is an alias
     mode: Literal["default", "ingestion"]
+    sites_url: str  # empty, or without a slash at the end
+    sites_token_file: Path | None  # None only without sites_url
     host: str
     port: int
     tls_certificate: Path | None  # None means HTTP
@@ -148,12 +150,13 @@ def load(
             values[option.name] = _evaluate(option, found, machine, check)
         except ValueError as error:
             errors.append(f"{option.name} ({places[option.name]}): {error}")
-    if {tls.CERTIFICATE, tls.KEY} <= set(values):
-        fault = tls.find_fault(values[tls.CERTIFICATE], values[tls.KEY])
-        if fault:
+    for names, find_fault in ((tls.OPTIONS, tls.find_fault), (node.OPTIONS, node.find_fault)):
+        if values.keys() >= {*names} and (fault := find_fault(*(values[name] for name in names))):
             errors.append(f"{fault[0]} ({places[fault[0]]}): {fault[1]}")
     if errors:
         raise ConfigError(errors, notices)
+    if values[node.URL]:
+        unset = []  # the sites come from elsewhere
     return Config(**values), notices + unset
 
 

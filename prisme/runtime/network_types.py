@@ -1,4 +1,4 @@
-"""Option types for addresses, headers, hosts, origins and aliases."""
+"""Option types for addresses, headers, URLs, hosts, origins and aliases."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +11,8 @@ from prisme.runtime.option_type import InvalidValueError, OptionType, quote_all,
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # a token of RFC 9110, section 5.6.2
 # As browsers write it: lower-case, without a trailing slash.
 _ORIGIN = r"https?://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+# A path whose characters need no escapes.
+_URL = r"(https?)://([^/?#@:\s]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?((?:/[A-Za-z0-9._~-]+)*)/*"
 
 
 def _parse_address(text: str) -> str:
@@ -36,6 +38,29 @@ def _parse_header(text: str) -> str:
     if re.fullmatch(_HEADER_NAME, text):
         return text
     raise InvalidValueError
+
+
+def _parse_url(text: str) -> str:
+    """`https://example.com/stats` of that, also with a slash at the end; empty for none."""
+    if not text:
+        return ""
+    found = re.fullmatch(_URL, text)
+    host = uri.normalise_host(found[2]) if found else None
+    if not found or not host or int(found[3] or 1) not in range(1, 65536):
+        raise InvalidValueError
+    if found[1] == "http" and _is_public(host):
+        raise ValueError(
+            f"{text!r} is plain HTTP to a public address, where anybody in between can read and change it: write https"
+        )
+    return f"{found[1]}://{host}{f':{int(found[3])}' if found[3] else ''}{found[4]}"
+
+
+def _is_public(host: str) -> bool:
+    """Whether a host is an address that all the internet can have; a name is none."""
+    try:
+        return ip_address(host.strip("[]")).is_global
+    except ValueError:
+        return False
 
 
 def _parse_hosts(raw: str | list[object]) -> tuple[str, ...]:
@@ -114,6 +139,11 @@ LISTENER = OptionType(
     "ADDRESS:PORT", "an IP address and a port, such as 127.0.0.1:9090 or [::1]:9090, or empty", _parse_listener
 )
 HEADER = OptionType("NAME", "a header name, without a colon", _parse_header)
+URL = OptionType(
+    "URL",
+    "a URL of scheme, host and, if needed, port and path, such as https://stats.example.com, or empty",
+    _parse_url,
+)
 HOSTS = OptionType("HOSTS", "hosts separated by commas, such as example.com,*.example.org", _parse_hosts, (list,))
 ORIGINS = OptionType(
     "ORIGINS", "origins separated by commas, such as https://example.com, or *", _parse_origins, (list,)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from prisme.runtime.intermediaries import INTERMEDIARIES
-from prisme.runtime.network_types import ADDRESS, ALIASES, HEADER, HOSTS, LISTENER, ORIGINS, REFERRERS
+from prisme.runtime.network_types import ADDRESS, ALIASES, HEADER, HOSTS, LISTENER, ORIGINS, REFERRERS, URL
 from prisme.runtime.number_types import PORT, THREADS, duration, memory, size, whole_number
 from prisme.runtime.option_type import OptionType
 from prisme.runtime.text_types import BASE_PATH, BOOLEAN, FILE, FOLDER, LOG, PARAMETERS, PATTERNS, TRUST, choice
@@ -102,6 +102,25 @@ OPTIONS = (
         "default",
         "default serves everything; ingestion only accepts events and answers health checks, with no dashboard or "
         "stats API.",
+    ),
+    Option(
+        _SERVER,
+        "sites_url",
+        URL,
+        "",
+        'With mode = "ingestion": the server from which this node learns of sites and aliases, about every 30 seconds, '
+        "such as https://stats.example.com. While it is away, the node goes on with those that it knows. Empty means "
+        "none.",
+        reloads=True,
+    ),
+    Option(
+        _SERVER,
+        "sites_token_file",
+        FILE,
+        "",
+        "The file with the API token for sites_url, which `prisme token add NAME --scope sites` prints on that server. "
+        "It is read anew each time.",
+        reloads=True,
     ),
     Option(_SERVER, "host", ADDRESS, "0.0.0.0", "The address to listen on."),  # noqa: S104  # visitors come from outside
     Option(_SERVER, "port", PORT, 8000, "The port to listen on."),

@@ -3,7 +3,7 @@
 import ssl
 from pathlib import Path
 
-CERTIFICATE, KEY = "tls_certificate", "tls_key"
+OPTIONS = CERTIFICATE, KEY = "tls_certificate", "tls_key"
 _MISMATCHES = {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"}
 
 

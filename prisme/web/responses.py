@@ -52,6 +52,11 @@ def make_response(status: int, headers: list[Header], body: bytes = b"") -> Resp
     )
 
 
+def matches(etag: bytes, known: bytes) -> bool:
+    """Whether an `If-None-Match` contains the `ETag`, which a proxy may have marked as weak."""
+    return any(tag.strip().removeprefix(b"W/") in {etag, b"*"} for tag in known.split(b","))
+
+
 ACCEPTED = make_response(200, [CORS])
 ACCEPTED_GIF = make_response(200, _GIF_HEADERS, GIF)
 HEALTHY = make_response(200, _TEXT_HEADERS, b"ok\n")

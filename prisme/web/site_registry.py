@@ -5,7 +5,7 @@ import contextlib
 import sqlite3
 from collections.abc import Sequence
 
-from prisme.access.sites import Registered, SiteList
+from prisme.access.sites import EncodedListing, Registered, SiteList
 from prisme.visit.refused_hosts import RefusedHost, RefusedHosts
 from prisme.visit.sites import Sites
 
@@ -22,6 +22,7 @@ class SiteRegistry:
         self._refused = refused
         self._loop = asyncio.get_running_loop()
         self.revision = 0  # that of the list that is in force
+        self._listing: EncodedListing | None = None
         self._apply(list_.read())
 
     def publish(self) -> None:
@@ -42,6 +43,11 @@ class SiteRegistry:
         self.list.set_options(origins, aliases)
         self.revision = -1
         self.refresh()
+
+    def listing(self) -> tuple[bytes, bytes]:
+        """What ingestion nodes learn: its `ETag`, and JSON. For the one thread in which the API changes the list."""
+        self._listing = self.list.encode_listing(self._listing)
+        return self._listing.etag, self._listing.body
 
     def refused(self) -> list[RefusedHost]:
         """The hosts whose events were refused, and that are not registered now. For any thread."""

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from prisme import assets
 from prisme.web.content_coding import CODINGS, MAX_ACCEPT_BYTES, choose_coding
 from prisme.web.request import Request
-from prisme.web.responses import CORS, INERT, Header, Response, make_response
+from prisme.web.responses import CORS, INERT, Header, Response, make_response, matches
 from prisme.web.routing import Endpoint, Methods
 
 STATIC: Final = "/static/"
@@ -90,11 +90,6 @@ def _script_methods(name: str, note: Note) -> Methods:
         return endpoint
 
     return {"GET": make_endpoint(lambda chosen: chosen.get), "HEAD": make_endpoint(lambda chosen: chosen.head)}
-
-
-def matches(etag: bytes, known: bytes) -> bool:
-    """Whether an `If-None-Match` contains the `ETag`, which a proxy may have marked as weak."""
-    return any(tag.strip().removeprefix(b"W/") in {etag, b"*"} for tag in known.split(b","))
 
 
 def _read(name: str) -> bytes:

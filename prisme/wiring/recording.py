@@ -8,16 +8,19 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
+from prisme.access.learned_sites import LearnedSites
 from prisme.ingest.availability import Availability
 from prisme.ingest.services import Lookups, Services
 from prisme.journal.appender import Appender
 from prisme.operations.daily import Daily
+from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
 from prisme.runtime.freespace import FreeSpace
 from prisme.runtime.housekeeping import Housekeeping, Task
 from prisme.store import restoration
 from prisme.store.connection import Limits
+from prisme.store.control import Control
 from prisme.store.database import Database
 from prisme.store.errors import StoreError
 from prisme.store.loader import Loader
@@ -34,6 +37,7 @@ from prisme.visit.salts import Salts
 from prisme.visit.sessions import CAPACITY, Sessions
 from prisme.visit.sites import Rules, Sites
 from prisme.visit.useragent import UserAgents
+from prisme.web.site_learner import SiteLearner, Source
 from prisme.web.site_registry import SiteRegistry
 
 _SECOND = 1_000_000  # microseconds
@@ -132,6 +136,13 @@ def build_housekeeping(
         Task(countries.report, every=_REPORT_TICKS),
         Task(daily.look),
     )
+
+
+def build_learner(config: Config, control: Control, clock: Clock, log: logging.Logger) -> SiteLearner:
+    """What an ingestion node learns sites with; in the other mode, it only forgets what it may have learned as one."""
+    source = Source(config.sites_url, config.sites_token_file)
+    vary = Random(os.urandom(32)).uniform  # noqa: S311  # of intervals, which are not secret
+    return SiteLearner(LearnedSites(control), source, lambda: clock.wall() // 1_000_000_000, clock.steady, vary, log)
 
 
 def build_sites(config: Config) -> Sites:

@@ -17,6 +17,7 @@ from prisme.visit.geo_file import GeoError, GeoSource, list_paths
 from prisme.visit.ratelimit import RateLimiter
 from prisme.visit.sites import Sites
 from prisme.web.request import Proxy
+from prisme.web.site_learner import SiteLearner, Source
 from prisme.web.site_registry import SiteRegistry
 from prisme.web.stats_source import ReadingOptions
 from prisme.wiring.access_log import LoggedTraffic
@@ -39,6 +40,7 @@ class Parts(NamedTuple):
     countries: GeoSource
     sites: Sites
     registry: SiteRegistry
+    learner: SiteLearner
     proxy: Proxy
     events: RateLimiter
     requests: RateLimiter
@@ -161,6 +163,11 @@ def _set_sites(parts: Parts, config: Config) -> None:
     parts.registry.set_options(config.origins, config.aliases)
 
 
+def _learn_sites(parts: Parts, config: Config) -> None:
+    if config.mode == "ingestion":  # the options are valid in the mode that is written, this is the one in force
+        parts.learner.follow(Source(config.sites_url, config.sites_token_file))
+
+
 def _set_rules(parts: Parts, config: Config) -> None:
     parts.sites.set_rules(read_rules(config))
 
@@ -181,6 +188,8 @@ def _trust(parts: Parts, config: Config) -> None:
 _STEPS: Final[dict[str, Callable[[Parts, Config], None]]] = {
     "origins": _set_sites,
     "aliases": _set_sites,
+    "sites_url": _learn_sites,
+    "sites_token_file": _learn_sites,
     "page_parameters": _set_rules,
     "trailing_slash": _set_rules,
     "ignored_referrers": _set_rules,

@@ -325,7 +325,7 @@ def test_changes_work_at_once(server: LiveServer, callers: Callers) -> None:
         (
             "tokens",
             {"name": "x", "scopes": []},
-            "a token needs one or more of the scopes stats, annotate, query, admin",
+            "a token needs one or more of the scopes stats, annotate, query, sites, admin",
         ),
         ("tokens", {"name": "x", "domains": []}, "give at least one domain, or "),
         ("tokens", {"name": "x", "scopes": ["admin"], "domains": ["a.b"]}, "the scope admin includes all domains"),

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from prisme.access.accounts import Accounts
-from prisme.access.grants import ADMIN, ANNOTATE, QUERY, STATS
+from prisme.access.grants import ADMIN, ANNOTATE, QUERY, SITES, STATS
 from prisme.access.login_attempts import PER_ADDRESS
 from prisme.access.shares import Shares
 from prisme.store.control import Control
@@ -45,7 +45,7 @@ def test_the_first_account_is_made_by_a_link_once(tmp_path: Path, caplog: pytest
         assert (made.status_code, made.headers["location"]) == (303, "/")
         assert server.http.get("/api/v1/me").json() == {
             "name": "user:ada",
-            "scopes": [ADMIN, ANNOTATE, QUERY, STATS],
+            "scopes": [ADMIN, ANNOTATE, QUERY, SITES, STATS],
             "domains": None,
         }
         assert server.http.get(link).status_code == server.http.post("/setup", data=fields).status_code == 401

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from prisme.access.accounts import Accounts
-from prisme.access.grants import ADMIN, ANNOTATE, QUERY, SCOPES, STATS, AccessError
+from prisme.access.grants import ADMIN, ANNOTATE, QUERY, SCOPES, SITES, STATS, AccessError
 from prisme.access.tokens import Tokens
 from prisme.store.control import Control
 from tests.e2e.callers import BY, SECRET, Callers, call, send_visit
@@ -72,7 +72,7 @@ def test_admins_and_tokens_for_all_sites_may_ask(server: LiveServer, token: dict
 
 
 def test_nobody_else_may(server: LiveServer, callers: Callers) -> None:
-    scoped = [{"headers": server.make_token(scopes=(scope,))} for scope in (STATS, ANNOTATE, ADMIN)]
+    scoped = [{"headers": server.make_token(scopes=(scope,))} for scope in (STATS, ANNOTATE, SITES, ADMIN)]
     viewers = {name: who for name, who in callers.allowed.items() if name != "admin"}
     for who in (*callers.other_domain.values(), *viewers.values(), *scoped):
         answer = call(server, "POST", PATH, who, json=COUNT)

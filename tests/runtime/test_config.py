@@ -63,8 +63,8 @@ TEXTS: dict[str, tuple[str, object]] = {
     "duckdb_memory_limit": ("512MB", 512_000_000),
     "duckdb_threads": ("3", 3),
 }
-# These come together; tests/runtime/test_tls.py sets them.
-TOGETHER = {"tls_certificate", "tls_key"}
+# These come together; tests/runtime/test_tls.py and test_node.py set them.
+TOGETHER = {"tls_certificate", "tls_key", "sites_url", "sites_token_file"}
 
 
 def test_defaults(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from prisme.store.control import Control
 from prisme.web import responses
 from prisme.web.api import admin_actions as actions
 from prisme.web.api import annotation_actions, site_actions
-from prisme.web.api.admin_actions import Call
+from prisme.web.api.admin_actions import Call, Tagged
 from prisme.web.authentication import Authenticator
 from prisme.web.body import BodyReader
 from prisme.web.disconnect import cancel_on_disconnect
@@ -31,6 +31,8 @@ from prisme.web.worker_pool import WorkerPool
 
 API: Final = "/api/v1/"
 _PRIVATE: Final[list[Header]] = [(b"cache-control", b"private, no-store"), *responses.INERT]
+# To be asked for anew each time, with what is known of it.
+_ASKED_AGAIN: Final[list[Header]] = [(b"cache-control", b"private, no-cache"), *responses.INERT]
 _JSON: Final = (b"content-type", b"application/json")
 
 
@@ -47,7 +49,7 @@ class AdminApiDeps(msgspec.Struct, frozen=True):
     base_path: str
 
 
-# Gives what is encoded as JSON, or None for no content; or a refusal.
+# Gives what is encoded as JSON, None for no content, or what is encoded and has a tag; or a refusal.
 Action = Callable[[Authenticator, Call], Any]
 # The password that a call is confirmed with, None for a call that needs none. Raises InputError.
 FindConfirmation = Callable[[Call], str | Refusal | None]
@@ -73,7 +75,7 @@ def routes(deps: AdminApiDeps) -> dict[str, Methods]:
         },
         API + "shares/" + NAME: {"DELETE": admin(actions.remove_share)},
         API + "sites": {
-            "GET": admin(partial(site_actions.list_sites, deps.sites, retention)),
+            "GET": anyone(partial(site_actions.list_sites, deps.sites, retention)),
             "POST": admin(partial(site_actions.add_site, deps.sites), status=201),
         },
         API + "sites/" + NAME: {
@@ -123,7 +125,8 @@ def _make_endpoint(
         body = await _read_body(request, parsed, bodies)
         if isinstance(body, Refusal):
             return body
-        call = Call(grant, parsed.query, request.name, body)
+        known = parsed.headers.get("if-none-match", "").encode("latin-1")
+        call = Call(grant, parsed.query, request.name, body, known)
         unconfirmed = await _confirm(deps.passwords, parsed, call, find_confirmation)
         if unconfirmed is not None:
             return unconfirmed
@@ -172,4 +175,9 @@ def _act(authenticator: Authenticator, action: Action, call: Call, status: int) 
         return content
     if content is None:
         return responses.make_response(204, _PRIVATE)
+    if isinstance(content, Tagged):
+        headers = [*_ASKED_AGAIN, (b"etag", content.etag)]
+        if responses.matches(content.etag, call.known):
+            return responses.make_response(304, headers)
+        return responses.make_response(200, [_JSON, *headers], content.body)
     return responses.make_response(status, [_JSON, *_PRIVATE], msgspec.json.encode(content))

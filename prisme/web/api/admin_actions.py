@@ -1,7 +1,7 @@
 """What the admin API does, one function for each method of a path. All of them read or change files."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -18,11 +18,22 @@ _MAX_ENTRIES: Final = 1000
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A call by somebody who may make it. `name` is the path's last segment, `body` is JSON, or empty."""
+    """A call by somebody who may make it. `name` is the path's last segment, `body` is JSON, or empty.
+
+    `known` is the `If-None-Match`, empty without one.
+    """
 
     grant: Grant
     query: Mapping[str, str]
     name: str
+    body: bytes
+    known: bytes = b""
+
+
+class Tagged(NamedTuple):
+    """The body of a response with its `ETag`: who knows it gets 304."""
+
+    etag: bytes
     body: bytes
 
 

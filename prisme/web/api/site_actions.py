@@ -7,10 +7,14 @@ from typing import Annotated, Any
 
 import msgspec
 
+from prisme.access.grants import ADMIN, SITES
 from prisme.access.retention import MOST_DAYS, Retention
-from prisme.web.api.admin_actions import Call, decode
+from prisme.base import refusal
+from prisme.web.api.admin_actions import Call, Tagged, decode
 from prisme.web.authentication import Authenticator
 from prisme.web.site_registry import SiteRegistry
+
+_NOT_ALLOWED = refusal.NOT_ALLOWED.with_reason("this needs a token with the scope sites, or an admin")
 
 
 class NewSite(msgspec.Struct, forbid_unknown_fields=True):
@@ -28,8 +32,10 @@ class ChangedSite(msgspec.Struct, forbid_unknown_fields=True):
     retention_days: Annotated[int, msgspec.Meta(ge=0, le=MOST_DAYS)] | msgspec.UnsetType | None = msgspec.UNSET
 
 
-def list_sites(registry: SiteRegistry, retention: Retention, _: Authenticator, __: Call) -> Any:
-    """`GET sites`."""
+def list_sites(registry: SiteRegistry, retention: Retention, _: Authenticator, call: Call) -> Any:
+    """`GET sites`: all for admins; names and aliases alone for whoever has just the scope for these."""
+    if ADMIN not in call.grant.scopes:
+        return Tagged(*registry.listing()) if SITES in call.grant.scopes else _NOT_ALLOWED
     kept = [{"site": site, "days": days} for site, days in retention.read().items()]
     return {"sites": registry.list.list(), "refused": registry.refused(), "retention": kept}
 
