@@ -18,7 +18,7 @@ _OF_HTTP: Final = {
     "cancel_http_readonly_queries_on_client_close", "compress", "decompress",
 }  # fmt: skip
 _FORMAT: Final = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
-_INSERT: Final = re.compile(rb"\s*(INSERT\s+INTO\s.*?\bFORMAT\s+(\w+))[ \t]*\n?", re.IGNORECASE | re.DOTALL)
+_INSERT: Final = re.compile(rb"\s*(INSERT\s+INTO\s[^\n]*?)\s+FORMAT\s+(\w+)[ \t]*\n", re.IGNORECASE)
 _CODE: Final = re.compile(r"Code: (\d+)\.")
 _STATUS: Final = {60: 404, 81: 404, 516: 403}
 
@@ -83,9 +83,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _insert(session: Session, head: str, form: str, rows: bytes) -> None:
-    stream = session.send_insert(head, form)
-    stream.append(rows)
-    stream.finish()
+    with session.send_insert(head, form) as stream:
+        stream.append(rows)
+        stream.finish()
 
 
 def _query(session: Session, statement: str, asked: dict[str, str]) -> tuple[bytes, list[tuple[str, str]]]:

@@ -3,7 +3,6 @@
 import json
 from typing import Any, Final
 
-import msgspec
 from hypothesis import strategies as st
 
 from prisme.base.events import DIRECT, Client, Place, Session, Utm
@@ -55,9 +54,7 @@ _LEAVES: Final = st.one_of(
 )
 _VALUES: Final = st.recursive(
     _LEAVES,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.lists(st.tuples(_NAMES, inner), max_size=3).map(lambda pairs: Pairs(pairs))
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.lists(st.tuples(_NAMES, inner), max_size=3).map(Pairs)),
     max_leaves=6,
 )
 # Only what would be stored.
@@ -119,8 +116,3 @@ def segments(draw: st.DrawFn) -> list[list[bytes]]:
     if draw(st.booleans()):
         found[0].append(b"no event\n")
     return found
-
-
-def count_properties(text: str) -> dict[str, Any]:
-    """The properties of an event, each with its last value: by another parser than the database's."""
-    return {str(name): value for name, value in msgspec.json.decode(text, type=dict[str, Any]).items()}
