@@ -8,7 +8,7 @@ from prisme.store.sink import SinkDownError
 _LONGEST: Final = 400
 # The server's codes, and what to do about them.
 _ADVICE: Final = {
-    60: "a table is missing: restart Prisme, which makes those that it needs",
+    60: "a table is missing: if it was dropped, drop the table migrations too, and restart Prisme, which makes both",
     81: "the database is missing: restart Prisme, which makes it, or make it yourself",
     159: "the server is too slow or busy",
     164: "the user may only read: grant INSERT, SELECT, ALTER DELETE, CREATE DATABASE and CREATE TABLE",

@@ -3,6 +3,8 @@
 import base64
 import http.server
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -190,5 +192,13 @@ def test_a_certificate_has_to_be_trusted(
     with pytest.raises(ServerError, match="a table is missing"):
         Client(Access([endpoint], ca_file=pair.tls_certificate)).query("SELECT 1")
     for trusted in (None, other.tls_certificate):
-        with pytest.raises(UnreachableError, match="certificate"):
+        with pytest.raises(UnreachableError, match="certificate verify failed"):
             Client(Access([endpoint], ca_file=trusted)).query("SELECT 1")
+    with pytest.raises(UnreachableError, match="No such file"):
+        Client(Access([endpoint], ca_file=tmp_path / "nowhere")).query("SELECT 1")
+
+
+def test_without_the_extra_it_is_said_how_to_get_it() -> None:
+    code = "import sys; sys.modules['clickhouse_connect'] = None; import prisme.store.clickhouse.client"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1].endswith("install it with `pip install 'prisme[clickhouse]'`")

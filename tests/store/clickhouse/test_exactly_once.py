@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -305,7 +305,31 @@ def test_kills_and_faults_lose_nothing_and_double_nothing(tmp_path: Path) -> Non
 
 
 def test_the_error_tells_what_to_do(place: Place, tmp_path: Path, node: NodeStore, client: Client) -> None:
-    segment = node.segment(1, make_parts(11, 1, 10)[0])
+    parts = make_parts(11, 1, 30)
+    segment = node.segment(1, parts[0])
     client.execute(f"DROP TABLE {place.table('pageviews')}")
-    with pytest.raises(StoreError, match="a table is missing: restart Prisme"):
+    with pytest.raises(StoreError, match="a table is missing: if it was dropped, drop the table migrations too"):
         node.loader.load(segment, NOW)
+    client.execute(f"DROP TABLE {place.table('migrations')}")
+    migrate(client, place)
+    node.loader.load(segment, NOW)
+    check(client, place, tmp_path / "plain", parts)
+
+
+def test_a_node_may_start_before_its_database_is_there(
+    engine: Engine, client: Client, new_place: Callable[[], Place], tmp_path: Path
+) -> None:
+    place, parts = new_place(), make_parts(12, 1, 30)
+    with Proxy(engine.endpoint, lambda _: Fault("cut")) as proxy:
+        own = proxy.client()
+        with NodeStore(tmp_path / "node", own, place) as node:
+            with pytest.raises(SinkDownError):
+                node.sink.prepare()
+            segment = node.segment(1, parts[0])
+            with pytest.raises(SinkDownError):
+                node.loader.load(segment, NOW)
+            proxy.plan = lambda _: None
+            time.sleep(1)
+            node.loader.load(segment, NOW)
+        own.close()
+    check(client, place, tmp_path / "plain", parts)
