@@ -1,6 +1,7 @@
 """Each segment is in ClickHouse exactly once, whoever is killed, and whatever the network and the server answer."""
 
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -221,6 +222,28 @@ def test_a_segment_without_events_is_marked(client: Client, place: Place, tmp_pa
         node.load(2, [b"no event\n"])
     query = f"SELECT number, events, rejected FROM {place.table('segments')} ORDER BY number"
     assert client.query(query) == [(1, 0, 0), (2, 0, 1)]
+
+
+def test_a_copied_folder_sends_what_was_pending_once_and_the_rest_under_its_own_name(
+    client: Client, place: Place, tmp_path: Path
+) -> None:
+    parts = make_parts(13, 4, 60)
+    with NodeStore(tmp_path / "node", client, place) as node:
+        node.load(1, parts[0])
+        node.segment(2, parts[1])
+    shutil.copytree(tmp_path / "node", tmp_path / "copy")
+    for folder, lines in (("node", parts[2]), ("copy", parts[3])):
+        with NodeStore(tmp_path / folder, client, place) as node:
+            node.load(2, parts[1])
+            node.load(3, lines)
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    store = Store(plain)
+    for number, lines in enumerate(parts, 1):
+        store.loader.load(store.segment(number, raw=b"".join(lines)), NOW)
+    assert read_clickhouse(client, place) == read_duckdb(store)
+    store.close()
+    assert len(client.query(f"SELECT node, number FROM {place.table('segments')} FINAL")) == 4
 
 
 class Killer(threading.Thread):

@@ -94,3 +94,18 @@ def test_the_file_of_a_node_is_not_loaded_into_without_its_sink(store: Store, tm
         Loader(store.database, MOST_OPEN)
     (tmp_path / FILE).unlink()
     Loader(store.database, MOST_OPEN).close()
+
+
+def test_numbers_that_come_again_have_another_id(store: Store, tmp_path: Path) -> None:
+    """The database was lost, and an old segment is left, or none."""
+    (tmp_path / FILE).write_text("1 n.a\n10 n.b\n20 n.c\n")
+    store.segment(3, PageviewLine(1, session(1)))
+    node = begin(store, tmp_path)
+    assert node.first == 4
+    assert node.id_of(3) == "n.a"
+    assert {node.id_of(number) for number in (4, 10, 20, 30)} == {node.id_of(4)}
+    assert node.id_of(4) not in {"n.a", "n.b", "n.c"}
+    (store.folder / "000000000003.ndjson").unlink()
+    again = begin(store, tmp_path)
+    assert again.first == 1
+    assert len({again.id_of(number) for number in (1, 10, 20)} | {"n.a", "n.b", "n.c", node.id_of(4)}) == 5
