@@ -5,6 +5,7 @@
 
 import re
 import sys
+from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -47,6 +48,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _run(self, body: bytes) -> None:
         asked = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        form = self.headers.get("Content-Type", "")
+        if form.startswith("multipart/form-data"):  # where the parameters would make a URL too long
+            asked, body = asked | _read_form(form, body), b""
         statement = asked.get("query", "").encode()
         whole = statement + b"\n" + body if statement else body
         session = Session(self.folder)
@@ -79,6 +83,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Nobody reads it."""
+
+
+def _read_form(form: str, body: bytes) -> dict[str, str]:
+    whole = BytesParser().parsebytes(b"Content-Type: " + form.encode() + b"\r\n\r\n" + body)
+    fields = {}
+    for part in whole.walk():
+        value = part.get_payload(decode=True)
+        if isinstance(value, bytes):
+            fields[str(part.get_param("name", header="content-disposition"))] = value.decode()
+    return fields
 
 
 def _insert(session: Session, head: str, form: str, rows: bytes) -> None:

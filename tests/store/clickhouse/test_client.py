@@ -56,9 +56,16 @@ def test_values_come_back_as_they_are(client: Client) -> None:
         assert client.query("SELECT {x:String}, {l:Array(String)}", {"x": text, "l": [text, "a"]}) == [
             (text, [text, "a"])
         ]
-    assert client.query(
-        "SELECT {n:Int64}, {m:UInt64}, {l:Array(UInt64)}", {"n": -(2**63), "m": 2**64 - 1, "l": []}
-    ) == [(-(2**63), 2**64 - 1, [])]
+    numbers = {"n": -(2**63), "m": 2**64 - 1, "l": []}
+    assert client.query("SELECT {n:Int64}, {m:UInt64}, {l:Array(UInt64)}", numbers) == [(-(2**63), 2**64 - 1, [])]
+
+
+def test_many_values_come_back_as_they_are(client: Client) -> None:
+    """They are too long for a URL."""
+    texts = [f"{text}{number}" for number in range(100) for text in NASTY]
+    assert client.query("SELECT {l:Array(String)}, {x:String}", {"l": texts, "x": "".join(NASTY)}) == [
+        (texts, "".join(NASTY))
+    ]
 
 
 def test_the_servers_errors_have_their_code(client: Client) -> None:
