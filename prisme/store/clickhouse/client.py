@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from prisme.store.clickhouse.errors import CREDENTIALS, ServerError, UnansweredError, UnreachableError, shorten
+from prisme.store.clickhouse.errors import CREDENTIALS, UnansweredError, UnreachableError, make_error, shorten
 from prisme.store.errors import StoreError
 
 try:
@@ -163,7 +163,7 @@ class Client:
             if code in CREDENTIALS:
                 with self._lock:
                     self._forget(driver)  # the files may have others by now
-            raise ServerError(str(endpoint), code, self._hide(str(error))) from None
+            raise make_error(str(endpoint), code, self._hide(str(error))) from None
 
     def _connected(self) -> tuple[Driver, Endpoint]:
         """A driver that is connected, or was: connecting asks for the server's version and settings."""
@@ -181,7 +181,7 @@ class Client:
                     self._driver = self._connect(endpoint)
                 except _FAILURES as error:
                     if code := _find_code(error):
-                        raise ServerError(str(endpoint), code, self._hide(str(error))) from None
+                        raise make_error(str(endpoint), code, self._hide(str(error))) from None
                     reasons.append(f"{endpoint}: {shorten(self._hide(_find_reason(error)))}")
                     self._place += 1
                 else:

@@ -16,6 +16,7 @@ import pytest
 from prisme.store.clickhouse.client import Access, Client, Endpoint, read_urls
 from prisme.store.clickhouse.errors import ServerError, UnansweredError, UnreachableError
 from prisme.store.errors import StoreError
+from prisme.store.sink import SinkDownError
 from tests.certificate import make_pair
 from tests.clickhouse.engine import Engine
 from tests.clickhouse.proxy import Fault, Proxy
@@ -73,6 +74,10 @@ def test_the_servers_errors_have_their_code(client: Client) -> None:
         client.query("SELECT * FROM system.nothing")
     assert caught.value.code == 60
     assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, SinkDownError)  # no segment could be stored
+    with pytest.raises(ServerError, match=r"refuses a request: .*UNKNOWN_IDENTIFIER") as caught:
+        client.query("SELECT nothing")
+    assert not isinstance(caught.value, SinkDownError)
 
 
 def test_a_slow_server_is_not_waited_for(engine: Engine) -> None:

@@ -29,7 +29,8 @@ from tests.store.clickhouse.loading import COMPLETE
 from tests.store.clickhouse.node_store import NodeStore, read_clickhouse, read_duckdb
 from tests.store.segments import NOW, Store
 
-SEGMENTS = 400 if LONG else 40
+SEGMENTS = 200 if LONG else 40
+_PATIENCE = 60 + 3 * SEGMENTS  # seconds: each of them may have failed at its last try
 TABLES = ("pageviews", "events_custom", "file_downloads", "outbound_link_clicks")
 
 
@@ -317,7 +318,11 @@ def test_kills_and_faults_lose_nothing_and_double_nothing(tmp_path: Path) -> Non
         killer.stop()
         proxy.plan = lambda _: None
         (folder / COMPLETE).touch()
-        assert killer.loader.wait(120) == 0, (tmp_path / "log").read_text()[-4000:]
+        try:
+            assert killer.loader.wait(_PATIENCE) == 0, (tmp_path / "log").read_text()[-4000:]
+        finally:
+            killer.loader.kill()
+            killer.loader.wait()
         print(f"{killer.engine_kills} kills of the engine, {killer.loader_kills} of the loader, {dict(faults)}")
         time.sleep(1.6)  # what is on its way still
         check(client, place, tmp_path / "plain", parts)
