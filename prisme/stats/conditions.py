@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from prisme.base.domains import host_of, is_any_port, is_wildcard, suffix
 from prisme.stats.columns import time_column
+from prisme.stats.dialect import Dialect
 from prisme.stats.filters import EVERY_TABLE, GOAL, Bind, Filters, compose
 from prisme.stats.goal_conditions import EVERY_SESSION, session_condition
 
@@ -21,7 +22,7 @@ _PARAMETER: Final = re.compile(r"\$(\w+)")
 
 
 class Conditions:
-    """The conditions on rows from `start` up to `end` (microseconds).
+    """The conditions on rows from `start` up to `end` (microseconds), in the SQL of a `dialect`.
 
     `domains` are entries as of `prisme/base/domains.py`, and None for all domains.
     """
@@ -32,7 +33,9 @@ class Conditions:
         start: int,
         end: int,
         domains: Collection[str] | None,
+        dialect: Dialect,
     ) -> None:
+        self.dialect = dialect
         self.parameters: dict[str, Any] = {}
         self._of_tables: dict[str, list[str]] = {EVERY_TABLE: []}
         self._goals = filters.get(GOAL)
@@ -41,19 +44,20 @@ class Conditions:
         for name, one in filters.items():
             if name == GOAL:
                 continue
-            table, condition = compose(name, one, self.bind)
+            table, condition = compose(name, one, self.bind, dialect)
             self._of_tables.setdefault(table, []).append(condition)
         # On the rows of every table, so that no query reads those of other domains.
         self._everywhere = self._of_tables.pop(EVERY_TABLE)
         if domains is not None:
-            self._everywhere.append(allowed(domains, self.bind))
-        self._start = f"make_timestamp({self.bind(start)})"
-        self._end = f"make_timestamp({self.bind(end)})"
+            self._everywhere.append(allowed(domains, self.bind, dialect))
+        self._start, self._end = dialect.moment(self.bind(start)), dialect.moment(self.bind(end))
+        # What subqueries read of other tables. All rows of a session have its domain: ClickHouse skips those of others.
+        self._related = EVERY_SESSION if dialect.has_temporary_tables else _all(self._everywhere)
 
     def within(self, start: int, end: int) -> "Conditions":
         """The same conditions on rows of another span, with parameters that go into the same query."""
         other = copy.copy(self)
-        other._start, other._end = (f"make_timestamp({self.bind(moment)})" for moment in (start, end))
+        other._start, other._end = (self.dialect.moment(self.bind(moment)) for moment in (start, end))
         return other
 
     def bind(self, value: Any) -> str:
@@ -116,33 +120,34 @@ class Conditions:
         time = time_column(table)
         return f"{time} >= {self._start} AND {time} < {self._end}"
 
-    def _list_conditions(self, table: str, within: str = EVERY_SESSION) -> list[str]:
+    def _list_conditions(self, table: str, within: str = "") -> list[str]:
         """Return the conditions on a row of a table: those on other tables are conditions on its session.
 
-        Of other tables, only rows are looked at whose session is `within`.
+        Of other tables, only rows are looked at whose session is `within`, if that is not empty.
         """
+        within = within or self._related
         own = self._of_tables.get(table, [])
         others = {other: conditions for other, conditions in self._of_tables.items() if other != table}
         if self._sessions and (others or self._goals):
             return [*own, f"session_uuid IN (SELECT session_uuid FROM {self._sessions})"]
-        parts = [session_condition(self._goals, self.bind, within)] if self._goals else []
+        parts = [session_condition(self._goals, self.bind, self.dialect, within)] if self._goals else []
         for other, conditions in others.items():
             rows = _all([within, *conditions])
             parts.append(f"session_uuid IN (SELECT session_uuid FROM {other} WHERE {rows})")
         return [*own, *parts]
 
 
-def allowed(entries: Collection[str], bind: Bind) -> str:
+def allowed(entries: Collection[str], bind: Bind, dialect: Dialect) -> str:
     """Return the SQL condition that some entries allow a row's domain, as `prisme/base/domains.py:allows` does.
 
     `bind` binds a value, and returns the name of its parameter.
     """
     exact = bind([entry for entry in entries if not is_wildcard(entry) and not is_any_port(entry)])
-    host = "split_part(domain, ':', 1)"
-    under = (f"ends_with({host}, {bind(suffix(entry))})" for entry in entries if is_wildcard(entry))
+    host = dialect.before_colon("domain")
+    under = (dialect.ends_with(host, bind(suffix(entry))) for entry in entries if is_wildcard(entry))
     hosts = [host_of(entry) for entry in entries if is_any_port(entry)]
-    ported = (f"domain = {bind(one)} OR starts_with(domain, {bind(f'{one}:')})" for one in hosts)
-    return " OR ".join((f"list_contains({exact}, domain)", *under, *ported))
+    ported = (f"domain = {bind(one)} OR {dialect.starts_with('domain', bind(f'{one}:'))}" for one in hosts)
+    return " OR ".join((dialect.contains(exact, "domain"), *under, *ported))
 
 
 def _all(conditions: list[str]) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.runtime.clock import Clock
-from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.cache.figure_cache import FigureCache
 from prisme.store.database import Database
 from prisme.store.errors import BusySqlError, DiskError, FullError, LateError, SqlError, UnavailableError
 from prisme.store.reader import Reader
@@ -49,7 +49,7 @@ class StatsSource(msgspec.Struct, frozen=True):
     """The database, and how it is read."""
 
     database: Database
-    cache: IncrementalCache
+    cache: FigureCache
     clock: Clock
     options: ReadingOptions
     shortages: ShortageLog
