@@ -11,12 +11,14 @@ import duckdb
 
 from prisme.journal.segment import Segment
 from prisme.runtime.disk import DISK, Disk
-from prisme.store import open_sessions, segment_files
+from prisme.store import ended_visits, open_sessions, segment_files
 from prisme.store.database import IDLE_BYTES, Database
+from prisme.store.errors import StoreError
 from prisme.store.load_log import MOST_DOMAINS
 from prisme.store.open_sessions import OpenSession
 from prisme.store.reader import Row
 from prisme.store.rollups import DAYS_OF_LINES
+from prisme.store.sink import Sink, SinkDownError
 from prisme.store.write_connection import Held, WriteConnection
 
 _HERE = importlib.resources.files("prisme.store")
@@ -66,11 +68,13 @@ class Loader:
     """The only writer of the database, for one thread at a time: a second one waits.
 
     The database has at most about `most_open` open sessions, the most recently active: a start restores no more.
+    With a sink, the events are stored there, and here only those of visits that may go on.
     """
 
-    def __init__(self, database: Database, most_open: int, disk: Disk = DISK) -> None:
+    def __init__(self, database: Database, most_open: int, disk: Disk = DISK, sink: Sink | None = None) -> None:
         self._database = database
         self._disk = disk
+        self._sink = sink
         self._most_open = most_open
         self._load_log = database.load_log
         self._connection = WriteConnection(database)
@@ -81,7 +85,7 @@ class Loader:
     def load(self, segment: Segment, now: int) -> Loaded:
         """Load a segment and remove its file; one that is loaded already is only removed. `now` is in microseconds.
 
-        Raises duckdb.Error or OSError, after a rollback.
+        Raises duckdb.Error, OSError, or StoreError of the sink, after a rollback.
         """
         with self._connection.use() as cursor, self._database.on_one_thread(cursor):
             self._database.shrink_memory(cursor, IDLE_BYTES)
@@ -102,13 +106,20 @@ class Loader:
         """
         try:
             return [*self._load_all(batch, now)]
-        except (OSError, duckdb.Error):
+        except SinkDownError as error:
+            return [error for _ in batch]
+        except (OSError, duckdb.Error, StoreError):
             return [self._try(segment, now) for segment in batch]
 
     def expire(self, active: int, entry: int) -> None:
-        """Delete the devices of visits without an event since `active`, or that began before `entry` (microseconds)."""
+        """Delete the devices of visits without an event since `active`, or that began before `entry` (microseconds).
+
+        With a sink, their rows as well: the sink has them.
+        """
         with self._connection.use() as cursor:
             self._must_tidy |= open_sessions.expire(cursor, active, entry) > 0
+            if self._sink is not None:
+                self._must_tidy |= ended_visits.delete(cursor, active, entry) > 0
             cursor.execute(_FORGET, [_MAX_KNOWN_SEGMENTS])
 
     def tidy(self) -> None:
@@ -159,7 +170,7 @@ class Loader:
     def _try(self, segment: Segment, now: int) -> Loaded | Exception:
         try:
             return self._load_all([segment], now)[0]
-        except (OSError, duckdb.Error) as error:
+        except (OSError, duckdb.Error, StoreError) as error:
             return error
 
     def _load(
@@ -180,6 +191,8 @@ class Loader:
             if sum(segment.path.stat().st_size for segment in segments) > _LONG_LINE * sum(row[2] for row in found):
                 # A checkpoint then needs far more memory at once; without it, DuckDB fails with a fatal error.
                 self._database.restore_memory()
+            if self._sink is not None:
+                self._sink.send(cursor, segments)
             self._database.shrink_for_commit()
             loaded = {segment.number: _sum_up(segment, found) for segment in segments}
             _note_segments(cursor, loaded, now)

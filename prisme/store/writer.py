@@ -18,6 +18,7 @@ from prisme.runtime import metrics
 from prisme.runtime.metrics import Distribution, Gauge, Histogram, Metric
 from prisme.store.errors import StoreError
 from prisme.store.loader import Loaded, Loader
+from prisme.store.sink import SinkDownError
 
 _LONGEST_PAUSE = 10.0  # seconds between two attempts at a load that fails
 # Loads that `settle` waits for: the one under way, one with all that was accepted before, and one in case of a failure.
@@ -204,9 +205,9 @@ class Writer:
                 # Whatever the error is, the segment still exists, and is tried again.
                 failures.append(f"segment {sealed.segment.number}: {error}")
                 self._note_failure(error)
-                if isinstance(error, duckdb.FatalException):
-                    # Reopening the database takes a second, and may fail for the same reason: not for each segment.
-                    # This one goes last the next time, in case it is the cause.
+                if isinstance(error, duckdb.FatalException | SinkDownError):
+                    # Reopening the database takes a second, and may fail for the same reason: not for each segment. So
+                    # may waiting for a sink. This one goes last the next time, in case it is the cause.
                     self._pending.remove(sealed)
                     self._pending.append(sealed)
                     break

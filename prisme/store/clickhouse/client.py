@@ -1,0 +1,244 @@
+"""Requests to ClickHouse over HTTP, by its official client. For any number of threads."""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from prisme.store.clickhouse.errors import CREDENTIALS, ServerError, UnansweredError, UnreachableError, shorten
+from prisme.store.errors import StoreError
+
+try:
+    import clickhouse_connect
+    from clickhouse_connect.driver import exceptions
+    from clickhouse_connect.driver.client import Client as Driver
+    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+except ImportError as error:
+    raise StoreError(
+        "to store in ClickHouse, Prisme needs its client: install it with `pip install 'prisme[clickhouse]'`"
+    ) from error
+
+# All that it logs is in the errors.
+logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
+
+_PORTS: Final = {"http": 8123, "https": 8443}
+# After no host could be reached: thousands of segments may be waiting, and each would take the time of another try.
+_PAUSE: Final = 1.0  # seconds
+_Result = TypeVar("_Result")
+
+
+class Endpoint(NamedTuple):
+    """A host's HTTP interface."""
+
+    host: str
+    port: int
+    is_tls: bool
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class UnsentError(Exception):
+    """A host that answered earlier accepts no connection any more; another one may."""
+
+
+class Access(NamedTuple):
+    """How to reach ClickHouse: the endpoints, of which one is used as long as it answers; timeouts in seconds.
+
+    User and password are read from files whenever a connection is opened; without files, it is the user `default`
+    without a password. `ca_file` has the certificates to trust, by default those that the system trusts.
+    """
+
+    endpoints: Sequence[Endpoint]
+    user_file: Path | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    connect_timeout: float = 5.0
+    timeout: float = 30.0
+
+
+def read_urls(text: str) -> list[Endpoint]:
+    """The endpoints of URLs, separated by commas, such as `https://one:8443,https://two`. Raises StoreError."""
+    return [_read_url(url.strip()) for url in text.split(",")]
+
+
+def _read_url(url: str) -> Endpoint:
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if parts.username or parts.password:
+        raise StoreError(
+            "clickhouse_url must not have user and password: write each into a file, and set clickhouse_user_file and "
+            "clickhouse_password_file"
+        )
+    if parts.scheme not in _PORTS or not parts.hostname or port == 0 or parts.path.strip("/") or parts.query:
+        raise StoreError(f"{url!r} is no URL of ClickHouse's HTTP interface, such as https://clickhouse.example:8443")
+    return Endpoint(parts.hostname, port or _PORTS[parts.scheme], parts.scheme == "https")
+
+
+class Client:
+    """Requests go to the first endpoint that answers. Raises StoreError: `ServerError` if it refuses a request.
+
+    If it cannot be reached any more, the request goes to the next one; if it does not answer, only the next request,
+    as this one may have been carried out (`UnansweredError`). An error of the server is the same on every host.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._lock = threading.Lock()
+        self._driver: Driver | None = None
+        self._place = 0  # of the endpoint in use, or to be tried first
+        self._password = ""
+        self._unreachable: tuple[float, str] = (0.0, "")  # until when, and why
+
+    def query(
+        self, query: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """The rows of a query; `{name:Type}` in it is a parameter's value."""
+        return self._ask(
+            lambda driver: list(driver.query(query, dict(parameters or {}), dict(settings or {})).result_rows)
+        )
+
+    def execute(
+        self, statement: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
+    ) -> None:
+        """Run a statement without rows."""
+        self._ask(lambda driver: driver.command(statement, dict(parameters or {}), settings=dict(settings or {})))
+
+    def insert(self, table: str, body: bytes, form: str, settings: Mapping[str, Any]) -> None:
+        """Insert rows in one of ClickHouse's formats. The body comes with its length, so that it is not cut off."""
+        self._ask(lambda driver: driver.raw_insert(table, None, body, dict(settings), form))
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            self._forget(self._driver)
+
+    def _ask(self, request: Callable[[Driver], _Result]) -> _Result:
+        """The result of a request, from the first endpoint that can be reached."""
+        failed: UnsentError | None = None
+        for _ in self._access.endpoints:
+            try:
+                driver, endpoint = self._connected()
+            except UnreachableError as error:
+                if failed is None:
+                    raise
+                # Its connection was closed: by a server that may have had the request.
+                raise UnansweredError(str(error)) from None
+            try:
+                with self._explaining(driver, endpoint):
+                    return request(driver)
+            except UnsentError as error:
+                failed = error
+        raise UnansweredError(str(failed))
+
+    @contextlib.contextmanager
+    def _explaining(self, driver: Driver, endpoint: Endpoint) -> Iterator[None]:
+        """Turn the client's errors into ours; a connection that failed is given up."""
+        try:
+            yield
+        except exceptions.Error as error:
+            code, text = _find_code(error), self._hide(str(error))
+            if isinstance(error, exceptions.OperationalError) and not code:
+                with self._lock:
+                    if self._driver is driver:
+                        self._forget(driver)
+                        self._place += 1
+                text = f"ClickHouse at {endpoint} does not answer: {shorten(text)}"
+                raise (UnsentError if _was_refused(error) else UnansweredError)(text) from None
+            if code in CREDENTIALS:
+                with self._lock:
+                    self._forget(driver)  # the files may have others by now
+            raise ServerError(str(endpoint), code, text) from None
+
+    def _connected(self) -> tuple[Driver, Endpoint]:
+        """A driver that is connected, or was: connecting asks for the server's version and settings."""
+        with self._lock:
+            endpoints = self._access.endpoints
+            if self._driver is not None:
+                return self._driver, endpoints[self._place % len(endpoints)]
+            until, why = self._unreachable
+            if time.monotonic() < until:
+                raise UnreachableError(why)
+            reasons = []
+            for _ in endpoints:
+                endpoint = endpoints[self._place % len(endpoints)]
+                try:
+                    self._driver = self._connect(endpoint)
+                except exceptions.Error as error:
+                    if code := _find_code(error):
+                        raise ServerError(str(endpoint), code, self._hide(str(error))) from None
+                    reasons.append(f"{endpoint}: {shorten(self._hide(str(error)))}")
+                    self._place += 1
+                else:
+                    return self._driver, endpoint
+            why = f"ClickHouse cannot be reached, is it running? {'; '.join(reasons)}"
+            self._unreachable = time.monotonic() + _PAUSE, why
+            raise UnreachableError(why)
+
+    def _connect(self, endpoint: Endpoint) -> Driver:
+        access = self._access
+        user = _read_secret(access.user_file, "clickhouse_user_file") or "default"
+        self._password = _read_secret(access.password_file, "clickhouse_password_file")
+        return clickhouse_connect.get_client(
+            host=endpoint.host,
+            port=endpoint.port,
+            interface="https" if endpoint.is_tls else "http",
+            username=user,
+            password=self._password,
+            ca_cert=str(access.ca_file) if access.ca_file else None,
+            connect_timeout=access.connect_timeout,
+            send_receive_timeout=access.timeout,
+            compress=False,
+            autogenerate_session_id=False,  # requests with the same one exclude each other
+            query_retries=0,
+            client_name="prisme",
+        )
+
+    def _forget(self, driver: Driver | None) -> None:
+        if driver is not None:
+            with contextlib.suppress(Exception):
+                driver.close_connections()
+        if self._driver is driver:
+            self._driver = None
+
+    def _hide(self, text: str) -> str:
+        """A text without the password, whatever the driver may put into an error."""
+        return text.replace(self._password, "***") if self._password else text
+
+
+def _read_secret(path: Path | None, option: str) -> str:
+    """The text of a file, without the line feed at its end. Raises StoreError."""
+    if path is None:
+        return ""
+    try:
+        return path.read_text().rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise StoreError(f"{path} of {option} cannot be read: {reason}") from None
+
+
+def _find_code(error: exceptions.Error) -> int:
+    return error.code or 0
+
+
+def _was_refused(error: BaseException) -> bool:
+    """Whether a connection could not be opened, by what led to an error."""
+    causes: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while causes:
+        cause = causes.pop()
+        if cause is None or id(cause) in seen:
+            continue
+        if isinstance(cause, NewConnectionError | ConnectTimeoutError):
+            return True
+        seen.add(id(cause))
+        reason = getattr(cause, "reason", None)
+        causes += [cause.__cause__, cause.__context__, reason if isinstance(reason, BaseException) else None]
+    return False

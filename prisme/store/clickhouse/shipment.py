@@ -1,0 +1,98 @@
+"""The rows that segments bring to ClickHouse's tables, made by DuckDB of the lines of a load, as Parquet."""
+
+import importlib.resources
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import duckdb
+
+from prisme.store.arrivals import LONGEST, Arrival, Describe
+from prisme.store.connection import STAGED
+from prisme.store.errors import StoreError
+
+_TEXT: Final = (importlib.resources.files("prisme.store.clickhouse") / "shipment.sql").read_text()
+_SQL: Final[dict[str, str]] = dict(re.findall(r"^-- name: (\w+)\n(.*?);$", _TEXT, re.MULTILINE | re.DOTALL))
+# By the kinds of lines.
+TABLES: Final = {
+    "pageview": "pageviews",
+    "custom": "events_custom",
+    "download": "file_downloads",
+    "outbound": "outbound_link_clicks",
+}
+_PARAMETERS: Final = ("referrers", "utms", "mediums", "clicks", "sources", "channels")
+# The reader makes one block of a row group or several, which the server joins; a segment has some ten thousand rows.
+_ROW_GROUP: Final = 1_048_576
+
+
+class Contents(NamedTuple):
+    """What a segment has: rows by table and month (such as 202611), lines that are no events, times in microseconds."""
+
+    rows: Mapping[str, Mapping[int, int]]
+    rejected: int
+    lowest: int
+    highest: int
+
+    @property
+    def events(self) -> int:
+        """All events."""
+        return sum(sum(months.values()) for months in self.rows.values())
+
+
+class Shipment:
+    """The segments of one load, for as long as its table `line` is there. Raises duckdb.Error.
+
+    Files of Parquet are written below `folder`, which has to be one that DuckDB may use, and removed again.
+    """
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, describe: Describe, folder: Path) -> None:
+        """Raises StoreError if there are lines of 0.1.0."""
+        self._cursor = cursor
+        self._folder = folder
+        ((refused,),) = cursor.execute(_SQL["refused"]).fetchall()
+        if refused:
+            raise StoreError(
+                "the journal has events of Prisme 0.1.0, which cannot be sent to ClickHouse: start once with "
+                "eventstore = duckdb"
+            )
+        self._rows: list[tuple[Any, ...]] = cursor.execute(_SQL["rows"]).fetchall()
+        self._rejected = dict(cursor.execute(_SQL["rejected"]).fetchall())
+        _name_arrivals(cursor, describe)
+
+    def contents(self, number: int) -> Contents:
+        """What a segment has."""
+        rows: dict[str, dict[int, int]] = {}
+        own = [row for row in self._rows if row[0] == number]
+        for _, kind, month, count, _, _ in own:
+            rows.setdefault(TABLES[kind], {})[month] = count
+        lowest, highest = min((row[4] for row in own), default=0), max((row[5] for row in own), default=0)
+        return Contents(rows, self._rejected.get(number, 0), lowest, highest)
+
+    def parquet(self, table: str, number: int, node: str, months: Collection[int] = ()) -> bytes:
+        """The rows that a segment brings to a table; of an event table, with `months`, only those of some months."""
+        path = self._folder / f"{STAGED}segment.parquet"
+        query = _SQL[table].format(node=node, segment=number)
+        if months:
+            chosen = ", ".join(map(str, sorted(months)))
+            query = f"SELECT * FROM ({query}) WHERE year(timestamp) * 100 + month(timestamp) IN ({chosen})"  # noqa: S608
+        target = str(path).replace("'", "''")
+        try:
+            self._cursor.execute(
+                f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
+            )
+            return path.read_bytes()
+        finally:
+            path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Drop what was made, within the load's transaction."""
+        self._cursor.execute("DROP TABLE arrival")
+
+
+def _name_arrivals(cursor: duckdb.DuckDBPyConnection, describe: Describe) -> None:
+    """Make the table `arrival`: how visits came, with the source and channel of those that have names of their own."""
+    found = (Arrival(*row) for row in cursor.execute(_SQL["arrivals"].format(longest=LONGEST)).fetchall())
+    named = [(*arrival, *names) for arrival in found if (names := describe(arrival)) is not None]
+    columns = [[row[place] for row in named] for place in range(len(_PARAMETERS))]
+    cursor.execute(_SQL["named"], dict(zip(_PARAMETERS, columns, strict=True)))
