@@ -85,7 +85,8 @@ class _Table:
             yield (
                 f"SELECT {self._head}, 0, 0, sum(views), 0, 0, 0 "
                 f"FROM (SELECT session_uuid, count(*) AS views {self._rows('pageviews')} GROUP BY session_uuid) "
-                f"JOIN (SELECT session_uuid, {grouping.columns} FROM sessions) USING (session_uuid) "
+                f"JOIN (SELECT session_uuid, {grouping.columns} {self._conditions.rows_related('sessions')}) "
+                "USING (session_uuid) "
                 f"GROUP BY {grouping.sets}"
             )
 

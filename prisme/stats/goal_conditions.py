@@ -2,7 +2,7 @@
 # Only SQL made here is composed; values from requests and definitions are bound.
 # ruff: noqa: S608
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from prisme.base.domains import is_wildcard, suffix
@@ -56,10 +56,11 @@ def matches(pattern: Pattern, text: str) -> bool:
     return True
 
 
-def session_condition(one: Filter, bind: Bind, dialect: Dialect, within: str = EVERY_SESSION) -> str:
+def session_condition(one: Filter, bind: Bind, dialect: Dialect, within: Callable[[str], str]) -> str:
     """Return the condition of a filter from `resolve` on a row of any table: it is one of its session.
 
-    Only rows are looked at whose session is `within`, which has to hold for the session of the row.
+    Of a table, only rows are looked at that are `within` the condition on them, which has to hold for all of the
+    session of the row.
     """
     if not isinstance(one, GoalFilter):
         raise TypeError("a filter on goals has to be resolved")
@@ -85,7 +86,7 @@ def goal_condition(goal: Goal, bind: Bind, dialect: Dialect) -> str:
     return " AND ".join(f"({part})" for part in parts)
 
 
-def _list_reached(goals: Sequence[Goal], bind: Bind, dialect: Dialect, within: str) -> list[str]:
+def _list_reached(goals: Sequence[Goal], bind: Bind, dialect: Dialect, within: Callable[[str], str]) -> list[str]:
     """Return the conditions of which one holds if a session reached one of the goals: one of each table.
 
     A subquery of each goal would take seconds to plan where there are many.
@@ -94,7 +95,7 @@ def _list_reached(goals: Sequence[Goal], bind: Bind, dialect: Dialect, within: s
     for goal in goals:
         of_tables.setdefault(goal_table(goal), []).append(f"({goal_condition(goal, bind, dialect)})")
     return [
-        f"session_uuid IN (SELECT session_uuid FROM {table} WHERE {within} AND ({' OR '.join(conditions)}))"
+        f"session_uuid IN (SELECT session_uuid FROM {table} WHERE {within(table)} AND ({' OR '.join(conditions)}))"
         for table, conditions in of_tables.items()
     ]
 

@@ -65,6 +65,7 @@ def list_neighbours(stats: Stats, table: str, filters: Filters, span: Span) -> N
     of_views = table == "pageviews"
     query = stats.dialect.sql("row_neighbours").format(
         chosen=f"SELECT {stats.dialect.row_id if of_views else 'NULL'} AS id, session_uuid {conditions.rows(table)}",
+        every=conditions.rows_of_domains("pageviews"),
         before="id IN (SELECT id FROM chosen)" if of_views else "after IS NULL",
         after="id IN (SELECT id FROM chosen)" if of_views else "before IS NULL",
         start=conditions.bind(span.start - _LONGEST_SESSION),

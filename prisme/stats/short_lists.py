@@ -24,6 +24,7 @@ def count_lists(
         columns=grouping.columns,
         rows=conditions.rows("pageviews"),
         source=dialect.column("source"),
+        related=conditions.rows_related("sessions"),
         start=dialect.moment(conditions.bind(span.start)),
         end=dialect.moment(conditions.bind(span.end)),
         sets=grouping.sets,

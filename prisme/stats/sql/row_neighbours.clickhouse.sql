@@ -6,8 +6,8 @@ steps AS (
     SELECT id, lag(page) OVER visit AS before, lead(page) OVER visit AS after
     FROM (
         SELECT (node, segment, number) AS id, CAST(path AS Nullable(String)) AS page, session_uuid, "timestamp"
-        FROM pageviews
-        WHERE session_uuid IN (SELECT session_uuid FROM chosen)
+        {every}
+            AND session_uuid IN (SELECT session_uuid FROM chosen)
             AND "timestamp" >= fromUnixTimestamp64Micro({start}, 'UTC')
             AND "timestamp" < fromUnixTimestamp64Micro({end}, 'UTC')
     )
