@@ -45,6 +45,7 @@ def project() -> dict[str, list[str]]:
     read = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = {
         "## To run": read["project"]["dependencies"],
+        "### With the extra `clickhouse`": read["project"]["optional-dependencies"]["clickhouse"],
         "## To build": read["build-system"]["requires"],
         "## To test": read["project"]["optional-dependencies"]["test"],
         "### To test for longer": read["project"]["optional-dependencies"]["fuzz"],

@@ -21,6 +21,10 @@ BREAKS = {
     "one way down": ("prisme/base/uri.py", "import prisme.runtime.clock"),
     "what records events never sees the database": ("prisme/ingest/hit.py", "import prisme.store.control"),
     "only the store imports DuckDB": ("prisme/web/app.py", "import duckdb"),
+    "only one package of the store imports ClickHouse's client": (
+        "prisme/store/loader.py",
+        "import clickhouse_connect",
+    ),
     "the services of a visit are strangers to each other": ("prisme/visit/geo.py", "import prisme.visit.useragent"),
     "route files are strangers to each other": ("prisme/web/pages/login.py", "import prisme.web.pages.settings"),
 }

@@ -1,9 +1,9 @@
 """Stores the segments of a node in ClickHouse, each exactly once: the sink of a loader.
 
 A segment is one insert into each table, with a token by which ClickHouse recognises what it has already; a marker in
-`segments` comes last. Whatever fails on the way, all of it is sent again until the marker is there. ClickHouse remembers
-the tokens of the latest inserts only. So of a segment that may have been sent before, the marker is looked up, and if
-there is none, its rows are counted.
+`segments` comes last. Whatever fails on the way, all of it is sent again until the marker is there. ClickHouse knows the
+tokens of the latest inserts only. So of a segment that may have been sent before, the marker is looked up, and if there
+is none, its rows are counted.
 """
 
 import secrets
@@ -99,8 +99,8 @@ class ClickHouseSink:
         """Send what is missing of a segment that may have been sent before; `stored` are the rows that are there.
 
         The rows of a table and month are one part of it: all are there, or none. Those that are not are sent with the
-        same token, so that they are not stored twice if the earlier try is still under way. The visits come with another
-        one, as nobody counts them.
+        same token, so that they are not stored twice if the earlier try is still under way. The visits come with
+        another one, as nobody counts them.
         """
         if contents.rows:
             self._insert(shipment, "sessions", number, suffix=_new_suffix())

@@ -1,0 +1,96 @@
+"""The tables in ClickHouse: made once, also by many nodes at the same time, and left alone where they are newer."""
+
+import importlib.resources
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from prisme.store.clickhouse.client import Client
+from prisme.store.clickhouse.migrations import migrate
+from prisme.store.clickhouse.tables import Place, read_place
+from prisme.store.errors import StoreError
+from prisme.store.schema import ALL_TABLES, newest_version
+from tests.clickhouse.engine import Engine
+from tests.clickhouse.proxy import Fault, Proxy
+
+STEPS = newest_version("clickhouse")
+
+
+def tables(client: Client, place: Place) -> set[str]:
+    query = "SELECT name FROM system.tables WHERE database = {database:String}"
+    return {name for (name,) in client.query(query, {"database": place.database})}
+
+
+def steps(client: Client, place: Place) -> list[tuple[int, str]]:
+    query = f"SELECT number, name FROM {place.table('migrations')} FINAL ORDER BY number"
+    return [(number, name) for number, name in client.query(query)]
+
+
+def test_each_step_is_run_once_and_noted(client: Client, new_place: Callable[[], Place]) -> None:
+    place = new_place()
+    migrate(client, place)
+    folder = importlib.resources.files("prisme.store") / "migrations" / "clickhouse"
+    names = sorted(step.name.removesuffix(".sql") for step in folder.iterdir())
+    assert steps(client, place) == [*enumerate(names, 1)]
+    assert tables(client, place) == {*ALL_TABLES, "segments", "imports", "migrations"}
+    client.execute(f"INSERT INTO {place.table('segments')} (node, number) VALUES ('n', 1)")
+    migrate(client, place)
+    assert steps(client, place) == [*enumerate(names, 1)]
+    assert client.query(f"SELECT node, number FROM {place.table('segments')}") == [("n", 1)]
+
+
+def test_nodes_may_migrate_at_the_same_time(engine: Engine, new_place: Callable[[], Place]) -> None:
+    place = new_place()
+    clients = [engine.client() for _ in range(4)]
+    with ThreadPoolExecutor(len(clients)) as pool:
+        list(pool.map(lambda client: migrate(client, place), clients))
+    assert len(steps(clients[0], place)) == STEPS
+    assert tables(clients[0], place) == {*ALL_TABLES, "segments", "imports", "migrations"}
+
+
+@pytest.mark.parametrize("failing", range(3, 15, 2))
+def test_a_migration_that_ended_half_way_is_run_again(
+    engine: Engine, client: Client, new_place: Callable[[], Place], failing: int
+) -> None:
+    place = new_place()
+    with Proxy(engine.endpoint) as proxy:
+        proxy.plan = lambda _: Fault("lost") if len(proxy.seen) == failing else None
+        half = proxy.client()
+        with pytest.raises(StoreError):
+            migrate(half, place)
+        half.close()
+    migrate(client, place)
+    assert len(steps(client, place)) == STEPS
+    assert tables(client, place) == {*ALL_TABLES, "segments", "imports", "migrations"}
+
+
+def test_a_newer_schema_is_left_alone(client: Client, place: Place) -> None:
+    client.execute(f"INSERT INTO {place.table('migrations')} (number, name) VALUES ({STEPS + 1}, 'later')")
+    with pytest.raises(StoreError, match=f"schema version {STEPS + 1}, this Prisme knows {STEPS}"):
+        migrate(client, place)
+
+
+@pytest.mark.parametrize(("database", "cluster"), [("a-b", ""), ("a; DROP", ""), ("1a", ""), ("a", "b'c")])
+def test_names_that_would_be_sql_are_refused(database: str, cluster: str) -> None:
+    with pytest.raises(StoreError):
+        read_place(database, cluster)
+
+
+def test_on_a_cluster_all_tables_are_replicated() -> None:
+    """Without a cluster to run it on, only what is sent."""
+    sent: list[str] = []
+
+    class Recorder:
+        def query(self, query: str, *_: object) -> list[tuple[int]]:
+            return [(0,)]
+
+        def execute(self, statement: str, *_: object, **__: object) -> None:
+            sent.append(statement)
+
+    migrate(Recorder(), Place("events", "main"))  # type: ignore[arg-type]
+    created = [statement for statement in sent if "CREATE TABLE" in statement]
+    assert len(created) == len(ALL_TABLES) + 3
+    assert all("ON CLUSTER 'main'" in statement and "ENGINE = Replicated" in statement for statement in created)
+    assert all("replicated_deduplication_window_seconds = 604800" in statement for statement in created[1:])
+    assert not any("non_replicated" in statement for statement in created)
