@@ -1,8 +1,10 @@
 """What the statistics need of whatever reads the tables, whichever engine has them."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
+from prisme.runtime.cancellation import Cancellation
 from prisme.store.arrivals import Describe
 from prisme.store.imported_days import DomainDays
 
@@ -34,3 +36,12 @@ class QueryReader(Protocol):
 
     def update_arrivals(self, describe: Describe) -> None:
         """Have the sources and channels of all visits named for queries. Raises UnavailableError."""
+
+
+class OpenReader(Protocol):
+    """Makes the reader of a request, to be used in a `with` block, which may raise UnavailableError itself."""
+
+    def __call__(
+        self, deadline: float, began: float | None = None, cancellation: Cancellation | None = None
+    ) -> AbstractContextManager[QueryReader]:
+        """`deadline` is in seconds from `began` (monotonic), or from the block on; `cancellation` ends it before."""

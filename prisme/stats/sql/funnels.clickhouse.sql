@@ -1,30 +1,37 @@
 -- Visits at each step of funnels: `plan` has the goal of each step by number. A step counts at its first time that is
--- later than that of the step before, which leaves the most room for the next one.
+-- later than that of the step before, which leaves the most room for the next one. What is named in WITH would be
+-- counted again at each place that names it: the times of all steps are collected in one pass.
 WITH plan AS (
     SELECT place.1 AS funnel, place.2 AS step, place.3 AS number
     FROM (SELECT arrayJoin(arrayZip({funnels}, {steps}, {goals})) AS place)
-),
-reached AS MATERIALIZED (SELECT number, session_uuid, reached_at FROM ({reached})),
-step_1 AS MATERIALIZED (
-    SELECT funnel, session_uuid, min(reached_at) AS reached_at
-    FROM reached JOIN plan USING (number) WHERE step = 1 GROUP BY ALL
-),
-step_2 AS MATERIALIZED (
-    SELECT funnel, session_uuid, min(reached.reached_at) AS reached_at
-    FROM reached JOIN plan USING (number) JOIN step_1 USING (funnel, session_uuid)
-    WHERE step = 2 AND reached.reached_at > step_1.reached_at GROUP BY ALL
-),
-step_3 AS MATERIALIZED (
-    SELECT funnel, session_uuid, min(reached.reached_at) AS reached_at
-    FROM reached JOIN plan USING (number) JOIN step_2 USING (funnel, session_uuid)
-    WHERE step = 3 AND reached.reached_at > step_2.reached_at GROUP BY ALL
-),
-step_4 AS (
-    SELECT DISTINCT funnel, session_uuid
-    FROM reached JOIN plan USING (number) JOIN step_3 USING (funnel, session_uuid)
-    WHERE step = 4 AND reached.reached_at > step_3.reached_at
 )
-SELECT funnel, 1 AS step, count(*) FROM step_1 GROUP BY funnel
-UNION ALL SELECT funnel, 2, count(*) FROM step_2 GROUP BY funnel
-UNION ALL SELECT funnel, 3, count(*) FROM step_3 GROUP BY funnel
-UNION ALL SELECT funnel, 4, count(*) FROM step_4 GROUP BY funnel
+SELECT funnel, arrayJoin(range(1, depth + 1)) AS step, count(*)
+FROM (
+    SELECT funnel, multiIf(is_begun = 0, 0, empty(second), 1, empty(third), 2, empty(fourth), 3, 4) AS depth
+    FROM (
+        SELECT funnel, is_begun, second, third, arrayFilter(moment -> moment > third_at, at_fourth) AS fourth
+        FROM (
+            SELECT funnel, is_begun, second, third, arrayMin(third) AS third_at, at_fourth
+            FROM (
+                SELECT funnel, is_begun, second, arrayFilter(moment -> moment > second_at, at_third) AS third, at_fourth
+                FROM (
+                    SELECT funnel, is_begun, second, arrayMin(second) AS second_at, at_third, at_fourth
+                    FROM (
+                        SELECT funnel, is_begun, arrayFilter(moment -> moment > first_at, at_second) AS second,
+                               at_third, at_fourth
+                        FROM (
+                            SELECT plan.funnel AS funnel, max(plan.step = 1) AS is_begun,
+                                   minIf(reached.reached_at, plan.step = 1) AS first_at,
+                                   groupArrayIf(reached.reached_at, plan.step = 2) AS at_second,
+                                   groupArrayIf(reached.reached_at, plan.step = 3) AS at_third,
+                                   groupArrayIf(reached.reached_at, plan.step = 4) AS at_fourth
+                            FROM ({reached}) AS reached JOIN plan USING (number)
+                            GROUP BY plan.funnel, reached.session_uuid
+                        )
+                    )
+                )
+            )
+        )
+    )
+)
+GROUP BY funnel, step

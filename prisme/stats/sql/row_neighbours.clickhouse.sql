@@ -5,17 +5,18 @@ WITH chosen AS ({chosen}),
 steps AS (
     SELECT id, lag(page) OVER visit AS before, lead(page) OVER visit AS after
     FROM (
-        SELECT (node, segment, number) AS id, CAST(path AS Nullable(String)) AS page, session_uuid, "timestamp"
+        SELECT (node, segment, number) AS id, segment, number, CAST(path AS Nullable(String)) AS page, session_uuid,
+               "timestamp"
         {every}
             AND session_uuid IN (SELECT session_uuid FROM chosen)
             AND "timestamp" >= fromUnixTimestamp64Micro({start}, 'UTC')
             AND "timestamp" < fromUnixTimestamp64Micro({end}, 'UTC')
     )
-    WINDOW visit AS (PARTITION BY session_uuid ORDER BY "timestamp", id.2, id.3)
+    WINDOW visit AS (PARTITION BY session_uuid ORDER BY "timestamp", segment, number)
 )
-SELECT which, key, count FROM (
-    SELECT 0 AS which, before AS key, count(*) AS count FROM steps WHERE {before} GROUP BY key
-    UNION ALL SELECT 1, after, count(*) FROM steps WHERE {after} GROUP BY after
-)
+SELECT side.1 AS which, side.2 AS key, count(*) AS count
+FROM (SELECT arrayJoin([(0, before, {before}), (1, after, {after})]) AS side FROM steps)
+WHERE side.3
+GROUP BY which, key
 QUALIFY row_number() OVER (PARTITION BY which, key IS NULL ORDER BY count DESC, key) <= {limit}
 ORDER BY which, count DESC, key

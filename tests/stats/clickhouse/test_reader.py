@@ -95,7 +95,7 @@ def test_a_deadline_counts_from_when_the_request_came(readers: Readers) -> None:
 @pytest.mark.parametrize("stops", [False, True])
 def test_a_query_ends_when_it_is_cancelled(clickhouse: Client, readers: Readers, stops: bool) -> None:
     own, cancellation = Readers(clickhouse, PLACE), Cancellation()
-    with ClickHouseReader(own, 600, cancellation=cancellation) as reader:
+    with ClickHouseReader(own, 10, cancellation=cancellation) as reader:
         began = time.monotonic()
         timer = threading.Timer(0.3, own.stopping.cancel if stops else cancellation.cancel)
         timer.start()
