@@ -3,6 +3,8 @@
 `python -m tests.clickhouse.front PORT FOLDER` serves on loopback until it is killed. A folder is for one process.
 """
 
+import email
+import email.policy
 import re
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +20,7 @@ _OF_HTTP: Final = {
     "cancel_http_readonly_queries_on_client_close", "compress", "decompress",
 }  # fmt: skip
 _FORMAT: Final = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
-_INSERT: Final = re.compile(rb"\s*(INSERT\s+INTO\s.*?\bFORMAT\s+(\w+))[ \t]*\n?", re.IGNORECASE | re.DOTALL)
+_INSERT: Final = re.compile(rb"\s*(INSERT\s+INTO\s[^\n]*?)\s+FORMAT\s+(\w+)[ \t]*\n", re.IGNORECASE)
 _CODE: Final = re.compile(r"Code: (\d+)\.")
 _STATUS: Final = {60: 404, 81: 404, 516: 403}
 
@@ -27,6 +29,7 @@ class Handler(BaseHTTPRequestHandler):
     """One request at a time of a connection, in a thread of its own."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two packets, of which the second one would wait for 40 ms
     folder = ""
 
     def do_GET(self) -> None:
@@ -47,15 +50,23 @@ class Handler(BaseHTTPRequestHandler):
 
     def _run(self, body: bytes) -> None:
         asked = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        form = self.headers.get("Content-Type", "")
+        if form.startswith("multipart/form-data"):  # where parameters are long
+            asked |= _read_form(form, body)
+            body = b""
         statement = asked.get("query", "").encode()
         whole = statement + b"\n" + body if statement else body
         session = Session(self.folder)
         try:
             if asked.get("database"):
                 session.query(f"USE `{asked['database']}`")
-            for name, value in asked.items():
-                if name not in _OF_HTTP and not name.startswith("param_"):
-                    session.query(f"SET {name} = '{value}'")
+            changed = [
+                f"{name} = '{value}'"
+                for name, value in asked.items()
+                if name not in _OF_HTTP and not name.startswith("param_")
+            ]
+            if changed:
+                session.query(f"SET {', '.join(changed)}")
             found = _INSERT.match(whole)
             if found:
                 _insert(session, found[1].decode(), found[2].decode(), whole[found.end() :])
@@ -82,10 +93,18 @@ class Handler(BaseHTTPRequestHandler):
         """Nobody reads it."""
 
 
+def _read_form(form: str, body: bytes) -> dict[str, str]:
+    message = email.message_from_bytes(f"Content-Type: {form}\r\n\r\n".encode() + body, policy=email.policy.HTTP)
+    return {
+        str(part.get_param("name", header="content-disposition")): bytes(part.get_payload(decode=True)).decode()
+        for part in message.iter_parts()
+    }
+
+
 def _insert(session: Session, head: str, form: str, rows: bytes) -> None:
-    stream = session.send_insert(head, form)
-    stream.append(rows)
-    stream.finish()
+    with session.send_insert(head, form) as stream:
+        stream.append(rows)
+        stream.finish()
 
 
 def _query(session: Session, statement: str, asked: dict[str, str]) -> tuple[bytes, list[tuple[str, str]]]:

@@ -37,6 +37,7 @@ SETTINGS: Final[Mapping[str, str | int]] = {
     "cast_keep_nullable": 1,
     "prefer_column_name_to_alias": 1,
     "union_default_mode": "ALL",
+    "joined_subquery_requires_alias": 0,
     "readonly": 2,
     "cancel_http_readonly_queries_on_client_close": 1,
     "max_query_size": 16 << 20,

@@ -16,12 +16,20 @@ _EVENT = "domain, path, visitor_id, session_uuid, 'one' AS node, 0 AS segment"
 _VALUES = (
     "list_transform(list_distinct(names), lambda one: texts[len(names) + 1 - list_position(list_reverse(names), one)])"
 )
+_SESSIONS = """
+SELECT sessions.* EXCLUDE (is_anon, session_timestamp, is_bounce), source, channel, pageviews + events AS version,
+       'one' AS node, 0 AS segment
+FROM sessions JOIN named USING (domain, referrer_domain, utm_source, utm_medium, click_id)
+"""
+# A state of each visit that is over.
+_EARLIER = f"""
+SELECT * REPLACE (
+    entry_timestamp AS exit_timestamp, '/earlier' AS exit_path, 'earlier' AS source, 'earlier' AS channel,
+    'XX' AS country_code, 'earlier' AS visitor_id, 0 AS pageviews, 0 AS events, 0 AS version
+) FROM ({_SESSIONS})
+"""
 _QUERIES = {
-    "sessions": """
-        SELECT sessions.* EXCLUDE (is_anon, session_timestamp, is_bounce), source, channel,
-               pageviews + events AS version, 'one' AS node, 0 AS segment
-        FROM sessions JOIN named USING (domain, referrer_domain, utm_source, utm_medium, click_id)
-    """,
+    "sessions": _SESSIONS,
     "pageviews": f'SELECT "timestamp", {_EVENT}, status, rowid AS number FROM pageviews',
     "events_custom": f"""
         SELECT "timestamp", {_EVENT}, name, CAST(properties AS VARCHAR) AS properties,
@@ -43,6 +51,7 @@ def copy(database: Database, client: Client, place: Place, folder: Path) -> None
         _name_arrivals(cursor)
         for table, query in _QUERIES.items():
             _copy_table(cursor, client, place.table(table), query, folder / f"{table}.parquet")
+        _copy_table(cursor, client, place.table("sessions"), _EARLIER, folder / "earlier.parquet")
 
 
 def _copy_table(cursor: duckdb.DuckDBPyConnection, client: Client, table: str, query: str, path: Path) -> None:

@@ -149,13 +149,16 @@ def test_a_server_that_is_killed_is_lost(tmp_path: Path) -> None:
 
 
 def test_what_was_counted_holds_until_a_segment_comes(clickhouse: Client, readers: Readers) -> None:
-    own, counted = Readers(clickhouse, PLACE), []
-    cache, span = WholeSpans(own.load_log), Span(FIRST, FIRST + 1, [])
+    own, span = Readers(clickhouse, PLACE), Span(FIRST, FIRST + 1, [])
+    cache, counted = WholeSpans(own.load_log), list[Span]()
+
+    def count_anew() -> int:
+        counted.append(span)
+        return len(counted)
 
     def count() -> int:
         with ClickHouseReader(own, 60) as reader:
-            stats = Stats(reader, None)
-            return cache.spans.find(stats, "what", {}, span, lambda: counted.append(1) or len(counted))  # type: ignore[func-returns-value]
+            return cache.spans.find(Stats(reader, None), "what", {}, span, count_anew)
 
     for number in range(1, 4):
         clickhouse.execute(MARK.format(number=number))
