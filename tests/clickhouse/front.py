@@ -67,9 +67,8 @@ class Handler(BaseHTTPRequestHandler):
             ]
             if changed:
                 session.query(f"SET {', '.join(changed)}")
-            found = _INSERT.match(whole)
-            if found:
-                _insert(session, found[1].decode(), found[2].decode(), whole[found.end() :])
+            if insert := _INSERT.match(whole):
+                _insert(session, insert[1].decode(), insert[2].decode(), whole[insert.end() :])
                 self._answer(200, b"")
             else:
                 self._answer(200, *_query(session, whole.decode(), asked))

@@ -22,8 +22,9 @@ except ImportError as error:
         "to store in ClickHouse, Prisme needs its client: install it with `pip install 'prisme[clickhouse]'`"
     ) from error
 
-# All that it logs is in the errors.
-logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
+# All that they log is in the errors.
+for _name in ("clickhouse_connect", "urllib3"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 _PORTS: Final = {"http": 8123, "https": 8443}
 # After no host could be reached: thousands of segments may be waiting, and each would take the time of another try.
@@ -101,9 +102,8 @@ class Client:
         self, query: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
         """The rows of a query; `{name:Type}` in it is a parameter's value."""
-        return self._ask(
-            lambda driver: list(driver.query(query, dict(parameters or {}), dict(settings or {})).result_rows)
-        )
+        result = self._ask(lambda driver: driver.query(query, dict(parameters or {}), dict(settings or {})))
+        return [tuple(row) for row in result.result_rows]
 
     def execute(
         self, statement: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
@@ -144,18 +144,18 @@ class Client:
         try:
             yield
         except exceptions.Error as error:
-            code, text = _find_code(error), self._hide(str(error))
+            code = _find_code(error)
             if isinstance(error, exceptions.OperationalError) and not code:
                 with self._lock:
                     if self._driver is driver:
                         self._forget(driver)
                         self._place += 1
-                text = f"ClickHouse at {endpoint} does not answer: {shorten(text)}"
+                text = f"ClickHouse at {endpoint} does not answer: {shorten(self._hide(_find_reason(error)))}"
                 raise (UnsentError if _was_refused(error) else UnansweredError)(text) from None
             if code in CREDENTIALS:
                 with self._lock:
                     self._forget(driver)  # the files may have others by now
-            raise ServerError(str(endpoint), code, text) from None
+            raise ServerError(str(endpoint), code, self._hide(str(error))) from None
 
     def _connected(self) -> tuple[Driver, Endpoint]:
         """A driver that is connected, or was: connecting asks for the server's version and settings."""
@@ -174,7 +174,7 @@ class Client:
                 except exceptions.Error as error:
                     if code := _find_code(error):
                         raise ServerError(str(endpoint), code, self._hide(str(error))) from None
-                    reasons.append(f"{endpoint}: {shorten(self._hide(str(error)))}")
+                    reasons.append(f"{endpoint}: {shorten(self._hide(_find_reason(error)))}")
                     self._place += 1
                 else:
                     return self._driver, endpoint
@@ -230,15 +230,22 @@ def _find_code(error: exceptions.Error) -> int:
 
 def _was_refused(error: BaseException) -> bool:
     """Whether a connection could not be opened, by what led to an error."""
-    causes: list[BaseException | None] = [error]
-    seen: set[int] = set()
-    while causes:
-        cause = causes.pop()
-        if cause is None or id(cause) in seen:
-            continue
-        if isinstance(cause, NewConnectionError | ConnectTimeoutError):
-            return True
-        seen.add(id(cause))
-        reason = getattr(cause, "reason", None)
-        causes += [cause.__cause__, cause.__context__, reason if isinstance(reason, BaseException) else None]
-    return False
+    return any(isinstance(cause, NewConnectionError | ConnectTimeoutError) for cause in _list_causes(error))
+
+
+def _find_reason(error: BaseException) -> str:
+    """What the system says of a connection that failed, such as `Connection refused`; else the error's own text."""
+    reasons = (cause.strerror or str(cause) for cause in _list_causes(error) if isinstance(cause, OSError))
+    return next(reasons, "") or str(error)
+
+
+def _list_causes(error: BaseException) -> list[BaseException]:
+    """An error and what led to it, the first cause first."""
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        cause = waiting.pop()
+        if isinstance(cause, BaseException) and cause not in found:
+            found.append(cause)
+            waiting += [cause.__context__, cause.__cause__, getattr(cause, "reason", None)]
+    return found[::-1]

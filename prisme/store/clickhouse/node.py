@@ -91,8 +91,8 @@ def _refuse_visits(database: Database, path: Path) -> None:
 
 def _left(runs: list[Run], lowest: int, first: int) -> list[Run]:
     """The runs that segments from the number `lowest` on, and before `first`, may be of."""
-    ends = [run.first for run in runs[1:]] + [first]
-    return [run for run, end in zip(runs, ends, strict=True) if run.first < end and lowest < end]
+    ends = [*(run.first for run in runs[1:]), first]
+    return [run for run, end in zip(runs, ends, strict=False) if run.first < end and lowest < end]
 
 
 def _read(path: Path) -> list[Run]:

@@ -62,10 +62,12 @@ class Shipment:
 
     def contents(self, number: int) -> Contents:
         """What a segment has."""
-        rows: dict[str, dict[int, int]] = {}
         own = [row for row in self._rows if row[0] == number]
-        for _, kind, month, count, _, _ in own:
-            rows.setdefault(TABLES[kind], {})[month] = count
+        rows = {
+            table: months
+            for kind, table in TABLES.items()
+            if (months := {month: count for _, its_kind, month, count, _, _ in own if its_kind == kind})
+        }
         lowest, highest = min((row[4] for row in own), default=0), max((row[5] for row in own), default=0)
         return Contents(rows, self._rejected.get(number, 0), lowest, highest)
 

@@ -1,9 +1,9 @@
 """Stores the segments of a node in ClickHouse, each exactly once: the sink of a loader.
 
 A segment is one insert into each table, with a token by which ClickHouse recognises what it has already; a marker in
-`segments` comes last. Whatever fails on the way, all of it is sent again until the marker is there. ClickHouse knows the
-tokens of the latest inserts only. So of a segment that may have been sent before, the marker is looked up, and if there
-is none, its rows are counted.
+`segments` comes last. Whatever fails on the way, all of it is sent again until the marker is there. Only the tokens of
+the latest inserts are known there. So of a segment that may have been sent before, the marker is looked up, and without
+one its rows are counted.
 """
 
 import secrets

@@ -3,7 +3,6 @@
 import json
 from typing import Any, Final
 
-import msgspec
 from hypothesis import strategies as st
 
 from prisme.base.events import DIRECT, Client, Place, Session, Utm
@@ -15,11 +14,11 @@ from prisme.visit.sessions import new_id
 DAY: Final = 86_400 * SECOND
 # The last seconds of a month, of a year, and of a day; microseconds.
 _TURNS: Final = [1_793_491_200 * SECOND, 1_798_761_600 * SECOND, 1_795_478_400 * SECOND]
-_NASTY: Final = [
+NASTY: Final = [
     "", " ", "/", "a\tb\nc\r", "\\N", "\\", "'", '"', "`", "%_", "{x:String}", "--", "/*", ";", "\x00", "\x01\x1f",
     "NULL", "null", "[]", "\u2028", "é", "e\u0301", "👩‍👩‍👧", "\U0010ffff", "\ufeff", "ß", "İ", "a" * 300,
 ]  # fmt: skip
-TEXTS: Final = st.one_of(st.sampled_from(_NASTY), st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
+TEXTS: Final = st.one_of(st.sampled_from(NASTY), st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
 _HOSTS: Final = st.sampled_from(["example.com", "shop.example.com:8080", "b.example"])
 _REFERRERS: Final = st.one_of(
     st.sampled_from([DIRECT, "www.google.de", "shop.example.com", "t.co", "www.example.org"]), TEXTS
@@ -55,9 +54,7 @@ _LEAVES: Final = st.one_of(
 )
 _VALUES: Final = st.recursive(
     _LEAVES,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.lists(st.tuples(_NAMES, inner), max_size=3).map(lambda pairs: Pairs(pairs))
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.lists(st.tuples(_NAMES, inner), max_size=3).map(Pairs)),
     max_leaves=6,
 )
 # Only what would be stored.
@@ -119,8 +116,3 @@ def segments(draw: st.DrawFn) -> list[list[bytes]]:
     if draw(st.booleans()):
         found[0].append(b"no event\n")
     return found
-
-
-def count_properties(text: str) -> dict[str, Any]:
-    """The properties of an event, each with its last value: by another parser than the database's."""
-    return {str(name): value for name, value in msgspec.json.decode(text, type=dict[str, Any]).items()}
