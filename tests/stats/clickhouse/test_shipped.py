@@ -1,4 +1,4 @@
-"""Figures of what a node has shipped, segment by segment, against plain Python and DuckDB's figures of the same lines."""
+"""Figures of what a node has shipped, in several segments, against plain Python and DuckDB's of the same lines."""
 
 from collections.abc import Iterator
 
