@@ -199,6 +199,13 @@ def test_spans_of_any_length_are_equal(both: Both, days: int, made: Made, zone: 
     both.check(lambda stats: build_dashboard(stats, query, LAST, WholeSpans(LoadLog(0))))
 
 
+def test_what_is_rare_is_equal_in_each_hour(both: Both) -> None:
+    def find(stats: Stats) -> list[list[str]]:
+        return [sorted(stats.find_rare({}, Span(start, start + HOUR, []))) for start in range(FIRST, LAST, 8 * HOUR)]
+
+    both.check(find)
+
+
 def test_the_rows_have_what_is_rare(both: Both) -> None:
     """Otherwise the tests above would compare nothing with nothing."""
     span = span_of(FIRST, LAST, "day", NAMED_ZONES[0])
