@@ -185,7 +185,7 @@ class _ClickHouse(Dialect):
         return f"substringIndex({text}, ':', 1)"
 
     def contains(self, values: str, value: str) -> str:
-        return f"has({values}, {value})"
+        return f"{value} IN {values}"
 
     def unnest(self, values: str) -> str:
         return f"arrayJoin({values})"

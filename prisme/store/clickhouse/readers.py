@@ -55,15 +55,22 @@ class Readers:
         Raises UnavailableError.
         """
         (state,) = reader.ask(_STATE, {}, _AS_STORED)
-        if state != self._state:
-            ((highest,),) = reader.ask(_LATEST, {}, _AS_STORED)
-            self.note_change(highest, state)
-        return self.load_log.done
-
-    def note_change(self, highest: int = 0, state: Row | None = None) -> None:
-        """Note that any rows may have changed, such as by a deletion; none is later than `highest` (microseconds)."""
         with self._lock:
-            if state is not None:
+            if state == self._state:
+                return self.load_log.done
+        ((highest,),) = reader.ask(_LATEST, {}, _AS_STORED)
+        with self._lock:
+            if state != self._state:
                 self._state = state
-            self.load_log.begin(0, highest)
-            self.load_log.end()
+                self._note(highest)
+            return self.load_log.done
+
+    def note_change(self) -> None:
+        """Note that any rows may have changed, such as by a deletion, after the commit."""
+        with self._lock:
+            self._note(self.load_log.highest)
+
+    def _note(self, highest: int) -> None:
+        """Note a load of anything up to a time (microseconds)."""
+        self.load_log.begin(0, highest)
+        self.load_log.end()

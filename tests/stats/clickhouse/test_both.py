@@ -16,7 +16,7 @@ from prisme.base.timexpr import INTERVALS, Interval
 from prisme.stats import row_details
 from prisme.stats.breakdown import count_rows, query_list
 from prisme.stats.cache.whole_spans import WholeSpans
-from prisme.stats.columns import PLACES, TOPS
+from prisme.stats.columns import PLACES, SERIES, TOPS
 from prisme.stats.dashboard import build_dashboard, count_anew
 from prisme.stats.figures import NAMES, compute
 from prisme.stats.funnels import build_funnel_figures
@@ -35,7 +35,7 @@ from prisme.store.reader import Reader
 from tests.faults.load import LONG
 from tests.stats.goal_oracle import GOALS
 from tests.stats.lines import DAY, DOMAINS, FIRST, HOUR, LAST, ZONES
-from tests.stats.oracle import Made
+from tests.stats.oracle import Made, Term
 from tests.stats.strategies import made_filters, many, read, span_of, spans
 from tests.stats.test_imported import database, narrowing  # noqa: F401
 
@@ -197,6 +197,21 @@ def test_spans_of_any_length_are_equal(both: Both, days: int, made: Made, zone: 
     start = LAST - min(days * DAY, LAST - DAY)
     query = query_of(made, (start, LAST), (start - DAY, start), zone, interval, Page())
     both.check(lambda stats: build_dashboard(stats, query, LAST, WholeSpans(LoadLog(0))))
+
+
+@pytest.mark.parametrize("zone", NAMED_ZONES, ids=str)
+def test_the_longest_filters_and_the_most_buckets_are_equal(both: Both, zone: ZoneInfo) -> None:
+    """As many hours as a request may ask for, with clocks that are set, and filters of as many terms as may be."""
+    paths = [Term(number % 7 == 1, ("", f"{number}")) for number in range(498)]
+    made = {
+        "path": [*paths, Term(False, ("/", "")), Term(True, ("/a",))],
+        "referrer": [Term(False, (f"{number}.example",)) for number in range(499)] + [Term(False, ("", ""))],
+        "goal": [Term(False, (goal.name,)) for goal in GOALS],
+    }
+    span = span_of(LAST - 365 * DAY, LAST, "hour", zone)
+    assert len(span.edges) > 8_700
+    for filters in (read(made), {}):
+        both.check(lambda stats, filters=filters: stats.series(SERIES, filters, span))
 
 
 def test_what_is_rare_is_equal_in_each_hour(both: Both) -> None:
