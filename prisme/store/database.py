@@ -57,6 +57,7 @@ class Database:
 
     def __init__(self, path: Path, limits: Limits, temporary: Path, log: logging.Logger = _LOG) -> None:
         self._path = path
+        self.folder = path.parent
         self._temporary = temporary
         self._log = log
         self._lock = threading.Lock()  # DuckDB rejects a second call on a connection that is busy

@@ -18,7 +18,7 @@ from prisme.store.load_log import MOST_DOMAINS
 from prisme.store.open_sessions import OpenSession
 from prisme.store.query_reader import Row
 from prisme.store.rollups import DAYS_OF_LINES
-from prisme.store.sink import Sink, SinkDownError
+from prisme.store.sink import Sink, SinkDownError, refuse_node
 from prisme.store.write_connection import Held, WriteConnection
 
 _HERE = importlib.resources.files("prisme.store")
@@ -68,10 +68,13 @@ class Loader:
     """The only writer of the database, for one thread at a time: a second one waits.
 
     The database has at most about `most_open` open sessions, the most recently active: a start restores no more.
-    With a sink, the events are stored there, and here only those of visits that may go on.
+    With a sink, the events are stored there, and here only those of visits that may go on. Raises StoreError without
+    one where the database is that of a node.
     """
 
     def __init__(self, database: Database, most_open: int, disk: Disk = DISK, sink: Sink | None = None) -> None:
+        if sink is None:
+            refuse_node(database.folder)
         self._database = database
         self._disk = disk
         self._sink = sink

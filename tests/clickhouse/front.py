@@ -3,10 +3,9 @@
 `python -m tests.clickhouse.front PORT FOLDER` serves on loopback until it is killed. A folder is for one process.
 """
 
-import email
-import email.policy
 import re
 import sys
+from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -51,9 +50,8 @@ class Handler(BaseHTTPRequestHandler):
     def _run(self, body: bytes) -> None:
         asked = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
         form = self.headers.get("Content-Type", "")
-        if form.startswith("multipart/form-data"):  # where parameters are long
-            asked |= _read_form(form, body)
-            body = b""
+        if form.startswith("multipart/form-data"):  # where the parameters would make a URL too long
+            asked, body = asked | _read_form(form, body), b""
         statement = asked.get("query", "").encode()
         whole = statement + b"\n" + body if statement else body
         session = Session(self.folder)
@@ -93,11 +91,13 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _read_form(form: str, body: bytes) -> dict[str, str]:
-    message = email.message_from_bytes(f"Content-Type: {form}\r\n\r\n".encode() + body, policy=email.policy.HTTP)
-    return {
-        str(part.get_param("name", header="content-disposition")): bytes(part.get_payload(decode=True)).decode()
-        for part in message.iter_parts()
-    }
+    whole = BytesParser().parsebytes(b"Content-Type: " + form.encode() + b"\r\n\r\n" + body)
+    fields = {}
+    for part in whole.walk():
+        value = part.get_payload(decode=True)
+        if isinstance(value, bytes):
+            fields[str(part.get_param("name", header="content-disposition"))] = value.decode()
+    return fields
 
 
 def _insert(session: Session, head: str, form: str, rows: bytes) -> None:

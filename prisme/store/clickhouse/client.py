@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from prisme.store.clickhouse.errors import CREDENTIALS, ServerError, UnansweredError, UnreachableError, shorten
+from prisme.store.clickhouse.errors import CREDENTIALS, UnansweredError, UnreachableError, make_error, shorten
 from prisme.store.errors import StoreError
 
 try:
     import clickhouse_connect
     from clickhouse_connect.driver import exceptions
     from clickhouse_connect.driver.client import Client as Driver
-    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+    from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 except ImportError as error:
     raise StoreError(
         "to store in ClickHouse, Prisme needs its client: install it with `pip install 'prisme[clickhouse]'`"
@@ -29,6 +29,8 @@ for _name in ("clickhouse_connect", "urllib3"):
 _PORTS: Final = {"http": 8123, "https": 8443}
 # After no host could be reached: thousands of segments may be waiting, and each would take the time of another try.
 _PAUSE: Final = 1.0  # seconds
+# Whatever the client lets through.
+_FAILURES: Final = (exceptions.ClickHouseError, exceptions.StreamFailureError, HTTPError, OSError)
 _Result = TypeVar("_Result")
 
 
@@ -40,7 +42,12 @@ class Endpoint(NamedTuple):
     is_tls: bool
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"{self.address}:{self.port}"
+
+    @property
+    def address(self) -> str:
+        """The host as URLs have it."""
+        return f"[{self.host}]" if ":" in self.host else self.host
 
 
 class UnsentError(Exception):
@@ -143,9 +150,10 @@ class Client:
         """Turn the client's errors into ours; a connection that failed is given up."""
         try:
             yield
-        except exceptions.Error as error:
+        except _FAILURES as error:
             code = _find_code(error)
-            if isinstance(error, exceptions.OperationalError) and not code:
+            is_of_server = isinstance(error, exceptions.Error) and not isinstance(error, exceptions.OperationalError)
+            if not code and not is_of_server:
                 with self._lock:
                     if self._driver is driver:
                         self._forget(driver)
@@ -155,7 +163,7 @@ class Client:
             if code in CREDENTIALS:
                 with self._lock:
                     self._forget(driver)  # the files may have others by now
-            raise ServerError(str(endpoint), code, self._hide(str(error))) from None
+            raise make_error(str(endpoint), code, self._hide(str(error))) from None
 
     def _connected(self) -> tuple[Driver, Endpoint]:
         """A driver that is connected, or was: connecting asks for the server's version and settings."""
@@ -171,9 +179,9 @@ class Client:
                 endpoint = endpoints[self._place % len(endpoints)]
                 try:
                     self._driver = self._connect(endpoint)
-                except exceptions.Error as error:
+                except _FAILURES as error:
                     if code := _find_code(error):
-                        raise ServerError(str(endpoint), code, self._hide(str(error))) from None
+                        raise make_error(str(endpoint), code, self._hide(str(error))) from None
                     reasons.append(f"{endpoint}: {shorten(self._hide(_find_reason(error)))}")
                     self._place += 1
                 else:
@@ -187,7 +195,7 @@ class Client:
         user = _read_secret(access.user_file, "clickhouse_user_file") or "default"
         self._password = _read_secret(access.password_file, "clickhouse_password_file")
         return clickhouse_connect.get_client(
-            host=endpoint.host,
+            host=endpoint.address,
             port=endpoint.port,
             interface="https" if endpoint.is_tls else "http",
             username=user,
@@ -224,8 +232,9 @@ def _read_secret(path: Path | None, option: str) -> str:
         raise StoreError(f"{path} of {option} cannot be read: {reason}") from None
 
 
-def _find_code(error: exceptions.Error) -> int:
-    return error.code or 0
+def _find_code(error: Exception) -> int:
+    """The server's code of an error; 0 if it is not the server's."""
+    return (error.code or 0) if isinstance(error, exceptions.Error) else 0
 
 
 def _was_refused(error: BaseException) -> bool:

@@ -6,9 +6,9 @@ from prisme.store.errors import StoreError
 from prisme.store.sink import SinkDownError
 
 _LONGEST: Final = 400
-# The server's codes, and what to do about them.
+# The server's codes that do not depend on the rows, and what to do about them.
 _ADVICE: Final = {
-    60: "a table is missing: restart Prisme, which makes those that it needs",
+    60: "a table is missing: if it was dropped, drop the table migrations too, and restart Prisme, which makes both",
     81: "the database is missing: restart Prisme, which makes it, or make it yourself",
     159: "the server is too slow or busy",
     164: "the user may only read: grant INSERT, SELECT, ALTER DELETE, CREATE DATABASE and CREATE TABLE",
@@ -46,6 +46,15 @@ class ServerError(StoreError):
         self.code = code
         advice = f" ({_ADVICE[code]})" if code in _ADVICE else ""
         super().__init__(f"ClickHouse at {host} refuses a request{advice}: {shorten(text)}")
+
+
+class ServerDownError(ServerError, SinkDownError):
+    """The server would refuse any other segment as well."""
+
+
+def make_error(host: str, code: int, text: str) -> ServerError:
+    """The error for what a server says."""
+    return (ServerDownError if code in _ADVICE else ServerError)(host, code, text)
 
 
 def shorten(text: str) -> str:

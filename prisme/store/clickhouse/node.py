@@ -19,8 +19,8 @@ from prisme.runtime.disk import DISK, Disk
 from prisme.store.database import Database
 from prisme.store.errors import StoreError
 from prisme.store.schema import ALL_TABLES
+from prisme.store.sink import NODE_FILE
 
-FILE: Final = "node"
 _NODE_BYTES: Final = 6
 _RUN_BYTES: Final = 4
 
@@ -50,7 +50,7 @@ def open_node(folder: Path, database: Database, disk: Disk = DISK, random: Calla
 
     Raises StoreError, also if the folder's database has visits though its rows were never sent to ClickHouse.
     """
-    path = folder / FILE
+    path = folder / NODE_FILE
     pending = [segment.number for segment in leftovers(folder / "journal")[0]]
     first = max([_last_loaded(database), *pending]) + 1
     try:
@@ -65,11 +65,6 @@ def open_node(folder: Path, database: Database, disk: Disk = DISK, random: Calla
     except OSError as error:
         raise StoreError(f"{path} cannot be read or written: {error.strerror}") from error
     return Node(runs)
-
-
-def is_node(folder: Path) -> bool:
-    """Whether the data folder is that of a node that stores in ClickHouse: its database has only the latest visits."""
-    return (folder / FILE).exists()
 
 
 def _last_loaded(database: Database) -> int:
@@ -90,9 +85,12 @@ def _refuse_visits(database: Database, path: Path) -> None:
 
 
 def _left(runs: list[Run], lowest: int, first: int) -> list[Run]:
-    """The runs that segments from the number `lowest` on, and before `first`, may be of."""
+    """The runs that segments from the number `lowest` on, and before `first`, may be of.
+
+    Numbers may begin again at lower ones than earlier runs had.
+    """
     ends = [*(run.first for run in runs[1:]), first]
-    return [run for run, end in zip(runs, ends, strict=False) if run.first < end and lowest < end]
+    return [run for run, end in zip(runs, ends, strict=False) if run.first < min(end, first) and lowest < end]
 
 
 def _read(path: Path) -> list[Run]:

@@ -18,6 +18,7 @@ from prisme.journal.segment import Segment
 from prisme.store.arrivals import Describe
 from prisme.store.clickhouse.client import Client
 from prisme.store.clickhouse.errors import UnreachableError
+from prisme.store.clickhouse.migrations import migrate
 from prisme.store.clickhouse.node import Node
 from prisme.store.clickhouse.shipment import TABLES, Contents, Shipment
 from prisme.store.clickhouse.tables import Place
@@ -67,9 +68,20 @@ class ClickHouseSink:
         self._folder = folder
         # No segment with a higher number was ever sent, not even in part.
         self._sent = node.first - 1
+        self._is_prepared = False
+
+    def prepare(self) -> None:
+        """Make the tables, or see that they are there; `send` does so if nobody has.
+
+        A server may start without, where it raises SinkDownError: what is recorded waits. Other errors are for good.
+        """
+        if not self._is_prepared:
+            migrate(self._client, self._place)
+            self._is_prepared = True
 
     def send(self, cursor: duckdb.DuckDBPyConnection, segments: Sequence[Segment]) -> None:
         """Store the events of segments, as `Sink.send` does."""
+        self.prepare()
         shipment = Shipment(cursor, self._describe, self._folder)
         numbers = sorted(segment.number for segment in segments)
         pending = self._without_marked(numbers)

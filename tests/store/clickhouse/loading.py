@@ -23,6 +23,7 @@ from prisme.store.database import Database
 from prisme.store.errors import StoreError
 from prisme.store.loader import Loader
 from prisme.store.recovery import load_leftovers
+from prisme.store.sink import SinkDownError
 from tests.store.segments import LIMITS, MOST_OPEN, NOW
 
 COMPLETE: Final = "complete"
@@ -47,6 +48,8 @@ def run(folder: Path, client: Client, place: Place) -> None:
                 loader.load(segment, NOW)
             except (StoreError, OSError, duckdb.Error) as error:
                 print(f"segment {segment.number}: {error}", flush=True)
+                if isinstance(error, SinkDownError):
+                    break
         loader.expire(_FOREVER, 0)
         time.sleep(_PAUSE)
     loader.close()

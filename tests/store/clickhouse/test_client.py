@@ -3,6 +3,8 @@
 import base64
 import http.server
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ import pytest
 from prisme.store.clickhouse.client import Access, Client, Endpoint, read_urls
 from prisme.store.clickhouse.errors import ServerError, UnansweredError, UnreachableError
 from prisme.store.errors import StoreError
+from prisme.store.sink import SinkDownError
 from tests.certificate import make_pair
 from tests.clickhouse.engine import Engine
 from tests.clickhouse.proxy import Fault, Proxy
@@ -54,9 +57,16 @@ def test_values_come_back_as_they_are(client: Client) -> None:
         assert client.query("SELECT {x:String}, {l:Array(String)}", {"x": text, "l": [text, "a"]}) == [
             (text, [text, "a"])
         ]
-    assert client.query(
-        "SELECT {n:Int64}, {m:UInt64}, {l:Array(UInt64)}", {"n": -(2**63), "m": 2**64 - 1, "l": []}
-    ) == [(-(2**63), 2**64 - 1, [])]
+    numbers = {"n": -(2**63), "m": 2**64 - 1, "l": []}
+    assert client.query("SELECT {n:Int64}, {m:UInt64}, {l:Array(UInt64)}", numbers) == [(-(2**63), 2**64 - 1, [])]
+
+
+def test_many_values_come_back_as_they_are(client: Client) -> None:
+    """They are too long for a URL."""
+    texts = [f"{text}{number}" for number in range(100) for text in NASTY]
+    assert client.query("SELECT {l:Array(String)}, {x:String}", {"l": texts, "x": "".join(NASTY)}) == [
+        (texts, "".join(NASTY))
+    ]
 
 
 def test_the_servers_errors_have_their_code(client: Client) -> None:
@@ -64,6 +74,10 @@ def test_the_servers_errors_have_their_code(client: Client) -> None:
         client.query("SELECT * FROM system.nothing")
     assert caught.value.code == 60
     assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, SinkDownError)  # no segment could be stored
+    with pytest.raises(ServerError, match=r"refuses a request: .*UNKNOWN_IDENTIFIER") as caught:
+        client.query("SELECT nothing")
+    assert not isinstance(caught.value, SinkDownError)
 
 
 def test_a_slow_server_is_not_waited_for(engine: Engine) -> None:
@@ -190,5 +204,13 @@ def test_a_certificate_has_to_be_trusted(
     with pytest.raises(ServerError, match="a table is missing"):
         Client(Access([endpoint], ca_file=pair.tls_certificate)).query("SELECT 1")
     for trusted in (None, other.tls_certificate):
-        with pytest.raises(UnreachableError, match="certificate"):
+        with pytest.raises(UnreachableError, match="certificate verify failed"):
             Client(Access([endpoint], ca_file=trusted)).query("SELECT 1")
+    with pytest.raises(UnreachableError, match="No such file"):
+        Client(Access([endpoint], ca_file=tmp_path / "nowhere")).query("SELECT 1")
+
+
+def test_without_the_extra_it_is_said_how_to_get_it() -> None:
+    code = "import sys; sys.modules['clickhouse_connect'] = None; import prisme.store.clickhouse.client"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1].endswith("install it with `pip install 'prisme[clickhouse]'`")

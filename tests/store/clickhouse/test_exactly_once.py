@@ -1,12 +1,13 @@
 """Each segment is in ClickHouse exactly once, whoever is killed, and whatever the network and the server answer."""
 
 import random
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -28,7 +29,8 @@ from tests.store.clickhouse.loading import COMPLETE
 from tests.store.clickhouse.node_store import NodeStore, read_clickhouse, read_duckdb
 from tests.store.segments import NOW, Store
 
-SEGMENTS = 400 if LONG else 40
+SEGMENTS = 200 if LONG else 40
+_PATIENCE = 60 + 3 * SEGMENTS  # seconds: each of them may have failed at its last try
 TABLES = ("pageviews", "events_custom", "file_downloads", "outbound_link_clicks")
 
 
@@ -223,6 +225,28 @@ def test_a_segment_without_events_is_marked(client: Client, place: Place, tmp_pa
     assert client.query(query) == [(1, 0, 0), (2, 0, 1)]
 
 
+def test_a_copied_folder_sends_what_was_pending_once_and_the_rest_under_its_own_name(
+    client: Client, place: Place, tmp_path: Path
+) -> None:
+    parts = make_parts(13, 4, 60)
+    with NodeStore(tmp_path / "node", client, place) as node:
+        node.load(1, parts[0])
+        node.segment(2, parts[1])
+    shutil.copytree(tmp_path / "node", tmp_path / "copy")
+    for folder, lines in (("node", parts[2]), ("copy", parts[3])):
+        with NodeStore(tmp_path / folder, client, place) as node:
+            node.load(2, parts[1])
+            node.load(3, lines)
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    store = Store(plain)
+    for number, lines in enumerate(parts, 1):
+        store.loader.load(store.segment(number, raw=b"".join(lines)), NOW)
+    assert read_clickhouse(client, place) == read_duckdb(store)
+    store.close()
+    assert len(client.query(f"SELECT node, number FROM {place.table('segments')} FINAL")) == 4
+
+
 class Killer(threading.Thread):
     """Kills the engine now and then, and the loader more often, until `stop`; each is started again."""
 
@@ -294,7 +318,11 @@ def test_kills_and_faults_lose_nothing_and_double_nothing(tmp_path: Path) -> Non
         killer.stop()
         proxy.plan = lambda _: None
         (folder / COMPLETE).touch()
-        assert killer.loader.wait(120) == 0, (tmp_path / "log").read_text()[-4000:]
+        try:
+            assert killer.loader.wait(_PATIENCE) == 0, (tmp_path / "log").read_text()[-4000:]
+        finally:
+            killer.loader.kill()
+            killer.loader.wait()
         print(f"{killer.engine_kills} kills of the engine, {killer.loader_kills} of the loader, {dict(faults)}")
         time.sleep(1.6)  # what is on its way still
         check(client, place, tmp_path / "plain", parts)
@@ -305,7 +333,31 @@ def test_kills_and_faults_lose_nothing_and_double_nothing(tmp_path: Path) -> Non
 
 
 def test_the_error_tells_what_to_do(place: Place, tmp_path: Path, node: NodeStore, client: Client) -> None:
-    segment = node.segment(1, make_parts(11, 1, 10)[0])
+    parts = make_parts(11, 1, 30)
+    segment = node.segment(1, parts[0])
     client.execute(f"DROP TABLE {place.table('pageviews')}")
-    with pytest.raises(StoreError, match="a table is missing: restart Prisme"):
+    with pytest.raises(StoreError, match="a table is missing: if it was dropped, drop the table migrations too"):
         node.loader.load(segment, NOW)
+    client.execute(f"DROP TABLE {place.table('migrations')}")
+    migrate(client, place)
+    node.loader.load(segment, NOW)
+    check(client, place, tmp_path / "plain", parts)
+
+
+def test_a_node_may_start_before_its_database_is_there(
+    engine: Engine, client: Client, new_place: Callable[[], Place], tmp_path: Path
+) -> None:
+    place, parts = new_place(), make_parts(12, 1, 30)
+    with Proxy(engine.endpoint, lambda _: Fault("cut")) as proxy:
+        own = proxy.client()
+        with NodeStore(tmp_path / "node", own, place) as node:
+            with pytest.raises(SinkDownError):
+                node.sink.prepare()
+            segment = node.segment(1, parts[0])
+            with pytest.raises(SinkDownError):
+                node.loader.load(segment, NOW)
+            proxy.plan = lambda _: None
+            time.sleep(1)
+            node.loader.load(segment, NOW)
+        own.close()
+    check(client, place, tmp_path / "plain", parts)

@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from prisme.journal.record import PageviewLine
-from prisme.store.clickhouse.node import FILE, Node, is_node, open_node
+from prisme.store.clickhouse.node import Node, open_node
+from prisme.store.database import Database
 from prisme.store.errors import StoreError
-from tests.store.segments import NOW, Store, session
+from prisme.store.loader import Loader
+from prisme.store.sink import NODE_FILE as FILE
+from tests.store.segments import LIMITS, MOST_OPEN, NOW, Store, session
 
 
 def begin(store: Store, folder: Path) -> Node:
@@ -16,9 +19,8 @@ def begin(store: Store, folder: Path) -> Node:
 
 
 def test_each_run_has_an_id_of_its_own_with_the_nodes_name(store: Store, tmp_path: Path) -> None:
-    assert not is_node(tmp_path)
+    assert not (tmp_path / FILE).exists()
     one = begin(store, tmp_path)
-    assert is_node(tmp_path)
     two = begin(store, tmp_path)
     assert one.first == two.first == 1
     assert one.id_of(1) != two.id_of(1)
@@ -54,8 +56,8 @@ def test_a_copy_shares_the_names_of_pending_segments_alone(store: Store, tmp_pat
     copy.mkdir()
     shutil.copytree(store.folder, copy / "journal")
     shutil.copy(tmp_path / FILE, copy)
-    twin = Store(copy)
-    original, copied = begin(store, tmp_path), begin(twin, copy)
+    twin = Database(copy / "prisme.duckdb", LIMITS, copy / "tmp")
+    original, copied = begin(store, tmp_path), open_node(copy, twin)
     assert original.id_of(1) == copied.id_of(1)
     assert original.first == copied.first == 2
     assert original.id_of(2) != copied.id_of(2)
@@ -74,7 +76,7 @@ def test_a_file_with_visits_that_were_never_sent_is_refused(store: Store, tmp_pa
     store.load(1, PageviewLine(1, session(1)))
     with pytest.raises(StoreError, match=r"prisme\.duckdb has visits, and .*/node is missing"):
         begin(store, tmp_path)
-    assert not is_node(tmp_path)
+    assert not (tmp_path / FILE).exists()
     store.loader.expire(NOW + 10, 0)
     assert store.rows("SELECT count(*) FROM sessions") == [(1,)]  # without a sink, nothing is deleted but devices
 
@@ -84,3 +86,26 @@ def test_a_damaged_file_is_told(store: Store, tmp_path: Path, damage: str) -> No
     (tmp_path / FILE).write_text(damage)
     with pytest.raises(StoreError, match="is damaged"):
         begin(store, tmp_path)
+
+
+def test_the_file_of_a_node_is_not_loaded_into_without_its_sink(store: Store, tmp_path: Path) -> None:
+    begin(store, tmp_path)
+    with pytest.raises(StoreError, match="is of a node that stores its events in ClickHouse"):
+        Loader(store.database, MOST_OPEN)
+    (tmp_path / FILE).unlink()
+    Loader(store.database, MOST_OPEN).close()
+
+
+def test_numbers_that_come_again_have_another_id(store: Store, tmp_path: Path) -> None:
+    """The database was lost, and an old segment is left, or none."""
+    (tmp_path / FILE).write_text("1 n.a\n10 n.b\n20 n.c\n")
+    store.segment(3, PageviewLine(1, session(1)))
+    node = begin(store, tmp_path)
+    assert node.first == 4
+    assert node.id_of(3) == "n.a"
+    assert {node.id_of(number) for number in (4, 10, 20, 30)} == {node.id_of(4)}
+    assert node.id_of(4) not in {"n.a", "n.b", "n.c"}
+    (store.folder / "000000000003.ndjson").unlink()
+    again = begin(store, tmp_path)
+    assert again.first == 1
+    assert len({again.id_of(number) for number in (1, 10, 20)} | {"n.a", "n.b", "n.c", node.id_of(4)}) == 5
