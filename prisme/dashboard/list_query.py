@@ -10,7 +10,7 @@ from prisme.dashboard.lists import ERROR_STATUSES, ROWS, ListData, frame_rows
 from prisme.dashboard.url_state import UrlState
 from prisme.stats import filters
 from prisme.stats.breakdown import ListQuery, query_list
-from prisme.stats.cache.row_cache import RowCache
+from prisme.stats.cache.figure_cache import RowCounts
 from prisme.stats.dashboard import Dashboard
 from prisme.stats.filters import Filters
 from prisme.stats.list_metrics import EVENTS, Figures
@@ -29,7 +29,7 @@ class Source(msgspec.Struct, frozen=True):
     """What the lists of a page are read from; `now` is in microseconds."""
 
     stats: Stats
-    cache: RowCache
+    cache: RowCounts
     query: StatsQuery
     now: int
 

@@ -25,7 +25,7 @@ from prisme.dashboard.tiles import build_tiles
 from prisme.dashboard.url_state import UrlState
 from prisme.dashboard.words import translate
 from prisme.dashboard.world_map import build_areas, build_legend, load_world
-from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.cache.figure_cache import FigureCache
 from prisme.stats.columns import HOURS
 from prisme.stats.dashboard import Dashboard, build_dashboard
 from prisme.stats.list_metrics import LIST_METRICS
@@ -38,7 +38,7 @@ ROWS = changes.ROWS
 
 
 def build_page(
-    stats: Stats, state: UrlState, query: StatsQuery, domains: Sequence[str], now: int, cache: IncrementalCache
+    stats: Stats, state: UrlState, query: StatsQuery, domains: Sequence[str], now: int, cache: FigureCache
 ) -> dict[str, Any]:
     """All values of the template `dashboard.html`.
 
@@ -82,7 +82,7 @@ def _build_site_values(state: UrlState, domains: Sequence[str]) -> dict[str, Any
 
 
 def _build_metric_values(
-    stats: Stats, state: UrlState, query: StatsQuery, dashboard: Dashboard, now: int, cache: IncrementalCache
+    stats: Stats, state: UrlState, query: StatsQuery, dashboard: Dashboard, now: int, cache: FigureCache
 ) -> dict[str, Any]:
     name = metrics.choose_tile(state)
     tiles = build_tiles(state, name, dashboard)

@@ -17,6 +17,7 @@ from prisme.operations.context import Context
 from prisme.operations.job import Job
 from prisme.stats import filters
 from prisme.stats.conditions import allowed
+from prisme.stats.dialect import DUCKDB
 from prisme.store.deletion import Choice, Counts, Deletion
 from prisme.store.errors import StoreError, UnavailableError
 from prisme.store.schema import ALL_TABLES, FIGURES
@@ -155,7 +156,7 @@ def _choose(arguments: Arguments, before: int | None) -> Choice:
 
     of_visit, of_any_row, of_path, of_figure = [], None, None, []
     if arguments.site is not None:
-        of_site = f"({allowed([read_site(arguments.site)], bind)})"
+        of_site = f"({allowed([read_site(arguments.site)], bind, DUCKDB)})"
         of_visit.append(of_site)
         of_figure.append(of_site)
     if before is not None:
@@ -169,8 +170,8 @@ def _choose(arguments: Arguments, before: int | None) -> Choice:
         of_figure.append("false")  # none names a visitor
     if arguments.path is not None:
         chosen = _read_path(arguments.path)
-        of_path = filters.condition("path", chosen, bind)
-        of_figure += [_PATHS, filters.condition('"value"', chosen, bind)]
+        of_path = filters.condition("path", chosen, bind, DUCKDB)
+        of_figure += [_PATHS, filters.condition('"value"', chosen, bind, DUCKDB)]
     if not parameters:
         raise InputError("say what to delete: a site, a path, a visitor's id or a date, or several of these")
     return Choice(" AND ".join(of_visit) or None, of_any_row, of_path, " AND ".join(of_figure), parameters)

@@ -19,9 +19,7 @@ from prisme.stats.queries import Stats
 from prisme.stats.rollups.cover import Cover
 from prisme.stats.rollups.rows import compose_rolled_parts
 from prisme.stats.selection import Page, Span
-from prisme.stats.sql import load_sql
 
-_BREAKDOWN: Final = load_sql("breakdown")
 _SUMS: Final = ", ".join(f"sum(parts.{name}) AS {name}" for name in Figures._fields[1:])
 
 
@@ -61,7 +59,7 @@ def count_rows(stats: Stats, lists: Sequence[ListQuery], filters: Filters, span:
     days = find_days(stats, filters, span.start, span.end, span.zone)
 
     def by_list(values: Iterator[str]) -> str:
-        return f"CASE which {' '.join(f'WHEN {number} THEN {value}' for number, value in enumerate(values))} END"
+        return f"CASE {' '.join(f'WHEN which = {number} THEN {value}' for number, value in enumerate(values))} END"
 
     place = "row_number() OVER (PARTITION BY which ORDER BY rank DESC, key)"
     first = by_list(conditions.bind(one.page.offset + 1) for one in lists)
@@ -152,7 +150,7 @@ def _run(stats: Stats, lists: Sequence[ListQuery], conditions: Conditions, **tex
     found: dict[str, list[Figures]] = {one.name: [] for one in lists}
     if not lists:
         return found
-    for which, key, *numbers in stats.run(_BREAKDOWN.format(sums=_SUMS, **texts), conditions):
+    for which, key, *numbers in stats.run(stats.dialect.sql("breakdown").format(sums=_SUMS, **texts), conditions):
         stats.reader.check()
         found[lists[which].name].append(Figures(key, *map(int, numbers)))
     return found
@@ -161,4 +159,6 @@ def _run(stats: Stats, lists: Sequence[ListQuery], conditions: Conditions, **tex
 def _choose(one: ListQuery, conditions: Conditions) -> str:
     """The condition on the rows of a list; `is_row` is the same in Python."""
     counts = "actions > 0" if TOPS[one.name][1] == "pageviews" else "true"
-    return counts if one.keys is None else f"{counts} AND list_contains({conditions.bind(list(one.keys))}, key)"
+    if one.keys is None:
+        return counts
+    return f"{counts} AND {conditions.dialect.contains(conditions.bind(list(one.keys)), 'key')}"

@@ -5,21 +5,19 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from prisme.stats.columns import DURATION, TOPS, time_column
+from prisme.stats.columns import TOPS, time_column
 from prisme.stats.conditions import Conditions
 from prisme.stats.grouping import GroupingSets
 from prisme.stats.sql import load_sql
 
 _NEW: Final = load_sql("breakdown_new")
 _PAGES: Final = "top-pages"
-_OF_ENTRIES: Final = "count(*), count(*) FILTER (is_bounce), sum(duration)"
-_ENTRY_COLUMNS: Final = f"is_bounce, {DURATION} AS duration"
-_VISITOR: Final = "hash(visitor_id)"
+_OF_ENTRIES: Final = "count(*), count(*) FILTER (WHERE is_bounce), sum(duration)"
 _SESSION: Final = "session_uuid"
 
 
 def compose_parts(needs: Mapping[str, tuple[str, ...]], conditions: Conditions, cut: int | None = None) -> str:
-    """Queries with the columns of `breakdown.sql`, for lists with the figures that each needs; lists have numbers.
+    """Queries with the columns of `breakdown`, for lists with the figures that each needs; lists have numbers.
 
     With a `cut`, in microseconds, only what comes after it is counted, and of visitors, and of sessions by their
     pageviews, only those that the same row did not have before.
@@ -27,7 +25,7 @@ def compose_parts(needs: Mapping[str, tuple[str, ...]], conditions: Conditions, 
     by_table: dict[str, dict[str, str]] = {}
     for name in needs:
         column, table = TOPS[name]
-        by_table.setdefault(table, {})[name] = column
+        by_table.setdefault(table, {})[name] = conditions.dialect.column(column)
     numbers = {name: number for number, name in enumerate(needs)}
     parts: list[str] = []
     for table, columns in by_table.items():
@@ -53,7 +51,9 @@ class _Table:
         self._numbers = numbers
         self._wanted = wanted
         self._conditions = conditions
-        self._cut = None if cut is None else f"make_timestamp({conditions.bind(cut)})"
+        self._cut = None if cut is None else conditions.dialect.moment(conditions.bind(cut))
+        self._visitor = conditions.dialect.hash("visitor_id")
+        self._entry_columns = f"is_bounce, {conditions.dialect.duration} AS duration"
         self._grouping = GroupingSets(columns)
         self._head = f"{self._grouping.number(numbers)} AS which, {self._grouping.key} AS key"
 
@@ -76,7 +76,7 @@ class _Table:
         grouping = self._grouping
         yield (
             f"SELECT {self._head}, {self._distinct('visitors', 'visitor')}, count(*), 0, {_OF_ENTRIES} "
-            f"FROM (SELECT {_VISITOR} AS visitor, {_ENTRY_COLUMNS}, {grouping.columns} "
+            f"FROM (SELECT {self._visitor} AS visitor, {self._entry_columns}, {grouping.columns} "
             f"{self._rows('sessions')}) GROUP BY {grouping.sets}"
         )
         if "actions" in self._wanted:
@@ -85,7 +85,8 @@ class _Table:
             yield (
                 f"SELECT {self._head}, 0, 0, sum(views), 0, 0, 0 "
                 f"FROM (SELECT session_uuid, count(*) AS views {self._rows('pageviews')} GROUP BY session_uuid) "
-                f"JOIN (SELECT session_uuid, {grouping.columns} FROM sessions) USING (session_uuid) "
+                f"JOIN (SELECT session_uuid, {grouping.columns} {self._conditions.rows_related('sessions')}) "
+                "USING (session_uuid) "
                 f"GROUP BY {grouping.sets}"
             )
 
@@ -94,13 +95,14 @@ class _Table:
         visitors, sessions = self._distinct("visitors", "visitor"), self._distinct("sessions", "session_uuid")
         yield (
             f"SELECT {self._head}, {visitors}, {sessions}, count(*), 0, 0, 0 "
-            f"FROM (SELECT {_VISITOR} AS visitor, session_uuid, {self._grouping.columns} {self._rows(self._table)}) "
+            f"FROM (SELECT {self._visitor} AS visitor, session_uuid, {self._grouping.columns} "
+            f"{self._rows(self._table)}) "
             f"GROUP BY {self._grouping.sets}"
         )
         if "entries" in self._wanted and _PAGES in self._columns:
             yield (
                 f"SELECT {self._numbers[_PAGES]}, entry_path, 0, 0, 0, {_OF_ENTRIES} "
-                f"FROM (SELECT entry_path, {_ENTRY_COLUMNS} {self._rows('sessions')}) GROUP BY entry_path"
+                f"FROM (SELECT entry_path, {self._entry_columns} {self._rows('sessions')}) GROUP BY entry_path"
             )
 
     def _compose_new(self, column: str, figures: str) -> str:

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from prisme.stats.sources import CHANNEL, SOURCE
-
 # Events other than pageviews. (The number in `sessions` counts the whole session, not the part within a span.)
 EVENTS: Final = ("events_custom", "file_downloads", "outbound_link_clicks")
 # The tables whose rows a series counts.
@@ -23,13 +21,13 @@ PLACES: Final = ("region", "city")
 RARE: Final = (*PLACES, "imported")
 # As many places have one name, they have their country beside it, such as `Paris (FR)`. Empty where unknown.
 REGION, CITY = (f"CASE {name} WHEN '' THEN '' ELSE {name} || ' (' || country_code || ')' END" for name in PLACES)
-# The column, or expression, by which a list counts the rows of a table.
+# The column, or expression, by which a list counts the rows of a table; `Dialect.column` is how an engine writes it.
 TOPS: Final[dict[str, tuple[str, str]]] = {
     "top-pages": ("path", "pageviews"),
     "top-entry-pages": ("entry_path", "sessions"),
     "top-exit-pages": ("exit_path", "sessions"),
-    "top-sources": (SOURCE, "sessions"),
-    "top-channels": (CHANNEL, "sessions"),
+    "top-sources": ("source", "sessions"),
+    "top-channels": ("channel", "sessions"),
     "top-referrers": ("referrer_domain", "sessions"),
     "top-utm-sources": ("utm_source", "sessions"),
     "top-utm-mediums": ("utm_medium", "sessions"),
@@ -51,8 +49,6 @@ TOPS: Final[dict[str, tuple[str, str]]] = {
 PROPERTIES: Final = "custom-properties"
 HOURS: Final = "weekday-hours"
 LIVE: Final = "live-visitors"
-# Microseconds. Never negative, although the clock may have been set back within a session.
-DURATION: Final = "greatest(epoch_us(exit_timestamp) - epoch_us(entry_timestamp), 0)"
 
 
 def time_column(table: str) -> str:

@@ -7,7 +7,7 @@ import msgspec
 
 from prisme.base.timexpr import Interval
 from prisme.stats.breakdown import read_lists
-from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.cache.figure_cache import FigureCache
 from prisme.stats.columns import HOURS, PROPERTIES, SERIES, TOPS
 from prisme.stats.frames import Frame, Result, Series, make_list
 from prisme.stats.imported import add_to_series, describe
@@ -46,7 +46,7 @@ def build_dashboard(
     stats: Stats,
     query: StatsQuery,
     now: int,
-    cache: IncrementalCache,
+    cache: FigureCache,
     compared_tops: Collection[str] = (),
     names: Sequence[str] = EVERYTHING,
 ) -> Dashboard:
@@ -80,7 +80,7 @@ def _count_all(
     stats: Stats,
     query: StatsQuery,
     now: int,
-    cache: IncrementalCache,
+    cache: FigureCache,
     compared_tops: tuple[str, ...],
     names: tuple[str, ...],
 ) -> tuple[Result, Result | None]:
@@ -102,7 +102,7 @@ def _add_imported(stats: Stats, selection: Selection, result: Result) -> Result:
 
 
 def count_anew(stats: Stats, selection: Selection, page: Page) -> Result:
-    """Return what `IncrementalCache.count` returns, without any cache."""
+    """Return what `FigureCache.count` returns, without any cache."""
     names, filters, span, zone = selection
     frames = read_lists(stats, [name for name in names if name in TOPS], filters, span, page)
     if PROPERTIES in names:

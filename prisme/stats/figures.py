@@ -8,7 +8,7 @@ import msgspec
 from prisme.base.goals import Goal
 from prisme.stats import parameters
 from prisme.stats.breakdown import count_rows, query_list, read_lists
-from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.cache.figure_cache import FigureCache
 from prisme.stats.columns import HOURS, LIVE, PROPERTIES, SERIES, TOPS
 from prisme.stats.dashboard import Dashboard, build_dashboard
 from prisme.stats.frames import Frame, make_list
@@ -98,7 +98,7 @@ def read_figure_query(name: str, given: Mapping[str, str], now: int, goals: Sequ
     return query
 
 
-def compute(name: str, stats: Stats, query: StatsQuery, now: int, cache: IncrementalCache) -> Figure:
+def compute(name: str, stats: Stats, query: StatsQuery, now: int, cache: FigureCache) -> Figure:
     """Return one of `NAMES`, or `TOTALS`; `now` is in microseconds."""
     match name:
         case "goals":

@@ -15,9 +15,9 @@ import msgspec
 
 from prisme.base.errors import InputError
 from prisme.stats.columns import CITY, REGION
+from prisme.stats.dialect import Dialect
 from prisme.stats.patterns import Pattern, normalise
 from prisme.stats.properties import property_value
-from prisme.stats.sources import CHANNEL, SOURCE
 
 # A column of every table, with the same value in all rows of a session.
 DOMAIN: Final = "domain"
@@ -29,7 +29,7 @@ EVERY_TABLE: Final = ""
 
 
 class Field(NamedTuple):
-    """What a filter compares: an SQL expression, as text, on the rows of a table.
+    """What a filter compares: an SQL expression, as text, on the rows of a table, before `Dialect.column`.
 
     A session matches if one of its rows does; in the lists of that table, only these rows count.
     """
@@ -43,8 +43,8 @@ FIELDS: Final[dict[str, Field]] = {
     DOMAIN: Field(EVERY_TABLE, "domain"),
     "entry-path": Field("sessions", "entry_path"),
     "exit-path": Field("sessions", "exit_path"),
-    "source": Field("sessions", SOURCE),
-    "channel": Field("sessions", CHANNEL),
+    "source": Field("sessions", "source"),
+    "channel": Field("sessions", "channel"),
     "referrer": Field("sessions", "referrer_domain"),
     "os": Field("sessions", "operating_system"),
     "browser": Field("sessions", "browser_family"),
@@ -128,30 +128,30 @@ def parse(name: str, raw: str) -> list[tuple[bool, Pattern]]:
     return [(negated, normalise(name, pattern)) for negated, pattern in _split(name, raw)]
 
 
-def compose(name: str, one: Filter, bind: Bind) -> tuple[str, str]:
+def compose(name: str, one: Filter, bind: Bind, dialect: Dialect) -> tuple[str, str]:
     """Return the table of a filter, and its SQL condition on the rows of that table."""
     if name.startswith(PROPERTY):
-        field = Field("events_custom", property_value(name.removeprefix(PROPERTY), bind))
+        field = Field("events_custom", property_value(name.removeprefix(PROPERTY), bind, dialect))
     else:
         field = FIELDS[name]
-    return field.table, condition(field.expression, one, bind)
+    return field.table, condition(dialect.column(field.expression), one, bind, dialect)
 
 
-def condition(column: str, one: Filter, bind: Bind) -> str:
+def condition(column: str, one: Filter, bind: Bind, dialect: Dialect) -> str:
     """Return the SQL condition of a filter on a column; `bind` binds a value, and returns the name of its parameter."""
-    parts = [f"NOT {_match(column, pattern, bind)}" for pattern in one.excludes]
+    parts = [f"NOT {_match(column, pattern, bind, dialect)}" for pattern in one.excludes]
     if one.includes:
-        parts.append("(" + " OR ".join(_match(column, pattern, bind) for pattern in one.includes) + ")")
+        parts.append("(" + " OR ".join(_match(column, pattern, bind, dialect) for pattern in one.includes) + ")")
     return " AND ".join(parts)
 
 
-def _match(column: str, pattern: Pattern, bind: Bind) -> str:
+def _match(column: str, pattern: Pattern, bind: Bind, dialect: Dialect) -> str:
     if len(pattern) == 1:
         return f"{column} = {bind(pattern[0])}"
     if len(pattern) == 2 and not pattern[1]:
-        return f"starts_with({column}, {bind(pattern[0])})"
+        return dialect.starts_with(column, bind(pattern[0]))
     like = "%".join(_SPECIAL.sub(r"\\\g<0>", part) for part in pattern)
-    return f"{column} LIKE {bind(like)} ESCAPE '\\'"
+    return dialect.like(column, bind(like))
 
 
 def _split(name: str, raw: str) -> list[tuple[bool, Pattern]]:

@@ -4,7 +4,6 @@ A step counts if the visit reached it within the span, and later than the step b
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
@@ -15,9 +14,6 @@ from prisme.stats.goal_rows import is_chosen, reached_rows
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Period
-from prisme.stats.sql import load_sql
-
-_FUNNELS: Final = load_sql("funnels")
 
 
 class FunnelStep(msgspec.Struct, frozen=True, rename="kebab"):
@@ -87,7 +83,7 @@ def _count_visits(
     conditions = stats.conditions(query.filters, query.span.start, query.span.end)
     places, steps, numbers = (conditions.bind(list(column)) for column in zip(*plan, strict=True))
     reached = reached_rows([[goal] for goal in goals], conditions)
-    text = _FUNNELS.format(funnels=places, steps=steps, goals=numbers, reached=reached)
+    text = stats.dialect.sql("funnels").format(funnels=places, steps=steps, goals=numbers, reached=reached)
     return {(place, step): visits for place, step, visits in stats.run(text, conditions)}
 
 

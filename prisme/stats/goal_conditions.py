@@ -2,13 +2,14 @@
 # Only SQL made here is composed; values from requests and definitions are bound.
 # ruff: noqa: S608
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from prisme.base.domains import is_wildcard, suffix
 from prisme.base.errors import InputError
 from prisme.base.goals import PAGE, Goal
 from prisme.stats import filters
+from prisme.stats.dialect import Dialect
 from prisme.stats.filters import GOAL, Bind, Filter, Filters
 from prisme.stats.patterns import Pattern
 from prisme.stats.properties import property_value
@@ -55,16 +56,17 @@ def matches(pattern: Pattern, text: str) -> bool:
     return True
 
 
-def session_condition(one: Filter, bind: Bind, within: str = EVERY_SESSION) -> str:
+def session_condition(one: Filter, bind: Bind, dialect: Dialect, within: Callable[[str], str]) -> str:
     """Return the condition of a filter from `resolve` on a row of any table: it is one of its session.
 
-    Only rows are looked at whose session is `within`, which has to hold for the session of the row.
+    Of a table, only rows are looked at that are `within` the condition on them, which has to hold for all of the
+    session of the row.
     """
     if not isinstance(one, GoalFilter):
         raise TypeError("a filter on goals has to be resolved")
-    parts = [f"NOT ({reached})" for reached in _list_reached(one.excluded, bind, within)]
+    parts = [f"NOT ({reached})" for reached in _list_reached(one.excluded, bind, dialect, within)]
     if one.included:
-        parts.append(" OR ".join(_list_reached(one.included, bind, within)))
+        parts.append(" OR ".join(_list_reached(one.included, bind, dialect, within)))
     return " AND ".join(f"({part})" for part in parts)
 
 
@@ -73,35 +75,36 @@ def goal_table(goal: Goal) -> str:
     return "pageviews" if goal.kind == PAGE else "events_custom"
 
 
-def goal_condition(goal: Goal, bind: Bind) -> str:
+def goal_condition(goal: Goal, bind: Bind, dialect: Dialect) -> str:
     """Return the condition on a row of `goal_table` that reaches a goal; `bind` binds a value to a parameter."""
     name, column = ("path", "path") if goal.kind == PAGE else ("event", "name")
-    parts = [_of_site(goal.site, bind), filters.condition(column, filters.read({name: goal.pattern})[name], bind)]
+    pattern = filters.read({name: goal.pattern})[name]
+    parts = [_of_site(goal.site, bind, dialect), filters.condition(column, pattern, bind, dialect)]
     if goal.property:
-        text = property_value(goal.property, bind)
+        text = property_value(goal.property, bind, dialect)
         parts.append(f"{text} = {bind(goal.value)}" if goal.value else f"{text} IS NOT NULL")
     return " AND ".join(f"({part})" for part in parts)
 
 
-def _list_reached(goals: Sequence[Goal], bind: Bind, within: str) -> list[str]:
+def _list_reached(goals: Sequence[Goal], bind: Bind, dialect: Dialect, within: Callable[[str], str]) -> list[str]:
     """Return the conditions of which one holds if a session reached one of the goals: one of each table.
 
     A subquery of each goal would take seconds to plan where there are many.
     """
     of_tables: dict[str, list[str]] = {}
     for goal in goals:
-        of_tables.setdefault(goal_table(goal), []).append(f"({goal_condition(goal, bind)})")
+        of_tables.setdefault(goal_table(goal), []).append(f"({goal_condition(goal, bind, dialect)})")
     return [
-        f"session_uuid IN (SELECT session_uuid FROM {table} WHERE {within} AND ({' OR '.join(conditions)}))"
+        f"session_uuid IN (SELECT session_uuid FROM {table} WHERE {within(table)} AND ({' OR '.join(conditions)}))"
         for table, conditions in of_tables.items()
     ]
 
 
-def _of_site(site: str, bind: Bind) -> str:
+def _of_site(site: str, bind: Bind, dialect: Dialect) -> str:
     """Return the condition on the domain of a row of a site, with any port."""
     if is_wildcard(site):
-        return f"ends_with(split_part(domain, ':', 1), {bind(suffix(site))})"
-    return f"domain = {bind(site)} OR starts_with(domain, {bind(f'{site}:')})"
+        return dialect.ends_with(dialect.before_colon("domain"), bind(suffix(site)))
+    return f"domain = {bind(site)} OR {dialect.starts_with('domain', bind(f'{site}:'))}"
 
 
 def _find(pattern: Pattern, goals: Sequence[Goal]) -> list[Goal]:

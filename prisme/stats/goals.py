@@ -5,7 +5,6 @@ Goals of several sites with the same name count as one.
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final
 
 import msgspec
 
@@ -17,9 +16,6 @@ from prisme.stats.goal_rows import is_chosen, reached_rows, sum_query
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Period, Span
-from prisme.stats.sql import load_sql
-
-_GOALS: Final = load_sql("goals")
 
 
 class CurrencySum(msgspec.Struct, frozen=True):
@@ -109,7 +105,7 @@ def count_goals(stats: Stats, names: Sequence[str], filters: Filters, span: Span
         return {}
     groups = [[goal for goal in stats.definitions.goals if goal.name == name] for name in names]
     conditions = stats.conditions(filters, span.start, span.end)
-    reached = _GOALS.format(reached=reached_rows(groups, conditions))
+    reached = stats.dialect.sql("goals").format(reached=reached_rows(groups, conditions))
     counts = {number: (visitors, rows) for number, rows, visitors in stats.run(reached, conditions)}
     sums: dict[int, list[CurrencySum]] = {}
     query = sum_query(groups, conditions)

@@ -15,12 +15,12 @@ from prisme.base.offsets import localise
 from prisme.base.timexpr import floor
 from prisme.stats.columns import RATED, TOPS
 from prisme.stats.conditions import Conditions
+from prisme.stats.dialect import Dialect
 from prisme.stats.filters import DOMAIN, FIELDS, IMPORTED, Field, Filters, condition
 from prisme.stats.frames import Frame, Series, make_list, make_series
 from prisme.stats.list_metrics import list_metrics
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Imported, Page, Span
-from prisme.stats.sql import load_sql
 
 _TABLE: Final = "imported_figures"
 NARROWING: Final = frozenset((DOMAIN, IMPORTED))
@@ -32,21 +32,11 @@ _DIMENSIONS: Final[dict[str, str]] = {
     if field == Field(table, column)
 }
 _PAGES, _ENTRIES = "top-pages", "entry-path"
-_DAYS: Final = load_sql("imported_days")
-_ROWS: Final = load_sql("imported_rows")
-_KEYS: Final = load_sql("imported_keys")
-_SUMMARY: Final = load_sql("imported_summary")
-_IMPORTS: Final = load_sql("imports")
 _SUMS: Final = ("visitors", "sessions", "pageviews", "events", "bounces")
 _COLUMNS: Final = (*_SUMS, "seconds", "timed", RATED)
 _DURATION: Final = "sessions-duration"
 # The column that a metric needs, where it has another name.
 _NEEDS: Final = {"views-per-session": "sessions", "bounce-rate": "bounces", "duration": "seconds", _DURATION: "seconds"}
-# Rates and averages are of sessions whose bounces and durations are both known.
-_OF_ENTRIES: Final = ", ".join(
-    f"coalesce(sum({value}) FILTER (bounces + seconds IS NOT NULL), 0)"
-    for value in ("sessions", "bounces", "seconds * 1000000")
-)
 _WHOLE: Final = -1
 
 
@@ -99,7 +89,9 @@ def describe(stats: Stats, filters: Filters, span: Span, name: str = "", metric:
     if days is None or (name in TOPS and name not in _DIMENSIONS):
         return None
     conditions = stats.conditions(filters, span.start, span.end)
-    query = _SUMMARY.format(rows=_rows(conditions, filters, days), kind=_choose_kind(name, metric))
+    query = stats.dialect.sql("imported_summary").format(
+        rows=_rows(conditions, filters, days), kind=_choose_kind(name, metric)
+    )
     ((count, first, last, names),) = stats.run(query, conditions)
     return Imported(count, first, last, names) if count else None
 
@@ -128,7 +120,8 @@ def add_to_series(stats: Stats, found: Mapping[str, Series], filters: Filters, s
     conditions = stats.conditions(filters, span.start, span.end)
     sums: dict[str, Counter[int]] = {name: Counter() for name in _COLUMNS}
     find_bucket = _bucket_finder(span)
-    for day, *values in stats.run(_DAYS.format(rows=_rows(conditions, filters, days)), conditions):
+    query = stats.dialect.sql("imported_days").format(rows=_rows(conditions, filters, days))
+    for day, *values in stats.run(query, conditions):
         stats.reader.check()
         bucket = find_bucket(day)
         for name, value in zip(_COLUMNS, values, strict=True):
@@ -177,28 +170,37 @@ def _average(span: Span, durations: Series, sessions: Series, sums: Mapping[str,
 def compose_rows(
     needs: Mapping[str, tuple[str, ...]], conditions: Conditions, filters: Filters, days: Days | None
 ) -> Iterator[str]:
-    """Queries with the columns of `breakdown.sql`, as `compose_parts` makes them: a part of each list."""
-    rows = "" if days is None else _rows(conditions, filters, days)
+    """Queries with the columns of `breakdown`, as `compose_parts` makes them: a part of each list."""
+    rows, text = "" if days is None else _rows(conditions, filters, days), conditions.dialect.sql("imported_rows")
+    of_entries = _sum_entries(conditions.dialect)
     for number, (name, figures) in enumerate(needs.items()):
         if not rows or name not in _DIMENSIONS:
             continue
         actions = "events" if list_metrics(name)[0] == "events" else "pageviews"
         sums = ", ".join(f"coalesce(sum({column}), 0)" for column in ("visitors", "sessions", actions))
-        entries = _OF_ENTRIES if TOPS[name][1] == "sessions" else "0, 0, 0"
-        yield _ROWS.format(which=number, figures=f"{sums}, {entries}", rows=rows, dimension=_DIMENSIONS[name])
+        entries = of_entries if TOPS[name][1] == "sessions" else "0, 0, 0"
+        yield text.format(which=number, figures=f"{sums}, {entries}", rows=rows, dimension=_DIMENSIONS[name])
         if name == _PAGES and "entries" in figures:
-            yield _ROWS.format(which=number, figures=f"0, 0, 0, {_OF_ENTRIES}", rows=rows, dimension=_ENTRIES)
+            yield text.format(which=number, figures=f"0, 0, 0, {of_entries}", rows=rows, dimension=_ENTRIES)
+
+
+def _sum_entries(dialect: Dialect) -> str:
+    """The sums of sessions, bounces and durations (microseconds): of sessions whose bounces and durations are known."""
+    return ", ".join(
+        f"coalesce(sum({value}) FILTER (WHERE bounces + seconds IS NOT NULL), 0)"
+        for value in ("sessions", "bounces", dialect.signed("seconds * 1000000"))
+    )
 
 
 def compose_keys(
     names: Collection[str], numbers: Mapping[str, int], conditions: Conditions, filters: Filters, days: Days | None
 ) -> Iterator[str]:
     """Queries for the keys of lists and their counts; `numbers` are those of the lists."""
-    rows = "" if days is None else _rows(conditions, filters, days)
+    rows, text = "" if days is None else _rows(conditions, filters, days), conditions.dialect.sql("imported_keys")
     for name in names:
         if rows and name in _DIMENSIONS:
             unit = list_metrics(name)[0]
-            yield _KEYS.format(which=numbers[name], unit=unit, rows=rows, dimension=_DIMENSIONS[name])
+            yield text.format(which=numbers[name], unit=unit, rows=rows, dimension=_DIMENSIONS[name])
 
 
 def list_imports(stats: Stats, filters: Filters, span: Span, page: Page) -> Frame:
@@ -209,9 +211,9 @@ def list_imports(stats: Stats, filters: Filters, span: Span, page: Page) -> Fram
     )
     days = find_days(stats, filters, span.start, span.end, span.zone)
     if days is not None:
-        figures = f"coalesce(sum(sessions) FILTER (dimension = ''), 0) {_rows(conditions, filters, days)}"
+        figures = f"coalesce(sum(sessions) FILTER (WHERE dimension = ''), 0) {_rows(conditions, filters, days)}"
         counted += f" UNION ALL SELECT imported, {figures} GROUP BY imported"
-    query = _IMPORTS.format(counted=counted, limit=conditions.bind(page.limit))
+    query = stats.dialect.sql("imports").format(counted=counted, limit=conditions.bind(page.limit))
     return make_list(span, [(key, count) for key, count in stats.run(query, conditions)])
 
 
@@ -220,7 +222,7 @@ def _rows(conditions: Conditions, filters: Filters, days: Days) -> str:
     first, end = conditions.bind(days.first), conditions.bind(days.end)
     rows = f'{conditions.rows_of_domains(_TABLE)} AND "day" >= {first} AND "day" < {end}'
     if IMPORTED in filters:
-        rows += f" AND ({condition('imported', filters[IMPORTED], conditions.bind)})"
+        rows += f" AND ({condition('imported', filters[IMPORTED], conditions.bind, conditions.dialect)})"
     return rows
 
 

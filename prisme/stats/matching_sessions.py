@@ -14,7 +14,7 @@ from typing import Final
 from prisme.base.timexpr import SECOND
 from prisme.stats.columns import EVENTS
 from prisme.stats.conditions import Conditions
-from prisme.store.reader import Row
+from prisme.store.query_reader import Row
 
 _TABLE: Final = "matching_sessions"
 # A session lasts 24 hours at most; clocks may have been set back.
@@ -30,9 +30,10 @@ _LATEST: Final = (1 << 48) - 1
 def choose_sessions(run: _Run, conditions: Conditions, start: int, end: int) -> None:
     """Let conditions find rows from `start` up to `end` (microseconds) by a table of the sessions that match.
 
-    The table is replaced by the next call in the same transaction. Raises UnavailableError.
+    The table is replaced by the next call in the same transaction. An engine without such tables goes on to find them
+    by subqueries. Raises UnavailableError.
     """
-    if not conditions.needs_sessions:
+    if not conditions.needs_sessions or not conditions.dialect.has_temporary_tables:
         return
     query = conditions.matching_sessions(*_find_bounds(run, conditions, start, end))
     run(f"CREATE OR REPLACE TEMP TABLE {_TABLE} AS {query}", conditions)

@@ -12,8 +12,9 @@ from prisme.base.domains import allows
 from prisme.base.goals import Definitions
 from prisme.base.timexpr import SECOND
 from prisme.stats.buckets import WEEK, bucket_number, hour_of_week
-from prisme.stats.columns import DURATION, EVENTS, RARE, SERIES, TOPS, time_column
+from prisme.stats.columns import EVENTS, RARE, SERIES, TOPS, time_column
 from prisme.stats.conditions import Conditions
+from prisme.stats.dialect import DIALECTS
 from prisme.stats.filters import DOMAIN, IMPORTED, Filters, domains_in_full
 from prisme.stats.frames import Frame, Series, make_frame, make_list, make_series
 from prisme.stats.grouping import GroupingSets
@@ -21,31 +22,21 @@ from prisme.stats.matching_sessions import choose_sessions
 from prisme.stats.properties import property_value
 from prisme.stats.selection import Page, Span
 from prisme.stats.sources import update_arrivals
-from prisme.stats.sql import load_sql
 from prisme.store.arrivals import TABLE
-from prisme.store.reader import Reader, Row
+from prisme.store.query_reader import QueryReader, Row
 
 # A visitor counts as live for 5 minutes.
 _LIVE: Final = 5 * 60 * SECOND
 # More than anybody has; the bound of what is read and cached.
 MOST_DOMAINS: Final = 10_000
-_VISITORS: Final = load_sql("visitors")
-_COUNT: Final = load_sql("row_count")
-_SESSIONS: Final = load_sql("sessions")
-_TOPS: Final = load_sql("tops")
 _MOST_FREQUENT: Final = "ORDER BY count DESC, key LIMIT {limit} OFFSET {offset}"
-_PROPERTIES: Final = load_sql("custom_properties") + _MOST_FREQUENT
-_VALUES: Final = load_sql("property_values") + _MOST_FREQUENT
-_HOURS: Final = load_sql("weekday_hours")
-_LIVE_VISITORS: Final = load_sql("live_visitors")
-_DOMAINS: Final = load_sql("domains")
-_RARE: Final = load_sql("rare_fields")
-_NEXT_ROW: Final = load_sql("next_row")
-_FIRST_EVENT: Final = load_sql("first_event")
 
 
 class _SeriesQuery(NamedTuple):
-    """A query that returns the values of some series by bucket, over `columns` of the rows that these count."""
+    """The name of a query that returns the values of some series by bucket, over `columns` of the rows they count.
+
+    Of the columns, `{duration}` is the session's.
+    """
 
     text: str
     names: tuple[str, ...]
@@ -55,18 +46,21 @@ class _SeriesQuery(NamedTuple):
 class Stats:
     """Figures of the domains that the entries in `domains` allow, or of all if it is None; `definitions` are theirs.
 
-    `Reader` documents the errors raised.
+    `QueryReader` documents the errors raised.
     """
 
-    def __init__(self, reader: Reader, domains: Collection[str] | None, definitions: Definitions | None = None) -> None:
+    def __init__(
+        self, reader: QueryReader, domains: Collection[str] | None, definitions: Definitions | None = None
+    ) -> None:
         self.reader = reader
+        self.dialect = DIALECTS[reader.engine]
         self.definitions = definitions or Definitions()
         self.allowed = None if domains is None else tuple(domains)
         self._has_arrivals = False
 
     def conditions(self, filters: Filters, start: int, end: int) -> Conditions:
         """Return the conditions of filters from `start` up to `end` (microseconds) on the allowed domains."""
-        return Conditions(filters, start, end, self.allowed)
+        return Conditions(filters, start, end, self.allowed, self.dialect)
 
     def update_arrivals(self) -> None:
         """Name all arrivals, once for a transaction: before it reads their table."""
@@ -92,12 +86,13 @@ class Stats:
 
     def _run_series(self, query: _SeriesQuery, filters: Filters, span: Span) -> list[Row]:
         conditions = self.conditions(filters, span.start, span.end)
+        columns = query.columns.format(duration=self.dialect.duration)
         rows = " UNION ALL ".join(
-            f"SELECT {bucket_number(table, span.edges, conditions.bind)} AS bucket, {query.columns} "
+            f"SELECT {bucket_number(table, span.edges, conditions.bind, self.dialect)} AS bucket, {columns} "
             f"{conditions.rows(table)}"
             for table in SERIES[query.names[0]]
         )
-        return self.run(query.text.format(rows=rows), conditions)
+        return self.run(self.dialect.sql(query.text).format(rows=rows), conditions)
 
     def tops(self, names: Collection[str], filters: Filters, span: Span, page: Page) -> dict[str, Frame]:
         """Return some of `TOPS`: the most frequent values, by count and then by value.
@@ -113,8 +108,8 @@ class Stats:
         return {name: make_list(span, rows) for name, rows in found.items()}
 
     def _run_tops(self, table: str, names: list[str], conditions: Conditions, page: Page) -> list[Row]:
-        grouping = GroupingSets({name: TOPS[name][0] for name in names})
-        query = _TOPS.format(
+        grouping = GroupingSets({name: self.dialect.column(TOPS[name][0]) for name in names})
+        query = self.dialect.sql("tops").format(
             which=grouping.number({name: place for place, name in enumerate(names)}),
             key=grouping.key,
             columns=grouping.columns,
@@ -130,14 +125,16 @@ class Stats:
         conditions = self.conditions(filters, span.start, span.end)
         bound = {"limit": conditions.bind(page.limit), "offset": conditions.bind(page.offset)}
         if name:
-            bound["value"] = property_value(name, conditions.bind)
-        query = (_VALUES if name else _PROPERTIES).format(rows=conditions.rows("events_custom"), **bound)
+            bound["value"] = property_value(name, conditions.bind, self.dialect)
+        text = self.dialect.sql("property_values" if name else "custom_properties") + _MOST_FREQUENT
+        query = text.format(rows=conditions.rows("events_custom"), **bound)
         return make_list(span, self.run(query, conditions))
 
     def weekday_hours(self, filters: Filters, span: Span, zone: datetime.tzinfo) -> Frame:
         """Return the pageviews by weekday and hour of the zone's clock, as in `WEEK`."""
         conditions = self.conditions(filters, span.start, span.end)
-        query = _HOURS.format(hour=hour_of_week(span.start, span.end, zone), rows=conditions.rows("pageviews"))
+        hour = hour_of_week(span.start, span.end, zone, self.dialect)
+        query = self.dialect.sql("weekday_hours").format(hour=hour, rows=conditions.rows("pageviews"))
         counts: dict[int, int] = dict(self.run(query, conditions))
         return make_frame(span, list(WEEK), [counts.get(hour, 0) for hour in range(len(WEEK))])
 
@@ -148,7 +145,7 @@ class Stats:
         choose_sessions(self.run, conditions, span.start, span.end)
         tables = ("pageviews", *EVENTS)
         rows = " UNION ALL ".join(f"SELECT visitor_id {conditions.rows(table)}" for table in tables)
-        ((count,),) = self.run(_LIVE_VISITORS.format(rows=rows), conditions)
+        ((count,),) = self.run(self.dialect.sql("live_visitors").format(rows=rows), conditions)
         return make_frame(span, [now // SECOND], [count])
 
     def next_row(self, filters: Filters, start: int, end: int) -> int:
@@ -158,10 +155,10 @@ class Stats:
         """
         conditions = self.conditions(filters, start, end)
         rows = " UNION ALL ".join(
-            f"SELECT min({time_column(table)}) AS first {conditions.rows_unfiltered(table)}"
+            f"SELECT {self.dialect.earliest(time_column(table))} AS first {conditions.rows_unfiltered(table)}"
             for table in ("sessions", "pageviews", *EVENTS)
         )
-        ((first,),) = self.run(_NEXT_ROW.format(rows=rows), conditions)
+        ((first,),) = self.run(self.dialect.sql("next_row").format(rows=rows), conditions)
         self.reader.check()
         return end if first is None else int(first)
 
@@ -188,7 +185,8 @@ class Stats:
         """
         of_domain = {name: one for name, one in (filters or {}).items() if name == DOMAIN}
         conditions = self.conditions(of_domain, 0, 0)
-        query = _DOMAINS.format(rows=conditions.rows_ever("sessions"), limit=conditions.bind(MOST_DOMAINS))
+        rows, limit = conditions.rows_ever("sessions"), conditions.bind(MOST_DOMAINS)
+        query = self.dialect.sql("domains").format(rows=rows, limit=limit)
         return [(domain, first, last) for domain, first, last in self.run(query, conditions)]
 
     def find_rare(self, filters: Filters, span: Span) -> set[str]:
@@ -197,7 +195,8 @@ class Stats:
         Also `imported` if there are figures that imports brought, of any time.
         """
         conditions = self.conditions(filters, span.start, span.end)
-        (found,) = self.run(_RARE.format(rows=conditions.rows_unfiltered("sessions")), conditions)
+        query = self.dialect.sql("rare_fields").format(rows=conditions.rows_unfiltered("sessions"))
+        (found,) = self.run(query, conditions)
         is_meant = self.concerns(filters)
         has_figures = any(is_meant(one.domain) for one in self.reader.imported_days())
         return {name for name, is_known in zip(RARE, found, strict=True) if is_known} | (
@@ -206,21 +205,21 @@ class Stats:
 
     def first_event(self, domains: Collection[str]) -> int | None:
         """Return the time of the first event of some domains that is no pageview, in microseconds; None for none."""
-        ((first,),) = self.reader.ask(_FIRST_EVENT, {"domains": list(domains)})
+        ((first,),) = self.reader.ask(self.dialect.sql("first_event"), {"domains": list(domains)})
         return None if first is None else int(first)
 
 
 def _choose_queries(names: Collection[str]) -> Iterator[_SeriesQuery]:
     """Yield the queries that some series need, as few as possible."""
     if "visitors" in names:
-        yield _SeriesQuery(_VISITORS, ("visitors", "pageviews"), "visitor_id")
+        yield _SeriesQuery("visitors", ("visitors", "pageviews"), "visitor_id")
     elif "pageviews" in names:
-        yield _SeriesQuery(_COUNT, ("pageviews",), "1")
+        yield _SeriesQuery("row_count", ("pageviews",), "1")
     if "events" in names:
-        yield _SeriesQuery(_COUNT, ("events",), "1")
+        yield _SeriesQuery("row_count", ("events",), "1")
     of_sessions = ("sessions", "bounces", "sessions-duration")
     if not set(names).isdisjoint(of_sessions):
-        yield _SeriesQuery(_SESSIONS, of_sessions, f"is_bounce, {DURATION} AS duration")
+        yield _SeriesQuery("sessions", of_sessions, "is_bounce, {duration} AS duration")
 
 
 def _fill(found: dict[str, Series], bucket: int, values: Iterable[tuple[str, int | float]]) -> None:

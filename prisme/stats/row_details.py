@@ -14,7 +14,6 @@ from prisme.stats.filters import Filters
 from prisme.stats.frames import Series, make_series
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Span
-from prisme.stats.sql import load_sql
 
 # Rows of each list: enough for a panel that opens within another one.
 ROWS: Final = 5
@@ -22,11 +21,6 @@ ROWS: Final = 5
 _PROPERTY_NAMES: Final = 8
 # No session lasts longer (`visit/sessions.py:LONGEST`), so that no pageview of one is further away.
 _LONGEST_SESSION: Final = 24 * 3600 * SECOND
-_VISITORS: Final = load_sql("visitors")
-_NEIGHBOURS: Final = load_sql("row_neighbours")
-_PATHS: Final = load_sql("row_paths")
-_DOMAINS: Final = load_sql("row_domains")
-_PROPERTIES: Final = load_sql("row_properties")
 
 
 class Neighbours(NamedTuple):
@@ -47,8 +41,9 @@ class Property(msgspec.Struct, frozen=True):
 def count_by_bucket(stats: Stats, table: str, filters: Filters, span: Span) -> tuple[Series, Series]:
     """Return the visitors of a table's rows, and the number of rows."""
     conditions = stats.conditions(filters, span.start, span.end)
-    bucket = bucket_number(table, span.edges, conditions.bind)
-    query = _VISITORS.format(rows=f"SELECT {bucket} AS bucket, visitor_id {conditions.rows(table)}")
+    bucket = bucket_number(table, span.edges, conditions.bind, stats.dialect)
+    rows = f"SELECT {bucket} AS bucket, visitor_id {conditions.rows(table)}"
+    query = stats.dialect.sql("visitors").format(rows=rows)
     visitors: list[int | float] = [0] * len(span.edges[1:])
     counts, totals = visitors.copy(), (0, 0)
     for number, *both in stats.run(query, conditions):
@@ -68,8 +63,9 @@ def list_neighbours(stats: Stats, table: str, filters: Filters, span: Span) -> N
     """
     conditions = stats.conditions(filters, span.start, span.end)
     of_views = table == "pageviews"
-    query = _NEIGHBOURS.format(
-        chosen=f"SELECT {'rowid' if of_views else 'NULL'} AS id, session_uuid {conditions.rows(table)}",
+    query = stats.dialect.sql("row_neighbours").format(
+        chosen=f"SELECT {stats.dialect.row_id if of_views else 'NULL'} AS id, session_uuid {conditions.rows(table)}",
+        every=conditions.rows_of_domains("pageviews"),
         before="id IN (SELECT id FROM chosen)" if of_views else "after IS NULL",
         after="id IN (SELECT id FROM chosen)" if of_views else "before IS NULL",
         start=conditions.bind(span.start - _LONGEST_SESSION),
@@ -85,20 +81,21 @@ def list_neighbours(stats: Stats, table: str, filters: Filters, span: Span) -> N
 def list_paths(stats: Stats, table: str, filters: Filters, span: Span) -> list[tuple[str, int]]:
     """Return the pages on which a table's events happened, the most frequent first."""
     conditions = stats.conditions(filters, span.start, span.end)
-    return stats.run(_PATHS.format(rows=conditions.rows(table), limit=conditions.bind(ROWS)), conditions)
+    query = stats.dialect.sql("row_paths").format(rows=conditions.rows(table), limit=conditions.bind(ROWS))
+    return stats.run(query, conditions)
 
 
 def find_domain(stats: Stats, table: str, filters: Filters, span: Span) -> str:
     """Return the domain of a table's rows; empty if they have none or several."""
     conditions = stats.conditions(filters, span.start, span.end)
-    found = stats.run(_DOMAINS.format(rows=conditions.rows(table)), conditions)
+    found = stats.run(stats.dialect.sql("row_domains").format(rows=conditions.rows(table)), conditions)
     return str(found[0][0]) if len(found) == 1 else ""
 
 
 def list_properties(stats: Stats, filters: Filters, span: Span) -> list[Property]:
     """Return the properties of custom events, those of most events first, each with its most frequent values."""
     conditions = stats.conditions(filters, span.start, span.end)
-    query = _PROPERTIES.format(
+    query = stats.dialect.sql("row_properties").format(
         rows=conditions.rows("events_custom"), names=conditions.bind(_PROPERTY_NAMES), values=conditions.bind(ROWS)
     )
     found: dict[str, Property] = {}

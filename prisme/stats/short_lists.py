@@ -6,11 +6,8 @@ from prisme.stats.filters import Filters
 from prisme.stats.grouping import GroupingSets
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Span
-from prisme.stats.sources import SOURCE
-from prisme.stats.sql import load_sql
 
 Count = Literal["visitors", "pageviews"]
-_QUERY: Final = load_sql("short_lists")
 # By their names in `TOPS`.
 LISTS: Final = {"top-pages": "path", "top-sources": "source", "top-countries": "country_code"}
 
@@ -19,16 +16,17 @@ def count_lists(
     stats: Stats, filters: Filters, span: Span, count: Count, limit: int
 ) -> dict[str, list[tuple[str, int]]]:
     """The most frequent keys of each list of `LISTS`, with their visitors or pageviews. Raises UnavailableError."""
-    names, grouping = tuple(LISTS), GroupingSets(LISTS)
+    names, grouping, dialect = tuple(LISTS), GroupingSets(LISTS), stats.dialect
     conditions = stats.conditions(filters, span.start, span.end)
-    query = _QUERY.format(
+    query = dialect.sql("short_lists").format(
         which=grouping.number({name: place for place, name in enumerate(names)}),
         key=grouping.key,
         columns=grouping.columns,
         rows=conditions.rows("pageviews"),
-        source=SOURCE,
-        start=f"make_timestamp({conditions.bind(span.start)})",
-        end=f"make_timestamp({conditions.bind(span.end)})",
+        source=dialect.column("source"),
+        related=conditions.rows_related("sessions"),
+        start=dialect.moment(conditions.bind(span.start)),
+        end=dialect.moment(conditions.bind(span.end)),
         sets=grouping.sets,
         count=count,
         limit=conditions.bind(limit),

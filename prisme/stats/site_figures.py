@@ -1,7 +1,6 @@
 """Visitors of each site, for the start page and the stats API."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
@@ -11,10 +10,6 @@ from prisme.stats.filters import Filters
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
 from prisme.stats.selection import Period, Span
-from prisme.stats.sql import load_sql
-
-_VISITORS: Final = load_sql("site_visitors")
-_BUCKETS: Final = load_sql("site_buckets")
 
 
 class SiteFigures(msgspec.Struct, frozen=True):
@@ -91,10 +86,10 @@ def count_by_bucket(
     """The visitors of some of these domains by the buckets of a span. Raises UnavailableError."""
     counts = {domain: [0] * len(span.edges[1:]) for domain in domains}
     conditions = stats.conditions(filters or {}, span.start, span.end)
-    query = _BUCKETS.format(
-        bucket=bucket_number("pageviews", span.edges, conditions.bind),
+    query = stats.dialect.sql("site_buckets").format(
+        bucket=bucket_number("pageviews", span.edges, conditions.bind, stats.dialect),
         rows=conditions.rows("pageviews"),
-        domains=conditions.bind(list(domains)),
+        chosen=stats.dialect.contains(conditions.bind(list(domains)), "domain"),
     )
     for domain, bucket, count in stats.run(query, conditions) if domains else ():
         stats.reader.check()
@@ -109,4 +104,5 @@ def _make_row(one: SiteFigures, by_bucket: list[int], has_before: bool) -> SiteR
 
 def _count(stats: Stats, span: Span, filters: Filters) -> dict[str, int]:
     conditions = stats.conditions(filters, span.start, span.end)
-    return dict(stats.run(_VISITORS.format(rows=conditions.rows("pageviews")), conditions))
+    query = stats.dialect.sql("site_visitors").format(rows=conditions.rows("pageviews"))
+    return dict(stats.run(query, conditions))

@@ -10,19 +10,19 @@ from prisme.stats.channels import find_channel, find_source
 from prisme.stats.sql import load_sql
 from prisme.store.arrivals import TABLE, Arrival
 from prisme.store.maintenance import Maintenance
-from prisme.store.reader import Reader
+from prisme.store.query_reader import QueryReader
 
 # The channel of arrivals that need not be known: from a host that is its own name.
 _OTHER_CHANNEL: Final = "Referral"
 _OTHER_SOURCE: Final = "CASE utm_source WHEN '' THEN referrer_domain ELSE utm_source END"
 # Without its comments: it stands within other queries.
 _EXPRESSION: Final = "CASE" + load_sql("known_arrival").partition("\nCASE")[2]
-# Expressions on the rows of `sessions`, for queries after `update_arrivals`.
+# Expressions on the rows of DuckDB's `sessions`, for queries after `update_arrivals`. ClickHouse has such columns.
 SOURCE: Final = _EXPRESSION.format(what="source", default=_OTHER_SOURCE, table=TABLE)
 CHANNEL: Final = _EXPRESSION.format(what="channel", default=f"'{_OTHER_CHANNEL}'", table=TABLE)
 
 
-def update_arrivals(reader: Reader | Maintenance) -> None:
+def update_arrivals(reader: QueryReader | Maintenance) -> None:
     """Name all arrivals that the reader sees. Raises what its methods raise."""
     reader.update_arrivals(describe)
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.cache.figure_cache import FigureCache
 from prisme.stats.dashboard import build_dashboard
 from prisme.stats.parameters import StatsQuery
 from prisme.stats.queries import Stats
@@ -22,7 +22,7 @@ class Totals(msgspec.Struct, frozen=True, rename="kebab"):
     compared_imported: Imported | msgspec.UnsetType = msgspec.UNSET
 
 
-def build_totals(stats: Stats, query: StatsQuery, now: int, cache: IncrementalCache) -> Totals:
+def build_totals(stats: Stats, query: StatsQuery, now: int, cache: FigureCache) -> Totals:
     """Return the figures of a query's spans; `now` is in microseconds."""
     page = build_dashboard(stats, query, now, cache, names=())
     return Totals(

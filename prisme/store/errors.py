@@ -42,15 +42,15 @@ class StoppedError(LateError):
 
 
 class LostError(UnavailableError):
-    """The database fails until the writer reopens it (`Database.reopen`)."""
+    """DuckDB fails until the writer reopens its file (`Database.reopen`), or no host of ClickHouse's answers."""
 
 
 class FullError(UnavailableError):
-    """A query, or a table in memory, needs more than DuckDB's memory limit; the message is DuckDB's first line."""
+    """A query, or a table in memory, needs more than the engine's memory limit; the message is the engine's."""
 
 
 class DiskError(UnavailableError):
-    """A file cannot be read or written, or there is no space for what a query spills; the message is DuckDB's."""
+    """A file cannot be read or written, or there is no space for what a query spills; the message is the engine's."""
 
 
 class SqlError(InputError):

@@ -7,7 +7,7 @@ import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from prisme.store.reader import Reader
+    from prisme.store.query_reader import QueryReader
 
 _DAYS: Final = 'SELECT domain, min("day"), max("day") FROM imported_figures GROUP BY domain'
 
@@ -26,7 +26,7 @@ class ImportedDays:
     def __init__(self) -> None:
         self._known: tuple[int, list[DomainDays]] = (-1, [])
 
-    def find(self, reader: "Reader") -> list[DomainDays]:
+    def find(self, reader: "QueryReader") -> list[DomainDays]:
         """The days that the reader sees, perhaps those of a load that is just being committed. Raises UnavailableError.
 
         An import is a load: what was read after as many loads still holds.

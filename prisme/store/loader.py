@@ -16,7 +16,7 @@ from prisme.store.database import IDLE_BYTES, Database
 from prisme.store.errors import StoreError
 from prisme.store.load_log import MOST_DOMAINS
 from prisme.store.open_sessions import OpenSession
-from prisme.store.reader import Row
+from prisme.store.query_reader import Row
 from prisme.store.rollups import DAYS_OF_LINES
 from prisme.store.sink import Sink, SinkDownError, refuse_node
 from prisme.store.write_connection import Held, WriteConnection

@@ -10,7 +10,7 @@ from prisme.runtime.cancellation import Cancellation
 from prisme.store.arrivals import Describe
 from prisme.store.database import WORK_BYTES, Database
 from prisme.store.errors import StoppedError, StoreError
-from prisme.store.reader import Row
+from prisme.store.query_reader import Row
 from prisme.store.work_cursor import WorkCursor
 
 _NOTHING: Final[Mapping[str, Any]] = {}

@@ -14,8 +14,8 @@ from prisme.store.arrivals import Describe
 from prisme.store.database import Database
 from prisme.store.errors import DiskError, FullError, LateError, LostError, StoppedError, UnavailableError
 from prisme.store.imported_days import DomainDays
+from prisme.store.query_reader import Engine, Row
 
-Row = tuple[Any, ...]
 T = TypeVar("T")
 _LOST = (duckdb.FatalException, duckdb.ConnectionException)
 # What a valid query may raise: the database fails, or lacks time, memory or disk space.
@@ -33,6 +33,8 @@ class Reader:
     and for all queries together, from `began` (monotonic), by default from the start of the block. `cancellation` ends
     them before.
     """
+
+    engine: Engine = "duckdb"
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import AbstractContextManager
 from typing import Final
 
 import msgspec
@@ -9,10 +10,10 @@ import msgspec
 from prisme.base import refusal
 from prisme.base.refusal import Refusal
 from prisme.runtime.clock import Clock
-from prisme.stats.cache.incremental import IncrementalCache
-from prisme.store.database import Database
+from prisme.stats.cache.figure_cache import FigureCache
 from prisme.store.errors import BusySqlError, DiskError, FullError, LateError, SqlError, UnavailableError
-from prisme.store.reader import Reader
+from prisme.store.load_log import LoadLog
+from prisme.store.query_reader import OpenReader, QueryReader
 from prisme.web.parsed_request import ParsedRequest
 
 # Seconds until the same shortage is logged again: dashboards keep requesting their figures.
@@ -46,10 +47,11 @@ class ReadingOptions(msgspec.Struct):
 
 
 class StatsSource(msgspec.Struct, frozen=True):
-    """The database, and how it is read."""
+    """How the events are read; `load_log` has what was loaded of them."""
 
-    database: Database
-    cache: IncrementalCache
+    open: OpenReader
+    load_log: LoadLog
+    cache: FigureCache
     clock: Clock
     options: ReadingOptions
     shortages: ShortageLog
@@ -59,9 +61,9 @@ class StatsSource(msgspec.Struct, frozen=True):
         """Microseconds."""
         return self.clock.wall() // 1000
 
-    def open_reader(self, parsed: ParsedRequest) -> Reader:
+    def open_reader(self, parsed: ParsedRequest) -> AbstractContextManager[QueryReader]:
         """A reader for a request; its deadline counts from when it came."""
-        return Reader(self.database, self.options.deadline, parsed.began, parsed.cancellation)
+        return self.open(self.options.deadline, parsed.began, parsed.cancellation)
 
     def refuse(self, error: UnavailableError | SqlError) -> Refusal:
         """The refusal of a request whose queries failed."""

@@ -1,6 +1,7 @@
 """Builds all that shows figures: the routes of the scripts, the dashboard and the statistics API, and of log-in."""
 
 import contextlib
+import functools
 import logging
 import sys
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from prisme.stats.cache.responses import ResponseCache
 from prisme.stats.cache.sites import SiteCache
 from prisme.store.control import Control
 from prisme.store.database import Database
+from prisme.store.reader import Reader
 from prisme.store.sql_runner import SqlRunner
 from prisme.visit.ratelimit import RateLimiter
 from prisme.visit.sites import Sites
@@ -138,7 +140,8 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
         closing.callback(close)
     identifier = Identifier(authenticator, identify_pool)
     cache, shortages = IncrementalCache(database), ShortageLog(deps.log)
-    source = StatsSource(database, cache, clock, deps.options, shortages)
+    open_reader = functools.partial(Reader, database)
+    source = StatsSource(open_reader, database.load_log, cache, clock, deps.options, shortages)
     responses = ResponseCache(lambda: database.load_log.done)
     figures_page = PageDeps(templates, figures_pool, identifier)
     access_page = PageDeps(templates, access_pool, identifier)

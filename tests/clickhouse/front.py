@@ -28,6 +28,7 @@ class Handler(BaseHTTPRequestHandler):
     """One request at a time of a connection, in a thread of its own."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two packets, of which the second one would wait for 40 ms
     folder = ""
 
     def do_GET(self) -> None:
@@ -57,9 +58,13 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if asked.get("database"):
                 session.query(f"USE `{asked['database']}`")
-            for name, value in asked.items():
-                if name not in _OF_HTTP and not name.startswith("param_"):
-                    session.query(f"SET {name} = '{value}'")
+            changed = [
+                f"{name} = '{value}'"
+                for name, value in asked.items()
+                if name not in _OF_HTTP and not name.startswith("param_")
+            ]
+            if changed:
+                session.query(f"SET {', '.join(changed)}")
             if insert := _INSERT.match(whole):
                 _insert(session, insert[1].decode(), insert[2].decode(), whole[insert.end() :])
                 self._answer(200, b"")

@@ -19,6 +19,7 @@ from prisme.access.shares import Shares
 from prisme.store.control import Control
 from tests.faults.load import LONG
 from tests.server import LiveServer, browser, find_logged, free_port, watch_routes
+from tests.sql_texts import replace_sql
 
 PASSWORD = "correct horse battery"
 BY = operator("test")
@@ -156,7 +157,7 @@ def test_every_answer_keeps_to_itself(
             answer = server.http.post("/login", data={"name": "kim", "password": "wrong"})
             seen.add((check(answer), answer.status_code, "/login"))
         # What nobody thought of.
-        monkeypatch.setattr("prisme.stats.queries._COUNT", "SELECT nothing FROM nowhere")
+        replace_sql(monkeypatch, "row_count", "SELECT nothing FROM nowhere")
         # A question of its own: others may have been answered within the last second.
         answer = server.http.get("/api/v1/stats/events?path=/500", headers=server.make_token())
         seen.add((check(answer), answer.status_code, "pageviews"))

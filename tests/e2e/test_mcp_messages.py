@@ -14,6 +14,7 @@ from prisme.access.grants import ANNOTATE
 from prisme.store.control import Control
 from tests.e2e.callers import Callers, call, send_visit
 from tests.server import LiveServer, wait_until
+from tests.sql_texts import ENDLESS_COUNT, replace_sql
 
 MODERN = "2026-07-28"
 NEGOTIATED = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
@@ -243,8 +244,7 @@ def test_large_bodies_are_refused(server: LiveServer, token: dict[str, str]) -> 
 
 def test_refused_questions_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a model reads is an answer; metrics and the log count it as what it is."""
-    many = "range(10000000) AS a, range(10000000) AS b WHERE a.range % 7 = b.range % 11"
-    monkeypatch.setattr("prisme.stats.queries._COUNT", f"SELECT -1, count(*) FROM {many} AND NOT EXISTS ({{rows}})")
+    replace_sql(monkeypatch, "row_count", ENDLESS_COUNT)
     log = tmp_path / "access.log"
     with LiveServer(tmp_path / "data", api_stats_timeout="200ms", access_log=str(log)) as server:
         asked = message("tools/call", name="get_timeseries", arguments={"figure": "pageviews"})
@@ -259,8 +259,7 @@ def test_refused_questions_are_counted(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_client_that_leaves_ends_its_query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    many = "range(10000000) AS a, range(10000000) AS b WHERE a.range % 7 = b.range % 11"
-    monkeypatch.setattr("prisme.stats.queries._COUNT", f"SELECT -1, count(*) FROM {many} AND NOT EXISTS ({{rows}})")
+    replace_sql(monkeypatch, "row_count", ENDLESS_COUNT)
     log = tmp_path / "access.log"
     with LiveServer(tmp_path / "data", api_stats_timeout="10m", access_log=str(log)) as server:
         body = json.dumps(message("tools/call", name="get_timeseries", arguments={"figure": "pageviews"})).encode()

@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.callers import OTHER, SECRET, WIDE, Callers, call, send_visit
 from tests.server import LiveServer
+from tests.sql_texts import ENDLESS_COUNT, replace_sql
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +105,7 @@ def test_sites_are_listed(server: LiveServer, callers: Callers) -> None:
 
 def test_late_answers_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A question that takes for ever: DuckDB itself is interrupted."""
-    many = "range(10000000) AS a, range(10000000) AS b WHERE a.range % 7 = b.range % 11"
-    slow = f"SELECT -1, count(*) FROM {many} AND NOT EXISTS ({{rows}})"
-    monkeypatch.setattr("prisme.stats.queries._COUNT", slow)
+    replace_sql(monkeypatch, "row_count", ENDLESS_COUNT)
     with LiveServer(tmp_path, api_stats_timeout="200ms") as server:
         answer = server.http.get("/api/v1/stats/pageviews", headers=server.make_token())
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
@@ -115,11 +114,7 @@ def test_late_answers_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_long_question_does_not_hold_up_the_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    many = "range(10000000) AS a, range(10000000) AS b WHERE a.range % 7 = b.range % 11"
-    monkeypatch.setattr(
-        "prisme.stats.queries._COUNT",
-        f"SELECT -1, count(*) FROM {many} AND NOT EXISTS ({{rows}})",
-    )
+    replace_sql(monkeypatch, "row_count", ENDLESS_COUNT)
     monkeypatch.setattr("prisme.web.lifecycle._DRAIN_SECONDS", 0.2)
     with LiveServer(tmp_path, api_stats_timeout="10m") as server, ThreadPoolExecutor() as threads:
         headers = server.make_token()

@@ -15,7 +15,6 @@ from prisme.stats.zones import open_zone
 from prisme.store.connection import Limits
 from prisme.store.database import Database
 from prisme.store.loader import Loader
-from prisme.store.reader import Reader
 from tests.stats.lines import DAY, UTC, make_visit
 from tests.stats.strategies import span_of
 
@@ -44,7 +43,7 @@ ALL = sorted(moment for change in WINDOWS.values() for moment in times_around(ch
 
 
 @pytest.fixture(scope="module")
-def stats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stats]:
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     folder, noise = tmp_path_factory.mktemp("clocks"), random.Random(1)
     database = Database(folder / "prisme.duckdb", Limits(256 << 20, 2), folder / "tmp")
     (folder / "journal").mkdir()
@@ -52,8 +51,7 @@ def stats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stats]:
     segment.path.write_bytes(b"".join(b"".join(make_visit(noise, at, at, ["view"])) for at in ALL))
     loader.load(segment, ALL[-1])
     loader.close()
-    with Reader(database, 3600.0) as reader:
-        yield Stats(reader, None)
+    yield database
     database.close()
 
 

@@ -16,7 +16,8 @@ from prisme.stats.parameters import read_query
 from prisme.stats.queries import Stats
 from prisme.store.database import Database
 from prisme.store.errors import LateError
-from prisme.store.reader import Reader, Row
+from prisme.store.query_reader import Row
+from prisme.store.reader import Reader
 from tests.stats.lines import DOMAINS, FIRST, LAST, UTC
 
 QUERY = read_query({"from": str(FIRST // 10**6), "to": str(LAST // 10**6), "interval": "day"}, LAST)

@@ -5,6 +5,7 @@ import pytest
 
 from prisme.base.errors import InputError
 from prisme.stats import filters
+from prisme.stats.dialect import DUCKDB
 from prisme.stats.properties import property_value
 
 
@@ -60,7 +61,8 @@ def test_wrong_filters_are_named(text: str) -> None:
 )
 def test_only_stars_stand_for_anything(text: str, value: str, matches: bool) -> None:
     parameters: list[str] = []
-    condition = filters.condition("value", filters.read({"event": text})["event"], lambda one: bind(parameters, one))
+    one = filters.read({"event": text})["event"]
+    condition = filters.condition("value", one, lambda term: bind(parameters, term), DUCKDB)
     query = f"SELECT {condition} FROM (SELECT ? AS value)"
     with duckdb.connect() as connection:
         assert connection.execute(query, [*parameters, value]).fetchall() == [(matches,)]
@@ -110,6 +112,6 @@ def test_values_of_properties_are_texts(name: str, properties: str, value: str |
         bound[f"p{len(bound)}"] = one
         return f"$p{len(bound) - 1}"
 
-    query = f"SELECT {property_value(name, bind)} FROM (SELECT CAST($properties AS JSON) AS properties)"
+    query = f"SELECT {property_value(name, bind, DUCKDB)} FROM (SELECT CAST($properties AS JSON) AS properties)"
     with duckdb.connect() as connection:
         assert connection.execute(query, bound).fetchall() == [(value,)]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from prisme.base.goals import Goal, Kind
 from prisme.stats import filters
+from prisme.stats.dialect import DUCKDB
 from prisme.stats.goal_conditions import GoalFilter, matches, resolve, session_condition
 
 
@@ -30,4 +31,4 @@ def test_many_goals_are_two_subqueries() -> None:
     chosen = resolve(filters.read({"goal": ",".join("*" * number for number in range(1, 9))}), goals)["goal"]
     assert isinstance(chosen, GoalFilter)
     assert chosen.included == tuple(goals), "each once, though eight terms match it"
-    assert session_condition(chosen, lambda value: f"${value}").count("SELECT") == 2
+    assert session_condition(chosen, lambda value: f"${value}", DUCKDB, lambda _: "true").count("SELECT") == 2

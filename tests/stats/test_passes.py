@@ -1,5 +1,6 @@
 """Long parts are counted in passes: those before a deadline are kept, and those that need too much memory are cut."""
 
+import functools
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,7 +140,8 @@ def test_little_memory_is_enough_or_the_answer_says_how_to_have_more(tmp_path: P
     seed(tmp_path, 1_050_000, SEEDED)
     database = Database(tmp_path / "prisme.duckdb", Limits(64 << 20, 2), tmp_path / "tmp")
     shortages, cache = ShortageLog(logging.getLogger("test")), IncrementalCache(database)
-    source = StatsSource(database, cache, Clock(), ReadingOptions(60.0, ()), shortages)
+    reading = functools.partial(Reader, database)
+    source = StatsSource(reading, database.load_log, cache, Clock(), ReadingOptions(60.0, ()), shortages)
     for filters in ({"browser": "Firefox"}, {"path": "!/", "country": "!DE"}):
         query, answer = read_query({"from": "now-360d/d", **filters}, SEEDED, COMPARE), ""
         try:

@@ -19,6 +19,7 @@ from prisme.stats.buckets import WEEK, bucket_number
 from prisme.stats.cache.incremental import IncrementalCache
 from prisme.stats.columns import SERIES, TOPS
 from prisme.stats.dashboard import build_dashboard
+from prisme.stats.dialect import DUCKDB
 from prisme.stats.figures import FRAMES
 from prisme.stats.frames import Frame
 from prisme.stats.parameters import StatsQuery
@@ -54,7 +55,7 @@ def test_buckets_are_found_in_a_list(
     """As in spans with many buckets of different lengths."""
     monkeypatch.setattr(buckets, "_MOST_CASES", 0)
     span = span_of(FIRST, LAST + 20 * DAY, interval, zone)
-    assert "$edges[" in bucket_number("sessions", span.edges, lambda _: "$edges")
+    assert "$edges[" in bucket_number("sessions", span.edges, lambda _: "$edges", DUCKDB)
     for name in ("pageviews", "sessions", "events"):
         frame = stats.series([name], {}, span)[name].frame
         assert frame.values == pytest.approx(Oracle(JOURNAL, {}).series(name, span))

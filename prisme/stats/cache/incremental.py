@@ -34,6 +34,7 @@ from prisme.stats.rollups.cover import Cover, find_cover
 from prisme.stats.selection import Page, Selection
 from prisme.store.database import Database
 from prisme.store.errors import DiskError, FullError, LateError
+from prisme.store.reader import Reader
 
 # So many pageviews and events after the cut are worth moving it.
 _WORTH_MOVING: Final = 20_000
@@ -52,7 +53,7 @@ _ALL: Final = "all"
 
 
 class IncrementalCache:
-    """The counts of selections. For any threads, of which one counts at a time.
+    """The counts of selections of a DuckDB database. For any threads, of which one counts at a time.
 
     `rows` are those of lists, `spans` has what is counted of whole spans.
     """
@@ -74,10 +75,11 @@ class IncrementalCache:
         None can, while another thread takes long to count. Raises UnavailableError.
         """
         with self._entries.reserve(_ALL) as is_reserved:
-            if stats.reader.has_read_cache or not is_reserved:
+            reader = _reader(stats)
+            if reader.has_read_cache or not is_reserved:
                 return [None for _ in selections]
             stats.update_arrivals()
-            stats.reader.has_read_cache = True
+            reader.has_read_cache = True
             # All tables first: a reader sees only tables that existed when it first read one.
             entries: list[Entry] = []
             try:
@@ -191,7 +193,7 @@ class IncrementalCache:
         counts, key_counts = _count_part(stats, selection.names, part, earlier, cover, tables)
         lowest = self._loads.since(stats.reader.loads, selection.span.start)
         if lowest is not None and lowest < cut:
-            stats.reader.drop(tables)  # they may include rows that the reader does not see
+            _reader(stats).drop(tables)  # they may include rows that the reader does not see
             return None
         entry.extend(cut, counts, tables, key_counts, estimate_tables(key_counts))
         entry.loads = stats.reader.loads
@@ -199,7 +201,7 @@ class IncrementalCache:
             self._give_up(stats, selection, entry)
         self._store(stats, selection, entry)
         if earlier is not None:
-            stats.reader.drop(earlier)
+            _reader(stats).drop(earlier)
         return counts
 
     def _store(self, stats: Stats, selection: Selection, entry: Entry) -> None:
@@ -248,15 +250,22 @@ def _count_part(
     With a `cover`, rollups have the part. Raises ManyKeysError and UnavailableError; the tables are dropped then.
     """
     try:
-        with stats.reader.storing():
+        with _reader(stats).storing():
             if cover is not None:
                 return count_covered(stats, names, part, cover, tables)
             conditions = open_part(stats, part)
             counts = count(stats, names, part, conditions, earlier)
             return counts, create_tables(stats, names, part, conditions, earlier, counts, tables)
     except BaseException:
-        stats.reader.drop(tables)
+        _reader(stats).drop(tables)
         raise
+
+
+def _reader(stats: Stats) -> Reader:
+    """The reader, which has to be DuckDB's: only that has tables in memory."""
+    if not isinstance(stats.reader, Reader):
+        raise TypeError(f"{type(stats.reader).__name__} has no tables in memory")
+    return stats.reader
 
 
 def _key(stats: Stats, selection: Selection) -> Hashable:
@@ -277,4 +286,4 @@ def _part(selection: Selection, start: int, end: int) -> Part:
 
 def _drop(stats: Stats, entry: Entry) -> None:
     if entry.tables is not None:
-        stats.reader.drop(entry.tables)
+        _reader(stats).drop(entry.tables)

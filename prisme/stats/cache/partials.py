@@ -13,8 +13,9 @@ from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from prisme.stats.buckets import bucket_number, hour_of_week
-from prisme.stats.columns import DURATION, EVENTS, HOURS, PROPERTIES, TOPS
+from prisme.stats.columns import EVENTS, HOURS, PROPERTIES, TOPS
 from prisme.stats.conditions import Conditions
+from prisme.stats.dialect import DUCKDB
 from prisme.stats.filters import Filters
 from prisme.stats.grouping import GroupingSets
 from prisme.stats.matching_sessions import choose_sessions
@@ -108,12 +109,12 @@ def part_bucket(part: Part, table: str, conditions: Conditions) -> str:
     """Return an expression: the number of a row's bucket in the whole span; it compares with the part's edges only."""
     first = bisect_right(part.edges, part.start) - 1
     edges = part.edges[first : max(bisect_left(part.edges, part.end), first + 1) + 1]
-    return f"CAST({bucket_number(table, edges, conditions.bind)} + {first} AS INTEGER)"
+    return f"CAST({bucket_number(table, edges, conditions.bind, DUCKDB)} + {first} AS INTEGER)"
 
 
 def _count_sessions(stats: Stats, part: Part, conditions: Conditions, counts: Counts) -> None:
     bucket, rows = part_bucket(part, "sessions", conditions), conditions.rows("sessions")
-    query = _SESSIONS.format(bucket=bucket, duration=DURATION, rows=rows)
+    query = _SESSIONS.format(bucket=bucket, duration=DUCKDB.duration, rows=rows)
     for number, sessions, bounces, durations in stats.run(query, conditions):
         stats.reader.check()
         counts.buckets["sessions"][number] = sessions
@@ -156,7 +157,7 @@ def _list_columns(names: Collection[str], part: Part) -> Iterator[tuple[str, str
     """The lists of pageviews with their columns."""
     yield from ((name, TOPS[name][0]) for name in _OF_PAGEVIEWS if name in names)
     if HOURS in names:
-        yield HOURS, hour_of_week(part.start, part.end, part.zone)
+        yield HOURS, hour_of_week(part.start, part.end, part.zone, DUCKDB)
 
 
 def _count_visitors(stats: Stats, conditions: Conditions, earlier: Tables | None, counts: Counts) -> None:

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from prisme.stats.columns import TOPS
 from prisme.stats.conditions import Conditions
+from prisme.stats.dialect import DUCKDB
 from prisme.stats.grouping import GroupingSets
 from prisme.stats.queries import Stats
 from prisme.stats.sql import load_sql
@@ -48,7 +49,7 @@ def compose_session_lists(
     They read a temporary table, which is made first. Raises UnavailableError.
     """
     groups = {
-        number: (group.columns, {name: TOPS[name][0] for name in group.names if name in names})
+        number: (group.columns, {name: DUCKDB.column(TOPS[name][0]) for name in group.names if name in names})
         for number, group in enumerate(_GROUPS)
         if not set(names).isdisjoint(group.names)
     }

@@ -8,6 +8,7 @@ from prisme.stats.buckets import hour_of_week
 from prisme.stats.cache.partials import Counts, Part, part_bucket
 from prisme.stats.columns import HOURS
 from prisme.stats.conditions import Conditions
+from prisme.stats.dialect import DUCKDB
 from prisme.stats.queries import Stats
 from prisme.stats.rollups.cover import Cover
 from prisme.stats.sql import load_sql
@@ -79,7 +80,7 @@ def compose_keys(
         )
     if HOURS in names:
         rows = _slots("rollup.slots", conditions, cover)
-        hour = hour_of_week(part.start, part.end, part.zone)
+        hour = hour_of_week(part.start, part.end, part.zone, DUCKDB)
         yield (
             f"SELECT {numbers[HOURS]} AS which, CAST(hour AS VARCHAR) AS key, CAST(sum(pageviews) AS BIGINT) AS count "
             f"FROM (SELECT pageviews, {hour} AS hour FROM (SELECT pageviews, {_TIME} {rows} AND pageviews > 0)) "

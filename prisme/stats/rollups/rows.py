@@ -8,6 +8,7 @@ from typing import Final
 from prisme.stats.breakdown_parts import compose_parts
 from prisme.stats.columns import TOPS, time_column
 from prisme.stats.conditions import Conditions
+from prisme.stats.dialect import DUCKDB
 from prisme.stats.grouping import GroupingSets
 from prisme.stats.rollups.cover import Cover
 from prisme.stats.sql import load_sql
@@ -26,7 +27,7 @@ def is_rolled(needs: Mapping[str, tuple[str, ...]]) -> bool:
 
 
 def compose_rolled_parts(needs: Mapping[str, tuple[str, ...]], conditions: Conditions, cover: Cover) -> str:
-    """Queries with the columns of `breakdown.sql`, for lists with the figures that each needs; `conditions` are of the
+    """Queries with the columns of `breakdown`, for lists with the figures that each needs; `conditions` are of the
     cover's time.
     """
     parts = [*_compose_units(needs, conditions, cover)]
@@ -98,7 +99,7 @@ def _compose_visitors(needs: Mapping[str, tuple[str, ...]], conditions: Conditio
     for table, names in _by_table(needs).items():
         if not any(_VISITORS in needs[name] for name in names):
             continue
-        columns = {name: TOPS[name][0] for name in names}
+        columns = {name: DUCKDB.column(TOPS[name][0]) for name in names}
         grouping, rows = GroupingSets(columns), conditions.rows(table)
         if not cover.has_named:
             rows = conditions.within(cover.start, cover.edge).rows(table)

@@ -8,7 +8,8 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from prisme import assets
-from prisme.stats.columns import DURATION, EVENTS, PROPERTIES, TOPS
+from prisme.stats.columns import EVENTS, PROPERTIES, TOPS
+from prisme.stats.dialect import DUCKDB
 from prisme.stats.sql import load_sql
 from prisme.stats.visitor_ids import VISITOR
 from prisme.store.arrivals import compose_arrivals
@@ -17,9 +18,10 @@ from prisme.store.visitor_ids import GENERATED_FORM
 
 # Increase it when units are made otherwise, by their SQL or by how Python names sources and channels.
 _FORMAT: Final = 1
+_LISTS: Final = {name: (DUCKDB.column(column), table) for name, (column, table) in TOPS.items()}
 # What units depend on: those of another version are made again.
 VERSION: Final = blake2b(
-    repr((_FORMAT, TOPS, assets.SOURCES.read_text(), assets.CHANNELS.read_text())).encode(), digest_size=8
+    repr((_FORMAT, _LISTS, assets.SOURCES.read_text(), assets.CHANNELS.read_text())).encode(), digest_size=8
 ).hexdigest()
 _PARAMETER: Final = re.compile(r"\$(\w+)")
 _VISITS: Final = load_sql("rollup_visits")
@@ -94,16 +96,16 @@ class UnitCounter:
         self._run(_MONTH, {}, keys=self.tables["rollup.keys"], first=units[0].id, units=numbers)
 
     def _count_visits(self, moments: Mapping[str, Any]) -> None:
-        lists = {name: column for name, (column, table) in TOPS.items() if table == "sessions"}
+        lists = {name: column for name, (column, table) in _LISTS.items() if table == "sessions"}
         aliases = {name: f"c{number}" for number, name in enumerate(lists)}
         columns = ", ".join(f"{column} AS {aliases[name]}" for name, column in lists.items())
-        self._run(_VISITS, moments, visitor=VISITOR, duration=DURATION, slot=SLOT, columns=columns)
+        self._run(_VISITS, moments, visitor=VISITOR, duration=DUCKDB.duration, slot=SLOT, columns=columns)
         for name in lists:
             self._run(_VISIT_KEYS, {}, keys=self.tables["rollup.keys"], list=name, column=aliases[name])
 
     def _count_actions(self, table: str, moments: Mapping[str, Any]) -> bool:
         """Count the rows of a table. Gives whether any is of a visitor with another id than a generated one."""
-        lists = {name: column for name, (column, of_table) in TOPS.items() if of_table == table}
+        lists = {name: column for name, (column, of_table) in _LISTS.items() if of_table == table}
         columns = ", ".join(dict.fromkeys(lists.values()))
         self._run(_ACTIONS, moments, visitor=VISITOR, slot=SLOT, columns=columns, table=table)
         self._run(_EARLIER_ACTIONS, moments, visitor=VISITOR, slot=SLOT, columns=columns, table=table)

@@ -1,4 +1,4 @@
--- The names of custom events' properties, as in `custom_properties.sql`, of a unit.
+-- The names of custom events' properties, as in `custom_properties.duckdb.sql`, of a unit.
 INSERT INTO {keys}
 SELECT '{list}', domain, key, sum(count), 0, 0, 0, 0, 0 FROM (
     SELECT domain, unnest(list_distinct(names)) AS key, count

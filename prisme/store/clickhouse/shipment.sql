@@ -63,7 +63,7 @@ FROM line WHERE segment = {segment} AND kind = 'pageview'
 ORDER BY rowid;
 
 -- name: events_custom
--- Of a name that an event repeats, the last value counts, as in `stats/sql/property_value.sql`.
+-- Of a name that an event repeats, the last value counts, as in `stats/sql/property_value.duckdb.sql`.
 WITH event AS (
     SELECT *, rowid AS place, json_keys(properties) AS names, properties->>'$.*' AS texts
     FROM line WHERE segment = {segment} AND kind = 'custom'

@@ -46,7 +46,7 @@ class _Answer(msgspec.Struct, frozen=True):
 
 def routes(deps: DashboardDeps) -> dict[str, Methods]:
     """The live page, and the stamp of any page. The live visitors of a stamp may be a second old."""
-    counts = ResponseCache(lambda: deps.source.database.load_log.done)
+    counts = ResponseCache(lambda: deps.source.load_log.done)
     return {
         LIVE: {"GET": viewer_endpoint(deps, _show_live, LIVE)},
         STAMP: {
@@ -84,7 +84,7 @@ def _answer_stamp(deps: DashboardDeps, viewer: Viewer, counts: ResponseCache) ->
     state = UrlState(parameters, None, viewer.zone, viewer.request.root)
     asked = {name: text for name, text in state.stats_parameters().items() if name not in COMPARE}
     query = read_query(asked, now, goals=deps.goals.read(viewer.grant.domains).goals)
-    stamp = make_stamp(deps, viewer, query, now, deps.source.database.load_log.done)
+    stamp = make_stamp(deps, viewer, query, now, deps.source.load_log.done)
     key = (viewer.grant.domains, repr(query.filters))
     live = counts.find(key, lambda: _count_live(deps, viewer, query, now))
     return make_response(200, _HEADERS, msgspec.json.encode(_Answer(live.decode(), stamp)))

@@ -49,7 +49,7 @@ def live_values(
 
 def _find_load(deps: DashboardDeps, viewer: Viewer, query: StatsQuery) -> int:
     """The number of the latest load of a site that the page may show."""
-    log, granted = deps.source.database.load_log, viewer.grant.domains
+    log, granted = deps.source.load_log, viewer.grant.domains
     chosen = domains_in_full(query.filters)
     if granted is None and chosen is None:
         return log.done

@@ -1,6 +1,7 @@
 """What the pages with statistics share: authentication of the viewer, access to the statistics, the page's frame."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -24,7 +25,7 @@ from prisme.stats.filters import DOMAIN
 from prisme.stats.parameters import read_zone
 from prisme.stats.queries import Stats
 from prisme.store.errors import UnavailableError
-from prisme.store.reader import Reader
+from prisme.store.query_reader import QueryReader
 from prisme.web.authentication import Authenticator
 from prisme.web.content_coding import gzip_response
 from prisme.web.cookies import ZONE_COOKIE
@@ -142,7 +143,7 @@ def admin_form(deps: DashboardDeps, change: FormHandler, show_fault: ShowFault) 
     return form_endpoint(deps.page, handle_request, _keep)
 
 
-def open_reader(deps: DashboardDeps, viewer: Viewer) -> Reader:
+def open_reader(deps: DashboardDeps, viewer: Viewer) -> AbstractContextManager[QueryReader]:
     """A reader of the statistics, whose deadline counts from the request on."""
     return deps.source.open_reader(viewer.request.parsed)
 

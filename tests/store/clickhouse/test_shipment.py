@@ -23,7 +23,7 @@ from tests.store.clickhouse.visits import segments
 from tests.store.segments import NOW, Store
 from tests.store.test_loader import old
 
-# As `stats/sql/property_value.sql` reads a property: of a name that comes twice, the last value.
+# As `stats/sql/property_value.duckdb.sql` reads a property: of a name that comes twice, the last value.
 PROPERTIES = """
 SELECT properties, names, list_transform(names, lambda name: (properties->>'$.*')[
     len(json_keys(properties)) + 1 - list_position(list_reverse(json_keys(properties)), name)

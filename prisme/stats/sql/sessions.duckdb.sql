@@ -1,5 +1,5 @@
 -- Sessions, bounces and average duration (seconds) by bucket of the entry; bucket -1 is the whole span.
-SELECT coalesce(bucket, -1), count(*) AS sessions, count(*) FILTER (is_bounce) AS bounces,
+SELECT coalesce(bucket, -1), count(*) AS sessions, count(*) FILTER (WHERE is_bounce) AS bounces,
        coalesce(avg(duration), 0) / 1e6 AS "sessions-duration"
 FROM ({rows})
 GROUP BY GROUPING SETS ((bucket), ())

@@ -1,0 +1,8 @@
+-- The pageviews that reach goals. Goals are found once for each path, and not for each pageview.
+SELECT number, visitor, session_uuid, reached_at
+FROM (SELECT domain, path, cityHash64(visitor_id) AS visitor, session_uuid, "timestamp" AS reached_at {rows})
+JOIN (
+    SELECT domain, path, number
+    FROM (SELECT domain, path, arrayJoin([{numbers}]) AS number FROM (SELECT DISTINCT domain, path {every}))
+    WHERE number IS NOT NULL
+) USING (domain, path)
