@@ -313,9 +313,13 @@ def test_nothing_stays_after_a_kill(tmp_path: Path) -> None:
 
 
 def test_nobody_else_is_asked() -> None:
-    """Only the probe of a certificate, the check of batches and the demo connect to anything: to this server."""
+    """The probe of a certificate, the check of batches and the demo connect to this server alone; an ingestion node
+    asks the server of `sites_url`.
+    """
     clients = re.compile(r"urlopen|http\.client|create_connection|open_connection|import (?:httpx|requests|aiohttp)")
     code = ROOT / "prisme"
     users = {str(path.relative_to(code)) for path in code.rglob("*.py") if clients.search(path.read_text())}
-    assert users <= {"web/tls_probe.py", "runtime/ports.py", "demo/live.py"}
+    assert users <= {"web/tls_probe.py", "runtime/ports.py", "demo/live.py", "web/outgoing.py"}
+    asking = {path.name for path in code.rglob("*.py") if "prisme.web.outgoing" in path.read_text()}
+    assert asking == {"site_learner.py"}
     assert re.findall(r"HTTPConnection\(([^,]*),", (code / "demo" / "live.py").read_text()) == ['"127.0.0.1"']

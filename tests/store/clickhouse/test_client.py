@@ -18,6 +18,7 @@ from prisme.store.clickhouse.errors import ServerError, UnansweredError, Unreach
 from prisme.store.errors import StoreError
 from prisme.store.sink import SinkDownError
 from tests.certificate import make_pair
+from tests.checkout import ROOT
 from tests.clickhouse.engine import Engine
 from tests.clickhouse.proxy import Fault, Proxy
 from tests.server import free_port
@@ -214,3 +215,9 @@ def test_without_the_extra_it_is_said_how_to_get_it() -> None:
     code = "import sys; sys.modules['clickhouse_connect'] = None; import prisme.store.clickhouse.client"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.splitlines()[-1].endswith("install it with `pip install 'prisme[clickhouse]'`")
+
+
+def test_compressed_files_are_read_as_before() -> None:
+    code = "import io; before = io.DEFAULT_BUFFER_SIZE; import prisme.store.clickhouse.client; "
+    code += "assert io.DEFAULT_BUFFER_SIZE == before"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

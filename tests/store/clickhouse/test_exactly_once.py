@@ -29,7 +29,7 @@ from tests.store.clickhouse.loading import COMPLETE
 from tests.store.clickhouse.node_store import NodeStore, read_clickhouse, read_duckdb
 from tests.store.segments import NOW, Store
 
-SEGMENTS = 200 if LONG else 40
+SEGMENTS = 200 if LONG else 20
 _PATIENCE = 60 + 3 * SEGMENTS  # seconds: each of them may have failed at its last try
 TABLES = ("pageviews", "events_custom", "file_downloads", "outbound_link_clicks")
 

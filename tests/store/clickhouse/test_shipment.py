@@ -74,7 +74,7 @@ def check_sources(client: Client, place: Place, store: Store) -> None:
     assert sorted(client.query(query)) == sorted(wanted)
 
 
-@settings(max_examples=1000 if LONG else 25, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=1000 if LONG else 12, deadline=None, suppress_health_check=[*HealthCheck])
 @given(parts=segments(), seed=st.integers(0, 2**32))
 def test_random_segments_are_in_both_engines(
     client: Client, place: Place, node: NodeStore, plain: Store, parts: list[list[bytes]], seed: int
