@@ -119,7 +119,7 @@ OPTIONS = (
         FILE,
         "",
         "The file with the API token for sites_url, which `prisme token add NAME --scope sites` prints on that server. "
-        "It is read anew each time.",
+        "It is read again for each request.",
         reloads=True,
     ),
     Option(_SERVER, "host", ADDRESS, "0.0.0.0", "The address to listen on."),  # noqa: S104  # visitors come from outside

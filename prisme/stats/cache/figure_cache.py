@@ -30,7 +30,7 @@ class FigureCache(Protocol):
     def spans(self) -> SpanCache: ...
 
     def count(self, stats: Stats, selections: Sequence[Selection], page: Page, now: int) -> list[Result | None]:
-        """Return the figures of each selection, None for those that are to be counted anew. `now` is in microseconds.
+        """Return the figures of each selection, None for those that the caller has to count. `now` is in microseconds.
 
         Raises UnavailableError.
         """

@@ -1,6 +1,6 @@
 """The cache of an engine that has no tables in memory: it keeps the rows of lists and what is counted of whole spans.
 
-They hold until anything is loaded. Pages are counted anew: the server that they would be kept on is not this one.
+They hold until anything is loaded. A dashboard's page is counted for each request.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class WholeRows:
         stats: Stats,
         lists: Sequence[ListQuery],
         selection: Selection,
-        now: int,  # noqa: ARG002  # as other caches need it
+        now: int,  # noqa: ARG002  # a parameter of `RowCounts`
     ) -> dict[str, list[Figures]]:
         """Return what `count_rows` returns; of the selection, the names do not matter. `now` is in microseconds."""
         filters, span = selection.filters, selection.span
@@ -44,10 +44,10 @@ class WholeSpans:
 
     def count(
         self,
-        stats: Stats,  # noqa: ARG002  # as other caches need it
+        stats: Stats,  # noqa: ARG002  # these three are parameters of `FigureCache`
         selections: Sequence[Selection],
         page: Page,  # noqa: ARG002
         now: int,  # noqa: ARG002
     ) -> list[Result | None]:
-        """Return None for each selection: it is to be counted anew."""
+        """Return None for each selection: the caller has to count it."""
         return [None for _ in selections]

@@ -24,8 +24,8 @@ except ImportError as error:
         "to store in ClickHouse, Prisme needs its client: install it with `pip install 'prisme[clickhouse]'`"
     ) from error
 
-# The client makes what reads compressed files, anywhere in the process, read 32 times as much at once.
-io.DEFAULT_BUFFER_SIZE = _buffer_size  # type: ignore[misc]
+# Importing the client makes whatever reads compressed files in this process read 32 times as much at once.
+io.DEFAULT_BUFFER_SIZE = _buffer_size  # type: ignore[misc]  # a constant to type checkers
 # All that they log is in the errors.
 for _name in ("clickhouse_connect", "urllib3"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)

@@ -1,4 +1,6 @@
 """The rows that segments bring to ClickHouse's tables, made by DuckDB of the lines of a load, as Parquet."""
+# Only SQL of `shipment.sql` and numbers are composed.
+# ruff: noqa: S608
 
 import importlib.resources
 import re
@@ -77,7 +79,7 @@ class Shipment:
         query = _SQL[table].format(node=node, segment=number)
         if months:
             chosen = ", ".join(map(str, sorted(months)))
-            query = f"SELECT * FROM ({query}) WHERE year(timestamp) * 100 + month(timestamp) IN ({chosen})"  # noqa: S608
+            query = f"SELECT * FROM ({query}) WHERE year(timestamp) * 100 + month(timestamp) IN ({chosen})"
         target = str(path).replace("'", "''")
         try:
             self._cursor.execute(

@@ -127,7 +127,7 @@ class ClickHouseSink:
                 self._replace(shipment, table, number, missing)
 
     def _replace(self, shipment: Shipment, table: str, number: int, months: Collection[int]) -> None:
-        """Store the rows of some months anew, under a token that was never used."""
+        """Replace the rows of some months, under a token that was never used."""
         node = self._node.id_of(number)
         self._client.execute(
             _DELETE.format(table=self._place.table(table)),

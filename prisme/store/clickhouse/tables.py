@@ -12,7 +12,7 @@ _CLUSTER = re.compile(r"[A-Za-z0-9_.-]+")
 class Place(NamedTuple):
     """The database that has the tables, and the cluster of its hosts; empty for a single server.
 
-    On a cluster, all hosts that Prisme is told of have to be replicas of one shard: each has all rows.
+    On a cluster, all configured hosts have to be replicas of one shard: each has all rows.
     """
 
     database: str = "prisme"

@@ -31,8 +31,8 @@ from prisme.web.worker_pool import WorkerPool
 
 API: Final = "/api/v1/"
 _PRIVATE: Final[list[Header]] = [(b"cache-control", b"private, no-store"), *responses.INERT]
-# To be asked for anew each time, with what is known of it.
-_ASKED_AGAIN: Final[list[Header]] = [(b"cache-control", b"private, no-cache"), *responses.INERT]
+# Clients may keep it, and have to revalidate it each time.
+_REVALIDATED: Final[list[Header]] = [(b"cache-control", b"private, no-cache"), *responses.INERT]
 _JSON: Final = (b"content-type", b"application/json")
 
 
@@ -176,7 +176,7 @@ def _act(authenticator: Authenticator, action: Action, call: Call, status: int) 
     if content is None:
         return responses.make_response(204, _PRIVATE)
     if isinstance(content, Tagged):
-        headers = [*_ASKED_AGAIN, (b"etag", content.etag)]
+        headers = [*_REVALIDATED, (b"etag", content.etag)]
         if responses.matches(content.etag, call.known):
             return responses.make_response(304, headers)
         return responses.make_response(200, [_JSON, *headers], content.body)
