@@ -195,8 +195,12 @@ def start_prisme(
 
 
 def make_environment(root: Path) -> dict[str, str]:
-    """The environment of a program of the checkout `root`: this one's, without options of Prisme."""
+    """The environment of a program of the checkout `root`: this one's, without options of Prisme.
+
+    Without `PYTHONDONTWRITEBYTECODE` as well, or each start would compile all modules, as no installation does.
+    """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PRISME_")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), environment.get("PYTHONPATH", "")]))
     return environment
 

@@ -20,7 +20,7 @@ from prisme.operations.registry import Operations
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder, FolderError
-from prisme.runtime.garbage_collection import rare_collections
+from prisme.runtime.garbage_collection import no_collections, rare_collections
 from prisme.runtime.local_socket import LocalServer
 from prisme.runtime.log import open_log
 from prisme.runtime.metrics import Metrics
@@ -302,7 +302,8 @@ class Prisme:
         ttl, now = inactive_ttl(self._config), self._now()
         stored = recovery.stored_sessions(self._stores.loader, now - ttl, now - LONGEST, CAPACITY, PAGES)
         later = recovery.unloaded_sessions(leftovers.unloaded, self._log)
-        restore(self._services.sessions, stored, later, ttl, now)
+        with no_collections():
+            restore(self._services.sessions, stored, later, ttl, now)
 
     def _open_socket(self) -> LocalServer | None:
         """The socket of the operator's commands; None, with a warning, where the folder's file system has none."""

@@ -22,7 +22,7 @@ import msgspec
 from bench.endurance.access_log import Written, write
 from bench.endurance.result import Figure, Outcome, compare
 from bench.machine import peak_memory
-from bench.server import ROOT, SITE, ServerError, database, free_port, running, start_prisme
+from bench.server import ROOT, SITE, ServerError, database, free_port, make_environment, running, start_prisme
 
 GOATCOUNTER: Final = "zgo.at/goatcounter/v2@v2.7.0"
 # The time of Prisme by that of GoatCounter, and megabytes.
@@ -188,8 +188,6 @@ def _run_command(
     command: Sequence[str | Path], folder: Path, more: Mapping[str, str] | None = None
 ) -> tuple[bytes, float]:
     """What a command prints, and its peak memory in megabytes. Raises ServerError where it fails."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PRISME_")}
-    environment |= {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH", "")]))}
     with (folder / "command.out").open("w+b") as output, (folder / "command.err").open("w+b") as errors:
         process = subprocess.Popen(
             command,
@@ -197,7 +195,7 @@ def _run_command(
             stdout=output,
             stderr=errors,
             cwd=folder,
-            env={**environment, **(more or {})},
+            env={**make_environment(ROOT), **(more or {})},
         )
         try:
             _, status, used = os.wait4(process.pid, 0)

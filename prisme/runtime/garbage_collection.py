@@ -6,6 +6,16 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
+def no_collections() -> Iterator[None]:
+    """Collect nothing during the block, which makes many objects that stay: each would be looked at again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@contextlib.contextmanager
 def rare_collections() -> Iterator[None]:
     """Exclude all objects that exist now from garbage collection, and collect the others rarely, during the block."""
     thresholds = gc.get_threshold()

@@ -10,8 +10,8 @@ import msgspec
 from prisme.base.events import NO_UTM, Client, Place, Session, Utm
 
 _CHOOSE, _READ = (importlib.resources.files("prisme.store") / "open_sessions.sql").read_text().split(";\n")
-# With their texts and paths, some 10 MB.
-_SLICE = 8192
+# With their texts and paths, some 20 MB.
+_SLICE = 16384
 _COUNT = "SELECT count(*) FROM state.open_sessions"
 _EXPIRE = """
 DELETE FROM state.open_sessions WHERE session_uuid IN (

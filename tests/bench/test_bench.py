@@ -15,7 +15,7 @@ from bench.check import check_report, check_stored, doubts
 from bench.contest import Contest, run
 from bench.endurance.result import Endurance, Outcome
 from bench.result import Report, Result, Round, Side, Stored, kept
-from bench.server import Server, database, start_bare, start_prisme
+from bench.server import Server, database, make_environment, start_bare, start_prisme
 from bench.wrk import LOADS, Load, WrkError, read_report, works
 from tests.requirements import need
 
@@ -364,3 +364,12 @@ def test_bare_answers_as_prisme_does(tmp_path: Path) -> None:
         answers = [(ask(bare, *one), ask(prisme, *one)) for one in requests]
     assert [of_bare for of_bare, _ in answers] == [of_prisme for _, of_prisme in answers]
     assert [of_bare[0] for of_bare, _ in answers] == [200] * 5 + [204, 200]
+
+
+def test_servers_have_no_options_of_the_one_who_measures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRISME_PORT", "1")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("PYTHONPATH", "/libraries")
+    environment = make_environment(Path("/checkout"))
+    assert environment["PYTHONPATH"] == "/checkout:/libraries"
+    assert not environment.keys() & {"PRISME_PORT", "PYTHONDONTWRITEBYTECODE"}

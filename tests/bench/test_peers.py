@@ -77,10 +77,14 @@ def serving(answer: Answer) -> Iterator[tuple[int, list[Sent]]]:
         server.server_close()
 
 
+# A busy machine may leave one request of each connection pending, which wrk drops at its end.
+CONNECTIONS = 4
+
+
 def send(tracker: str, port: int) -> Report:
     need("wrk", "wrk")
     work = f"trackers/{TRACKERS[tracker].work}"
-    return drive(Load(work, 1, connections=4, addresses=20_000, open_visits=8, site=SITE), port, 0)
+    return drive(Load(work, 1, connections=CONNECTIONS, addresses=20_000, open_visits=8, site=SITE), port, 0)
 
 
 def is_page(url: str) -> bool:
@@ -158,7 +162,8 @@ def test_each_tracker_has_its_requests() -> None:
 def test_requests_are_those_of_the_tracker(tracker: str) -> None:
     with serving(Answer()) as (port, sent):
         report = send(tracker, port)
-    assert report.accepted == report.sent == len(sent) > 0
+    assert report.accepted == report.answered > 0
+    assert report.accepted <= len(sent) <= report.sent <= report.accepted + CONNECTIONS
     assert report.rows == {"pageviews": report.sent}
     assert report.wrong == ""
     for one in sent:
@@ -166,7 +171,8 @@ def test_requests_are_those_of_the_tracker(tracker: str) -> None:
         assert one.headers["user-agent"].startswith("Mozilla/5.0 ")
         assert one.headers["origin"] == "https://example.com"
     # A visit has one address, which no other has.
-    assert len({one.headers["x-forwarded-for"] for one in sent}) == report.visits
+    addresses = {one.headers["x-forwarded-for"] for one in sent}
+    assert report.visits - (report.sent - len(sent)) <= len(addresses) <= report.visits
 
 
 @pytest.mark.parametrize(

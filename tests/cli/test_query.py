@@ -235,10 +235,7 @@ def test_a_history_needs_a_folder(tmp_path: Path) -> None:
 
 def test_events_are_recorded_while_a_greedy_query_runs(server: LiveServer) -> None:
     """All that were answered are stored once, and none waits for the query."""
-    greedy = (
-        "WITH a AS (SELECT repeat('x', 1000) AS s FROM range(2000)) "
-        "SELECT max(length(replace(replace(s, 'x', 'yyyyyyyyyy'), 'y', s))) FROM a"
-    )
+    greedy = "SELECT count(*) FROM range(1000000000) a, range(1000) b WHERE hash(a.range, b.range) = 1"
     asking = threading.Thread(target=lambda: run(server, greedy, "--deadline", "3"))
     headers = {"Origin": "http://example.com", "X-Prisme-Referrer": "http://example.com/busy", "User-Agent": CHROME}
     asking.start()
@@ -248,7 +245,7 @@ def test_events_are_recorded_while_a_greedy_query_runs(server: LiveServer) -> No
             answered += client.post(server.url + "/api/v1/events/pageviews", headers=headers).status_code == 200
     asking.join()
     server.settle()
-    assert answered > 20
+    assert answered > 2  # one may come before the query and one after it; had the others waited, there were no more
     body = bytearray()
     counted = Arguments("SELECT count(*) AS n FROM pageviews WHERE path = '/busy'", "csv", 20, 10)
     Operator(server.config).run("query", counted, Done, receive=body.extend)
