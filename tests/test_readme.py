@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.checkout import ROOT, copy_checkout
+from tests.faults.load import LONG
 from tests.requirements import need
 from tests.server import PATIENCE, free_port
 
@@ -165,6 +166,7 @@ def test_demo(clone: Path) -> None:
     assert f"http://127.0.0.1:{port}/setup?key=" in told
 
 
+@pytest.mark.skipif(not LONG, reason="installs all for two minutes: .ci/run runs this command, PRISME_TEST_LONG=1 too")
 def test_development(clone: Path) -> None:
     # Not all tests: these would run this one again.
     done = shell(command("-m pytest"), clone, PYTEST_ADDOPTS="tests/base")

@@ -21,7 +21,7 @@ from tests.operations.imported import add_import
 from tests.process import Process
 from tests.server import PATIENCE, config_for
 
-KILLS = 20 if LONG else 3
+KILLS = 20 if LONG else 2
 # More than a step has.
 VISITS = 400_000
 NAME = "access-log-1"

@@ -119,7 +119,7 @@ def select(
     st.sampled_from([1, 1_000_000]),
     st.sampled_from([1, 1_000_000]),
 )
-@settings(max_examples=30 if LONG else 3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30 if LONG else 2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_figures_are_those_counted_anew(
     tmp_path_factory: pytest.TempPathFactory,
     seed: int,
