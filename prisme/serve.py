@@ -55,6 +55,7 @@ from prisme.web.site_registry import SiteRegistry
 from prisme.web.stats_source import ReadingOptions
 from prisme.wiring.access_log import LoggedTraffic
 from prisme.wiring.banner import announce_end, announce_start, browser_url
+from prisme.wiring.events import build_cache
 from prisme.wiring.operating import online_context
 from prisme.wiring.reading import ReadingDeps, make_templates, reading_routes
 from prisme.wiring.recording import (
@@ -134,7 +135,7 @@ class Prisme:
         lifecycle.check_addresses(config)
         await lifecycle.check_certificate(config)
         self._stores = open_stores(config, folder, self._now(), log, self._closing)
-        leftovers = await recovery.load_leftovers(self._stores.loader, folder.journal, self._now, log)
+        leftovers = await recovery.load_leftovers(self._stores.events.loader, folder.journal, self._now, log)
         with _explaining(f"the journal {folder.journal} cannot be written"):
             self._journal = Appender(
                 folder.journal,
@@ -163,11 +164,12 @@ class Prisme:
         self._events = RateLimiter(config.api_events_rate_limit)
         self._requests = RateLimiter(config.api_stats_rate_limit)
         self._reading = ReadingOptions(config.api_stats_timeout, config.api_stats_allow_origins)
+        events = self._stores.events
         self._operations = Operations(
             online_context(
                 config,
                 folder,
-                self._stores,
+                events,
                 self._control,
                 self.writer,
                 self._services.sessions,
@@ -177,9 +179,7 @@ class Prisme:
             )
         )
         self._background = Background(self._operations)
-        self._rollups = BackgroundBuilder(
-            RollupBuilder(self._stores.database, self._stores.loader, log), self._now, log
-        )
+        self._rollups = BackgroundBuilder(RollupBuilder(events.database, events.loader, log), self._now, log)
         routes, not_found = self._event_routes(), None
         if config.mode == "default":
             templates = make_templates(config)
@@ -189,8 +189,8 @@ class Prisme:
                 self._requests,
                 self._control,
                 templates,
-                self._stores.database,
-                self._stores.queries,
+                events.store,
+                build_cache(events),
                 self._intake,
                 self._sites,
                 self._registry,
@@ -251,7 +251,8 @@ class Prisme:
             stopped = asyncio.create_task(stop.wait())
             operator = self._open_socket()
             if config.mode == "default":
-                self._rollups.start()
+                if self._stores.events.store.engine == "duckdb":
+                    self._rollups.start()
             else:
                 self._learner.start()
             try:
@@ -261,7 +262,7 @@ class Prisme:
             finally:
                 self._background.cancel()
                 try:
-                    await lifecycle.drain(servers, serving, self._batching, self._stores.database.stop_reading)
+                    await lifecycle.drain(servers, serving, self._batching, self._stores.events.store.stop_reading)
                 finally:
                     if operator is not None:
                         await asyncio.to_thread(operator.close)
@@ -294,13 +295,13 @@ class Prisme:
         config = self._config
         sync = config.eventstore_fsync != "never"
         pace = Pace(config.eventstore_max_batch_timeout, sync, inactive_ttl(config), LONGEST)
-        writer = Writer(self._journal, self._stores.loader, pace, self._now, self._log)
+        writer = Writer(self._journal, self._stores.events.loader, pace, self._now, self._log)
         writer.queue(leftovers.segments)
         return writer
 
     def _restore_sessions(self, leftovers: Leftovers) -> None:
         ttl, now = inactive_ttl(self._config), self._now()
-        stored = recovery.stored_sessions(self._stores.loader, now - ttl, now - LONGEST, CAPACITY, PAGES)
+        stored = recovery.stored_sessions(self._stores.events.loader, now - ttl, now - LONGEST, CAPACITY, PAGES)
         later = recovery.unloaded_sessions(leftovers.unloaded, self._log)
         with no_collections():
             restore(self._services.sessions, stored, later, ttl, now)

@@ -88,7 +88,7 @@ UPLOAD_TOO_LARGE = Refusal("upload_too_large", 413, "the files are larger than h
 UPLOAD_NO_ROOM = Refusal("upload_no_room", 507, "the disk is almost full: free up space, and try again")
 FIELDS_INVALID = Refusal("fields_invalid", 400, "invalid fields")
 STATS_LATE = Refusal("stats_late", 503, "the query took too long", retry_after=10)
-STATS_LOST = Refusal("stats_lost", 503, "the database failed and is being reopened", retry_after=10)
+STATS_LOST = Refusal("stats_lost", 503, "the database failed, or cannot be reached", retry_after=10)
 STATS_FULL = Refusal(
     "stats_full",
     503,

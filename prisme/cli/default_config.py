@@ -8,7 +8,8 @@ from itertools import groupby
 import msgspec
 
 from prisme.cli.parser import Parser
-from prisme.runtime.options import OPTIONS, Option
+from prisme.runtime.option import Option
+from prisme.runtime.options import OPTIONS
 
 SUMMARY = "print a prisme.toml with all options and their defaults"
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from prisme.cli.parser import Parser
 from prisme.runtime.config import Config, ConfigError, load
-from prisme.runtime.options import CONFIG, CONFIG_HELP, OPTIONS, flag, variable
+from prisme.runtime.option import flag, variable
+from prisme.runtime.options import CONFIG, CONFIG_HELP, OPTIONS
 
 SUMMARY = "run the server"
 

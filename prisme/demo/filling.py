@@ -51,7 +51,7 @@ def fill(config: Config, traffic: Iterable[Sent], start: int, progress: Progress
     filled, latest, log = Filled(Counter()), start, logging.getLogger("prisme")
     with Folder(config.data_dir) as folder, contextlib.ExitStack() as closing:
         stores = open_stores(config, folder, start, log, closing)
-        journal = Appender(folder.journal, stores.loader.last_segment() + 1, config.eventstore_max_batch_size)
+        journal = Appender(folder.journal, stores.events.loader.last_segment() + 1, config.eventstore_max_batch_size)
         closing.callback(lambda: asyncio.run(journal.close()))
         services = build_services(config, stores, journal)
         record = _recorder(services, build_sites(config))
@@ -59,9 +59,9 @@ def fill(config: Config, traffic: Iterable[Sent], start: int, progress: Progress
             latest = sent.at
             _check(sent, record(sent), filled)
             if filled.sent % _SEGMENT_EVENTS == 0:
-                _load(services, stores.loader, latest, filled)
+                _load(services, stores.events.loader, latest, filled)
                 progress(filled.sent - filled.bots, latest)
-        _load(services, stores.loader, latest, filled)
+        _load(services, stores.events.loader, latest, filled)
         progress(filled.sent - filled.bots, latest)
     return filled
 

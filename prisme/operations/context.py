@@ -10,12 +10,14 @@ from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
 from prisme.store.control import Control
 from prisme.store.database import Database
+from prisme.store.event_store import EventStore
 from prisme.store.loader import Loader
-from prisme.store.sql_runner import SqlRunner
 
 
 class Context(NamedTuple):
-    """`settle` loads all that was accepted so far, and raises StoreError if that fails.
+    """`store` has all events; without ClickHouse, it has them in `database`, into which `loader` loads.
+
+    `settle` loads all that was accepted so far, and raises StoreError if that fails.
 
     `forget` ends visits, by their uuids, so that what their devices send next begins new ones; `renew` is called when
     other files of accounts and sites are in place. `take_over` is for whoever holds the loader: it ends all visits, and
@@ -27,7 +29,7 @@ class Context(NamedTuple):
     folder: Path
     database: Database
     loader: Loader
-    queries: SqlRunner
+    store: EventStore
     control: Control
     clock: Callable[[], int]
     log: logging.Logger

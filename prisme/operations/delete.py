@@ -18,8 +18,9 @@ from prisme.operations.job import Job
 from prisme.stats import filters
 from prisme.stats.conditions import allowed
 from prisme.stats.dialect import DUCKDB
-from prisme.store.deletion import Choice, Counts, Deletion
+from prisme.store.deletion import Choice, Counts
 from prisme.store.errors import StoreError, UnavailableError
+from prisme.store.event_store import ChosenRows
 from prisme.store.schema import ALL_TABLES, FIGURES
 from prisme.visit.origins import OriginError, parse_entry
 from prisme.visit.sessions import LONGEST
@@ -80,12 +81,14 @@ def run(context: Context, arguments: Arguments, job: Job) -> Deleted:
     if before is not None:
         deleted.before = _show_moment(before)
     if arguments.compacts and not arguments.dry_run and not deleted.is_nothing:
-        compact_after(deleted, lambda: compact.run(context, compact.Arguments(), job))
+        compact_after(context, deleted, lambda: compact.run(context, compact.Arguments(), job))
     return deleted
 
 
-def compact_after(deleted: Deleted, work: Callable[[], Compaction | None]) -> None:
-    """Note what a compaction after a deletion did, or why it failed."""
+def compact_after(context: Context, deleted: Deleted, work: Callable[[], Compaction | None]) -> None:
+    """Note what a compaction after a deletion did, or why it failed. ClickHouse makes its files smaller by itself."""
+    if context.store.engine == "clickhouse":
+        return
     try:
         deleted.compaction = work()
     except StoreError as error:
@@ -102,27 +105,27 @@ def delete(context: Context, choice: Choice, job: Job, dry_run: bool, deleted: D
         job.tell("storing what was accepted")
         context.settle()
         job.tell("counting")
-        with Deletion(context.database, context.loader, choice, job.cancellation) as deletion:
+        with context.store.choose(choice, job.cancellation) as chosen:
             if dry_run:
-                _add(deleted, deletion.count())
+                _add(deleted, chosen.count())
                 return
             ttl = int(context.config.sessionstorage_session_inactive_ttl * timexpr.SECOND)
-            context.forget(deletion.open_visits(now - ttl - _MARGIN, now - LONGEST - _MARGIN))
+            context.forget(chosen.open_visits(now - ttl - _MARGIN, now - LONGEST - _MARGIN))
             context.settle()  # what was accepted before they ended
-            _delete(deletion, job, deleted)
+            _delete(chosen, job, deleted)
     except (StoreError, UnavailableError):
         job.check()  # it may have failed because it was cancelled
         raise
 
 
-def _delete(deletion: Deletion, job: Job, deleted: Deleted) -> None:
+def _delete(chosen: ChosenRows, job: Job, deleted: Deleted) -> None:
     done = 0
-    job.tell("deleting", 0, deletion.visits, "visits")
-    for visits, counts in deletion.steps():
+    job.tell("deleting", 0, chosen.visits, "visits")
+    for visits, counts in chosen.steps():
         done += visits
         _add(deleted, counts)
-        if done < deletion.visits:
-            job.tell("deleting", done, deletion.visits, "visits")
+        if done < chosen.visits:
+            job.tell("deleting", done, chosen.visits, "visits")
 
 
 def _add(deleted: Deleted, counts: Counts) -> None:

@@ -1,19 +1,21 @@
 """The imports that a data folder has."""
 
 import datetime
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from prisme.operations.context import Context
 from prisme.operations.job import Job
-from prisme.store.reader import Reader
+from prisme.store.query_reader import Engine
 
 _DEADLINE: Final = 30.0  # seconds
 _IMPORTS: Final = """
 SELECT name, format, files, started_at, ended_at, visits, pageviews, events, figures, first_at, last_at, report
-FROM state.imports ORDER BY started_at DESC, name DESC
+FROM {} ORDER BY started_at DESC, name DESC
 """
+_TABLES: Final[Mapping[Engine, str]] = {"duckdb": "state.imports", "clickhouse": "imports"}
 
 
 class Arguments(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,8 +45,8 @@ class Import(msgspec.Struct):
 
 def run(context: Context, _: Arguments, job: Job) -> list[Import]:
     """All imports, the newest first. Raises UnavailableError."""
-    with Reader(context.database, _DEADLINE, cancellation=job.cancellation) as reader:
-        return [_read(*row) for row in reader.ask(_IMPORTS, {})]
+    with context.store.open_reader(_DEADLINE, cancellation=job.cancellation) as reader:
+        return [_read(*row) for row in reader.ask(_IMPORTS.format(_TABLES[reader.engine]), {})]
 
 
 def _read(

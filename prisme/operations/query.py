@@ -63,7 +63,7 @@ def run(context: Context, arguments: Arguments, job: Job) -> Done:
 def describe_tables(context: Context, _: NoArguments, job: Job) -> list[TableColumn]:
     """The columns of all tables. Raises UnavailableError."""
     job.check()
-    return [TableColumn(*column) for column in context.queries.columns()]
+    return [TableColumn(*column) for column in context.store.queries.columns()]
 
 
 @contextmanager
@@ -71,12 +71,12 @@ def _result(context: Context, arguments: Arguments, job: Job) -> Iterator[tuple[
     limits = Limits(arguments.seconds, arguments.rows, _MOST_BYTES[arguments.format])
     if arguments.format == "parquet":
         with (
-            context.queries.parquet(arguments.sql, limits, job.cancellation) as (path, outcome),
+            context.store.queries.parquet(arguments.sql, limits, job.cancellation) as (path, outcome),
             path.open("rb") as file,
         ):
             yield outcome, iter(lambda: file.read(_PART_BYTES), b"")
         return
     encoder = JsonEncoder() if arguments.format == "json" else CsvEncoder()
-    outcome = context.queries.encode(arguments.sql, limits, encoder, job.cancellation)
+    outcome = context.store.queries.encode(arguments.sql, limits, encoder, job.cancellation)
     body = memoryview(encoder.body)
     yield outcome, (bytes(body[at : at + _PART_BYTES]) for at in range(0, len(body), _PART_BYTES))

@@ -33,29 +33,44 @@ class Operation(NamedTuple):
     """`run` gets arguments of a type, and returns what msgspec can encode.
 
     Raises InputError, StoreError, UnavailableError, OSError and CancelledError. Of those that are `alone`, one runs at
-    a time. `offline` is for a folder without a server, and has to open the files.
+    a time. `offline` is for a folder without a server, and has to open the files. `instead` is for those that are only
+    about events in the data folder: what to do where they are in ClickHouse.
     """
 
     arguments: type[msgspec.Struct]
     run: Callable[[Context, Any, Job], Any]
     is_alone: bool = False
     offline: Callable[[ClosedContext, Any, Job], Any] | None = None
+    instead: str = ""
 
+    def check_store(self, name: str, store: str) -> None:
+        """Raise InputError if the option `eventstore` has a value with which nothing can be done."""
+        if self.instead and store == "clickhouse":
+            raise InputError(
+                "{name} is about events in the data folder, and these are in ClickHouse: {instead}",
+                name=name,
+                instead=self.instead,
+            )
+
+
+_BACKUP: Final = "copy them with its own BACKUP, and the data folder while Prisme is stopped (docs/cluster.md)"
+_COUNT_AHEAD: Final = "no figures are counted ahead there"
+_IMPORT: Final = "import into another data folder with eventstore = duckdb, and `prisme move` it"
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
-    "backup": Operation(backup.Arguments, backup.run, is_alone=True),
-    "check-rollups": Operation(rollups.Arguments, rollups.check, is_alone=True),
-    "compact": Operation(compact.Arguments, compact.run, is_alone=True),
+    "backup": Operation(backup.Arguments, backup.run, is_alone=True, instead=_BACKUP),
+    "check-rollups": Operation(rollups.Arguments, rollups.check, is_alone=True, instead=_COUNT_AHEAD),
+    "compact": Operation(compact.Arguments, compact.run, is_alone=True, instead="it makes its files smaller by itself"),
     "delete": Operation(delete.Arguments, delete.run, is_alone=True),
     "export": Operation(export.Arguments, export.run, is_alone=True),
-    "import": Operation(import_data.Arguments, import_data.run),
-    "import-rules": Operation(import_rules.Arguments, import_rules.run),
+    "import": Operation(import_data.Arguments, import_data.run, instead=_IMPORT),
+    "import-rules": Operation(import_rules.Arguments, import_rules.run, instead=_IMPORT),
     "imports": Operation(imports.Arguments, imports.run),
     "query": Operation(query.Arguments, query.run),
-    "rebuild-rollups": Operation(rollups.Arguments, rollups.rebuild, is_alone=True),
-    "restore": Operation(restore.Arguments, restore.run, is_alone=True, offline=restore.run_offline),
+    "rebuild-rollups": Operation(rollups.Arguments, rollups.rebuild, is_alone=True, instead=_COUNT_AHEAD),
+    "restore": Operation(restore.Arguments, restore.run, is_alone=True, offline=restore.run_offline, instead=_BACKUP),
     "retain": Operation(retain.Arguments, retain.run, is_alone=True),
-    "rollups": Operation(rollups.Arguments, rollups.run),
+    "rollups": Operation(rollups.Arguments, rollups.run, instead=_COUNT_AHEAD),
     "status": Operation(status.Arguments, status.run),
     "tables": Operation(query.NoArguments, query.describe_tables),
     "undo": Operation(undo.Arguments, undo.run, is_alone=True),
@@ -81,6 +96,7 @@ class Operations:
         operation = OPERATIONS.get(name)
         if operation is None:
             raise InputError(f"the server has no operation {name}: it runs another version of Prisme, restart it")
+        operation.check_store(name, self.context.config.eventstore)
         try:
             known = msgspec.convert(arguments, operation.arguments)
         except msgspec.ValidationError as error:

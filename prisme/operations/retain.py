@@ -16,7 +16,6 @@ from prisme.operations.delete import Deleted, compact_after, day_before, delete
 from prisme.operations.job import Job
 from prisme.store import compaction
 from prisme.store.deletion import Choice
-from prisme.store.reader import Reader
 from prisme.store.schema import FIGURES
 from prisme.visit.origins import Hosts
 
@@ -43,7 +42,7 @@ def run(context: Context, arguments: Arguments, job: Job) -> Deleted:
     if choice is not None:
         delete(context, choice, job, dry_run, deleted)
     if not dry_run:
-        compact_after(deleted, lambda: _compact(context, deleted, job))
+        compact_after(context, deleted, lambda: _compact(context, deleted, job))
     return deleted
 
 
@@ -63,7 +62,7 @@ def _choose(context: Context, arguments: Arguments, job: Job) -> Choice | None:
     if not any((context.config.retention_days, *rules.values())):
         return None
     context.settle()  # it may have the first events of a domain
-    with Reader(context.database, _DEADLINE, cancellation=job.cancellation) as reader:
+    with context.store.open_reader(_DEADLINE, cancellation=job.cancellation) as reader:
         domains = [domain for (domain,) in reader.ask(_DOMAINS, {})]
     by_days: dict[int, list[str]] = defaultdict(list)
     for domain in domains:

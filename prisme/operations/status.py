@@ -12,7 +12,6 @@ from prisme.operations.context import Context
 from prisme.operations.job import Job
 from prisme.operations.rollups import survey_now
 from prisme.store.maintenance import maintaining
-from prisme.store.reader import Reader
 from prisme.store.schema import ALL_TABLES
 
 _DEADLINE = 30.0  # seconds
@@ -40,10 +39,12 @@ class Status(msgspec.Struct):
 
 def run(context: Context, _: Arguments, job: Job) -> Status:
     """Count what is stored, and measure the files. Raises UnavailableError and StoreError."""
-    with Reader(context.database, _DEADLINE, cancellation=job.cancellation) as reader:
+    with context.store.open_reader(_DEADLINE, cancellation=job.cancellation) as reader:
         ((*counts,),) = reader.ask(_COUNTS, {})
-    with maintaining(context.database, job.cancellation) as cursor:
-        found = survey_now(context, cursor)
+    is_complete = True
+    if context.store.engine == "duckdb":
+        with maintaining(context.database, job.cancellation) as cursor:
+            is_complete = survey_now(context, cursor).is_complete
     return Status(
         prisme.__version__,
         os.getpid() if context.is_online else 0,
@@ -51,7 +52,7 @@ def run(context: Context, _: Arguments, job: Job) -> Status:
         _size(path for path in context.folder.glob("prisme.duckdb*") if path.suffix in {".duckdb", ".wal"}),
         _size((context.folder / "journal").iterdir()),
         dict(zip(ALL_TABLES, counts, strict=True)),
-        found.is_complete,
+        is_complete,
     )
 
 

@@ -12,7 +12,7 @@ from prisme.operations import compact, imports
 from prisme.operations.context import Context
 from prisme.operations.delete import Deleted, compact_after, delete
 from prisme.operations.job import Job
-from prisme.store.deletion import forget_import, of_import
+from prisme.store.deletion import of_import
 from prisme.store.schema import FIGURES
 
 _SHOWN: Final = 20
@@ -38,13 +38,13 @@ def run(context: Context, arguments: Arguments, job: Job) -> Deleted:
     try:
         delete(context, of_import(arguments.name), job, arguments.dry_run, deleted)
         if not arguments.dry_run:
-            forget_import(context.database, context.loader, arguments.name)
+            context.store.forget_import(arguments.name)
             is_done = True
     finally:
         if is_done or not (arguments.dry_run or deleted.is_nothing):
             _audit(context, arguments, deleted, is_done)
     if is_done and not deleted.is_nothing:
-        compact_after(deleted, lambda: compact.run(context, compact.Arguments(), job))
+        compact_after(context, deleted, lambda: compact.run(context, compact.Arguments(), job))
     return deleted
 
 

@@ -7,13 +7,15 @@ import difflib
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from prisme.runtime import node, tls
+from prisme.runtime import event_store, node, tls
+from prisme.runtime.clickhouse_types import Endpoint
 from prisme.runtime.machine import Machine, this_machine
-from prisme.runtime.options import CONFIG, OPTIONS, REMOVED, Option, flag, key, variable
+from prisme.runtime.option import Option, flag, key, variable
+from prisme.runtime.options import CONFIG, OPTIONS, REMOVED
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -59,11 +61,26 @@ class Config(msgspec.Struct, frozen=True):
     retention_days: int  # 0 means for ever
     duckdb_memory_limit: int
     duckdb_threads: int
+    eventstore: Literal["duckdb", "clickhouse"]
+    clickhouse_url: tuple[Endpoint, ...]  # empty only with duckdb
+    clickhouse_database: str
+    clickhouse_cluster: str  # empty for a single server
+    clickhouse_user_file: Path | None
+    clickhouse_password_file: Path | None
+    clickhouse_ca_file: Path | None
 
     @property
     def scheme(self) -> str:
         """Of the public server's URLs."""
         return "https" if self.tls_certificate else "http"
+
+
+# Options that depend on each other.
+_CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[..., tuple[str, str] | None]], ...]] = (
+    (tls.OPTIONS, tls.find_fault),
+    (node.OPTIONS, node.find_fault),
+    (event_store.OPTIONS, event_store.find_fault),
+)
 
 
 class ConfigError(Exception):
@@ -150,7 +167,7 @@ def load(
             values[option.name] = _evaluate(option, found, machine, check)
         except ValueError as error:
             errors.append(f"{option.name} ({places[option.name]}): {error}")
-    for names, find_fault in ((tls.OPTIONS, tls.find_fault), (node.OPTIONS, node.find_fault)):
+    for names, find_fault in _CHECKS:
         if values.keys() >= {*names} and (fault := find_fault(*(values[name] for name in names))):
             errors.append(f"{fault[0]} ({places[fault[0]]}): {fault[1]}")
     if errors:

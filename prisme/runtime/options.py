@@ -1,64 +1,11 @@
 """The table of options: each name, type, default and help once. Flags, file, environment and docs are built from it."""
 
-from typing import NamedTuple
-
+from prisme.runtime.clickhouse_types import CLUSTER, DATABASE, ENDPOINTS
 from prisme.runtime.intermediaries import INTERMEDIARIES
 from prisme.runtime.network_types import ADDRESS, ALIASES, HEADER, HOSTS, LISTENER, ORIGINS, REFERRERS, URL
 from prisme.runtime.number_types import PORT, THREADS, duration, memory, size, whole_number
-from prisme.runtime.option_type import OptionType
+from prisme.runtime.option import Option
 from prisme.runtime.text_types import BASE_PATH, BOOLEAN, FILE, FOLDER, LOG, PARAMETERS, PATTERNS, TRUST, choice
-
-_LONGEST_DEFAULT = 80
-
-
-class Option(NamedTuple):
-    """One option. `default` is written as in the file; `alias` is a second name; `unset` is logged if it is not set.
-
-    With `reloads`, a change is applied on SIGHUP; every other one needs a restart.
-    """
-
-    group: str
-    name: str
-    type: OptionType
-    default: str | int | bool
-    help: str
-    alias: str = ""
-    unset: str = ""
-    reloads: bool = False
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Its name, and its second name if it has one."""
-        return (self.name, self.alias) if self.alias else (self.name,)
-
-    @property
-    def about(self) -> str:
-        """The help, and whether a change needs a restart."""
-        return f"{self.help} A change is applied on SIGHUP." if self.reloads else self.help
-
-    @property
-    def short_default(self) -> str:
-        """The default for a line of help: for a long list, the number of its entries."""
-        text = str(self.default)
-        if len(text) > _LONGEST_DEFAULT:
-            return f"{text.count(',') + 1} entries, listed by prisme default-config"
-        return text.lower() if isinstance(self.default, bool) else text or "empty"
-
-
-def flag(name: str) -> str:
-    """The name of an option on the command line."""
-    return "--" + name.replace("_", "-")
-
-
-def variable(name: str) -> str:
-    """The name of an option in the environment."""
-    return "PRISME_" + name.upper()
-
-
-def key(name: str) -> str:
-    """The name of an option in the file."""
-    return name
-
 
 # The option that names the configuration file, so it is not in the table.
 CONFIG = "config"
@@ -72,6 +19,7 @@ _PROXY = "Reverse proxy"
 _VISITS = "Visits"
 _FIGURES = "Figures"
 _STORE = "Storage"
+_CLICKHOUSE = "ClickHouse"
 
 OPTIONS = (
     Option(
@@ -374,4 +322,57 @@ OPTIONS = (
         "container is the container's limit. A percentage gives at least 128MB.",
     ),
     Option(_STORE, "duckdb_threads", THREADS, "all", "The number of threads of the database; all means one per core."),
+    Option(
+        _CLICKHOUSE,
+        "eventstore",
+        choice("duckdb", "clickhouse"),
+        "duckdb",
+        "Where events are stored: in the data folder, by DuckDB, or in a ClickHouse that many nodes may share. The "
+        "other options of this group are for ClickHouse alone.",
+    ),
+    Option(
+        _CLICKHOUSE,
+        "clickhouse_url",
+        ENDPOINTS,
+        "",
+        "The HTTP interface of ClickHouse. Of several hosts, which have to be replicas of each other, one is used for "
+        "as long as it answers. User and password belong in files.",
+    ),
+    Option(
+        _CLICKHOUSE,
+        "clickhouse_database",
+        DATABASE,
+        "prisme",
+        "The database that has the tables. Prisme makes both where they are missing.",
+    ),
+    Option(
+        _CLICKHOUSE,
+        "clickhouse_cluster",
+        CLUSTER,
+        "",
+        "The cluster's name, of one shard whose replicas are all hosts of clickhouse_url: tables are replicated then. "
+        "Empty for a single server.",
+    ),
+    Option(
+        _CLICKHOUSE,
+        "clickhouse_user_file",
+        FILE,
+        "",
+        "The file with the user's name; it is read again for each new connection. Without one, it is default.",
+    ),
+    Option(
+        _CLICKHOUSE,
+        "clickhouse_password_file",
+        FILE,
+        "",
+        "The file with the user's password; it is read again for each new connection.",
+    ),
+    Option(
+        _CLICKHOUSE,
+        "clickhouse_ca_file",
+        FILE,
+        "",
+        "The certificates to trust of those that ClickHouse may have, as PEM. Without a file, those that the system "
+        "trusts.",
+    ),
 )

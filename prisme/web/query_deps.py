@@ -2,7 +2,7 @@
 
 import msgspec
 
-from prisme.store.sql_runner import SqlRunner
+from prisme.store.event_store import SqlQueries
 from prisme.web.identification import Identifier
 from prisme.web.stats_source import StatsSource
 from prisme.web.worker_pool import WorkerPool
@@ -11,7 +11,7 @@ from prisme.web.worker_pool import WorkerPool
 class QueryDeps(msgspec.Struct, frozen=True):
     """`pool` has one thread of low priority."""
 
-    runner: SqlRunner
+    runner: SqlQueries
     source: StatsSource
     identifier: Identifier
     pool: WorkerPool

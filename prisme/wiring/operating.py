@@ -17,22 +17,18 @@ from prisme.operations.registry import Operations
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
 from prisme.store import recovery, restoration
-from prisme.store.connection import Limits
 from prisme.store.control import Control
-from prisme.store.database import Database
 from prisme.store.errors import StoreError
-from prisme.store.loader import Loader
-from prisme.store.sql_runner import SqlRunner
 from prisme.store.writer import Writer
-from prisme.visit.sessions import CAPACITY, SHARDS, Sessions
+from prisme.visit.sessions import SHARDS, Sessions
 from prisme.web.site_registry import SiteRegistry
-from prisme.wiring.recording import Stores
+from prisme.wiring.events import Events, open_events
 
 
 def online_context(
     config: Config,
     folder: Folder,
-    stores: Stores,
+    events: Events,
     control: Control,
     writer: Writer,
     sessions: Sessions,
@@ -60,9 +56,9 @@ def online_context(
     return Context(
         config,
         folder.path,
-        stores.database,
-        stores.loader,
-        stores.queries,
+        events.database,
+        events.loader,
+        events.store,
         control,
         now,
         log,
@@ -81,14 +77,7 @@ def offline_context(config: Config, log: logging.Logger) -> Iterator[Context]:
     Raises FolderError and StoreError.
     """
     with Folder(config.data_dir) as folder, contextlib.ExitStack() as closing:
-        restoration.finish(folder.path, log)
-        limits = Limits(config.duckdb_memory_limit, config.duckdb_threads)
-        database = Database(folder.path / "prisme.duckdb", limits, folder.path / "tmp", log)
-        closing.callback(database.close)
-        loader = Loader(database, CAPACITY, folder.disk)
-        closing.callback(loader.close)
-        queries = SqlRunner(database, folder.path / "tmp")
-        closing.callback(queries.close)
+        database, loader, store = open_events(config, folder, log, closing)
 
         def settle() -> None:
             left = asyncio.run(recovery.load_leftovers(loader, folder.journal, _now, log))
@@ -103,7 +92,7 @@ def offline_context(config: Config, log: logging.Logger) -> Iterator[Context]:
             folder.path,
             database,
             loader,
-            queries,
+            store,
             Control(folder.path),
             _now,
             log,
@@ -118,6 +107,7 @@ def offline_context(config: Config, log: logging.Logger) -> Iterator[Context]:
 def perform_offline(config: Config, name: str, arguments: Mapping[str, Any], job: Job, log: logging.Logger) -> Any:
     """The result of an operation on a data folder that no server uses. Raises what it raises, and FolderError."""
     operation = operations.OPERATIONS[name]
+    operation.check_store(name, config.eventstore)
     if operation.offline is None:
         with offline_context(config, log) as context:
             return Operations(context).perform(name, arguments, job)

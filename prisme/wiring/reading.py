@@ -1,7 +1,6 @@
 """Builds all that shows figures: the routes of the scripts, the dashboard and the statistics API, and of log-in."""
 
 import contextlib
-import functools
 import logging
 import sys
 from collections.abc import Callable
@@ -23,13 +22,11 @@ from prisme.operations.background import Background
 from prisme.runtime.clock import Clock
 from prisme.runtime.config import Config
 from prisme.runtime.freespace import FreeSpace
-from prisme.stats.cache.incremental import IncrementalCache
+from prisme.stats.cache.figure_cache import FigureCache
 from prisme.stats.cache.responses import ResponseCache
 from prisme.stats.cache.sites import SiteCache
 from prisme.store.control import Control
-from prisme.store.database import Database
-from prisme.store.reader import Reader
-from prisme.store.sql_runner import SqlRunner
+from prisme.store.event_store import EventStore
 from prisme.visit.ratelimit import RateLimiter
 from prisme.visit.sites import Sites
 from prisme.web import badge, static
@@ -110,8 +107,8 @@ class ReadingDeps(NamedTuple):
     limiter: RateLimiter
     control: Control
     templates: Templates
-    database: Database
-    queries: SqlRunner
+    store: EventStore
+    cache: FigureCache
     intake: Callable[[], Intake]
     urls: Sites
     sites: SiteRegistry
@@ -123,7 +120,7 @@ class ReadingDeps(NamedTuple):
 
 def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExitStack) -> dict[str, Methods]:
     """All routes that show something, and those of the accounts of who may see it. `closing` ends their threads."""
-    config, database, clock = deps.config, deps.database, deps.clock
+    config, store, clock = deps.config, deps.store, deps.clock
     control, templates = deps.control, deps.templates
     sharing, annotations = Sharing(control, deps.sites.list), Annotations(control, deps.sites.list)
     authenticator = Authenticator(
@@ -136,13 +133,11 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     identify_pool = WorkerPool("identify", 1, _MAX_IDENTIFIED)
     passwords = PasswordChecker(authenticator.accounts, authenticator.clock, clock.steady)
     pools = (figures_pool, sql_pool, access_pool, waiting_pool, identify_pool, passwords)
-    for close in (*(pool.close for pool in pools), database.stop_reading):
+    for close in (*(pool.close for pool in pools), store.stop_reading):
         closing.callback(close)
     identifier = Identifier(authenticator, identify_pool)
-    cache, shortages = IncrementalCache(database), ShortageLog(deps.log)
-    open_reader = functools.partial(Reader, database)
-    source = StatsSource(open_reader, database.load_log, cache, clock, deps.options, shortages)
-    responses = ResponseCache(lambda: database.load_log.done)
+    source = StatsSource(store.open_reader, store.load_log, deps.cache, clock, deps.options, ShortageLog(deps.log))
+    responses = ResponseCache(lambda: store.load_log.done)
     figures_page = PageDeps(templates, figures_pool, identifier)
     access_page = PageDeps(templates, access_pool, identifier)
     scripts, goals = ScriptRequests(deps.urls), GoalList(control)
@@ -167,7 +162,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
     waiting_page = PageDeps(templates, waiting_pool, identifier)
     limit = RequestLimit(deps.limiter, clock.steady, identifier)
     figure_deps = FigureDeps(source, goals, responses)
-    queries = QueryDeps(deps.queries, source, identifier, sql_pool)
+    queries = QueryDeps(store.queries, source, identifier, sql_pool)
     figures = {
         **stats_api.routes(StatsDeps(figure_deps, identifier, figures_pool)),
         **mcp.routes(McpDeps(figure_deps, identifier, figures_pool, queries)),
@@ -193,7 +188,7 @@ def reading_routes(deps: ReadingDeps, setup: Setup, closing: contextlib.AsyncExi
             ),
             **admin.routes(admin_deps),
             **query_api.routes(queries),
-            **sql_page.routes(SqlDeps(PageDeps(templates, sql_pool, identifier), deps.queries, source)),
+            **sql_page.routes(SqlDeps(PageDeps(templates, sql_pool, identifier), store.queries, source)),
             **settings.routes(SettingsDeps(access_page, control, authenticator, passwords)),
             **imports.routes(
                 ImportDeps(waiting_page, uploads, ImportList(deps.background), deps.sites.list, config.retention_days)

@@ -18,14 +18,9 @@ from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
 from prisme.runtime.freespace import FreeSpace
 from prisme.runtime.housekeeping import Housekeeping, Task
-from prisme.store import restoration
-from prisme.store.connection import Limits
 from prisme.store.control import Control
-from prisme.store.database import Database
 from prisme.store.errors import StoreError
-from prisme.store.loader import Loader
 from prisme.store.secrets import Secrets
-from prisme.store.sql_runner import SqlRunner
 from prisme.visit.bots import Bots
 from prisme.visit.concentration import Concentration
 from prisme.visit.geo import Geo
@@ -34,11 +29,12 @@ from prisme.visit.geo_reload import GeoReload
 from prisme.visit.identity import Identity
 from prisme.visit.origins import Origins
 from prisme.visit.salts import Salts
-from prisme.visit.sessions import CAPACITY, Sessions
+from prisme.visit.sessions import Sessions
 from prisme.visit.sites import Rules, Sites
 from prisme.visit.useragent import UserAgents
 from prisme.web.site_learner import SiteLearner, Source
 from prisme.web.site_registry import SiteRegistry
+from prisme.wiring.events import Events, open_events
 
 _SECOND = 1_000_000  # microseconds
 # Between two looks at the file of the country database, and between two messages that it cannot be used.
@@ -51,9 +47,7 @@ class Stores(NamedTuple):
     salts: Salts
     countries: GeoSource
     geo: Geo
-    database: Database
-    loader: Loader
-    queries: SqlRunner
+    events: Events
 
 
 def open_stores(
@@ -64,7 +58,6 @@ def open_stores(
     closing: contextlib.ExitStack | contextlib.AsyncExitStack,
 ) -> Stores:
     """Open the files of a data folder; `closing` closes them. `now` in microseconds. Raises StoreError and GeoError."""
-    restoration.finish(folder.path, log)
     secrets = Secrets(folder.path / "secrets.sqlite", log, folder.disk)
     closing.callback(secrets.close)
     salts = Salts(secrets, now, inactive_ttl(config))
@@ -79,14 +72,7 @@ def open_stores(
             " and ".join(columns[1:]),
             geo.file.path,
         )
-    limits = Limits(config.duckdb_memory_limit, config.duckdb_threads)
-    database = Database(folder.path / "prisme.duckdb", limits, folder.path / "tmp", log)
-    closing.callback(database.close)
-    loader = Loader(database, CAPACITY, folder.disk)
-    closing.callback(loader.close)
-    queries = SqlRunner(database, folder.path / "tmp")
-    closing.callback(queries.close)
-    return Stores(salts, countries, geo, database, loader, queries)
+    return Stores(salts, countries, geo, open_events(config, folder, log, closing))
 
 
 def build_services(config: Config, stores: Stores, journal: Appender) -> Services:

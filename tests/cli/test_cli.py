@@ -13,7 +13,8 @@ from prisme.cli import serve
 from prisme.cli.main import COMMANDS, main
 from prisme.runtime.config import ConfigError, load
 from prisme.runtime.machine import Machine
-from prisme.runtime.options import OPTIONS, flag, variable
+from prisme.runtime.option import flag, variable
+from prisme.runtime.options import OPTIONS
 
 MACHINE = Machine(memory=4_000_000_000, cores=6)
 HEAVY = ("duckdb", "granian", "uvloop", "ua_parser")

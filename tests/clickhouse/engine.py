@@ -15,7 +15,8 @@ from typing import Final, Self
 
 import httpx
 
-from prisme.store.clickhouse.client import Access, Client, Endpoint
+from prisme.runtime.clickhouse_types import Endpoint
+from prisme.store.clickhouse.client import Access, Client
 from tests.requirements import miss
 from tests.server import free_port, wait_until
 

@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any, Final, Literal, NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
 
-from prisme.store.clickhouse.client import Access, Client, Endpoint
+from prisme.runtime.clickhouse_types import Endpoint
+from prisme.store.clickhouse.client import Access, Client
 
 _HEAD: Final = 300  # bytes of a body in which its statement is
 _FULL: Final = "Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space. (NOT_ENOUGH_SPACE)"

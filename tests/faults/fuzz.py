@@ -24,7 +24,8 @@ from prisme.ingest.pageview import read_status, read_visitor
 from prisme.journal.record import CustomLine, DownloadLine, Line, OutboundLine, PageviewLine, encode
 from prisme.journal.segment import Segment, segment_path
 from prisme.runtime.config import Config, ConfigError
-from prisme.runtime.options import OPTIONS, flag, variable
+from prisme.runtime.option import flag, variable
+from prisme.runtime.options import OPTIONS
 from prisme.visit import address
 from prisme.visit.bots import Bots
 from prisme.visit.origins import Origins

@@ -174,8 +174,8 @@ def test_nobody_reads_them_by_sql(context: Context) -> None:
     for table in (*TABLES, "prisme.rollup.units"):
         for query in (f"FROM {table}", f"SELECT (SELECT count(*) FROM {table})", f"SUMMARIZE {table}"):
             with pytest.raises(RefusedSqlError):
-                context.queries.encode(query, Limits(5, 5, 1000), JsonEncoder(), Cancellation())
-    assert not [column for column in context.queries.columns() if "rollup" in column[0]]
+                context.store.queries.encode(query, Limits(5, 5, 1000), JsonEncoder(), Cancellation())
+    assert not [column for column in context.store.queries.columns() if "rollup" in column[0]]
 
 
 def test_a_server_makes_them_and_drops_those_of_changed_days(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,6 +54,13 @@ DEFAULTS = Config(
     retention_days=0,
     duckdb_memory_limit=1_000_000_000,
     duckdb_threads=6,
+    eventstore="duckdb",
+    clickhouse_url=(),
+    clickhouse_database="prisme",
+    clickhouse_cluster="",
+    clickhouse_user_file=None,
+    clickhouse_password_file=None,
+    clickhouse_ca_file=None,
 )
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from prisme.runtime.config import Config, load
-from prisme.runtime.options import OPTIONS, flag, key, variable
+from prisme.runtime.option import flag, key, variable
+from prisme.runtime.options import OPTIONS
 from tests.runtime.settings import DEFAULTS, MACHINE, mistakes, read
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from prisme.runtime.options import flag, variable
+from prisme.runtime.option import flag, variable
 from tests.runtime.settings import mistakes, read
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from prisme.runtime.config import load
-from prisme.runtime.options import flag, key, variable
+from prisme.runtime.option import flag, key, variable
 from tests.runtime.settings import MACHINE, mistakes, read
 
 URL = "https://stats.example.com"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prisme.runtime.options import flag, key, variable
+from prisme.runtime.option import flag, key, variable
 from tests.certificate import Pair, make_pair, openssl
 from tests.runtime.settings import mistakes, read
 

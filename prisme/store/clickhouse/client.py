@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
+from prisme.runtime.clickhouse_types import Endpoint
 from prisme.store.clickhouse.errors import CREDENTIALS, UnansweredError, UnreachableError, make_error, shorten
 from prisme.store.errors import StoreError
 
@@ -30,28 +30,11 @@ io.DEFAULT_BUFFER_SIZE = _buffer_size  # type: ignore[misc]  # a constant to typ
 for _name in ("clickhouse_connect", "urllib3"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
-_PORTS: Final = {"http": 8123, "https": 8443}
 # After no host could be reached: thousands of segments may be waiting, and each would take the time of another try.
 _PAUSE: Final = 1.0  # seconds
 # Whatever the client lets through.
 _FAILURES: Final = (exceptions.ClickHouseError, exceptions.StreamFailureError, HTTPError, OSError)
 _Result = TypeVar("_Result")
-
-
-class Endpoint(NamedTuple):
-    """A host's HTTP interface."""
-
-    host: str
-    port: int
-    is_tls: bool
-
-    def __str__(self) -> str:
-        return f"{self.address}:{self.port}"
-
-    @property
-    def address(self) -> str:
-        """The host as URLs have it."""
-        return f"[{self.host}]" if ":" in self.host else self.host
 
 
 class UnsentError(Exception):
@@ -71,27 +54,6 @@ class Access(NamedTuple):
     ca_file: Path | None = None
     connect_timeout: float = 5.0
     timeout: float = 30.0
-
-
-def read_urls(text: str) -> list[Endpoint]:
-    """The endpoints of URLs, separated by commas, such as `https://one:8443,https://two`. Raises StoreError."""
-    return [_read_url(url.strip()) for url in text.split(",")]
-
-
-def _read_url(url: str) -> Endpoint:
-    parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    if parts.username or parts.password:
-        raise StoreError(
-            "clickhouse_url must not have user and password: write each into a file, and set clickhouse_user_file and "
-            "clickhouse_password_file"
-        )
-    if parts.scheme not in _PORTS or not parts.hostname or port == 0 or parts.path.strip("/") or parts.query:
-        raise StoreError(f"{url!r} is no URL of ClickHouse's HTTP interface, such as https://clickhouse.example:8443")
-    return Endpoint(parts.hostname, port or _PORTS[parts.scheme], parts.scheme == "https")
 
 
 class Client:

@@ -11,8 +11,9 @@ from prisme.dashboard.query_examples import EXAMPLES
 from prisme.dashboard.words import explain_refusal, mark_count, translate, translate_count
 from prisme.stats.frames import write_csv
 from prisme.store.errors import SqlError, UnavailableError
+from prisme.store.event_store import SqlQueries
 from prisme.store.sql_formats import JsonEncoder, as_text
-from prisme.store.sql_runner import Limits, Result, SqlRunner, TableColumn
+from prisme.store.sql_runner import Limits, Result, TableColumn
 from prisme.web.pages.endpoints import PageDeps, PageRequest, form_endpoint, page_endpoint
 from prisme.web.pages.templates import see_other
 from prisme.web.responses import INERT, Header, Response, make_response
@@ -33,7 +34,7 @@ class SqlDeps(NamedTuple):
     """`page` has the pool of queries in SQL."""
 
     page: PageDeps
-    runner: SqlRunner
+    runner: SqlQueries
     source: StatsSource
 
 

@@ -14,8 +14,9 @@ from typing import Final
 import duckdb
 
 from prisme.journal.segment import leftovers
+from prisme.runtime.clickhouse_types import Endpoint
 from prisme.stats.sources import describe
-from prisme.store.clickhouse.client import Access, Client, Endpoint
+from prisme.store.clickhouse.client import Access, Client
 from prisme.store.clickhouse.node import open_node
 from prisme.store.clickhouse.sink import ClickHouseSink
 from prisme.store.clickhouse.tables import Place

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from prisme.store.clickhouse.client import Access, Client, Endpoint, read_urls
+from prisme.runtime.clickhouse_types import Endpoint
+from prisme.store.clickhouse.client import Access, Client
 from prisme.store.clickhouse.errors import ServerError, UnansweredError, UnreachableError
 from prisme.store.errors import StoreError
 from prisme.store.sink import SinkDownError
@@ -25,32 +26,6 @@ from tests.server import free_port
 from tests.store.clickhouse.visits import NASTY
 
 PASSWORD = "s3cret pass\N{SNOWMAN}word"
-
-
-@pytest.mark.parametrize(
-    ("text", "endpoints"),
-    [
-        ("http://one", [Endpoint("one", 8123, False)]),
-        ("https://one", [Endpoint("one", 8443, True)]),
-        ("https://one:1, http://[::1]:2/", [Endpoint("one", 1, True), Endpoint("::1", 2, False)]),
-    ],
-)
-def test_urls(text: str, endpoints: list[Endpoint]) -> None:
-    assert read_urls(text) == endpoints
-
-
-@pytest.mark.parametrize(
-    "text", ["", "one:8123", "tcp://one:9000", "http://", "http://one:x", "http://one/path", "http://a,"]
-)
-def test_urls_of_something_else_are_refused(text: str) -> None:
-    with pytest.raises(StoreError, match="is no URL of ClickHouse's HTTP interface"):
-        read_urls(text)
-
-
-def test_a_url_with_a_password_is_refused_and_not_repeated() -> None:
-    with pytest.raises(StoreError, match="clickhouse_password_file") as caught:
-        read_urls("http://user:hunter2@one")
-    assert "hunter2" not in str(caught.value)
 
 
 def test_values_come_back_as_they_are(client: Client) -> None:

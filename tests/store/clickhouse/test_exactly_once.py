@@ -14,7 +14,8 @@ import duckdb
 import pytest
 
 from prisme.journal.segment import segment_path
-from prisme.store.clickhouse.client import Access, Client, Endpoint
+from prisme.runtime.clickhouse_types import Endpoint
+from prisme.store.clickhouse.client import Access, Client
 from prisme.store.clickhouse.errors import ServerError, UnansweredError, UnreachableError
 from prisme.store.clickhouse.migrations import migrate
 from prisme.store.clickhouse.tables import Place

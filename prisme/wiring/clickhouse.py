@@ -1,0 +1,56 @@
+"""Opens the ClickHouse that has the events of this node and others."""
+
+import contextlib
+import logging
+from typing import Final
+
+from prisme.runtime.config import Config
+from prisme.runtime.folder import Folder
+from prisme.stats import sources
+from prisme.store.clickhouse.client import Access, Client
+from prisme.store.clickhouse.event_store import ClickHouseStore
+from prisme.store.clickhouse.node import open_node
+from prisme.store.clickhouse.readers import Readers
+from prisme.store.clickhouse.sink import ClickHouseSink
+from prisme.store.clickhouse.tables import Place
+from prisme.store.database import Database
+from prisme.store.sink import SinkDownError
+
+# Of a request. Readers have deadlines of their own, of which none is longer.
+_WRITING_SECONDS: Final = 30.0
+_READING_SECONDS: Final = 3700.0
+
+
+def open_clickhouse(
+    config: Config,
+    folder: Folder,
+    database: Database,
+    log: logging.Logger,
+    closing: contextlib.ExitStack | contextlib.AsyncExitStack,
+) -> tuple[ClickHouseSink, ClickHouseStore]:
+    """Where the segments of a data folder go, and where figures come from; `closing` closes their connections.
+
+    The folder's `database` has no segment of this run yet. Raises StoreError.
+    """
+    place = Place(config.clickhouse_database, config.clickhouse_cluster)
+    node = open_node(folder.path, database, folder.disk)
+    writing, reading = (Client(_read_access(config, seconds)) for seconds in (_WRITING_SECONDS, _READING_SECONDS))
+    closing.callback(writing.close)
+    closing.callback(reading.close)
+    sink = ClickHouseSink(writing, place, node, sources.describe, folder.path / "tmp")
+    try:
+        sink.prepare()
+    except SinkDownError as error:
+        log.warning("events wait in the journal until ClickHouse can be reached: %s", error)
+    return sink, ClickHouseStore(Readers(reading, place))
+
+
+def _read_access(config: Config, timeout: float) -> Access:
+    """How to reach ClickHouse; `timeout` in seconds."""
+    return Access(
+        config.clickhouse_url,
+        config.clickhouse_user_file,
+        config.clickhouse_password_file,
+        config.clickhouse_ca_file,
+        timeout=timeout,
+    )
