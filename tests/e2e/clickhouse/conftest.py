@@ -1,7 +1,6 @@
 """Servers that store their events in one ClickHouse."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 

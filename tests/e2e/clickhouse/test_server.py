@@ -34,7 +34,7 @@ def test_pageviews_are_in_the_figures(server: LiveServer) -> None:
 
 
 def test_what_is_about_the_file_alone_says_what_to_do_instead(server: LiveServer) -> None:
-    with pytest.raises(InputError, match="backup is about events in the data folder.*its own BACKUP"):
+    with pytest.raises(InputError, match=r"backup is about events in the data folder\b.*its own BACKUP"):
         Operator(server.config).run("backup", backup.Arguments(), Status)
 
 
