@@ -39,6 +39,7 @@ COMMANDS: dict[str, Command] = {
     "import": Command("import_files"),
     "backup": Command("backup"),
     "restore": Command("restore"),
+    "move": Command("move"),
     "site": Command("site", make_parser="make_site_parser"),
     "user": Command("access", "user", "make_user_parser", "USERS"),
     "token": Command("access", "token", "make_token_parser", "TOKENS"),

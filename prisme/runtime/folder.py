@@ -13,7 +13,7 @@ _PID_BYTES = 12
 # The files that Prisme writes there. The permissions of other files are left alone.
 _OWN_FILES = (
     "lock", "*.duckdb*", "*.sqlite*", "journal", "journal/*", "tmp", "tmp/*", "before-restore-*", "before-restore-*/*",
-    "node",
+    "node", "moving",
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
 from prisme.stats import sources
-from prisme.store.clickhouse.client import Access, Client
+from prisme.store.clickhouse.client import open_client
 from prisme.store.clickhouse.event_store import ClickHouseStore
 from prisme.store.clickhouse.node import open_node
 from prisme.store.clickhouse.readers import Readers
@@ -34,7 +34,7 @@ def open_clickhouse(
     """
     place = Place(config.clickhouse_database, config.clickhouse_cluster)
     node = open_node(folder.path, database, folder.disk)
-    writing, reading = (Client(_read_access(config, seconds)) for seconds in (_WRITING_SECONDS, _READING_SECONDS))
+    writing, reading = (open_client(config, seconds) for seconds in (_WRITING_SECONDS, _READING_SECONDS))
     closing.callback(writing.close)
     closing.callback(reading.close)
     sink = ClickHouseSink(writing, place, node, sources.describe, folder.path / "tmp")
@@ -43,14 +43,3 @@ def open_clickhouse(
     except SinkDownError as error:
         log.warning("events wait in the journal until ClickHouse can be reached: %s", error)
     return sink, ClickHouseStore(Readers(reading, place))
-
-
-def _read_access(config: Config, timeout: float) -> Access:
-    """How to reach ClickHouse; `timeout` in seconds."""
-    return Access(
-        config.clickhouse_url,
-        config.clickhouse_user_file,
-        config.clickhouse_password_file,
-        config.clickhouse_ca_file,
-        timeout=timeout,
-    )

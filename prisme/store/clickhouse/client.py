@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 from prisme.runtime.clickhouse_types import Endpoint
+from prisme.runtime.config import Config
 from prisme.store.clickhouse.errors import CREDENTIALS, UnansweredError, UnreachableError, make_error, shorten
 from prisme.store.errors import StoreError
 
@@ -87,6 +88,16 @@ class Client:
     def insert(self, table: str, body: bytes, form: str, settings: Mapping[str, Any]) -> None:
         """Insert rows in one of ClickHouse's formats. The body comes with its length, so that it is not cut off."""
         self._ask(lambda driver: driver.raw_insert(table, None, body, dict(settings), form))
+
+    def fetch(
+        self,
+        query: str,
+        form: str,
+        parameters: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        """The rows of a query in one of ClickHouse's formats."""
+        return self._ask(lambda driver: driver.raw_query(query, dict(parameters or {}), dict(settings or {}), form))
 
     def close(self) -> None:
         """Close the connections."""
@@ -185,6 +196,19 @@ class Client:
     def _hide(self, text: str) -> str:
         """A text without the password, whatever the driver may put into an error."""
         return text.replace(self._password, "***") if self._password else text
+
+
+def open_client(config: Config, timeout: float) -> Client:
+    """A client for the ClickHouse of a configuration; `timeout` in seconds. Nothing is connected yet."""
+    return Client(
+        Access(
+            config.clickhouse_url,
+            config.clickhouse_user_file,
+            config.clickhouse_password_file,
+            config.clickhouse_ca_file,
+            timeout=timeout,
+        )
+    )
 
 
 def _read_secret(path: Path | None, option: str) -> str:

@@ -69,6 +69,18 @@ def open_node(folder: Path, database: Database, disk: Disk = DISK, random: Calla
     return Node(runs)
 
 
+def found_node(folder: Path, last: int, disk: Disk = DISK, random: Callable[[int], bytes] = os.urandom) -> None:
+    """Make a folder one of a node, all of whose visits are in ClickHouse; `last` is the highest number of a segment.
+
+    Raises StoreError.
+    """
+    path = folder / NODE_FILE
+    try:
+        _write(path, [Run(last + 1, f"{random(_NODE_BYTES).hex()}.{random(_RUN_BYTES).hex()}")], disk)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror}") from error
+
+
 def _last_loaded(database: Database) -> int:
     with database.cursor() as cursor:
         ((number,),) = cursor.execute("SELECT coalesce(max(number), 0) FROM state.segments").fetchall()
@@ -82,7 +94,8 @@ def _refuse_visits(database: Database, path: Path) -> None:
             return
     raise StoreError(
         f"{path.with_name('prisme.duckdb')} has visits, and {path} is missing: if these visits are not in ClickHouse, "
-        f"move them there, or store in DuckDB again; if this was a node of ClickHouse before, put its {path.name} back"
+        "move them there (`prisme move clickhouse`), or store in DuckDB again; if this was a node of ClickHouse "
+        f"before, put its {path.name} back"
     )
 
 

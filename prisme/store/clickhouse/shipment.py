@@ -15,7 +15,7 @@ from prisme.store.connection import STAGED
 from prisme.store.errors import StoreError
 
 _TEXT: Final = (importlib.resources.files("prisme.store.clickhouse") / "shipment.sql").read_text()
-_SQL: Final[dict[str, str]] = dict(re.findall(r"^-- name: (\w+)\n(.*?);$", _TEXT, re.MULTILINE | re.DOTALL))
+SQL: Final[dict[str, str]] = dict(re.findall(r"^-- name: (\w+)\n(.*?);$", _TEXT, re.MULTILINE | re.DOTALL))
 # By the kinds of lines.
 TABLES: Final = {
     "pageview": "pageviews",
@@ -52,15 +52,15 @@ class Shipment:
         """Raises StoreError if there are lines of 0.1.0."""
         self._cursor = cursor
         self._folder = folder
-        ((refused,),) = cursor.execute(_SQL["refused"]).fetchall()
+        ((refused,),) = cursor.execute(SQL["refused"]).fetchall()
         if refused:
             raise StoreError(
                 "the journal has events of Prisme 0.1.0, which cannot be sent to ClickHouse: start once with "
                 "eventstore = duckdb"
             )
-        self._rows: list[tuple[Any, ...]] = cursor.execute(_SQL["rows"]).fetchall()
-        self._rejected = dict(cursor.execute(_SQL["rejected"]).fetchall())
-        _name_arrivals(cursor, describe)
+        self._rows: list[tuple[Any, ...]] = cursor.execute(SQL["rows"]).fetchall()
+        self._rejected = dict(cursor.execute(SQL["rejected"]).fetchall())
+        name_arrivals(cursor, describe)
 
     def contents(self, number: int) -> Contents:
         """What a segment has."""
@@ -75,28 +75,31 @@ class Shipment:
 
     def parquet(self, table: str, number: int, node: str, months: Collection[int] = ()) -> bytes:
         """The rows that a segment brings to a table; of an event table, with `months`, only those of some months."""
-        path = self._folder / f"{STAGED}segment.parquet"
-        query = _SQL[table].format(node=node, segment=number)
+        query = SQL[table].format(node=node, segment=number, imported="''")
         if months:
             chosen = ", ".join(map(str, sorted(months)))
             query = f"SELECT * FROM ({query}) WHERE year(timestamp) * 100 + month(timestamp) IN ({chosen})"
-        target = str(path).replace("'", "''")
-        try:
-            self._cursor.execute(
-                f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
-            )
-            return path.read_bytes()
-        finally:
-            path.unlink(missing_ok=True)
+        return write_parquet(self._cursor, query, self._folder)
 
     def close(self) -> None:
         """Drop what was made, within the load's transaction."""
         self._cursor.execute("DROP TABLE arrival")
 
 
-def _name_arrivals(cursor: duckdb.DuckDBPyConnection, describe: Describe) -> None:
+def write_parquet(cursor: duckdb.DuckDBPyConnection, query: str, folder: Path) -> bytes:
+    """The rows of a query as Parquet; `folder` is for the file. Raises duckdb.Error."""
+    path = folder / f"{STAGED}segment.parquet"
+    target = str(path).replace("'", "''")
+    try:
+        cursor.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})")
+        return path.read_bytes()
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def name_arrivals(cursor: duckdb.DuckDBPyConnection, describe: Describe) -> None:
     """Make the table `arrival`: how visits came, with the source and channel of those that have names of their own."""
-    found = (Arrival(*row) for row in cursor.execute(_SQL["arrivals"].format(longest=LONGEST)).fetchall())
+    found = (Arrival(*row) for row in cursor.execute(SQL["arrivals"].format(longest=LONGEST)).fetchall())
     named = [(*arrival, *names) for arrival in found if (names := describe(arrival)) is not None]
     columns = [[row[place] for row in named] for place in range(len(_PARAMETERS))]
-    cursor.execute(_SQL["named"], dict(zip(_PARAMETERS, columns, strict=True)))
+    cursor.execute(SQL["named"], dict(zip(_PARAMETERS, columns, strict=True)))

@@ -37,7 +37,7 @@ SELECT
     domain, entry_timestamp, entry_path, exit_timestamp, exit_path, exit_status, visitor_id, session_uuid,
     operating_system, browser_family, client_device AS device, device_type, referrer_domain, country_code,
     region, city, utm_source, utm_medium, utm_campaign, utm_term, utm_content, click_id, pageviews, events,
-    '' AS imported,
+    {imported} AS imported,
     CASE
         WHEN is_internal THEN 'Internal'
         WHEN arrival.source IS NOT NULL THEN arrival.source

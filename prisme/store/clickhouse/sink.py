@@ -24,7 +24,7 @@ from prisme.store.clickhouse.shipment import TABLES, Contents, Shipment
 from prisme.store.clickhouse.tables import Place
 
 # Of each insert. A token names one block: what has several would be stored in part if its blocks are cut differently.
-_SETTINGS: Final = {
+INSERT_SETTINGS: Final = {
     "async_insert": 0,
     "insert_deduplicate": 1,
     "max_insert_block_size": 1 << 30,
@@ -140,7 +140,7 @@ class ClickHouseSink:
         self, shipment: Shipment, table: str, number: int, months: Collection[int] = (), suffix: str = ""
     ) -> None:
         node = self._node.id_of(number)
-        settings = {**_SETTINGS, "insert_deduplication_token": f"{node}-{number}{suffix}"}
+        settings = {**INSERT_SETTINGS, "insert_deduplication_token": f"{node}-{number}{suffix}"}
         body = shipment.parquet(table, number, node, months)
         self._client.insert(self._place.table(table), body, "Parquet", settings)
 
@@ -153,7 +153,7 @@ class ClickHouseSink:
             "rejected": contents.rejected,
         }
         self._sent = max(self._sent, number)
-        self._client.insert(self._place.table("segments"), _encode(row), "JSONEachRow", _SETTINGS)
+        self._client.insert(self._place.table("segments"), _encode(row), "JSONEachRow", INSERT_SETTINGS)
 
     def _without_marked(self, numbers: Sequence[int]) -> list[int]:
         """The segments that have no marker; it is looked up for those that may have been sent before."""
