@@ -106,7 +106,7 @@ def _check(context: Context, arguments: Arguments) -> None:
         raise InputError("eventstore is duckdb: to move events out of ClickHouse, run a node, whose it is clickhouse")
     if arguments.finish and context.is_online:
         raise InputError(
-            "a server uses this data folder: stop it, run this again, and start it with the new eventstore"
+            "a server uses this folder: stop it, run this again, then start it with the new eventstore"
         )
     if not context.config.clickhouse_url:
         whose = "the server has" if context.is_online else "there is"

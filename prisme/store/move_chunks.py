@@ -40,6 +40,11 @@ class Chunk(msgspec.Struct, frozen=True):
     number: int = 0
 
     @property
+    def month(self) -> str:
+        """Such as 2026-11."""
+        return f"{self.first:%Y-%m}"
+
+    @property
     def numbers(self) -> range:
         """Those of its slices."""
         return range(self.number, self.number + self.slices)

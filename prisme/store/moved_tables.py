@@ -112,6 +112,10 @@ class Comparison(msgspec.Struct, frozen=True):
         """Whether all that was compared is equal."""
         return all(one.is_equal for one in self.months)
 
+    def has_wrong(self, chunk: Chunk) -> bool:
+        """Whether a chunk is of a month that differs."""
+        return any((one.table, one.month) == (chunk.table, chunk.month) for one in self.months if not one.is_equal)
+
 
 def compare(
     table: str,

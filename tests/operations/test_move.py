@@ -94,3 +94,86 @@ def test_all_is_there_and_back_again(config: Config, engine: Engine, client: Cli
     assert read_file(config) == before
     assert not (config.data_dir / "node").exists()
     assert not (config.data_dir / FILE).exists()
+
+
+def test_only_what_has_changed_is_copied_again(config: Config, client: Client) -> None:
+    move(config, "clickhouse")
+    with open_folder(config.data_dir) as context:
+        ((uuid,),) = ask(context, "SELECT max(session_uuid) FROM sessions")
+    change(
+        config,
+        f"DELETE FROM pageviews WHERE session_uuid = '{uuid}'",
+        f"DELETE FROM sessions WHERE session_uuid = '{uuid}'",
+        "DELETE FROM imported_figures WHERE imported = 'umami-3'",
+        "DELETE FROM state.imports WHERE name = 'umami-3'",
+        "UPDATE state.imports SET report = '{}'",
+    )
+    with open_folder(config.data_dir) as context:
+        add_import(context, "umami-4", 1, [], "a.example", ended=False)
+    again = move(config, "clickhouse")
+    assert again.is_equal
+    assert 0 < again.deleted < again.copied + 5 < count(read_file(config))
+    assert read_clickhouse(client, place_of(config)) == read_file(config)
+    assert MoveState(config.data_dir).names == {"matomo-1": "matomo-1", "umami-4": "umami-4"}
+
+
+def ask(context: Context, query: str) -> list[tuple[object, ...]]:
+    with context.database.cursor() as cursor:
+        return cursor.execute(query).fetchall()
+
+
+def test_a_difference_is_found_and_repaired(config: Config, client: Client) -> None:
+    move(config, "clickhouse")
+    table = place_of(config).table("pageviews")
+    wrong = f"ALTER TABLE {table} UPDATE status = 500 WHERE toYYYYMM(timestamp) = 202610"
+    client.execute(wrong, settings={"mutations_sync": 2})
+    found = move(config, "clickhouse", finish=True)
+    assert (found.copied, found.is_equal, found.is_finished) == (0, False, False)
+    assert [(one.table, one.month) for one in found.months if not one.is_equal] == [("pageviews", "2026-10")]
+    found = move(config, "clickhouse")
+    assert found.is_equal
+    assert found.copied == found.deleted > 0
+    assert read_clickhouse(client, place_of(config)) == read_file(config)
+
+
+def test_rows_that_are_lost_are_sent_again(config: Config, client: Client) -> None:
+    move(config, "clickhouse")
+    client.execute(f"ALTER TABLE {place_of(config).table('sessions')} DELETE WHERE pageviews > 1", settings=WAITING)
+    assert move(config, "clickhouse").is_equal
+    client.execute(f"DROP DATABASE {config.clickhouse_database}")
+    again = move(config, "clickhouse")
+    assert (again.copied, again.is_equal) == (count(read_file(config)), True)
+
+
+WAITING = {"mutations_sync": 2}
+
+
+def test_imports_of_several_folders_get_names_of_their_own(
+    config: Config, engine: Engine, client: Client, tmp_path: Path
+) -> None:
+    move(config, "clickhouse")
+    other = configure(tmp_path / "other", engine, config.clickhouse_database)
+    with open_folder(other.data_dir) as context:
+        add_import(context, "matomo-1", 3, [("b.example", "2023-01-03", "path", "/other")], "b.example")
+        ask(context, "UPDATE state.imports SET source = 'another'")
+        ask(context, "UPDATE sessions SET session_uuid = uuidv7()")
+    # Rows of events without their visits, as nobody asks whose they are.
+    assert move(other, "clickhouse").is_equal
+    names = client.query(f"SELECT name, visits FROM {place_of(config).table('imports')} FINAL ORDER BY name")
+    assert names == [("matomo-1", 100), ("matomo-2", 3), ("umami-3", 0)]
+    for table, rows in (("sessions", 3), ("imported_figures", 1)):
+        query = f"SELECT count() FROM {place_of(config).table(table)} WHERE imported = 'matomo-2'"
+        assert client.query(query) == [(rows,)]
+    assert move(config, "clickhouse", finish=True).is_finished
+    assert move(other, "clickhouse", finish=True).is_finished
+
+
+def test_a_folder_is_not_moved_twice(config: Config) -> None:
+    move(config, "clickhouse")
+    (config.data_dir / FILE).unlink()
+    with pytest.raises(StoreError, match=r"has visits of this folder already.*counted twice"):
+        move(config, "clickhouse")
+    change(config, "DELETE FROM sessions")
+    (config.data_dir / FILE).unlink()
+    with pytest.raises(StoreError, match=r"has the import matomo-1 of this folder already"):
+        move(config, "clickhouse")

@@ -96,7 +96,10 @@ class MoveIn:
         return Moved(done, deleted)
 
     def compare(self) -> Comparison:
-        """Compare what both have, without days that have changed since they were moved."""
+        """Compare what both have, without days that have changed since they were moved.
+
+        Months that differ are moved anew by the next run.
+        """
         client, place, names = self._parts.client, self._parts.place, self._state.names
         months: list[Compared] = []
         changed: list[tuple[str, datetime.date, datetime.date]] = []
@@ -117,7 +120,10 @@ class MoveIn:
                     months.append(month)
                     self._parts.tell(f"comparing {table} of {month.month}", 0, 0)
             months.append(moved_imports.compare(cursor, client, place, self._state))
-        return Comparison(months, changed)
+        comparison = Comparison(months, changed)
+        if not comparison.is_equal:
+            self._state.keep([chunk for chunk in self._state.chunks if not comparison.has_wrong(chunk)])
+        return comparison
 
     def _plan(self, cursor: duckdb.DuckDBPyConnection, stored: dict[str, Counter[int]]) -> dict[str, Plan]:
         plans = {}

@@ -62,7 +62,10 @@ class MoveOut:
         return Moved(done, deleted)
 
     def compare(self) -> Comparison:
-        """Compare what both have, without days that have changed since they were moved."""
+        """Compare what both have, without days that have changed since they were moved.
+
+        Months that differ are moved anew by the next run.
+        """
         months: list[Compared] = []
         changed = []
         known = self._file.chunks()
@@ -84,7 +87,10 @@ class MoveOut:
                 self._tell(f"comparing {table} of {month.month}", 0, 0)
         there = [row[:-1] for row in read_list(self._client, self._place)]
         months.append(Compared("imports", "", sum_list(self._file.imports()), sum_list(there)))
-        return Comparison(months, changed)
+        comparison = Comparison(months, changed)
+        if wrong := [chunk for chunk in known if comparison.has_wrong(chunk)]:
+            self._file.replace(wrong, None, [])
+        return comparison
 
     def _fetch(self, chunk: Chunk) -> Iterator[bytes]:
         for first, end in chunk.cut():

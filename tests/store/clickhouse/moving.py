@@ -45,7 +45,9 @@ def read_file(config: Config) -> Tables:
     connection = connect(config.data_dir / "prisme.duckdb", Limits(256 << 20, 2), config.data_dir / "tmp")
     try:
         return {
-            table: connection.execute(f"SELECT {', '.join(map(_in_duckdb, columns))} FROM {name} ORDER BY ALL").fetchall()
+            table: connection.execute(
+                f"SELECT {', '.join(map(_in_duckdb, columns))} FROM {name} ORDER BY ALL"
+            ).fetchall()
             for table, columns, name in _tables()
         }
     finally:
