@@ -72,6 +72,8 @@ def _describe(done: "Done", flags: argparse.Namespace) -> Iterator[str]:
         yield "they differ: run this again, which copies these months anew; if they still do, please report it"
     elif done.is_finished:
         yield from _describe_end(done, flags.target)
+    elif done.changed and flags.finish:
+        yield "not finished, as events are still coming in: stop all nodes, and run this again"
     elif done.changed:
         yield f"equal otherwise; without a server, `prisme move {flags.target} --finish` copies the rest"
     else:

@@ -20,11 +20,12 @@ from prisme.operations.context import Context
 from prisme.operations.job import Job
 from prisme.stats import sources
 from prisme.store import snapshot
-from prisme.store.errors import StoreError
+from prisme.store.errors import StoreError, UnavailableError
+from prisme.store.move_state import FILE as STATE
 from prisme.store.move_state import MoveState
 from prisme.store.moved_tables import Compared, Comparison
 from prisme.store.new_file import FILE, NewFile, discard
-from prisme.store.node_database import leave_open_visits
+from prisme.store.node_database import check_kept, leave_open_visits
 from prisme.store.sink import NODE_FILE
 from prisme.visit.sessions import LONGEST
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from prisme.store.clickhouse.tables import Place
 
 # Of a request: of a large table, all rows are read to compare them.
-_TIMEOUT: Final = 6 * 3600.0  # seconds
+_TIMEOUT: Final = 3600.0  # seconds
 # For a few slices as Parquet, and what does not fit in memory.
 _MARGIN: Final = 256 << 20  # bytes
 # A file of DuckDB's, in times of what ClickHouse has for the same rows.
@@ -85,10 +86,10 @@ def run(context: Context, arguments: Arguments, job: Job) -> Done:
     job.tell("storing events")
     context.settle()
     try:
-        with _connected(context) as (client, place):
+        with _connected(context, job) as (client, place):
             work = _move_in if arguments.target == "clickhouse" else _move_out
             done = work(context, client, place, arguments.finish, job)
-    except StoreError:
+    except (StoreError, UnavailableError):
         job.check()  # it may have failed because it was cancelled
         raise
     _audit(context, arguments, done)
@@ -105,9 +106,7 @@ def _check(context: Context, arguments: Arguments) -> None:
             )
         raise InputError("eventstore is duckdb: to move events out of ClickHouse, run a node, whose it is clickhouse")
     if arguments.finish and context.is_online:
-        raise InputError(
-            "a server uses this folder: stop it, run this again, then start it with the new eventstore"
-        )
+        raise InputError("a server uses this folder: stop it, run this again, then start it with the new eventstore")
     if not context.config.clickhouse_url:
         whose = "the server has" if context.is_online else "there is"
         raise InputError(
@@ -117,12 +116,12 @@ def _check(context: Context, arguments: Arguments) -> None:
 
 
 @contextlib.contextmanager
-def _connected(context: Context) -> Iterator[tuple["Client", "Place"]]:
+def _connected(context: Context, job: Job) -> Iterator[tuple["Client", "Place"]]:
     # Its client is an extra.
-    from prisme.store.clickhouse.client import open_client
+    from prisme.store.clickhouse.cancellable_client import CancellableClient
     from prisme.store.clickhouse.tables import Place
 
-    client = open_client(context.config, _TIMEOUT)
+    client = CancellableClient(context.config, _TIMEOUT, job.cancellation)
     try:
         yield client, Place(context.config.clickhouse_database, context.config.clickhouse_cluster)
     finally:
@@ -134,6 +133,8 @@ def _move_in(context: Context, client: "Client", place: "Place", finish: bool, j
     from prisme.store.clickhouse.node import found_node
 
     _check_room(context, _MARGIN)
+    if finish:
+        check_kept(context.folder)
     state = MoveState(context.folder)
     parts = Parts(
         context.database,
@@ -172,6 +173,8 @@ def _move_out(context: Context, client: "Client", place: "Place", finish: bool, 
             if leftovers(context.folder / "journal")[0]:
                 raise StoreError("the journal has events that are not in ClickHouse yet: try again")
             job.tell("changing over")
+            # What an end of a move into ClickHouse has left that was killed: its rows were not all of the folder's.
+            (context.folder / STATE).unlink(missing_ok=True)
             file.put(context.loader)
             snapshot.remove(context.folder / NODE_FILE)
             done.is_finished = True

@@ -43,8 +43,7 @@ def leave_open_visits(
     its file, which it deletes once they are over. Raises StoreError, with the folder as it was.
     """
     kept, staged, temporary = folder / KEPT, folder / "tmp" / f"{STAGED}node.duckdb", folder / "tmp" / "move"
-    if kept.exists() and not kept.samefile(folder / "prisme.duckdb"):
-        raise StoreError(f"{kept} is there already, of an earlier move: delete it, or move it away, and try again")
+    check_kept(folder)
     try:
         snapshot.clear(staged)
         upgrade.create(staged, _LIMITS, temporary)
@@ -64,6 +63,13 @@ def leave_open_visits(
     finally:
         snapshot.clear(staged)
     return kept, kept.stat().st_size
+
+
+def check_kept(folder: Path) -> None:
+    """Raise StoreError if there is a complete file of an earlier move, which would be lost."""
+    kept = folder / KEPT
+    if kept.exists() and not kept.samefile(folder / "prisme.duckdb"):
+        raise StoreError(f"{kept} is there already, of an earlier move: delete it, or move it away, and try again")
 
 
 def _copy(cursor: duckdb.DuckDBPyConnection, staged: Path, active: int, entry: int) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from prisme.runtime.config import Config
 from prisme.runtime.folder import Folder
 from prisme.stats import sources
-from prisme.store.clickhouse.client import open_client
+from prisme.store.clickhouse.client import Client, make_access
 from prisme.store.clickhouse.event_store import ClickHouseStore
 from prisme.store.clickhouse.node import open_node
 from prisme.store.clickhouse.readers import Readers
@@ -34,7 +34,7 @@ def open_clickhouse(
     """
     place = Place(config.clickhouse_database, config.clickhouse_cluster)
     node = open_node(folder.path, database, folder.disk)
-    writing, reading = (open_client(config, seconds) for seconds in (_WRITING_SECONDS, _READING_SECONDS))
+    writing, reading = (Client(make_access(config, seconds)) for seconds in (_WRITING_SECONDS, _READING_SECONDS))
     closing.callback(writing.close)
     closing.callback(reading.close)
     sink = ClickHouseSink(writing, place, node, sources.describe, folder.path / "tmp")

@@ -198,16 +198,14 @@ class Client:
         return text.replace(self._password, "***") if self._password else text
 
 
-def open_client(config: Config, timeout: float) -> Client:
-    """A client for the ClickHouse of a configuration; `timeout` in seconds. Nothing is connected yet."""
-    return Client(
-        Access(
-            config.clickhouse_url,
-            config.clickhouse_user_file,
-            config.clickhouse_password_file,
-            config.clickhouse_ca_file,
-            timeout=timeout,
-        )
+def make_access(config: Config, timeout: float) -> Access:
+    """How to reach the ClickHouse of a configuration; `timeout` in seconds."""
+    return Access(
+        config.clickhouse_url,
+        config.clickhouse_user_file,
+        config.clickhouse_password_file,
+        config.clickhouse_ca_file,
+        timeout=timeout,
     )
 
 

@@ -1,7 +1,6 @@
 """Moves of a data folder without a server, and the rows of all tables of both engines."""
 
 import logging
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from prisme.store.clickhouse.tables import Place
 from prisme.store.connection import Limits, connect
 from prisme.store.moved_tables import COLUMNS, IMPORTS
 from prisme.wiring.operating import perform_offline
-from tests.server import config_for, free_port
 from tests.clickhouse.engine import Engine
+from tests.server import config_for, free_port
 
 Tables = dict[str, list[tuple[Any, ...]]]
 

@@ -2,7 +2,8 @@
 -- what stands in braces. Nodes may run it at the same time, and once more after one was killed: every statement has to
 -- have the same effect however often it runs.
 --
--- `node` and `segment` say which segment of which node's journal brought a row (`store/clickhouse/node.py`).
+-- `node` and `segment` say which segment of which node's journal brought a row (`store/clickhouse/node.py`), or which slice
+-- of which move (`store/clickhouse/move_in.py`), which alone brings imports and their figures.
 -- A table without a window of deduplication would store a block twice that is sent twice.
 
 CREATE TABLE IF NOT EXISTS {database}.pageviews {on_cluster} (
@@ -146,7 +147,9 @@ CREATE TABLE IF NOT EXISTS {database}.imported_figures {on_cluster} (
     pageviews Nullable(UInt64),
     events Nullable(UInt64),
     bounces Nullable(UInt64),
-    seconds Nullable(UInt64)
+    seconds Nullable(UInt64),
+    node LowCardinality(String),
+    segment UInt64 CODEC(DoubleDelta, ZSTD)
 )
 ENGINE = {replicated}MergeTree
 PARTITION BY toYYYYMM(day)
@@ -166,7 +169,8 @@ CREATE TABLE IF NOT EXISTS {database}.imports {on_cluster} (
     figures UInt64,
     first_at Nullable(DateTime64(6, 'UTC')),
     last_at Nullable(DateTime64(6, 'UTC')),
-    report String
+    report String,
+    node LowCardinality(String)
 )
 ENGINE = {replicated}ReplacingMergeTree
 ORDER BY name
