@@ -7,13 +7,13 @@ left whole chunks, and another one goes on.
 # ruff: noqa: S608
 
 import contextlib
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
+from prisme.runtime.scratch import scratch_folder
 from prisme.store import snapshot, upgrade
 from prisme.store.connection import Limits, connect
 from prisme.store.errors import StoreError
@@ -41,67 +41,67 @@ class NewFile:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
-        self.temporary = folder / "tmp" / "move"
-        with _explaining(self.path):
-            shutil.rmtree(self.temporary, ignore_errors=True)
-            self.temporary.mkdir(mode=0o700, parents=True)
+        with _explaining(self.path), contextlib.ExitStack() as opening:
+            self._temporary = opening.enter_context(scratch_folder(folder / "tmp"))
             if not self.path.exists():
-                upgrade.create(self.path, _LIMITS, self.temporary)
-            self.cursor = connect(self.path, _LIMITS, self.temporary)
-            upgrade.migrate(self.cursor)
-            self.cursor.execute(_CREATE)
+                upgrade.create(self.path, _LIMITS, self._temporary)
+            self._cursor = connect(self.path, _LIMITS, self._temporary)
+            opening.callback(self._cursor.close)
+            upgrade.migrate(self._cursor)
+            self._cursor.execute(_CREATE)
+            self._opened = opening.pop_all()
 
     def chunks(self) -> list[Chunk]:
         """The chunks that it has."""
         with _explaining(self.path):
-            return [Chunk(*row) for row in self.cursor.execute(_CHUNKS).fetchall()]
+            return [Chunk(*row) for row in self._cursor.execute(_CHUNKS).fetchall()]
 
     def replace(self, gone: Sequence[Chunk], new: Chunk | None, slices: Iterable[bytes]) -> None:
         """Have the rows of a chunk, as the slices have them in Parquet, and no more those of others."""
         with _explaining(self.path), self._transaction():
             for chunk in gone:
-                self.cursor.execute(
+                self._cursor.execute(
                     f"DELETE FROM {chunk.table} WHERE {within(chunk.table, [(chunk.first, chunk.end)], 'duckdb')}"
                 )
-                self.cursor.execute(_FORGET, [chunk.table, chunk.first, chunk.end])
+                self._cursor.execute(_FORGET, [chunk.table, chunk.first, chunk.end])
             if new is not None:
                 for body in slices:
                     self._insert(new.table, COLUMNS[new.table], body)
                 row = [new.table, new.first, new.end, new.rows, new.check, new.slices]
-                self.cursor.execute("INSERT INTO moving.chunks VALUES (?, ?, ?, ?, ?, ?)", row)
+                self._cursor.execute("INSERT INTO moving.chunks VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def replace_imports(self, body: bytes) -> None:
         """Have another list of imports."""
         with _explaining(self.path), self._transaction():
-            self.cursor.execute("DELETE FROM state.imports")
+            self._cursor.execute("DELETE FROM state.imports")
             if body:
                 self._insert("state.imports", IMPORTS, body)
 
     def sum(self, table: str, condition: str) -> Sums:
         """The sums of the rows that a condition means."""
         with _explaining(self.path):
-            return sum_rows(self.cursor, table, {}, condition)
+            return sum_rows(self._cursor, table, {}, condition)
 
     def imports(self) -> list[Row]:
         """The list of imports."""
         with _explaining(self.path):
-            return read_imports(self.cursor)
+            return read_imports(self._cursor)
 
     def put(self, loader: Loader) -> None:
         """Put it in the place of the data folder's file, with what only that one has; the loader has no segments left.
 
         It is closed then.
         """
-        path = self.temporary / "node.parquet"
+        path = self._temporary / "node.parquet"
         try:
             with _explaining(self.path), loader.hold() as held:
                 for table in _OF_NODE:
                     held.cursor.execute(f"COPY {table} TO '{_escape(path)}' (FORMAT parquet)")
-                    self.cursor.execute(f"DELETE FROM {table}")
-                    self.cursor.execute(f"INSERT INTO {table} BY NAME FROM read_parquet('{_escape(path)}')")
+                    self._cursor.execute(f"DELETE FROM {table}")
+                    self._cursor.execute(f"INSERT INTO {table} BY NAME FROM read_parquet('{_escape(path)}')")
                     path.unlink()
-                self.cursor.execute("DROP SCHEMA moving CASCADE")
-                self.cursor.execute("CHECKPOINT")
+                self._cursor.execute("DROP SCHEMA moving CASCADE")
+                self._cursor.execute("CHECKPOINT")
                 self.close()
                 held.replace(self.path)
         finally:
@@ -109,27 +109,26 @@ class NewFile:
 
     def close(self) -> None:
         """Close it."""
-        self.cursor.close()
-        shutil.rmtree(self.temporary, ignore_errors=True)
+        self._opened.close()
 
     def _insert(self, table: str, columns: Sequence[str], body: bytes) -> None:
         """Insert rows whose times are numbers of microseconds."""
-        path = self.temporary / "slice.parquet"
+        path = self._temporary / "slice.parquet"
         path.write_bytes(body)
         cells = ", ".join(_read(column) for column in columns)
-        self.cursor.execute(f"INSERT INTO {table} BY NAME SELECT {cells} FROM read_parquet('{_escape(path)}')")
+        self._cursor.execute(f"INSERT INTO {table} BY NAME SELECT {cells} FROM read_parquet('{_escape(path)}')")
         path.unlink()
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        self.cursor.begin()
+        self._cursor.begin()
         try:
             yield
-            self.cursor.commit()
+            self._cursor.commit()
         except BaseException:
             # After a failed commit nothing can be rolled back; the first error is the one to tell.
             with contextlib.suppress(duckdb.Error):
-                self.cursor.rollback()
+                self._cursor.rollback()
             raise
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import duckdb
 
+from prisme.runtime.scratch import scratch_folder
 from prisme.store import snapshot, upgrade
 from prisme.store.connection import STAGED, Limits
 from prisme.store.errors import StoreError
@@ -42,11 +43,12 @@ def leave_open_visits(
     now, and its bytes. A process that is killed has left the folder as it was, or as one of a node, with all visits in
     its file, which it deletes once they are over. Raises StoreError, with the folder as it was.
     """
-    kept, staged, temporary = folder / KEPT, folder / "tmp" / f"{STAGED}node.duckdb", folder / "tmp" / "move"
+    kept, staged = folder / KEPT, folder / "tmp" / f"{STAGED}node.duckdb"
     check_kept(folder)
     try:
         snapshot.clear(staged)
-        upgrade.create(staged, _LIMITS, temporary)
+        with scratch_folder(folder / "tmp") as temporary:
+            upgrade.create(staged, _LIMITS, temporary)
         with loader.hold() as held:
             cursor = held.cursor
             cursor.execute("CHECKPOINT")

@@ -1,25 +1,38 @@
 """`prisme move` without a server: into ClickHouse and back, with the rows of all tables as they were."""
 
+import itertools
+import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import msgspec
 import pytest
 
+from prisme.base.errors import InputError
+from prisme.journal.record import PageviewLine, encode
 from prisme.journal.segment import segment_path
 from prisme.operations.context import Context
 from prisme.runtime.config import Config
 from prisme.store.clickhouse.client import Client
 from prisme.store.clickhouse.tables import Place
+from prisme.store.database import Database
 from prisme.store.errors import StoreError
 from prisme.store.move_state import FILE, MoveState
 from prisme.store.node_database import KEPT
+from prisme.visit.sessions import new_id
+from prisme.wiring.operating import offline_context
 from tests.clickhouse.engine import Engine
 from tests.operations.conftest import open_folder
 from tests.operations.imported import add_import
+from tests.server import config_for
 from tests.stats.lines import LINES
 from tests.store.clickhouse.moving import Tables, configure, move, read_clickhouse, read_file
+from tests.store.segments import session
 
+_NUMBERS = itertools.count(1)
+WAITING = {"mutations_sync": 2}
 FIGURES = [("example.com", f"2023-{month:02}-03", "path", value) for month in (1, 5) for value in ("/", "é\t'\\")]
 
 
@@ -55,8 +68,8 @@ def folder(stored: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def config(folder: Path, engine: Engine, request: pytest.FixtureRequest) -> Config:
-    return configure(folder, engine, f"db_{abs(hash(request.node.name))}")
+def config(folder: Path, engine: Engine) -> Config:
+    return configure(folder, engine, f"db_{next(_NUMBERS)}")
 
 
 def place_of(config: Config) -> Place:
@@ -145,9 +158,6 @@ def test_rows_that_are_lost_are_sent_again(config: Config, client: Client) -> No
     assert (again.copied, again.is_equal) == (count(read_file(config)), True)
 
 
-WAITING = {"mutations_sync": 2}
-
-
 def test_imports_of_several_folders_get_names_of_their_own(
     config: Config, engine: Engine, client: Client, tmp_path: Path
 ) -> None:
@@ -177,3 +187,105 @@ def test_a_folder_is_not_moved_twice(config: Config) -> None:
     (config.data_dir / FILE).unlink()
     with pytest.raises(StoreError, match=r"has the import matomo-1 of this folder already"):
         move(config, "clickhouse")
+
+
+def test_the_kept_file_is_the_way_back(config: Config) -> None:
+    before = read_file(config)
+    assert move(config, "clickhouse", finish=True).is_finished
+    with pytest.raises(StoreError, match="set eventstore = clickhouse"):
+        move(config, "clickhouse")
+    (config.data_dir / "node").unlink()
+    (config.data_dir / KEPT).replace(config.data_dir / "prisme.duckdb")
+    assert read_file(config) == before
+    with open_folder(config.data_dir) as context:
+        assert ask(context, "SELECT max(number) FROM state.segments") == [(7,)]
+
+
+def test_a_file_that_was_kept_is_not_lost(config: Config) -> None:
+    (config.data_dir / KEPT).write_text("of an earlier move")
+    with pytest.raises(StoreError, match="is there already, of an earlier move: delete it, or move it away"):
+        move(config, "clickhouse", finish=True)
+    assert (config.data_dir / KEPT).read_text() == "of an earlier move"
+
+
+def test_a_change_over_that_fails_leaves_all_as_it_was(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise StoreError("no")
+
+    before = read_file(config)
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "replace", fail)
+        with pytest.raises(StoreError, match="no"):
+            move(config, "clickhouse", finish=True)
+    assert not (config.data_dir / "node").exists()
+    assert read_file(config) == before
+    assert move(config, "clickhouse", finish=True).is_finished
+
+
+def test_a_change_over_that_is_killed_is_complete_either_way(
+    config: Config, engine: Engine, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed once it is a node's, before the other file is in place: its visits are over, and deleted as such."""
+    before = read_file(config)
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "replace", lambda *_: None)
+        with pytest.raises(FileNotFoundError):
+            move(config, "clickhouse", finish=True)
+    there = configure(config.data_dir, engine, config.clickhouse_database, "clickhouse")
+    with offline_context(there, logging.getLogger("prisme")) as context:
+        now = context.clock()
+        context.loader.expire(now - 1, now - 1)
+    assert {name for name, rows in read_file(config).items() if rows} == {"imported_figures", "imports"}
+    assert read_clickhouse(client, place_of(config)) == before
+    assert move(there, "duckdb", finish=True).is_finished
+    assert read_file(config) == before
+
+
+@pytest.mark.parametrize(
+    ("store", "url", "target", "told"),
+    [
+        ("duckdb", "", "clickhouse", "there is no clickhouse_url: set it.*leave eventstore = duckdb"),
+        (
+            "duckdb",
+            "http://127.0.0.1:1",
+            "duckdb",
+            "eventstore is duckdb: to move events out of ClickHouse, run a node",
+        ),
+        ("clickhouse", "http://127.0.0.1:1", "clickhouse", "set eventstore = duckdb until all is moved"),
+    ],
+)
+def test_what_cannot_be_moved_is_told(tmp_path: Path, store: str, url: str, target: str, told: str) -> None:
+    config = config_for(tmp_path / "data", 1, eventstore=store, clickhouse_url=url)
+    with pytest.raises(InputError, match=told):
+        move(config, target)
+
+
+def test_room_is_looked_for_first(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=255 << 20))
+    with pytest.raises(InputError, match=r"a move needs up to 268 MB in .*: 267 MB are free"):
+        move(config, "clickhouse")
+
+
+def test_what_is_open_goes_on_after_the_change_over(config: Config, engine: Engine, client: Client) -> None:
+    """Its rows are in the node's file, and its later states replace what was moved."""
+    with open_folder(config.data_dir) as context:
+        now = context.clock()
+        state = msgspec.structs.replace(session(1), uuid=new_id(now, 1), entry=now, exit=now)
+        segment_path(context.folder / "journal", 8).write_bytes(encode([PageviewLine(5, state)]))
+        context.settle()
+    assert move(config, "clickhouse", finish=True).is_finished
+    rows = read_file(config)
+    assert [len(rows[table]) for table in ("sessions", "pageviews", "events_custom")] == [1, 1, 0]
+    there = configure(config.data_dir, engine, config.clickhouse_database, "clickhouse")
+    segment_path(config.data_dir / "journal", 9).write_bytes(
+        encode([PageviewLine(5, state.view("/later", now + 1, 200, "v"))])
+    )
+    with offline_context(there, logging.getLogger("prisme")) as context:
+        ((device, found, earlier),) = context.loader.open_sessions(now - 1, now - 1, 100, 8)
+    assert (device, found.pageviews, found.exit_path, earlier) == (5, 2, "/later", ("/",))
+    query = (
+        f"SELECT exit_path, pageviews FROM {place_of(config).table('sessions')} FINAL WHERE session_uuid = {{u:UUID}}"
+    )
+    assert client.query(query, {"u": state.uuid}) == [("/later", 2)]
+    views = f"SELECT path FROM {place_of(config).table('pageviews')} WHERE session_uuid = {{u:UUID}} ORDER BY timestamp"
+    assert client.query(views, {"u": state.uuid}) == [("/",), ("/later",)]

@@ -2,11 +2,11 @@
 
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prisme.runtime.cancellation import Cancellation
 from prisme.runtime.config import Config
-from prisme.store.clickhouse.client import Client, Driver, make_access
+from prisme.store.clickhouse.client import Client, make_access
 from prisme.store.errors import StoppedError
 
 _Result = TypeVar("_Result")
@@ -19,7 +19,7 @@ class CancellableClient(Client):
         super().__init__(make_access(config, timeout))
         self._cancellation = cancellation
 
-    def _ask(self, request: Callable[[Driver], _Result]) -> _Result:
+    def _ask(self, request: Callable[[Any], _Result]) -> _Result:
         results: list[_Result] = []
         errors: list[Exception] = []
         ended = threading.Event()

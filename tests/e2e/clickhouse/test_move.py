@@ -55,8 +55,8 @@ def send(
         "X-Prisme-Referrer": f"http://example.com{path}",
     }
     headers["X-Forwarded-For"] = f"192.0.2.{device}"
-    body = {"json": {"number": device}} if what != "pageviews" else {}
-    sent = server.http.post(f"{server.url}/api/v1/events/{what}", headers=headers, **body)
+    body = {"number": device} if what != "pageviews" else None
+    sent = server.http.post(f"{server.url}/api/v1/events/{what}", headers=headers, json=body)
     assert sent.status_code == 200, sent.text
     answered[what, path] += 1
 

@@ -17,7 +17,7 @@ from prisme.store.database import Database
 from prisme.store.move_state import MoveState
 from tests.faults.load import LONG
 from tests.stats.clickhouse.conftest import database_folder
-from tests.stats.clickhouse.test_shipped import test_pages_are_those_of_duckdb as check_pages
+from tests.stats.clickhouse.test_shipped import check_pages
 from tests.stats.oracle import Made
 from tests.stats.strategies import made_filters, many, spans
 
@@ -46,4 +46,4 @@ def readers(database: Database, clickhouse: Client, tmp_path_factory: pytest.Tem
 @given(made_filters, spans)
 @settings(many, max_examples=60 if LONG else 10)
 def test_pages_are_those_of_duckdb(stats: Stats, duckdb_stats: Stats, made: Made, times: tuple[int, int]) -> None:
-    check_pages.hypothesis.inner_test(stats, duckdb_stats, made, times)
+    check_pages(stats, duckdb_stats, made, times)
