@@ -1,6 +1,7 @@
 """`prisme move` without a server: into ClickHouse and back, with the rows of all tables as they were."""
 
 import itertools
+import json
 import logging
 import shutil
 from collections.abc import Iterator
@@ -93,6 +94,10 @@ def test_all_is_there_and_back_again(config: Config, engine: Engine, client: Cli
     assert first.is_equal
     assert (first.copied, first.deleted, first.changed, first.is_finished) == (count(before), 0, [], False)
     assert read_clickhouse(client, place_of(config)) == before
+    lines = [json.loads(line) for line in (config.data_dir / FILE).read_text().splitlines()]
+    assert {key for line in lines for key in line} == {"id", "name", "chunk"}
+    names = {key for line in lines for key in line.get("chunk", {})}
+    assert names == {"table", "first", "end", "rows", "check", "slices", "number"}
     second = move(config, "clickhouse", finish=True)
     assert (second.copied, second.deleted, second.is_finished) == (0, 0, True)
     assert second.months == first.months
@@ -105,8 +110,9 @@ def test_all_is_there_and_back_again(config: Config, engine: Engine, client: Cli
     back = move(there, "duckdb", finish=True)
     assert (back.copied, back.is_equal, back.is_finished) == (0, True, True)
     assert read_file(config) == before
-    assert not (config.data_dir / "node").exists()
-    assert not (config.data_dir / FILE).exists()
+    left = {path.name for path in config.data_dir.iterdir()}
+    assert left == {"control.sqlite", "journal", "lock", "prisme.duckdb", KEPT, "tmp"}
+    assert [*(config.data_dir / "tmp").iterdir()] == []
 
 
 def test_only_what_has_changed_is_copied_again(config: Config, client: Client) -> None:
