@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS moving.chunks (
     "table" VARCHAR, "first" DATE, "end" DATE, "rows" UBIGINT, "check" VARCHAR, slices UINTEGER
 )
 """
+_HAS_LIST: Final = "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'moving'"
 _CHUNKS: Final = 'SELECT "table", "first", "end", "rows", "check", slices FROM moving.chunks ORDER BY ALL'
 _FORGET: Final = 'DELETE FROM moving.chunks WHERE "table" = ? AND "first" = ? AND "end" = ?'
 # What only this node has: the segments that it has loaded, and which device has which visit open.
@@ -43,6 +44,8 @@ class NewFile:
         self.path = folder / FILE
         with _explaining(self.path), contextlib.ExitStack() as opening:
             self._temporary = opening.enter_context(scratch_folder(folder / "tmp"))
+            if self.path.exists() and not self._has_list():
+                discard(folder)
             if not self.path.exists():
                 upgrade.create(self.path, _LIMITS, self._temporary)
             self._cursor = connect(self.path, _LIMITS, self._temporary)
@@ -110,6 +113,11 @@ class NewFile:
     def close(self) -> None:
         """Close it."""
         self._opened.close()
+
+    def _has_list(self) -> bool:
+        """Whether it says which chunks it has; not if it could not be put in place."""
+        with contextlib.closing(connect(self.path, _LIMITS, self._temporary)) as connection:
+            return bool(connection.execute(_HAS_LIST).fetchall())
 
     def _insert(self, table: str, columns: Sequence[str], body: bytes) -> None:
         """Insert rows whose times are numbers of microseconds."""

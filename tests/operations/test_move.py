@@ -247,6 +247,24 @@ def test_a_change_over_that_is_killed_is_complete_either_way(
     assert read_file(config) == before
 
 
+def test_a_way_back_that_fails_can_be_gone_again(
+    config: Config, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StoreError("no")
+
+    before = read_file(config)
+    assert move(config, "clickhouse", finish=True).is_finished
+    there = configure(config.data_dir, engine, config.clickhouse_database, "clickhouse")
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "replace", fail)
+        with pytest.raises(StoreError, match="no"):
+            move(there, "duckdb", finish=True)
+    assert (config.data_dir / "node").exists()
+    assert move(there, "duckdb", finish=True).is_finished
+    assert read_file(config) == before
+
+
 @pytest.mark.parametrize(
     ("store", "url", "target", "told"),
     [
