@@ -120,12 +120,11 @@ class Comparison(msgspec.Struct, frozen=True):
 def compare(
     table: str,
     days: Iterable[datetime.date],
-    changed: Sequence[Chunk],
+    left_out: Sequence[Span],
     in_duckdb: Callable[[str], Sums],
     in_clickhouse: Callable[[str], Sums],
 ) -> Iterator[Compared]:
-    """The months that have these days, without chunks that have changed. The functions sum what a condition means."""
-    left_out = [(chunk.first, chunk.end) for chunk in changed]
+    """The months that have these days, without those that are left out. The functions sum what a condition means."""
     for first in sorted({day.replace(day=1) for day in days}):
         month = [(first, (first + 31 * ONE_DAY).replace(day=1))]
         here, there = (

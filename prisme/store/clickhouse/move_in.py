@@ -108,8 +108,8 @@ class MoveIn:
                 days = read_days(cursor, table)
                 self._parts.tell(f"comparing {table}", 0, 0)
                 found = plan(table, days, [chunk for chunk in self._state.chunks if chunk.table == table])
-                left_out = [*found.changed, *found.new]
-                changed += [(table, chunk.first, chunk.end - ONE_DAY) for chunk in left_out]
+                left_out = [(chunk.first, chunk.end) for chunk in (*found.changed, *found.new)]
+                changed += [(table, first, end - ONE_DAY) for first, end in left_out]
                 for month in compare(
                     table,
                     [*days, *self._find_days(table)],
@@ -119,6 +119,8 @@ class MoveIn:
                 ):
                     months.append(month)
                     self._parts.tell(f"comparing {table} of {month.month}", 0, 0)
+            # An import may be under way, whose counts are in the list.
+            moved_imports.send(cursor, client, place, self._state)
             months.append(moved_imports.compare(cursor, client, place, self._state))
         comparison = Comparison(months, changed)
         if not comparison.is_equal:

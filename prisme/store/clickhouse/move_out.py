@@ -3,7 +3,7 @@
 # ruff: noqa: S608
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -13,7 +13,7 @@ from prisme.store.clickhouse.move_in import Moved, Tell
 from prisme.store.clickhouse.moved_imports import read_list, sum_list
 from prisme.store.clickhouse.tables import Place
 from prisme.store.move_chunks import ONE_DAY, Chunk, plan
-from prisme.store.moved_tables import COLUMNS, IMPORTS, Compared, Comparison, compare
+from prisme.store.moved_tables import COLUMNS, IMPORTS, Compared, Comparison, Span, compare
 from prisme.store.new_file import NewFile
 from prisme.store.parquet import TIMES
 from prisme.store.schema import FIGURES
@@ -67,15 +67,29 @@ class MoveOut:
         Months that differ are moved anew by the next run.
         """
         months: list[Compared] = []
-        changed = []
+        changed: list[tuple[str, datetime.date, datetime.date]] = []
         known = self._file.chunks()
         for table in COLUMNS:
-            self._tell(f"comparing {table}", 0, 0)
             own = [chunk for chunk in known if chunk.table == table]
-            days = moved_tables.read_days(self._client, self._place, table)
-            found = plan(table, days, own)
-            left_out = [*found.changed, *found.new]
-            changed += [(table, chunk.first, chunk.end - ONE_DAY) for chunk in left_out]
+            left_out, of_table = self._compare(table, own)
+            months += of_table
+            changed += [(table, first, end - ONE_DAY) for first, end in left_out]
+        there = [row[:-1] for row in read_list(self._client, self._place)]
+        months.append(Compared("imports", "", sum_list(self._file.imports()), sum_list(there)))
+        comparison = Comparison(months, changed)
+        if wrong := [chunk for chunk in known if comparison.has_wrong(chunk)]:
+            self._file.replace(wrong, None, [])
+        return comparison
+
+    def _compare(self, table: str, own: Sequence[Chunk]) -> tuple[list[Span], list[Compared]]:
+        """The days of a table that are left out, and the months without them.
+
+        What is counted may have changed since it was seen that it had not: what differs is looked at again.
+        """
+        while True:
+            self._tell(f"comparing {table}", 0, 0)
+            days, left_out = self._find_changed(table, own)
+            months = []
             for month in compare(
                 table,
                 [*days, *(chunk.first for chunk in own)],
@@ -85,12 +99,14 @@ class MoveOut:
             ):
                 months.append(month)
                 self._tell(f"comparing {table} of {month.month}", 0, 0)
-        there = [row[:-1] for row in read_list(self._client, self._place)]
-        months.append(Compared("imports", "", sum_list(self._file.imports()), sum_list(there)))
-        comparison = Comparison(months, changed)
-        if wrong := [chunk for chunk in known if comparison.has_wrong(chunk)]:
-            self._file.replace(wrong, None, [])
-        return comparison
+            if all(month.is_equal for month in months) or self._find_changed(table, own)[1] == left_out:
+                return left_out, months
+
+    def _find_changed(self, table: str, own: Sequence[Chunk]) -> tuple[list[datetime.date], list[Span]]:
+        """The days that a table has, and those in chunks that are not as they were moved."""
+        days = moved_tables.read_days(self._client, self._place, table)
+        found = plan(table, days, own)
+        return [*days], sorted((chunk.first, chunk.end) for chunk in (*found.changed, *found.new))
 
     def _fetch(self, chunk: Chunk) -> Iterator[bytes]:
         for first, end in chunk.cut():
