@@ -1,6 +1,7 @@
 """What an operator sees of an ingestion node whose ClickHouse is away: log, health check, metrics."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ _EVENTS = "/api/v1/events/pageviews"
 class Node(Process):
     """An ingestion node with an address for monitoring."""
 
-    def __init__(self, folder: Path, engine: Engine, **options: str) -> None:
+    def __init__(self, folder: Path, engine: Engine, config: Path | None = None) -> None:
         self.monitoring = free_port()
         super().__init__(
             folder,
@@ -25,7 +26,7 @@ class Node(Process):
             eventstore="clickhouse",
             clickhouse_url=f"http://{engine.endpoint}",
             admin_hostport=f"127.0.0.1:{self.monitoring}",
-            **options,
+            config=None if config is None else str(config),
         )
 
     def metric(self, name: str) -> float:
@@ -55,9 +56,8 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 def test_events_that_wait_are_seen(engine: Engine, tmp_path: Path) -> None:
     with Node(tmp_path / "node", engine) as node:
         node.start()
-        assert node.messages("are stored in") == [
-            f"events are stored in ClickHouse, database prisme at {engine.endpoint}"
-        ]
+        stored_in = f"events are stored in ClickHouse, database prisme at {engine.endpoint}"
+        wait_until(lambda: node.messages("are stored in") == [stored_in], "the log to say where events go")
         (warned,) = node.messages("events wait in the journal")
         assert "Connection refused" in warned
         assert node.metric("eventstore_pending_segments") == node.metric("eventstore_pending_seconds") == 0
@@ -68,10 +68,10 @@ def test_events_that_wait_are_seen(engine: Engine, tmp_path: Path) -> None:
         assert (status, told.partition(" cannot")[0]) == (503, "store: ClickHouse")
         node.kill()
         node.start()
-        # That of the earlier run is not forgotten, nor how long it has been waiting.
-        assert node.metric("eventstore_pending_segments") == 1
+        # That of the earlier run is not forgotten, nor how long it has been waiting. A kill leaves an empty one, too.
+        assert node.metric("eventstore_pending_segments") == 2
         wait_until(lambda: node.metric("eventstore_pending_seconds") > 1, "time to pass")
-        assert len(node.messages("segments of an earlier run, to be loaded later: 1; ClickHouse cannot be")) == 1
+        assert len(node.messages("segments of an earlier run, to be loaded later: 2; ClickHouse cannot be")) == 1
         assert node.messages("segment .* cannot be loaded now") == []
         assert node.view() == 200
         engine.start()
@@ -80,14 +80,23 @@ def test_events_that_wait_are_seen(engine: Engine, tmp_path: Path) -> None:
         wait_until(lambda: node.health() == (200, "ok\n"), "the failure to end")
         assert node.metric("eventstore_failing") == 0
         assert node.messages("all pending segments are loaded")
+        engine.kill()
+        assert node.view() == 200
+        node.kill()
+        engine.start()
+        node.start()
+        wait_until(lambda: len(node.messages("metrics and health")) == 3, "the log of the third start")
+        loaded, listens = node.messages("of an earlier run loaded|listens on")[-2:]
+        assert ("loaded" in loaded, "listens" in listens) == (True, True)
         assert node.stop() == 0
+        assert [*(tmp_path / "node" / "journal").iterdir()] == []
 
 
 def test_refused_events_are_told_before_those_that_wait(engine: Engine, tmp_path: Path) -> None:
     """A balancer goes on sending to a node whose health check says `store:`."""
     config = tmp_path / "prisme.toml"
     config.write_text("min_free_space = 0\n")
-    with Node(tmp_path / "node", engine, config=str(config)) as node:
+    with Node(tmp_path / "node", engine, config) as node:
         node.start()
         assert node.view() == 200
         wait_until(lambda: node.health()[1].startswith("store: "), "the load to fail")
@@ -98,3 +107,17 @@ def test_refused_events_are_told_before_those_that_wait(engine: Engine, tmp_path
         assert node.view() == 503
         status, told = node.health()
         assert (status, told[:6]) == (503, "disk: ")
+
+
+def test_a_node_whose_folder_is_lost_begins_anew(engine: Engine, tmp_path: Path) -> None:
+    engine.start()
+    with Node(tmp_path / "node", engine) as node:
+        for _ in range(2):
+            node.start()
+            assert [node.view(), node.view()] == [200, 200]
+            assert node.stop() == 0
+            shutil.rmtree(node.folder)
+    client = engine.client()
+    assert client.query("SELECT count(), uniqExact(splitByChar('.', node)[1]) FROM prisme.pageviews") == [(4, 2)]
+    assert client.query("SELECT pageviews FROM prisme.sessions FINAL") == [(2,), (2,)]
+    client.close()

@@ -72,7 +72,7 @@ def seen(backends: Sequence[Backend]) -> Counter[str]:
 def test_a_new_node_takes_its_share_and_moves_nobody_else(make: Make, figures: Backend, tmp_path: Path) -> None:
     with start(4) as backends:
         ports = [backend.port for backend in backends]
-        placed = []
+        placed: list[list[str]] = []
         for count in (3, 4, 4):
             folder = tmp_path / f"{len(placed)}"
             folder.mkdir()
@@ -115,7 +115,10 @@ def test_what_a_node_may_have_taken_goes_to_no_other(make: Make, figures: Backen
 
 
 def test_what_no_node_has_taken_goes_to_another(make: Make, figures: Backend, tmp_path: Path) -> None:
-    with start(2) as backends, make(tmp_path, [backends[0].port, free_port(), backends[1].port], figures.port) as balancer:
+    with (
+        start(2) as backends,
+        make(tmp_path, [backends[0].port, free_port(), backends[1].port], figures.port) as balancer,
+    ):
         assert set(place(balancer)) == {"node1", "node2"}
         counted = seen(backends)
         assert (len(counted), set(counted.values())) == (_VISITORS, {1})

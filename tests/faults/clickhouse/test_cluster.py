@@ -22,10 +22,13 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield cluster
 
 
+def ask_totals(cluster: Cluster) -> httpx.Response:
+    figures = cluster.figures
+    return figures.http.get("/api/v1/stats/dashboard?from=now-1h&to=now", headers=make_token(figures.folder))
+
+
 def read_totals(cluster: Cluster) -> dict[str, Any]:
-    found = cluster.figures.http.get(
-        "/api/v1/stats/dashboard?from=now-1h&to=now", headers=make_token(cluster.figures.folder)
-    )
+    found = ask_totals(cluster)
     assert found.status_code == 200, found.text
     totals: dict[str, Any] = found.json()["totals"]
     return totals
@@ -52,6 +55,7 @@ def test_nobody_notices_that_clickhouse_is_away(cluster: Cluster) -> None:
         )
     crowd.flow(5)
     assert min(node.metric("eventstore_pending_segments") for node in cluster.nodes) > 0
+    assert ask_totals(cluster).status_code == 503
     cluster.engine.start()
     crowd.flow()
     crowd.stop()
