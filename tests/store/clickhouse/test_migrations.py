@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from prisme.journal.record import PageviewLine, encode
 from prisme.store.clickhouse.client import Client
 from prisme.store.clickhouse.migrations import migrate
 from prisme.store.clickhouse.tables import Place
@@ -15,7 +16,7 @@ from prisme.store.schema import ALL_TABLES, newest_version
 from tests.clickhouse.engine import Engine
 from tests.clickhouse.proxy import Fault, Proxy
 from tests.store.clickhouse.node_store import NodeStore
-from tests.store.clickhouse.visits import make_parts
+from tests.store.segments import session
 
 STEPS = newest_version("clickhouse")
 
@@ -76,7 +77,7 @@ def test_a_newer_schema_is_left_alone(client: Client, place: Place) -> None:
 
 def test_a_node_goes_on_until_it_is_started_again(client: Client, place: Place, tmp_path: Path) -> None:
     """Nodes are upgraded one by one, and the first one changes the tables."""
-    first, second = make_parts(1, 2, 20)
+    first, second = ([encode([PageviewLine(number, session(number))])] for number in (1, 2))
     with NodeStore(tmp_path / "node", client, place) as node:
         node.load(1, first)
         client.execute(f"INSERT INTO {place.table('migrations')} (number, name) VALUES ({STEPS + 1}, 'later')")
