@@ -33,7 +33,8 @@ from prisme.store.parquet import TIMES
 
 _STORED: Final = "SELECT segment, count() FROM {table} WHERE node = {{node:String}} GROUP BY segment"
 _DELETE: Final = """
-ALTER TABLE {table} DELETE WHERE node = {{node:String}} AND segment IN {{numbers:Array(UInt64)}}
+ALTER TABLE {table} DELETE
+WHERE node = {{node:String}} AND segment IN {{numbers:Array(UInt64)}}
 """
 _DAYS: Final = 'SELECT DISTINCT toDate32("{time}") FROM {table} WHERE node = {{node:String}}'
 _MOST_NUMBERS: Final = 500  # in a statement, whose parameters are in its URL

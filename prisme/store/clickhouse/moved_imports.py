@@ -22,7 +22,10 @@ _THERE: Final = f"""
 SELECT {", ".join(TEXTS)}, {", ".join(f"toUnixTimestamp64Micro({name})" for name in TIMES_OF_IMPORTS)}, node
 FROM {{table}} FINAL
 """
-_DELETE: Final = "ALTER TABLE {table} DELETE WHERE node = {{node:String}} AND name IN {{names:Array(String)}}"
+_DELETE: Final = """
+ALTER TABLE {table} DELETE
+WHERE node = {{node:String}} AND name IN {{names:Array(String)}}
+"""
 _encode: Final = msgspec.json.Encoder().encode
 _Row = tuple[object, ...]
 
