@@ -61,7 +61,7 @@ class SqlGuard:
         return self._check(text)
 
     def name(self, expression: Node) -> str:
-        """The name that DuckDB has for a column of this expression of a tree, where it has no alias. Raises SqlError."""
+        """The name that DuckDB has for a column of this expression, where it has no alias. Raises SqlError."""
         tree = {"error": False, "statements": [{"node": {**_BARE_SELECT, "select_list": [expression]}}]}
         try:
             with self._lock:

@@ -1,4 +1,4 @@
-"""DuckDB's functions as ClickHouse has them: by the list in `sql_functions.txt`, or written here where that is too little.
+"""DuckDB's functions as ClickHouse has them: by the list in `sql_functions.txt`, or written here if that is too little.
 
 A function that is in neither never reaches ClickHouse.
 """
@@ -36,7 +36,7 @@ _CODES: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]*")
 # Functions that the parser takes for columns, as they have no brackets.
-CLOCKS: Final = frozenset({"current_date", "current_timestamp", "localtimestamp"})
+CLOCKS: Final = {"current_date": "today", "current_timestamp": "now", "localtimestamp": "now"}
 _NOW: Final = frozenset({"now", "current_timestamp", "get_current_timestamp", "transaction_timestamp"})
 _STEP: Final = re.compile(r"\s*(\d{1,9})\s+([A-Za-z]+)\s*")
 
@@ -289,3 +289,8 @@ _SPECIAL: Final[Mapping[str, Special]] = {
     )
     for name in names.split()
 }
+
+
+def listed_names() -> frozenset[str]:
+    """DuckDB's names of all functions that ClickHouse has."""
+    return frozenset(_TEMPLATES) | frozenset(_SPECIAL)

@@ -27,7 +27,11 @@ _COMPARISONS: Final[Mapping[str, str]] = {
     "COMPARE_NOT_DISTINCT_FROM": "IS NOT DISTINCT FROM",
 }
 _ORDERS: Final[Mapping[str, str]] = {"ORDER_DEFAULT": "ASC", "ASCENDING": "ASC", "DESCENDING": "DESC"}
-_NULLS: Final[Mapping[str, str]] = {"ORDER_DEFAULT": "NULLS LAST", "NULLS FIRST": "NULLS FIRST", "NULLS LAST": "NULLS LAST"}
+_NULLS: Final[Mapping[str, str]] = {
+    "ORDER_DEFAULT": "NULLS LAST",
+    "NULLS FIRST": "NULLS FIRST",
+    "NULLS LAST": "NULLS LAST",
+}
 _BOUNDS: Final[Mapping[str, str]] = {
     "UNBOUNDED_PRECEDING": "UNBOUNDED PRECEDING",
     "UNBOUNDED_FOLLOWING": "UNBOUNDED FOLLOWING",
@@ -106,10 +110,16 @@ class ExpressionWriter:
 
     def write_orders(self, orders: Sequence[Node], write: Callable[[Node], str] | None = None) -> str:
         """What follows ORDER BY."""
-        one = write or self.write
+        one = write or self.write_key
         return ", ".join(
             f"{one(order['expression'])} {_ORDERS[order['type']]} {_NULLS[order['null_order']]}" for order in orders
         )
+
+    def write_key(self, node: Node) -> str:
+        """What rows are sorted by. ClickHouse would sort UUIDs by their second half, and so not by their time."""
+        text = self.write(node)
+        is_uuid = node["class"] == "COLUMN_REF" and node["column_names"][-1].lower() == "session_uuid"
+        return f"toUInt128({text})" if is_uuid else text
 
     def _list(self, nodes: Sequence[Node]) -> str:
         return ", ".join(self.write(node) for node in nodes)
@@ -117,7 +127,7 @@ class ExpressionWriter:
     def _column(self, node: Node) -> str:
         names = node["column_names"]
         if len(names) == 1 and names[0].lower() in CLOCKS:
-            return fill(names[0].lower(), ())
+            return fill(CLOCKS[names[0].lower()], ())
         if len(names) > 2 and names[0].lower() == "main":
             names = names[1:]
         return ".".join(quote_name(name) for name in names)

@@ -1,9 +1,12 @@
 """A checked query, written in ClickHouse's SQL, so that its server reads nothing that a user has written.
 
-DuckDB's parser has made a tree of the text, of which each node is known (`store/sql_tree.py`). All names and literals of
-it are quoted anew, and the names marked, so that none is one of ClickHouse's own; all functions are those of `sql_functions.txt`, and all tables are ours, with the columns that DuckDB
-has of them. There are no settings and no formats in it, and no table functions but `numbers`.
+DuckDB's parser has made a tree of the text, of which each node is known (`store/sql_tree.py`). All names and literals
+of it are quoted anew, and the names marked, so that none is one of ClickHouse's own; all functions are those of
+`sql_functions.txt`, and all tables are ours, with the columns that DuckDB has of them: what only ClickHouse stores, as
+`node` and `segment`, is not shown. There are no settings and no formats in it, and no table function but `numbers`.
 """
+
+# ruff: noqa: S608
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +29,7 @@ _JOINS: Final[Mapping[str, str]] = {
     "SEMI": "LEFT SEMI JOIN",
     "ANTI": "LEFT ANTI JOIN",
 }
+_COLUMNS: Final = frozenset().union(*COMMENTS.values())
 _RANGES: Final = frozenset({"range", "generate_series"})
 
 
@@ -166,7 +170,10 @@ class QueryWriter:
     def _name_of(self, node: Node) -> str:
         if node.get("alias"):
             return str(node["alias"])
-        return str(node["column_names"][-1]) if node["class"] == "COLUMN_REF" else self._name_value(node)
+        if node["class"] != "COLUMN_REF":
+            return self._name_value(node)
+        name = str(node["column_names"][-1])
+        return name.lower() if name.lower() in _COLUMNS else name
 
     def _star(self, node: Node) -> str:
         if node.get("columns") or node.get("rename_list") or node.get("expr") or node.get("qualified_exclude_list"):
@@ -232,7 +239,7 @@ class QueryWriter:
             place = places.get(node["column_names"][-1].lower()) if node["class"] == "COLUMN_REF" else None
             if place is not None and len(node["column_names"]) == 1:
                 return str(place)
-            return self._expressions.write(node)
+            return self._expressions.write_key(node)
 
         return self._expressions.write_orders(orders, write)
 
@@ -248,8 +255,8 @@ class QueryWriter:
             names.append(self._names)
         modifiers = _Modifiers(node.get("modifiers", ()))
         ends = self._ends(modifiers, (), rows)
-        text = word.join(texts)
-        return " ".join((f"SELECT {self._distinct(modifiers)}* FROM ({text}) AS {quote_name('parts')}", *ends)), names[0]
+        text = f"SELECT {self._distinct(modifiers)}* FROM ({word.join(texts)}) AS {quote_name('parts')}"
+        return " ".join((text, *ends)), names[0]
 
     def _source(self, node: Node) -> str:
         kind = node["type"]
@@ -298,7 +305,9 @@ class QueryWriter:
     def _values(self, rows: Sequence[Sequence[Node]]) -> str:
         selects = (
             "SELECT "
-            + ", ".join(f"{self._expressions.write(value)} AS {quote_name(f'col{place}')}" for place, value in enumerate(row))
+            + ", ".join(
+                f"{self._expressions.write(value)} AS {quote_name(f'col{place}')}" for place, value in enumerate(row)
+            )
             for row in rows
         )
         return f"({' UNION ALL '.join(selects)})"
