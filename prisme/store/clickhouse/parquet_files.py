@@ -14,6 +14,8 @@ from prisme.store.query_reader import Row
 from prisme.store.reader import Reader
 
 _PART: Final = 1 << 20  # bytes
+# DuckDB may write the same rows in less.
+_TIMES_LARGER: Final = 4
 _WITH_ZONE: Final = "TIMESTAMP WITH TIME ZONE"
 
 
@@ -43,20 +45,25 @@ class ParquetFiles:
         return int(rows)
 
 
-def save(stream: Stream, path: Path, most: int | None = None) -> None:
-    """Write a body to a new file. Raises DiskError, and SqlError if it has more than so many bytes."""
+def save(stream: Stream, path: Path, limit: int | None = None) -> None:
+    """Write a body to a new file. Raises DiskError, and SqlError if it has many times as many bytes as the limit."""
     size = 0
     with _explaining():
         file = path.open("xb", buffering=0)
     with file:
         while part := stream.read(_PART):
             size += len(part)
-            if most is not None and size > most:
-                raise SqlError("the result is too large: select less, or add a LIMIT")
+            if limit is not None and size > _TIMES_LARGER * limit:
+                raise make_size_error(limit)
             with _explaining():
                 rest = memoryview(part)
                 while rest:
                     rest = rest[file.write(rest) :]
+
+
+def make_size_error(limit: int) -> SqlError:
+    """The error for a file that is larger than so many bytes."""
+    return SqlError(f"the result is larger than {limit} bytes: select less, or add a LIMIT")
 
 
 def copy(reader: Reader, query: str, path: Path) -> None:

@@ -315,9 +315,11 @@ class QueryWriter:
     def _table_function(self, function: Node) -> str:
         """Numbers, with literal bounds. DuckDB names the column as the function."""
         name = name_of(function)
+        if name not in _RANGES:
+            raise unsupported(f"the table function {name}")
         bounds = [_read_number(argument) for argument in arguments_of(function)]
-        if name not in _RANGES or not 1 <= len(bounds) <= 3:
-            raise unsupported(f"the table function {name[:60]} here")
+        if not 1 <= len(bounds) <= 3:
+            raise RefusedSqlError(f"{name} takes one to three numbers")
         start, stop, step = (0, bounds[0], 1) if len(bounds) == 1 else (*bounds, 1)[:3]
         if step == 0:
             raise RefusedSqlError(f"{name} with steps of 0 has no end")

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from prisme.runtime.cancellation import Cancellation
 from prisme.store.clickhouse.client import Stream
 from prisme.store.clickhouse.errors import ServerDownError, ServerError
-from prisme.store.clickhouse.parquet_files import ParquetFiles, save
+from prisme.store.clickhouse.parquet_files import ParquetFiles, make_size_error, save
 from prisme.store.clickhouse.reader import ClickHouseReader
 from prisme.store.clickhouse.readers import Readers
 from prisme.store.clickhouse.sql_query import QueryWriter, Written, columns_of
@@ -26,7 +26,7 @@ from prisme.store.clickhouse.sql_rows import (
     read_texts,
     size_of,
 )
-from prisme.store.clickhouse.sql_text import Node, hide_marks, quote_text, unsupported
+from prisme.store.clickhouse.sql_text import hide_marks, quote_text, unsupported
 from prisme.store.comments import COMMENTS
 from prisme.store.connection import STAGED
 from prisme.store.errors import BusySqlError, LateError, LateSqlError, LostError, SqlError, StoppedError, StoreError
@@ -61,6 +61,13 @@ _BEFORE: Final = re.compile(r"\A.*?DB::Exception: ", re.DOTALL)
 _AFTER: Final = re.compile(
     r"[:.]? In scope .*\Z|[.:]? \([A-Z][A-Z0-9_]+\).*\Z|: While (processing|executing) .*\Z", re.DOTALL
 )
+
+
+class _Question(NamedTuple):
+    """A query as ClickHouse reads it; its rows are asked for, or, if it is described, its columns."""
+
+    written: Written
+    is_described: bool
 
 
 class ClickHouseSqlRunner:
@@ -108,12 +115,12 @@ class ClickHouseSqlRunner:
 
         Raises SqlError and UnavailableError.
         """
-        node = self._guard.read(text)["node"]
+        question = self._write(text, limits)
         name = f"{STAGED}query-{secrets.token_hex(8)}.parquet"
         received, path = self._files.folder / f"{name}.received", self._files.folder / name
         try:
             with self._reader(limits, cancellation) as reader:
-                outcome = self._write_file(reader, node, limits, received, path)
+                outcome = self._write_file(reader, question, limits, received, path)
             yield path, outcome
         finally:
             received.unlink(missing_ok=True)
@@ -127,24 +134,32 @@ class ClickHouseSqlRunner:
         begin: Callable[[tuple[Column, ...]], object],
         add: Callable[[list[Row]], object],
     ) -> Outcome:
-        node = self._guard.read(text)["node"]
+        question = self._write(text, limits)
         with self._reader(limits, cancellation) as reader:
-            written = self._write(reader, node, limits)
+            written = self._resolve(reader, question, limits)
             settings = {**_SETTINGS, "max_result_bytes": TIMES_LARGER * limits.bytes}
             return reader.stream(
                 written.text, FORMAT, partial(_take, written=written, limits=limits, begin=begin, add=add), settings
             )
 
-    def _write(self, reader: ClickHouseReader, node: Node, limits: Limits) -> Written:
-        """The query, or, in place of DESCRIBE, one that gives its columns."""
+    def _write(self, text: str, limits: Limits) -> _Question:
+        """Write a query anew. Nothing of it is sent before. Raises SqlError."""
+        node = self._guard.read(text)["node"]
         source = node.get("from_table", {})
-        if source.get("type") != "SHOW_REF":
-            return self._new_writer().write(node, limits.rows + 1)
-        if source["show_type"] != "DESCRIBE" or node.get("modifiers") or len(node["select_list"]) != 1:
-            raise unsupported("SUMMARIZE, or DESCRIBE within a query")
-        described = self._new_writer().write(source["query"], limits.rows + 1)
+        is_described = source.get("type") == "SHOW_REF"
+        if is_described:
+            if source["show_type"] != "DESCRIBE" or node.get("modifiers") or len(node["select_list"]) != 1:
+                raise unsupported("SUMMARIZE, or DESCRIBE within a query")
+            node = source["query"]
+        writer = QueryWriter(self._readers.place, self._guard.name)
+        return _Question(writer.write(node, limits.rows + 1), is_described)
+
+    def _resolve(self, reader: ClickHouseReader, question: _Question, limits: Limits) -> Written:
+        """The query itself, or one that gives the columns of a query that is to be described."""
+        if not question.is_described:
+            return question.written
         pairs = ", ".join(
-            f"({quote_text(name)}, {quote_text(type_)})" for name, type_ in self._list_columns(reader, described)
+            f"({quote_text(name)}, {quote_text(type_)})" for name, type_ in self._list_columns(reader, question.written)
         )
         return Written(
             f"SELECT pair.1 AS column_name, pair.2 AS column_type FROM (SELECT arrayJoin([{pairs}]) AS pair) "  # noqa: S608
@@ -152,26 +167,23 @@ class ClickHouseSqlRunner:
             {},
         )
 
-    def _new_writer(self) -> QueryWriter:
-        return QueryWriter(self._readers.place, self._guard.name)
-
     def _list_columns(self, reader: ClickHouseReader, written: Written) -> list[tuple[str, str]]:
         """The names and types of a query's columns."""
         rows = reader.ask_plainly(f"DESCRIBE ({written.text})", _SETTINGS)
         return [(written.name(name), type_) for name, type_, *_ in rows]
 
-    def _write_file(self, reader: ClickHouseReader, node: Node, limits: Limits, received: Path, path: Path) -> Outcome:
-        written = self._write(reader, node, limits)
+    def _write_file(
+        self, reader: ClickHouseReader, question: _Question, limits: Limits, received: Path, path: Path
+    ) -> Outcome:
+        written = self._resolve(reader, question, limits)
         columns = [describe(name, type_) for name, type_ in self._list_columns(reader, written)]
         for column in columns:
             if _NO_PARQUET.search(column.type):
                 raise SqlError(f"a Parquet file cannot have {column.type}: cast {column.name[:60]} to another type")
-        reader.stream(
-            written.text, "Parquet", partial(save, path=received, most=TIMES_LARGER * limits.bytes), _SETTINGS
-        )
+        reader.stream(written.text, "Parquet", partial(save, path=received, limit=limits.bytes), _SETTINGS)
         rows = self._files.rename(received, path, unique_names(tuple(columns)), limits.rows, limits.seconds)
         if path.stat().st_size > limits.bytes:
-            raise SqlError(f"the result is larger than {limits.bytes} bytes: select less, or add a LIMIT")
+            raise make_size_error(limits.bytes)
         return Outcome(min(rows, limits.rows), rows > limits.rows)
 
     @contextlib.contextmanager
