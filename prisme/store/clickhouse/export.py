@@ -10,7 +10,7 @@ from typing import Final
 
 import duckdb
 
-from prisme.store.clickhouse.parquet_files import quote, save
+from prisme.store.clickhouse.parquet_files import quote, receive, save
 from prisme.store.clickhouse.reader import ClickHouseReader
 from prisme.store.clickhouse.tables import Place
 from prisme.store.errors import LostError
@@ -75,14 +75,12 @@ class ClickHouseExport:
             month=part.month,
             order=_ORDERS.get(part.table, f'"domain", "{time}"'),
         )
-        received = path.with_name(f"{path.name}.received")
-        try:
-            self._reader.stream(query, "Parquet", partial(save, path=received), _SETTINGS)
-            cells = {
-                name: _READ.get(type_, f"CAST({{name}} AS {type_})").format(name=cell) for name, type_, cell in columns
-            }
-            write_file(self._own, cells, f"FROM read_parquet({quote(str(received))})", path)
-        except duckdb.InvalidInputException as error:
-            raise LostError(f"ClickHouse's answer cannot be read: {str(error).partition(chr(10))[0]}") from None
-        finally:
-            received.unlink(missing_ok=True)
+        cells = {
+            name: _READ.get(type_, f"CAST({{name}} AS {type_})").format(name=cell) for name, type_, cell in columns
+        }
+        with receive(path.with_name(f"{path.name}.received")) as file:
+            self._reader.stream(query, "Parquet", partial(save, file=file), _SETTINGS)
+            try:
+                write_file(self._own, cells, f"FROM read_parquet({quote(str(file.name))})", path)
+            except duckdb.InvalidInputException as error:
+                raise LostError(f"ClickHouse's answer cannot be read: {str(error).partition(chr(10))[0]}") from None

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -45,20 +46,32 @@ class ParquetFiles:
         return int(rows)
 
 
-def save(stream: Stream, path: Path, limit: int | None = None) -> None:
-    """Write a body to a new file. Raises DiskError, and SqlError if it has many times as many bytes as the limit."""
-    size = 0
+@contextlib.contextmanager
+def receive(path: Path) -> Iterator[FileIO]:
+    """A new file, for the time of the block.
+
+    A request that is waited for no longer may still write to it, but not make it again.
+    """
     with _explaining():
-        file = path.open("xb", buffering=0)
-    with file:
-        while part := stream.read(_PART):
-            size += len(part)
-            if limit is not None and size > _TIMES_LARGER * limit:
-                raise make_size_error(limit)
-            with _explaining():
-                rest = memoryview(part)
-                while rest:
-                    rest = rest[file.write(rest) :]
+        file = FileIO(path, "xb")
+    try:
+        with file:
+            yield file
+    finally:
+        path.unlink()
+
+
+def save(stream: Stream, file: FileIO, limit: int | None = None) -> None:
+    """Write a body to a file. Raises DiskError, and SqlError if it has many times as many bytes as the limit."""
+    size = 0
+    while part := stream.read(_PART):
+        size += len(part)
+        if limit is not None and size > _TIMES_LARGER * limit:
+            raise make_size_error(limit)
+        with _explaining():
+            rest = memoryview(part)
+            while rest:
+                rest = rest[file.write(rest) :]
 
 
 def make_size_error(limit: int) -> SqlError:

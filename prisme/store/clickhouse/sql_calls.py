@@ -4,6 +4,7 @@ A function that is in neither never reaches ClickHouse.
 """
 
 import importlib.resources
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -11,7 +12,8 @@ from typing import Final
 from prisme.store.clickhouse.sql_text import Node, quote_text, unsupported
 
 _FILE: Final = "sql_functions.txt"
-_PLACE: Final = re.compile(r"\{(\d|\*|d)\}")
+_PLACE: Final = re.compile(r"\{(\d|\*|d|n)\}")
+_numbers = itertools.count()
 # DuckDB's names of parts of a time, and ClickHouse's.
 _UNITS: Final[Mapping[str, str]] = {
     f"{unit}{end}": unit
@@ -103,9 +105,9 @@ def fill(name: str, arguments: Sequence[str], distinct: bool = False) -> str:
     """The expression of the list for a call. Raises SqlError."""
     for template in _TEMPLATES.get(name, ()):
         places = set(_PLACE.findall(template))
-        count = len(places - {"*", "d"})
+        count = len(places - {"*", "d", "n"})
         if (count == len(arguments) or ("*" in places and arguments)) and (not distinct or "d" in places):
-            values = {"*": ", ".join(arguments), "d": "DISTINCT " * distinct}
+            values = {"*": ", ".join(arguments), "d": "DISTINCT " * distinct, "n": str(next(_numbers))}
             return _PLACE.sub(lambda found, values=values: _pick(found[1], arguments, values), template)  # type: ignore[misc]
     known = f" with {len(arguments)} arguments" if name in _TEMPLATES else ""
     raise unsupported(f"the function {name[:60]}{known}")

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from prisme.runtime.cancellation import Cancellation
 from prisme.store.clickhouse.client import Stream
 from prisme.store.clickhouse.errors import ServerDownError, ServerError
-from prisme.store.clickhouse.parquet_files import ParquetFiles, make_size_error, save
+from prisme.store.clickhouse.parquet_files import ParquetFiles, make_size_error, receive, save
 from prisme.store.clickhouse.reader import ClickHouseReader
 from prisme.store.clickhouse.readers import Readers
 from prisme.store.clickhouse.sql_query import QueryWriter, Written, columns_of
@@ -116,14 +116,12 @@ class ClickHouseSqlRunner:
         Raises SqlError and UnavailableError.
         """
         question = self._write(text, limits)
-        name = f"{STAGED}query-{secrets.token_hex(8)}.parquet"
-        received, path = self._files.folder / f"{name}.received", self._files.folder / name
+        path = self._files.folder / f"{STAGED}query-{secrets.token_hex(8)}.parquet"
         try:
             with self._reader(limits, cancellation) as reader:
-                outcome = self._write_file(reader, question, limits, received, path)
+                outcome = self._write_file(reader, question, limits, path)
             yield path, outcome
         finally:
-            received.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
 
     def _answer(
@@ -172,16 +170,16 @@ class ClickHouseSqlRunner:
         rows = reader.ask_plainly(f"DESCRIBE ({written.text})", _SETTINGS)
         return [(written.name(name), type_) for name, type_, *_ in rows]
 
-    def _write_file(
-        self, reader: ClickHouseReader, question: _Question, limits: Limits, received: Path, path: Path
-    ) -> Outcome:
+    def _write_file(self, reader: ClickHouseReader, question: _Question, limits: Limits, path: Path) -> Outcome:
         written = self._resolve(reader, question, limits)
         columns = [describe(name, type_) for name, type_ in self._list_columns(reader, written)]
         for column in columns:
             if _NO_PARQUET.search(column.type):
                 raise SqlError(f"a Parquet file cannot have {column.type}: cast {column.name[:60]} to another type")
-        reader.stream(written.text, "Parquet", partial(save, path=received, limit=limits.bytes), _SETTINGS)
-        rows = self._files.rename(received, path, unique_names(tuple(columns)), limits.rows, limits.seconds)
+        names = unique_names(tuple(columns))
+        with receive(path.with_name(f"{path.name}.received")) as file:
+            reader.stream(written.text, "Parquet", partial(save, file=file, limit=limits.bytes), _SETTINGS)
+            rows = self._files.rename(Path(file.name), path, names, limits.rows, limits.seconds)
         if path.stat().st_size > limits.bytes:
             raise make_size_error(limits.bytes)
         return Outcome(min(rows, limits.rows), rows > limits.rows)

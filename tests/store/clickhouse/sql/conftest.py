@@ -17,6 +17,12 @@ from tests.stats.conftest import fill_database
 from tests.stats.lines import make_lines
 
 PLACE = Place("questions")
+_FIGURES = """
+INSERT INTO imported_figures VALUES
+    ('ga4-1', 'example.com', DATE '1969-12-31', '', '', 1, NULL, 3, 0, NULL, NULL),
+    ('ga4-1', 'example.com', DATE '2026-10-31', 'path', '/\\ ''"é', 0, 2, 18446744073709551615, NULL, 1, 60),
+    ('ga4-1', 'example.com', DATE '2026-10-31', 'path', '/', 0, 2, NULL, NULL, 1, 60)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +33,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def database(folder: Path) -> Iterator[Database]:
     database = fill_database(folder, list(make_lines(3, 60)))
+    with database.cursor() as cursor:
+        cursor.execute(_FIGURES)
     yield database
     database.close()
 

@@ -134,6 +134,11 @@ def test_bytes_are_cut(runner: ClickHouseSqlRunner) -> None:
         assert result.is_cut
 
 
+def test_each_call_of_chance_has_a_value_of_its_own(runner: ClickHouseSqlRunner) -> None:
+    found = values(runner, "SELECT uuid(), uuid(), random()::VARCHAR, random()::VARCHAR FROM range(9)")
+    assert len({value for row in found for value in row}) == 36
+
+
 def test_an_endless_result_is_cut_early(runner: ClickHouseSqlRunner) -> None:
     assert len(runner.fetch("FROM range(1000000000000)", LIMITS).rows) == 1_000
 
@@ -218,7 +223,7 @@ def test_texts_and_names_mean_what_they_mean_to_duckdb(
     column = '"' + name.replace('"', '""') + '"'
     query = (
         f"SELECT {column}, {quoted} AS {column}, {column} LIKE {quoted}, {quoted} LIKE {named} FROM "
-        f"(SELECT {named} AS {column}) AS {column} WHERE {column} = {named} AND {column}.{column} IN ({named}, {quoted})"
+        f"(SELECT {named} AS {column}) AS {column} WHERE {column} = {named} AND {column}.{column} IN ({named}, '')"
     )
     expected, found = duckdb_runner.fetch(query, LIMITS), runner.fetch(query, LIMITS)
     assert found.rows == expected.rows
