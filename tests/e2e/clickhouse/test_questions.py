@@ -36,7 +36,7 @@ REFUSALS: list[tuple[dict[str, Any], int, str]] = [
     ({"sql": ""}, 400, "is empty"),
     ({"sql": "SELECT time_bucket(INTERVAL 1 HOUR, now())"}, 400, "not supported where events are in ClickHouse"),
     ({"sql": LARGE, "format": "parquet", "max_rows": 100_000}, 400, "larger than 8388608 bytes"),
-    ({"sql": "SELECT sum(a.range * b.range) FROM range(1000000000) a, range(1000000000) b"}, 503, "over 2 s"),
+    ({"sql": "SELECT sum(a.range * b.range) FROM range(1000000000) a, range(1000000000) b"}, 503, "over 10 s"),
     ({"sql": "SELECT length(string_agg(uuid()::VARCHAR)) FROM range(1000000000)"}, 503, ""),
 ]
 
@@ -48,7 +48,7 @@ def server(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         eventstore="clickhouse",
         clickhouse_url=f"http://{engine.endpoint}",
         clickhouse_database="asked",
-        api_stats_timeout="2s",
+        api_stats_timeout="10s",
     ) as server:
         for _ in range(2):
             for path in PATHS:
@@ -175,8 +175,8 @@ def test_an_export_is_imported_with_the_same_figures(
     assert not [*(server.folder / "tmp").iterdir()]
     with LiveServer(tmp_path / "data") as other:
         assert main(["import", "--data-dir", str(other.folder), "--yes", "prisme", str(out)]) == 0
-        asked = "/api/v1/stats/dashboard?from=2026-01-01&to=2030-01-01&interval=month"
-        figures = [one.http.get(asked, headers=one.make_token()).json() for one in (server, other)]
-        assert figures[0]["totals"]["pageviews"] == 7
-        for name in ("totals", "lists"):
-            assert figures[0][name] == figures[1][name]
+        for figure in ("top-pages", "top-browsers", "top-custom-events"):
+            asked = f"/api/v1/stats/{figure}?from=2026-01-01&to=2030-01-01"
+            here, there = (one.http.get(asked, headers=one.make_token()) for one in (server, other))
+            assert (here.status_code, here.json()["rows"]) == (200, there.json()["rows"]), here.text
+            assert here.json()["rows"]

@@ -237,3 +237,60 @@ def test_all_functions_of_the_list_are_called() -> None:
 def test_what_only_duckdb_has_is_said(runner: ClickHouseSqlRunner, name: str) -> None:
     with pytest.raises(SqlError, match=rf"^the function {name}.* is not supported where events are in ClickHouse"):
         runner.fetch(f"SELECT {name}('a', 1)", LIMITS)
+
+
+FIRST_UUID, LATER_UUID = "01880000-0000-7000-9000-000000000000", "01890000-0000-7000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("text", "here", "in_duckdb"),
+    [
+        ("TIMESTAMP '2026-01-01 00:01:00.5' - TIMESTAMP '2026-01-01'", "60.500000", "00:01:00.5"),
+        ("18446744073709551615 + 1", 0, "18446744073709551616"),
+        ("1.7::INTEGER", 1, 2),
+        ("round(2.5)", 2.0, "3"),
+        ("1.5", 1.5, "1.5"),
+        ("1.5::DECIMAL(10, 2)", "1.50", "1.50"),
+        ("""'{"a": 1.0}'::JSON->>'a'""", "1", "1.0"),
+        (f"max(u) FROM (VALUES ('{FIRST_UUID}'::UUID), ('{LATER_UUID}'::UUID)) v(u)", FIRST_UUID, LATER_UUID),
+        (f"max(u::VARCHAR) FROM (VALUES ('{FIRST_UUID}'::UUID), ('{LATER_UUID}'::UUID)) v(u)", LATER_UUID, LATER_UUID),
+    ],
+)
+def test_what_the_documentation_says_to_differ(
+    runner: ClickHouseSqlRunner, duckdb_runner: SqlRunner, text: str, here: object, in_duckdb: object
+) -> None:
+    assert runner.fetch(f"SELECT {text}", LIMITS).rows == [(here,)]
+    assert duckdb_runner.fetch(f"SELECT {text}", LIMITS).rows == [(in_duckdb,)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SUMMARIZE sessions",
+        "SELECT * FROM (DESCRIBE sessions) LIMIT 1",
+        "FROM sessions USING SAMPLE 5",
+        "SELECT COLUMNS('a.*') FROM sessions",
+        "FROM (SELECT 1 AS a) PIVOT (sum(a) FOR a IN (1))",
+        "FROM (SELECT 1 AS a) UNPIVOT (b FOR c IN (a))",
+        "SELECT {'a': 1}",
+        "SELECT 1 AS a UNION BY NAME SELECT 2 AS a",
+        "FROM sessions NATURAL JOIN pageviews",
+        "FROM sessions POSITIONAL JOIN pageviews",
+        "FROM sessions s ASOF JOIN pageviews p ON s.domain = p.domain AND s.entry_timestamp >= p.timestamp",
+        "FROM unnest([1])",
+        "SELECT i FROM sessions, range(pageviews::BIGINT) r(i)",
+        "SELECT properties->>name FROM events_custom",
+        "SELECT date_trunc(name, timestamp) FROM events_custom",
+        "SELECT strftime(timestamp, name) FROM events_custom",
+        "SELECT timezone(name, timestamp) FROM events_custom",
+    ],
+)
+def test_what_the_documentation_says_to_be_refused(
+    runner: ClickHouseSqlRunner, duckdb_runner: SqlRunner, query: str
+) -> None:
+    with pytest.raises(SqlError, match="not supported where events are in ClickHouse"):
+        runner.fetch(query, LIMITS)
+    try:
+        duckdb_runner.fetch(query, LIMITS)
+    except SqlError as error:  # these texts are no parts of times, formats or zones
+        assert re.search("(?i)specifier|zone|format", str(error))  # noqa: PT017
