@@ -10,6 +10,7 @@ from prisme.stats import sources
 from prisme.store.clickhouse.client import Access, Client
 from prisme.store.clickhouse.event_store import ClickHouseStore
 from prisme.store.clickhouse.node import open_node
+from prisme.store.clickhouse.parquet_files import ParquetFiles
 from prisme.store.clickhouse.readers import Readers
 from prisme.store.clickhouse.sink import ClickHouseSink
 from prisme.store.clickhouse.tables import Place
@@ -42,7 +43,9 @@ def open_clickhouse(
         sink.prepare()
     except SinkDownError as error:
         log.warning("events wait in the journal until ClickHouse can be reached: %s", error)
-    return sink, ClickHouseStore(Readers(reading, place))
+    store = ClickHouseStore(Readers(reading, place), ParquetFiles(database, folder.path / "tmp"))
+    closing.callback(store.queries.close)
+    return sink, store
 
 
 def _read_access(config: Config, timeout: float) -> Access:

@@ -40,10 +40,11 @@ class UnansweredError(SinkDownError):
 
 
 class ServerError(StoreError):
-    """The server refused a request. `code` is ClickHouse's, 0 if it gave none."""
+    """The server refused a request. `code` is ClickHouse's, 0 if it gave none, `text` what the client says of it."""
 
     def __init__(self, host: str, code: int, text: str) -> None:
         self.code = code
+        self.text = text
         advice = f" ({_ADVICE[code]})" if code in _ADVICE else ""
         super().__init__(f"ClickHouse at {host} refuses a request{advice}: {shorten(text)}")
 
