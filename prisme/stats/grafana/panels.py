@@ -1,6 +1,6 @@
 """What the dashboard shows: the panels, in the order of the page, and where each has its place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from prisme.stats.list_metrics import list_metrics
@@ -18,7 +18,7 @@ class Query(NamedTuple):
     """What a panel asks a data source for, and what Grafana makes of the answers."""
 
     targets: list[Json]
-    transformations: list[Json] = []
+    transformations: Sequence[Json] = ()
 
 
 class Series(NamedTuple):
@@ -117,7 +117,7 @@ def _panel(
         "fieldConfig": {"defaults": defaults, "overrides": overrides},
         "options": options,
         "targets": query.targets,
-        "transformations": query.transformations,
+        "transformations": [*query.transformations],
     }
 
 

@@ -4,7 +4,6 @@ from typing import Final, Protocol
 
 from prisme.stats.grafana.panels import Json, Query, Series, Top
 
-
 # What stands for the data source until the dashboard is imported.
 INPUT: Final = "DS_PRISME"
 
