@@ -1,4 +1,4 @@
-"""A comparison of event stores as it is kept: figures with DuckDB and with ClickHouse, and their ratios. Values only."""
+"""A comparison of event stores as it is kept: figures with each of them, and their ratios. Values only."""
 
 from pathlib import Path
 
