@@ -190,15 +190,10 @@ def conclude(load: Load, duckdb: Store, clickhouse: Store) -> list[Figure]:
 
 def _tell(load: Load, rounds: int, stores: list[Store]) -> list[str]:
     others = max(one.others_cpu for store in stores for one in store.tally.rounds)
-    said = {
-        f"{_name(load)}: {doubt}."
-        for store in stores
-        for one in store.tally.rounds
-        for doubt in doubts(one.wrk_cpu_share, load.threads, one.others_cpu)
-    }
+    wrk_share = max(one.wrk_cpu_share for store in stores for one in store.tally.rounds)
     return [
         f"{_name(load)}: {rounds} rounds of {load.seconds} s; others used {others:.2f} cores at most.",
-        *sorted(said),
+        *(f"{_name(load)}: {doubt}." for doubt in doubts(wrk_share, load.threads, others)),
     ]
 
 
