@@ -15,6 +15,7 @@ from prisme.journal.segment import Segment, leftovers
 from prisme.store.errors import WAY_BACK, StoreError
 from prisme.store.loader import Loader
 from prisme.store.open_sessions import OpenSession
+from prisme.store.sink import SinkDownError
 
 
 class Leftovers(NamedTuple):
@@ -34,10 +35,15 @@ async def load_leftovers(loader: Loader, journal: Path, clock: Callable[[], int]
     for path in foreign:
         log.warning("%s is not a journal segment, it is ignored", path)
     unloaded: list[Segment] = []
+    waiting: list[SinkDownError] = []  # of an outage, which may leave thousands of segments: one message
     with _readable():
         highest = max([loader.last_segment(), *(segment.number for segment in segments)])
         for batch in loader.batches(segments):
             for segment, loaded in zip(batch, await asyncio.to_thread(loader.load_batch, batch, clock()), strict=True):
+                if isinstance(loaded, SinkDownError):
+                    waiting.append(loaded)
+                    unloaded.append(segment)
+                    continue
                 if isinstance(loaded, Exception):
                     log.error("segment %d cannot be loaded now, will retry: %s", segment.number, loaded)
                     unloaded.append(segment)
@@ -47,6 +53,8 @@ async def load_leftovers(loader: Loader, journal: Path, clock: Callable[[], int]
                     segment.number,
                     extra={"events": loaded.events, "rejected": loaded.rejected},
                 )
+    if waiting:
+        log.error("segments of an earlier run, to be loaded later: %d; %s", len(waiting), waiting[0])
     return Leftovers(segments, unloaded, highest + 1)
 
 

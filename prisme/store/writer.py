@@ -85,6 +85,17 @@ class Writer:
         return self._journal.pending_events + sum(sealed.events for sealed in self._pending)
 
     @property
+    def pending_seconds(self) -> float:
+        """How long ago the oldest sealed segment was written, also of an earlier run; 0 if all are loaded."""
+        if not self._pending:
+            return 0.0
+        oldest = min(sealed.segment for sealed in self._pending)
+        try:
+            return max(self._clock() / 1e6 - oldest.path.stat().st_mtime, 0.0)
+        except OSError:  # it is loaded by now
+            return 0.0
+
+    @property
     def pending_bytes(self) -> int:
         """The size of the journal."""
         return self._journal.pending_bytes + sum(sealed.size for sealed in self._pending)
@@ -112,6 +123,12 @@ class Writer:
             ),
             Gauge("eventstore_pending_events", "Events in the journal, not loaded yet.", lambda: self.pending_events),
             Gauge("eventstore_pending_bytes", "Size of the journal.", lambda: self.pending_bytes),
+            Gauge("eventstore_pending_segments", "Segments of the journal to be loaded.", lambda: len(self._pending)),
+            Gauge(
+                "eventstore_pending_seconds",
+                "Seconds since the oldest of these segments was written, 0 without one.",
+                lambda: self.pending_seconds,
+            ),
         ]
 
     async def run(self) -> None:

@@ -69,11 +69,12 @@ def _head(now: int) -> str:
 
 
 class Counts:
-    """What happened since the start; `pageviews` is of visits that ended."""
+    """What happened since the start; `pageviews` is of visits that ended, `displaced` are some of the `expired`."""
 
     def __init__(self) -> None:
         self.inserted = 0
         self.expired = 0
+        self.displaced = 0
         self.devices_inserted = 0
         self.devices_deleted = 0
         self.cycles = 0
@@ -87,6 +88,12 @@ class Counts:
                 "Sessions remembered and ended.",
                 ("type",),
                 lambda: {("inserted",): self.inserted, ("expired",): self.expired},
+            ),
+            Counter(
+                "sessionstorage_displaced_total",
+                "Sessions forgotten for want of room, which may have gone on.",
+                (),
+                lambda: {(): self.displaced},
             ),
             Counter(
                 "sessionstorage_devices_total",
@@ -245,7 +252,9 @@ class Sessions:
 
     def _forget_oldest(self, index: int) -> None:
         """Drop the device that was added to the shard first."""
-        self._set(index, next(iter(self._shards[index])), ())
+        key = next(iter(self._shards[index]))
+        self.counts.displaced += len(self._of(index, key))
+        self._set(index, key, ())
 
     def _set(self, index: int, key: int, visits: tuple[Visit, ...]) -> None:
         """Set the visits of a device that has some; without any, the device is removed."""

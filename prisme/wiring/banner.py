@@ -49,6 +49,8 @@ def choose_access_painter(config: Config) -> Painter | None:
 
 def _log_addresses(config: Config, link: str, log: logging.Logger, is_demo: bool) -> None:
     log.info("prisme %s listens on %s://%s:%d", __version__, config.scheme, config.host, config.port)
+    if stored := _describe_store(config):
+        log.info("events are stored in %s", stored)
     if config.admin_hostport:
         log.info("metrics and health on http://%s:%d", *config.admin_hostport)
     if link:
@@ -58,10 +60,12 @@ def _log_addresses(config: Config, link: str, log: logging.Logger, is_demo: bool
 
 def write_banner(config: Config, names: Sequence[str], link: str, painter: Painter, *, is_demo: bool = False) -> str:
     """The same for people; `names` are the sites."""
+    url = f"{browser_url(config)}/{_describe_reach(config)}"
     rows = [
-        ("Dashboard", link if is_demo else f"{browser_url(config)}/{_describe_reach(config)}"),
+        ("Events", f"{url}, no dashboard") if config.mode == "ingestion" else ("Dashboard", link if is_demo else url),
         ("First time", f"{link} (creates your account)" if link and not is_demo else ""),
         ("Counting", escape(_list_names(names))),
+        ("Stored in", escape(_describe_store(config))),
         ("Data", escape(str(config.data_dir.absolute()))),
         ("Metrics", "http://{}:{}/metrics".format(*config.admin_hostport) if config.admin_hostport else ""),
     ]
@@ -70,6 +74,13 @@ def write_banner(config: Config, names: Sequence[str], link: str, painter: Paint
     return "\n".join(
         ["", head, "", *lines, "", f"  Press Ctrl-C to stop{' and delete everything' if is_demo else ''}.", ""]
     )
+
+
+def _describe_store(config: Config) -> str:
+    """Where events go from the data folder; empty if they stay there."""
+    if config.eventstore == "duckdb":
+        return ""
+    return f"ClickHouse, database {config.clickhouse_database} at {', '.join(map(str, config.clickhouse_url))}"
 
 
 def browser_url(config: Config) -> str:

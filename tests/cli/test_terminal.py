@@ -12,7 +12,9 @@ import httpx
 import msgspec
 import pytest
 
-from prisme.wiring.banner import browser_url
+from prisme.runtime.clickhouse_types import Endpoint
+from prisme.runtime.terminal import Painter
+from prisme.wiring.banner import browser_url, write_banner
 from tests.runtime.settings import DEFAULTS
 from tests.server import PATIENCE, browser, free_port
 from tests.terminal import Terminal
@@ -133,3 +135,18 @@ def test_files_stay_json_beside_a_terminal(start: Start, tmp_path: Path) -> None
 )
 def test_banner_shows_what_a_browser_can_open(host: str, url: str) -> None:
     assert browser_url(msgspec.structs.replace(DEFAULTS, host=host)) == url
+
+
+def test_banner_of_an_ingestion_node_says_where_events_go() -> None:
+    config = msgspec.structs.replace(
+        DEFAULTS,
+        mode="ingestion",
+        host="127.0.0.1",
+        eventstore="clickhouse",
+        clickhouse_url=(Endpoint("db1.example", 8443, True), Endpoint("db2.example", 8443, True)),
+    )
+    text = write_banner(config, ["example.com"], "", Painter(colors=False))
+    assert re.search(r"Events +http://127\.0\.0\.1:8000/, no dashboard\n", text)
+    assert re.search(r"Stored in +ClickHouse, database prisme at db1\.example:8443, db2\.example:8443\n", text)
+    assert "Dashboard" not in text
+    assert "Stored in" not in write_banner(DEFAULTS, ["example.com"], "", Painter(colors=False))

@@ -20,7 +20,7 @@ def test_capacity_forgets_the_oldest_devices() -> None:
     for number in range(3):
         sessions.put(number * SHARDS, visit(str(number)), 0)
     assert [names(sessions.find(number * SHARDS, 1)) for number in range(3)] == [[], ["1"], ["2"]]
-    assert sessions.counts.expired == sessions.counts.devices_deleted == 1
+    assert sessions.counts.expired == sessions.counts.displaced == sessions.counts.devices_deleted == 1
     for device in range(100_000):
         sessions.put(device * 7919, visit(str(device)), 0)
     assert len(sessions) <= 2 * SHARDS
@@ -32,7 +32,7 @@ def test_a_device_is_forgotten_as_a_whole() -> None:
         sessions.put(0, visit(uuid), 0)
     sessions.put(SHARDS, visit("d"), 0)
     assert (sessions.find(0, 1), names(sessions.find(SHARDS, 1))) == ((), ["d"])
-    assert (len(sessions), sessions.counts.expired) == (1, 3)
+    assert (len(sessions), sessions.counts.expired, sessions.counts.displaced) == (1, 3, 3)
 
 
 LONG = "/" + "x" * 10_000

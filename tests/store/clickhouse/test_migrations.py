@@ -3,9 +3,11 @@
 import importlib.resources
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from prisme.journal.record import PageviewLine, encode
 from prisme.store.clickhouse.client import Client
 from prisme.store.clickhouse.migrations import migrate
 from prisme.store.clickhouse.tables import Place
@@ -13,6 +15,8 @@ from prisme.store.errors import StoreError
 from prisme.store.schema import ALL_TABLES, newest_version
 from tests.clickhouse.engine import Engine
 from tests.clickhouse.proxy import Fault, Proxy
+from tests.store.clickhouse.node_store import NodeStore
+from tests.store.segments import session
 
 STEPS = newest_version("clickhouse")
 
@@ -69,6 +73,18 @@ def test_a_newer_schema_is_left_alone(client: Client, place: Place) -> None:
     client.execute(f"INSERT INTO {place.table('migrations')} (number, name) VALUES ({STEPS + 1}, 'later')")
     with pytest.raises(StoreError, match=f"schema version {STEPS + 1}, this Prisme knows {STEPS}"):
         migrate(client, place)
+
+
+def test_a_node_goes_on_until_it_is_started_again(client: Client, place: Place, tmp_path: Path) -> None:
+    """Nodes are upgraded one by one, and the first one changes the tables."""
+    first, second = ([encode([PageviewLine(number, session(number))])] for number in (1, 2))
+    with NodeStore(tmp_path / "node", client, place) as node:
+        node.load(1, first)
+        client.execute(f"INSERT INTO {place.table('migrations')} (number, name) VALUES ({STEPS + 1}, 'later')")
+        node.load(2, second)
+    assert client.query(f"SELECT count() FROM {place.table('segments')}") == [(2,)]
+    with NodeStore(tmp_path / "node", client, place) as node, pytest.raises(StoreError, match="schema version"):
+        node.sink.prepare()
 
 
 def test_on_a_cluster_all_tables_are_replicated() -> None:
