@@ -14,7 +14,7 @@ from prisme.stats.grafana.panels import COLUMNS, SERIES, TOPS
 from tests.checkout import ROOT
 from tests.server import LiveServer, browser
 
-DOCS = (ROOT / "docs" / "grafana.md").read_text()
+DOCS = " ".join((ROOT / "docs" / "grafana.md").read_text().split())
 PANELS = {"stat": 1, "timeseries": len(SERIES), "table": len(TOPS)}
 PAGE = "https://example.com/pricing?utm_campaign=spring"
 OF_COLUMNS = {"selector", "text", "type"}
