@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from prisme.runtime.cancellation import Cancellation
 from prisme.store.arrivals import Describe
@@ -79,7 +79,7 @@ class ClickHouseReader:
         self._wake = threading.Event()
         self.loads = 0
 
-    def __enter__(self) -> "ClickHouseReader":
+    def __enter__(self) -> Self:
         self._ends_at = (time.monotonic() if self._began is None else self._began) + self.deadline
         for cancellation in self._cancellations:
             cancellation.attach(self.cancel)
@@ -97,30 +97,17 @@ class ClickHouseReader:
 
         `settings` are others than `SETTINGS` say.
         """
-        self._wake.clear()
-        self.check()
-        text = _PARAMETER.sub(lambda name: f"{{{name[1]}:{_find_type(parameters[name[1]])}}}", query)
         seconds = math.ceil(self._ends_at - time.monotonic()) + 1  # the server's own limit is only for lost requests
         identity = secrets.token_hex(16)
-        request = _Request(
-            lambda: self._readers.client.query(
-                text,
-                parameters,
-                {
-                    **SETTINGS,
-                    **(settings or {}),
-                    "database": self._readers.place.database,
-                    "max_execution_time": seconds,
-                    "query_id": identity,
-                },
-            ),
-            self._wake,
-        )
-        self._wake.wait(max(self._ends_at - time.monotonic(), 0))
-        if not request.is_done:
-            self._end(identity)
-            raise self._late_error()
-        return self._take(request)
+        more = {
+            **SETTINGS,
+            **(settings or {}),
+            "database": self._readers.place.database,
+            "max_execution_time": seconds,
+            "query_id": identity,
+        }
+        text = type_parameters(query, parameters)
+        return self._perform(lambda: self._readers.client.query(text, parameters, more), lambda: self._end(identity))
 
     def imported_days(self) -> list[DomainDays]:
         """What `ImportedDays.find` returns. Raises UnavailableError."""
@@ -138,6 +125,17 @@ class ClickHouseReader:
         """End the query under way, if there is one, and reject all others. From any thread."""
         self._is_cancelled = True
         self._wake.set()
+
+    def _perform(self, work: Callable[[], list[Row]], abandon: Callable[[], None]) -> list[Row]:
+        """What a request returns; if that takes too long, `abandon` is called, and LateError raised."""
+        self._wake.clear()
+        self.check()
+        request = _Request(work, self._wake)
+        self._wake.wait(max(self._ends_at - time.monotonic(), 0))
+        if not request.is_done:
+            abandon()
+            raise self._late_error()
+        return self._take(request)
 
     def _take(self, request: "_Request") -> list[Row]:
         try:
@@ -206,6 +204,11 @@ class _Request:
             self._error = error
         self.is_done = True
         self._wake.set()
+
+
+def type_parameters(query: str, parameters: Mapping[str, Any]) -> str:
+    """A query with its parameters as ClickHouse has them, for those named `$name`. Raises TypeError."""
+    return _PARAMETER.sub(lambda name: f"{{{name[1]}:{_find_type(parameters[name[1]])}}}", query)
 
 
 def _find_type(value: Any) -> str:
