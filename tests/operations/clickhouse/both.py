@@ -24,7 +24,7 @@ from tests.store.clickhouse.node_store import NodeStore, read_clickhouse, read_d
 _TABLES: Final = (
     "sessions", "pageviews", "events_custom", "file_downloads", "outbound_link_clicks", "imported_figures", "imports",
 )  # fmt: skip
-_FIGURES: Final = "imported, domain, CAST({} AS {}) AS one_day, dimension, value, visitors, sessions"
+_FIGURES: Final = 'SELECT imported, domain, CAST("day" AS {}), dimension, "value", visitors, sessions FROM {}'
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
@@ -41,13 +41,18 @@ class Both:
     def __init__(self, copied: Copied, client: Client, place: Place, folder: Path) -> None:
         self._closing = contextlib.ExitStack()
         self.client, self.place = client, place
-        fill(client, copied.place, place)
+        self._source = copied.place
+        self.refill()
         shutil.copytree(copied.folder, folder / "duckdb")
         (folder / "duckdb").chmod(0o700)
         config = config_for(folder / "duckdb", 1)
         self.duckdb = self._closing.enter_context(offline_context(config, logging.getLogger("prisme")))
         self.node = self._closing.enter_context(NodeStore(folder / "node", client, place))
         self.clickhouse = self.through(client)
+
+    def refill(self) -> None:
+        """Have all rows in ClickHouse again."""
+        fill(self.client, self._source, self.place)
 
     def through(self, client: Client) -> Context:
         """The context of the node with another client."""
@@ -75,13 +80,13 @@ class Both:
             def ask(query: str) -> list[tuple[Any, ...]]:
                 return cursor.execute(query).fetchall()
 
-            figures = ask(f"SELECT {_FIGURES.format('"day"', 'VARCHAR')} FROM imported_figures ORDER BY ALL")
+            figures = sorted(ask(_FIGURES.format("VARCHAR", "imported_figures")))
             imports = ask("SELECT name FROM state.imports ORDER BY ALL")
             return read_duckdb(_Asked(ask)) | {"imported_figures": figures, "imports": imports}
 
     def rows_of_clickhouse(self) -> Rows:
         ask = self.client.query
-        figures = ask(f"SELECT {_FIGURES.format('day', 'String')} FROM {self.place.table('imported_figures')}")
+        figures = ask(_FIGURES.format("String", self.place.table("imported_figures")))
         imports = ask(f"SELECT name FROM {self.place.table('imports')} FINAL ORDER BY name")
         return read_clickhouse(self.client, self.place) | {"imported_figures": sorted(figures), "imports": imports}
 
