@@ -39,7 +39,9 @@ from prisme.store.loader import Loader
 from prisme.store.schema import ALL_TABLES, EVENT_TABLES, FIGURES
 
 _TEXT: Final = (importlib.resources.files("prisme.store.clickhouse") / "deletion.sql").read_text()
-_SQL: Final[dict[str, str]] = dict(re.findall(r"^-- name: (\w+)\n(?:--[^\n]*\n)*(.*?);$", _TEXT, re.MULTILINE | re.DOTALL))
+_SQL: Final[dict[str, str]] = dict(
+    re.findall(r"^-- name: (\w+)\n(?:--[^\n]*\n)*(.*?);$", _TEXT, re.MULTILINE | re.DOTALL)
+)
 # Each replica has the ids of a step in memory several times, of 16 bytes each; with a path, what is left of the visits.
 STEP_VISITS: Final = 500_000
 # Of a step, and of what comes before the first one. No request waits longer (`wiring/clickhouse.py`).

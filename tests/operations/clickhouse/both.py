@@ -100,11 +100,11 @@ class Both:
         ((count,),) = self.client.query(f"SELECT count() FROM {self.place.table('deletions')}")
         return int(count)
 
-    def perform(self, name: str, **arguments: Any) -> tuple[Deleted, Deleted]:
+    def perform(self, name: str, /, **arguments: Any) -> tuple[Deleted, Deleted]:
         """Perform an operation on both."""
         return perform(self.duckdb, name, **arguments), perform(self.clickhouse, name, **arguments)
 
-    def check(self, name: str, **arguments: Any) -> Deleted:
+    def check(self, name: str, /, **arguments: Any) -> Deleted:
         """Perform it, without and with `dry_run`: both say the same, and have the same rows afterwards."""
         before = self.rows_of_clickhouse()
         told, found = self.perform(name, **arguments, dry_run=True)
@@ -132,10 +132,11 @@ def fill(client: Client, source: Place, target: Place) -> None:
     client.execute(f"TRUNCATE TABLE {target.table('deletions')}")
     for table in _TABLES:
         client.execute(f"TRUNCATE TABLE {target.table(table)}")
-        client.execute(f"INSERT INTO {target.table(table)} SELECT * FROM {source.table(table)}")
+        statement = f"INSERT INTO {target.table(table)} SELECT * FROM {source.table(table)}"
+        client.execute(statement, settings={"optimize_on_insert": 0})  # with all states of visits
 
 
-def perform(context: Context, name: str, **arguments: Any) -> Deleted:
+def perform(context: Context, name: str, /, **arguments: Any) -> Deleted:
     result = Operations(context).perform(name, arguments, Job())
     assert isinstance(result, Deleted)
     return result

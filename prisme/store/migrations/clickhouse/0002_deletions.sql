@@ -2,7 +2,7 @@
 -- dropped with it. One row of a step that was begun says so, and what the step deletes: it has `is_begun`, and no visit.
 
 CREATE TABLE IF NOT EXISTS {database}.deletions {on_cluster} (
-    run LowCardinality(String),
+    run String,
     step UInt32,
     session_uuid UUID,
     is_begun Bool,
