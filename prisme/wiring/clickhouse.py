@@ -1,4 +1,4 @@
-"""Opens the ClickHouse that has the events of this node and others."""
+"""Opens the ClickHouse that has the events of this node and others, and what loads those of this node into it."""
 
 import contextlib
 import logging
@@ -15,7 +15,9 @@ from prisme.store.clickhouse.readers import Readers
 from prisme.store.clickhouse.sink import ClickHouseSink
 from prisme.store.clickhouse.tables import Place
 from prisme.store.database import Database
+from prisme.store.loader import Loader
 from prisme.store.sink import SinkDownError
+from prisme.visit.sessions import CAPACITY
 
 # Of a request. Readers have deadlines of their own, of which none is longer.
 _WRITING_SECONDS: Final = 30.0
@@ -28,8 +30,8 @@ def open_clickhouse(
     database: Database,
     log: logging.Logger,
     closing: contextlib.ExitStack | contextlib.AsyncExitStack,
-) -> tuple[ClickHouseSink, ClickHouseStore]:
-    """Where the segments of a data folder go, and where figures come from; `closing` closes their connections.
+) -> tuple[Loader, ClickHouseStore]:
+    """What loads the segments of a data folder, and where figures come from; `closing` closes them.
 
     The folder's `database` has no segment of this run yet. Raises StoreError.
     """
@@ -43,9 +45,11 @@ def open_clickhouse(
         sink.prepare()
     except SinkDownError as error:
         log.warning("events wait in the journal until ClickHouse can be reached: %s", error)
-    store = ClickHouseStore(Readers(reading, place), ParquetFiles(database, folder.path / "tmp"))
+    loader = Loader(database, CAPACITY, folder.disk, sink)
+    closing.callback(loader.close)
+    store = ClickHouseStore(Readers(reading, place), loader, ParquetFiles(database, folder.path / "tmp"))
     closing.callback(store.queries.close)
-    return sink, store
+    return loader, store
 
 
 def _read_access(config: Config, timeout: float) -> Access:

@@ -101,7 +101,8 @@ class Client:
         self, statement: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
     ) -> None:
         """Run a statement without rows."""
-        self._ask(lambda driver: driver.command(statement, dict(parameters or {}), settings=dict(settings or {})))
+        # Unlike the driver's `command`, it does not put long parameters into the URL.
+        self._ask(lambda driver: driver.raw_query(statement, dict(parameters or {}), dict(settings or {})))
 
     def insert(self, table: str, body: bytes, form: str, settings: Mapping[str, Any]) -> None:
         """Insert rows in one of ClickHouse's formats. The body comes with its length, so that it is not cut off."""

@@ -24,6 +24,7 @@ _ADVICE: Final = {
     252: "the server has too many parts: it does not merge as fast as is inserted, so look at its disk and its load",
     285: "too few replicas are alive",
     319: "it is not known whether it was stored: it is sent again",
+    341: "rows are not changed yet on all servers: see that all replicas run, and what system.mutations says there",
     497: "the user lacks a right: grant INSERT, SELECT, ALTER DELETE, CREATE DATABASE and CREATE TABLE",
     516: "user or password is wrong: check clickhouse_user_file and clickhouse_password_file",
     999: "the server has lost ZooKeeper or Keeper",

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 from prisme.runtime.cancellation import Cancellation
 from prisme.store.arrivals import Describe
@@ -81,7 +81,7 @@ class ClickHouseReader:
         self._wake = threading.Event()
         self.loads = 0
 
-    def __enter__(self) -> "ClickHouseReader":
+    def __enter__(self) -> Self:
         self._ends_at = (time.monotonic() if self._began is None else self._began) + self.deadline
         for cancellation in self._cancellations:
             cancellation.attach(self.cancel)
@@ -99,7 +99,7 @@ class ClickHouseReader:
 
         `settings` are others than `SETTINGS` say.
         """
-        text = _PARAMETER.sub(lambda name: f"{{{name[1]}:{_find_type(parameters[name[1]])}}}", query)
+        text = type_parameters(query, parameters)
         return self._run(lambda own: self._readers.client.query(text, parameters, own), settings or {})
 
     def ask_plainly(self, query: str, settings: Mapping[str, str | int]) -> list[Row]:
@@ -121,8 +121,6 @@ class ClickHouseReader:
 
     def _run(self, work: Callable[[Mapping[str, str | int]], _Result], settings: Mapping[str, str | int]) -> _Result:
         """The result of one request, made with settings; it is ended at the deadline."""
-        self._wake.clear()
-        self.check()
         seconds = math.ceil(self._ends_at - time.monotonic()) + 1  # the server's own limit is only for lost requests
         identity = secrets.token_hex(16)
         own = {
@@ -132,12 +130,7 @@ class ClickHouseReader:
             "max_execution_time": seconds,
             "query_id": identity,
         }
-        request = _Request(lambda: work(own), self._wake)
-        self._wake.wait(max(self._ends_at - time.monotonic(), 0))
-        if not request.is_done:
-            self._end(identity)
-            raise self._late_error()
-        return self._take(request)
+        return self._perform(lambda: work(own), lambda: self._end(identity))
 
     def imported_days(self) -> list[DomainDays]:
         """What `ImportedDays.find` returns. Raises UnavailableError."""
@@ -155,6 +148,17 @@ class ClickHouseReader:
         """End the query under way, if there is one, and reject all others. From any thread."""
         self._is_cancelled = True
         self._wake.set()
+
+    def _perform(self, work: Callable[[], _Result], abandon: Callable[[], None]) -> _Result:
+        """What a request returns; if that takes too long, `abandon` is called, and LateError raised."""
+        self._wake.clear()
+        self.check()
+        request = _Request(work, self._wake)
+        self._wake.wait(max(self._ends_at - time.monotonic(), 0))
+        if not request.is_done:
+            abandon()
+            raise self._late_error()
+        return self._take(request)
 
     def _take(self, request: "_Request[_Result]") -> _Result:
         try:
@@ -223,6 +227,11 @@ class _Request(Generic[_Result]):
             self._error = error
         self.is_done = True
         self._wake.set()
+
+
+def type_parameters(query: str, parameters: Mapping[str, Any]) -> str:
+    """A query with its parameters as ClickHouse has them, for those named `$name`. Raises TypeError."""
+    return _PARAMETER.sub(lambda name: f"{{{name[1]}:{_find_type(parameters[name[1]])}}}", query)
 
 
 def _find_type(value: Any) -> str:

@@ -18,6 +18,7 @@ from prisme.store.clickhouse.readers import Readers
 from prisme.store.clickhouse.tables import Place
 from prisme.store.database import Database
 from prisme.store.errors import LateError, LostError
+from prisme.store.loader import Loader
 from prisme.store.parquet import DuckDBExport, Export, Part
 from prisme.store.reader import Reader
 from prisme.store.schema import ALL_TABLES
@@ -29,9 +30,13 @@ from tests.store.clickhouse.sql.conftest import PLACE
 FIRST = "0001-01"
 
 
+def make_store(readers: Readers, database: Database, folder: Path) -> ClickHouseStore:
+    return ClickHouseStore(readers, Loader(database, 1), ParquetFiles(database, folder / "tmp"))
+
+
 @pytest.fixture
 def store(readers: Readers, database: Database, folder: Path) -> Iterator[ClickHouseStore]:
-    store = ClickHouseStore(readers, ParquetFiles(database, folder / "tmp"))
+    store = make_store(readers, database, folder)
     yield store
     store.queries.close()
 
@@ -82,7 +87,7 @@ def test_a_check_changes_with_the_content_alone(
 ) -> None:
     place = Place("checked")
     copy(database, clickhouse, place, folder / "tmp")
-    own = ClickHouseStore(Readers(clickhouse, place), ParquetFiles(database, folder / "tmp"))
+    own = make_store(Readers(clickhouse, place), database, folder)
 
     def check() -> dict[str, str]:
         with export(own) as found:
@@ -120,7 +125,7 @@ def test_a_server_that_fails(
         part = next(found.find_parts(FIRST))
     with Proxy(engine.endpoint, lambda text: Fault("lost") if 'AS "entry_timestamp"' in text else None) as proxy:
         client = proxy.client()
-        own = ClickHouseStore(Readers(client, PLACE), ParquetFiles(database, folder / "tmp"))
+        own = make_store(Readers(client, PLACE), database, folder)
         with export(own) as found, pytest.raises(LostError):
             found.write_part(part, out)
         own.queries.close()
