@@ -11,6 +11,9 @@ from bench.builds.result import is_builds
 from bench.endurance import result as endurance_result
 from bench.endurance import table as endurance_table
 from bench.endurance.result import Endurance, is_endurance
+from bench.eventstores import result as eventstores_result
+from bench.eventstores import table as eventstores_table
+from bench.eventstores.result import is_eventstores
 from bench.figures import result as figures_result
 from bench.figures import table as figures_table
 from bench.figures.result import Figures, is_figures
@@ -67,11 +70,14 @@ def section(results: list[Path]) -> str:
     builds = [builds_result.read(path) for path in results if is_builds(path)]
     figures = _latest(figures_result.read(path) for path in results if is_figures(path))
     endurance = _latest(endurance_result.read(path) for path in results if is_endurance(path))
-    others = [path for path in results if not (is_builds(path) or is_figures(path) or is_endurance(path))]
+    stores = sorted(map(eventstores_result.read, filter(is_eventstores, results)), key=lambda one: one.at)
+    kinds = (is_builds, is_eventstores, is_figures, is_endurance)
+    others = [path for path in results if not any(is_kind(path) for is_kind in kinds)]
     runs = _latest(map(read, others))
     contests = [one for one in runs if not is_beside(one)]
     programs = [one for one in runs if is_beside(one)]
     parts = [builds_table.history(builds)] if builds else []
+    parts += [eventstores_table.render(stores[-1])] if stores else []
     parts += [summary(contests)] if contests else []
     parts += [beside(programs)] if programs else []
     parts += [endurance_table.summary(endurance)] if endurance else []

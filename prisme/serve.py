@@ -39,7 +39,7 @@ from prisme.visit.refused_hosts import RefusedHosts
 from prisme.visit.restore_sessions import restore
 from prisme.visit.salt_saving import SaltSaving
 from prisme.visit.sessions import CAPACITY, LONGEST, PAGES
-from prisme.web import lifecycle, static
+from prisme.web import lifecycle
 from prisme.web.api import healthcheck
 from prisme.web.app import App
 from prisme.web.events import endpoints, noscript
@@ -201,8 +201,6 @@ class Prisme:
             )
             routes |= reading_routes(deps, setup, self._closing)
             not_found = missing.endpoint(templates)
-        else:
-            routes |= static.tracking_route()  # visitors need it as well while the node with the dashboard is away
         _check_base_path(config.base_path, routes)
         self._app = App(routes, self._proxy, self._traffic, self._clock.steady, log, config.base_path, not_found)
         self._batching = Batching(self._app)

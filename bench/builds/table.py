@@ -6,7 +6,7 @@ from bench.markdown import grid, mark, tell_place
 
 def render(run: Builds) -> str:
     """One run: each figure of both builds, its ratio, and what is to be reached."""
-    table = grid(["", "older", "newer", "ratio", "reach"], map(_row, run.figures))
+    table = grid(["", "older", "newer", "ratio", "reach"], map(row, run.figures))
     lines = [f"Builds {run.commits[0]} and {run.commits[1]}.", *run.notes, tell_place(run.machine, run.versions)]
     return f"### builds, {run.at}\n\n{table}\n" + "\n".join(f"- {line}" for line in lines) + "\n"
 
@@ -37,7 +37,8 @@ def _day(run: Builds) -> str:
     return run.at.split()[0]
 
 
-def _row(one: Figure) -> list[str]:
+def row(one: Figure) -> list[str]:
+    """A figure of both, its ratio, and what is to be reached."""
     older, newer = _figures(one)
     return [f"{one.what}, {one.unit}", older, newer, _ratio(one), _reach(one)]
 

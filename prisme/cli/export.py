@@ -22,7 +22,7 @@ SUMMARY = "write all tables as Parquet files"
 INDEX = "export.json"
 _ABOUT = """\
 Write the tables as Parquet files, one for each table and month (UTC), while the server runs
-or without it. All files have one schema, and all rows are of one moment.
+or without it. All files of a table have one schema.
   prisme export /backup/prisme                   everything
   prisme export /backup/prisme                   again: only months that have changed
   prisme export /backup/prisme --since 2026-11   nothing before that month

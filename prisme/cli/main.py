@@ -46,6 +46,7 @@ COMMANDS: dict[str, Command] = {
     "share": Command("access", "share", "make_share_parser", "SHARES"),
     "geoip": Command("geoip", make_parser="make_geoip_parser"),
     "default-config": Command("default_config"),
+    "grafana-dashboard": Command("grafana_dashboard"),
     "completion": Command("completion"),
 }
 
@@ -92,7 +93,7 @@ def _run(name: str, words: list[str]) -> int:
 
 def _run_without_command(words: list[str]) -> int:
     """Print the help or the version, or suggest the closest command."""
-    summaries = "\n".join(f"  {name:14}  {one.get(one.summary)}" for name, one in COMMANDS.items())
+    summaries = "\n".join(f"  {name:17}  {one.get(one.summary)}" for name, one in COMMANDS.items())
     parser = argparse.ArgumentParser(
         "prisme",
         "prisme [--help] [--version] COMMAND ...",

@@ -9,7 +9,6 @@ from prisme.dashboard import chart_scale
 from prisme.store.sql_formats import Column, Value
 
 _MOST_LABELS: Final = 5
-_NUMBERS: Final = frozenset({"plain", "number"})
 
 
 class QueryChart(NamedTuple):
@@ -25,7 +24,7 @@ class QueryChart(NamedTuple):
 
 
 class _Point(NamedTuple):
-    """A row: its time, as a number and as DuckDB's text, and its value."""
+    """A row: its time, as a number and as the engine's text, and its value."""
 
     at: float
     text: str
@@ -34,8 +33,7 @@ class _Point(NamedTuple):
 
 def draw_query_chart(columns: Sequence[Column], rows: Sequence[Sequence[Value]]) -> QueryChart | None:
     """The chart of the first two columns in the order of time; None if they have none, or less than two points."""
-    is_timed = len(columns) > 1 and columns[0].type.startswith(("DATE", "TIMESTAMP"))
-    if not is_timed or columns[1].kind not in _NUMBERS or columns[1].type == "BOOLEAN":
+    if len(columns) < 2 or not columns[0].is_time or not columns[1].is_number:
         return None
     points = sorted(point for row in rows if (point := _read(row[0], row[1])) is not None)
     if len(points) < 2 or points[0].at == points[-1].at or any(point.value < 0 for point in points):

@@ -17,7 +17,7 @@ from prisme.operations.context import Context
 from prisme.operations.job import Job
 from prisme.stats import filters
 from prisme.stats.conditions import allowed
-from prisme.stats.dialect import DUCKDB
+from prisme.stats.dialect import DIALECTS, Dialect
 from prisme.store.deletion import Choice, Counts
 from prisme.store.errors import StoreError, UnavailableError
 from prisme.store.event_store import ChosenRows
@@ -71,7 +71,7 @@ class Deleted(msgspec.Struct):
 def run(context: Context, arguments: Arguments, job: Job) -> Deleted:
     """Delete, and make the file smaller where that gives something back. Raises InputError, StoreError and the like."""
     before = _read_moment(arguments.before, context.clock())
-    choice = _choose(arguments, before)
+    choice = _choose(arguments, before, DIALECTS[context.store.engine])
     deleted = Deleted()
     try:
         delete(context, choice, job, arguments.dry_run, deleted)
@@ -148,7 +148,7 @@ def _audit(context: Context, arguments: Arguments, deleted: Deleted) -> None:
         audit.record(connection, context.clock() // timexpr.SECOND, by, "data.delete", arguments.site or "*", detail)
 
 
-def _choose(arguments: Arguments, before: int | None) -> Choice:
+def _choose(arguments: Arguments, before: int | None, dialect: Dialect) -> Choice:
     """The conditions of the arguments. Raises InputError."""
     parameters: dict[str, object] = {}
 
@@ -159,13 +159,13 @@ def _choose(arguments: Arguments, before: int | None) -> Choice:
 
     of_visit, of_any_row, of_path, of_figure = [], None, None, []
     if arguments.site is not None:
-        of_site = f"({allowed([read_site(arguments.site)], bind, DUCKDB)})"
+        of_site = f"({allowed([read_site(arguments.site)], bind, dialect)})"
         of_visit.append(of_site)
         of_figure.append(of_site)
     if before is not None:
         moment = bind(before)
-        of_visit.append(f"entry_timestamp < make_timestamp({moment})")
-        of_figure.append(day_before(moment))
+        of_visit.append(f"entry_timestamp < {dialect.moment(moment)}")
+        of_figure.append(day_before(moment, dialect))
     if arguments.visitor is not None:
         if not 0 < len(arguments.visitor) <= _LONGEST_ID:
             raise InputError(f"a visitor id has 1 to {_LONGEST_ID} characters")
@@ -173,16 +173,16 @@ def _choose(arguments: Arguments, before: int | None) -> Choice:
         of_figure.append("false")  # none names a visitor
     if arguments.path is not None:
         chosen = _read_path(arguments.path)
-        of_path = filters.condition("path", chosen, bind, DUCKDB)
-        of_figure += [_PATHS, filters.condition('"value"', chosen, bind, DUCKDB)]
+        of_path = filters.condition("path", chosen, bind, dialect)
+        of_figure += [_PATHS, filters.condition('"value"', chosen, bind, dialect)]
     if not parameters:
         raise InputError("say what to delete: a site, a path, a visitor's id or a date, or several of these")
     return Choice(" AND ".join(of_visit) or None, of_any_row, of_path, " AND ".join(of_figure), parameters)
 
 
-def day_before(moment: str) -> str:
+def day_before(moment: str, dialect: Dialect) -> str:
     """The condition of the imported figures of days that are over at a moment: SQL, microseconds (UTC)."""
-    return f'"day" < CAST(make_timestamp({moment}) AS DATE)'
+    return f'"day" < {dialect.day(dialect.moment(moment))}'
 
 
 def read_site(text: str) -> str:

@@ -10,8 +10,8 @@ from prisme.base.errors import InputError
 from prisme.operations.context import Context
 from prisme.operations.job import Job
 from prisme.store.connection import STAGED
-from prisme.store.parquet import Part, find_parts, write_part
-from prisme.store.reader import Reader
+from prisme.store.parquet import Export, Part
+from prisme.store.schema import newest_version
 
 _DEADLINE = 24 * 3600.0  # seconds
 _CHUNK = 1 << 20  # bytes
@@ -43,27 +43,26 @@ class Exported(msgspec.Struct):
 
 
 def run(context: Context, arguments: Arguments, job: Job) -> Exported:
-    """Send each file that is not known, all of one moment. Raises InputError, UnavailableError and OSError."""
+    """Send each file that is not known. Raises InputError, StoreError, UnavailableError and OSError."""
     if not _MONTH.fullmatch(arguments.since):
         raise InputError(f"{arguments.since} is not a month: write it as in 2026-11")
     context.settle()
-    with Reader(context.database, _DEADLINE, cancellation=job.cancellation) as reader:
+    with context.store.export(_DEADLINE, job.cancellation) as export:
         job.tell("looking for changes")
-        parts = list(find_parts(reader, arguments.since))
+        parts = list(export.find_parts(arguments.since))
         new = [part for part in parts if arguments.known.get(part.name) != part.check]
         done, total = 0, sum(part.rows for part in new)
         for part in new:
             job.tell(part.name, done, total)
-            _send(context, reader, part, job)
+            _send(context, export, part, job)
             done += part.rows
-        ((version,),) = reader.ask("SELECT max(version) FROM schema_version", {})
         job.tell("done", done, total)
-    return Exported([part.name for part in parts], version)
+    return Exported([part.name for part in parts], newest_version("events"))
 
 
-def _send(context: Context, reader: Reader, part: Part, job: Job) -> None:
+def _send(context: Context, export: Export, part: Part, job: Job) -> None:
     with NamedTemporaryFile(prefix=STAGED, dir=context.folder / "tmp") as staged:
-        write_part(reader, part, Path(staged.name))
+        export.write_part(part, Path(staged.name))
         with Path(staged.name).open("rb") as file:
             size = Path(staged.name).stat().st_size
             job.send(msgspec.json.encode(File(part.name, size, part.rows, part.check)) + b"\n")

@@ -14,6 +14,7 @@ from prisme.operations.compact import Compaction
 from prisme.operations.context import Context
 from prisme.operations.delete import Deleted, compact_after, day_before, delete
 from prisme.operations.job import Job
+from prisme.stats.dialect import DIALECTS, Dialect
 from prisme.store import compaction
 from prisme.store.deletion import Choice
 from prisme.store.schema import FIGURES
@@ -23,7 +24,9 @@ from prisme.visit.origins import Hosts
 _FREE_SHARE: Final = 0.25
 _DAY: Final = 86_400 * timexpr.SECOND
 _DEADLINE: Final = 600.0  # seconds
-_DOMAINS: Final = f"SELECT domain FROM sessions UNION SELECT domain FROM {FIGURES}"  # noqa: S608  # names of ours
+_DOMAINS: Final = f"""
+SELECT DISTINCT domain FROM (SELECT domain FROM sessions UNION ALL SELECT domain FROM {FIGURES})
+"""  # noqa: S608  # names of ours
 
 
 class Arguments(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,7 +38,12 @@ class Arguments(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def run(context: Context, arguments: Arguments, job: Job) -> Deleted:
-    """Delete, and rewrite the file where a quarter of it is free. Raises StoreError, UnavailableError and the like."""
+    """Delete, and rewrite the file where a quarter of it is free. Raises StoreError, UnavailableError and the like.
+
+    Of several nodes with one ClickHouse, those that only accept events leave it to the other one, which has the rules.
+    """
+    if context.store.engine == "clickhouse" and context.config.mode == "ingestion":
+        return Deleted()
     choice = _choose(context, arguments, job)
     dry_run = arguments.dry_run or arguments.site is not None
     deleted = Deleted()
@@ -69,15 +77,16 @@ def _choose(context: Context, arguments: Arguments, job: Job) -> Choice | None:
         if arguments.site is None or host_of(domain) in Hosts.of_normal([arguments.site]):
             by_days[days_of(domain, rules, context.config.retention_days)].append(domain)
     by_days.pop(0, None)
-    return _write(by_days, timexpr.floor(context.clock(), "d", datetime.UTC)) if by_days else None
+    today = timexpr.floor(context.clock(), "d", datetime.UTC)
+    return _write(by_days, today, DIALECTS[context.store.engine]) if by_days else None
 
 
-def _write(by_days: dict[int, list[str]], today: int) -> Choice:
+def _write(by_days: dict[int, list[str]], today: int, dialect: Dialect) -> Choice:
     """The conditions of what was more than so many days before the one that begins at `today`."""
     of_visit, of_figure, parameters = [], [], dict[str, Any]()
     for number, (days, domains) in enumerate(by_days.items()):
         parameters |= {f"domains{number}": domains, f"before{number}": today - days * _DAY}
-        of_site, before = f"list_contains($domains{number}, domain)", f"$before{number}"
-        of_visit.append(f"({of_site} AND entry_timestamp < make_timestamp({before}))")
-        of_figure.append(f"({of_site} AND {day_before(before)})")
+        of_site, before = dialect.contains(f"$domains{number}", "domain"), f"$before{number}"
+        of_visit.append(f"({of_site} AND entry_timestamp < {dialect.moment(before)})")
+        of_figure.append(f"({of_site} AND {day_before(before, dialect)})")
     return Choice(" OR ".join(of_visit), None, None, " OR ".join(of_figure), parameters)

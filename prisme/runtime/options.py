@@ -48,8 +48,8 @@ OPTIONS = (
         "mode",
         choice("default", "ingestion"),
         "default",
-        "default serves everything; ingestion only accepts events, serves the tracking script and answers health "
-        "checks, with no dashboard or stats API.",
+        "default serves everything; ingestion only accepts events and answers health checks, with no dashboard or "
+        "stats API.",
     ),
     Option(
         _SERVER,

@@ -44,6 +44,10 @@ class Dialect(ABC):
         """The time so many microseconds after the Unix epoch."""
 
     @abstractmethod
+    def day(self, time: str) -> str:
+        """The day of a time (UTC)."""
+
+    @abstractmethod
     def microseconds(self, time: str) -> str:
         """The microseconds from the Unix epoch to a time."""
 
@@ -108,6 +112,9 @@ class _DuckDb(Dialect):
     def moment(self, microseconds: str) -> str:
         return f"make_timestamp({microseconds})"
 
+    def day(self, time: str) -> str:
+        return f"CAST({time} AS DATE)"
+
     def microseconds(self, time: str) -> str:
         return f"epoch_us({time})"
 
@@ -156,6 +163,9 @@ class _ClickHouse(Dialect):
 
     def moment(self, microseconds: str) -> str:
         return f"fromUnixTimestamp64Micro({microseconds}, 'UTC')"
+
+    def day(self, time: str) -> str:
+        return f"toDate32({time})"
 
     def microseconds(self, time: str) -> str:
         return f"toUnixTimestamp64Micro({time})"

@@ -98,9 +98,9 @@ def read_span(given: Mapping[str, str], now: int) -> tuple[int, int, ZoneInfo]:
 
 
 def read_zone(text: str) -> ZoneInfo:
-    """Return a time zone by its name. Raises InputError for an unknown one."""
+    """Return a time zone by its name; Grafana's for UTC is `utc`. Raises InputError for an unknown one."""
     try:
-        return open_zone(text)
+        return open_zone(ZONE if text == "utc" else text)
     except KeyError:
         raise InputError("tz: {text!r} is no time zone, such as tz=Europe/Berlin", text=text[:64]) from None
 

@@ -63,6 +63,16 @@ class Choice(NamedTuple):
     of_figure: str | None
     parameters: Mapping[str, Any]
 
+    @property
+    def condition(self) -> str:
+        """What holds for the rows of `sessions` that are meant."""
+        conditions = [self.of_visit] if self.of_visit else []
+        if self.of_any_row:
+            conditions.append(f"session_uuid IN (SELECT session_uuid FROM ({_union(self.of_any_row, TABLES)}))")
+        if self.of_path:
+            conditions.append(f"session_uuid IN (SELECT session_uuid FROM ({_union(self.of_path)}))")
+        return " AND ".join(f"({one})" for one in conditions) or "true"
+
 
 def of_import(name: str) -> Choice:
     """All that an import has brought."""
@@ -87,11 +97,10 @@ class Deletion:
 
     def __enter__(self) -> "Deletion":
         self._drop()
-        conditions = [f"({one})" for one in self._list_conditions()]
         query = f"""
             CREATE TABLE {_CHOSEN} AS
             SELECT session_uuid, (row_number() OVER (ORDER BY session_uuid) - 1) // {STEP_VISITS} AS step
-            FROM sessions WHERE {" AND ".join(conditions) or "true"}
+            FROM sessions WHERE {self._choice.condition}
         """
         try:
             with self._read() as reader:
@@ -175,16 +184,6 @@ class Deletion:
     def _delete_from(self, cursor: duckdb.DuckDBPyConnection, table: str, condition: str | None, step: int) -> int:
         query = f"DELETE FROM {table} WHERE {_OF_STEP} AND ({condition or 'true'})"
         return _count(cursor, query, {"step": step, **self._used_by(query)})
-
-    def _list_conditions(self) -> Iterator[str]:
-        choice = self._choice
-        if choice.of_visit:
-            yield choice.of_visit
-        if choice.of_any_row:
-            rows = _union(choice.of_any_row, TABLES)
-            yield f"session_uuid IN (SELECT session_uuid FROM ({rows}))"
-        if choice.of_path:
-            yield f"session_uuid IN (SELECT session_uuid FROM ({_union(choice.of_path)}))"
 
     def _used_by(self, query: str) -> dict[str, Any]:
         """The parameters that a query names: DuckDB refuses any other."""

@@ -1,6 +1,7 @@
 """The events in the data folder's own file."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Final
 
@@ -10,6 +11,7 @@ from prisme.store.deletion import Choice, Deletion, forget_import
 from prisme.store.event_store import ChosenRows
 from prisme.store.load_log import LoadLog
 from prisme.store.loader import Loader
+from prisme.store.parquet import DuckDBExport, Export
 from prisme.store.query_reader import Engine
 from prisme.store.reader import Reader
 from prisme.store.sql_runner import SqlRunner
@@ -38,6 +40,12 @@ class DuckDBStore:
     def forget_import(self, name: str) -> None:
         """Delete an import from the list of imports, once all that it brought is deleted. Raises StoreError."""
         forget_import(self._database, self._loader, name)
+
+    @contextmanager
+    def export(self, deadline: float, cancellation: Cancellation) -> Iterator[Export]:
+        """Reads all tables by month, all of one moment. Raises UnavailableError."""
+        with Reader(self._database, deadline, cancellation=cancellation) as reader:
+            yield DuckDBExport(reader)
 
     def stop_reading(self) -> None:
         """Interrupt all queries under way, and reject new ones."""

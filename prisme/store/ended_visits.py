@@ -1,4 +1,4 @@
-"""Deletes the rows of visits that are over, where another database has them (`sink.py`).
+"""Deletes the rows of visits that do not go on, where another database has them (`sink.py`).
 
 The file of such a node has no rollups, and nobody reads figures from it: nothing that was counted has to be dropped.
 """
@@ -6,6 +6,7 @@ The file of such a node has no rollups, and nobody reads figures from it: nothin
 # ruff: noqa: S608
 
 import contextlib
+from collections.abc import Collection
 from typing import Final
 
 import duckdb
@@ -42,3 +43,11 @@ def delete(cursor: duckdb.DuckDBPyConnection, active: int, entry: int) -> int:
             cursor.rollback()
         raise
     return int(visits)
+
+
+def forget(cursor: duckdb.DuckDBPyConnection, uuids: Collection[str]) -> None:
+    """Delete visits and their devices, so that a restart does not restore them. Within a transaction."""
+    for table in ("state.open_sessions", *reversed(TABLES)):
+        cursor.execute(
+            f"DELETE FROM {table} WHERE session_uuid IN (SELECT CAST(unnest($uuids) AS UUID))", {"uuids": [*uuids]}
+        )

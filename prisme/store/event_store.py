@@ -8,6 +8,7 @@ from typing import Protocol
 from prisme.runtime.cancellation import Cancellation
 from prisme.store.deletion import Choice, Counts
 from prisme.store.load_log import LoadLog
+from prisme.store.parquet import Export
 from prisme.store.query_reader import Engine, OpenReader
 from prisme.store.sql_formats import Encoder
 from prisme.store.sql_runner import Limits, Outcome, Result, TableColumn
@@ -66,6 +67,9 @@ class EventStore(Protocol):
 
     def forget_import(self, name: str) -> None:
         """Delete an import from the list of imports, once all that it brought is deleted. Raises StoreError."""
+
+    def export(self, deadline: float, cancellation: Cancellation) -> AbstractContextManager[Export]:
+        """Reads all tables by month, within the block, for at most so many seconds."""
 
     def stop_reading(self) -> None:
         """Interrupt all queries under way, and reject new ones."""

@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import importlib.resources
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import duckdb
@@ -39,6 +39,8 @@ _FORGET = "DELETE FROM state.segments WHERE number + ? < (SELECT max(number) FRO
 # One more than are logged, so that the log knows of too many.
 _DOMAINS = "SELECT DISTINCT domain FROM line WHERE domain IS NOT NULL LIMIT ?"
 EVENT_KINDS = ("pageview", "custom", "download", "outbound")
+# With a sink, these are stored there alone: visits go on after a restart without them.
+_OF_SINK = ("custom", "download", "outbound")
 # Far more segments than can ever be pending beside one that was loaded.
 _MAX_KNOWN_SEGMENTS = 10_000
 # Loads of so many bytes are hardly faster than those of half as many.
@@ -68,8 +70,8 @@ class Loader:
     """The only writer of the database, for one thread at a time: a second one waits.
 
     The database has at most about `most_open` open sessions, the most recently active: a start restores no more.
-    With a sink, the events are stored there, and here only those of visits that may go on. Raises StoreError without
-    one where the database is that of a node.
+    With a sink, the events are stored there, and here only the pageviews of visits that may go on. Raises StoreError
+    without one where the database is that of a node.
     """
 
     def __init__(self, database: Database, most_open: int, disk: Disk = DISK, sink: Sink | None = None) -> None:
@@ -199,7 +201,7 @@ class Loader:
             self._database.shrink_for_commit()
             loaded = {segment.number: _sum_up(segment, found) for segment in segments}
             _note_segments(cursor, loaded, now)
-            _run_statements(cursor, found)
+            _run_statements(cursor, found, () if self._sink is None else _OF_SINK)
             self._must_tidy |= open_sessions.trim(cursor, self._most_open)
             domains = [domain for (domain,) in cursor.execute(_DOMAINS, [MOST_DOMAINS + 1]).fetchall()]
             lowest, highest = self._find_bounds(found, now)
@@ -244,9 +246,9 @@ def _note_segments(cursor: duckdb.DuckDBPyConnection, loaded: Mapping[int, Loade
         cursor.execute("INSERT INTO state.segments VALUES (?, ?, ?, ?)", [number, at, one.events, one.rejected])
 
 
-def _run_statements(cursor: duckdb.DuckDBPyConnection, found: list[Row]) -> None:
-    """The statements of a load, except those for kinds of lines that it does not have."""
-    kinds = {None, *(kind for _, kind, *_ in found)}
+def _run_statements(cursor: duckdb.DuckDBPyConnection, found: list[Row], skipped: Collection[str]) -> None:
+    """The statements of a load, except those for kinds of lines that it does not have, or that are `skipped`."""
+    kinds = {None, *(kind for _, kind, *_ in found)} - set(skipped)
     for statement, kind in _BY_KIND:
         if kind in kinds:
             cursor.execute(statement)

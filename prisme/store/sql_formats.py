@@ -2,21 +2,34 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
+# ClickHouse's types that only say how another one is stored, or that NULL may be among its values.
+_WRAPPED: Final = re.compile(r"(?:LowCardinality\(|Nullable\()+")
 Value = str | int | float | bool | None
 Row = tuple[Value, ...]
 
 
 class Column(NamedTuple):
-    """Of a result: its name, its DuckDB type, and whether its values are plain, `number`, `json` or `text`."""
+    """Of a result: its name, the engine's type, and whether its values are plain, `number`, `json` or `text`."""
 
     name: str
     type: str
     kind: str
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are numbers, and no truth values."""
+        return self.kind in ("plain", "number") and "BOOL" not in self.type.upper()
+
+    @property
+    def is_time(self) -> bool:
+        """Whether its values are days or points in time."""
+        return _WRAPPED.sub("", self.type).upper().startswith(("DATE", "TIMESTAMP"))
 
 
 class Encoder(Protocol):

@@ -11,13 +11,20 @@ import duckdb
 import msgspec
 
 from prisme.store.errors import RefusedSqlError, SqlError
-from prisme.store.sql_tree import check_tree
+from prisme.store.sql_tree import Node, check_tree
 
 MOST_CHARACTERS = 20_000
 # Brackets within brackets: the parser refuses expressions deeper than its own limit, but takes long for each level.
 _MOST_BRACKETS = 100
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*")
 _PARSE = "SELECT json_serialize_sql($text::VARCHAR, skip_null := true, skip_empty := true, skip_default := true)"
+_WRITE = "SELECT json_deserialize_sql($tree::JSON)"
+_BARE_SELECT = {
+    "type": "SELECT_NODE",
+    "cte_map": {},
+    "from_table": {"type": "EMPTY"},
+    "aggregate_handling": "STANDARD_HANDLING",
+}
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
     "memory_limit": "128MB",
@@ -48,7 +55,22 @@ class SqlGuard:
         self._check(f"FROM ({statement}\n)")  # what is put around it, to limit its rows, does not change how it is read
         return statement
 
-    def _check(self, text: str) -> None:
+    def read(self, text: str) -> Node:
+        """What the parser made of the one statement, checked, for who writes it in other words. Raises SqlError."""
+        _check_size(text)
+        return self._check(text)
+
+    def name(self, expression: Node) -> str:
+        """The name that DuckDB has for a column of this expression, where it has no alias. Raises SqlError."""
+        tree = {"error": False, "statements": [{"node": {**_BARE_SELECT, "select_list": [expression]}}]}
+        try:
+            with self._lock:
+                row = self._open().execute(_WRITE, {"tree": msgspec.json.encode(tree).decode()}).fetchone()
+        except duckdb.Error as error:
+            raise SqlError(first_line(error)) from None
+        return str(row[0]).removeprefix("SELECT ") if row else ""
+
+    def _check(self, text: str) -> Node:
         statements = self._parse(text)
         if len(statements) != 1:
             raise RefusedSqlError(f"a query is one statement, and here are {len(statements)}")
@@ -56,18 +78,22 @@ class SqlGuard:
             check_tree(statements[0])
         except RecursionError:
             raise RefusedSqlError("the query is too deeply nested: write it in fewer steps") from None
+        return statements[0]
 
     def close(self) -> None:
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
 
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None:
+            self._connection = duckdb.connect(config=_SETTINGS)
+        return self._connection
+
     def _parse(self, text: str) -> list[dict[str, Any]]:
         try:
             with self._lock:
-                if self._connection is None:
-                    self._connection = duckdb.connect(config=_SETTINGS)
-                row = self._connection.execute(_PARSE, {"text": text}).fetchone()
+                row = self._open().execute(_PARSE, {"text": text}).fetchone()
             tree = msgspec.json.decode(row[0] if row else "")
         except (duckdb.Error, msgspec.DecodeError, RecursionError, UnicodeError) as error:
             raise SqlError(f"this is no SQL that can be read: {first_line(error)}") from None

@@ -208,7 +208,7 @@ def _expression(name: str, column: Column) -> str:
 
 def _copy(cursor: duckdb.DuckDBPyConnection, statement: str, limits: Limits, path: Path) -> Outcome:
     """Write the file. DuckDB reports the number of its rows, not whether there are more."""
-    names = ", ".join(f'"{name.replace(chr(34), chr(34) * 2)}"' for name in _unique(_describe(cursor, statement)))
+    names = ", ".join(f'"{name.replace(chr(34), chr(34) * 2)}"' for name in unique_names(_describe(cursor, statement)))
     rows = f"FROM ({statement}\n) AS result({names})"
     target = f"'{str(path).replace(chr(39), chr(39) * 2)}' (FORMAT parquet, COMPRESSION zstd)"
     (count,) = cursor.execute(f"COPY ({rows} LIMIT {limits.rows}) TO {target}").fetchone() or (0,)
@@ -218,7 +218,7 @@ def _copy(cursor: duckdb.DuckDBPyConnection, statement: str, limits: Limits, pat
     return Outcome(count, bool(has_more))
 
 
-def _unique(columns: tuple[Column, ...]) -> list[str]:
+def unique_names(columns: tuple[Column, ...]) -> list[str]:
     """The columns' names, with a number where one is there already: a file has each name once."""
     names: list[str] = []
     taken: set[str] = set()

@@ -45,15 +45,10 @@ class _Coded(NamedTuple):
 Note = Callable[[bytes], None]
 
 
-def tracking_route(note: Note = lambda _: None) -> dict[str, Methods]:
-    """The tracking script, of which each request is noted."""
-    return {STATIC + TRACKING_JS: _script_methods(TRACKING_JS, note)}
-
-
 def routes(note: Note) -> dict[str, Methods]:
     """The tracking script, of which each request is noted, the dashboard's script, the icons, and robots.txt."""
     return {
-        **tracking_route(note),
+        STATIC + TRACKING_JS: _script_methods(TRACKING_JS, note),
         STATIC + DASHBOARD_JS: _script_methods(DASHBOARD_JS, lambda _: None),
         f"{STATIC}icon.svg": _fixed_methods(b"image/svg+xml", _read("icon.svg")),
         "/favicon.ico": _fixed_methods(b"image/x-icon", _read("favicon.ico")),

@@ -1,4 +1,4 @@
-"""Opens the ClickHouse that has the events of this node and others."""
+"""Opens the ClickHouse that has the events of this node and others, and what loads those of this node into it."""
 
 import contextlib
 import logging
@@ -10,11 +10,14 @@ from prisme.stats import sources
 from prisme.store.clickhouse.client import Client, make_access
 from prisme.store.clickhouse.event_store import ClickHouseStore
 from prisme.store.clickhouse.node import open_node
+from prisme.store.clickhouse.parquet_files import ParquetFiles
 from prisme.store.clickhouse.readers import Readers
 from prisme.store.clickhouse.sink import ClickHouseSink
 from prisme.store.clickhouse.tables import Place
 from prisme.store.database import Database
+from prisme.store.loader import Loader
 from prisme.store.sink import SinkDownError
+from prisme.visit.sessions import CAPACITY
 
 # Of a request. Readers have deadlines of their own, of which none is longer.
 _WRITING_SECONDS: Final = 30.0
@@ -27,8 +30,8 @@ def open_clickhouse(
     database: Database,
     log: logging.Logger,
     closing: contextlib.ExitStack | contextlib.AsyncExitStack,
-) -> tuple[ClickHouseSink, ClickHouseStore]:
-    """Where the segments of a data folder go, and where figures come from; `closing` closes their connections.
+) -> tuple[Loader, ClickHouseStore]:
+    """What loads the segments of a data folder, and where figures come from; `closing` closes them.
 
     The folder's `database` has no segment of this run yet. Raises StoreError.
     """
@@ -42,4 +45,8 @@ def open_clickhouse(
         sink.prepare()
     except SinkDownError as error:
         log.warning("events wait in the journal until ClickHouse can be reached: %s", error)
-    return sink, ClickHouseStore(Readers(reading, place))
+    loader = Loader(database, CAPACITY, folder.disk, sink)
+    closing.callback(loader.close)
+    store = ClickHouseStore(Readers(reading, place), loader, ParquetFiles(database, folder.path / "tmp"))
+    closing.callback(store.queries.close)
+    return loader, store

@@ -39,10 +39,7 @@ def open_events(
         # Its client is an extra.
         from prisme.wiring.clickhouse import open_clickhouse
 
-        sink, store = open_clickhouse(config, folder, database, log, closing)
-        loader = Loader(database, CAPACITY, folder.disk, sink)
-        closing.callback(loader.close)
-        return Events(database, loader, store)
+        return Events(database, *open_clickhouse(config, folder, database, log, closing))
     loader = Loader(database, CAPACITY, folder.disk)
     closing.callback(loader.close)
     queries = SqlRunner(database, folder.path / "tmp")

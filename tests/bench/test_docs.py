@@ -16,7 +16,9 @@ TEXT, _, _ = README.read_text().partition("<!-- results:")
 
 def test_commands_exist() -> None:
     modules = set(re.findall(r"python -m (bench[\w.]*)", TEXT))
-    assert modules >= {"bench", "bench.builds", "bench.endurance", "bench.stages", "bench.seed", "bench.paint"}
+    assert modules >= {
+        "bench", "bench.builds", "bench.endurance", "bench.eventstores", "bench.stages", "bench.seed", "bench.paint",
+    }  # fmt: skip
     assert [module for module in modules if importlib.util.find_spec(module) is None] == []
 
 

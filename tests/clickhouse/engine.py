@@ -53,6 +53,12 @@ class Engine:
         """Where it listens."""
         return Endpoint("127.0.0.1", self.port, False)
 
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def client(self, timeout: float = 30.0) -> Client:
         """A client of its own."""
         return Client(Access([self.endpoint], timeout=timeout))

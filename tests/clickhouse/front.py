@@ -20,6 +20,7 @@ _OF_HTTP: Final = {
 }  # fmt: skip
 _FORMAT: Final = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
 _INSERT: Final = re.compile(rb"\s*(INSERT\s+INTO\s[^\n]*?)\s+FORMAT\s+(\w+)[ \t]*\n", re.IGNORECASE)
+_KILL: Final = "KILL QUERY WHERE query_id = {id:String}"
 _CODE: Final = re.compile(r"Code: (\d+)\.")
 _STATUS: Final = {60: 404, 81: 404, 516: 403}
 
@@ -107,6 +108,11 @@ def _insert(session: Session, head: str, form: str, rows: bytes) -> None:
 
 
 def _query(session: Session, statement: str, asked: dict[str, str]) -> tuple[bytes, list[tuple[str, str]]]:
+    """The engine gives queries ids of its own, so they are known, and killed, by a comment."""
+    if statement.startswith(_KILL):
+        statement = "KILL QUERY WHERE startsWith(query, concat('/* ', {id:String}, ' */')) ASYNC"
+    elif "query_id" in asked:
+        statement = f"/* {asked['query_id']} */ {statement}"
     found = _FORMAT.search(statement)
     form = found[1] if found else "TabSeparated"
     values = {name.removeprefix("param_"): value for name, value in asked.items() if name.startswith("param_")}

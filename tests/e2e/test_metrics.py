@@ -275,7 +275,9 @@ def listening(pid: int) -> set[int]:
 def test_ingestion_mode_takes_events_and_nothing_else(start: Callable[..., LiveServer]) -> None:
     server = start(mode="ingestion", admin_hostport=admin())
     for sent in SENT:
-        if sent.reason not in {"rate_limited", "origin_not_registered"}:
+        if sent.pattern == "/static/wa.js":
+            assert server.http.get(sent.path).status_code == 404
+        elif sent.reason not in {"rate_limited", "origin_not_registered"}:
             send(
                 server,
                 sent._replace(times=1, headers={k: v for k, v in sent.headers.items() if k != "X-Forwarded-For"}),

@@ -134,5 +134,5 @@ def test_too_many_questions_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_ingestion_alone_has_no_figures(tmp_path: Path) -> None:
     with LiveServer(tmp_path, mode="ingestion") as server:
-        for path in ("/", "/login", "/setup", "/api/v1/stats/visitors", "/api/v1/users", "/static/dashboard.js"):
+        for path in ("/", "/login", "/setup", "/api/v1/stats/visitors", "/api/v1/users", "/static/wa.js"):
             assert server.http.get(path, headers=server.make_token()).status_code == 404

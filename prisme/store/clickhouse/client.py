@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
 
 from prisme.runtime.clickhouse_types import Endpoint
 from prisme.runtime.config import Config
@@ -36,6 +36,13 @@ _PAUSE: Final = 1.0  # seconds
 # Whatever the client lets through.
 _FAILURES: Final = (exceptions.ClickHouseError, exceptions.StreamFailureError, HTTPError, OSError)
 _Result = TypeVar("_Result")
+
+
+class Stream(Protocol):
+    """The body of an answer."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to so many bytes; none at its end."""
 
 
 class UnsentError(Exception):
@@ -79,11 +86,24 @@ class Client:
         result = self._ask(lambda driver: driver.query(query, dict(parameters or {}), dict(settings or {})))
         return [tuple(row) for row in result.result_rows]
 
+    def stream(
+        self, query: str, form: str, settings: Mapping[str, Any], take: Callable[["Stream"], _Result]
+    ) -> _Result:
+        """What `take` makes of the bytes of a query's rows, in one of ClickHouse's formats, as they come."""
+
+        def request(driver: Driver) -> _Result:
+            stream = cast(io.RawIOBase, driver.raw_stream(query, settings=dict(settings), fmt=form))
+            with contextlib.closing(stream):
+                return take(cast(Stream, stream))
+
+        return self._ask(request)
+
     def execute(
         self, statement: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
     ) -> None:
         """Run a statement without rows."""
-        self._ask(lambda driver: driver.command(statement, dict(parameters or {}), settings=dict(settings or {})))
+        # Unlike the driver's `command`, it does not put long parameters into the URL.
+        self._ask(lambda driver: driver.raw_query(statement, dict(parameters or {}), dict(settings or {})))
 
     def insert(self, table: str, body: bytes, form: str, settings: Mapping[str, Any]) -> None:
         """Insert rows in one of ClickHouse's formats. The body comes with its length, so that it is not cut off."""

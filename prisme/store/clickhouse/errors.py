@@ -24,6 +24,7 @@ _ADVICE: Final = {
     252: "the server has too many parts: it does not merge as fast as is inserted, so look at its disk and its load",
     285: "too few replicas are alive",
     319: "it is not known whether it was stored: it is sent again",
+    341: "rows are not changed yet on all servers: see that all replicas run, and what system.mutations says there",
     497: "the user lacks a right: grant INSERT, SELECT, ALTER DELETE, CREATE DATABASE and CREATE TABLE",
     516: "user or password is wrong: check clickhouse_user_file and clickhouse_password_file",
     999: "the server has lost ZooKeeper or Keeper",
@@ -40,10 +41,11 @@ class UnansweredError(SinkDownError):
 
 
 class ServerError(StoreError):
-    """The server refused a request. `code` is ClickHouse's, 0 if it gave none."""
+    """The server refused a request. `code` is ClickHouse's, 0 if it gave none, `text` what the client says of it."""
 
     def __init__(self, host: str, code: int, text: str) -> None:
         self.code = code
+        self.text = text
         advice = f" ({_ADVICE[code]})" if code in _ADVICE else ""
         super().__init__(f"ClickHouse at {host} refuses a request{advice}: {shorten(text)}")
 

@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Generic, Self, TypeVar
 
 from prisme.runtime.cancellation import Cancellation
 from prisme.store.arrivals import Describe
+from prisme.store.clickhouse.client import Stream
 from prisme.store.clickhouse.errors import ServerError
 from prisme.store.clickhouse.readers import Readers
 from prisme.store.errors import DiskError, FullError, LateError, LostError, StoppedError, StoreError, UnavailableError
@@ -50,6 +51,7 @@ _FULL: Final = (173, 241)
 _DISK: Final = (74, 75, 76, 77, 243, 396, 479)
 # It stops, is busy, or has lost another server; a query of ours that it does not understand is none of these.
 _LOST: Final = (198, 202, 209, 210, 236, 242, 279, 285, 289, 425, 999)
+_Result = TypeVar("_Result")
 _KILL: Final = "KILL QUERY WHERE query_id = {id:String} ASYNC"
 
 
@@ -79,7 +81,7 @@ class ClickHouseReader:
         self._wake = threading.Event()
         self.loads = 0
 
-    def __enter__(self) -> "ClickHouseReader":
+    def __enter__(self) -> Self:
         self._ends_at = (time.monotonic() if self._began is None else self._began) + self.deadline
         for cancellation in self._cancellations:
             cancellation.attach(self.cancel)
@@ -97,30 +99,38 @@ class ClickHouseReader:
 
         `settings` are others than `SETTINGS` say.
         """
-        self._wake.clear()
-        self.check()
-        text = _PARAMETER.sub(lambda name: f"{{{name[1]}:{_find_type(parameters[name[1]])}}}", query)
+        text = type_parameters(query, parameters)
+        return self._run(lambda own: self._readers.client.query(text, parameters, own), settings or {})
+
+    def ask_plainly(self, query: str, settings: Mapping[str, str | int]) -> list[Row]:
+        """The rows of a query without parameters, whatever is in it. Raises UnavailableError."""
+        return self._run(lambda own: self._readers.client.query(query, None, own), settings)
+
+    def stream(
+        self,
+        query: str,
+        form: str,
+        take: Callable[[Stream], _Result],
+        settings: Mapping[str, str | int] | None = None,
+    ) -> _Result:
+        """What `take`, in another thread, makes of the bytes of a query's rows in one of ClickHouse's formats.
+
+        Raises UnavailableError, and what `take` raises, which must not be an OSError.
+        """
+        return self._run(lambda own: self._readers.client.stream(query, form, own, take), settings or {})
+
+    def _run(self, work: Callable[[Mapping[str, str | int]], _Result], settings: Mapping[str, str | int]) -> _Result:
+        """The result of one request, made with settings; it is ended at the deadline."""
         seconds = math.ceil(self._ends_at - time.monotonic()) + 1  # the server's own limit is only for lost requests
         identity = secrets.token_hex(16)
-        request = _Request(
-            lambda: self._readers.client.query(
-                text,
-                parameters,
-                {
-                    **SETTINGS,
-                    **(settings or {}),
-                    "database": self._readers.place.database,
-                    "max_execution_time": seconds,
-                    "query_id": identity,
-                },
-            ),
-            self._wake,
-        )
-        self._wake.wait(max(self._ends_at - time.monotonic(), 0))
-        if not request.is_done:
-            self._end(identity)
-            raise self._late_error()
-        return self._take(request)
+        own = {
+            **SETTINGS,
+            **settings,
+            "database": self._readers.place.database,
+            "max_execution_time": seconds,
+            "query_id": identity,
+        }
+        return self._perform(lambda: work(own), lambda: self._end(identity))
 
     def imported_days(self) -> list[DomainDays]:
         """What `ImportedDays.find` returns. Raises UnavailableError."""
@@ -139,7 +149,18 @@ class ClickHouseReader:
         self._is_cancelled = True
         self._wake.set()
 
-    def _take(self, request: "_Request") -> list[Row]:
+    def _perform(self, work: Callable[[], _Result], abandon: Callable[[], None]) -> _Result:
+        """What a request returns; if that takes too long, `abandon` is called, and LateError raised."""
+        self._wake.clear()
+        self.check()
+        request = _Request(work, self._wake)
+        self._wake.wait(max(self._ends_at - time.monotonic(), 0))
+        if not request.is_done:
+            abandon()
+            raise self._late_error()
+        return self._take(request)
+
+    def _take(self, request: "_Request[_Result]") -> _Result:
         try:
             return request.result()
         except ServerError as error:
@@ -182,30 +203,35 @@ class ClickHouseReader:
         self._detach()
 
 
-class _Request:
+class _Request(Generic[_Result]):
     """Work in a thread of its own: nothing interrupts one that waits for its answer. `wake` is set at its end."""
 
-    def __init__(self, work: Callable[[], list[Row]], wake: threading.Event) -> None:
+    def __init__(self, work: Callable[[], _Result], wake: threading.Event) -> None:
         self._work = work
         self._wake = wake
-        self._rows: list[Row] = []
+        self._results: list[_Result] = []
         self._error: Exception | None = None
         self.is_done = False
         threading.Thread(target=self._run, name="clickhouse", daemon=True).start()
 
-    def result(self) -> list[Row]:
+    def result(self) -> _Result:
         """What the work returned; raises what it raised."""
         if self._error is not None:
             raise self._error
-        return self._rows
+        return self._results[0]
 
     def _run(self) -> None:
         try:
-            self._rows = self._work()
+            self._results.append(self._work())
         except Exception as error:
             self._error = error
         self.is_done = True
         self._wake.set()
+
+
+def type_parameters(query: str, parameters: Mapping[str, Any]) -> str:
+    """A query with its parameters as ClickHouse has them, for those named `$name`. Raises TypeError."""
+    return _PARAMETER.sub(lambda name: f"{{{name[1]}:{_find_type(parameters[name[1]])}}}", query)
 
 
 def _find_type(value: Any) -> str:

@@ -4,6 +4,7 @@
 
 import importlib.resources
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -52,14 +53,16 @@ class Shipment:
         """Raises StoreError if there are lines of 0.1.0."""
         self._cursor = cursor
         self._folder = folder
-        ((refused,),) = cursor.execute(SQL["refused"]).fetchall()
-        if refused:
+        rows = cursor.execute(SQL["rows"]).fetchall()
+        if any(is_of_0_1 for _, kind, *_, is_of_0_1 in rows if kind is not None):
             raise StoreError(
                 "the journal has events of Prisme 0.1.0, which cannot be sent to ClickHouse: start once with "
                 "eventstore = duckdb"
             )
-        self._rows: list[tuple[Any, ...]] = cursor.execute(SQL["rows"]).fetchall()
-        self._rejected = dict(cursor.execute(SQL["rejected"]).fetchall())
+        self._rows: list[tuple[Any, ...]] = [row[:-1] for row in rows if row[1] is not None]
+        self._rejected: Counter[int] = Counter()
+        for number, _, _, count, *_ in (row for row in rows if row[1] is None):
+            self._rejected[number] += count
         name_arrivals(cursor, describe)
 
     def contents(self, number: int) -> Contents:
@@ -71,7 +74,7 @@ class Shipment:
             if (months := {month: count for _, its_kind, month, count, _, _ in own if its_kind == kind})
         }
         lowest, highest = min((row[4] for row in own), default=0), max((row[5] for row in own), default=0)
-        return Contents(rows, self._rejected.get(number, 0), lowest, highest)
+        return Contents(rows, self._rejected[number], lowest, highest)
 
     def parquet(self, table: str, number: int, node: str, months: Collection[int] = ()) -> bytes:
         """The rows that a segment brings to a table; of an event table, with `months`, only those of some months."""
@@ -91,7 +94,10 @@ def write_parquet(cursor: duckdb.DuckDBPyConnection, query: str, folder: Path) -
     path = folder / f"{STAGED}segment.parquet"
     target = str(path).replace("'", "''")
     try:
-        cursor.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})")
+        cursor.execute(
+            f"COPY ({query}) TO '{target}' "
+            f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {_ROW_GROUP})"
+        )
         return path.read_bytes()
     finally:
         path.unlink(missing_ok=True)

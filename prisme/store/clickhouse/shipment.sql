@@ -1,22 +1,14 @@
 -- What segments bring to ClickHouse: the rows of each of its tables, made of the lines that `load.sql` has read into
--- `line`. The rows of a segment are the same however often it is sent, and in the same order: that of its lines.
--- `shipment.py` runs them by their names; what stands in braces is text of ours.
-
--- name: refused
--- The lines of 0.1.0, whose visits have no states that could be compared.
-SELECT count(*) FROM line WHERE is_of_0_1 AND kind IS NOT NULL;
+-- `line`. The rows of a segment are the same however often it is sent. They need no order, as ClickHouse sorts them: to
+-- sort visits took a seventh of their time. `shipment.py` runs them by their names; what stands in braces is text of ours.
 
 -- name: rows
--- How many rows each segment brings to the table of each kind, by month as ClickHouse partitions them, and their
--- lowest and highest time (microseconds).
+-- How many rows each segment brings to the table of each kind, by month as ClickHouse partitions them, their lowest and
+-- highest time (microseconds), and whether any line is one of 0.1.0. Lines that are no events have no kind.
 SELECT
     segment, kind, year(exit_timestamp) * 100 + month(exit_timestamp) AS month, count(*) AS count,
-    epoch_us(min(exit_timestamp)), epoch_us(max(exit_timestamp))
-FROM line WHERE kind IS NOT NULL
-GROUP BY ALL;
-
--- name: rejected
-SELECT segment, count(*) FROM line WHERE kind IS NULL GROUP BY segment;
+    epoch_us(min(exit_timestamp)), epoch_us(max(exit_timestamp)), bool_or(is_of_0_1)
+FROM line GROUP BY ALL;
 
 -- name: arrivals
 -- How the visits came, for Python to name. What is longer has no name of its own (`store/arrivals.py`).
@@ -47,20 +39,19 @@ SELECT
     CASE WHEN is_internal THEN 'Internal' ELSE coalesce(arrival.channel, 'Referral') END AS channel,
     pageviews + events AS version, '{node}' AS node, segment
 FROM (
-    SELECT *, rowid AS place, utm_source = '' AND referrer_domain = split_part(domain, ':', 1) AS is_internal
+    SELECT *, utm_source = '' AND referrer_domain = split_part(domain, ':', 1) AS is_internal
     FROM line WHERE rowid IN (
         SELECT max_by(rowid, CAST(pageviews + events AS HUGEINT) * 4294967296 - rowid)
         FROM line WHERE segment = {segment} AND kind IS NOT NULL GROUP BY session_uuid
     )
-) LEFT JOIN arrival ON referrer = referrer_domain AND utm = utm_source AND medium = utm_medium AND click = click_id
-ORDER BY place;
+) LEFT JOIN arrival ON referrer = referrer_domain AND utm = utm_source AND medium = utm_medium AND click = click_id;
 
 -- name: pageviews
+-- Rows come, and are numbered, as they are stored: in the order of their lines.
 SELECT
     exit_timestamp AS timestamp, domain, exit_path AS path, visitor_id, session_uuid, exit_status AS status,
-    '{node}' AS node, segment, CAST(row_number() OVER (ORDER BY rowid) AS UINTEGER) AS number
-FROM line WHERE segment = {segment} AND kind = 'pageview'
-ORDER BY rowid;
+    '{node}' AS node, segment, CAST(row_number() OVER () AS UINTEGER) AS number
+FROM line WHERE segment = {segment} AND kind = 'pageview';
 
 -- name: events_custom
 -- Of a name that an event repeats, the last value counts, as in `stats/sql/property_value.duckdb.sql`.
@@ -83,17 +74,14 @@ SELECT
     coalesce(repeated.names, event.names, []) AS property_keys,
     coalesce(repeated.texts, event.texts, []) AS property_values,
     '{node}' AS node, segment
-FROM event LEFT JOIN repeated USING (place)
-ORDER BY place;
+FROM event LEFT JOIN repeated USING (place);
 
 -- name: file_downloads
 SELECT
     exit_timestamp AS timestamp, domain, path, visitor_id, session_uuid, url, '{node}' AS node, segment
-FROM line WHERE segment = {segment} AND kind = 'download'
-ORDER BY rowid;
+FROM line WHERE segment = {segment} AND kind = 'download';
 
 -- name: outbound_link_clicks
 SELECT
     exit_timestamp AS timestamp, domain, path, visitor_id, session_uuid, url AS link, '{node}' AS node, segment
-FROM line WHERE segment = {segment} AND kind = 'outbound'
-ORDER BY rowid;
+FROM line WHERE segment = {segment} AND kind = 'outbound';

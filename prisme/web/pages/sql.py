@@ -116,7 +116,7 @@ def _describe(result: Result) -> dict[str, Any]:
     return {
         "result": result,
         "cells": [[None if value is None else as_text(value) for value in row] for row in result.rows],
-        "is_number": [column.kind in ("plain", "number") and column.type != "BOOLEAN" for column in result.columns],
+        "is_number": [column.is_number for column in result.columns],
         "chart": draw_query_chart(result.columns, result.rows),
         "count": _count(result),
     }

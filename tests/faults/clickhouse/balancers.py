@@ -15,9 +15,11 @@ from tests.requirements import need
 from tests.server import free_port
 
 PAGE: Final = (ROOT / "docs" / "cluster.md").read_text()
+SCRIPT: Final = "the copy"
 FIGURES: Final = "10.0.0.10"
 NODES: Final = [f"10.0.0.{number}" for number in range(11, 19)]
 _DOCUMENTED: Final = 3  # nodes
+_COPY: Final = "/var/www/prisme"
 # Ports of the nodes, and that of the node with the figures.
 Make = Callable[[Path, Sequence[int], int], contextlib.AbstractContextManager["Balancer"]]
 
@@ -48,6 +50,7 @@ def run_nginx(folder: Path, nodes: Sequence[int], figures: int) -> Iterator[Bala
             "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
             f"/etc/letsencrypt/live/{HOST}/fullchain.pem": str(certificate),
             f"/etc/letsencrypt/live/{HOST}/privkey.pem": str(key),
+            _COPY: str(_copy_script(folder)),
         },
     )
     trust = ssl.create_default_context(cafile=certificate)
@@ -69,6 +72,7 @@ def run_haproxy(folder: Path, nodes: Sequence[int], figures: int) -> Iterator[Ba
             "bind :80": f"bind 127.0.0.1:{free_port()}",
             "bind :443": f"bind 127.0.0.1:{port}",
             f"/etc/haproxy/{HOST}.pem": str(pair),
+            _COPY: str(_copy_script(folder)),
         },
     )
     (folder / "haproxy.cfg").write_text(text)
@@ -96,6 +100,14 @@ def _place(text: str, nodes: Sequence[int], figures: int) -> str:
         text = re.sub(rf"^.*{re.escape(last)}:.*$", add, text, flags=re.MULTILINE)
     ports = dict(zip([FIGURES, *NODES[: len(nodes)]], [figures, *nodes], strict=True))
     return put(text, {f"{address}:8000": f"127.0.0.1:{port}" for address, port in ports.items()})
+
+
+def _copy_script(folder: Path) -> Path:
+    """A folder with a copy of the tracking script."""
+    copy = folder / "copy" / "static" / "wa.js"
+    copy.parent.mkdir(parents=True)
+    copy.write_text(SCRIPT)
+    return folder / "copy"
 
 
 def _answers(port: int, trust: ssl.SSLContext) -> bool:

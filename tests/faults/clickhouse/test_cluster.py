@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.e2e.proxies import HOST
-from tests.faults.clickhouse.balancers import BALANCERS
+from tests.faults.clickhouse.balancers import BALANCERS, SCRIPT
 from tests.faults.clickhouse.cluster import Cluster, check, running_cluster
 from tests.faults.clickhouse.visitors import Crowd
 from tests.server import make_token, wait_until
@@ -34,10 +34,10 @@ def read_totals(cluster: Cluster) -> dict[str, Any]:
     return totals
 
 
-def read_script(cluster: Cluster) -> int:
+def read_script(cluster: Cluster) -> httpx.Response:
     with httpx.Client(verify=cluster.balancer.trust) as client:
         url = f"https://127.0.0.1:{cluster.balancer.port}/static/wa.js"
-        return client.get(url, headers={"Host": HOST}, extensions={"sni_hostname": HOST}).status_code
+        return client.get(url, headers={"Host": HOST}, extensions={"sni_hostname": HOST})
 
 
 def test_nobody_notices_that_clickhouse_is_away(cluster: Cluster) -> None:
@@ -70,11 +70,15 @@ def test_nobody_notices_that_clickhouse_is_away(cluster: Cluster) -> None:
 
 
 def test_nodes_count_on_while_the_one_with_the_figures_is_away(cluster: Cluster) -> None:
+    script = read_script(cluster)
+    assert (script.status_code, "sendBeacon" in script.text or "fetch" in script.text) == (200, True)
     crowd = Crowd(cluster.balancer, "f", 2)
     crowd.flow()
     cluster.figures.kill()
     crowd.flow(5)
-    wait_until(lambda: read_script(cluster) == 200, "the script from another node")
+    wait_until(lambda: read_script(cluster).text == SCRIPT, "the copy of the script")
+    copy = read_script(cluster)
+    assert (copy.status_code, copy.headers["Content-Type"].partition("/")[2][:10]) == (200, "javascript")
     crowd.stop()
     cluster.figures.start()
     assert crowd.failed == []

@@ -37,7 +37,7 @@ def test_each_step_is_run_once_and_noted(client: Client, new_place: Callable[[],
     folder = importlib.resources.files("prisme.store") / "migrations" / "clickhouse"
     names = sorted(step.name.removesuffix(".sql") for step in folder.iterdir())
     assert steps(client, place) == [*enumerate(names, 1)]
-    assert tables(client, place) == {*ALL_TABLES, "segments", "imports", "migrations"}
+    assert tables(client, place) == {*ALL_TABLES, "segments", "imports", "deletions", "migrations"}
     client.execute(f"INSERT INTO {place.table('segments')} (node, number) VALUES ('n', 1)")
     migrate(client, place)
     assert steps(client, place) == [*enumerate(names, 1)]
@@ -50,7 +50,7 @@ def test_nodes_may_migrate_at_the_same_time(engine: Engine, new_place: Callable[
     with ThreadPoolExecutor(len(clients)) as pool:
         list(pool.map(lambda client: migrate(client, place), clients))
     assert len(steps(clients[0], place)) == STEPS
-    assert tables(clients[0], place) == {*ALL_TABLES, "segments", "imports", "migrations"}
+    assert tables(clients[0], place) == {*ALL_TABLES, "segments", "imports", "deletions", "migrations"}
 
 
 @pytest.mark.parametrize("failing", range(3, 15, 2))
@@ -66,7 +66,7 @@ def test_a_migration_that_ended_half_way_is_run_again(
         half.close()
     migrate(client, place)
     assert len(steps(client, place)) == STEPS
-    assert tables(client, place) == {*ALL_TABLES, "segments", "imports", "migrations"}
+    assert tables(client, place) == {*ALL_TABLES, "segments", "imports", "deletions", "migrations"}
 
 
 def test_a_newer_schema_is_left_alone(client: Client, place: Place) -> None:
@@ -100,7 +100,7 @@ def test_on_a_cluster_all_tables_are_replicated() -> None:
 
     migrate(Recorder(), Place("events", "main"))  # type: ignore[arg-type]
     created = [statement for statement in sent if "CREATE TABLE" in statement]
-    assert len(created) == len(ALL_TABLES) + 3
+    assert len(created) == len(ALL_TABLES) + 4
     assert all("ON CLUSTER 'main'" in statement and "ENGINE = Replicated" in statement for statement in created)
     assert all("replicated_deduplication_window_seconds = 604800" in statement for statement in created[1:])
     assert not any("non_replicated" in statement for statement in created)

@@ -1,0 +1,1 @@
+"""One node with each event store: DuckDB in its process, and ClickHouse beside it."""

@@ -1,0 +1,1 @@
+"""A dashboard for Grafana with the figures of the stats API, as JSON to import."""
