@@ -25,6 +25,7 @@ _GRANTS: Final = {
     "INSERT INTO": "INSERT",
     "KILL QUERY": "GRANT KILL QUERY ON *.*",
     "SYSTEM SYNC REPLICA": "GRANT SYSTEM SYNC REPLICA",
+    "SYSTEM SYNC REPLICA ON CLUSTER": "GRANT CLUSTER ON *.*",
 }
 # Bytes of a pageview, as measured: in ClickHouse, and in the journal.
 PER_PAGEVIEW: Final = 41.9

@@ -59,7 +59,7 @@ def test_every_option_is_in_the_help_of_serve(capsys: pytest.CaptureFixture[str]
         (["--port=80"], "--port is not a flag of `prisme`; write the command first, as in `prisme serve --port`"),
         (["serve", "--prot", "80"], "flag --prot is unknown; did you mean --port?"),
         (["serve", "--data_dir=x"], "flag --data_dir is unknown; did you mean --data-dir?"),
-        (["serve", "--eventstore"], "flag --eventstore is unknown"),
+        (["serve", "--event"], "flag --event is unknown"),
         (["serve", "80"], "flag 80 is unknown"),
         (["serve", "--port"], "argument -p/--port: expected one argument"),
         (["default-config", "--port"], "unrecognized arguments: --port"),

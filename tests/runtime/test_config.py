@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from prisme.runtime.clickhouse_types import Endpoint
 from prisme.runtime.config import Config, load
 from prisme.runtime.option import flag, key, variable
 from prisme.runtime.options import OPTIONS
@@ -19,6 +20,7 @@ from tests.runtime.settings import DEFAULTS, MACHINE, mistakes, read
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 MARK = "<!-- From here on, generated from the table of options: python -m tests.runtime.test_config -->\n"
+_SECOND = Endpoint("db2.example", 1, False)
 # One value for each option, as text, and what it is read as; none is the default.
 TEXTS: dict[str, tuple[str, object]] = {
     "origins": ("example.com, *.example.org", ("example.com", "*.example.org")),
@@ -63,9 +65,15 @@ TEXTS: dict[str, tuple[str, object]] = {
     "retention_days": ("90", 90),
     "duckdb_memory_limit": ("512MB", 512_000_000),
     "duckdb_threads": ("3", 3),
+    "clickhouse_url": ("https://db1.example, http://db2.example:1", (Endpoint("db1.example", 8443, True), _SECOND)),
+    "clickhouse_database": ("stats", "stats"),
+    "clickhouse_cluster": ("main", "main"),
+    "clickhouse_user_file": (__file__, Path(__file__)),
+    "clickhouse_password_file": (__file__, Path(__file__)),
+    "clickhouse_ca_file": (__file__, Path(__file__)),
 }
-# These come together; tests/runtime/test_tls.py and test_node.py set them.
-TOGETHER = {"tls_certificate", "tls_key", "sites_url", "sites_token_file"}
+# These come together, or need another one; test_tls.py, test_node.py and test_clickhouse_types.py set them.
+TOGETHER = {"eventstore", "tls_certificate", "tls_key", "sites_url", "sites_token_file"}
 
 
 def test_defaults(tmp_path: Path) -> None:
