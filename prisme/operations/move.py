@@ -104,7 +104,10 @@ def _check(context: Context, arguments: Arguments) -> None:
                 "eventstore is clickhouse: to move into ClickHouse what this folder has, set eventstore = duckdb until "
                 "all is moved, and the other options of ClickHouse"
             )
-        raise InputError("eventstore is duckdb: to move events out of ClickHouse, run a node, whose it is clickhouse")
+        raise InputError(
+            "eventstore is duckdb: to move events out of ClickHouse, run this with the configuration of a node that has "
+            "eventstore = clickhouse"
+        )
     if arguments.finish and context.is_online:
         raise InputError("a server uses this folder: stop it, run this again, then start it with the new eventstore")
     if not context.config.clickhouse_url:

@@ -54,7 +54,7 @@ class Operation(NamedTuple):
             )
 
 
-_BACKUP: Final = "copy them with its own BACKUP, and the data folder while Prisme is stopped (docs/cluster.md)"
+_BACKUP: Final = "copy them with its own BACKUP; docs/cluster.md says what else to copy"
 _COUNT_AHEAD: Final = "no figures are counted ahead there"
 _IMPORT: Final = "import into another data folder with eventstore = duckdb, and `prisme move` it"
 

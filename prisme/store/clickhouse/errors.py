@@ -11,7 +11,7 @@ _ADVICE: Final = {
     60: "a table is missing: if it was dropped, drop the table migrations too, and restart Prisme, which makes both",
     81: "the database is missing: restart Prisme, which makes it, or make it yourself",
     159: "the server is too slow or busy",
-    164: "the user may only read: grant INSERT, SELECT, ALTER DELETE, CREATE DATABASE and CREATE TABLE",
+    164: "the user may only read: docs/cluster.md lists the rights that it needs",
     192: "the user is unknown: check clickhouse_user_file",
     193: "the password is wrong: check clickhouse_password_file",
     194: "the server wants a password: set clickhouse_password_file",
@@ -25,7 +25,7 @@ _ADVICE: Final = {
     285: "too few replicas are alive",
     319: "it is not known whether it was stored: it is sent again",
     341: "rows are not changed yet on all servers: see that all replicas run, and what system.mutations says there",
-    497: "the user lacks a right: grant INSERT, SELECT, ALTER DELETE, CREATE DATABASE and CREATE TABLE",
+    497: "the user lacks a right: docs/cluster.md lists those that it needs",
     516: "user or password is wrong: check clickhouse_user_file and clickhouse_password_file",
     999: "the server has lost ZooKeeper or Keeper",
 }
