@@ -105,8 +105,8 @@ def _check(context: Context, arguments: Arguments) -> None:
                 "all is moved, and the other options of ClickHouse"
             )
         raise InputError(
-            "eventstore is duckdb: to move events out of ClickHouse, run this with the configuration of a node that has "
-            "eventstore = clickhouse"
+            "eventstore is duckdb: to move events out of ClickHouse, run this with the configuration of a node that "
+            "has eventstore = clickhouse"
         )
     if arguments.finish and context.is_online:
         raise InputError("a server uses this folder: stop it, run this again, then start it with the new eventstore")

@@ -153,7 +153,7 @@ def show(value: Any) -> str:
     if value is None or value in ("", ()):
         return "empty"
     if isinstance(value, tuple):
-        entries = ("=".join(one) if isinstance(one, tuple) else str(one) for one in value)
+        entries = ("=".join(one) if type(one) is tuple else str(one) for one in value)
         value = ",".join(entries)
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

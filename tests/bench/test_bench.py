@@ -279,7 +279,7 @@ def run_a_second(work: str, monkeypatch: pytest.MonkeyPatch, rounds: int = 0) ->
     """
     need("wrk", "wrk")
     monkeypatch.setattr(contest, "WARM_UP_SECONDS", 1)
-    load = Load(work, 1, connections=16, addresses=20_000, open_visits=32)
+    load = Load(work, 1, connections=4, addresses=20_000, open_visits=8)
     return run(Contest(load, rounds, noise=False), lambda _: None)
 
 

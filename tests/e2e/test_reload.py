@@ -281,7 +281,12 @@ def test_debug_messages(server: Reloaded) -> None:
 def test_other_options_need_a_restart(server: Reloaded, tmp_path: Path) -> None:
     certificate, key = map(str, make_pair(tmp_path))
     others = {name: text for name, (text, _) in TEXTS.items() if name not in RELOADED}
-    others |= {"tls_certificate": certificate, "tls_key": key, "admin_hostport": f"127.0.0.1:{free_port()}"}
+    others |= {
+        "eventstore": "clickhouse",
+        "tls_certificate": certificate,
+        "tls_key": key,
+        "admin_hostport": f"127.0.0.1:{free_port()}",
+    }
     assert {*others} | RELOADED == {option.name for option in OPTIONS}
     others["mode"] = "ingestion"
     for _ in range(2):  # it is told each time

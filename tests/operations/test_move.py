@@ -273,7 +273,7 @@ def test_a_way_back_that_fails_can_be_gone_again(
             "duckdb",
             "http://127.0.0.1:1",
             "duckdb",
-            "eventstore is duckdb: to move events out of ClickHouse, run a node",
+            "eventstore is duckdb: to move events out of ClickHouse, run this",
         ),
         ("clickhouse", "http://127.0.0.1:1", "clickhouse", "set eventstore = duckdb until all is moved"),
     ],
