@@ -65,13 +65,13 @@ def _run(flags: argparse.Namespace) -> Builds:
         parts = [part for measure in _measures(flags, builds) for part in measure]
     return Builds(
         at,
-        (builds[0].version, builds[1].version),
         machine.describe(Path(tempfile.gettempdir())),
         machine.versions(),
         {name: getattr(flags, name) for name in ("what", "work")} | _sizes(flags),
         [figure for part in parts for figure in part.figures],
         notes + [note for part in parts for note in part.notes],
         [failure for part in parts for failure in part.failures],
+        (builds[0].version, builds[1].version),
     )
 
 

@@ -53,11 +53,10 @@ class Part(msgspec.Struct, frozen=True):
     failures: list[str]
 
 
-class Builds(msgspec.Struct, frozen=True):
-    """A whole run: the commits of both builds, older first, and what was measured."""
+class Comparison(msgspec.Struct, frozen=True):
+    """A whole run of two sides: when and where it was, and what was measured."""
 
     at: str
-    commits: tuple[str, str]
     machine: dict[str, str]
     versions: dict[str, str]
     options: dict[str, int | str | list[str]]
@@ -69,6 +68,12 @@ class Builds(msgspec.Struct, frozen=True):
     def missed(self) -> list[str]:
         """The figures that do not reach what they should."""
         return [one.what for one in self.figures if one.met is False]
+
+
+class Builds(Comparison, frozen=True):
+    """One of two builds, with the commits of both, older first."""
+
+    commits: tuple[str, str]
 
 
 def compare(

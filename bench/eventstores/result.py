@@ -4,24 +4,11 @@ from pathlib import Path
 
 import msgspec
 
-from bench.builds.result import Figure
+from bench.builds.result import Comparison
 
 
-class EventStores(msgspec.Struct, frozen=True):
-    """A whole run. Of each figure, the older one is DuckDB's, and the newer one ClickHouse's."""
-
-    at: str
-    machine: dict[str, str]
-    versions: dict[str, str]
-    options: dict[str, int | str | list[str]]
-    figures: list[Figure]
-    notes: list[str]
-    failures: list[str]
-
-    @property
-    def missed(self) -> list[str]:
-        """The figures that do not reach what they should."""
-        return [one.what for one in self.figures if one.met is False]
+class EventStores(Comparison, frozen=True):
+    """One of event stores. Of each figure, the older one is DuckDB's, and the newer one ClickHouse's."""
 
 
 def read(path: Path) -> EventStores:

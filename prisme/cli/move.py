@@ -69,7 +69,7 @@ def _describe(done: "Done", flags: argparse.Namespace) -> Iterator[str]:
         days = str(one.first) if one.first == one.last else f"{one.first} to {one.last}"
         yield f"{one.table} of {days} changed meanwhile, and were not compared"
     if not done.is_equal:
-        yield "they differ: run this again, which copies these months anew; if they still do, please report it"
+        yield "they differ: run this again, which copies these months again; if they still do, please report it"
     elif done.is_finished:
         yield from _describe_end(done, flags.target)
     elif done.changed and flags.finish:

@@ -210,7 +210,7 @@ def test_section_has_summaries_first_then_runs_of_every_kind(tmp_path: Path) -> 
         ("b-figures", figures.read_bytes()),
         ("c-pageviews", msgspec.json.encode(make_result())),
         ("d-umami", msgspec.json.encode(msgspec.structs.replace(make_result(), work="against umami", bare=beside))),
-        ("e-builds", msgspec.json.encode(Builds("2026-11-24 10:00 UTC", ("a", "b"), MACHINE, {}, {}, [], [], []))),
+        ("e-builds", msgspec.json.encode(Builds("2026-11-24 10:00 UTC", MACHINE, {}, {}, [], [], [], ("a", "b")))),
     ):
         results.append(tmp_path / f"{name}.json")
         results[-1].write_bytes(content)

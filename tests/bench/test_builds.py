@@ -22,7 +22,7 @@ slow = pytest.mark.skipif(not LONG, reason="seeds and starts servers for a minut
 
 
 def make_run(at: str, *figures: Figure) -> Builds:
-    return Builds(at, ("aaa", "bbb"), MACHINE, {"python": "3.11.1"}, {}, list(figures), ["A note."], [])
+    return Builds(at, MACHINE, {"python": "3.11.1"}, {}, list(figures), ["A note."], [], ("aaa", "bbb"))
 
 
 @pytest.mark.parametrize(

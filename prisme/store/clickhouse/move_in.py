@@ -99,7 +99,7 @@ class MoveIn:
     def compare(self) -> Comparison:
         """Compare what both have, without days that have changed since they were moved.
 
-        Months that differ are moved anew by the next run.
+        Months that differ are copied again by the next run.
         """
         client, place, names = self._parts.client, self._parts.place, self._state.names
         months: list[Compared] = []

@@ -64,7 +64,7 @@ class MoveOut:
     def compare(self) -> Comparison:
         """Compare what both have, without days that have changed since they were moved.
 
-        Months that differ are moved anew by the next run.
+        Months that differ are copied again by the next run.
         """
         months: list[Compared] = []
         changed: list[tuple[str, datetime.date, datetime.date]] = []

@@ -7,6 +7,7 @@ import importlib.resources
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from prisme.store.clickhouse.sql_text import Node, quote_text, unsupported
@@ -107,14 +108,15 @@ def fill(name: str, arguments: Sequence[str], distinct: bool = False) -> str:
         places = set(_PLACE.findall(template))
         count = len(places - {"*", "d", "n"})
         if (count == len(arguments) or ("*" in places and arguments)) and (not distinct or "d" in places):
-            values = {"*": ", ".join(arguments), "d": "DISTINCT " * distinct, "n": str(next(_numbers))}
-            return _PLACE.sub(lambda found, values=values: _pick(found[1], arguments, values), template)  # type: ignore[misc]
+            values = {str(place): argument for place, argument in enumerate(arguments)}
+            values |= {"*": ", ".join(arguments), "d": "DISTINCT " * distinct, "n": str(next(_numbers))}
+            return _PLACE.sub(partial(_pick, values), template)
     known = f" with {len(arguments)} arguments" if name in _TEMPLATES else ""
     raise unsupported(f"the function {name[:60]}{known}")
 
 
-def _pick(place: str, arguments: Sequence[str], values: Mapping[str, str]) -> str:
-    return values[place] if place in values else arguments[int(place)]
+def _pick(values: Mapping[str, str], place: re.Match[str]) -> str:
+    return values[place[1]]
 
 
 def write_interval(text: str) -> str:

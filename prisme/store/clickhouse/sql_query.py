@@ -1,11 +1,12 @@
 """A checked query, written in ClickHouse's SQL, so that its server reads nothing that a user has written.
 
 DuckDB's parser has made a tree of the text, of which each node is known (`store/sql_tree.py`). All names and literals
-of it are quoted anew, and the names marked, so that none is one of ClickHouse's own; all functions are those of
+of it are quoted again, and the names marked, so that none is one of ClickHouse's own; all functions are those of
 `sql_functions.txt`, and all tables are ours, with the columns that DuckDB has of them: what only ClickHouse stores, as
 `node` and `segment`, is not shown. There are no settings and no formats in it, and no table function but `numbers`.
 """
 
+# What users write is quoted, or one of a list; the rest is ours.
 # ruff: noqa: S608
 
 import re

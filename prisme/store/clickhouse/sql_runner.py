@@ -1,4 +1,4 @@
-"""Runs SQL of users in ClickHouse: checked as for DuckDB, and written anew before anything of it is sent."""
+"""Runs SQL of users in ClickHouse: checked as for DuckDB, and rewritten before anything of it is sent."""
 
 import contextlib
 import re
@@ -141,7 +141,7 @@ class ClickHouseSqlRunner:
             )
 
     def _write(self, text: str, limits: Limits) -> _Question:
-        """Write a query anew. Nothing of it is sent before. Raises SqlError."""
+        """Rewrite a query. Nothing of it is sent before. Raises SqlError."""
         node = self._guard.read(text)["node"]
         source = node.get("from_table", {})
         is_described = source.get("type") == "SHOW_REF"
@@ -160,7 +160,7 @@ class ClickHouseSqlRunner:
             f"({quote_text(name)}, {quote_text(type_)})" for name, type_ in self._list_columns(reader, question.written)
         )
         return Written(
-            f"SELECT pair.1 AS column_name, pair.2 AS column_type FROM (SELECT arrayJoin([{pairs}]) AS pair) "  # noqa: S608
+            f"SELECT pair.1 AS column_name, pair.2 AS column_type FROM (SELECT arrayJoin([{pairs}]) AS pair) "  # noqa: S608  # quoted
             f"LIMIT {limits.rows + 1}",
             {},
         )

@@ -4,7 +4,6 @@ import itertools
 import json
 import logging
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -35,19 +34,6 @@ from tests.store.segments import session
 _NUMBERS = itertools.count(1)
 WAITING = {"mutations_sync": 2}
 FIGURES = [("example.com", f"2023-{month:02}-03", "path", value) for month in (1, 5) for value in ("/", "é\t'\\")]
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with Engine(tmp_path_factory.mktemp("clickhouse") / "data") as engine:
-        yield engine
-
-
-@pytest.fixture
-def client(engine: Engine) -> Iterator[Client]:
-    client = engine.client()
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,27 +14,14 @@ from prisme.store.clickhouse.client import Client
 from prisme.store.clickhouse.tables import Place
 from tests.clickhouse.engine import Engine
 from tests.clickhouse.proxy import Fault, Proxy
+from tests.operations.clickhouse.test_move import FIGURES
 from tests.operations.conftest import open_folder
 from tests.operations.imported import add_import
-from tests.operations.test_move import FIGURES
 from tests.server import PATIENCE
 from tests.store.clickhouse.moving import configure, move, read_clickhouse, read_file
 
 # Signs of requests by which rows go from one to the other; what sums them has no such names.
 CHANGES = ("INSERT", "ALTER", 'AS "')
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with Engine(tmp_path_factory.mktemp("clickhouse") / "data") as engine:
-        yield engine
-
-
-@pytest.fixture
-def client(engine: Engine) -> Iterator[Client]:
-    client = engine.client()
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="module")
