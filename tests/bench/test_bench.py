@@ -271,21 +271,21 @@ def test_each_work_uses_the_common_load() -> None:
         assert "load.drive(" in (LOADS / f"{work}.lua").read_text()
 
 
-def run_a_second(work: str, monkeypatch: pytest.MonkeyPatch, rounds: int = 0) -> Result:
-    """A contest of a warm-up of one second, and so many rounds.
+def run_briefly(work: str, monkeypatch: pytest.MonkeyPatch, rounds: int = 0) -> Result:
+    """A contest of a warm-up of two seconds, and so many rounds of one.
 
     Visits begin with pageviews, so events come only after as many requests as there are open visits. A busy machine
-    must get that far within the second.
+    must get that far within them.
     """
     need("wrk", "wrk")
-    monkeypatch.setattr(contest, "WARM_UP_SECONDS", 1)
+    monkeypatch.setattr(contest, "WARM_UP_SECONDS", 2)
     load = Load(work, 1, connections=4, addresses=20_000, open_visits=8)
     return run(Contest(load, rounds, noise=False), lambda _: None)
 
 
 @pytest.mark.parametrize("work", works())
 def test_work_runs_without_fault(work: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    result = run_a_second(work, monkeypatch)
+    result = run_briefly(work, monkeypatch)
     assert result.failures == []
     assert result.stored is not None
     assert (result.stored.pageviews > 0) is (work != "preflight")
@@ -295,7 +295,7 @@ def test_work_runs_without_fault(work: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_one_in_ten_of_mixed_is_refused_by_prisme_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = run_a_second("mixed", monkeypatch, rounds=1)
+    result = run_briefly("mixed", monkeypatch, rounds=1)
     bare, other = result.bare.rounds[0].report, result.other.rounds[0].report
     assert (bare.refusals, other.refusals) == (0, other.sent // 10)
     assert "as expected" in table.render(result)
@@ -311,7 +311,7 @@ def test_one_in_ten_of_mixed_is_refused_by_prisme_alone(monkeypatch: pytest.Monk
 )
 def test_run_fails_where_prisme(work: str, options: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contest, "start_prisme", lambda folder: start_prisme(folder, options))
-    failures = run_a_second(work, monkeypatch).failures
+    failures = run_briefly(work, monkeypatch).failures
     assert [failure for failure in failures if re.fullmatch(said, failure)]
 
 
@@ -325,7 +325,7 @@ def test_run_fails_where_a_row_is_missing(monkeypatch: pytest.MonkeyPatch) -> No
         return database(folder)
 
     monkeypatch.setattr(contest, "database", find)
-    result = run_a_second("custom", monkeypatch)
+    result = run_briefly("custom", monkeypatch)
     assert result.stored is not None
     accepted, events = result.stored.accepted, result.stored.events_accepted["events_custom"]
     assert result.failures == [
