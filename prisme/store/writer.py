@@ -62,6 +62,7 @@ class Writer:
         self._pending: list[Sealed] = []
         self._stopping = asyncio.Event()
         self._full = asyncio.Event()
+        self._loaded = asyncio.Event()
         self._flushing = asyncio.Lock()
         self._loading: asyncio.Task[None] | None = None
         self._failed_rounds = 0
@@ -160,12 +161,24 @@ class Writer:
             if self._journal.failure is not None:
                 break
             await self._flush(force=True)
-            if self._loading is not None:
-                await asyncio.shield(self._loading)
-            if all(sealed.segment.number >= last for sealed in self._pending):
+            if await self._round_loads_all_before(last):
                 return
         reason = self._journal.failure or self.failure or "the database is busy"
         raise StoreError(f"events wait to be stored, try again later: {reason}")
+
+    async def _round_loads_all_before(self, number: int) -> bool:
+        """Wait until the round under way has loaded the segments before `number`, or has ended without that.
+
+        Segments that came later do not delay the answer: under load, a round has many of them.
+        """
+        while any(sealed.segment.number < number for sealed in self._pending):
+            if self._loading is None or self._loading.done():
+                return False
+            self._loaded.clear()
+            waker = asyncio.ensure_future(self._loaded.wait())
+            await asyncio.wait((self._loading, waker), return_when=asyncio.FIRST_COMPLETED)
+            waker.cancel()
+        return True
 
     async def collect(self) -> list[Segment]:
         """The segments with what was accepted before this call, and was not loaded, for whoever holds the loader.
@@ -230,6 +243,7 @@ class Writer:
                     break
             else:
                 self._pending.remove(sealed)
+                self._loaded.set()
         self._log_round(failures)
         self._failed_rounds = self._failed_rounds + 1 if failures else 0
         pause = min(_LONGEST_PAUSE, self._pace.interval * (2 ** min(self._failed_rounds, 20) - 1))

@@ -26,13 +26,13 @@ def test_the_page_is_whole_without_javascript(server: LiveServer, plain: Open) -
     page = plain()
     told = server.http.get("/api/v1/stats/dashboard", params={"from": "now-27d/d"}, headers=server.make_token()).json()
     tiles = page.locator("#tiles a")
-    assert tiles.count() == 6
+    expect(tiles).to_have_count(6)
     for name in ("visitors", "sessions", "pageviews"):
         shown = page.locator("#tiles .figure").nth(("visitors", "sessions", "pageviews").index(name))
         assert shown.get_attribute("title") == f"{told['totals'][name]:,}"
     assert page.locator("#plot path.now").get_attribute("d")
     assert page.locator("#plot path.then").get_attribute("d")
-    assert page.locator("#values tbody tr").count() == 28
+    expect(page.locator("#values tbody tr")).to_have_count(28)
     period = {"from": "now-27d/d", "metric": "visitors"}
     seen = server.http.get(
         "/api/v1/stats/top-countries", params=period | {"limit": "300"}, headers=server.make_token()
@@ -41,13 +41,13 @@ def test_the_page_is_whole_without_javascript(server: LiveServer, plain: Open) -
     titles = page.locator(".map title").all_text_contents()
     assert f"United States: {counts['US']:,}" in titles
     assert 10 < len(titles) <= len(counts)  # the map leaves out what is too small for it
-    assert page.locator(".week tbody td").count() == 7 * 24
+    expect(page.locator(".week tbody td")).to_have_count(7 * 24)
     assert rows(page, "countries")[0][0] == "United States"
     top = server.http.get("/api/v1/stats/top-pages", params=period, headers=server.make_token()).json()
     assert [name for name, _ in rows(page, "pages")] == top["keys"]
     cells = page.locator(".week tbody td .vh").all_inner_texts()
     assert [int(text.replace(",", "")) for text in cells] == told["weekday-hours"]["values"]
-    assert page.get_by_role("link", name="IP Geolocation by DB-IP").count() == 1
+    expect(page.get_by_role("link", name="IP Geolocation by DB-IP")).to_have_count(1)
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,10 @@ def test_periods(ada: httpx.Client, title: str, buckets: int | None) -> None:
 
 def test_previous_next_and_chosen_periods(plain: Open) -> None:
     page = plain("/dashboard?period=7d")
-    assert page.get_by_label("Next period").count() == 0
+    expect(page.get_by_label("Next period")).to_have_count(0)
     page.get_by_label("Previous period").click()
     before = query(page)
-    assert page.locator("#values tbody tr").count() == 7
+    expect(page.locator("#values tbody tr")).to_have_count(7)
     page.get_by_label("Previous period").click()
     page.get_by_label("Next period").click()
     assert query(page) == before
@@ -86,18 +86,18 @@ def test_previous_next_and_chosen_periods(plain: Open) -> None:
     page.fill("#to", before["from"])
     page.get_by_role("button", name="Apply").click()
     assert query(page) == {"from": before["from"], "to": before["from"]}
-    assert page.locator("#values tbody tr").count() == 24
+    expect(page.locator("#values tbody tr")).to_have_count(24)
 
 
 def test_comparisons(plain: Open) -> None:
     page = plain()
-    assert page.locator("#changes table").count() == 2
+    expect(page.locator("#changes table")).to_have_count(2)
     assert re.search(r"^(up|down|unchanged)", page.locator("#tiles .change .vh").first.inner_text())
     open_menu(page, "vs.")
     page.get_by_role("link", name="No comparison").click()
-    assert page.locator("#tiles .change").count() == 0
-    assert page.locator("path.then").count() == 0
-    assert page.locator("#changes").count() == 0
+    expect(page.locator("#tiles .change")).to_have_count(0)
+    expect(page.locator("path.then")).to_have_count(0)
+    expect(page.locator("#changes")).to_have_count(0)
     open_menu(page, "No comparison")
     page.get_by_role("link", name="vs. same period last year").click()
     assert query(page) == {"compare": "year"}
@@ -173,7 +173,7 @@ def test_saved_views(plain: Open) -> None:
     page.locator(".ask summary").click()
     page.get_by_role("button", name="Delete “Germany <b>this week” now").click()
     open_menu(page, "Views")
-    assert page.get_by_role("link", name="Germany <b>this week").count() == 0
+    expect(page.get_by_role("link", name="Germany <b>this week")).to_have_count(0)
 
 
 def test_share_from_here(chromium: Browser, server: LiveServer, plain: Open) -> None:
@@ -192,8 +192,8 @@ def test_share_from_here(chromium: Browser, server: LiveServer, plain: Open) -> 
     assert urlsplit(there.url).path == "/dashboard"
     assert there.locator("header .site").inner_text() == ONE
     there.locator("#pages table.list a").first.click()
-    assert there.locator("#tiles a").count() == 6
-    assert there.locator("#health").count() == 0
+    expect(there.locator("#tiles a")).to_have_count(6)
+    expect(there.locator("#health")).to_have_count(0)
     csv = stranger.request.get(server.url + (there.locator("#pages .links a").nth(1).get_attribute("href") or ""))
     assert csv.status == 200
     assert SITES[1] not in there.content()
@@ -204,8 +204,8 @@ def test_viewers_see_their_sites_alone(plain: Open) -> None:
     page = plain(name="vic")
     assert page.locator("header .site").inner_text() == ONE
     assert SITES[1] not in page.content()
-    assert page.locator("#health").count() == 0
-    assert page.get_by_role("link", name="Create share link").count() == 0
+    expect(page.locator("#health")).to_have_count(0)
+    expect(page.get_by_role("link", name="Create share link")).to_have_count(0)
 
 
 def test_a_share_link_of_an_idn(server: LiveServer, plain: Open) -> None:

@@ -126,9 +126,9 @@ def test_all_events_have_a_number_and_a_chart(server: LiveServer, plain: Open, t
     assert page.locator("figcaption").inner_text().startswith("Events by day")
     shown = page.locator("#values tbody td:nth-of-type(1)").all_text_contents()
     assert shown == [f"{value:,}" for value in told["values"]]
-    assert page.locator("#tiles a").count() == 6
+    expect(page.locator("#tiles a")).to_have_count(6)
     page.goto(f"{server.url}/dashboard?period=7d&path=/nowhere{tab}")
-    assert page.locator("#events").get_by_role("link", name="including downloads and clicks").count() == 0
+    expect(page.locator("#events").get_by_role("link", name="including downloads and clicks")).to_have_count(0)
 
 
 def test_errors_are_pages_that_were_not_there(server: LiveServer, plain: Open) -> None:

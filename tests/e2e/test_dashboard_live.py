@@ -183,7 +183,7 @@ def test_the_live_page_without_javascript(server: LiveServer, plain: Open) -> No
     page = plain("/dashboard?domain=example.com&period=7d")
     page.locator("#live a").click()
     assert parameters(page) == {"domain": "example.com", "period": "7d"}
-    assert page.locator("#plot rect").count() == 30
+    expect(page.locator("#plot rect")).to_have_count(30)
     values = page.locator("#values tbody td").all_inner_texts()
     assert len(values) == 30
     expect(page.get_by_role("link", name="Refresh")).to_have_count(1)
@@ -197,7 +197,7 @@ def test_the_live_page_without_javascript(server: LiveServer, plain: Open) -> No
     expect(page.locator("#sources table.list")).to_contain_text("Hacker News")
     page.locator("#pages").get_by_role("link", name="/first").click()
     expect(page.locator(".chips")).to_contain_text("Page is /first")
-    assert page.locator("#pages table.list tbody tr").count() == 1
+    expect(page.locator("#pages table.list tbody tr")).to_have_count(1)
     page.locator(".chips a", has_text="/first").click()
     assert "path" not in page.url
     page.get_by_role("link", name="Dashboard").click()

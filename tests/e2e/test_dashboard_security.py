@@ -151,6 +151,6 @@ def test_a_share_link_is_for_its_site(server: LiveServer) -> None:
 def test_texts_of_visitors_are_only_texts(server: LiveServer, plain: Open) -> None:
     see(server, "https://example.com/%3Cscript%3Ealert(1)%3C/script%3E?utm_source=%3Cimg%20src=x%3E", "Evil")
     page = plain("/dashboard?domain=example.com&period=today&sources=top-utm-sources")
-    assert page.locator("img").count() == 0
+    expect(page.locator("img")).to_have_count(0)
     assert ("<img src=x>", "1") in rows(page, "sources")
     assert json.dumps(rows(page, "pages")).count("script") == 2

@@ -150,8 +150,8 @@ def test_goals_and_funnels_are_added_changed_and_deleted(
     visit: Open, plain: Open, server: LiveServer, with_script: bool
 ) -> None:
     page = (visit if with_script else plain)(PAGE)
-    assert page.locator("#patterns option[value='/cart']").count() == 1
-    assert page.locator("#patterns option[value='order']").count() == 1
+    expect(page.locator("#patterns option[value='/cart']")).to_have_count(1)
+    expect(page.locator("#patterns option[value='order']")).to_have_count(1)
     form = page.locator("#goal-form")
     form.get_by_label("Name, such as Sign-up").fill("Home")
     form.get_by_label("Page or name").fill("home")
@@ -183,7 +183,7 @@ def test_goals_and_funnels_are_added_changed_and_deleted(
         page.locator(f"summary[aria-label='Delete {one}']").click()
         page.get_by_role("button", name="Delete", exact=True).locator("visible=true").click()
         expect(page.get_by_role("status")).to_have_text("Deleted.")
-    assert page.get_by_role("rowheader", name="Start").count() == 0
+    expect(page.get_by_role("rowheader", name="Start")).to_have_count(0)
 
 
 @pytest.mark.parametrize("with_script", [False, True])

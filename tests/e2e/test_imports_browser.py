@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from prisme.runtime.freespace import FreeSpace
 from prisme.wiring import reading
@@ -77,7 +77,7 @@ def test_what_is_under_way_can_be_stopped(page: Page, server: LiveServer) -> Non
     choose(page, WAITS.format("dry-run"))
     send(page)
     page.get_by_text("Nothing is imported yet.").wait_for()
-    assert page.get_by_role("button", name="Upload and look").count() == 0
+    expect(page.get_by_role("button", name="Upload and look")).to_have_count(0)
     page.get_by_role("button", name="Discard").click()
     page.get_by_role("button", name="Upload and look").wait_for()
     wait_until(lambda: not leftovers(server), "the files to be removed")

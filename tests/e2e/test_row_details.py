@@ -42,7 +42,7 @@ def test_a_page_without_javascript(server: LiveServer, plain: Open) -> None:
     assert page.locator("h1").inner_text() == "Page /pricing"
     views = tell(server, "pageviews", domain=ONE, path="/pricing")
     assert figure(page, "Pageviews") == f"{sum(views.values()):,}"
-    assert page.locator(".about .spark path").count() == 3
+    expect(page.locator(".about .spark path")).to_have_count(3)
     for title in ("Previous page", "Next page"):
         counts = [int(text.replace(",", "")) for text in shown(page, title).values()]
         assert counts == sorted(counts, reverse=True)
@@ -94,7 +94,7 @@ def test_rows_of_other_lists(server: LiveServer, plain: Open) -> None:
     expect(page.get_by_role("link", name="Open outbound link")).to_have_count(1)
     page.goto(f"{server.url}/dashboard/row?list=top-pages&key=/")
     assert int((figure(page, "Pageviews") or "0").replace(",", "")) > 0
-    assert page.get_by_role("link", name="Open page").count() == 0
+    expect(page.get_by_role("link", name="Open page")).to_have_count(0)
 
 
 def test_a_row_opens_in_place(visit: Open) -> None:
@@ -107,7 +107,7 @@ def test_a_row_opens_in_place(visit: Open) -> None:
     expect(opener).to_be_focused()
     expect(opener).to_have_attribute("aria-expanded", "true")
     expect(page.locator("#spoken")).to_contain_text("Details of /")
-    assert page.locator("#row").count() == 0
+    expect(page.locator("#row")).to_have_count(0)
     assert query(page) == {}
     page.keyboard.press("Enter")
     expect(details).to_have_count(0)
@@ -148,10 +148,10 @@ def test_a_viewer_sees_nothing_of_others(server: LiveServer, plain: Open) -> Non
     foreign = min(others - own)
     page = plain(f"/dashboard/row?list=top-pages&key={foreign}", name="vic")
     assert page.locator(".about .none").inner_text() == "No data in this period."
-    assert page.get_by_role("link", name="Open page").count() == 0
-    assert page.locator(".about table").count() == 0
+    expect(page.get_by_role("link", name="Open page")).to_have_count(0)
+    expect(page.locator(".about table")).to_have_count(0)
     page.goto(f"{page.url}&domain={SITES[1]}")
-    assert page.locator(".about").count() == 0
+    expect(page.locator(".about")).to_have_count(0)
     assert "you do not have access to it" in page.locator("main").inner_text()
 
 

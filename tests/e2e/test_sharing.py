@@ -169,7 +169,7 @@ def test_only_pages_of_the_site_may_frame_it(server: LiveServer, ada: httpx.Clie
             inside = pages[host].frame_locator("iframe")
             expect(inside.locator("footer")).to_contain_text("Asia/Tokyo")
             expect(inside.locator("#tiles")).to_be_visible()
-            assert inside.locator("header").count() == 0
+            expect(inside.locator("header")).to_have_count(0)
             inside.locator("#pages table.list .name a").first.click()
             expect(inside.locator(".chips")).to_contain_text("/mine")
             assert pages[host].context.cookies() == []

@@ -4,12 +4,13 @@ import logging
 import shutil
 from collections.abc import Iterator
 
+import duckdb
 import httpx
 import pytest
 
 from prisme.base.refusal import STATS_DISK, STATS_FULL
 from tests.e2e.callers import send_visit
-from tests.server import LiveServer, open_tables
+from tests.server import LiveServer, open_tables, wait_until
 
 ROWS = """
 INSERT INTO pageviews BY NAME
@@ -26,8 +27,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         send_visit(started)
         with open_tables(started.config) as tables:
             tables.execute(ROWS)
-            tables.execute("CHECKPOINT")
+            wait_until(lambda: is_checkpointed(tables), "the visit to be stored")
         yield started
+
+
+def is_checkpointed(tables: duckdb.DuckDBPyConnection) -> bool:
+    """Whether all rows are in the file now, which is refused while the server writes."""
+    try:
+        tables.execute("CHECKPOINT")
+    except duckdb.TransactionException:
+        return False
+    return True
 
 
 def limit_memory(server: LiveServer, size: str) -> None:

@@ -197,7 +197,7 @@ def test_every_site_of_many_is_found(server: LiveServer, many: LiveServer, visit
     menu = page.locator("details.menu").first
     menu.locator("summary").click()
     expect(menu).to_contain_text("50 of 120 shown")
-    assert menu.locator("a").count() == 51
+    expect(menu.locator("a")).to_have_count(51)
     if script:
         page.get_by_label("50 of 120 shown").fill("s1")
         everything, *visible = menu.locator("a:visible").all_inner_texts()
@@ -217,5 +217,5 @@ def test_every_site_of_many_is_found(server: LiveServer, many: LiveServer, visit
     page.goto(f"{many.url}/sites?search=nothing")
     expect(page.locator("main")).to_contain_text("No site matches")
     page.goto(f"{many.url}/sites")
-    assert page.locator("table.sites tbody tr").count() == 100
+    expect(page.locator("table.sites tbody tr")).to_have_count(100)
     expect(page.get_by_text("100 of 120 shown")).to_be_visible()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,7 @@ import duckdb
 from prisme.journal.appender import Appender
 from prisme.journal.segment import Segment, segment_path
 from prisme.store.database import Database
-from prisme.store.loader import Loader
+from prisme.store.loader import Loaded, Loader
 from prisme.store.sink import SinkDownError
 from prisme.store.writer import Pace, Writer
 from tests.store.segments import LIMITS, NOW
@@ -118,3 +119,36 @@ def test_where_nobody_answers_a_round_is_one_try(tmp_path: Path) -> None:
     with closing(database), closing(Loader(database, 1_000, sink=Sink())) as loader:
         asyncio.run(run())
         assert loader.last_segment() >= 50
+
+
+def test_settling_does_not_wait_for_what_came_later(tmp_path: Path) -> None:
+    """Under load, a round has many segments of after the call."""
+    journal_folder = tmp_path / "journal"
+    journal_folder.mkdir()
+    before, later = (Segment(number, segment_path(journal_folder, number)) for number in (1, 9))
+    for segment in (before, later):
+        segment.path.write_bytes(b"\n")
+    database = Database(tmp_path / "prisme.duckdb", LIMITS, tmp_path / "tmp")
+    settled = threading.Event()
+
+    class SlowLoader(Loader):
+        def load(self, segment: Segment, now: int) -> Loaded:
+            if segment == later:
+                assert settled.wait(_PATIENCE)
+            return super().load(segment, now)
+
+    async def run() -> None:
+        journal = Appender(journal_folder, 2, 100)
+        writer = Writer(journal, loader, Pace(600.0, False, 10**9, 10**11), lambda: NOW, logging.getLogger("prisme"))
+        writer.queue([before, later])
+        async with asyncio.timeout(_PATIENCE / 2):
+            await writer.settle()
+        assert loader.last_segment() == 1
+        settled.set()
+        writer.stop()
+        await writer.run()
+        await journal.close()
+
+    with closing(database), closing(SlowLoader(database, 1_000)) as loader:
+        asyncio.run(run())
+        assert loader.last_segment() == 9
