@@ -112,7 +112,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
             add_import(
                 context, f"{name}-1", 2, figures if not number else (), start=1_774_746_000_000_000 + number * 1_000_000
             )
-    with LiveServer(folder, trust_proxy="true") as live:
+    with LiveServer(folder, trust_proxy="true", eventstore_max_batch_timeout="200ms") as live:
         assert live.http.post("/api/v1/events/pageviews", headers=browser("https://example.com/own")).is_success
         live.settle()
         yield live

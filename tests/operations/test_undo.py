@@ -189,7 +189,7 @@ def test_events_come_in_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(deletion, "STEP_VISITS", 50)
     with open_folder(tmp_path) as context:
         add_import(context, "goatcounter-1", 600)
-    with LiveServer(tmp_path, trust_proxy="true") as server:
+    with LiveServer(tmp_path, trust_proxy="true", eventstore_max_batch_timeout="200ms") as server:
         sent, must_stop = [0], threading.Event()
 
         def send() -> None:
