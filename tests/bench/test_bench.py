@@ -17,6 +17,7 @@ from bench.endurance.result import Endurance, Outcome
 from bench.result import Report, Result, Round, Side, Stored, kept
 from bench.server import Server, database, make_environment, start_bare, start_prisme
 from bench.wrk import LOADS, Load, WrkError, read_report, works
+from tests.faults.load import LONG
 from tests.requirements import need
 
 TABLES = {"custom": "events_custom", "download": "file_downloads", "outbound": "outbound_link_clicks"}
@@ -283,7 +284,7 @@ def run_briefly(work: str, monkeypatch: pytest.MonkeyPatch, rounds: int = 0) -> 
     return run(Contest(load, rounds, noise=False), lambda _: None)
 
 
-@pytest.mark.parametrize("work", works())
+@pytest.mark.parametrize("work", works() if LONG else ["pageviews", "custom"])
 def test_work_runs_without_fault(work: str, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run_briefly(work, monkeypatch)
     assert result.failures == []

@@ -163,6 +163,7 @@ def of_this_checkout() -> tuple[Build, Build]:
     return Build("older", "a", ROOT, sys.executable, []), Build("newer", "b", ROOT, sys.executable, [])
 
 
+@slow
 def test_rates_of_the_same_checkout(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     need("wrk", "wrk")
     need("git", "git")
@@ -174,6 +175,7 @@ def test_rates_of_the_same_checkout(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "| preflight: rate by bare, ratio |" in said.out
 
 
+@slow
 def test_disk_of_the_same_checkout() -> None:
     part = journal.run_disk(of_this_checkout(), 1_000, lambda _: None)
     assert part.failures == []

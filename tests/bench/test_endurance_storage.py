@@ -14,6 +14,7 @@ from bench.endurance import disk, growth, loading, start
 from bench.endurance.traffic import PAGES, Traffic, make_pages
 from bench.server import ServerError
 from tests.bench.outcomes import by_name
+from tests.faults.load import slow
 
 NOW = 1_790_000_000_000_000
 
@@ -112,6 +113,7 @@ def test_growth_is_missed(changes: dict[str, Any], missed: list[str]) -> None:
     assert [one.what for one in outcome.figures if not one.met] == missed
 
 
+@slow
 def test_growth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)

@@ -22,6 +22,7 @@ from bench.figures.run import Plan, run
 from bench.figures.scan import open_tables, scan
 from bench.result import Report
 from bench.seed import DOMAINS, GENERATOR, Seed, SeedError, count, seed
+from tests.faults.load import slow
 from tests.requirements import need
 
 NOW = int(datetime.datetime(2026, 11, 24, 6, 30, tzinfo=datetime.UTC).timestamp() * 1e6)
@@ -312,6 +313,7 @@ def test_flags_make_a_plan(words: list[str], plan: Plan | None, monkeypatch: pyt
     assert plans == ([] if plan is None else [plan])
 
 
+@slow
 def test_all_of_it(tmp_path: Path) -> None:
     need("wrk", "wrk")
     said: list[str] = []

@@ -24,6 +24,7 @@ from bench.result import Report
 from bench.server import ServerError, free_port, running, start_prisme
 from bench.wrk import LOADS, Load, drive
 from tests.checkout import ROOT
+from tests.faults.load import slow
 from tests.requirements import need
 
 SITE = 'a "site"'
@@ -203,6 +204,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peer_module, "_QUIET_SECONDS", 0.2)
 
 
+@slow
 @pytest.mark.usefixtures("hurried")
 def test_beside_a_real_prisme(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     need("wrk", "wrk")

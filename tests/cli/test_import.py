@@ -18,6 +18,7 @@ import zstandard
 from prisme.cli.main import main
 from prisme.imports.formats import NAMES
 from tests.checkout import ROOT
+from tests.faults.load import LONG
 from tests.imports.log_lines import START, line, text
 from tests.server import LiveServer, browser, wait_until
 from tests.terminal import Terminal
@@ -234,7 +235,7 @@ def test_ctrl_c_keeps_what_is_whole_and_goes_on(server: LiveServer, tmp_path: Pa
     ]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGTERM, *([signal.SIGINT] if LONG else [])])
 def test_a_log_is_followed(server: LiveServer, tmp_path: Path, number: signal.Signals) -> None:
     log = tmp_path / "access.log"
     log.write_text(text(range(4)))

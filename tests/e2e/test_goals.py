@@ -15,6 +15,7 @@ from prisme.access.shares import Shares
 from prisme.base.goals import Funnel, Goal
 from prisme.store.control import Control
 from tests.e2e.dashboard import Open, add_people, logged_in, query
+from tests.faults.load import LONG
 from tests.server import CHROME, LiveServer, browser
 
 ONE, OTHER, EMPTY = "example.com", "other.test", "empty.test"
@@ -145,7 +146,7 @@ def test_only_admins_open_and_send_the_page(server: LiveServer) -> None:
         assert ada.post(PAGE, data={"do": "nothing"}).status_code == 400
 
 
-@pytest.mark.parametrize("with_script", [False, True])
+@pytest.mark.parametrize("with_script", [False, *([True] if LONG else [])])
 def test_goals_and_funnels_are_added_changed_and_deleted(
     visit: Open, plain: Open, server: LiveServer, with_script: bool
 ) -> None:

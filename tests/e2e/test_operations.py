@@ -15,6 +15,7 @@ from prisme.runtime.config import load
 from tests.certificate import make_pair
 from tests.e2e.counted_requests import HEALTH, HOME, VIEWS
 from tests.e2e.operations_page import BACKUP, PAGE, block
+from tests.faults.load import LONG
 from tests.process import Process
 from tests.requirements import need
 from tests.server import PATIENCE, browser, wait_until
@@ -152,7 +153,7 @@ def test_copy_goes_on_where_it_was_made(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "lib")
 
 
-@pytest.mark.parametrize("has_backup", [True, False])
+@pytest.mark.parametrize("has_backup", [True, *([False] if LONG else [])])
 def test_a_backup_takes_the_place_of_a_damaged_database(tmp_path: Path, has_backup: bool) -> None:
     for name in ("backups/prisme", "lib"):
         (tmp_path / name).mkdir(parents=True)

@@ -13,6 +13,7 @@ from tests.e2e.callers import PASSWORD
 from tests.e2e.crawler import crawl
 from tests.e2e.path_proxies import PATH, SITE, UNDER_A_PATH
 from tests.e2e.proxies import EVENTS, ask
+from tests.faults.load import LONG
 from tests.server import LiveServer, browser, find_logged
 
 
@@ -30,7 +31,7 @@ def send(client: httpx.Client, path: str, **fields: str) -> httpx.Response:
 
 
 @pytest.mark.parametrize("removes", [False, True], ids=["passes the path on", "removes the path"])
-@pytest.mark.parametrize("proxy", UNDER_A_PATH)
+@pytest.mark.parametrize("proxy", UNDER_A_PATH if LONG else ["nginx"])
 def test_all_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture, proxy: str, removes: bool) -> None:
     caplog.set_level("INFO", "prisme")
     (tmp_path / "proxy").mkdir()

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.dashboard import Open, add_people, logged_in, query
+from tests.faults.load import LONG
 from tests.server import CHROME, LiveServer, wait_until
 
 
@@ -191,7 +192,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield live
 
 
-@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("script", [False, *([True] if LONG else [])])
 def test_every_site_of_many_is_found(server: LiveServer, many: LiveServer, visit: Open, script: bool) -> None:
     page = visit("/dashboard?period=7d&country=!DE&domain=s3.example.com", live=many, java_script_enabled=script)
     menu = page.locator("details.menu").first

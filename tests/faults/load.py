@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
+import pytest
+
 from tests.process import Process
 from tests.server import CHROME, LiveServer, wait_until
 
@@ -19,6 +21,7 @@ _MOST = 1_000_000
 # The long version: as often, and for as long, as docs/reliability.md says.
 LONG: Final = bool(os.environ.get("PRISME_TEST_LONG"))
 TIMES: Final = 10 if LONG else 1
+slow: Final = pytest.mark.skipif(not LONG, reason="takes long: PRISME_TEST_LONG=1 runs it")
 
 
 class Load:

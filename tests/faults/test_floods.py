@@ -15,7 +15,7 @@ import pytest
 
 from prisme.web.server import _CONNECTION_BYTES, _CONNECTIONS
 from tests.faults.flood import CUSTOM, EVENTS, HOME, JSON, Connection, Visitor, crowd, head, say
-from tests.faults.load import LONG
+from tests.faults.load import LONG, slow
 from tests.faults.resources import MB, MEMORY_LIMIT, flood_server, many_files, memory, open_files
 from tests.process import Process
 from tests.server import PATIENCE, browser, wait_until
@@ -86,6 +86,7 @@ def test_thousands_of_slow_clients(server: Process) -> None:
     assert memory(server) < MEMORY_LIMIT
 
 
+@slow
 def test_slow_clients_with_much_to_say(tmp_path: Path) -> None:
     """Heads of 60 kB that do not end, or that are followed by a body that does not."""
     size = 4000 if LONG else 2000

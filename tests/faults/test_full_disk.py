@@ -14,7 +14,7 @@ import pytest
 from prisme.assets import COUNTRIES
 from prisme.store.connection import LOG_BYTES
 from tests.faults.disk import Disk, device, elsewhere, mounted
-from tests.faults.load import BATCH, HOME, LONG, PAGEVIEWS, TIMES, Load, Report, count, flow
+from tests.faults.load import BATCH, HOME, LONG, PAGEVIEWS, TIMES, Load, Report, count, flow, slow
 from tests.faults.monitoring import JOURNAL, STORE, Monitored, Symptoms, endure
 from tests.process import Process
 from tests.server import CHROME, LiveServer, browser, make_token, wait_until
@@ -70,8 +70,8 @@ def test_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "symptoms", "name", "times", "seconds"),
     [
-        pytest.param("journal", JOURNAL, "disk full while journalling", TIMES, SECONDS, id="journal"),
-        pytest.param("data", STORE, "disk full while loading", TIMES, SECONDS, id="store"),
+        pytest.param("journal", JOURNAL, "disk full while journalling", TIMES, SECONDS, id="journal", marks=slow),
+        pytest.param("data", STORE, "disk full while loading", TIMES, SECONDS, id="store", marks=slow),
         pytest.param("all", JOURNAL, "disk full, journal and database on it", TIMES, SECONDS, id="both"),
         *([pytest.param("data", STORE, "every load fails, for a minute", 1, 60.0, id="minute")] if LONG else []),
     ],

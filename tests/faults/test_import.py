@@ -9,7 +9,7 @@ from typing import Any, Final
 from prisme.cli.main import main
 from tests.checkout import ROOT
 from tests.faults.disk import mounted
-from tests.faults.load import Load, check_visits, count, flow
+from tests.faults.load import Load, check_visits, count, flow, slow
 from tests.imports.log_lines import text
 from tests.process import Process
 from tests.server import LiveServer, config_for, open_tables, wait_until
@@ -43,6 +43,7 @@ def make_log(folder: Path, lines: int = LINES) -> Path:
     return log
 
 
+@slow
 def test_imported_twice_and_undone_under_load(tmp_path: Path) -> None:
     """What comes in meanwhile is stored as ever; after the undo there is nothing else."""
     log = make_log(tmp_path)

@@ -88,7 +88,7 @@ def open_copy(stored: Path, folder: Path) -> Any:
 
 
 @given(st.lists(choices, min_size=1, max_size=3), st.sampled_from([5, 250_000]))
-@settings(max_examples=150 if LONG else 12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150 if LONG else 6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_left_is_as_in_python(
     stored: Path, tmp_path: Path, chosen: list[dict[str, Any]], visits_a_step: int
 ) -> None:

@@ -76,7 +76,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 
 
 @given(made_filters, spans, st.sampled_from(ZONES), st.sampled_from(["hour", "day", "week", "month"]))
-@settings(many, max_examples=300 if LONG else 25)
+@settings(many, max_examples=300 if LONG else 12)
 def test_series_have_the_sums_of_whole_days(
     stats: Stats, made: Made, bounds: tuple[int, int], zone: datetime.tzinfo, interval: Interval
 ) -> None:
@@ -196,7 +196,7 @@ def test_a_day_is_added_once_it_is_over(tmp_path: Path, monkeypatch: pytest.Monk
     instance.close()
 
 
-@pytest.mark.parametrize("zone", ["Etc/GMT+12", "America/New_York", "UTC", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("zone", ["America/New_York", *(["Etc/GMT+12", "UTC", "Pacific/Kiritimati"] if LONG else [])])
 def test_an_import_changes_what_is_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
     instance, here = Instance(tmp_path, monkeypatch), ZoneInfo(zone)
     today = datetime.date(2026, 10, 6)

@@ -133,7 +133,7 @@ def test_figures_are_those_counted_anew(
     """Also in passes of one day."""
     noise, cached, counted = random.Random(seed), 0, 0
     lines = sorted(make_lines(seed, 120), key=when)
-    cuts = sorted(noise.sample(range(1, len(lines)), 8 if LONG else 6))
+    cuts = sorted(noise.sample(range(1, len(lines)), 8 if LONG else 4))
     segments = [lines[start:end] for start, end in zip([0, *cuts], [*cuts, len(lines)], strict=True)]
     # Some loads are of one site, and some come late, as after a failed load.
     if noise.random() < 0.5:

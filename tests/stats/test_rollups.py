@@ -61,7 +61,7 @@ def count_all(instance: Instance, noise: random.Random, made: Made, zone: dateti
 
 @given(st.integers(0, 1 << 32), make_filters(["domain"]), st.sampled_from(ZONES), st.sampled_from([40, 80, 1000]))
 @settings(
-    max_examples=60 if LONG else 4,
+    max_examples=60 if LONG else 2,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     phases=(Phase.explicit, Phase.generate),

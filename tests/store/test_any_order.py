@@ -114,7 +114,7 @@ def load(folder: Path, segments: list[tuple[int, bytes]]) -> dict[str, list[str]
     return found
 
 
-@settings(max_examples=100 if LONG else 8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100 if LONG else 4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEPS, min_size=1, max_size=12), st.integers(0, 2**32))
 def test_any_order_and_repetition_of_segments_gives_the_same_tables(
     services: Services, steps: list[Step], seed: int

@@ -12,6 +12,7 @@ from prisme.cli.operate import Operator
 from prisme.operations.move import Arguments, Done
 from prisme.store.control import Control
 from tests.clickhouse.engine import Engine
+from tests.faults.load import slow
 from tests.server import CHROME, LiveServer
 
 FIGURES = "/api/v1/stats/dashboard?from=now-1h&to=now&{}"
@@ -86,6 +87,7 @@ def move(server: LiveServer, target: str, finish: bool = False) -> Done:
     return Operator(server.config, shows_progress=False).run("move", Arguments(target, finish), Done)  # type: ignore[arg-type]
 
 
+@slow
 def test_a_move_under_load_and_back(engine: Engine, tmp_path: Path) -> None:
     folder, answered = tmp_path / "data", Counter[tuple[str, str]]()
     with start(folder, engine, "under_load", "duckdb") as server:

@@ -13,10 +13,11 @@ from tests.e2e.proxies import HOST
 from tests.faults.clickhouse.balancers import BALANCERS, SCRIPT
 from tests.faults.clickhouse.cluster import Cluster, check, running_cluster
 from tests.faults.clickhouse.visitors import Crowd
+from tests.faults.load import LONG
 from tests.server import make_token, wait_until
 
 
-@pytest.fixture(scope="module", params=BALANCERS)
+@pytest.fixture(scope="module", params=BALANCERS if LONG else ["haproxy"])
 def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with running_cluster(tmp_path_factory.mktemp("cluster"), request.param) as cluster:
         yield cluster

@@ -15,7 +15,7 @@ from prisme.store.clickhouse import deletion
 from prisme.store.errors import StoreError
 from tests.clickhouse.engine import Engine
 from tests.clickhouse.proxy import Fault, Proxy
-from tests.faults.load import LONG
+from tests.faults.load import LONG, slow
 from tests.operations.clickhouse.both import Both, Rows, perform
 
 Begin = Callable[[], Both]
@@ -83,7 +83,7 @@ def check_nothing_is_lost(before: Rows, wanted: Rows, found: Rows) -> None:
     assert {*found["sessions"]} <= {*before["sessions"], *wanted["sessions"]}
 
 
-@pytest.mark.parametrize("choice", CHOICES)
+@pytest.mark.parametrize("choice", CHOICES if LONG else ["some events"])
 @pytest.mark.parametrize("fault", FAULTS if LONG else ["killed"])
 def test_the_same_command_completes_it(begin: Begin, proxy: Proxy, choice: str, fault: str) -> None:
     arguments, both = CHOICES[choice], begin()
@@ -149,6 +149,7 @@ def test_notes_of_a_kill_before_the_first_step_are_dropped_on_another_day(begin:
     assert (both.notes(), both.rows_of_clickhouse()) == (0, before)
 
 
+@slow
 def test_an_undo_is_completed(begin: Begin, proxy: Proxy) -> None:
     both = begin()
     statements = list_statements(both, proxy, "undo", name="goatcounter-1")

@@ -14,6 +14,7 @@ from prisme.store.clickhouse.client import Client
 from prisme.store.clickhouse.tables import Place
 from tests.clickhouse.engine import Engine
 from tests.clickhouse.proxy import Fault, Proxy
+from tests.faults.load import slow
 from tests.operations.clickhouse.test_move import FIGURES
 from tests.operations.conftest import open_folder
 from tests.operations.imported import add_import
@@ -68,7 +69,9 @@ class Killer:
         return self._process.returncode
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT], ids=["killed", "cancelled"])
+@pytest.mark.parametrize(
+    "end", [pytest.param(signal.SIGKILL, id="killed"), pytest.param(signal.SIGINT, id="cancelled", marks=slow)]
+)
 def test_a_move_goes_on(end: signal.Signals, stored: Path, tmp_path: Path, engine: Engine, client: Client) -> None:
     folder, name = tmp_path / "data", f"db_{end.name.lower()}"
     shutil.copytree(stored, folder)

@@ -45,7 +45,7 @@ def readers(clickhouse: Client, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @given(made_filters, spans)
-@settings(many, max_examples=60 if LONG else 10)
+@settings(many, max_examples=60 if LONG else 4)
 def test_pages_are_those_of_duckdb(stats: Stats, duckdb_stats: Stats, made: Made, times: tuple[int, int]) -> None:
     check_pages(stats, duckdb_stats, made, times)
 
